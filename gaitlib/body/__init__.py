@@ -1,0 +1,1 @@
+"""The body of a person: dimensions, muscles, numeric specification and OpenSim model."""

@@ -1,0 +1,254 @@
+"""The Gait: one stride of a person as a labelled dataset.
+
+Names and signs are those of OpenSim users (Rajagopal et al. 2016): hip flexion, knee flexion, ankle
+dorsiflexion and toe extension are positive, anterior pelvic tilt is negative. The frame is x forward,
+y up, z to the right (ISB). Angles are stored in radians; show them in degrees.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+import numpy as np
+import xarray as xr
+
+from gaitlib.errors import InputError
+
+N_PHASE = 101
+"""Points of one stride: 0 to 100 % from right initial contact."""
+
+SIDES = ("r", "l")
+
+_TRUNK = ("pelvis_tilt", "pelvis_tx", "pelvis_ty", "lumbar_extension")
+_LEG = ("hip_flexion", "knee_angle", "ankle_angle", "mtp_angle")
+COORDINATES = _TRUNK + tuple(f"{name}_{side}" for side in SIDES for name in _LEG)
+"""Coordinates of the planar body, OpenSim names."""
+
+TRANSLATIONS = ("pelvis_tx", "pelvis_ty")
+"""Coordinates in metres; all others are angles in radians."""
+
+MUSCLE_GROUPS = (
+    "iliopsoas",
+    "glut_max",
+    "hamstrings",
+    "bifemsh",
+    "rect_fem",
+    "vasti",
+    "gastroc",
+    "soleus",
+    "tib_ant",
+)
+MUSCLES = tuple(f"{name}_{side}" for side in SIDES for name in MUSCLE_GROUPS)
+"""Muscle groups of both legs."""
+
+_DIMENSIONS = {
+    "position": ("phase", "coordinate"),
+    "activation": ("phase", "muscle"),
+    "ground_force": ("phase", "foot", "axis"),
+    "joint_moment": ("phase", "coordinate"),
+}
+_UNITS = {
+    "position": "rad (pelvis_tx, pelvis_ty: m)",
+    "activation": "1",
+    "ground_force": "N",
+    "joint_moment": "N m (pelvis_tx, pelvis_ty: N)",
+    "stride_time_s": "s",
+    "speed_mps": "m/s",
+}
+_JSON_ATTRIBUTES = ("person", "impairment", "verdict")
+
+
+def build_gait(
+    position: np.ndarray,
+    activation: np.ndarray,
+    ground_force: np.ndarray,
+    joint_moment: np.ndarray,
+    stride_time_s: float,
+    speed_mps: float,
+    attributes: Mapping | None = None,
+) -> xr.Dataset:
+    """Put the curves of one stride together into a Gait.
+
+    Parameters
+    ----------
+    position : array, shape (101, 12)
+        Coordinates over the stride (rad or m), columns as `COORDINATES`.
+    activation : array, shape (101, 18)
+        Muscle activation 0-1, columns as `MUSCLES`.
+    ground_force : array, shape (101, 2, 3)
+        Force of the ground on the right and left foot along x, y, z (N).
+    joint_moment : array, shape (101, 12)
+        Net generalised force of muscles and passive structures (N m or N).
+    stride_time_s : float
+        Duration of the stride (s).
+    speed_mps : float
+        Mean speed along x (m/s).
+    attributes : mapping, optional
+        gait_id, person, impairment, verdict (the last three as dicts, kept as JSON), study, revision.
+
+    Returns
+    -------
+    xarray.Dataset
+        The validated Gait.
+
+    Raises
+    ------
+    InputError
+        If a shape, a value or the travel of the pelvis does not fit.
+    """
+    arrays = {
+        "position": position,
+        "activation": activation,
+        "ground_force": ground_force,
+        "joint_moment": joint_moment,
+    }
+    gait = xr.Dataset(
+        {name: (_DIMENSIONS[name], np.asarray(values, dtype=float)) for name, values in arrays.items()},
+        coords=_get_labels(),
+    )
+    gait["stride_time_s"] = float(stride_time_s)
+    gait["speed_mps"] = float(speed_mps)
+    for name, unit in _UNITS.items():
+        gait[name].attrs["units"] = unit
+    for key, value in (attributes or {}).items():
+        gait.attrs[key] = json.dumps(value, sort_keys=True) if key in _JSON_ATTRIBUTES else value
+    return validate_gait(gait)
+
+
+def validate_gait(gait: xr.Dataset) -> xr.Dataset:
+    """Check names, shapes, values and consistency of a Gait.
+
+    Parameters
+    ----------
+    gait : xarray.Dataset
+        One stride, without a leading `gait` dimension.
+
+    Returns
+    -------
+    xarray.Dataset
+        The same object.
+
+    Raises
+    ------
+    InputError
+        Listing everything that is wrong at once.
+    """
+    problems = [f"variable '{name}' is missing" for name in _UNITS if name not in gait]
+    labels = _get_labels()
+    for name, dims in _DIMENSIONS.items():
+        if name not in gait:
+            continue
+        if gait[name].dims != dims:
+            problems.append(f"'{name}' has dimensions {gait[name].dims}, expected {dims}")
+            continue
+        for dim in dims:
+            if list(gait[dim].values) != list(labels[dim]):
+                problems.append(f"dimension '{dim}' of '{name}' does not carry the labels of a Gait")
+        if not np.isfinite(gait[name].values).all():
+            problems.append(f"'{name}' holds values that are not finite")
+    if not problems:
+        forward = gait["position"].sel(coordinate="pelvis_tx").values
+        travel = float(forward[-1] - forward[0])
+        expected = float(gait["speed_mps"] * gait["stride_time_s"])
+        if abs(travel - expected) > 0.01 + 0.01 * abs(expected):
+            problems.append(f"pelvis_tx travels {travel:.3f} m, but speed x stride time is {expected:.3f} m")
+    if problems:
+        name = gait.attrs.get("gait_id", "without gait_id")
+        raise InputError(f"Gait {name}: " + "; ".join(dict.fromkeys(problems)) + ". Build it with build_gait().")
+    return gait
+
+
+def mirror_gait(gait: xr.Dataset) -> xr.Dataset:
+    """Exchange left and right.
+
+    The mirrored stride starts at the contact of what was the left foot, so phase is rolled to the left
+    initial contact taken as half a stride for a symmetric gait; here only the labels are exchanged and
+    phase 0 stays: use it for symmetric comparison or augmentation, where phase is free.
+
+    Parameters
+    ----------
+    gait : xarray.Dataset
+        A Gait, or a gait set with a leading `gait` dimension.
+
+    Returns
+    -------
+    xarray.Dataset
+        A new dataset with the sides exchanged.
+    """
+    mirrored = gait.copy(deep=True)
+    for dim in ("coordinate", "muscle", "foot"):
+        if dim in gait.dims:
+            order = [_swap_side(str(name)) for name in gait[dim].values]
+            for name in [v for v in gait.data_vars if dim in gait[v].dims]:
+                mirrored[name] = (gait[name].dims, gait[name].sel({dim: order}).values, gait[name].attrs)
+    return mirrored
+
+
+def resample_phase(values: np.ndarray, n_points: int) -> np.ndarray:
+    """Resample curves over a stride to another number of points.
+
+    Parameters
+    ----------
+    values : array, shape (n, ...)
+        Samples equally spaced from 0 to 100 % of the stride, both ends included.
+    n_points : int
+        Number of points wanted (at least 2).
+
+    Returns
+    -------
+    array, shape (n_points, ...)
+        Cubic-spline values at equally spaced points from 0 to 100 %.
+
+    Raises
+    ------
+    InputError
+        If fewer than four samples or fewer than two points are given.
+    """
+    from scipy.interpolate import CubicSpline
+
+    values = np.asarray(values, dtype=float)
+    if values.shape[0] < 4 or n_points < 2:
+        raise InputError(
+            f"resample_phase: found {values.shape[0]} samples and n_points={n_points}; "
+            "expected at least 4 samples and 2 points."
+        )
+    spline = CubicSpline(np.linspace(0.0, 1.0, values.shape[0]), values, axis=0)
+    return spline(np.linspace(0.0, 1.0, n_points))
+
+
+def stack_gaits(gaits: list[xr.Dataset]) -> xr.Dataset:
+    """Stack Gaits into a gait set.
+
+    Parameters
+    ----------
+    gaits : list of xarray.Dataset
+        Gaits, each with attribute `gait_id`.
+
+    Returns
+    -------
+    xarray.Dataset
+        The same variables with a leading dimension `gait`, labelled by gait_id.
+    """
+    ids = [str(gait.attrs["gait_id"]) for gait in gaits]
+    return xr.concat([gait.drop_attrs(deep=False) for gait in gaits], dim="gait").assign_coords(gait=ids)
+
+
+def _get_labels() -> dict[str, list]:
+    return {
+        "phase": list(np.linspace(0.0, 100.0, N_PHASE)),
+        "coordinate": list(COORDINATES),
+        "muscle": list(MUSCLES),
+        "foot": list(SIDES),
+        "axis": ["x", "y", "z"],
+    }
+
+
+def _swap_side(name: str) -> str:
+    if name in SIDES:
+        return "l" if name == "r" else "r"
+    if name.endswith("_r"):
+        return name[:-2] + "_l"
+    if name.endswith("_l"):
+        return name[:-2] + "_r"
+    return name
