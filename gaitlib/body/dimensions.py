@@ -46,6 +46,11 @@ class Dimensions:
     toes_kg: float
 
     @property
+    def mtp_below_ankle_m(self) -> float:
+        """Height of the ankle above the toe joint, foot flat (m)."""
+        return 0.85 * self.ankle_height_m
+
+    @property
     def leg_length_m(self) -> float:
         """Hip centre to sole, standing (m)."""
         return self.thigh_m + self.shank_m + self.ankle_height_m

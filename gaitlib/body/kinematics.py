@@ -51,10 +51,10 @@ def compute_sagittal_points(position: np.ndarray, dimensions: Dimensions) -> dic
         toes = foot + get(f"mtp_angle_{side}")
         knee = points["mid_hip"] + place(thigh, 0.0, -d.thigh_m)
         ankle = knee + place(shank, 0.0, -d.shank_m)
-        mtp = ankle + place(foot, d.mtp_ahead_of_ankle_m, -d.ankle_height_m)
+        mtp = ankle + place(foot, d.mtp_ahead_of_ankle_m, -d.mtp_below_ankle_m)
         points[f"knee_{side}"] = knee
         points[f"ankle_{side}"] = ankle
         points[f"heel_{side}"] = ankle + place(foot, -d.heel_behind_ankle_m, -d.ankle_height_m)
         points[f"mtp_{side}"] = mtp
-        points[f"toe_{side}"] = mtp + place(toes, d.toe_ahead_of_mtp_m, 0.0)
+        points[f"toe_{side}"] = mtp + place(toes, d.toe_ahead_of_mtp_m, d.mtp_below_ankle_m - d.ankle_height_m)
     return points

@@ -1,0 +1,298 @@
+"""One numeric specification of a person's planar body.
+
+Plain numbers from which both the optimal-control engine (CasADi) and the OpenSim model are generated, so
+the two describe the same body.
+
+Sources
+-------
+Muscles: `muscle_table.json` (Rajagopal 2016, Lai 2017, lumped by `derive_muscles`); path lengths and
+fibre lengths scale with the segments they span. Maximal isometric force scales with muscle volume over
+fibre length, volume with mass x height (Handsfield et al. 2014, doi 10.1016/j.jbiomech.2013.12.002), and
+falls to 70 % between 40 and 75 years (Thelen 2003, doi 10.1115/1.1531112). Radii of gyration and centres
+of mass of leg segments: Winter 2009, table 4.1. Passive joint torques: double exponentials after
+Anderson & Pandy 2001 (doi 10.1115/1.1392310) with own round numbers; toe stiffness after Falisse et al.
+2022 (doi 10.1371/journal.pone.0256311).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from gaitlib.body.dimensions import Dimensions, compute_dimensions
+from gaitlib.gait import COORDINATES, MUSCLE_GROUPS, SIDES
+from gaitlib.person import Impairment, Person
+
+GRAVITY_MPS2 = 9.80665
+REFERENCE_MASS_KG, REFERENCE_HEIGHT_M = 75.0, 1.70
+"""Body of the generic model whose maximal forces the muscle table holds."""
+
+TENDON_STRETCH = {"gastroc": 1.025, "soleus": 1.025}
+OTHER_TENDON_STRETCH = 1.01
+"""The tendon is rigid: it is held at the length it has under a typical load (strain law of De Groote 2016)."""
+
+
+@dataclass(frozen=True)
+class Body:
+    """A rigid segment and the joint that carries it; lengths in m, mass in kg, inertia in kg m^2.
+
+    `com_m` and `inertia_kgm2` (about the centre of mass, z axis) lie in the body's frame, whose origin is
+    the joint; `location_m` is the joint in the parent's frame. The x and y axes of child and parent
+    coincide at zero angle.
+    """
+
+    name: str
+    parent: str
+    coordinates: tuple[str, ...]
+    location_m: tuple[float, float]
+    mass_kg: float
+    com_m: tuple[float, float]
+    inertia_kgm2: float
+
+
+@dataclass(frozen=True)
+class Muscle:
+    """A muscle group with rigid tendon; `path_scale` multiplies the table's length polynomial."""
+
+    name: str
+    group: str
+    joints: tuple[str, ...]
+    max_isometric_force_n: float
+    optimal_fiber_length_m: float
+    tendon_length_m: float
+    pennation_rad: float
+    path_scale: float
+
+
+@dataclass(frozen=True)
+class Sphere:
+    """A contact sphere under a foot, in its body's frame (m)."""
+
+    name: str
+    body: str
+    location_m: tuple[float, float]
+    radius_m: float
+
+
+@dataclass(frozen=True)
+class PassiveTorque:
+    """Passive torque of a joint (N m): two exponential stops, a linear spring and a damper.
+
+    tau = stop exp(-rate (q - lower)) - stop exp(rate (q - upper)) - stiffness q - damping v
+    """
+
+    coordinate: str
+    stop_nm: float
+    rate: float
+    lower_rad: float
+    upper_rad: float
+    stiffness_nm_rad: float
+    damping_nms_rad: float
+
+
+@dataclass(frozen=True)
+class Contact:
+    """Material of the foot-ground contact (OpenSim `SmoothSphereHalfSpaceForce`)."""
+
+    stiffness_pa: float = 5.0e5
+    dissipation_s_m: float = 2.0
+    friction: float = 0.8
+    viscous_friction: float = 0.5
+    transition_velocity_mps: float = 0.2
+    constant_force: float = 1e-5
+    hertz_smoothing: float = 300.0
+    hunt_crossley_smoothing: float = 50.0
+
+
+@dataclass(frozen=True)
+class Specification:
+    """Everything that defines a person's body in numbers."""
+
+    bodies: tuple[Body, ...]
+    muscles: tuple[Muscle, ...]
+    spheres: tuple[Sphere, ...]
+    passive: tuple[PassiveTorque, ...]
+    contact: Contact
+    mass_kg: float
+    leg_length_m: float
+    torque_scale: float
+
+
+@cache
+def load_muscle_table() -> dict:
+    """Load the published muscle parameters that come with the package.
+
+    Returns
+    -------
+    dict
+        `source`, `reference_lengths_m` and `muscles` (per group: forces in N, lengths in m, polynomial of
+        the path length over joint angles in rad, fit errors in mm).
+    """
+    return json.loads(Path(__file__).with_name("muscle_table.json").read_text(encoding="utf-8"))
+
+
+def compute_age_strength(age_years: float) -> float:
+    """Compute the share of young-adult specific strength at an age.
+
+    Parameters
+    ----------
+    age_years : float
+        Age in years.
+
+    Returns
+    -------
+    float
+        1 up to 40 years, falling linearly to 0.7 at 75 and on (Thelen 2003).
+    """
+    return float(np.interp(age_years, [40.0, 75.0, 95.0], [1.0, 0.7, 0.53]))
+
+
+def build_specification(person: Person, impairment: Impairment | None = None) -> Specification:
+    """Build the numeric body of a person.
+
+    Parameters
+    ----------
+    person : Person
+        Who walks.
+    impairment : Impairment, optional
+        Weakness per strength group; none when left out.
+
+    Returns
+    -------
+    Specification
+        Bodies, muscles, contact spheres and passive torques in SI units.
+    """
+    impairment = impairment or Impairment()
+    dimensions = compute_dimensions(person)
+    torque_scale = person.mass_kg * person.height_m / (REFERENCE_MASS_KG * REFERENCE_HEIGHT_M)
+    return Specification(
+        bodies=_build_bodies(dimensions),
+        muscles=_build_muscles(person, impairment, dimensions),
+        spheres=_build_spheres(dimensions),
+        passive=_build_passive(torque_scale),
+        contact=Contact(stiffness_pa=5.0e5 * (person.mass_kg / REFERENCE_MASS_KG)),
+        mass_kg=person.mass_kg,
+        leg_length_m=dimensions.leg_length_m,
+        torque_scale=torque_scale,
+    )
+
+
+def _build_bodies(d: Dimensions) -> tuple[Body, ...]:
+    height = d.height_m
+    bodies = [
+        Body(
+            "pelvis",
+            "ground",
+            ("pelvis_tilt", "pelvis_tx", "pelvis_ty"),
+            (0.0, 0.0),
+            d.pelvis_kg,
+            (-0.004 * height, 0.052 * height),
+            d.pelvis_kg * (0.041 * height) ** 2,
+        ),
+        Body(
+            "torso",
+            "pelvis",
+            ("lumbar_extension",),
+            (-d.lumbar_behind_hip_m, d.hip_to_lumbar_m),
+            d.trunk_kg,
+            (0.5 * d.lumbar_behind_hip_m, 0.88 * d.lumbar_to_shoulder_m),
+            d.trunk_kg * (0.72 * d.lumbar_to_shoulder_m) ** 2,
+        ),
+    ]
+    foot_com = 0.5 * (d.mtp_ahead_of_ankle_m - d.heel_behind_ankle_m)
+    foot_length = d.mtp_ahead_of_ankle_m + d.heel_behind_ankle_m
+    for s in SIDES:
+        bodies += [
+            Body(f"femur_{s}", "pelvis", (f"hip_flexion_{s}",), (0.0, 0.0), d.thigh_kg, (0.0, -0.433 * d.thigh_m),
+                 d.thigh_kg * (0.323 * d.thigh_m) ** 2),
+            Body(f"tibia_{s}", f"femur_{s}", (f"knee_angle_{s}",), (0.0, -d.thigh_m), d.shank_kg,
+                 (0.0, -0.433 * d.shank_m), d.shank_kg * (0.302 * d.shank_m) ** 2),
+            Body(f"foot_{s}", f"tibia_{s}", (f"ankle_angle_{s}",), (0.0, -d.shank_m), d.foot_kg,
+                 (foot_com, -0.5 * d.ankle_height_m), d.foot_kg * (0.30 * foot_length) ** 2),
+            Body(f"toes_{s}", f"foot_{s}", (f"mtp_angle_{s}",), (d.mtp_ahead_of_ankle_m, -d.mtp_below_ankle_m),
+                 d.toes_kg, (0.4 * d.toe_ahead_of_mtp_m, 0.0), d.toes_kg * (0.30 * d.toe_ahead_of_mtp_m) ** 2),
+        ]  # fmt: skip
+    return tuple(bodies)
+
+
+def _build_muscles(person: Person, impairment: Impairment, d: Dimensions) -> tuple[Muscle, ...]:
+    table = load_muscle_table()
+    reference = table["reference_lengths_m"]
+    thigh, shank = d.thigh_m / reference["thigh_m"], d.shank_m / reference["shank_m"]
+    scale_of_joints = {
+        ("hip_flexion",): thigh,
+        ("knee_angle",): thigh,
+        ("hip_flexion", "knee_angle"): thigh,
+        ("knee_angle", "ankle_angle"): shank,
+        ("ankle_angle",): shank,
+    }
+    volume = person.mass_kg * person.height_m / (REFERENCE_MASS_KG * REFERENCE_HEIGHT_M)
+    fiber_scale = (d.thigh_m + d.shank_m) / (0.491 * REFERENCE_HEIGHT_M)
+    age_strength = compute_age_strength(person.age_years)
+    muscles = []
+    for side in SIDES:
+        for group in MUSCLE_GROUPS:
+            entry = table["muscles"][group]
+            scale = scale_of_joints[tuple(entry["joints"])]
+            force = entry["max_isometric_force_n"] * volume / fiber_scale * age_strength
+            muscles.append(
+                Muscle(
+                    name=f"{group}_{side}",
+                    group=group,
+                    joints=tuple(f"{joint}_{side}" for joint in entry["joints"]),
+                    max_isometric_force_n=force * impairment.get_strength(group),
+                    optimal_fiber_length_m=entry["optimal_fiber_length_m"] * scale,
+                    tendon_length_m=entry["tendon_slack_length_m"]
+                    * TENDON_STRETCH.get(group, OTHER_TENDON_STRETCH)
+                    * scale,
+                    pennation_rad=entry["pennation_rad"],
+                    path_scale=scale,
+                )
+            )
+    return tuple(muscles)
+
+
+def _build_spheres(d: Dimensions) -> tuple[Sphere, ...]:
+    heel, ball, toe = 0.0200 * d.height_m, 0.0165 * d.height_m, 0.0125 * d.height_m
+    toe_joint_above_sole = d.ankle_height_m - d.mtp_below_ankle_m
+    spheres = []
+    for s in SIDES:
+        spheres += [
+            Sphere(f"heel_{s}", f"foot_{s}", (-d.heel_behind_ankle_m + heel, heel - d.ankle_height_m), heel),
+            Sphere(f"ball_{s}", f"foot_{s}", (d.mtp_ahead_of_ankle_m, ball - d.ankle_height_m), ball),
+            Sphere(f"toe_{s}", f"toes_{s}", (d.toe_ahead_of_mtp_m - toe, toe - toe_joint_above_sole), toe),
+        ]
+    return tuple(spheres)
+
+
+def _build_passive(torque_scale: float) -> tuple[PassiveTorque, ...]:
+    stops_deg = {
+        "lumbar_extension": (-25.0, 25.0),
+        "hip_flexion": (-25.0, 100.0),
+        "knee_angle": (3.0, 130.0),
+        "ankle_angle": (-40.0, 22.0),
+        "mtp_angle": (-35.0, 60.0),
+    }
+    passive = []
+    for name in COORDINATES:
+        kind = name.removesuffix("_r").removesuffix("_l")
+        if kind not in stops_deg:
+            continue
+        lower, upper = np.radians(stops_deg[kind])
+        toe = kind == "mtp_angle"
+        passive.append(
+            PassiveTorque(
+                coordinate=name,
+                stop_nm=2.0 * torque_scale,
+                rate=20.0,
+                lower_rad=float(lower),
+                upper_rad=float(upper),
+                stiffness_nm_rad=25.0 * torque_scale if toe else 0.0,
+                damping_nms_rad=(0.4 if toe else 0.1) * torque_scale,
+            )
+        )
+    return tuple(passive)

@@ -1,0 +1,272 @@
+"""Equations of motion of a person, generated from the numeric specification (CasADi).
+
+Recursive Newton-Euler dynamics of a tree of bodies in the sagittal plane, with muscles, passive torques
+and contact spheres. The result is the residual of the equations of motion: zero for a state, an
+acceleration, activations and trunk torque that fit together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import casadi as ca
+import numpy as np
+
+from gaitlib.body.specification import GRAVITY_MPS2, Contact, Specification, load_muscle_table
+from gaitlib.gait import COORDINATES
+from gaitlib.simulate.muscle import compute_muscle_force
+from gaitlib.simulate.parameters import BODY_FIELDS, CONTACT_FIELDS, MUSCLE_FIELDS, PASSIVE_FIELDS, SPHERE_FIELDS
+
+N_Q = len(COORDINATES)
+LUMBAR = COORDINATES.index("lumbar_extension")
+
+
+@dataclass
+class Symbols:
+    """Symbolic parameters of a body, shaped as `flatten_specification` shapes the numbers."""
+
+    bodies: ca.SX
+    muscles: ca.SX
+    spheres: ca.SX
+    passive: ca.SX
+    contact: ca.SX
+    smooth_friction: ca.SX
+
+    @property
+    def vector(self) -> ca.SX:
+        """All parameters in the order of `pack_parameters`, then the friction switch."""
+        blocks = (self.bodies, self.muscles, self.spheres, self.passive, self.contact)
+        return ca.vertcat(*[ca.vec(block.T) for block in blocks], self.smooth_friction)
+
+
+def make_symbols(specification: Specification) -> Symbols:
+    """Create the symbolic parameters for a body of this topology.
+
+    Parameters
+    ----------
+    specification : Specification
+        Any body with the wanted bodies, muscles and spheres.
+
+    Returns
+    -------
+    Symbols
+        One symbol per number of the specification.
+    """
+    return Symbols(
+        bodies=ca.SX.sym("bodies", len(specification.bodies), len(BODY_FIELDS)),
+        muscles=ca.SX.sym("muscles", len(specification.muscles), len(MUSCLE_FIELDS)),
+        spheres=ca.SX.sym("spheres", len(specification.spheres), len(SPHERE_FIELDS)),
+        passive=ca.SX.sym("passive", len(specification.passive), len(PASSIVE_FIELDS)),
+        contact=ca.SX.sym("contact", len(CONTACT_FIELDS)),
+        smooth_friction=ca.SX.sym("smooth_friction"),
+    )
+
+
+def build_residual(specification: Specification, symbols: Symbols, q, v, a, activation, lumbar_torque) -> dict:
+    """Build the residual of the equations of motion and what goes into it.
+
+    Parameters
+    ----------
+    specification : Specification
+        Gives the topology; its numbers are not used.
+    symbols : Symbols
+        Symbolic parameters.
+    q, v, a : casadi SX, shape (12,)
+        Coordinates, speeds, accelerations.
+    activation : casadi SX, shape (18,)
+        Muscle activations.
+    lumbar_torque : casadi SX
+        Torque at the trunk (N m).
+
+    Returns
+    -------
+    dict
+        `residual` (12), `joint_moment` (12: muscles + passive + trunk torque), `muscle_moment` (12),
+        `ground_force` (2, 2: right and left foot, x and y in N), `muscle_force` (18).
+    """
+    index = {name: i for i, name in enumerate(COORDINATES)}
+    frames = _compute_frames(specification, symbols, index, q, v, a)
+    forces, ground = _compute_contact(specification, symbols, frames)
+    inertial = _compute_inverse_dynamics(specification, symbols, index, frames, forces)
+    muscle_moment, muscle_force = _compute_muscle_moment(specification, symbols, index, q, v, activation)
+    moment = muscle_moment + _compute_passive_moment(specification, symbols, index, q, v)
+    moment[LUMBAR] += lumbar_torque
+    return {
+        "residual": inertial - moment,
+        "joint_moment": moment,
+        "muscle_moment": muscle_moment,
+        "muscle_force": muscle_force,
+        "ground_force": ground,
+    }
+
+
+def compute_contact_force(penetration, normal_velocity, slip_velocity, radius, contact, smooth_friction):
+    """Force of the ground on a sphere, as OpenSim's `SmoothSphereHalfSpaceForce`.
+
+    Parameters
+    ----------
+    penetration : casadi expression
+        Depth of the sphere below the floor (m).
+    normal_velocity : casadi expression
+        Speed of the contact point into the floor (m/s).
+    slip_velocity : casadi expression
+        Forward speed of the contact point (m/s).
+    radius : casadi expression
+        Sphere radius (m).
+    contact : sequence of 5
+        As `gaitlib.simulate.parameters.CONTACT_FIELDS`.
+    smooth_friction : casadi expression
+        1 rounds the kink of the friction law, 0 is OpenSim's law.
+
+    Returns
+    -------
+    tuple of casadi expressions
+        Normal force (up, N) and friction force (forward, N).
+    """
+    stiffness, dissipation, friction, viscous, transition = (contact[i] for i in range(5))
+    defaults = Contact()
+    k = 0.5 * stiffness ** (2 / 3)
+    hertz = (4 / 3) * k * ca.sqrt(radius * k) * (penetration**2 + defaults.constant_force) ** 0.75
+    hertz = hertz * (0.5 + 0.5 * ca.tanh(defaults.hertz_smoothing * penetration))
+    normal = hertz * (1 + 1.5 * dissipation * normal_velocity)
+    normal = normal * (
+        0.5 + 0.5 * ca.tanh(defaults.hunt_crossley_smoothing * (normal_velocity + 2 / (3 * dissipation)))
+    )
+    slip = ca.sqrt(slip_velocity**2 + defaults.constant_force)
+    ratio = slip / transition
+    rounded = ratio / (1 + ratio**8) ** 0.125
+    saturation = smooth_friction * rounded + (1 - smooth_friction) * ca.fmin(ratio, 1)
+    return normal, -normal * (saturation * friction + viscous * slip) * slip_velocity / slip
+
+
+def _rotate(angle, x, y):
+    cos, sin = ca.cos(angle), ca.sin(angle)
+    return ca.vertcat(cos * x - sin * y, sin * x + cos * y)
+
+
+def _turn(rate, r):
+    """Velocity of a point at r in a body that turns at a rate about z."""
+    return ca.vertcat(-rate * r[1], rate * r[0])
+
+
+def _compute_frames(specification, symbols, index, q, v, a):
+    """Angle, position, velocity and acceleration of every body's joint, in the ground frame."""
+    frames = {"ground": (0, 0, 0, ca.SX(2, 1), ca.SX(2, 1), ca.SX(2, 1))}
+    for row, body in enumerate(specification.bodies):
+        angle, rate, rate_dot, p, dp, ddp = frames[body.parent]
+        if body.parent == "ground":
+            tilt, tx, ty = (index[c] for c in body.coordinates)
+            p, dp, ddp = (ca.vertcat(s[tx], s[ty]) for s in (q, v, a))
+            angle, rate, rate_dot = q[tilt], v[tilt], a[tilt]
+        else:
+            offset = _rotate(angle, symbols.bodies[row, 0], symbols.bodies[row, 1])
+            ddp = ddp + _turn(rate_dot, offset) - rate**2 * offset
+            dp = dp + _turn(rate, offset)
+            p = p + offset
+            i = index[body.coordinates[0]]
+            sign = -1 if body.coordinates[0].startswith("knee_angle") else 1
+            angle, rate, rate_dot = angle + sign * q[i], rate + sign * v[i], rate_dot + sign * a[i]
+        frames[body.name] = (angle, rate, rate_dot, p, dp, ddp)
+    return frames
+
+
+def _compute_contact(specification, symbols, frames):
+    """Forces on the bodies as (force, point), and the total per foot."""
+    forces = {body.name: [] for body in specification.bodies}
+    ground = ca.SX.zeros(2, 2)
+    for row, sphere in enumerate(specification.spheres):
+        x, y, radius = (symbols.spheres[row, i] for i in range(3))
+        angle, rate, _, p, dp, _ = frames[sphere.body]
+        offset = _rotate(angle, x, y)
+        centre = p + offset
+        penetration = radius - centre[1]
+        arm = offset + ca.vertcat(0, -radius + 0.5 * penetration)
+        velocity = dp + _turn(rate, arm)
+        normal, friction = compute_contact_force(
+            penetration, -velocity[1], velocity[0], radius, symbols.contact, symbols.smooth_friction
+        )
+        force = ca.vertcat(friction, normal)
+        forces[sphere.body].append((force, p + arm))
+        foot = 0 if sphere.name.endswith("_r") else 1
+        ground[foot, :] += force.T
+    return forces, ground
+
+
+def _compute_inverse_dynamics(specification, symbols, index, frames, forces):
+    """Generalised forces that the motion needs, contact and gravity taken into account."""
+    force = {body.name: ca.SX.zeros(2) for body in specification.bodies}
+    moment = {body.name: ca.SX.zeros(1) for body in specification.bodies}
+    tau = ca.SX.zeros(N_Q)
+    order = list(enumerate(specification.bodies))
+    for row, body in reversed(order):
+        angle, rate, rate_dot, p, _, ddp = frames[body.name]
+        mass, inertia = symbols.bodies[row, 2], symbols.bodies[row, 5]
+        com = _rotate(angle, symbols.bodies[row, 3], symbols.bodies[row, 4])
+        acceleration = ddp + _turn(rate_dot, com) - rate**2 * com
+        needed = mass * (acceleration + ca.vertcat(0, GRAVITY_MPS2))
+        force[body.name] += needed
+        moment[body.name] += inertia * rate_dot + _cross(com, needed)
+        for contact, point in forces[body.name]:
+            force[body.name] -= contact
+            moment[body.name] -= _cross(point - p, contact)
+        if body.parent == "ground":
+            tilt, tx, ty = (index[c] for c in body.coordinates)
+            tau[tilt], tau[tx], tau[ty] = moment[body.name], force[body.name][0], force[body.name][1]
+        else:
+            sign = -1 if body.coordinates[0].startswith("knee_angle") else 1
+            tau[index[body.coordinates[0]]] = sign * moment[body.name]
+            arm = p - frames[body.parent][3]
+            force[body.parent] += force[body.name]
+            moment[body.parent] += moment[body.name] + _cross(arm, force[body.name])
+    return tau
+
+
+def _cross(r, f):
+    return r[0] * f[1] - r[1] * f[0]
+
+
+def _compute_muscle_moment(specification, symbols, index, q, v, activation):
+    table = load_muscle_table()["muscles"]
+    moment = ca.SX.zeros(N_Q)
+    forces = []
+    for row, muscle in enumerate(specification.muscles):
+        entry = table[muscle.group]
+        columns = [index[joint] for joint in muscle.joints]
+        scale = symbols.muscles[row, 4]
+        angles = ca.SX.sym("angles", len(columns))
+        length = _evaluate_polynomial(angles, entry["exponents"], entry["coefficients"])
+        path = ca.Function("path", [angles], [length, ca.jacobian(length, angles)])
+        value, slope = path(q[columns])
+        speed = scale * ca.mtimes(slope, v[columns])
+        force = compute_muscle_force(activation[row], scale * value, speed, symbols.muscles[row, :])
+        for k, column in enumerate(columns):
+            moment[column] -= scale * slope[k] * force
+        forces.append(force)
+    return moment, ca.vertcat(*forces)
+
+
+def _evaluate_polynomial(angles, exponents, coefficients):
+    """Nested (Horner) evaluation in the last angle, then the first."""
+    exponents = np.asarray(exponents)
+    if exponents.shape[1] == 1:
+        order = np.argsort(exponents[:, 0])[::-1]
+        total = 0
+        for i in order:
+            total = total * angles[0] + coefficients[i]
+        return total
+    total = 0
+    for power in range(int(exponents[:, 0].max()), -1, -1):
+        rows = exponents[:, 0] == power
+        inner = _evaluate_polynomial(angles[1:], exponents[rows][:, 1:], np.asarray(coefficients)[rows])
+        total = total * angles[0] + inner
+    return total
+
+
+def _compute_passive_moment(specification, symbols, index, q, v):
+    moment = ca.SX.zeros(N_Q)
+    for row, passive in enumerate(specification.passive):
+        stop, rate, lower, upper, stiffness, damping = (symbols.passive[row, i] for i in range(6))
+        i = index[passive.coordinate]
+        moment[i] += stop * ca.exp(-rate * (q[i] - lower)) - stop * ca.exp(rate * (q[i] - upper))
+        moment[i] += -stiffness * q[i] - damping * v[i]
+    return moment

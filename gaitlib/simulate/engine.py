@@ -1,0 +1,446 @@
+"""The optimal-control problem of walking, built once and solved for any body, impairment and speed.
+
+Half a gait cycle from about right to left initial contact, with left/right symmetry; direct collocation
+(separated Hermite-Simpson, 25 intervals, so that nodes and mid-points are the points 0, 1, ... 50 % of the
+stride); muscles, body, task and cost weights are parameters. Derivatives of the equations of motion are
+compiled per mesh point and assembled into the sparse Jacobian and Hessian that IPOPT reads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+
+import casadi as ca
+import numpy as np
+
+from gaitlib.body.specification import Specification
+from gaitlib.gait import COORDINATES, MUSCLES
+from gaitlib.simulate.compiled import compile_functions
+from gaitlib.simulate.dynamics import N_Q, build_residual, make_symbols
+from gaitlib.simulate.muscle import ACTIVATION_TIME_S, DEACTIVATION_TIME_S
+
+N_INTERVALS = 25
+N_POINTS = 2 * N_INTERVALS + 1
+N_M = len(MUSCLES)
+N_X = 2 * N_Q + N_M
+N_Z = N_X + N_Q + N_M + 1
+"""Values per mesh point: coordinates, speeds, activations, accelerations, activation rates, trunk torque."""
+
+SPEED_SCALE, ACCELERATION_SCALE, ACTIVATION_RATE_SCALE = 5.0, 50.0, 10.0
+TORQUE_SCALE_NM, RESIDUAL_SCALE = 20.0, 20.0
+
+
+@dataclass(frozen=True)
+class CostWeights:
+    """Weights of the cost, a mean over the stride of squared, scaled terms (no units).
+
+    Chosen on healthy adults only. `activation` weighs squared muscle activation (effort), `acceleration`
+    squared joint accelerations over (50 rad/s2)2, `activation_rate` squared rates over (10 /s)2,
+    `trunk_torque` the squared trunk torque over (20 N m)2 x body scale, `trunk_lean` the squared lean of
+    the trunk from vertical, and `vertical` the squared vertical acceleration of the pelvis over (50 m/s2)2.
+    """
+
+    activation: float = 1.0
+    acceleration: float = 0.02
+    activation_rate: float = 0.01
+    trunk_torque: float = 0.02
+    trunk_lean: float = 5.0
+    vertical: float = 0.0
+
+
+@dataclass
+class Result:
+    """A solution of the walking problem at its mesh points; `duals` restart a neighbour."""
+
+    converged: bool
+    status: str
+    iterations: int
+    cost: float
+    constraint_violation: float
+    half_time_s: float
+    points: np.ndarray
+    decision: np.ndarray
+    duals: tuple[np.ndarray, np.ndarray]
+
+
+class WalkingEngine:
+    """Solver of the walking problem for bodies of one topology.
+
+    Parameters
+    ----------
+    specification : Specification
+        Any body; its topology is compiled, its numbers are not.
+    cache : pathlib.Path
+        Folder for compiled code.
+    """
+
+    def __init__(self, specification: Specification, cache: Path):
+        self._specification = specification
+        self._cache = Path(cache)
+        self._solvers: dict[tuple, ca.Function] = {}
+        self._build()
+
+    def solve(
+        self,
+        parameters: np.ndarray,
+        speed_mps: float,
+        leg_length_m: float,
+        torque_scale: float,
+        guess: np.ndarray,
+        duals: tuple[np.ndarray, np.ndarray] | None = None,
+        weights: CostWeights | None = None,
+        max_iterations: int = 600,
+        time_limit_s: float = 60.0,
+    ) -> Result:
+        """Solve one gait: smoothed friction first, then the exact law.
+
+        Parameters
+        ----------
+        parameters : array
+            Body, as `pack_parameters(flatten_specification(...))`.
+        speed_mps : float
+            Prescribed mean speed (m/s).
+        leg_length_m, torque_scale : float
+            Bounds and the cost of the trunk torque scale with them.
+        guess : array
+            Decision vector of a neighbour or of `make_guess`.
+        duals : tuple of two arrays, optional
+            Multipliers of the neighbour for a primal-dual warm start.
+        weights : CostWeights, optional
+            Cost weights.
+        max_iterations : int
+            Limit of IPOPT iterations per stage.
+        time_limit_s : float
+            Limit of CPU time per stage (s).
+
+        Returns
+        -------
+        Result
+            Converged or not, with the solver's own words.
+        """
+        weights = weights or CostWeights()
+        task = [speed_mps, torque_scale, *(getattr(weights, f.name) for f in fields(CostWeights))]
+        lower, upper = self._get_bounds(leg_length_m)
+        total_iterations = 0
+        result = None
+        for smooth in (1.0, 0.0):
+            warm = duals is not None
+            solver = self._get_solver(warm, max_iterations, time_limit_s)
+            arguments = {
+                "x0": np.clip(guess, lower, upper),
+                "p": np.concatenate([parameters, [smooth], task]),
+                "lbx": lower,
+                "ubx": upper,
+                "lbg": self._g_lower,
+                "ubg": self._g_upper,
+            }
+            if warm:
+                arguments |= {"lam_x0": duals[0], "lam_g0": duals[1]}
+            solution = solver(**arguments)
+            stats = solver.stats()
+            total_iterations += int(stats["iter_count"])
+            g = np.array(solution["g"]).ravel()
+            violation = float(max(np.max(self._g_lower - g), np.max(g - self._g_upper), 0.0))
+            decision = np.array(solution["x"]).ravel()
+            duals = (np.array(solution["lam_x"]).ravel(), np.array(solution["lam_g"]).ravel())
+            result = Result(
+                converged=bool(stats["success"]),
+                status=str(stats["return_status"]),
+                iterations=total_iterations,
+                cost=float(solution["f"]),
+                constraint_violation=violation,
+                half_time_s=float(decision[0]),
+                points=self._unscale(decision),
+                decision=decision,
+                duals=duals,
+            )
+            if not result.converged:
+                return result
+            guess = decision
+        return result
+
+    def evaluate(self, parameters: np.ndarray, points: np.ndarray) -> dict[str, np.ndarray]:
+        """Evaluate forces and moments along a solution (exact friction).
+
+        Parameters
+        ----------
+        parameters : array
+            Body parameters.
+        points : array, shape (n, N_Z)
+            Mesh points of a Result.
+
+        Returns
+        -------
+        dict of str to array
+            `joint_moment` (n, 12), `muscle_moment` (n, 12), `muscle_force` (n, 18),
+            `ground_force` (n, 2, 2), `residual` (n, 12).
+        """
+        n = len(points)
+        mapped = self._outputs.map(n)
+        values = mapped(points.T, np.tile(np.append(parameters, 0.0)[:, None], (1, n)))
+        names = ("residual", "joint_moment", "muscle_moment", "muscle_force", "ground_force")
+        results = {name: np.array(value) for name, value in zip(names, values, strict=True)}
+        results["ground_force"] = results["ground_force"].reshape(2, n, 2).transpose(1, 0, 2)
+        return {k: v if k == "ground_force" else v.T for k, v in results.items()}
+
+    def _build(self) -> None:
+        symbols = make_symbols(self._specification)
+        scaled = ca.SX.sym("z", N_Z)
+        z = scaled * self._scale
+        q, v, act = z[:N_Q], z[N_Q : 2 * N_Q], z[2 * N_Q : N_X]
+        a, torque = z[N_X : N_X + N_Q], z[-1]
+        terms = build_residual(self._specification, symbols, q, v, a, act, torque)
+        residual = terms["residual"] / RESIDUAL_SCALE
+        multiplier = ca.SX.sym("lam", N_Q)
+        parameters = symbols.vector
+        jacobian = ca.jacobian(residual, scaled)
+        hessian = ca.triu(ca.hessian(ca.dot(multiplier, residual), scaled)[0])
+        self._jacobian_sparsity, self._hessian_sparsity = jacobian.sparsity(), hessian.sparsity()
+        nonzeros = [ca.vertcat(*m.nonzeros()) for m in (jacobian, hessian)]
+        functions = [
+            ca.Function("point_r", [scaled, parameters], [residual], {"cse": True}),
+            ca.Function("point_j", [scaled, parameters], [nonzeros[0]], {"cse": True}),
+            ca.Function("point_h", [scaled, parameters, multiplier], [nonzeros[1]], {"cse": True}),
+        ]
+        self._r, self._j, self._h = compile_functions(functions, self._cache)
+        raw = ca.SX.sym("raw", N_Z)
+        outputs = ca.substitute(
+            [terms[k] for k in ("residual", "joint_moment", "muscle_moment", "muscle_force", "ground_force")],
+            [scaled],
+            [raw / self._scale],
+        )
+        self._outputs = ca.Function("outputs", [raw, parameters], outputs)
+        self._n_body = parameters.numel()
+        self._build_linear_part()
+        self._assemble()
+
+    @cached_property
+    def _scale(self) -> np.ndarray:
+        return np.concatenate(
+            [
+                np.ones(N_Q),
+                np.full(N_Q, SPEED_SCALE),
+                np.ones(N_M),
+                np.full(N_Q, ACCELERATION_SCALE),
+                np.full(N_M, ACTIVATION_RATE_SCALE),
+                [TORQUE_SCALE_NM],
+            ]
+        )
+
+    def _build_linear_part(self) -> None:
+        """Cost, collocation, activation limits, symmetry: everything but the equations of motion."""
+        w = ca.SX.sym("w", 1 + N_POINTS * N_Z)
+        task = ca.SX.sym("task", 2 + len(fields(CostWeights)))
+        half_time = w[0]
+        z = [self._scale * w[1 + k * N_Z : 1 + (k + 1) * N_Z] for k in range(N_POINTS)]
+        x = [p[:N_X] for p in z]
+        dx = [ca.vertcat(p[N_Q : 2 * N_Q], p[N_X : N_X + N_Q], p[N_X + N_Q : -1]) for p in z]
+        inverse = 1 / self._scale[:N_X]
+        step = half_time / N_INTERVALS
+        g, lower, upper = [], [], []
+
+        def add(expression, low, high):
+            g.append(expression)
+            lower.append(np.full(expression.numel(), low))
+            upper.append(np.full(expression.numel(), high))
+
+        for k in range(0, N_POINTS - 2, 2):
+            slope = (dx[k] + 4 * dx[k + 1] + dx[k + 2]) / 6
+            add((x[k + 2] - x[k] - step * slope) * inverse, 0, 0)
+            add((x[k + 1] - (x[k] + x[k + 2]) / 2 - step / 8 * (dx[k] - dx[k + 2])) * inverse, 0, 0)
+        for p in z[:-1]:
+            act, rate = p[2 * N_Q : N_X], p[N_X + N_Q : -1]
+            add(rate * DEACTIVATION_TIME_S + act, 0, np.inf)
+            add(rate * ACTIVATION_TIME_S + act, -np.inf, 1)
+        mirror = _get_mirror_order()
+        difference = (z[-1] - z[0][mirror]) / self._scale
+        travel = COORDINATES.index("pelvis_tx")
+        difference[travel] -= task[0] * half_time
+        add(difference, 0, 0)
+        add(z[0][travel], 0, 0)
+        add(self._compute_ankle_speed(z[0]), 0, 0)
+        self._f = self._compute_cost(z, task)
+        self._g_linear = ca.vertcat(*g)
+        self._g_lower, self._g_upper = np.concatenate(lower), np.concatenate(upper)
+        self._w, self._task = w, task
+
+    def _compute_ankle_speed(self, z):
+        """Hip swing rate difference: zero where the right leg is most forward; fixes the phase."""
+        index = COORDINATES.index
+        return (
+            z[N_Q + index("hip_flexion_r")]
+            - z[N_Q + index("hip_flexion_l")]
+            - 0.5 * (z[N_Q + index("knee_angle_r")] - z[N_Q + index("knee_angle_l")])
+        ) / SPEED_SCALE
+
+    def _compute_cost(self, z, task):
+        speed_torque, weights = task[1], task[2:]
+        index = COORDINATES.index
+        simpson = np.ones(N_POINTS)
+        simpson[1:-1:2], simpson[2:-1:2] = 4, 2
+        simpson /= 3 * (N_POINTS - 1)
+        joints = [i for i, name in enumerate(COORDINATES) if not name.startswith("pelvis_t")]
+        total = 0
+        for weight, p in zip(simpson, z, strict=True):
+            acceleration = p[N_X : N_X + N_Q] / ACCELERATION_SCALE
+            terms = ca.vertcat(
+                ca.sumsqr(p[2 * N_Q : N_X]),
+                ca.sumsqr(acceleration[joints]),
+                ca.sumsqr(p[N_X + N_Q : -1] / ACTIVATION_RATE_SCALE),
+                (p[-1] / (TORQUE_SCALE_NM * speed_torque)) ** 2,
+                (p[index("pelvis_tilt")] + p[index("lumbar_extension")]) ** 2,
+                acceleration[index("pelvis_ty")] ** 2,
+            )
+            total += weight * ca.dot(weights, terms)
+        return total
+
+    def _assemble(self) -> None:
+        n_task = self._task.numel()
+        w, task = self._w, self._task
+        gradient = ca.gradient(self._f, w)
+        jacobian = ca.jacobian(self._g_linear, w)
+        lam_g = ca.SX.sym("lam_g", self._g_linear.numel())
+        lam_f = ca.SX.sym("lam_f")
+        hessian = ca.triu(ca.hessian(lam_f * self._f + ca.dot(lam_g, self._g_linear), w)[0])
+        cost = ca.Function("cost", [w, task], [self._f, gradient])
+        linear = ca.Function("linear", [w, task], [self._g_linear])
+        linear_j = ca.Function("linear_j", [w, task], [jacobian])
+        linear_h = ca.Function("linear_h", [w, task, lam_f, lam_g], [hessian])
+        n_dynamic = N_POINTS - 1
+        x = ca.MX.sym("x", w.numel())
+        p = ca.MX.sym("p", self._n_body + n_task)
+        body, task_mx = p[: self._n_body], p[self._n_body :]
+        z = ca.reshape(x[1 : 1 + n_dynamic * N_Z], N_Z, n_dynamic)
+        bodies = ca.repmat(body, 1, n_dynamic)
+        n_linear = self._g_linear.numel()
+        dynamic = ca.vec(self._r.map(n_dynamic)(z, bodies))
+        g = ca.vertcat(linear(x, task_mx), dynamic)
+        f, f_gradient = cost(x, task_mx)
+        block_j = ca.MX(_place_blocks(self._jacobian_sparsity, n_dynamic, N_Q, w.numel()), ca.vec(self._j.map(n_dynamic)(z, bodies)))
+        jac = ca.vertcat(linear_j(x, task_mx), block_j)
+        multipliers = ca.MX.sym("lam_g", n_linear + n_dynamic * N_Q)
+        sigma = ca.MX.sym("lam_f")
+        lam_points = ca.reshape(multipliers[n_linear:], N_Q, n_dynamic)
+        block_h = ca.MX(
+            _place_blocks(self._hessian_sparsity, n_dynamic, N_Z, w.numel(), square=True),
+            ca.vec(self._h.map(n_dynamic)(z, bodies, lam_points)),
+        )
+        hess = linear_h(x, task_mx, sigma, multipliers[:n_linear]) + block_h
+        self._nlp = {"x": x, "p": p, "f": f, "g": g}
+        self._derivatives = {
+            "grad_f": ca.Function("nlp_grad_f", [x, p], [f, f_gradient], ["x", "p"], ["f", "grad_f_x"]),
+            "jac_g": ca.Function("nlp_jac_g", [x, p], [g, jac], ["x", "p"], ["g", "jac_g_x"]),
+            "hess_lag": ca.Function(
+                "nlp_hess_l", [x, p, sigma, multipliers], [hess], ["x", "p", "lam_f", "lam_g"], ["hess_gamma_x_x"]
+            ),
+        }
+        n_dynamics_rows = n_dynamic * N_Q
+        self._g_lower = np.concatenate([self._g_lower, np.zeros(n_dynamics_rows)])
+        self._g_upper = np.concatenate([self._g_upper, np.zeros(n_dynamics_rows)])
+
+    def _get_solver(self, warm: bool, max_iterations: int, time_limit_s: float) -> ca.Function:
+        key = (warm, max_iterations, time_limit_s)
+        if key not in self._solvers:
+            ipopt = {
+                "print_level": 0,
+                "sb": "yes",
+                "max_iter": max_iterations,
+                "max_cpu_time": time_limit_s,
+                "tol": 1e-5,
+                "constr_viol_tol": 1e-6,
+                "mu_strategy": "adaptive" if not warm else "monotone",
+                "linear_solver": "mumps",
+                "mumps_pivot_order": 5,
+                "nlp_scaling_method": "none",
+            }
+            if warm:
+                ipopt |= {
+                    "warm_start_init_point": "yes",
+                    "mu_init": 1e-4,
+                    "warm_start_bound_push": 1e-6,
+                    "warm_start_mult_bound_push": 1e-6,
+                    "warm_start_slack_bound_push": 1e-6,
+                    "warm_start_bound_frac": 1e-6,
+                    "warm_start_slack_bound_frac": 1e-6,
+                }
+            options = {"ipopt": ipopt, "print_time": False, "no_nlp_grad": True, "calc_lam_p": False} | self._derivatives
+            self._solvers[key] = ca.nlpsol("walk", "ipopt", self._nlp, options)
+        return self._solvers[key]
+
+    def _get_bounds(self, leg_length_m: float) -> tuple[np.ndarray, np.ndarray]:
+        degrees = {
+            "pelvis_tilt": (-30, 20),
+            "lumbar_extension": (-25, 30),
+            "hip_flexion": (-35, 75),
+            "knee_angle": (-2, 110),
+            "ankle_angle": (-45, 35),
+            "mtp_angle": (-40, 70),
+        }
+        lower, upper = np.empty(N_Z), np.empty(N_Z)
+        for i, name in enumerate(COORDINATES):
+            kind = name.removesuffix("_r").removesuffix("_l")
+            if kind in degrees:
+                lower[i], upper[i] = np.radians(degrees[kind])
+            else:
+                lower[i], upper[i] = {"pelvis_tx": (-1.0, 3.0), "pelvis_ty": (0.6, 1.15)}[kind]
+                if kind == "pelvis_ty":
+                    lower[i], upper[i] = lower[i] * leg_length_m, upper[i] * leg_length_m
+        lower[N_Q : 2 * N_Q], upper[N_Q : 2 * N_Q] = -20.0, 20.0
+        lower[2 * N_Q : N_X], upper[2 * N_Q : N_X] = 0.01, 1.0
+        lower[N_X : N_X + N_Q], upper[N_X : N_X + N_Q] = -1000.0, 1000.0
+        lower[N_X + N_Q : -1], upper[N_X + N_Q : -1] = -20.0, 70.0
+        lower[-1], upper[-1] = -200.0, 200.0
+        half = np.array([[0.22], [1.2]])
+        return tuple(
+            np.concatenate([half[side], np.tile(bound / self._scale, N_POINTS)])
+            for side, bound in enumerate((lower, upper))
+        )
+
+    def _unscale(self, decision: np.ndarray) -> np.ndarray:
+        return decision[1:].reshape(N_POINTS, N_Z) * self._scale
+
+    def pack(self, half_time_s: float, points: np.ndarray) -> np.ndarray:
+        """Pack mesh points into a decision vector.
+
+        Parameters
+        ----------
+        half_time_s : float
+            Duration of half a stride (s).
+        points : array, shape (51, N_Z)
+            Values at the mesh points, SI units.
+
+        Returns
+        -------
+        array
+            Scaled decision vector for `solve`.
+        """
+        return np.concatenate([[half_time_s], (points / self._scale).ravel()])
+
+
+def _place_blocks(block: ca.Sparsity, n_blocks: int, n_rows: int, n_columns: int, square: bool = False) -> ca.Sparsity:
+    """Sparsity of per-point blocks inside the whole matrix (column 0 is the half-cycle time).
+
+    Blocks occupy disjoint columns in increasing order, so the nonzeros of the whole are those of the
+    blocks one after the other.
+    """
+    rows, columns = (np.array(v) for v in block.get_triplet())
+    row_offset = np.repeat(np.arange(n_blocks) * n_rows + (1 if square else 0), len(rows))
+    column_offset = np.repeat(np.arange(n_blocks) * N_Z + 1, len(rows))
+    total_rows = n_columns if square else n_blocks * n_rows
+    return ca.Sparsity.triplet(
+        total_rows,
+        n_columns,
+        (np.tile(rows, n_blocks) + row_offset).tolist(),
+        (np.tile(columns, n_blocks) + column_offset).tolist(),
+    )
+
+
+def _get_mirror_order() -> list[int]:
+    def swap(names):
+        return [names.index(n[:-1] + {"r": "l", "l": "r"}[n[-1]] if n[-2:] in ("_r", "_l") else n) for n in names]
+
+    q, m = swap(COORDINATES), swap(MUSCLES)
+    parts = [(q, 0), (q, N_Q), (m, 2 * N_Q), (q, N_X), (m, N_X + N_Q), ([0], N_Z - 1)]
+    return [offset + i for order, offset in parts for i in order]
