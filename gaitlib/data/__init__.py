@@ -1,0 +1,1 @@
+"""Real data: manifest, fetch, readers, and the walks of real people."""

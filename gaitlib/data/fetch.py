@@ -1,0 +1,303 @@
+"""Paths to real data files: the user's folder first, then a download, always with the right hash.
+
+Every caller says for which purpose it wants the data. The manifest's roles decide whether it may have
+them: this keeps the people on whom claims are tested out of training, tuning and choosing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+from gaitlib.data.manifest import ROLES, DataFile, DataItem, Manifest, load_manifest
+from gaitlib.errors import InputError, WorkError
+
+DATA_VARIABLE = "GAITLIB_DATA"
+CACHE_VARIABLE = "GAITLIB_CACHE"
+_PURPOSES = {
+    "evaluate": "testing claims on real people",
+    "baseline": "training a real-data baseline, person-wise cross-validated",
+    "calibrate": "calibrating the simulator on healthy adults",
+}
+
+
+def get_path(item_id: str, filename: str, purpose: str, manifest: Manifest | None = None) -> Path:
+    """Give the path of one data file, verified, downloaded if need be.
+
+    Parameters
+    ----------
+    item_id : str
+        Item of the manifest.
+    filename : str
+        File of the item.
+    purpose : {'evaluate', 'baseline', 'calibrate'}
+        What the file is wanted for; the roles of the item must allow it.
+    manifest : Manifest, optional
+        By default the project's.
+
+    Returns
+    -------
+    Path
+        A local file with the hash of the manifest.
+
+    Raises
+    ------
+    InputError
+        If item, file or purpose is unknown, the purpose is not allowed, the item must be fetched by hand
+        and is not there, the data folder does not exist, or a file in it has the wrong hash.
+    WorkError
+        If the download fails (no network) or what came has the wrong hash.
+    """
+    manifest = manifest or load_manifest()
+    item = check_purpose(item_id, purpose, manifest)
+    file = _find_file(item_id, item, filename)
+    return _locate(item_id, file)
+
+
+def get_paths(
+    item_id: str, purpose: str, pattern: str = "*", manifest: Manifest | None = None
+) -> list[Path]:
+    """Give the paths of all files of an item, verified, downloaded if need be.
+
+    Parameters
+    ----------
+    item_id : str
+        Item of the manifest.
+    purpose : {'evaluate', 'baseline', 'calibrate'}
+        What the files are wanted for.
+    pattern : str
+        Only files whose name matches this (shell rules, e.g. '*.c3d').
+    manifest : Manifest, optional
+        By default the project's.
+
+    Returns
+    -------
+    list of Path
+        In the order of the manifest.
+
+    Raises
+    ------
+    InputError, WorkError
+        As `get_path`; also if no file matches.
+    """
+    from fnmatch import fnmatchcase
+
+    manifest = manifest or load_manifest()
+    item = check_purpose(item_id, purpose, manifest)
+    files = [file for file in item.files if fnmatchcase(file.name, pattern)]
+    if not files:
+        raise InputError(_explain_no_file(item_id, item, pattern))
+    return [_locate(item_id, file) for file in files]
+
+
+def check_purpose(item_id: str, purpose: str, manifest: Manifest | None = None) -> DataItem:
+    """Check that an item may be used for a purpose.
+
+    Parameters
+    ----------
+    item_id : str
+        Item of the manifest.
+    purpose : {'evaluate', 'baseline', 'calibrate'}
+        What the item is wanted for.
+    manifest : Manifest, optional
+        By default the project's.
+
+    Returns
+    -------
+    DataItem
+        The item.
+
+    Raises
+    ------
+    InputError
+        If item or purpose is unknown, or the roles of the item do not allow the purpose.
+    """
+    item = (manifest or load_manifest()).get_item(item_id)
+    if purpose not in ROLES:
+        raise InputError(f"purpose '{purpose}' is unknown; expected one of {', '.join(ROLES)}")
+    if purpose not in item.roles:
+        raise InputError(
+            f"data item '{item_id}' may not be used for '{purpose}' ({_PURPOSES[purpose]}): its roles are "
+            f"{', '.join(item.roles)} ({item.subgroup}); people on whom claims are tested must not reach "
+            "the simulator, and people who calibrated it must not be tested"
+        )
+    return item
+
+
+FileState = Literal["ok", "missing", "wrong hash"]
+
+
+def inspect_item(item_id: str, manifest: Manifest | None = None) -> dict[str, FileState]:
+    """Say for every file of an item whether it lies here with the right hash; download nothing.
+
+    Parameters
+    ----------
+    item_id : str
+        Item of the manifest.
+    manifest : Manifest, optional
+        By default the project's.
+
+    Returns
+    -------
+    dict
+        File name to 'ok', 'missing' or 'wrong hash'.
+
+    Raises
+    ------
+    InputError
+        If the item is unknown or the data folder does not exist.
+    """
+    item = (manifest or load_manifest()).get_item(item_id)
+    states: dict[str, FileState] = {}
+    for file in item.files:
+        found = [path for path in _list_places(item_id, file) if path.is_file()]
+        if not found:
+            states[file.name] = "missing"
+        else:
+            states[file.name] = "ok" if has_right_hash(found[0], file) else "wrong hash"
+    return states
+
+
+def count_present(item_id: str, item: DataItem) -> int:
+    """Count the files of an item that lie here, without reading them.
+
+    Parameters
+    ----------
+    item_id : str
+        Key of the item.
+    item : DataItem
+        The item.
+
+    Returns
+    -------
+    int
+        Files found in the data folder or the download cache.
+    """
+    return sum(any(path.is_file() for path in _list_places(item_id, file)) for file in item.files)
+
+
+def has_right_hash(path: Path, file: DataFile) -> bool:
+    """Check a file against size and hash of the manifest, remembering success by size and change time.
+
+    Parameters
+    ----------
+    path : Path
+        A local file.
+    file : DataFile
+        Its entry in the manifest.
+
+    Returns
+    -------
+    bool
+        True if size and SHA-256 agree.
+    """
+    status = path.stat()
+    if status.st_size != file.bytes:
+        return False
+    key = f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}|{file.sha256}"
+    mark = _get_cache_folder() / "verified" / hashlib.sha256(key.encode()).hexdigest()
+    if mark.exists():
+        return True
+    with path.open("rb") as stream:
+        if hashlib.file_digest(stream, "sha256").hexdigest() != file.sha256:
+            return False
+    try:
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.touch()
+    except OSError:
+        pass  # no writable cache: the file is simply hashed again next time
+    return True
+
+
+def _find_file(item_id: str, item: DataItem, filename: str) -> DataFile:
+    for file in item.files:
+        if file.name == filename:
+            return file
+    raise InputError(_explain_no_file(item_id, item, filename))
+
+
+def _explain_no_file(item_id: str, item: DataItem, wanted: str) -> str:
+    if item.fetch == "manual":
+        return f"data item '{item_id}' is not shipped and must be added by hand. {item.instructions}"
+    names = ", ".join(_shorten([file.name for file in item.files]))
+    return f"data item '{item_id}' has no file '{wanted}'; it has {names}"
+
+
+def _shorten(names: Iterable[str], keep: int = 4) -> list[str]:
+    names = list(names)
+    return names if len(names) <= keep else [*names[:keep], f"and {len(names) - keep} more"]
+
+
+def _locate(item_id: str, file: DataFile) -> Path:
+    folder = _get_data_folder()
+    if folder is not None:
+        path = folder / item_id / file.name
+        if path.is_file():
+            if has_right_hash(path, file):
+                return path
+            raise InputError(
+                f"{item_id}/{file.name} in the {DATA_VARIABLE} folder differs from the manifest (size or "
+                "SHA-256): it is damaged or another version; remove it so that it is fetched again"
+            )
+    cached = _get_download_path(item_id, file)
+    if cached.is_file() and has_right_hash(cached, file):
+        return cached
+    return _download(item_id, file, cached)
+
+
+def _download(item_id: str, file: DataFile, target: Path) -> Path:
+    import pooch
+
+    pooch.get_logger().setLevel("WARNING")
+    try:
+        pooch.retrieve(
+            file.url,
+            known_hash=f"sha256:{file.sha256}",
+            fname=target.name,
+            path=target.parent,
+            downloader=pooch.HTTPDownloader(timeout=30),
+        )
+    except ValueError:
+        raise WorkError(
+            f"{item_id}/{file.name}: what was downloaded has not the SHA-256 of the manifest; the source "
+            "changed or the download broke; try again, and do not use the file otherwise"
+        ) from None
+    except Exception as error:
+        raise WorkError(
+            f"{item_id}/{file.name}: not in the {DATA_VARIABLE} folder and could not be downloaded "
+            f"({type(error).__name__}); check the network, or put the file into a folder and set "
+            f"{DATA_VARIABLE} to it"
+        ) from None
+    return target
+
+
+def _list_places(item_id: str, file: DataFile) -> list[Path]:
+    folder = _get_data_folder()
+    places = [] if folder is None else [folder / item_id / file.name]
+    return [*places, _get_download_path(item_id, file)]
+
+
+def _get_data_folder() -> Path | None:
+    value = os.environ.get(DATA_VARIABLE, "").strip()
+    if not value:
+        return None
+    folder = Path(value).expanduser()
+    if not folder.is_dir():
+        raise InputError(f"the folder that {DATA_VARIABLE} names does not exist; correct or unset it")
+    return folder
+
+
+def _get_cache_folder() -> Path:
+    value = os.environ.get(CACHE_VARIABLE, "").strip()
+    if value:
+        return Path(value).expanduser()
+    import pooch
+
+    return Path(pooch.os_cache("gaitlib"))
+
+
+def _get_download_path(item_id: str, file: DataFile) -> Path:
+    return _get_cache_folder() / "data" / item_id / file.name

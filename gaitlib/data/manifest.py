@@ -1,0 +1,209 @@
+"""The data manifest: what real data there are, from where, under which licence, and for which use."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path, PurePosixPath
+from typing import Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from gaitlib.errors import InputError
+
+Role = Literal["evaluate", "baseline", "calibrate"]
+ROLES: tuple[str, ...] = get_args(Role)
+"""evaluate: claims are tested on these people; baseline: may also train real-data baselines, person-wise
+cross-validated; calibrate: healthy adults only, for the simulator."""
+
+Population = Literal[
+    "healthy_adult",
+    "older_adult",
+    "healthy_child",
+    "cerebral_palsy",
+    "parkinsons",
+    "multiple_sclerosis",
+    "neurological",
+    "weakness",
+    "joint",
+    "amputee",
+]
+CALIBRATION_POPULATIONS = frozenset({"healthy_adult", "older_adult"})
+"""Whom the simulator may be calibrated on: healthy adults of any age, never children or patients."""
+
+MANIFEST_NAME = "data_manifest.yaml"
+
+
+class DataFile(BaseModel):
+    """One file of an item: name below the item's folder, size, hash and public address."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(min_length=1)
+    bytes: int = Field(ge=0)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    url: str = Field(pattern=r"^https://")
+
+    @field_validator("name")
+    @classmethod
+    def _check_name(cls, name: str) -> str:
+        parts = PurePosixPath(name).parts
+        if name.startswith("/") or ".." in parts or "\\" in name:
+            raise ValueError("must stay below the folder of the item")
+        return name
+
+
+class DataItem(BaseModel):
+    """One data set: who is in it, its licence, its role and its files."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: str = Field(min_length=1)
+    subgroup: str = Field(min_length=1)
+    populations: tuple[Population, ...] = Field(min_length=1)
+    n_people: int | None = Field(ge=1)
+    roles: tuple[Role, ...] = Field(min_length=1)
+    licence: str = Field(min_length=1)
+    ethics: str = Field(min_length=1)
+    doi: str | None = Field(pattern=r"^10\.\d{4,9}/\S+$")
+    fetch: Literal["auto", "manual"]
+    holds: str = Field(min_length=1)
+    truth: str = ""
+    caveat: str = ""
+    instructions: str = ""
+    files: tuple[DataFile, ...]
+
+    @model_validator(mode="after")
+    def _check_roles(self) -> DataItem:
+        if len(set(self.roles)) != len(self.roles):
+            raise ValueError("roles: a role is listed twice")
+        if "calibrate" in self.roles:
+            if len(self.roles) > 1:
+                raise ValueError("roles: 'calibrate' excludes 'evaluate' and 'baseline' (same people)")
+            others = sorted(set(self.populations) - CALIBRATION_POPULATIONS)
+            if others:
+                raise ValueError(f"roles: 'calibrate' is for healthy adults only, found {', '.join(others)}")
+        if "baseline" in self.roles and "evaluate" not in self.roles:
+            raise ValueError("roles: 'baseline' needs 'evaluate' beside it")
+        return self
+
+    @model_validator(mode="after")
+    def _check_files(self) -> DataItem:
+        names = [file.name for file in self.files]
+        double = sorted({name for name in names if names.count(name) > 1})
+        if double:
+            raise ValueError(f"files: listed twice: {', '.join(double)}")
+        if self.fetch == "auto" and not self.files:
+            raise ValueError("files: an item with fetch 'auto' needs files")
+        if self.fetch == "manual" and not self.instructions:
+            raise ValueError("instructions: an item with fetch 'manual' must say how to get it")
+        return self
+
+    @property
+    def n_bytes(self) -> int:
+        """Size of all files."""
+        return sum(file.bytes for file in self.files)
+
+
+class Manifest(BaseModel):
+    """All items by id."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: Literal[1]
+    items: dict[str, DataItem] = Field(min_length=1)
+
+    def get_item(self, item_id: str) -> DataItem:
+        """Look up an item.
+
+        Parameters
+        ----------
+        item_id : str
+            Key of the manifest.
+
+        Returns
+        -------
+        DataItem
+            The item.
+
+        Raises
+        ------
+        InputError
+            If there is no such item; the message names the nearest known one.
+        """
+        if item_id not in self.items:
+            raise InputError(f"data item '{item_id}' is not in the manifest{_suggest(item_id, self.items)}")
+        return self.items[item_id]
+
+
+def load_manifest(path: str | Path | None = None) -> Manifest:
+    """Read and check the data manifest.
+
+    Parameters
+    ----------
+    path : path, optional
+        A manifest file; by default `data_manifest.yaml` at the top of the project.
+
+    Returns
+    -------
+    Manifest
+        The checked manifest.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, no YAML, or breaks the schema; an unknown key is named with the nearest
+        known one.
+    """
+    import yaml
+
+    path = Path(path) if path is not None else Path(__file__).resolve().parents[2] / MANIFEST_NAME
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{path.name}: the data manifest cannot be read ({error.strerror})") from None
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        values = yaml.load(text, Loader=loader)
+    except yaml.YAMLError as error:
+        raise InputError(f"{path.name}: not valid YAML ({error})") from None
+    return parse_manifest(values, path.name)
+
+
+def parse_manifest(values: object, where: str = MANIFEST_NAME) -> Manifest:
+    """Check plain values against the schema of the manifest.
+
+    Parameters
+    ----------
+    values : object
+        What the YAML file holds.
+    where : str
+        File name for the message.
+
+    Returns
+    -------
+    Manifest
+        The checked manifest.
+
+    Raises
+    ------
+    InputError
+        If anything is missing, unknown or against the rules, all listed in one message.
+    """
+    try:
+        return Manifest.model_validate(values)
+    except ValidationError as error:
+        raise InputError(f"{where}: " + "; ".join(_describe(item) for item in error.errors())) from None
+
+
+def _describe(item: dict) -> str:
+    place = ".".join(str(part) for part in item["loc"]) or "top level"
+    if item["type"] == "extra_forbidden":
+        model = (Manifest, DataItem, DataItem, DataFile)[min(len(item["loc"]) - 1, 3)]
+        return f"{place}: unknown key{_suggest(str(item['loc'][-1]), model.model_fields)}"
+    found = "" if isinstance(item["input"], dict) else f" (found {str(item['input'])[:60]!r})"
+    return f"{place}: {item['msg'].removeprefix('Value error, ')}{found}"
+
+
+def _suggest(name: str, known) -> str:
+    nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.0)
+    return f"; did you mean '{nearest[0]}'?" if nearest else ""
