@@ -1,0 +1,132 @@
+"""Bootstrap over people: resampling weights, jackknife and BCa intervals with a small-sample correction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy import stats
+
+from gaitlib.errors import InputError
+
+
+def draw_person_weights(n_people: int, n_resamples: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw how often each person occurs in each resample.
+
+    Parameters
+    ----------
+    n_people, n_resamples : int
+        People in the sample; resamples wanted.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    ndarray, shape (n_resamples, n_people)
+        Counts divided by `n_people`: each row sums to one.
+
+    Raises
+    ------
+    InputError
+        Fewer than 100 resamples (no 95 % interval can rest on them).
+    """
+    if n_resamples < 100:
+        raise InputError(f"n_resamples: found {n_resamples}, expected at least 100 (2000 for publication).")
+    counts = rng.multinomial(n_people, np.full(n_people, 1.0 / n_people), size=n_resamples)
+    return counts / n_people
+
+
+def compute_jackknife(values: np.ndarray, statistic: Callable[[np.ndarray, int], np.ndarray]) -> np.ndarray:
+    """Compute a statistic of person means with each person left out in turn.
+
+    Parameters
+    ----------
+    values : ndarray, shape (people, features)
+        Person features.
+    statistic : callable
+        Maps averages of shape (..., features) and a number of people to values of shape (..., statistics).
+
+    Returns
+    -------
+    ndarray, shape (people, statistics)
+    """
+    n = len(values)
+    return statistic((values.sum(axis=0) - values) / (n - 1), n - 1)
+
+
+def compute_bca_interval(
+    replicates: np.ndarray,
+    value: np.ndarray,
+    deviations: np.ndarray,
+    df: float,
+    level: float = 0.95,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Compute bias-corrected and accelerated intervals for many statistics at once.
+
+    Parameters
+    ----------
+    replicates : ndarray, shape (resamples, statistics)
+        The statistics in each resample; NaN where a resample leaves one undefined.
+    value : ndarray, shape (statistics,)
+        The statistics in the sample.
+    deviations : ndarray, shape (people, statistics)
+        Jackknife mean less jackknife values; for several groups stacked, each about its own mean.
+    df : float
+        Degrees of freedom of the variance between people (people less one; Welch's for two groups).
+    level : float
+        Confidence level.
+
+    Returns
+    -------
+    lower, upper : ndarray, shape (statistics,)
+        Limits; NaN where more than half of the resamples are undefined.
+    undefined : ndarray, shape (statistics,)
+        Share of resamples in which the statistic is undefined.
+
+    Notes
+    -----
+    Departure from Efron (1987): the normal quantile is replaced by ``t(df) * sqrt((df + 1) / df)``,
+    Hesterberg's expansion for small samples. Without it the intervals of a mean of 12 people cover 91 %
+    instead of 95 %.
+
+    References
+    ----------
+    Efron B (1987) Better bootstrap confidence intervals. J Am Stat Assoc 82:171, doi
+    10.1080/01621459.1987.10478410. Hesterberg T (2015) What teachers should know about the bootstrap. Am Stat
+    69:371, doi 10.1080/00031305.2015.1089789.
+    """
+    replicates = np.asarray(replicates, dtype=float)
+    value = np.asarray(value, dtype=float)
+    n_resamples = len(replicates)
+    usable = np.isfinite(replicates)
+    n_usable = usable.sum(axis=0)
+    undefined = 1.0 - n_usable / n_resamples
+    with np.errstate(all="ignore"):
+        below = (usable & (replicates < value)).sum(axis=0) + 0.5 * (usable & (replicates == value)).sum(
+            axis=0
+        )
+        share = np.clip(below / n_usable, 1 / (n_resamples + 1), 1 - 1 / (n_resamples + 1))
+        bias_correction = stats.norm.ppf(share)
+        spread = np.nansum(deviations**2, axis=0)
+        acceleration = np.where(spread > 0, np.nansum(deviations**3, axis=0) / (6 * spread**1.5), 0.0)
+    quantile = stats.t.ppf(0.5 + level / 2, df) * np.sqrt((df + 1) / df)
+    ordered = np.sort(np.where(usable, replicates, np.inf), axis=0)
+    limits = []
+    for z in (-quantile, quantile):
+        shifted = bias_correction + z
+        # beyond the pole of the correction the interval ends at the most extreme resample
+        damped = np.maximum(1 - acceleration * shifted, 1e-3)
+        limits.append(_take_quantile(ordered, n_usable, stats.norm.cdf(bias_correction + shifted / damped)))
+    bad = (n_usable < 0.5 * n_resamples) | ~np.isfinite(value)
+    return np.where(bad, np.nan, limits[0]), np.where(bad, np.nan, limits[1]), undefined
+
+
+def _take_quantile(ordered: np.ndarray, n_usable: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """Read one quantile per column of sorted replicates whose first `n_usable` rows are finite."""
+    last = np.maximum(n_usable - 1, 0)
+    position = np.clip(np.nan_to_num(share) * (n_usable + 1) - 1, 0, last)
+    low = np.floor(position).astype(int)
+    high = np.minimum(low + 1, last)
+    column = np.arange(ordered.shape[1])
+    with np.errstate(invalid="ignore"):
+        return ordered[low, column] + (position - low) * (ordered[high, column] - ordered[low, column])

@@ -1,0 +1,284 @@
+"""The agreement table: its columns, its checks, and the names and units shown to readers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from gaitlib.errors import InputError
+
+REQUIRED_COLUMNS = (
+    "subgroup",
+    "person_id",
+    "walk_id",
+    "outcome",
+    "method",
+    "reference",
+    "estimate",
+    "status",
+)
+OPTIONAL_COLUMNS = {"dataset": "", "view": "", "lower": np.nan, "upper": np.nan}
+SIMULATED_DATASETS = ("simulated", "generated")
+ROW_KEY = ("origin", "dataset", "subgroup", "person_id", "walk_id", "view", "outcome", "method")
+SUFFIX_UNITS = {
+    "_mps": ("m/s", 3),
+    "_spm": ("steps/min", 1),
+    "_share": ("", 3),
+    "_deg": ("°", 1),
+    "_m": ("m", 3),
+    "_s": ("s", 3),
+}
+
+
+def check_agreement_table(tidy: pd.DataFrame) -> pd.DataFrame:
+    """Check an agreement table and fill what may be left out.
+
+    Parameters
+    ----------
+    tidy : DataFrame
+        One row per person x walk x view x outcome x method with `REQUIRED_COLUMNS`; `OPTIONAL_COLUMNS` and `origin`
+        ("real" or "simulated") may be absent. status is "ok" or the reason why there is no estimate.
+
+    Returns
+    -------
+    DataFrame
+        A copy with all columns, `origin`, and `person`, a label that is unique across data sets. Without an origin
+        column the data sets "simulated" and "generated" are simulated, all others real.
+
+    Raises
+    ------
+    InputError
+        Columns missing; a reference that is missing; a row with status "ok" without estimate; the same walk twice; a
+        reversed or half-open interval. The message lists all of one kind at once.
+    """
+    missing = [name for name in REQUIRED_COLUMNS if name not in tidy.columns]
+    if missing:
+        raise InputError(
+            f"agreement table: column(s) {', '.join(missing)} missing; found {', '.join(map(str, tidy.columns))}. "
+            f"Expected at least {', '.join(REQUIRED_COLUMNS)}."
+        )
+    table = tidy.copy().reset_index(drop=True)
+    for name, default in OPTIONAL_COLUMNS.items():
+        if name not in table:
+            table[name] = default
+    for name in ("reference", "estimate", "lower", "upper"):
+        table[name] = _read_numbers(table[name], name)
+    for name in ("dataset", "view", "subgroup", "outcome", "method", "status"):
+        table[name] = table[name].astype(object).where(table[name].notna(), "").astype(str)
+    if "origin" not in table:
+        simulated = table["dataset"].isin(SIMULATED_DATASETS)
+        table["origin"] = np.where(simulated, "simulated", "real")
+    _reject(table, ~table["origin"].isin(["real", "simulated"]), "origin: expected 'real' or 'simulated'")
+    _reject(table, table["person_id"].isna(), "person_id: missing, so the row belongs to nobody")
+    _reject(
+        table,
+        ~np.isfinite(table["reference"]),
+        "reference: missing or infinite; leave out walks without a measured reference",
+    )
+    ok = table["status"] == "ok"
+    _reject(
+        table,
+        ok & ~np.isfinite(table["estimate"]),
+        "estimate: missing although status is 'ok'; give the reason of the failure as status",
+    )
+    _reject(table, table["status"] == "", "status: empty; expected 'ok' or a reason")
+    half_open = ok & (table["lower"].isna() != table["upper"].isna())
+    _reject(table, half_open, "lower, upper: only one of the two ends is given")
+    _reject(table, ok & (table["lower"] > table["upper"]), "lower, upper: the interval is reversed")
+    _reject(table, table.duplicated(list(ROW_KEY)), f"the same {' x '.join(ROW_KEY[2:])} occurs twice")
+    table["person"] = table["dataset"] + "/" + table["person_id"].astype(str)
+    return table
+
+
+def _read_numbers(column: pd.Series, name: str) -> pd.Series:
+    try:
+        return pd.to_numeric(column).astype(float)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"agreement table: {name} holds values that are not numbers ({error}).") from error
+
+
+def _reject(table: pd.DataFrame, bad, message: str) -> None:
+    count = int(np.sum(bad))
+    if count:
+        first = table.loc[np.asarray(bad)].iloc[0]
+        where = ", ".join(f"{key} {first[key]!r}" for key in ("person_id", "walk_id", "outcome", "method"))
+        raise InputError(f"agreement table: {message}. {count} row(s), the first: {where}.")
+
+
+def check_columns(table: pd.DataFrame, columns: Sequence[str]) -> list[str]:
+    """Check that grouping columns exist.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Checked agreement table.
+    columns : sequence of str
+        Names to group by.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    InputError
+        A name is not a column.
+    """
+    columns = [columns] if isinstance(columns, str) else list(columns)
+    unknown = [name for name in columns if name not in table.columns]
+    if unknown:
+        raise InputError(f"by: {', '.join(unknown)} not found; columns are {', '.join(map(str, table.columns))}.")
+    return columns
+
+
+def count_walks(table: pd.DataFrame) -> int:
+    """Count walks: a walk seen in two views or by two methods counts once.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Checked agreement table.
+
+    Returns
+    -------
+    int
+    """
+    return int(len(table[["origin", "person", "walk_id"]].drop_duplicates()))
+
+
+class Margin(NamedTuple):
+    """A difference that matters clinically, declared before the data are seen, with its published source."""
+
+    value: float
+    source: str
+
+
+def read_margins(margins: Mapping | None) -> dict[str, Margin]:
+    """Read margins from a study file.
+
+    Parameters
+    ----------
+    margins : mapping or None
+        outcome -> `Margin`, ``(value, source)`` or a mapping with keys value (or margin) and source. Values in the
+        unit of the outcome's name.
+
+    Returns
+    -------
+    dict
+        outcome -> Margin.
+
+    Raises
+    ------
+    InputError
+        A margin that is not positive, or has no source.
+    """
+    found = {}
+    for outcome, given in (margins or {}).items():
+        if isinstance(given, Mapping):
+            value, source = given.get("value", given.get("margin")), given.get("source")
+        elif isinstance(given, tuple) and len(given) == 2:
+            value, source = given
+        else:
+            value, source = given, None
+        if not isinstance(value, (int, float)) or not math.isfinite(value) or value <= 0:
+            raise InputError(f"margins: {outcome}: found {value!r}, expected a positive number.")
+        if not source:
+            raise InputError(f"margins: {outcome}: no source; give a published reference for {value}.")
+        found[str(outcome)] = Margin(float(value), str(source))
+    return found
+
+
+def get_unit(outcome: str) -> str:
+    """Get the unit from the end of an outcome's name.
+
+    Parameters
+    ----------
+    outcome : str
+        For example "speed_mps".
+
+    Returns
+    -------
+    str
+        For example "m/s"; empty for a share or an unknown ending.
+    """
+    return next((unit for suffix, (unit, _) in SUFFIX_UNITS.items() if outcome.endswith(suffix)), "")
+
+
+def get_decimals(outcome: str) -> int:
+    """Get how many decimals an outcome is printed with.
+
+    Parameters
+    ----------
+    outcome : str
+        For example "cadence_spm".
+
+    Returns
+    -------
+    int
+    """
+    return next((n for suffix, (_, n) in SUFFIX_UNITS.items() if outcome.endswith(suffix)), 3)
+
+
+def get_label(outcome: str) -> str:
+    """Get a readable name: "step_length_m" becomes "Step length (m)".
+
+    Parameters
+    ----------
+    outcome : str
+        Name with its unit at the end.
+
+    Returns
+    -------
+    str
+    """
+    suffix = next((s for s in SUFFIX_UNITS if outcome.endswith(s)), "")
+    stem = outcome.removesuffix(suffix) if suffix != "_share" else outcome
+    unit = get_unit(outcome)
+    name = stem.replace("_", " ").strip().capitalize()
+    return f"{name} ({unit})" if unit else name
+
+
+def format_number(value: float, decimals: int) -> str:
+    """Format a number with a true minus sign; "-" for missing.
+
+    Parameters
+    ----------
+    value : float
+        Number.
+    decimals : int
+        Digits after the point.
+
+    Returns
+    -------
+    str
+    """
+    if value is None or not np.isfinite(value):
+        return "–"
+    text = f"{value:.{decimals}f}"
+    if float(text) == 0:
+        text = text.removeprefix("-")
+    return text.replace("-", "\u2212")
+
+
+def format_interval(value: float, lower: float, upper: float, decimals: int) -> str:
+    """Format "value (lower to upper)".
+
+    Parameters
+    ----------
+    value, lower, upper : float
+        Numbers; without limits only the value is printed.
+    decimals : int
+        Digits after the point.
+
+    Returns
+    -------
+    str
+    """
+    text = format_number(value, decimals)
+    if not np.isfinite(value) or not (np.isfinite(lower) and np.isfinite(upper)):
+        return text
+    return f"{text} ({format_number(lower, decimals)} to {format_number(upper, decimals)})"
