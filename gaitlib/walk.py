@@ -1,0 +1,332 @@
+"""The Walk: a person's keypoints in space over time, the pivot of the whole chain.
+
+Simulated, generated and real people all become Walks, so that events, outcomes and cameras exist once.
+The frame is ISB's: x along the walking direction, y up, z to the person's right; metres and seconds.
+"""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import xarray as xr
+
+from gaitlib.errors import InputError
+
+_PAIRS = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle", "heel", "toe")
+KEYPOINTS_3D = ("nose", "head_top", "neck", *(f"{name}_{side}" for name in _PAIRS for side in ("r", "l")))
+"""Keypoints of a Walk: hip, knee and ankle are joint centres, toe is the front end of the foot."""
+
+SPACE = ("x", "y", "z")
+ORIGINS = ("real", "simulated", "generated")
+_REQUIRED_ATTRIBUTES = ("walk_id", "person_id", "dataset", "origin")
+_UNKNOWN_NUMBERS = ("height_m", "age_years", "mass_kg")
+_UNIFORM_TOLERANCE = 0.02
+_MIN_TRAVEL_M = 0.3
+
+
+def build_walk(time_s: np.ndarray, keypoint_position: np.ndarray, **attributes) -> xr.Dataset:
+    """Put keypoints over time together into a Walk.
+
+    Parameters
+    ----------
+    time_s : array, shape (n_time,)
+        Uniform, increasing times (s).
+    keypoint_position : array, shape (n_time, 19, 3)
+        x forward, y up, z right (m), keypoints ordered as `KEYPOINTS_3D`; NaN where a point is unknown.
+    **attributes
+        Needed: walk_id, person_id, dataset, origin ('real', 'simulated' or 'generated'). Known ones:
+        subgroup, height_m, age_years, mass_kg (NaN where unknown), sex, fps (else taken from the times).
+
+    Returns
+    -------
+    xarray.Dataset
+        The validated Walk.
+
+    Raises
+    ------
+    InputError
+        Listing everything that is wrong at once.
+    """
+    time_s = np.asarray(time_s, dtype=float)
+    position = np.asarray(keypoint_position, dtype=float)
+    name = attributes.get("walk_id", "without walk_id")
+    expected = (len(np.atleast_1d(time_s)), len(KEYPOINTS_3D), 3)
+    if time_s.ndim != 1 or position.shape != expected:
+        raise InputError(
+            f"Walk {name}: keypoint_position has shape {position.shape} and time_s {time_s.shape}; expected "
+            f"(n_time, {len(KEYPOINTS_3D)}, 3) and (n_time,). Order the keypoints as KEYPOINTS_3D."
+        )
+    walk = xr.Dataset(
+        {"keypoint_position": (("time", "keypoint", "space"), position, {"units": "m"})},
+        coords={"time": ("time", time_s, {"units": "s"}), "keypoint": list(KEYPOINTS_3D), "space": [*SPACE]},
+        attrs={"subgroup": "unknown", "sex": "unknown"},
+    )
+    walk.attrs |= dict.fromkeys(_UNKNOWN_NUMBERS, float("nan"))
+    walk.attrs |= attributes
+    if "fps" not in attributes and len(time_s) > 1 and time_s[-1] > time_s[0]:
+        walk.attrs["fps"] = float((len(time_s) - 1) / (time_s[-1] - time_s[0]))
+    return validate_walk(walk)
+
+
+def validate_walk(walk: xr.Dataset) -> xr.Dataset:
+    """Check names, shapes, times and attributes of a Walk.
+
+    Parameters
+    ----------
+    walk : xarray.Dataset
+        A Walk.
+
+    Returns
+    -------
+    xarray.Dataset
+        The same object.
+
+    Raises
+    ------
+    InputError
+        Listing everything that is wrong at once.
+    """
+    problems = [f"attribute '{name}' is missing" for name in _REQUIRED_ATTRIBUTES if name not in walk.attrs]
+    origin = walk.attrs.get("origin", ORIGINS[0])
+    if origin not in ORIGINS:
+        problems.append(f"attribute 'origin' is {origin!r}, expected one of {', '.join(ORIGINS)}")
+    problems += _find_position_problems(walk) + _find_time_problems(walk)
+    if problems:
+        raise InputError(
+            f"Walk {walk.attrs.get('walk_id', 'without walk_id')}: {'; '.join(problems)}. "
+            "Build it with build_walk(time_s, keypoint_position, walk_id=..., person_id=..., ...)."
+        )
+    return walk
+
+
+def _find_position_problems(walk: xr.Dataset) -> list[str]:
+    if "keypoint_position" not in walk:
+        return ["variable 'keypoint_position' is missing"]
+    position = walk["keypoint_position"]
+    if position.dims != ("time", "keypoint", "space"):
+        return [f"'keypoint_position' has dimensions {position.dims}, expected ('time', 'keypoint', 'space')"]
+    problems = []
+    for dim, labels in (("keypoint", KEYPOINTS_3D), ("space", SPACE)):
+        if dim not in position.coords or list(position[dim].values) != list(labels):
+            problems.append(f"dimension '{dim}' does not carry the labels {', '.join(labels)}")
+    if np.isinf(position.values).any():
+        problems.append("'keypoint_position' holds infinite values; use NaN where a point is unknown")
+    if not np.isfinite(position.values).any():
+        problems.append("'keypoint_position' holds no known point at all")
+    return problems
+
+
+def _find_time_problems(walk: xr.Dataset) -> list[str]:
+    if "time" not in walk.coords:
+        return ["coordinate 'time' is missing"]
+    time_s = walk["time"].values
+    if len(time_s) < 2:
+        return [f"'time' has {len(time_s)} samples, expected at least 2"]
+    steps = np.diff(time_s)
+    if not np.isfinite(time_s).all() or (steps <= 0).any():
+        return ["'time' must be finite and increasing"]
+    step = (time_s[-1] - time_s[0]) / len(steps)
+    uneven = np.abs(steps - step).max()
+    # Rounded time stamps (1 ms) are uniform enough; a missing frame is not.
+    if uneven > max(_UNIFORM_TOLERANCE * step, 0.0015) or uneven > 0.5 * step:
+        return [
+            f"'time' is not uniform: samples are {steps.min():.4f} to {steps.max():.4f} s apart; "
+            "fill missing frames with NaN rows"
+        ]
+    problems = []
+    fps = walk.attrs.get("fps")
+    if not isinstance(fps, (int, float, np.number)) or not abs(fps * step - 1) <= _UNIFORM_TOLERANCE:
+        problems.append(f"attribute 'fps' is {fps}, but 'time' says {1 / step:.3f}")
+    return problems
+
+
+def get_point(walk: xr.Dataset, keypoint: str) -> np.ndarray:
+    """Get the path of one keypoint, or of the middle of a pair.
+
+    Parameters
+    ----------
+    walk : xarray.Dataset
+        A Walk.
+    keypoint : str
+        A name of `KEYPOINTS_3D`, or 'mid_hip', 'mid_shoulder' and so on.
+
+    Returns
+    -------
+    array, shape (n_time, 3)
+        Position (m), NaN where unknown.
+
+    Raises
+    ------
+    InputError
+        If the keypoint is unknown.
+    """
+    position = walk["keypoint_position"].values
+    if keypoint.startswith("mid_") and f"{keypoint[4:]}_r" in KEYPOINTS_3D:
+        sides = [KEYPOINTS_3D.index(f"{keypoint[4:]}_{side}") for side in ("r", "l")]
+        return position[:, sides].mean(axis=1)
+    if keypoint not in KEYPOINTS_3D:
+        raise InputError(f"keypoint '{keypoint}' is unknown; known: {', '.join(KEYPOINTS_3D)}, mid_hip.")
+    return position[:, KEYPOINTS_3D.index(keypoint)]
+
+
+def align_walk_to_progression(walk: xr.Dataset) -> xr.Dataset:
+    """Turn a Walk about the vertical so that it goes along +x.
+
+    The walking direction is that of the least-squares line of the mid-hip over time, so the walk should be
+    one straight pass; cut turns out first.
+
+    Parameters
+    ----------
+    walk : xarray.Dataset
+        A Walk with any horizontal walking direction, y up.
+
+    Returns
+    -------
+    xarray.Dataset
+        A new Walk; `keypoint_position` and, if present, `ground_force` are turned about the origin.
+
+    Raises
+    ------
+    InputError
+        If the person hardly moves (treadmill, standing): there is no direction of progression.
+    """
+    validate_walk(walk)
+    time_s, middle = walk["time"].values, get_point(walk, "mid_hip")
+    seen = np.isfinite(middle).all(axis=1)
+    if seen.sum() < 2:
+        raise InputError(
+            f"Walk {walk.attrs['walk_id']}: both hips are known in {seen.sum()} frames; expected 2."
+        )
+    slope = np.polyfit(time_s[seen] - time_s[seen].mean(), middle[seen][:, [0, 2]], 1)[0]
+    travel = float(np.hypot(*slope) * np.ptp(time_s[seen]))
+    if travel < _MIN_TRAVEL_M:
+        raise InputError(
+            f"Walk {walk.attrs['walk_id']}: the hips travel {travel:.2f} m, too little to find a walking "
+            f"direction; expected at least {_MIN_TRAVEL_M} m over ground (add the belt's travel to treadmill walks)."
+        )
+    cos, sin = slope / np.hypot(*slope)
+    turn = np.array([[cos, 0.0, sin], [0.0, 1.0, 0.0], [-sin, 0.0, cos]])
+    aligned = walk.copy(deep=True)
+    for name in [v for v in walk.data_vars if walk[v].dims[-1:] == ("space",)]:
+        aligned[name] = (walk[name].dims, walk[name].values @ turn.T, walk[name].attrs)
+    return aligned
+
+
+def resample_walk(walk: xr.Dataset, fps: float) -> xr.Dataset:
+    """Resample a Walk to another frame rate, as a camera with that rate would see it (no extra smoothing).
+
+    Parameters
+    ----------
+    walk : xarray.Dataset
+        A Walk.
+    fps : float
+        Frames per second wanted.
+
+    Returns
+    -------
+    xarray.Dataset
+        A new Walk that starts at the same time and does not outlast the old one. Keypoints follow a cubic
+        spline per stretch of known samples and stay NaN inside gaps; other curves over `time` are linear.
+
+    Raises
+    ------
+    InputError
+        If fps is not positive.
+    """
+    validate_walk(walk)
+    if not fps > 0:
+        raise InputError(f"resample_walk: fps is {fps}; expected a positive number.")
+    old = walk["time"].values
+    n_new = int(np.floor((old[-1] - old[0]) * fps + 1e-6)) + 1
+    new = old[0] + np.arange(n_new) / fps
+    # A frame may lie past the last sample by rounding only.
+    new = np.minimum(new, old[-1]) if new[-1] > old[-1] else new
+    resampled = walk.drop_dims("time")
+    resampled.attrs = {**walk.attrs, "fps": float(fps)}
+    resampled = resampled.assign_coords(time=("time", new, walk["time"].attrs))
+    for name in [v for v in walk.data_vars if "time" in walk[v].dims]:
+        values = walk[name].transpose("time", ...)
+        flat = values.values.reshape(len(old), -1).astype(float)
+        smooth = name == "keypoint_position"
+        out = np.stack([_resample_column(old, column, new, smooth) for column in flat.T], axis=1)
+        resampled[name] = (values.dims, out.reshape(n_new, *values.shape[1:]), walk[name].attrs)
+    return validate_walk(resampled)
+
+
+def _resample_column(old: np.ndarray, values: np.ndarray, new: np.ndarray, smooth: bool) -> np.ndarray:
+    """Interpolate within each stretch of known samples; NaN elsewhere."""
+    from scipy.interpolate import CubicSpline
+
+    known = np.isfinite(values)
+    out = np.full(len(new), np.nan)
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], known.astype(int), [0]])))
+    for start, stop in zip(edges[::2], edges[1::2], strict=True):
+        inside = (new >= old[start] - 1e-9) & (new <= old[stop - 1] + 1e-9)
+        if smooth and stop - start >= 4:
+            out[inside] = CubicSpline(old[start:stop], values[start:stop])(new[inside])
+        else:
+            out[inside] = np.interp(new[inside], old[start:stop], values[start:stop])
+    return out
+
+
+def mirror_walk(walk: xr.Dataset) -> xr.Dataset:
+    """Exchange left and right: the walk seen in a mirror that contains the walking direction.
+
+    Parameters
+    ----------
+    walk : xarray.Dataset
+        A Walk.
+
+    Returns
+    -------
+    xarray.Dataset
+        A new Walk with z negated and the sides of keypoints, feet, muscles, channels and stored events
+        (attribute `lab_events`) exchanged.
+    """
+    mirrored = walk.copy(deep=True)
+    for name in walk.data_vars:
+        values = walk[name]
+        for dim in ("keypoint", "foot", "muscle", "channel"):
+            if dim in values.dims and dim in values.coords:
+                labels = [str(label) for label in values[dim].values]
+                swapped = [swap_side(label) for label in labels]
+                if sorted(swapped) == sorted(labels):
+                    values = values.sel({dim: swapped}).assign_coords({dim: labels})
+        array = values.values.copy()
+        if values.dims[-1:] == ("space",):
+            array[..., 2] = -array[..., 2]
+        mirrored[name] = (values.dims, array, walk[name].attrs)
+    if not _has_both_sides(walk, "channel"):
+        mirrored = mirrored.assign_coords(channel=[swap_side(str(name)) for name in walk["channel"].values])
+    if "lab_events" in walk.attrs:
+        events = json.loads(walk.attrs["lab_events"])
+        mirrored.attrs["lab_events"] = json.dumps([{**e, "foot": swap_side(str(e["foot"]))} for e in events])
+    return mirrored
+
+
+def _has_both_sides(walk: xr.Dataset, dim: str) -> bool:
+    if dim not in walk.coords:
+        return True
+    labels = [str(label) for label in walk[dim].values]
+    return sorted(map(swap_side, labels)) == sorted(labels)
+
+
+def swap_side(name: str) -> str:
+    """Exchange the side in a name.
+
+    Parameters
+    ----------
+    name : str
+        'r', 'l', or a name that ends in '_r' or '_l'.
+
+    Returns
+    -------
+    str
+        The name of the other side; the same name if it has no side.
+    """
+    if name in ("r", "l"):
+        return "l" if name == "r" else "r"
+    if name.endswith(("_r", "_l")):
+        return name[:-1] + swap_side(name[-1])
+    return name
