@@ -96,7 +96,9 @@ def format_list(manifest: Manifest) -> str:
         )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-    return "\n".join(line.rstrip() for line in [lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
+    return "\n".join(
+        line.rstrip() for line in [lines[0], "  ".join("-" * width for width in widths), *lines[1:]]
+    )
 
 
 def _cut(text: str, length: int) -> str:

@@ -57,9 +57,7 @@ def get_path(item_id: str, filename: str, purpose: str, manifest: Manifest | Non
     return _locate(item_id, file)
 
 
-def get_paths(
-    item_id: str, purpose: str, pattern: str = "*", manifest: Manifest | None = None
-) -> list[Path]:
+def get_paths(item_id: str, purpose: str, pattern: str = "*", manifest: Manifest | None = None) -> list[Path]:
     """Give the paths of all files of an item, verified, downloaded if need be.
 
     Parameters
@@ -266,10 +264,10 @@ def _download(item_id: str, file: DataFile, target: Path) -> Path:
             "changed or the download broke; try again, and do not use the file otherwise"
         ) from None
     except Exception as error:
+        missing = "is not set" if _get_data_folder() is None else "folder does not hold it"
         raise WorkError(
-            f"{item_id}/{file.name}: not in the {DATA_VARIABLE} folder and could not be downloaded "
-            f"({type(error).__name__}); check the network, or put the file into a folder and set "
-            f"{DATA_VARIABLE} to it"
+            f"{item_id}/{file.name}: {DATA_VARIABLE} {missing}, and it could not be downloaded "
+            f"({type(error).__name__}); check the network, or set {DATA_VARIABLE} to a folder that holds it"
         ) from None
     return target
 

@@ -73,7 +73,8 @@ def read_bvh(path: str | Path, unit_m: float = 0.01) -> xr.Dataset:
     """
     motion = parse_bvh(path)
     positions = compute_joint_positions(motion) * unit_m
-    time_s = np.arange(len(motion.values)) * motion.frame_time_s
+    fps = round(1.0 / motion.frame_time_s, 2)  # frame times are written with six or seven digits
+    time_s = np.arange(len(motion.values)) / fps
     return xr.Dataset(
         {"marker_position": (("time", "marker", "space"), positions, {"units": "m"})},
         coords={
@@ -81,7 +82,7 @@ def read_bvh(path: str | Path, unit_m: float = 0.01) -> xr.Dataset:
             "marker": [joint.name for joint in motion.joints],
             "space": ["x", "y", "z"],
         },
-        attrs={"source_file": Path(path).name, "fps": 1.0 / motion.frame_time_s},
+        attrs={"source_file": Path(path).name, "fps": fps},
     )
 
 
@@ -122,7 +123,7 @@ def parse_bvh(path: str | Path) -> BvhMotion:
     for index, words in enumerate(rows):
         if len(words) != n_channels:
             raise InputError(
-                f"{path.name}: motion line {index + 1} has {len(words)} values, expected {n_channels} channels"
+                f"{path.name}: motion line {index + 1} has {len(words)} values, expected {n_channels}"
             )
     try:
         values = np.array(rows, dtype=float)

@@ -1,0 +1,245 @@
+"""C3D files: markers, force plates, analog channels, events and the person's measures."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from gaitlib.errors import InputError
+
+_LENGTH_M = {"mm": 1e-3, "cm": 1e-2, "m": 1.0}
+_EVENTS = {"Foot Strike": "initial_contact", "Foot Off": "toe_off"}
+_FEET = {"Right": "r", "Left": "l"}
+_SPACE = ["x", "y", "z"]
+
+
+@dataclass(frozen=True)
+class C3dRecording:
+    """One c3d file. All times are in s and start at the first stored frame.
+
+    Attributes
+    ----------
+    markers : xarray.Dataset
+        marker_position(time, marker, space) in m, laboratory axes of the file, NaN where not seen;
+        attributes source_file, fps.
+    analog : xarray.Dataset
+        analog(analog_time, channel) in the units of the file; coordinate unit(channel).
+    plates : xarray.Dataset
+        plate_force(analog_time, plate, space) in N, force of the ground on the person;
+        center_of_pressure(analog_time, plate, space) in m, NaN below 20 N. Without plates: no plates.
+    events : pandas.DataFrame
+        foot ('r', 'l'), event ('initial_contact', 'toe_off'), time_s; in order of time.
+    measures : dict
+        Values of the PROCESSING group as floats in the units of the file (mm, kg, rad).
+    """
+
+    markers: xr.Dataset
+    analog: xr.Dataset
+    plates: xr.Dataset
+    events: pd.DataFrame
+    measures: dict[str, float]
+
+    def get_marker(self, name: str) -> np.ndarray:
+        """Give one marker's path.
+
+        Parameters
+        ----------
+        name : str
+            Marker label.
+
+        Returns
+        -------
+        array, shape (time, 3)
+            Position in m.
+
+        Raises
+        ------
+        InputError
+            If the file has no such marker.
+        """
+        if name not in self.markers.indexes["marker"]:
+            raise InputError(f"{self.markers.attrs['source_file']}: marker '{name}' is missing")
+        return self.markers["marker_position"].sel(marker=name).values
+
+    def get_measure(self, name: str) -> float:
+        """Give one measure of the person.
+
+        Parameters
+        ----------
+        name : str
+            Name in the PROCESSING group, e.g. 'Height' (mm), 'Bodymass' (kg), 'LKneeWidth' (mm).
+
+        Returns
+        -------
+        float
+            In the units of the file.
+
+        Raises
+        ------
+        InputError
+            If the file has no such measure or it is not above zero where it must be.
+        """
+        value = self.measures.get(name, float("nan"))
+        if not np.isfinite(value):
+            raise InputError(f"{self.markers.attrs['source_file']}: measure 'PROCESSING:{name}' is missing")
+        return value
+
+
+def read_c3d(path: str | Path) -> C3dRecording:
+    """Read a C3D file.
+
+    Parameters
+    ----------
+    path : path
+        The .c3d file.
+
+    Returns
+    -------
+    C3dRecording
+        Markers, analog channels, force plates, events and measures.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, no c3d, truncated, or without markers.
+    """
+    import ezc3d
+
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path.name}: no such file")
+    try:
+        content = ezc3d.c3d(str(path), extract_forceplat_data=True)
+    except Exception as error:  # ezc3d raises several types, also for truncated files
+        raise InputError(
+            f"{path.name}: not a readable c3d file, or truncated ({_first_line(error)})"
+        ) from None
+    parameters = content["parameters"]
+    markers = _build_markers(path.name, content)
+    first_s = content["header"]["points"]["first_frame"] / markers.attrs["fps"]
+    analog = _build_analog(content)
+    return C3dRecording(
+        markers=markers,
+        analog=analog,
+        plates=_build_plates(path.name, content, analog["analog_time"].values),
+        events=_build_events(parameters, first_s, float(markers["time"][-1])),
+        measures=_collect_measures(parameters),
+    )
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip().splitlines()
+    return text[0][:100] if text else type(error).__name__
+
+
+def _get_values(parameters: dict, group: str, name: str) -> list:
+    """All values of a parameter that is split over NAME, NAME2, NAME3 ... beyond 255 entries."""
+    values: list = []
+    for suffix in ["", *map(str, range(2, 10))]:
+        entry = parameters.get(group, {}).get(name + suffix)
+        if entry is None or "value" not in entry:
+            break
+        values.extend(list(entry["value"]))
+    return values
+
+
+def _build_markers(file_name: str, content: dict) -> xr.Dataset:
+    parameters = content["parameters"]
+    positions = np.asarray(content["data"]["points"])[:3]
+    labels = [str(label).split(":")[-1].strip() for label in _get_values(parameters, "POINT", "LABELS")]
+    if positions.size == 0 or positions.shape[1] == 0:
+        raise InputError(f"{file_name}: holds no markers")
+    labels = labels[: positions.shape[1]] + [f"unnamed_{i}" for i in range(len(labels), positions.shape[1])]
+    keep = [index for index, label in enumerate(labels) if labels.index(label) == index]
+    units = _get_values(parameters, "POINT", "UNITS") or ["mm"]
+    if units[0] not in _LENGTH_M:
+        raise InputError(f"{file_name}: POINT:UNITS is {units[0]!r}; expected mm, cm or m")
+    fps = float(content["header"]["points"]["frame_rate"])
+    if not fps > 0:
+        raise InputError(f"{file_name}: the frame rate is {fps}; expected above zero")
+    hidden = np.asarray(content["data"]["meta_points"]["residuals"])[0] < 0
+    positions = np.where(hidden[None], np.nan, positions)[:, keep] * _LENGTH_M[units[0]]
+    return xr.Dataset(
+        {"marker_position": (("time", "marker", "space"), positions.transpose(2, 1, 0), {"units": "m"})},
+        coords={
+            "time": ("time", np.arange(positions.shape[2]) / fps, {"units": "s"}),
+            "marker": [labels[index] for index in keep],
+            "space": _SPACE,
+        },
+        attrs={"source_file": file_name, "fps": fps},
+    )
+
+
+def _build_analog(content: dict) -> xr.Dataset:
+    values = np.asarray(content["data"]["analogs"])[0]
+    labels = [str(label).strip() for label in _get_values(content["parameters"], "ANALOG", "LABELS")]
+    units = [str(unit) for unit in _get_values(content["parameters"], "ANALOG", "UNITS")]
+    rate = float(content["header"]["analogs"]["frame_rate"] or 1.0)
+    labels = labels[: len(values)]
+    return xr.Dataset(
+        {"analog": (("analog_time", "channel"), values[: len(labels)].T)},
+        coords={
+            "analog_time": ("analog_time", np.arange(values.shape[1]) / rate, {"units": "s"}),
+            "channel": labels,
+            "unit": ("channel", (units + [""] * len(labels))[: len(labels)]),
+        },
+        attrs={"sampling_rate_hz": rate},
+    )
+
+
+def _build_plates(file_name: str, content: dict, analog_time: np.ndarray) -> xr.Dataset:
+    plates = content["data"].get("platform", [])
+    force = np.zeros((len(analog_time), len(plates), 3))
+    center = np.full_like(force, np.nan)
+    for index, plate in enumerate(plates):
+        if str(plate["unit_force"]) != "N" or str(plate["unit_position"]) not in _LENGTH_M:
+            raise InputError(
+                f"{file_name}: force plate {index + 1} is in {plate['unit_force']} and "
+                f"{plate['unit_position']}; expected N and mm, cm or m"
+            )
+        force[:, index] = np.asarray(plate["force"]).T
+        center[:, index] = np.asarray(plate["center_of_pressure"]).T * _LENGTH_M[str(plate["unit_position"])]
+    # Plates may give the force of the person on the plate; the ground pushes up on the person.
+    if force.size and np.nansum(force[..., 2]) < 0:
+        force = -force
+    center[np.abs(force[..., 2]) < 20.0] = np.nan
+    return xr.Dataset(
+        {
+            "plate_force": (("analog_time", "plate", "space"), force, {"units": "N"}),
+            "center_of_pressure": (("analog_time", "plate", "space"), center, {"units": "m"}),
+        },
+        coords={"analog_time": analog_time, "plate": np.arange(1, len(plates) + 1), "space": _SPACE},
+    )
+
+
+def _build_events(parameters: dict, first_s: float, last_s: float) -> pd.DataFrame:
+    """Events within the stored frames; a file cut from a longer trial keeps the events of the rest."""
+    labels = _get_values(parameters, "EVENT", "LABELS")
+    contexts = _get_values(parameters, "EVENT", "CONTEXTS")
+    times = np.asarray(parameters.get("EVENT", {}).get("TIMES", {}).get("value", np.zeros((2, 0))))
+    rows = []
+    for index, (label, context) in enumerate(zip(labels, contexts, strict=False)):
+        if label in _EVENTS and context in _FEET and index < times.shape[1]:
+            time_s = 60.0 * times[0, index] + times[1, index] - first_s
+            if 0 <= time_s <= last_s:
+                rows.append((_FEET[context], _EVENTS[label], float(time_s)))
+    table = pd.DataFrame(rows, columns=["foot", "event", "time_s"])
+    return table.sort_values("time_s", ignore_index=True)
+
+
+def _collect_measures(parameters: dict) -> dict[str, float]:
+    measures = {}
+    for name, entry in parameters.get("PROCESSING", {}).items():
+        values = np.ravel(entry["value"]) if isinstance(entry, dict) and "value" in entry else []
+        if (
+            re.fullmatch(r"[A-Za-z]\w*", name)
+            and len(values) == 1
+            and np.issubdtype(type(values[0]), np.number)
+        ):
+            measures[name] = float(values[0])
+    return measures

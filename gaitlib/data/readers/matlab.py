@@ -1,0 +1,303 @@
+"""MATLAB files: laboratory strides (angles, forces, EMG) and the Mobilise-D lower-back format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from gaitlib.errors import InputError
+
+_GRAVITY = 9.81
+_SPACE = ["x", "y", "z"]
+_COORDINATES = {
+    "hip_flex": "hip_flexion",
+    "hip_add": "hip_adduction",
+    "hip_rot": "hip_rotation",
+    "knee_flex": "knee_angle",
+    "ankle_flex": "ankle_angle",
+    "subt_angle": "subtalar_angle",
+    "lower_torso_TX": "pelvis_tx",
+    "lower_torso_TY": "pelvis_ty",
+    "lower_torso_TZ": "pelvis_tz",
+}
+_AXES = {"Fore-aft": "x", "Vertical": "y", "Lateral": "z"}
+_BOUT_FIELDS = {
+    "Start": "start_s",
+    "End": "end_s",
+    "WalkingSpeed": "speed_mps",
+    "AverageStrideLength": "stride_length_m",
+    "Cadence": "cadence_spm",
+    "NumberStrides": "n_strides",
+}
+
+
+def load_matlab(path: str | Path) -> dict:
+    """Load a MATLAB v5 or v7 file with its nested structures as dicts.
+
+    Parameters
+    ----------
+    path : path
+        The .mat file.
+
+    Returns
+    -------
+    dict
+        Variable name to array, dict (structure) or list (structure array).
+
+    Raises
+    ------
+    InputError
+        If the file is missing, truncated, or no such MATLAB file.
+    """
+    import scipy.io
+
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path.name}: no such file")
+    try:
+        content = scipy.io.loadmat(path, simplify_cells=True)
+    except NotImplementedError:
+        raise InputError(f"{path.name}: MATLAB v7.3 is not supported; save it as v7") from None
+    except Exception as error:  # scipy raises many types on damaged files
+        raise InputError(f"{path.name}: not a readable MATLAB file, or truncated ({error})") from None
+    return {key: value for key, value in content.items() if not key.startswith("__")}
+
+
+def read_laboratory_strides(path: str | Path) -> xr.Dataset:
+    """Read strides of one person: joint angles, ground force, joint torque, EMG.
+
+    Parameters
+    ----------
+    path : path
+        ExperimentalData.mat (adult) or ExperimentalData_r.mat, _l.mat (child).
+
+    Returns
+    -------
+    xarray.Dataset
+        position(stride, phase, coordinate) in rad or m and joint_moment(stride, phase, coordinate) in N m,
+        OpenSim coordinate names and signs (knee flexion positive); force_share(stride, phase, force) in
+        shares of body weight, force named '<x|y|z>' or '<x|y|z>_<r|l>'; emg(stride, phase, channel) as
+        normalised in the file, NaN where not recorded; stride_length_m(stride), step_width_m(stride). The
+        adult's coordinates are those of one leg. 100 points per stride.
+
+    Raises
+    ------
+    InputError
+        If a field is missing or has the wrong shape.
+    """
+    name = Path(path).name
+    data = _get(load_matlab(path), name, "ExperimentalData")
+    angles = _get(data, name, "Q", "subject1", "Qs")
+    position, coordinates = _get_curves(name, "Q", angles)
+    moment, moment_names = _get_curves(name, "Torques", _get(data, name, "Torques", "subject1"))
+    force, force_names = _get_curves(name, "GRFs", _get(data, name, "GRFs", "subject1"))
+    emg, channels = _get_curves(name, "EMG", _get(data, name, "EMG", "subject1"))
+    if moment_names != coordinates:
+        raise InputError(f"{name}: columns of 'Torques' and 'Q' differ")
+    turning = np.array([not label.lower().endswith(("_tx", "_ty", "_tz")) for label in coordinates])
+    position[..., turning] = np.radians(position[..., turning])
+    knee = np.array(["knee" in label for label in coordinates])
+    if knee.any() and np.nanmean(position[..., knee]) < 0:  # this model counts flexion negative
+        position[..., knee] *= -1.0
+        moment[..., knee] *= -1.0
+    strides = ("stride", "phase", "coordinate")
+    return xr.Dataset(
+        {
+            "position": (strides, position, {"units": "rad (translations: m)"}),
+            "joint_moment": (strides, moment, {"units": "N m"}),
+            "force_share": (("stride", "phase", "force"), force / 100.0, {"units": "body weight"}),
+            "emg": (("stride", "phase", "channel"), emg, {"units": "1"}),
+            "stride_length_m": ("stride", _get_scalars(name, data, "StrideLength", len(position))),
+            "step_width_m": ("stride", _get_scalars(name, data, "StepWidth", len(position))),
+        },
+        coords={
+            "phase": ("phase", np.linspace(0.0, 100.0, position.shape[1]), {"units": "% of stride"}),
+            "coordinate": [_rename_coordinate(label) for label in coordinates],
+            "force": [_rename_force(name, label) for label in force_names],
+            "channel": channels,
+        },
+        attrs={"source_file": name},
+    )
+
+
+def _get(data: object, name: str, *keys: str):
+    place = []
+    for key in keys:
+        place.append(key)
+        if not isinstance(data, dict) or key not in data:
+            raise InputError(f"{name}: field '{'.'.join(place)}' is missing")
+        data = data[key]
+    return data
+
+
+def _get_curves(name: str, field: str, data: dict) -> tuple[np.ndarray, list[str]]:
+    """Curves (stride, phase, column) and their column names."""
+    values = np.asarray(_get(data, name, "all"), dtype=float)
+    labels = [str(label) for label in np.ravel(_get(data, name, "colheaders"))]
+    if values.ndim != 3 or values.shape[1] != len(labels):
+        raise InputError(
+            f"{name}, field '{field}': shape {values.shape} does not fit {len(labels)} columns; "
+            "expected (phase, column, stride)"
+        )
+    return values.transpose(2, 0, 1).copy(), labels
+
+
+def _get_scalars(name: str, data: dict, field: str, n_strides: int) -> np.ndarray:
+    values = np.ravel(np.asarray(_get(data, name, field, "subject1", "all"), dtype=float))
+    if len(values) < n_strides:
+        raise InputError(f"{name}, field '{field}': {len(values)} values for {n_strides} strides")
+    return values[:n_strides]
+
+
+def _rename_coordinate(label: str) -> str:
+    stem, side = (label[:-2], label[-2:]) if label[-2:] in ("_r", "_l") else (label, "")
+    return _COORDINATES.get(stem, stem) + side
+
+
+def _rename_force(name: str, label: str) -> str:
+    stem, side = (label[:-2], label[-2:]) if label[-2:] in ("-r", "-l") else (label, "")
+    if stem not in _AXES:
+        raise InputError(f"{name}, field 'GRFs': unknown column '{label}'")
+    return _AXES[stem] + side.replace("-", "_")
+
+
+@dataclass(frozen=True)
+class LowerBackTest:
+    """One test of the Mobilise-D format.
+
+    Attributes
+    ----------
+    name : str
+        'TimeMeasure1/Test5/Trial1'.
+    signals : xarray.Dataset
+        acceleration(time, space) in m/s^2 with gravity, angular_velocity(time, space) in rad/s, in the axes
+        of the sensor; attribute fps.
+    bouts : pandas.DataFrame
+        One row per walking bout and reference system: system, kind ('MicroWB', 'ContinuousWalkingPeriod'),
+        start_s, end_s, speed_mps, stride_length_m, cadence_spm (steps per minute), n_strides.
+    contacts : pandas.DataFrame
+        Initial contacts of the bouts: system, kind, bout, foot ('r', 'l'), time_s.
+    """
+
+    name: str
+    signals: xr.Dataset
+    bouts: pd.DataFrame
+    contacts: pd.DataFrame
+
+
+def read_lower_back_tests(path: str | Path) -> list[LowerBackTest]:
+    """Read all tests of one person in the Mobilise-D lower-back format.
+
+    Parameters
+    ----------
+    path : path
+        data.mat.
+
+    Returns
+    -------
+    list of LowerBackTest
+        In the order of the file.
+
+    Raises
+    ------
+    InputError
+        If a field is missing or has the wrong shape.
+    """
+    name = Path(path).name
+    tests: list[LowerBackTest] = []
+    _collect_tests(name, _get(load_matlab(path), name, "data"), [], tests)
+    if not tests:
+        raise InputError(f"{name}: holds no test with the sensor field 'SU.LowerBack'")
+    return tests
+
+
+def _collect_tests(name: str, node: dict, place: list[str], tests: list[LowerBackTest]) -> None:
+    if not isinstance(node, dict):
+        return
+    if "SU" in node:
+        label = "/".join(place)
+        signals = _read_sensor(name, label, _get(node, name, "SU", "LowerBack"))
+        bouts, contacts = _read_bouts(node.get("Standards", {}))
+        tests.append(LowerBackTest(label, signals, bouts, contacts))
+        return
+    for key, child in node.items():
+        _collect_tests(name, child, [*place, key], tests)
+
+
+def _read_sensor(name: str, label: str, sensor: dict) -> xr.Dataset:
+    fps = float(_get(sensor, name, "Fs", "Acc"))
+    signals = {}
+    for key, new, factor, unit in (
+        ("Acc", "acceleration", _GRAVITY, "m/s^2"),
+        ("Gyr", "angular_velocity", np.pi / 180.0, "rad/s"),
+    ):
+        values = np.asarray(_get(sensor, name, key), dtype=float)
+        if values.ndim != 2 or values.shape[1] != 3:
+            raise InputError(f"{name}, test '{label}', field '{key}': shape {values.shape}, expected (n, 3)")
+        signals[new] = (("time", "space"), values * factor, {"units": unit})
+    n_samples = len(signals["acceleration"][1])
+    time = ("time", np.arange(n_samples) / fps, {"units": "s"})
+    return xr.Dataset(signals, coords={"time": time, "space": _SPACE}, attrs={"fps": fps})
+
+
+def _read_bouts(standards: dict) -> tuple[pd.DataFrame, pd.DataFrame]:
+    bouts, contacts = [], []
+    for system, content in standards.items():
+        for kind in ("MicroWB", "ContinuousWalkingPeriod"):
+            found = content.get(kind, []) if isinstance(content, dict) else []
+            found = [found] if isinstance(found, dict) else list(found)
+            for index, bout in enumerate(found):
+                row = {new: float(bout.get(old, np.nan)) for old, new in _BOUT_FIELDS.items()}
+                bouts.append({"system": system, "kind": kind, "bout": index, **row})
+                times = np.atleast_1d(np.asarray(bout.get("InitialContact_Event", []), dtype=float))
+                feet = np.atleast_1d(bout.get("InitialContact_LeftRight", []))
+                contacts += [
+                    {
+                        "system": system,
+                        "kind": kind,
+                        "bout": index,
+                        "foot": str(foot)[:1].lower(),
+                        "time_s": time_s,
+                    }
+                    for time_s, foot in zip(times, feet, strict=False)
+                ]
+    bout_columns = ["system", "kind", "bout", *_BOUT_FIELDS.values()]
+    return (
+        pd.DataFrame(bouts, columns=bout_columns),
+        pd.DataFrame(contacts, columns=["system", "kind", "bout", "foot", "time_s"]),
+    )
+
+
+def read_lower_back_person(path: str | Path) -> dict:
+    """Read the measures of one person in the Mobilise-D format.
+
+    Parameters
+    ----------
+    path : path
+        infoForAlgo.mat.
+
+    Returns
+    -------
+    dict
+        height_m, mass_kg, sensor_height_m, walking_aid (bool).
+
+    Raises
+    ------
+    InputError
+        If a field is missing or no number.
+    """
+    name = Path(path).name
+    info = _get(load_matlab(path), name, "infoForAlgo", "TimeMeasure1")
+    try:
+        return {
+            "height_m": float(_get(info, name, "Height")) / 100.0,
+            "mass_kg": float(_get(info, name, "Weight")),
+            "sensor_height_m": float(_get(info, name, "SensorHeight")) / 100.0,
+            "walking_aid": bool(_get(info, name, "WalkingAid_01")),
+        }
+    except TypeError:
+        raise InputError(f"{name}: Height, Weight and SensorHeight must be numbers (cm, kg, cm)") from None

@@ -1,0 +1,177 @@
+"""Shared checks for readers of text tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from gaitlib.errors import InputError
+
+
+def read_text(path: str | Path) -> str:
+    """Read a text file.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+
+    Returns
+    -------
+    str
+        Its text, without a byte order mark.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, empty or binary.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError(f"{path.name}: expected a text file, found binary content") from None
+    except OSError as error:
+        raise InputError(f"{path.name}: cannot be read ({error.strerror})") from None
+    if not text.strip():
+        raise InputError(f"{path.name}: the file is empty")
+    return text
+
+
+def read_numbers(path: str | Path, lines: list[str], n_columns: int, first_line: int) -> np.ndarray:
+    """Read lines of numbers separated by blanks or tabs.
+
+    Parameters
+    ----------
+    path : path
+        The file, for messages.
+    lines : list of str
+        Lines of the table; blank ones are skipped.
+    n_columns : int
+        Expected numbers per line.
+    first_line : int
+        Number of the first of these lines in the file, for messages.
+
+    Returns
+    -------
+    array, shape (row, n_columns)
+        The numbers.
+
+    Raises
+    ------
+    InputError
+        If a line has another count of values or a value is no number.
+    """
+    name = Path(path).name
+    rows = []
+    for number, line in enumerate(lines, start=first_line):
+        words = line.split()
+        if not words:
+            continue
+        if len(words) != n_columns:
+            raise InputError(f"{name} line {number}: found {len(words)} values, expected {n_columns} columns")
+        try:
+            rows.append([float(word) for word in words])
+        except ValueError:
+            bad = next(word for word in words if not _is_number(word))
+            raise InputError(f"{name} line {number}: '{bad}' is no number") from None
+    if not rows:
+        raise InputError(f"{name}: holds no rows of numbers")
+    return np.array(rows)
+
+
+def read_csv(path: str | Path, required: Iterable[str], numeric: Iterable[str] = ()) -> pd.DataFrame:
+    """Read a comma separated table and check its columns.
+
+    Parameters
+    ----------
+    path : path
+        The .csv file.
+    required : iterable of str
+        Columns that must be there.
+    numeric : iterable of str
+        Columns that must hold numbers (empty cells become NaN).
+
+    Returns
+    -------
+    pandas.DataFrame
+        The table, all columns.
+
+    Raises
+    ------
+    InputError
+        If the file is no table, a column is missing, or a cell of a numeric column is no number.
+    """
+    import io
+
+    name = Path(path).name
+    try:
+        table = pd.read_csv(io.StringIO(read_text(path)), low_memory=False)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise InputError(f"{name}: not a comma separated table ({error})") from None
+    require_columns(name, table.columns, required)
+    for column in numeric:
+        table[column] = convert_to_numbers(name, column, table[column])
+    return table
+
+
+def require_columns(name: str, found: Iterable[str], required: Iterable[str]) -> None:
+    """Check that all columns are there.
+
+    Parameters
+    ----------
+    name : str
+        File name for the message.
+    found, required : iterable of str
+        Column names.
+
+    Raises
+    ------
+    InputError
+        If any required column is missing; the message lists all of them.
+    """
+    found = list(found)
+    missing = [column for column in required if column not in found]
+    if missing:
+        raise InputError(
+            f"{name}: missing columns {', '.join(missing)}; found {', '.join(map(str, found[:12]))}"
+        )
+
+
+def convert_to_numbers(name: str, column: str, values: pd.Series) -> pd.Series:
+    """Convert a column to numbers.
+
+    Parameters
+    ----------
+    name, column : str
+        File and column for the message.
+    values : pandas.Series
+        Cells; empty ones become NaN.
+
+    Returns
+    -------
+    pandas.Series
+        Floats.
+
+    Raises
+    ------
+    InputError
+        If a cell is no number.
+    """
+    numbers = pd.to_numeric(values, errors="coerce").astype(float)
+    bad = numbers.isna() & values.notna()
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise InputError(f"{name} row {row + 1}, column '{column}': {values.iloc[row]!r} is no number")
+    return numbers
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True

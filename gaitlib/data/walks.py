@@ -1,0 +1,334 @@
+"""Walks of real people: children with markers, adults by diagnosis group."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from gaitlib.data.fetch import get_path, get_paths
+from gaitlib.data.manifest import Manifest, load_manifest
+from gaitlib.data.plug_in_gait import compute_joint_centers
+from gaitlib.data.readers.bvh import read_bvh
+from gaitlib.data.readers.c3d import C3dRecording, read_c3d
+from gaitlib.data.readers.clinical import read_diagnoses
+from gaitlib.errors import InputError
+from gaitlib.walk import KEYPOINTS_3D, build_walk
+
+# c3d files have z up, these BVH files y up.
+_UP = {"c3d": np.array([0.0, 0.0, 1.0]), "bvh": np.array([0.0, 1.0, 0.0])}
+
+_BVH_KEYPOINTS = {
+    "head_top": "HEad_end",
+    "neck": "Spine1",
+    **{
+        f"{keypoint}_{side}": f"{word}{joint}"
+        for side, word in (("r", "Right"), ("l", "Left"))
+        for keypoint, joint in (
+            ("shoulder", "Arm"),
+            ("elbow", "ForeArm"),
+            ("wrist", "Hand"),
+            ("hip", "UpLeg"),
+            ("knee", "Leg"),
+            ("ankle", "Foot"),
+            ("toe", "Toes_end"),
+        )
+    },
+}
+_LEG_SHARE_OF_HEIGHT = 0.245 + 0.246
+"""Thigh plus shank over body height (Winter 2009, after Drillis & Contini 1966)."""
+
+_SUBGROUPS = {
+    "Healthy": "healthy_adult",
+    "Neurological Defect": "neurological",
+    "Muscle Weakness": "weakness",
+    "Joint Problem": "joint",
+}
+_EMG_NAMES = {
+    "Rect": "rect_fem",
+    "Hams": "hamstrings",
+    "Gast": "gastroc",
+    "Tib Ant": "tib_ant",
+    "Tib Post": "tib_post",
+}
+_EMG_LIVE_SD = 0.005
+_MIN_SPEED_SHARE = 0.4
+_SWING_MARGIN_S = 0.1
+
+
+def load_walks(dataset_id: str, purpose: str, manifest: Manifest | None = None) -> list[xr.Dataset]:
+    """Load every walk of a set of real people.
+
+    Parameters
+    ----------
+    dataset_id : {'td_children_c3d', 'neuro_bvh'}
+        Item of the manifest.
+    purpose : {'evaluate', 'baseline'}
+        What the walks are wanted for; the roles of the item must allow it.
+    manifest : Manifest, optional
+        By default the project's.
+
+    Returns
+    -------
+    list of Walk
+        In the order of person and trial; x along the walking direction, y up, z to the person's right.
+
+    Raises
+    ------
+    InputError
+        If the set is unknown, has no walks, or may not be used for the purpose; or a file is malformed.
+    WorkError
+        If a file is neither here nor can be downloaded.
+    """
+    loaders = {"td_children_c3d": _load_children, "neuro_bvh": _load_neuro}
+    if dataset_id not in loaders:
+        raise InputError(f"data item '{dataset_id}' has no walks; sets with walks: {', '.join(loaders)}")
+    return loaders[dataset_id](purpose, manifest or load_manifest())
+
+
+def _load_children(purpose: str, manifest: Manifest) -> list[xr.Dataset]:
+    paths = get_paths("td_children_c3d", purpose, "*.c3d", manifest)
+    return [build_child_walk(read_c3d(path)) for path in paths]
+
+
+def build_child_walk(recording: C3dRecording) -> xr.Dataset:
+    """Build the walk of one child from one recording.
+
+    Parameters
+    ----------
+    recording : C3dRecording
+        Markers, force plates, EMG and measures.
+
+    Returns
+    -------
+    Walk
+        Keypoints; ground_force(time, foot, space) in N where a foot is alone on a plate, zero shortly before
+        and after, else NaN; emg(emg_time, channel) in V, raw, with emg_live(channel).
+
+    Raises
+    ------
+    InputError
+        If a marker or measure is missing.
+    """
+    name = Path(recording.markers.attrs["source_file"]).stem
+    points = compute_joint_centers(recording)
+    time_s = recording.markers["time"].values
+    turn, origin = _find_frame(points, time_s, _UP["c3d"])
+    positions = _turn(_stack(points), turn, origin)
+    keep = _find_walking(positions, time_s)
+    walk = build_walk(
+        time_s[keep] - time_s[keep][0],
+        positions[keep],
+        walk_id=name,
+        person_id=name[:6],
+        dataset="td_children_c3d",
+        origin="real",
+        subgroup="child",
+        height_m=recording.get_measure("Height") / 1000.0,
+        height_source="measured, in the file",
+        mass_kg=recording.get_measure("Bodymass"),
+        age_years=float("nan"),
+        sex="unknown",
+        fps=recording.markers.attrs["fps"],
+        estimated_keypoints="head_top",
+        lab_events=json.dumps(_shift_events(recording.events, time_s[keep]).to_dict("records")),
+    )
+    start_s, end_s = time_s[keep][[0, -1]]
+    force = _compute_ground_force(recording, points, turn)[keep]
+    walk["ground_force"] = (("time", "foot", "space"), force, {"units": "N"})
+    return _add_emg(walk.assign_coords(foot=["r", "l"]), recording, start_s, end_s)
+
+
+def _shift_events(events: pd.DataFrame, time_s: np.ndarray) -> pd.DataFrame:
+    inside = events[(events["time_s"] >= time_s[0]) & (events["time_s"] <= time_s[-1])].copy()
+    inside["time_s"] = (inside["time_s"] - time_s[0]).round(4)
+    return inside
+
+
+def _stack(points: dict[str, np.ndarray]) -> np.ndarray:
+    """Positions, shape (time, keypoint, 3), NaN for keypoints that the source does not have."""
+    n_frames = len(next(iter(points.values())))
+    empty = np.full((n_frames, 3), np.nan)
+    return np.stack([points.get(name, empty) for name in KEYPOINTS_3D], axis=1)
+
+
+def _find_frame(
+    points: dict[str, np.ndarray], time_s: np.ndarray, up: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the turn to forward, up, right; and the origin on the floor below the first mid-hip.
+
+    The walking direction is the least-squares line of the mid-hip over time; the floor is the 5th
+    percentile of the lower of the toes.
+    """
+    middle = (points["hip_r"] + points["hip_l"]) / 2
+    seen = np.isfinite(middle).all(axis=1)
+    slope = np.polyfit(time_s[seen], middle[seen], 1)[0]
+    forward = slope - (slope @ up) * up
+    forward /= np.linalg.norm(forward)
+    turn = np.stack([forward, up, np.cross(forward, up)])
+    floor = np.nanpercentile(np.minimum(points["toe_r"] @ up, points["toe_l"] @ up), 5)
+    first = middle[seen][0]
+    return turn, first + (floor - first @ up) * up
+
+
+def _turn(positions: np.ndarray, turn: np.ndarray, origin: np.ndarray | float = 0.0) -> np.ndarray:
+    return (positions - origin) @ turn.T
+
+
+def _find_walking(positions: np.ndarray, time_s: np.ndarray) -> slice:
+    """The longest run of frames with both legs seen and the mid-hip faster than 0.4 of its median speed."""
+    legs = [
+        KEYPOINTS_3D.index(f"{joint}_{side}") for side in "rl" for joint in ("hip", "knee", "ankle", "toe")
+    ]
+    seen = np.isfinite(positions[:, legs]).all(axis=(1, 2))
+    hips = [KEYPOINTS_3D.index("hip_r"), KEYPOINTS_3D.index("hip_l")]
+    speed = np.gradient(positions[:, hips, 0].mean(axis=1), time_s)
+    width = max(1, round(0.3 / float(np.median(np.diff(time_s)))))
+    smooth = pd.Series(speed).rolling(width, center=True, min_periods=1).mean().to_numpy()
+    walking = seen & (smooth > _MIN_SPEED_SHARE * np.nanmedian(speed))
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], walking.astype(int), [0]])))
+    starts, ends = edges[::2], edges[1::2]
+    if len(starts) == 0:
+        raise InputError("no frames with both legs seen in a walk")
+    longest = int(np.argmax(ends - starts))
+    return slice(int(starts[longest]), int(ends[longest]))
+
+
+def _compute_ground_force(recording: C3dRecording, points: dict, turn: np.ndarray) -> np.ndarray:
+    """Force on each foot (time, foot, 3) in the frame of the walk, from plates hit by one foot only."""
+    time_s = recording.markers["time"].values
+    plate_time = recording.plates["analog_time"].values
+    force = np.full((len(time_s), 2, 3), np.nan)
+    for plate in recording.plates["plate"].values:
+        values = recording.plates["plate_force"].sel(plate=plate).values
+        center = recording.plates["center_of_pressure"].sel(plate=plate).values
+        loaded = np.flatnonzero(values[:, 2] > 20.0)
+        if len(loaded) == 0 or np.any(np.diff(loaded) > 1):
+            continue  # nobody, or stepped on more than once
+        start_s, end_s = plate_time[loaded[[0, -1]]]
+        during = (time_s >= start_s) & (time_s <= end_s)
+        spot = np.nanmedian(center[loaded], axis=0)[:2]
+        distance = [
+            np.nanmedian(
+                np.linalg.norm(
+                    (points[f"ankle_{side}"] + points[f"toe_{side}"])[during, :2] / 2 - spot, axis=1
+                )
+            )
+            for side in "rl"
+        ]
+        foot = int(np.argmin(distance))
+        known = (time_s >= start_s - _SWING_MARGIN_S) & (time_s <= end_s + _SWING_MARGIN_S)
+        turned = _turn(values, turn)
+        for axis in range(3):
+            force[known, foot, axis] = np.interp(time_s[known], plate_time, turned[:, axis])
+    return force
+
+
+def _add_emg(walk: xr.Dataset, recording: C3dRecording, start_s: float, end_s: float) -> xr.Dataset:
+    analog = recording.analog
+    inside = (analog["analog_time"] >= start_s) & (analog["analog_time"] <= end_s)
+    names, signals = [], []
+    for label in analog["channel"].values:
+        side, _, muscle = str(label).partition(" ")
+        if side in ("L", "R") and muscle in _EMG_NAMES:
+            names.append(f"{_EMG_NAMES[muscle]}_{side.lower()}")
+            signals.append(analog["analog"].sel(channel=label).values[inside.values])
+    if not names:
+        return walk
+    emg = np.stack(signals, axis=1)
+    walk = walk.assign_coords(emg_time=analog["analog_time"].values[inside.values] - start_s, channel=names)
+    walk["emg"] = (("emg_time", "channel"), emg, {"units": "V"})
+    walk["emg_live"] = ("channel", emg.std(axis=0) > _EMG_LIVE_SD)
+    return walk
+
+
+def _load_neuro(purpose: str, manifest: Manifest) -> list[xr.Dataset]:
+    diagnoses = read_diagnoses(get_path("neuro_bvh", "Annotations.xlsx", purpose, manifest))
+    first_with: dict[str, str] = {}
+    dropped: dict[str, list[str]] = {}
+    for file in sorted(manifest.get_item("neuro_bvh").files, key=lambda file: _sort_trial(file.name)):
+        if file.name.endswith(".bvh"):
+            kept = first_with.setdefault(file.sha256, file.name)
+            if kept != file.name:
+                dropped.setdefault(kept, []).append(file.name)
+    walks = []
+    for name in first_with.values():
+        stem = Path(name).stem
+        if stem not in diagnoses:
+            raise InputError(f"Annotations.xlsx: has no diagnosis for {stem}")
+        path = get_path("neuro_bvh", name, purpose, manifest)
+        duplicates = ", ".join(dropped.get(name, []))
+        walks.append(build_neuro_walk(read_bvh(path), diagnoses[stem], duplicates))
+    return walks
+
+
+def _sort_trial(name: str) -> tuple[str, int, str]:
+    stem = Path(name).stem.removeprefix("Subject")
+    person, _, trial = stem.partition("_")
+    return person[:1], int(person[1:]) if person[1:].isdigit() else 0, trial
+
+
+def build_neuro_walk(motion: xr.Dataset, diagnosis: str, duplicates: str = "") -> xr.Dataset:
+    """Build a walk from one BVH file of the diagnosis set.
+
+    All files of the set carry one common skeleton: the people's motion was transferred to it, so lengths are
+    those of the skeleton and not of the person. Body height is therefore that of a body with these legs.
+    The set has no heels; the end of the head lies at face height and stands in for the vertex.
+
+    Parameters
+    ----------
+    motion : xarray.Dataset
+        marker_position(time, marker, space) in m, y up, as `read_bvh` gives.
+    diagnosis : str
+        As written in Annotations.xlsx.
+    duplicates : str
+        Names of byte-identical files that were dropped.
+
+    Returns
+    -------
+    Walk
+        Keypoints of the skeleton.
+
+    Raises
+    ------
+    InputError
+        If a joint is missing or the diagnosis is unknown.
+    """
+    name = Path(motion.attrs["source_file"]).stem.removeprefix("Subject")
+    if diagnosis not in _SUBGROUPS:
+        raise InputError(
+            f"Annotations.xlsx: diagnosis {diagnosis!r} is unknown; known: {', '.join(_SUBGROUPS)}"
+        )
+    missing = sorted(set(_BVH_KEYPOINTS.values()) - set(motion["marker"].values))
+    if missing:
+        raise InputError(f"{motion.attrs['source_file']}: joints are missing: {', '.join(missing)}")
+    points = {
+        keypoint: motion["marker_position"].sel(marker=joint).values
+        for keypoint, joint in _BVH_KEYPOINTS.items()
+    }
+    time_s = motion["time"].values
+    turn, origin = _find_frame(points, time_s, _UP["bvh"])
+    positions = _turn(_stack(points), turn, origin)
+    keep = _find_walking(positions, time_s)
+    leg = np.linalg.norm(points["hip_r"] - points["knee_r"], axis=1).mean()
+    leg += np.linalg.norm(points["knee_r"] - points["ankle_r"], axis=1).mean()
+    return build_walk(
+        time_s[keep] - time_s[keep][0],
+        positions[keep],
+        walk_id=name,
+        person_id=name.partition("_")[0],
+        dataset="neuro_bvh",
+        origin="real",
+        subgroup=_SUBGROUPS[diagnosis],
+        height_m=float(leg / _LEG_SHARE_OF_HEIGHT),
+        height_source="estimated: thigh plus shank of the common skeleton over 0.491 (Winter 2009)",
+        mass_kg=float("nan"),
+        age_years=float("nan"),
+        sex="unknown",
+        fps=motion.attrs["fps"],
+        estimated_keypoints="head_top",
+        dropped_duplicates=duplicates,
+    )
