@@ -195,15 +195,13 @@ def align_walk_to_progression(walk: xr.Dataset) -> xr.Dataset:
     time_s, middle = walk["time"].values, get_point(walk, "mid_hip")
     seen = np.isfinite(middle).all(axis=1)
     if seen.sum() < 2:
-        raise InputError(
-            f"Walk {walk.attrs['walk_id']}: both hips are known in {seen.sum()} frames; expected 2."
-        )
+        raise InputError(f"Walk {walk.attrs['walk_id']}: both hips are known in {seen.sum()} frames only.")
     slope = np.polyfit(time_s[seen] - time_s[seen].mean(), middle[seen][:, [0, 2]], 1)[0]
     travel = float(np.hypot(*slope) * np.ptp(time_s[seen]))
     if travel < _MIN_TRAVEL_M:
         raise InputError(
             f"Walk {walk.attrs['walk_id']}: the hips travel {travel:.2f} m, too little to find a walking "
-            f"direction; expected at least {_MIN_TRAVEL_M} m over ground (add the belt's travel to treadmill walks)."
+            f"direction; expected at least {_MIN_TRAVEL_M} m over ground (treadmill: add the belt travel)."
         )
     cos, sin = slope / np.hypot(*slope)
     turn = np.array([[cos, 0.0, sin], [0.0, 1.0, 0.0], [-sin, 0.0, cos]])
