@@ -39,7 +39,7 @@ __all__ = [
 
 
 class Statistic(NamedTuple):
-    """How a statistic is called, whether it carries the unit of the outcome, and whether it measures spread."""
+    """Name of a statistic, whether it carries the outcome's unit, and whether it measures spread."""
 
     label: str
     has_unit: bool
@@ -59,8 +59,8 @@ STATISTICS = {
     "sd_within": Statistic("SD within", True, True, "SD of the error between walks of one person"),
     "loa_lower": Statistic("Lower limit", True, True, "lower 95 % limit of agreement"),
     "loa_upper": Statistic("Upper limit", True, True, "upper 95 % limit of agreement"),
-    "slope_mean": Statistic("Slope on mean", False, False, "change of error per unit of the mean of both"),
-    "slope_reference": Statistic("Slope on reference", False, False, "change of error per unit of reference"),
+    "slope_mean": Statistic("Slope on mean", False, False, "change of error per unit of mean"),
+    "slope_reference": Statistic("Slope on reference", False, False, "change of error per unit of truth"),
     "mdc95": Statistic("MDC95", True, True, "change that one new walk must show, all error counted"),
     "mdc95_within": Statistic("MDC95 within", True, True, "the same, a person's constant error cancelling"),
 }

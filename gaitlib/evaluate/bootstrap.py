@@ -130,3 +130,49 @@ def _take_quantile(ordered: np.ndarray, n_usable: np.ndarray, share: np.ndarray)
     column = np.arange(ordered.shape[1])
     with np.errstate(invalid="ignore"):
         return ordered[low, column] + (position - low) * (ordered[high, column] - ordered[low, column])
+
+
+def compute_mean_interval(
+    groups: list[np.ndarray], rng: np.random.Generator, n_resamples: int = 2000, level: float = 0.95
+) -> tuple[float, float]:
+    """Compute the BCa interval of a mean over people, or of a difference of two such means.
+
+    Parameters
+    ----------
+    groups : list of ndarray
+        One array (a mean) or two arrays of different people (mean of the first less mean of the second), one
+        value per person, at least two each.
+    rng : numpy.random.Generator
+        Source of randomness.
+    n_resamples : int
+        Resamples of people, drawn inside each group.
+    level : float
+        Confidence level.
+
+    Returns
+    -------
+    tuple of float
+        Lower and upper limit.
+
+    Raises
+    ------
+    InputError
+        A group of fewer than two people.
+    """
+    groups = [np.asarray(group, dtype=float) for group in groups]
+    if min(group.size for group in groups) < 2:
+        raise InputError(
+            f"groups: found {[group.size for group in groups]} people, expected at least 2 each."
+        )
+    value, replicates, deviations = 0.0, np.zeros(n_resamples), []
+    for sign, group in zip((1.0, -1.0), groups, strict=False):
+        value += sign * group.mean()
+        replicates += sign * (draw_person_weights(group.size, n_resamples, rng) @ group)
+        deviations.append(sign * (group - group.mean()) / (group.size - 1))
+    errors = np.array([group.var(ddof=1) / group.size for group in groups])
+    sizes = np.array([group.size - 1 for group in groups])
+    df = float(errors.sum() ** 2 / np.sum(errors**2 / sizes)) if errors.sum() > 0 else float(sizes.min())
+    low, high, _ = compute_bca_interval(
+        replicates[:, None], np.array([value]), np.concatenate(deviations)[:, None], df, level
+    )
+    return float(low[0]), float(high[0])

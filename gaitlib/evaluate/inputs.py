@@ -40,26 +40,26 @@ def check_agreement_table(tidy: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     tidy : DataFrame
-        One row per person x walk x view x outcome x method with `REQUIRED_COLUMNS`; `OPTIONAL_COLUMNS` and `origin`
-        ("real" or "simulated") may be absent. status is "ok" or the reason why there is no estimate.
+        One row per person x walk x view x outcome x method with `REQUIRED_COLUMNS`; `OPTIONAL_COLUMNS` and
+        `origin` ("real" or "simulated") may be absent. status is "ok" or the reason why there is no estimate.
 
     Returns
     -------
     DataFrame
-        A copy with all columns, `origin`, and `person`, a label that is unique across data sets. Without an origin
-        column the data sets "simulated" and "generated" are simulated, all others real.
+        A copy with all columns, `origin`, and `person`, a label that is unique across data sets. Without an
+        origin column the data sets "simulated" and "generated" are simulated, all others real.
 
     Raises
     ------
     InputError
-        Columns missing; a reference that is missing; a row with status "ok" without estimate; the same walk twice; a
-        reversed or half-open interval. The message lists all of one kind at once.
+        Columns missing; a reference that is missing; a row with status "ok" without estimate; the same walk
+        twice; a reversed or half-open interval. The message lists all of one kind at once.
     """
     missing = [name for name in REQUIRED_COLUMNS if name not in tidy.columns]
     if missing:
         raise InputError(
-            f"agreement table: column(s) {', '.join(missing)} missing; found {', '.join(map(str, tidy.columns))}. "
-            f"Expected at least {', '.join(REQUIRED_COLUMNS)}."
+            f"agreement table: column(s) {', '.join(missing)} missing; found "
+            f"{', '.join(map(str, tidy.columns))}. Expected at least {', '.join(REQUIRED_COLUMNS)}."
         )
     table = tidy.copy().reset_index(drop=True)
     for name, default in OPTIONAL_COLUMNS.items():
@@ -131,7 +131,9 @@ def check_columns(table: pd.DataFrame, columns: Sequence[str]) -> list[str]:
     columns = [columns] if isinstance(columns, str) else list(columns)
     unknown = [name for name in columns if name not in table.columns]
     if unknown:
-        raise InputError(f"by: {', '.join(unknown)} not found; columns are {', '.join(map(str, table.columns))}.")
+        raise InputError(
+            f"by: {', '.join(unknown)} not found; columns are {', '.join(map(str, table.columns))}."
+        )
     return columns
 
 
@@ -163,8 +165,8 @@ def read_margins(margins: Mapping | None) -> dict[str, Margin]:
     Parameters
     ----------
     margins : mapping or None
-        outcome -> `Margin`, ``(value, source)`` or a mapping with keys value (or margin) and source. Values in the
-        unit of the outcome's name.
+        outcome -> `Margin`, ``(value, source)`` or a mapping with keys value (or margin) and source. Values
+        in the unit of the outcome's name.
 
     Returns
     -------

@@ -75,14 +75,14 @@ def check_pairs(reference, estimate, person) -> tuple[np.ndarray, np.ndarray, np
         bad = int(np.sum(~np.isfinite(column)))
         if bad:
             raise InputError(
-                f"{name}: {bad} of {column.size} values are missing or infinite. Leave out rows without a measured "
-                "reference; give rows without an estimate a status other than 'ok'."
+                f"{name}: {bad} of {column.size} values are missing or infinite. Leave out rows without a "
+                "measured reference; give rows without an estimate a status other than 'ok'."
             )
     labels, index = np.unique(person, return_inverse=True)
     if labels.size < MIN_PEOPLE:
         raise InputError(
-            f"person: {labels.size} people found, agreement needs at least {MIN_PEOPLE} (walks of one person do not "
-            "count as people). State the group as not evaluated."
+            f"person: {labels.size} people found, agreement needs at least {MIN_PEOPLE} (walks of one person "
+            "do not count as people). State the group as not evaluated."
         )
     return reference, estimate, index, labels
 

@@ -1,0 +1,223 @@
+"""Do the 90 % intervals hold the truth, how wide are they, and how often is there no estimate at all?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from gaitlib.errors import InputError
+from gaitlib.evaluate.inputs import check_agreement_table, check_columns, count_walks
+from gaitlib.evaluate.people import FEW_PEOPLE
+
+DEFAULT_BY = ("origin", "subgroup", "outcome", "method", "view")
+
+
+def compute_wilson_interval(share: float, n: float, level: float = 0.95) -> tuple[float, float]:
+    """Compute Wilson's interval of a proportion.
+
+    Parameters
+    ----------
+    share : float
+        Proportion found, 0 to 1.
+    n : float
+        Number of independent observations; an effective number may be fractional.
+    level : float
+        Confidence level.
+
+    Returns
+    -------
+    tuple of float
+
+    Raises
+    ------
+    InputError
+        A share outside 0-1 or no observations.
+
+    References
+    ----------
+    Wilson EB (1927) J Am Stat Assoc 22:209, doi 10.1080/01621459.1927.10502953.
+    """
+    if not 0 <= share <= 1 or n <= 0:
+        raise InputError(f"found share {share}, n {n}; expected a share between 0 and 1 of at least one.")
+    z2 = stats.norm.ppf(0.5 + level / 2) ** 2
+    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = np.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n))) / (1 + z2 / n)
+    low = 0.0 if share == 0 else float(centre - half)
+    return max(low, 0.0), 1.0 if share == 1 else float(min(centre + half, 1.0))
+
+
+def compute_clustered_share(hits, person, level: float = 0.95) -> tuple[float, float, float, float]:
+    """Compute a share over people with an interval that respects repeated walks.
+
+    Parameters
+    ----------
+    hits : array_like of bool, shape (rows,)
+        Whether each row counts.
+    person : array_like, shape (rows,)
+        Person of each row.
+    level : float
+        Confidence level.
+
+    Returns
+    -------
+    share, lower, upper, n_effective : float
+        Mean over people of each person's share; Wilson's interval on the effective number of observations:
+        share (1 - share) over the variance between people, kept between the number of people and the number
+        of rows. When all people agree (all or no hits) it is the number of people.
+
+    Raises
+    ------
+    InputError
+        No rows.
+    """
+    hits = np.asarray(hits, dtype=float)
+    if hits.size == 0:
+        raise InputError("share: no rows.")
+    _, index = np.unique(np.asarray(person), return_inverse=True)
+    rows = np.bincount(index)
+    shares = np.bincount(index, weights=hits) / rows
+    n, share = len(shares), float(shares.mean())
+    n_effective = float(n)
+    if n > 1 and shares.var() > 0:
+        n_effective = float(np.clip(share * (1 - share) / (shares.var(ddof=1) / n), n, hits.size))
+    return share, *compute_wilson_interval(share, n_effective, level), n_effective
+
+
+def compute_interval_coverage(
+    tidy: pd.DataFrame,
+    by: Sequence[str] = DEFAULT_BY,
+    nominal: float = 0.90,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Compute how often the estimator's intervals hold the reference, and how wide they are.
+
+    Parameters
+    ----------
+    tidy : DataFrame
+        Agreement table; lower and upper are the ends of the estimator's interval.
+    by : sequence of str
+        Grouping; "origin" is always in.
+    nominal : float
+        Coverage that the estimator promises.
+    level : float
+        Confidence level of the coverage.
+
+    Returns
+    -------
+    DataFrame
+        One row per group: n_people, n_walks with an interval; n_without_interval; nominal; coverage, lower,
+        upper; share_below, share_above (truth beneath or above the interval); mean_width, median_width (unit
+        of the outcome), relative_width (mean width over mean reference); interval_score (mean; smaller is
+        better, Gneiting & Raftery 2007, doi 10.1198/016214506000001437); verdict ("as promised", "too
+        narrow", "too wide", "no intervals"); note.
+
+    Raises
+    ------
+    InputError
+        Malformed table.
+    """
+    table = check_agreement_table(tidy)
+    by = _with_origin(table, by)
+    rows = []
+    for key, group in table.groupby(by, sort=True, dropna=False):
+        row = dict(zip(by, key, strict=True))
+        ok = group[group["status"] == "ok"]
+        given = ok[ok["lower"].notna()]
+        row.update(n_people=given["person"].nunique(), n_walks=count_walks(given), nominal=nominal)
+        row["n_without_interval"] = len(ok) - len(given)
+        row.update(_describe_intervals(given, nominal, level))
+        rows.append(row)
+    columns = (
+        "n_people n_walks n_without_interval nominal coverage lower upper share_below share_above mean_width "
+        "median_width relative_width interval_score verdict note"
+    )
+    return pd.DataFrame(rows, columns=[*by, *columns.split()])
+
+
+def _describe_intervals(given: pd.DataFrame, nominal: float, level: float) -> dict:
+    if given.empty:
+        return {"verdict": "no intervals", "note": "not evaluated: no estimate came with an interval"}
+    truth, low, high = (given[name].to_numpy() for name in ("reference", "lower", "upper"))
+    person = given["person"].to_numpy()
+
+    def mean_over_people(values: np.ndarray) -> float:
+        return float(pd.Series(values).groupby(person).mean().mean())
+
+    share, lower, upper, _ = compute_clustered_share((truth >= low) & (truth <= high), person, level)
+    miss = 2 / (1 - nominal) * (np.maximum(low - truth, 0) + np.maximum(truth - high, 0))
+    n_people = len(set(person))
+    verdict = "too narrow" if upper < nominal else "too wide" if lower > nominal else "as promised"
+    mean_reference = mean_over_people(truth)
+    return {
+        "coverage": share,
+        "lower": lower,
+        "upper": upper,
+        "share_below": mean_over_people(truth < low),
+        "share_above": mean_over_people(truth > high),
+        "mean_width": mean_over_people(high - low),
+        "median_width": float(np.median(high - low)),
+        "relative_width": mean_over_people(high - low) / mean_reference if mean_reference else np.nan,
+        "interval_score": mean_over_people(high - low + miss),
+        "verdict": verdict,
+        "note": f"few people ({n_people}): a wide range of coverages agrees with this"
+        if n_people < FEW_PEOPLE
+        else "",
+    }
+
+
+def compute_abstention(
+    tidy: pd.DataFrame, by: Sequence[str] = DEFAULT_BY, level: float = 0.95
+) -> pd.DataFrame:
+    """Compute how often no estimate was given, and why.
+
+    Parameters
+    ----------
+    tidy : DataFrame
+        Agreement table; a status other than "ok" is the reason.
+    by : sequence of str
+        Grouping; "origin" is always in.
+    level : float
+        Confidence level.
+
+    Returns
+    -------
+    DataFrame
+        One row per group: n_people, n_walks (all), n_estimates (rows with status "ok"), n_abstained (rows
+        without), abstained, lower, upper (share over people), reasons ("reason (count); ...", most frequent
+        first).
+
+    Raises
+    ------
+    InputError
+        Malformed table.
+    """
+    table = check_agreement_table(tidy)
+    by = _with_origin(table, by)
+    rows = []
+    for key, group in table.groupby(by, sort=True, dropna=False):
+        failed = group["status"] != "ok"
+        share, lower, upper, _ = compute_clustered_share(failed, group["person"], level)
+        reasons = group.loc[failed, "status"].value_counts()
+        rows.append(
+            dict(zip(by, key, strict=True))
+            | {
+                "n_people": group["person"].nunique(),
+                "n_walks": count_walks(group),
+                "n_estimates": int((~failed).sum()),
+                "n_abstained": int(failed.sum()),
+                "abstained": share,
+                "lower": lower,
+                "upper": upper,
+                "reasons": "; ".join(f"{reason} ({count})" for reason, count in reasons.items()),
+            }
+        )
+    columns = "n_people n_walks n_estimates n_abstained abstained lower upper reasons"
+    return pd.DataFrame(rows, columns=[*by, *columns.split()])
+
+
+def _with_origin(table: pd.DataFrame, by: Sequence[str]) -> list[str]:
+    by = check_columns(table, by)
+    return by if "origin" in by else ["origin", *by]

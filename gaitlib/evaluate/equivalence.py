@@ -1,0 +1,332 @@
+"""Equivalence and non-inferiority against margins declared beforehand, paired by person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from gaitlib.errors import InputError
+from gaitlib.evaluate.bootstrap import compute_mean_interval
+from gaitlib.evaluate.inputs import check_agreement_table, check_columns, count_walks, read_margins
+from gaitlib.evaluate.people import FEW_PEOPLE, MIN_PEOPLE
+from gaitlib.evaluate.subgroups import adjust_holm
+
+DEFAULT_BY = ("origin", "subgroup", "outcome", "view")
+
+
+class Tost(NamedTuple):
+    """Two one-sided t tests of a mean difference against an equivalence region.
+
+    Attributes
+    ----------
+    n, mean, sd, standard_error : number of differences, their mean, standard deviation, error of the mean
+    t_lower, p_lower : test that the mean exceeds the lower bound
+    t_upper, p_upper : test that the mean stays below the upper bound
+    p : larger of the two p values
+    lower, upper : interval of level 1 - 2 alpha, inside the bounds exactly when equivalence is shown
+    equivalent : bool
+    """
+
+    n: int
+    mean: float
+    sd: float
+    standard_error: float
+    t_lower: float
+    p_lower: float
+    t_upper: float
+    p_upper: float
+    p: float
+    lower: float
+    upper: float
+    equivalent: bool
+
+
+def compute_tost(differences, lower: float, upper: float, alpha: float = 0.05) -> Tost:
+    """Test whether a mean difference lies inside an equivalence region.
+
+    Parameters
+    ----------
+    differences : array_like, shape (people,)
+        One difference per person.
+    lower, upper : float
+        Bounds of equivalence, same unit.
+    alpha : float
+        Level of each one-sided test.
+
+    Returns
+    -------
+    Tost
+
+    Raises
+    ------
+    InputError
+        Fewer than three people, missing values, reversed bounds.
+
+    References
+    ----------
+    Schuirmann DJ (1987) J Pharmacokinet Biopharm 15:657, doi 10.1007/BF01068419.
+    """
+    differences = np.asarray(differences, dtype=float)
+    if differences.ndim != 1 or not np.isfinite(differences).all():
+        raise InputError(f"differences: shape {differences.shape}, expected one finite value per person.")
+    if differences.size < MIN_PEOPLE:
+        raise InputError(f"differences: {differences.size} people, expected at least {MIN_PEOPLE}.")
+    return compute_tost_from_summary(
+        float(differences.mean()), float(differences.std(ddof=1)), differences.size, lower, upper, alpha
+    )
+
+
+def compute_tost_from_summary(
+    mean: float, sd: float, n: int, lower: float, upper: float, alpha: float = 0.05
+) -> Tost:
+    """Test equivalence from the mean and standard deviation of paired differences.
+
+    Parameters
+    ----------
+    mean, sd : float
+        Of the differences.
+    n : int
+        Number of people.
+    lower, upper : float
+        Bounds of equivalence.
+    alpha : float
+        Level of each one-sided test.
+
+    Returns
+    -------
+    Tost
+
+    Raises
+    ------
+    InputError
+        Reversed bounds, fewer than two people, negative sd.
+    """
+    if not lower < upper:
+        raise InputError(f"bounds: found lower {lower}, upper {upper}, expected lower < upper.")
+    if n < 2 or sd < 0:
+        raise InputError(f"found n {n}, sd {sd}; expected at least 2 people and a standard deviation >= 0.")
+    error = sd / np.sqrt(n)
+    df = n - 1
+    t_lower, t_upper = _divide(mean - lower, error), _divide(mean - upper, error)
+    p_lower, p_upper = float(stats.t.sf(t_lower, df)), float(stats.t.cdf(t_upper, df))
+    half = float(stats.t.ppf(1 - alpha, df)) * error
+    p = max(p_lower, p_upper)
+    return Tost(
+        int(n), mean, sd, float(error), t_lower, p_lower, t_upper, p_upper, p, mean - half, mean + half,
+        bool(p < alpha),
+    )  # fmt: skip
+
+
+def _divide(difference: float, error: float) -> float:
+    if error > 0:
+        return float(difference / error)
+    return float(np.sign(difference) * np.inf) if difference else 0.0
+
+
+def assess_bias(
+    tidy: pd.DataFrame,
+    margins: Mapping,
+    by: Sequence[str] = (*DEFAULT_BY, "method"),
+    alpha: float = 0.05,
+) -> pd.DataFrame:
+    """Test whether the mean error of each group lies inside plus or minus the clinical margin.
+
+    Parameters
+    ----------
+    tidy : DataFrame
+        Agreement table.
+    margins : mapping
+        outcome -> margin with source (`read_margins`).
+    by : sequence of str
+        Grouping; must hold "outcome" and "origin" so that simulated and real people are never mixed.
+    alpha : float
+        Level of each one-sided test.
+
+    Returns
+    -------
+    DataFrame
+        One row per group: n_people, n_walks, margin, margin_source, bias, lower, upper (1 - 2 alpha), p,
+        p_holm (over the rows tested), equivalent (after Holm), note. Groups that cannot be tested keep their
+        row with the reason.
+
+    Raises
+    ------
+    InputError
+        Malformed table or margins.
+    """
+    table = check_agreement_table(tidy)
+    by = _check_by(table, by)
+    margins = read_margins(margins)
+    rows = []
+    for key, group in table.groupby(by, sort=True, dropna=False):
+        row = dict(zip(by, key, strict=True))
+        ok = group[group["status"] == "ok"]
+        error = (ok["estimate"] - ok["reference"]).groupby(ok["person"]).mean()
+        row.update(n_people=len(error), n_walks=count_walks(ok))
+        margin = margins.get(row["outcome"])
+        row.update(margin=margin.value if margin else np.nan, margin_source=margin.source if margin else "")
+        row["note"] = _get_reason(len(error), margin)
+        if margin and len(error) >= MIN_PEOPLE:
+            test = compute_tost(error.to_numpy(), -margin.value, margin.value, alpha)
+            row.update(bias=test.mean, lower=test.lower, upper=test.upper, p=test.p)
+        rows.append(row)
+    result = pd.DataFrame(
+        rows, columns=[*by, *"n_people n_walks margin margin_source bias lower upper p note".split()]
+    )
+    result.insert(result.columns.get_loc("p") + 1, "p_holm", adjust_holm(result["p"]))
+    tested = result["p_holm"].notna()
+    shown = (result["p_holm"] < alpha).astype("boolean").where(tested, pd.NA)
+    result.insert(result.columns.get_loc("p_holm") + 1, "equivalent", shown)
+    return result
+
+
+def compare_methods(
+    tidy: pd.DataFrame,
+    new: str,
+    standard: str,
+    margins: Mapping,
+    rng: np.random.Generator,
+    by: Sequence[str] = DEFAULT_BY,
+    alpha: float = 0.05,
+    n_resamples: int = 2000,
+) -> pd.DataFrame:
+    """Compare the absolute errors of two methods on the same walks, paired by person.
+
+    Parameters
+    ----------
+    tidy : DataFrame
+        Agreement table with both methods.
+    new, standard : str
+        Names of the methods, e.g. "synthetic" against "ridge_real".
+    margins : mapping
+        outcome -> margin with source: how much worse the mean absolute error may be.
+    rng : numpy.random.Generator
+        Source of randomness of the bootstrap over people.
+    by : sequence of str
+        Grouping; must hold "outcome" and "origin".
+    alpha : float
+        One-sided level; equivalence intervals have level 1 - 2 alpha.
+    n_resamples : int
+        Resamples of people.
+
+    Returns
+    -------
+    DataFrame
+        One row per group: n_people and n_walks compared; n_people_unpaired (have only one of the two);
+        n_abstained_new, n_abstained_standard (walks without an estimate: a method that refuses the hard walks
+        must not win by it); mae_new, mae_standard; difference (new - standard) with lower, upper (Student, 1
+        - 2 alpha) and bca_lower, bca_upper; p_noninferior, p_equivalent, p_noninferior_holm; verdict:
+        "equivalent", "better", "non-inferior", "worse by more than the margin", "inconclusive" or "not
+        compared"; note.
+
+    Raises
+    ------
+    InputError
+        Malformed table or margins, or a method that never occurs.
+
+    Notes
+    -----
+    1. Only walks (and views) on which both methods gave an estimate count; absolute errors are differenced
+       there.
+    2. Differences are averaged inside each person; the test is a one-sample test over people.
+    3. "better" means the interval lies below zero; it takes precedence over "equivalent".
+    """
+    table = check_agreement_table(tidy)
+    by = _check_by(table, [name for name in by if name != "method"])
+    margins = read_margins(margins)
+    for name in (new, standard):
+        if name not in set(table["method"]):
+            raise InputError(
+                f"method {name!r} not in the table; found {', '.join(sorted(set(table['method'])))}."
+            )
+    table = table[table["method"].isin([new, standard])]
+    rows = []
+    for key, group in table.groupby(by, sort=True, dropna=False):
+        row = dict(zip(by, key, strict=True)) | {"new": new, "standard": standard}
+        paired, counts = _pair_errors(group, new, standard)
+        row.update(counts)
+        margin = margins.get(row["outcome"])
+        row.update(margin=margin.value if margin else np.nan, margin_source=margin.source if margin else "")
+        row["note"] = _get_reason(len(paired), margin, "people with both methods")
+        row["verdict"] = "not compared"
+        if len(paired) >= MIN_PEOPLE:
+            difference = (paired["new"] - paired["standard"]).to_numpy()
+            low, high = compute_mean_interval([difference], rng, n_resamples, 1 - 2 * alpha)
+            bound = margin.value if margin else np.nan
+            test = compute_tost_from_summary(
+                float(difference.mean()), float(difference.std(ddof=1)), len(difference),
+                -bound if margin else -1.0, bound if margin else 1.0, alpha,
+            )  # fmt: skip
+            row.update(
+                mae_new=float(paired["new"].mean()), mae_standard=float(paired["standard"].mean()),
+                difference=test.mean, lower=test.lower, upper=test.upper, bca_lower=low, bca_upper=high,
+            )  # fmt: skip
+            if margin:
+                row.update(p_noninferior=test.p_upper, p_equivalent=test.p)
+            row["verdict"] = _judge(test, bound)
+        rows.append(row)
+    columns = (
+        "new standard n_people n_walks n_people_unpaired n_abstained_new n_abstained_standard mae_new "
+        "mae_standard difference lower upper bca_lower bca_upper margin margin_source p_noninferior "
+        "p_equivalent verdict note"
+    )
+    result = pd.DataFrame(rows, columns=[*by, *columns.split()])
+    result.insert(
+        result.columns.get_loc("verdict"), "p_noninferior_holm", adjust_holm(result["p_noninferior"])
+    )
+    return result
+
+
+def _pair_errors(group: pd.DataFrame, new: str, standard: str) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Give person means of both absolute errors on walks where both exist, and what was left out."""
+    ok = group[group["status"] == "ok"].copy()
+    ok["error"] = (ok["estimate"] - ok["reference"]).abs()
+    wide = ok.pivot_table(
+        index=["person", "walk_id", "view"], columns="method", values="error", aggfunc="mean"
+    )
+    wide = wide.reindex(columns=[new, standard]).dropna()
+    people = wide.groupby(level="person").mean()
+    people.columns = ["new", "standard"]
+    failed = group[group["status"] != "ok"]["method"].value_counts()
+    return people, {
+        "n_people": len(people),
+        "n_walks": int(len(wide.reset_index()[["person", "walk_id"]].drop_duplicates())),
+        "n_people_unpaired": int(group["person"].nunique() - len(people)),
+        "n_abstained_new": int(failed.get(new, 0)),
+        "n_abstained_standard": int(failed.get(standard, 0)),
+    }
+
+
+def _judge(test: Tost, margin: float) -> str:
+    if test.upper < 0:
+        return "better"
+    if not np.isfinite(margin):
+        return "no margin declared"
+    if test.equivalent:
+        return "equivalent"
+    if test.upper < margin:
+        return "non-inferior"
+    if test.lower > margin:
+        return "worse by more than the margin"
+    return "inconclusive"
+
+
+def _get_reason(n: int, margin, what: str = "people") -> str:
+    reasons = []
+    if n < MIN_PEOPLE:
+        reasons.append(f"not tested: {n} {what}, {MIN_PEOPLE} needed")
+    elif n < FEW_PEOPLE:
+        reasons.append(f"few people ({n})")
+    if not margin:
+        reasons.append("no margin declared for this outcome")
+    return "; ".join(reasons)
+
+
+def _check_by(table: pd.DataFrame, by: Sequence[str]) -> list[str]:
+    by = check_columns(table, by)
+    absent = [name for name in ("origin", "outcome") if name not in by]
+    return [*absent, *by]

@@ -1,0 +1,88 @@
+"""What effect this number of people could have shown."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import optimize, stats
+
+from gaitlib.errors import InputError
+
+
+def compute_detectable_difference(sd: float, n: int, alpha: float = 0.05, power: float = 0.8) -> float:
+    """Compute the smallest mean difference a two-sided paired t test would have found.
+
+    Parameters
+    ----------
+    sd : float
+        Standard deviation over people of the paired difference (or of the person mean error, for a bias).
+    n : int
+        Number of people.
+    alpha : float
+        Two-sided level.
+    power : float
+        Wanted chance to find it.
+
+    Returns
+    -------
+    float
+        In the unit of `sd`; exact (noncentral t).
+
+    Raises
+    ------
+    InputError
+        Fewer than two people, negative sd, or a power not between alpha and 1.
+    """
+    _check(sd, n, alpha, power)
+    df = n - 1
+    critical = stats.t.ppf(1 - alpha / 2, df)
+
+    def miss(shift: float) -> float:
+        return stats.nct.sf(critical, df, shift) + stats.nct.cdf(-critical, df, shift) - power
+
+    return float(optimize.brentq(miss, 1e-6, critical + 40) * sd / np.sqrt(n))
+
+
+def compute_provable_margin(sd: float, n: int, alpha: float = 0.05, power: float = 0.8) -> float:
+    """Compute the smallest equivalence margin that could have been shown if the true difference were zero.
+
+    Parameters
+    ----------
+    sd : float
+        Standard deviation over people of the paired difference.
+    n : int
+        Number of people.
+    alpha : float
+        Level of each one-sided test.
+    power : float
+        Wanted chance to show equivalence.
+
+    Returns
+    -------
+    float
+        In the unit of `sd`. Exact given the sample variance: the chance that the 1 - 2 alpha interval fits
+        inside.
+
+    Raises
+    ------
+    InputError
+        Fewer than two people, negative sd, or a power not between alpha and 1.
+    """
+    _check(sd, n, alpha, power)
+    df = n - 1
+    critical = stats.t.ppf(1 - alpha, df)
+    # average over the distribution of the sample standard deviation (relative to the true one)
+    scale = np.sqrt(stats.chi2.ppf((np.arange(2000) + 0.5) / 2000, df) / df)
+
+    def miss(margin: float) -> float:
+        room = np.maximum(margin - critical * scale, 0)
+        return float(np.mean(2 * stats.norm.cdf(room) - 1)) - power
+
+    return float(optimize.brentq(miss, 0.0, 10 * (critical + 10)) * sd / np.sqrt(n))
+
+
+def _check(sd: float, n: int, alpha: float, power: float) -> None:
+    if n < 2 or sd < 0 or not 0 < alpha < power < 1:
+        raise InputError(
+            f"found n {n}, sd {sd}, alpha {alpha}, power {power}; expected n >= 2, sd >= 0 and "
+            "0 < alpha < power < 1."
+        )

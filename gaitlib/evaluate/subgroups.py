@@ -1,0 +1,174 @@
+"""Differences between subgroups: gaps to the best group, Holm's correction, a mixed model of the bias."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from gaitlib.errors import InputError
+from gaitlib.evaluate.bias_model import BiasModel, fit_bias_model
+from gaitlib.evaluate.bootstrap import compute_mean_interval
+from gaitlib.evaluate.inputs import check_agreement_table, check_columns, count_walks
+from gaitlib.evaluate.people import FEW_PEOPLE, MIN_PEOPLE
+
+__all__ = ["BiasModel", "adjust_holm", "compute_subgroup_gaps", "fit_bias_model"]
+
+MEASURES = {
+    "mae": lambda error: error.abs(),
+    "bias": lambda error: error,
+}
+
+
+def adjust_holm(p_values) -> np.ndarray:
+    """Adjust p values for multiplicity by Holm's step-down method.
+
+    Parameters
+    ----------
+    p_values : array_like
+        NaN marks a test that was not made; it stays NaN and does not count.
+
+    Returns
+    -------
+    ndarray
+        Adjusted p values, at most 1.
+
+    References
+    ----------
+    Holm S (1979) A simple sequentially rejective multiple test procedure. Scand J Stat 6:65.
+    """
+    p = np.asarray(p_values, dtype=float)
+    adjusted = np.full(p.shape, np.nan)
+    made = np.flatnonzero(np.isfinite(p))
+    order = made[np.argsort(p[made], kind="stable")]
+    steps = p[order] * (len(order) - np.arange(len(order)))
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0) if len(order) else steps
+    return adjusted
+
+
+def compute_subgroup_gaps(
+    tidy: pd.DataFrame,
+    rng: np.random.Generator,
+    measure: str = "mae",
+    against: str = "best",
+    by: Sequence[str] = ("origin", "outcome", "method", "view"),
+    level: float = 0.95,
+    n_resamples: int = 2000,
+) -> pd.DataFrame:
+    """Compute how much worse each subgroup fares than the best one.
+
+    Parameters
+    ----------
+    tidy : DataFrame
+        Agreement table.
+    rng : numpy.random.Generator
+        Source of randomness of the bootstrap over people.
+    measure : {"mae", "bias"}
+        Person mean of the absolute error, or of the error.
+    against : str
+        "best": the group with the smallest value (for bias: nearest to zero) among those with at least
+        `FEW_PEOPLE` people, or among all if none has; or the name of a subgroup declared beforehand, which
+        keeps the p values honest.
+    by : sequence of str
+        Families within which subgroups are compared; "origin" and "outcome" are always in.
+    level : float
+        Confidence level.
+    n_resamples : int
+        Resamples of people.
+
+    Returns
+    -------
+    DataFrame
+        One row per family and subgroup: n_people, n_walks, value, compared_with, gap, lower, upper (Welch),
+        bca_lower, bca_upper, p (Welch), p_holm (within the family), is_worst, note. Subgroups with too few
+        people keep a row.
+
+    Raises
+    ------
+    InputError
+        Malformed table, unknown measure or group.
+
+    Notes
+    -----
+    The best group is picked from the same data, so gaps to it are a little too large (winner's curse) and p
+    values a little too small; name a group beforehand where the p value matters.
+    """
+    if measure not in MEASURES:
+        raise InputError(f"measure: found {measure!r}, expected one of {', '.join(MEASURES)}.")
+    table = check_agreement_table(tidy)
+    by = [name for name in check_columns(table, by) if name != "subgroup"]
+    by = [*(name for name in ("origin", "outcome") if name not in by), *by]
+    if against != "best" and against not in set(table["subgroup"]):
+        raise InputError(
+            f"against: subgroup {against!r} not found; there are {', '.join(sorted(set(table['subgroup'])))}."
+        )
+    rows = []
+    for key, family in table.groupby(by, sort=True, dropna=False):
+        head = dict(zip(by, key, strict=True))
+        ok = family[family["status"] == "ok"]
+        people = {
+            name: MEASURES[measure](part["estimate"] - part["reference"])
+            .groupby(part["person"])
+            .mean()
+            .to_numpy()
+            for name, part in ok.groupby("subgroup")
+        }
+        rows += [
+            head | row
+            for row in _compare_family(family, ok, people, measure, against, rng, level, n_resamples)
+        ]
+    columns = (
+        "subgroup n_people n_walks value compared_with gap lower upper bca_lower bca_upper p p_holm is_worst "
+        "note"
+    )
+    return pd.DataFrame(rows, columns=[*by, *columns.split()])
+
+
+def _compare_family(family, ok, people, measure, against, rng, level, n_resamples) -> list[dict]:
+    enough = {name: values for name, values in people.items() if len(values) >= MIN_PEOPLE}
+
+    def badness(name: str) -> float:
+        return abs(float(enough[name].mean()))
+
+    best = against if against in enough else None
+    if against == "best" and enough:
+        solid = [name for name, values in enough.items() if len(values) >= FEW_PEOPLE]
+        best = min(solid or enough, key=badness)
+    worst = max(enough, key=badness) if len(enough) > 1 else None
+    rows = []
+    for name in sorted(set(family["subgroup"])):
+        values = people.get(name, np.array([]))
+        row = {
+            "subgroup": name,
+            "n_people": len(values),
+            "n_walks": count_walks(ok[ok["subgroup"] == name]),
+            "value": float(values.mean()) if len(values) else np.nan,
+            "compared_with": best or "",
+            "is_worst": name == worst,
+            "note": "",
+        }
+        if name not in enough:
+            row["note"] = f"not compared: {len(values)} people, {MIN_PEOPLE} needed"
+        elif best is None:
+            row["note"] = f"not compared: {against!r} has too few people"
+        elif name != best:
+            row.update(_compare_two(values, enough[best], rng, level, n_resamples))
+        if name in enough and len(values) < FEW_PEOPLE:
+            row["note"] = "; ".join(filter(None, (row["note"], f"few people ({len(values)})")))
+        rows.append(row)
+    for row, p in zip(rows, adjust_holm([row.get("p", np.nan) for row in rows]), strict=True):
+        row["p_holm"] = p
+    return rows
+
+
+def _compare_two(a: np.ndarray, b: np.ndarray, rng, level: float, n_resamples: int) -> dict[str, float]:
+    gap = float(a.mean() - b.mean())
+    low, high = compute_mean_interval([a, b], rng, n_resamples, level)
+    found = {"gap": gap, "bca_lower": low, "bca_upper": high}
+    if a.std() == 0 and b.std() == 0:
+        return found | {"lower": gap, "upper": gap, "p": 0.0 if gap else 1.0}
+    test = stats.ttest_ind(a, b, equal_var=False)
+    interval = test.confidence_interval(level)
+    return found | {"lower": float(interval.low), "upper": float(interval.high), "p": float(test.pvalue)}
