@@ -95,8 +95,8 @@ def fit_bias_model(tidy: pd.DataFrame, formula: str = "C(subgroup)", level: floa
     names = list(plain.exog_names)
     if n_people < max(MIN_PEOPLE, len(names) + 1):
         raise InputError(
-            f"person_id: {n_people} people with an estimate and all covariates; {len(names)} terms need at least "
-            f"{max(MIN_PEOPLE, len(names) + 1)}."
+            f"person_id: {n_people} people with an estimate and all covariates; {len(names)} terms need "
+            f"at least {max(MIN_PEOPLE, len(names) + 1)}."
         )
     if np.linalg.matrix_rank(plain.exog) < len(names):
         raise InputError(
