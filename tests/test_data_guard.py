@@ -43,7 +43,9 @@ def _list_imports(node: ast.AST) -> list[str]:
 def _is_data(text: object) -> bool:
     if not isinstance(text, str):
         return False
-    return text.startswith("gaitlib.data") or text.lstrip(".").split(".")[0] == "data" and text.startswith("..")
+    return (
+        text.startswith("gaitlib.data") or text.lstrip(".").split(".")[0] == "data" and text.startswith("..")
+    )
 
 
 def _get_name(call: ast.Call) -> str:

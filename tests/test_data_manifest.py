@@ -89,7 +89,10 @@ def test_no_file_serves_both_calibration_and_evaluation():
         ({"licence_": "CC0"}, "items.some_set.licence_: unknown key; did you mean 'licence'"),
         ({"roles": ["calibrate", "evaluate"]}, "'calibrate' excludes 'evaluate'"),
         ({"roles": ["calibrate"], "populations": ["parkinsons"]}, "healthy adults only, found parkinsons"),
-        ({"roles": ["calibrate"], "populations": ["healthy_child"]}, "healthy adults only, found healthy_child"),
+        (
+            {"roles": ["calibrate"], "populations": ["healthy_child"]},
+            "healthy adults only, found healthy_child",
+        ),
         ({"roles": ["baseline"]}, "'baseline' needs 'evaluate'"),
         ({"roles": ["train"]}, "roles"),
         ({"n_people": 0}, "n_people"),
@@ -192,7 +195,9 @@ def test_download_lands_in_the_cache_and_is_used_again(folders, monkeypatch):
 
     monkeypatch.setattr(pooch, "retrieve", deliver)
     first = fetch.get_path("some_set", "sub/a.txt", "evaluate", manifest)
-    assert first.read_bytes() == CONTENT and first == fetch.get_path("some_set", "sub/a.txt", "evaluate", manifest)
+    assert first.read_bytes() == CONTENT and first == fetch.get_path(
+        "some_set", "sub/a.txt", "evaluate", manifest
+    )
     assert calls == ["https://example.org/a.txt"]
 
 

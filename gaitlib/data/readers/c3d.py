@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,9 @@ _LENGTH_M = {"mm": 1e-3, "cm": 1e-2, "m": 1.0}
 _EVENTS = {"Foot Strike": "initial_contact", "Foot Off": "toe_off"}
 _FEET = {"Right": "r", "Left": "l"}
 _SPACE = ["x", "y", "z"]
+_BLOCK = 512
+_VAX_FLOATS, _BIG_ENDIAN = 85, 86
+"""Processor types of old c3d files (84: little-endian, the usual one)."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,7 @@ def read_c3d(path: str | Path) -> C3dRecording:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path.name}: no such file")
+    _check_size(path)
     try:
         content = ezc3d.c3d(str(path), extract_forceplat_data=True)
     except Exception as error:  # ezc3d raises several types, also for truncated files
@@ -130,6 +135,29 @@ def read_c3d(path: str | Path) -> C3dRecording:
         events=_build_events(parameters, first_s, float(markers["time"][-1])),
         measures=_collect_measures(parameters),
     )
+
+
+def _check_size(path: Path) -> None:
+    """Refuse a truncated file before the library sees it: the library crashes on some of them."""
+    n_bytes = path.stat().st_size
+    with path.open("rb") as stream:
+        header = stream.read(_BLOCK)
+        parameters_at = (header[0] - 1) * _BLOCK if header else 0
+        if len(header) < _BLOCK or header[1] != 0x50 or not 0 < parameters_at <= n_bytes - 4:
+            raise InputError(f"{path.name}: not a readable c3d file, or truncated (no c3d header)")
+        stream.seek(parameters_at)
+        _, _, n_parameter_blocks, processor = stream.read(4)
+    order = ">" if processor == _BIG_ENDIAN else "<"
+    n_points, n_analog, first, last = struct.unpack_from(f"{order}4H", header, 2)
+    scale, data_block = struct.unpack_from(f"{order}fH", header, 12)
+    if processor == _VAX_FLOATS:
+        scale = -1.0 if header[13] & 0x80 else 1.0
+    n_frames = last - first + 1 if last >= first else 0
+    expected = (data_block - 1) * _BLOCK
+    expected += n_frames * (4 * n_points + n_analog) * (4 if scale < 0 else 2)
+    expected = max(expected, parameters_at + n_parameter_blocks * _BLOCK)
+    if n_bytes < expected:
+        raise InputError(f"{path.name}: truncated: {n_bytes} bytes, the header promises {expected}")
 
 
 def _first_line(error: Exception) -> str:

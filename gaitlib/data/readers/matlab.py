@@ -138,6 +138,8 @@ def _get_curves(name: str, field: str, data: dict) -> tuple[np.ndarray, list[str
     """Curves (stride, phase, column) and their column names."""
     values = np.asarray(_get(data, name, "all"), dtype=float)
     labels = [str(label) for label in np.ravel(_get(data, name, "colheaders"))]
+    if values.ndim == 2:  # MATLAB drops the last dimension of a single stride
+        values = values[..., None]
     if values.ndim != 3 or values.shape[1] != len(labels):
         raise InputError(
             f"{name}, field '{field}': shape {values.shape} does not fit {len(labels)} columns; "
