@@ -170,11 +170,43 @@ def get_point(walk: xr.Dataset, keypoint: str) -> np.ndarray:
     return position[:, KEYPOINTS_3D.index(keypoint)]
 
 
+def find_progression(walk: xr.Dataset) -> np.ndarray:
+    """Find the horizontal walking direction: that of the least-squares line of the mid-hip over time.
+
+    Parameters
+    ----------
+    walk : xarray.Dataset
+        A Walk in one straight pass, y up.
+
+    Returns
+    -------
+    array, shape (3,)
+        Unit vector.
+
+    Raises
+    ------
+    InputError
+        If the hips are not known or the person hardly moves (treadmill, standing).
+    """
+    time_s, middle = walk["time"].values, get_point(walk, "mid_hip")
+    seen = np.isfinite(middle).all(axis=1)
+    if seen.sum() < 2:
+        raise InputError(f"Walk {walk.attrs['walk_id']}: both hips are known in {seen.sum()} frames only.")
+    slope = np.polyfit(time_s[seen] - time_s[seen].mean(), middle[seen][:, [0, 2]], 1)[0]
+    travel = float(np.hypot(*slope) * np.ptp(time_s[seen]))
+    if travel < _MIN_TRAVEL_M:
+        raise InputError(
+            f"Walk {walk.attrs['walk_id']}: the hips travel {travel:.2f} m, too little to find a walking "
+            f"direction; expected at least {_MIN_TRAVEL_M} m over ground (treadmill: add the belt travel)."
+        )
+    cos, sin = slope / np.hypot(*slope)
+    return np.array([cos, 0.0, sin])
+
+
 def align_walk_to_progression(walk: xr.Dataset) -> xr.Dataset:
     """Turn a Walk about the vertical so that it goes along +x.
 
-    The walking direction is that of the least-squares line of the mid-hip over time, so the walk should be
-    one straight pass; cut turns out first.
+    The direction is that of `find_progression`, so the walk should be one straight pass; cut turns out first.
 
     Parameters
     ----------
@@ -192,18 +224,7 @@ def align_walk_to_progression(walk: xr.Dataset) -> xr.Dataset:
         If the person hardly moves (treadmill, standing): there is no direction of progression.
     """
     validate_walk(walk)
-    time_s, middle = walk["time"].values, get_point(walk, "mid_hip")
-    seen = np.isfinite(middle).all(axis=1)
-    if seen.sum() < 2:
-        raise InputError(f"Walk {walk.attrs['walk_id']}: both hips are known in {seen.sum()} frames only.")
-    slope = np.polyfit(time_s[seen] - time_s[seen].mean(), middle[seen][:, [0, 2]], 1)[0]
-    travel = float(np.hypot(*slope) * np.ptp(time_s[seen]))
-    if travel < _MIN_TRAVEL_M:
-        raise InputError(
-            f"Walk {walk.attrs['walk_id']}: the hips travel {travel:.2f} m, too little to find a walking "
-            f"direction; expected at least {_MIN_TRAVEL_M} m over ground (treadmill: add the belt travel)."
-        )
-    cos, sin = slope / np.hypot(*slope)
+    cos, _, sin = find_progression(walk)
     turn = np.array([[cos, 0.0, sin], [0.0, 1.0, 0.0], [-sin, 0.0, cos]])
     aligned = walk.copy(deep=True)
     for name in [v for v in walk.data_vars if walk[v].dims[-1:] == ("space",)]:

@@ -1,0 +1,275 @@
+"""Initial contact and toe-off, from keypoints in space, from force plates and from image keypoints.
+
+The coordinate method is that of Zeni et al. 2008 (doi 10.1016/j.gaitpost.2007.07.007): a foot lands when its
+heel is farthest ahead of the pelvis, and leaves the ground when its toe is farthest behind.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from gaitlib.errors import InputError
+from gaitlib.event_curves import (
+    EVENT_COLUMNS,
+    MAX_GAP_S,
+    SIDES,
+    build_event_table,
+    detect_contacts_from_difference,
+    detect_events_from_curves,
+)
+from gaitlib.signals import find_runs
+from gaitlib.walk import find_progression, get_point, validate_walk
+
+_MIN_CONTACT_S = 0.05
+
+
+def detect_events(walk: xr.Dataset, max_gap_s: float = MAX_GAP_S) -> pd.DataFrame:
+    """Detect initial contacts and toe-offs of a Walk.
+
+    Parameters
+    ----------
+    walk : xarray.Dataset
+        A Walk over ground in one straight pass, in any horizontal direction.
+    max_gap_s : float
+        Longest gap of a keypoint that is bridged (s).
+
+    Returns
+    -------
+    pandas.DataFrame
+        foot ('r' or 'l'), event ('initial_contact' or 'toe_off'), time_s on the Walk's time axis, sorted by
+        time. Contacts of the feet alternate. Empty if no step is seen.
+
+    Raises
+    ------
+    InputError
+        If hips, or both heels and ankles, of a leg are never known, or the person does not move along.
+
+    Notes
+    -----
+    1. Positions are taken along the walking direction, relative to the middle of the hips; gaps up to
+       `max_gap_s` are bridged.
+    2. The distance of the right heel ahead of the left one is smoothed (zero-lag Butterworth of second
+       order, 5 Hz); its turning points that swing by more than 0.35 of its range alternate between right
+       and left contact. That gives the cadence and which foot comes next, without any assumed step time.
+    3. Each contact is placed where the heel is farthest ahead of the hips, each toe-off where the toe is
+       farthest behind, between samples (slope of a cubic spline), within a window of the measured stride
+       time and with smoothing at 8 times the stride frequency: children and slow walkers are treated alike.
+    4. Contacts closer than 0.3 of the median step time are one: the one whose foot leads farther is kept.
+       A contact or toe-off counts only if the curve falls away on both sides of it.
+
+    Departures from Zeni et al. 2008: the hips' middle stands for the sacrum; alternation by step 2; where
+    heels are missing the ankles take their place, and where toes are missing the ankles too, which moves
+    contacts and toe-offs by a nearly constant time, so step and stride times keep their meaning.
+    """
+    validate_walk(walk)
+    forward = find_progression(walk)
+    time_s = walk["time"].values
+    middle = get_point(walk, "mid_hip") @ forward
+    heel, toe = choose_foot_points(walk)
+    ahead = np.stack([get_point(walk, f"{heel}_{side}") @ forward - middle for side in SIDES], axis=1)
+    behind = np.stack([get_point(walk, f"{toe}_{side}") @ forward - middle for side in SIDES], axis=1)
+    if not np.isfinite(ahead).all(axis=1).any():
+        raise InputError(
+            f"Walk {walk.attrs['walk_id']}: hips and {heel}s of both sides are never known in one frame; "
+            "events need hips and heels or ankles of both legs."
+        )
+    return detect_events_from_curves(time_s, ahead, behind, max_gap_s)
+
+
+def choose_foot_points(walk: xr.Dataset) -> tuple[str, str]:
+    """Choose which points of the feet stand for heel and toe.
+
+    Parameters
+    ----------
+    walk : xarray.Dataset
+        A Walk.
+
+    Returns
+    -------
+    (str, str)
+        'heel' and 'toe' if both feet have them in at least half of the frames in which their ankles are
+        known, else 'ankle' in their place.
+    """
+
+    def count(name: str) -> int:
+        return min(int(np.isfinite(get_point(walk, f"{name}_{side}")).all(axis=1).sum()) for side in SIDES)
+
+    enough = max(0.5 * count("ankle"), 1)
+    return tuple(name if count(name) >= enough else "ankle" for name in ("heel", "toe"))
+
+
+def check_events(events: pd.DataFrame) -> pd.DataFrame:
+    """Check a table of events.
+
+    Parameters
+    ----------
+    events : pandas.DataFrame
+        Columns foot ('r' or 'l'), event ('initial_contact' or 'toe_off'), time_s (s).
+
+    Returns
+    -------
+    pandas.DataFrame
+        The three columns, sorted by time.
+
+    Raises
+    ------
+    InputError
+        If a column is missing or holds something else.
+    """
+    missing = [name for name in EVENT_COLUMNS if name not in getattr(events, "columns", ())]
+    if missing:
+        raise InputError(
+            f"events: columns {', '.join(missing)} are missing; expected {', '.join(EVENT_COLUMNS)}."
+        )
+    for name, allowed in (("foot", SIDES), ("event", ("initial_contact", "toe_off"))):
+        wrong = sorted({str(value) for value in events[name] if value not in allowed})
+        if wrong:
+            raise InputError(
+                f"events: column '{name}' holds {', '.join(wrong)}; expected {' or '.join(allowed)}."
+            )
+    times = pd.to_numeric(events["time_s"], errors="coerce").to_numpy(dtype=float)
+    if not np.isfinite(times).all():
+        raise InputError("events: column 'time_s' holds values that are not finite numbers of seconds.")
+    return build_event_table(list(zip(events["foot"], events["event"], times, strict=True)))
+
+
+def detect_events_from_force(
+    time_s: np.ndarray, vertical_force_N: np.ndarray, threshold_N: float = 20.0, periodic: bool = False
+) -> pd.DataFrame:
+    """Detect events from the vertical ground force under each foot.
+
+    Parameters
+    ----------
+    time_s : array, shape (n,)
+        Increasing times (s).
+    vertical_force_N : array, shape (n, 2)
+        Force on the right and left foot (N, upwards positive); NaN where not measured.
+    threshold_N : float
+        Force of contact (N).
+    periodic : bool
+        Whether the samples are one stride whose last sample repeats the first.
+
+    Returns
+    -------
+    pandas.DataFrame
+        foot, event, time_s; times at the threshold by linear interpolation. In a periodic stride, each event
+        once, within [0, stride time).
+
+    Raises
+    ------
+    InputError
+        If shapes do not fit or the threshold is not positive.
+
+    Notes
+    -----
+    A contact starts where the force rises through the threshold on its way to twice the threshold, and ends
+    where it falls through it after that; touches that stay below twice the threshold, and contacts or
+    flights shorter than 0.05 s, are chatter and ignored. No event is placed beside unknown samples.
+    """
+    time_s, force = np.asarray(time_s, dtype=float), np.asarray(vertical_force_N, dtype=float)
+    if time_s.ndim != 1 or len(time_s) < 2 or force.shape != (len(time_s), 2):
+        raise InputError(
+            f"detect_events_from_force: vertical_force_N has shape {force.shape} and time_s {time_s.shape}; "
+            "expected (n, 2), right and left foot, and (n,)."
+        )
+    if not threshold_N > 0 or not (np.diff(time_s) > 0).all():
+        raise InputError("detect_events_from_force: expected a positive threshold_N and increasing time_s.")
+    period = time_s[-1] - time_s[0]
+    if periodic:
+        time_s = np.concatenate([time_s[:-1] - period, time_s[:-1], time_s + period])
+        force = np.concatenate([force[:-1], force[:-1], force])
+    rows = []
+    for column, side in enumerate(SIDES):
+        for start, stop in _find_contacts(time_s, force[:, column], threshold_N):
+            rows += _cross(time_s, force[:, column], start - 1, threshold_N, side, "initial_contact")
+            rows += _cross(time_s, force[:, column], stop - 1, threshold_N, side, "toe_off")
+    if periodic:
+        first = time_s[0] + period
+        rows = [row for row in rows if first - 1e-9 <= row[2] < first + period - 1e-9]
+    return build_event_table(rows)
+
+
+def _find_contacts(time_s: np.ndarray, force: np.ndarray, threshold_n: float) -> list[tuple[int, int]]:
+    """Runs of samples in contact: chatter removed, short flights bridged."""
+    loaded = np.nan_to_num(force, nan=0.0) >= threshold_n
+    unknown = ~np.isfinite(force)
+    for start, stop in find_runs(~loaded):
+        inner = start > 0 and stop < len(force) and not unknown[start:stop].any()
+        if inner and time_s[stop] - time_s[start - 1] < _MIN_CONTACT_S:
+            loaded[start:stop] = True
+    contacts = []
+    for start, stop in find_runs(loaded):
+        long_enough = time_s[min(stop, len(force) - 1)] - time_s[max(start - 1, 0)] >= _MIN_CONTACT_S
+        if long_enough and np.nanmax(force[start:stop]) >= 2 * threshold_n:
+            contacts.append((start, stop))
+    return contacts
+
+
+def _cross(
+    time_s, force, index: int, threshold_n: float, side: str, event: str
+) -> list[tuple[str, str, float]]:
+    """The crossing between a sample and the next, if both are known."""
+    if index < 0 or index + 1 >= len(force) or not np.isfinite(force[index : index + 2]).all():
+        return []
+    share = (threshold_n - force[index]) / (force[index + 1] - force[index])
+    return [(side, event, float(time_s[index] + share * (time_s[index + 1] - time_s[index])))]
+
+
+def detect_events_2d(
+    keypoints: xr.Dataset, view: str | None = None, min_confidence: float = 0.3, max_gap_s: float = 0.2
+) -> pd.DataFrame:
+    """Detect events from image keypoints of one person who walks in a straight line.
+
+    Parameters
+    ----------
+    keypoints : xarray.Dataset
+        Image keypoints of any layout that names both hips and both ankles: pixel_position(time, keypoint,
+        image_axis) px with v down, confidence(time, keypoint) 0-1.
+    view : str, optional
+        'side' (also 'side_left' or oblique views) or 'front' or 'back'; the attribute `view` if not given.
+    min_confidence : float
+        Points below count as unknown.
+    max_gap_s : float
+        Longest gap that is bridged (s).
+
+    Returns
+    -------
+    pandas.DataFrame
+        foot, event, time_s. Seen from the front or back: one 'initial_contact' per step and no toe-offs.
+
+    Raises
+    ------
+    InputError
+        If hips or ankles are missing from the layout, are never seen, or the view is unknown.
+
+    Notes
+    -----
+    Side: the method of `detect_events` along the image's u axis, on heels and toes where the layout has
+    them, else on ankles, relative to the middle of the hips and in units of the person's apparent size. The
+    walking direction comes from the path of the hips where they cross at least half a body height, else
+    (camera that follows) from toes ahead of heels, knees ahead of legs or nose ahead of ears, whatever the
+    layout has. Left and right exchanged by the detector over more than 0.1 s exchange events.
+
+    Front and back: per step, the moment at which the ankles differ most in image height (Stenum et al. 2024,
+    doi 10.1371/journal.pdig.0000467). The rear foot rises then, so these moments lie about a tenth of a
+    stride after contact: step and stride times keep their meaning, absolute times, stance and step lengths do
+    not. With a camera above head height seen from behind the sides may be exchanged.
+    """
+    from gaitlib.image_curves import build_height_difference, build_sagittal_curves
+
+    view = str(view or keypoints.attrs.get("view", "side"))
+    time_s = np.asarray(keypoints["time"].values, dtype=float)
+    if len(time_s) < 2 or not (np.diff(time_s) > 0).all():
+        raise InputError("image keypoints: 'time' must hold at least 2 increasing times (s).")
+    if view in ("front", "back"):
+        return detect_contacts_from_difference(
+            time_s, build_height_difference(keypoints, min_confidence), max_gap_s
+        )
+    if not view.startswith(("side", "oblique")):
+        raise InputError(
+            f"view: found '{view}', expected side, side_left, oblique, oblique_back, front or back."
+        )
+    ahead, behind = build_sagittal_curves(keypoints, min_confidence)
+    return detect_events_from_curves(time_s, ahead, behind, max_gap_s)
