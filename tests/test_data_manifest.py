@@ -181,36 +181,42 @@ def test_missing_file_without_network(folders, no_network):
         fetch.get_path("some_set", "sub/a.txt", "evaluate", manifest)
 
 
-def test_download_lands_in_the_cache_and_is_used_again(folders, monkeypatch):
+@pytest.fixture
+def serve(monkeypatch):
+    """Make the download deliver given bytes; pooch itself checks the hash. Gives the list of addresses asked."""
     import pooch
 
+    asked: list[str] = []
+
+    def prepare(content: bytes) -> list[str]:
+        def download(url, output_file, caller):
+            asked.append(url)
+            with open(output_file, "wb") as stream:
+                stream.write(content)
+
+        monkeypatch.setattr(pooch, "HTTPDownloader", lambda **settings: download)
+        return asked
+
+    return prepare
+
+
+def test_download_lands_in_the_cache_and_is_used_again(folders, serve):
     manifest = parse_manifest(make_values())
     (folders / "some_set" / "sub" / "a.txt").unlink()
-    calls = []
-
-    def deliver(url, known_hash, fname, path, downloader):
-        calls.append(url)
-        path.mkdir(parents=True, exist_ok=True)
-        (path / fname).write_bytes(CONTENT)
-
-    monkeypatch.setattr(pooch, "retrieve", deliver)
+    asked = serve(CONTENT)
     first = fetch.get_path("some_set", "sub/a.txt", "evaluate", manifest)
-    assert first.read_bytes() == CONTENT and first == fetch.get_path(
-        "some_set", "sub/a.txt", "evaluate", manifest
-    )
-    assert calls == ["https://example.org/a.txt"]
+    assert first.read_bytes() == CONTENT
+    assert fetch.get_path("some_set", "sub/a.txt", "evaluate", manifest) == first
+    assert asked == ["https://example.org/a.txt"]
 
 
-def test_download_with_a_wrong_hash(folders, monkeypatch):
-    import pooch
-
-    def refuse(*args, **kwargs):
-        raise ValueError("SHA256 hash of downloaded file does not match")
-
-    monkeypatch.setattr(pooch, "retrieve", refuse)
+def test_download_with_a_wrong_hash_leaves_nothing(folders, serve):
+    manifest = parse_manifest(make_values())
     (folders / "some_set" / "sub" / "a.txt").unlink()
+    serve(b"something else")
     with pytest.raises(WorkError, match="has not the SHA-256 of the manifest"):
-        fetch.get_path("some_set", "sub/a.txt", "evaluate", parse_manifest(make_values()))
+        fetch.get_path("some_set", "sub/a.txt", "evaluate", manifest)
+    assert fetch.inspect_item("some_set", manifest) == {"sub/a.txt": "missing"}
 
 
 def test_unknown_file_pattern_and_folder(folders, monkeypatch):

@@ -8,6 +8,8 @@ import pytest
 from gaitlib.data import fetch
 from gaitlib.data.manifest import load_manifest
 from gaitlib.data.readers import clinical, inertial, matlab, opensim_files
+from gaitlib.data.tables import load_table
+from gaitlib.errors import InputError
 
 pytestmark = pytest.mark.usefixtures("real_data")
 
@@ -19,9 +21,7 @@ def test_every_file_has_the_hash_of_the_manifest():
 
 
 def test_speed_step_length_rows_people_and_law():
-    table = clinical.read_speed_step_length(
-        fetch.get_path("speed_steplength_age", "h2a_allspeeds_43subs.csv", "calibrate")
-    )
+    table = load_table("speed_steplength_age", "calibrate")
     assert len(table) == 258 and table["person_id"].nunique() == 43
     assert table.groupby("age_group")["person_id"].nunique().to_dict() == {"older": 21, "young": 22}
     # One formula ties the three columns: so cadence is in steps per minute.
@@ -30,7 +30,7 @@ def test_speed_step_length_rows_people_and_law():
 
 
 def test_gaitndd_mean_speeds_and_stride_tables():
-    people = clinical.read_stride_people(fetch.get_path("gaitndd", "subject-description.txt", "evaluate"))
+    people = load_table("gaitndd", "evaluate")
     mean = people.groupby("group")["speed_mps"].mean()
     assert mean["parkinsons"] == pytest.approx(1.00, abs=0.005)
     assert mean["control"] == pytest.approx(1.35, abs=0.005)
@@ -62,15 +62,13 @@ def test_joint_angle_bands_people_and_ranges():
 
 
 def test_parkinson_people():
-    people = clinical.read_parkinson_people(
-        fetch.get_path("parkinson_joint_angles", "PDGinfo.csv", "evaluate")
-    )
+    people = load_table("parkinson_joint_angles", "evaluate")
     assert len(people) == 26 and people["hoehn_yahr_on"].dropna().between(1, 5).all()
     assert people["height_m"].between(1.4, 2.0).all() and set(people["sex"]) == {"m", "f"}
 
 
 def test_video_benchmark_gives_the_published_agreement():
-    table = clinical.read_video_benchmark(fetch.get_path("cp_video_benchmark", "Fig2a-d.csv", "evaluate"))
+    table = load_table("cp_video_benchmark", "evaluate")
     full = table.dropna()
     assert len(full) == 182
     assert full["speed_mps"].corr(full["speed_mps_predicted"]) == pytest.approx(0.73, abs=0.005)
@@ -159,7 +157,6 @@ def test_opensim_example_files():
 def test_truncated_real_files_are_one_clear_error(tmp_path):
     from gaitlib.data.readers.bvh import read_bvh
     from gaitlib.data.readers.c3d import read_c3d
-    from gaitlib.errors import InputError
 
     cases = (
         (read_c3d, fetch.get_path("td_children_c3d", "HC002D06.c3d", "evaluate")),
@@ -177,3 +174,10 @@ def test_truncated_real_files_are_one_clear_error(tmp_path):
             cut.write_bytes(content[: int(share * len(content))])
             with pytest.raises(InputError, match=rf"cut\{path.suffix}"):
                 read(cut)
+
+
+def test_tables_keep_to_their_purpose():
+    with pytest.raises(InputError, match="may not be used for 'evaluate'"):
+        load_table("speed_steplength_age", "evaluate")
+    with pytest.raises(InputError, match="has no table; items with one"):
+        load_table("neuro_bvh", "evaluate")

@@ -330,5 +330,6 @@ def build_neuro_walk(motion: xr.Dataset, diagnosis: str, duplicates: str = "") -
         sex="unknown",
         fps=motion.attrs["fps"],
         estimated_keypoints="head_top",
+        body_size="common skeleton of the set, not the person's own",
         dropped_duplicates=duplicates,
     )
