@@ -183,7 +183,7 @@ def test_missing_file_without_network(folders, no_network):
 
 @pytest.fixture
 def serve(monkeypatch):
-    """Make the download deliver given bytes; pooch itself checks the hash. Gives the list of addresses asked."""
+    """Make the download deliver given bytes (pooch checks the hash); gives the addresses asked."""
     import pooch
 
     asked: list[str] = []

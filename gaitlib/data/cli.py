@@ -6,7 +6,7 @@ import argparse
 
 from gaitlib.data.fetch import DATA_VARIABLE, count_present, get_paths, inspect_item
 from gaitlib.data.manifest import Manifest, load_manifest
-from gaitlib.errors import InputError, WorkError
+from gaitlib.errors import WorkError
 
 
 def add_data_parser(subparsers) -> argparse.ArgumentParser:
@@ -136,6 +136,3 @@ def _verify(item_id: str, manifest: Manifest) -> int:
         return 1
     print(f"{item_id}: {len(states)} files ok")
     return 0
-
-
-__all__ = ["InputError", "add_data_parser", "format_list", "run_data"]
