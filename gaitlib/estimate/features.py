@@ -1,0 +1,317 @@
+"""Image keypoints of any layout, frame rate and size -> one common sequence for the network.
+
+1. Points are brought to the 19 points of a Walk by name, smoothed (Gaussian, 25 ms, weighted with
+   confidence) and resampled to 50 Hz.
+2. The apparent leg length (thigh + shank of the longer-looking leg) measures the size in the image. Its
+   inverse is proportional to depth, hence linear in time for a straight walk at constant speed; a robust line
+   through it gives the scale of every frame.
+3. Points are taken relative to the middle of the hips and divided by the scale; the middle itself, from the
+   image centre, divided by the scale, is the lateral travel in leg lengths.
+4. The image is mirrored, and the sides exchanged, where the person walks to the left.
+5. A side vector holds the body height and measures that a classical method would use.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from gaitlib.errors import InputError
+from gaitlib.estimate.normalise import COMMON_FPS, INDEX, LEGS, build_basis, fit_lines, normalise_clip
+from gaitlib.sense.layouts import WALK_LAYOUT, convert_layout
+
+STEP_TIME_RANGE_S = (0.24, 1.1)
+
+SIDE_FEATURES = (
+    "height_known",
+    "log_height",
+    "image_known",
+    "focal_known",
+    "lateral_speed",
+    "depth_speed",
+    "total_speed",
+    "log_total_speed",
+    "scale_rate",
+    "log_step_time",
+    "rhythm",
+    "ankle_spread_u",
+    "ankle_spread_v",
+    "knee_spread_u",
+    "bounce",
+    "trunk_share",
+    "hip_width",
+    "shoulder_width",
+    "shank_share",
+    "duration",
+    "valid_share",
+    "log_roughness",
+    "stance_speed",
+)
+"""Measures of the whole clip, in the order of `ClipFeatures.side`."""
+N_CHANNELS = 19 * 2 * 2 + 19 + 3
+"""Channels per frame: positions, velocities, validity, travel and its rates."""
+
+
+@dataclass(frozen=True)
+class ClipFeatures:
+    """A clip as the network reads it.
+
+    Parameters
+    ----------
+    sequence : array, shape (N_CHANNELS, n_time)
+        Channels at `COMMON_FPS`.
+    side : array, shape (len(SIDE_FEATURES),)
+        Measures of the clip.
+    problem : str
+        Why no estimate is possible; empty if all is well.
+    """
+
+    sequence: np.ndarray
+    side: np.ndarray
+    problem: str = ""
+
+
+def compute_features(keypoints: xr.Dataset, height_m: float | None = None) -> ClipFeatures:
+    """Compute the common sequence of a clip.
+
+    Parameters
+    ----------
+    keypoints : xarray.Dataset
+        Image keypoints of any known layout. Attributes `fps` (needed), `image_width_px`, `image_height_px`
+        and `focal_length_px` (helpful).
+    height_m : float, optional
+        Body height (m).
+
+    Returns
+    -------
+    ClipFeatures
+        With `problem` set where the clip is too short or holds too few points.
+
+    Raises
+    ------
+    InputError
+        If the layout or the frame rate is unknown or not possible.
+    """
+    return compute_features_from_arrays(
+        *read_keypoints(keypoints), height_m, keypoints.attrs.get("focal_length_px")
+    )
+
+
+def read_keypoints(keypoints: xr.Dataset) -> tuple[np.ndarray, np.ndarray, float, tuple[float, float] | None]:
+    """Read what `compute_features_from_arrays` and `normalise_clip` need.
+
+    Parameters
+    ----------
+    keypoints : xarray.Dataset
+        Image keypoints of any known layout.
+
+    Returns
+    -------
+    pixels : array, shape (n_time, 19, 2)
+        Pixels of the points of a Walk.
+    confidence : array, shape (n_time, 19)
+        0-1.
+    fps : float
+        Frames per second.
+    image_size_px : (float, float) or None
+        Width and height (px), None if unknown.
+
+    Raises
+    ------
+    InputError
+        If the layout or the frame rate is unknown or not possible.
+    """
+    common = convert_layout(keypoints, WALK_LAYOUT)
+    size = [keypoints.attrs.get(name) for name in ("image_width_px", "image_height_px")]
+    return (
+        common["pixel_position"].values,
+        common["confidence"].values,
+        check_fps(keypoints.attrs.get("fps")),
+        None if None in size else (float(size[0]), float(size[1])),
+    )
+
+
+def get_height(keypoints: xr.Dataset, height_m: float | None = None) -> float | None:
+    """Get the body height to use.
+
+    Parameters
+    ----------
+    keypoints : xarray.Dataset
+        Image keypoints, perhaps with attribute `height_m` (NaN if unknown).
+    height_m : float, optional
+        Height that was stated (m).
+
+    Returns
+    -------
+    float or None
+        Height (m), None if unknown.
+
+    Raises
+    ------
+    InputError
+        If the height is outside 0.6-2.3 m.
+    """
+    height = keypoints.attrs.get("height_m") if height_m is None else height_m
+    if height is None or not np.isfinite(float(height)):
+        return None
+    if not 0.6 <= float(height) <= 2.3:
+        raise InputError(
+            f"height_m: found {height}, expected a body height of 0.6 to 2.3 m. Give it in metres."
+        )
+    return float(height)
+
+
+def check_fps(fps: float | None) -> float:
+    """Check a frame rate.
+
+    Parameters
+    ----------
+    fps : float
+        Frames per second.
+
+    Returns
+    -------
+    float
+        The same.
+
+    Raises
+    ------
+    InputError
+        If it is missing or outside 15-1000.
+    """
+    if fps is None or not np.isfinite(fps) or not 15 <= float(fps) <= 1000:
+        raise InputError(f"fps: found {fps}, expected frames per second between 15 and 1000.")
+    return float(fps)
+
+
+def compute_features_from_arrays(
+    pixels: np.ndarray,
+    confidence: np.ndarray,
+    fps: float,
+    image_size_px: tuple[float, float] | None = None,
+    height_m: float | None = None,
+    focal_length_px: float | None = None,
+) -> ClipFeatures:
+    """Compute the common sequence (array form of `compute_features`).
+
+    Parameters
+    ----------
+    pixels : array, shape (n_time, 19, 2)
+        Pixels of the points of a Walk, NaN where unknown.
+    confidence : array, shape (n_time, 19)
+        0-1.
+    fps : float
+        Frames per second.
+    image_size_px : (float, float), optional
+        Width and height (px); the mean position of the person serves as centre if not given.
+    height_m, focal_length_px : float, optional
+        Body height (m) and focal length (px), where known.
+
+    Returns
+    -------
+    ClipFeatures
+        See there.
+    """
+    clip = normalise_clip(pixels, confidence, fps, image_size_px)
+    if isinstance(clip, str):
+        return ClipFeatures(np.zeros((N_CHANNELS, 0)), np.zeros(len(SIDE_FEATURES)), clip)
+    relative, travel, n_time = clip.relative, clip.travel, len(clip.relative)
+    velocity = np.gradient(relative, 1 / COMMON_FPS, axis=0)
+    speed = np.gradient(travel, 1 / COMMON_FPS, axis=0)
+    typical = float(np.median(clip.inverse_scale))
+    depth = clip.inverse_rate * (focal_length_px or (image_size_px[0] if image_size_px else 1.5 / typical))
+    side = _measure_clip(relative, clip.valid, travel, velocity, clip.inverse_rate / typical, depth)
+    side |= {"height_known": float(height_m is not None), "log_height": np.log((height_m or 1.6) / 1.6)}
+    side |= {"image_known": float(image_size_px is not None)}
+    side |= {"focal_known": float(focal_length_px is not None)}
+    side |= {"duration": clip.duration_s / 5.0, "valid_share": clip.valid_share}
+    side["log_roughness"] = np.log(clip.roughness_px * typical + 1e-3)
+    channels = [relative.reshape(n_time, -1), np.clip(velocity.reshape(n_time, -1) / 3.0, -4, 4)]
+    rates = np.column_stack([speed, np.full(n_time, clip.inverse_rate / typical)])
+    sequence = np.concatenate([*channels, clip.valid.astype(float), np.clip(rates, -6, 6)], axis=1).T
+    vector = np.clip(np.array([side[name] for name in SIDE_FEATURES]), -8, 8)
+    return ClipFeatures(sequence.astype(np.float32), vector.astype(np.float32))
+
+
+def _measure_clip(relative, valid, travel, velocity, scale_rate, depth_speed) -> dict[str, float]:
+    """Measures that a classical method would use, in leg lengths and seconds."""
+    hip, knee, ankle = (relative[:, LEGS[:, k]] for k in range(3))
+    lateral = fit_lines(travel, np.ones_like(travel), build_basis(len(travel)))[:, 1]
+    step_time, rhythm = find_step_time(
+        np.concatenate([ankle[:, 0] - ankle[:, 1], knee[:, 0] - knee[:, 1]], axis=1)
+    )
+    shoulder = relative[:, [INDEX["shoulder_r"], INDEX["shoulder_l"]]]
+    seen = valid[:, [INDEX["shoulder_r"], INDEX["shoulder_l"]]].all(axis=1)
+    thigh = np.linalg.norm(knee - hip, axis=-1)
+    shank = np.linalg.norm(ankle - knee, axis=-1)
+    total = np.hypot(lateral[0], depth_speed)
+    straight = (
+        travel
+        - np.column_stack([np.ones(len(travel)), *build_basis(len(travel))[1:]])
+        @ fit_lines(travel, np.ones_like(travel), build_basis(len(travel))).T
+    )
+    lower = np.argmax(ankle[..., 1], axis=1)
+    backward = np.take_along_axis(velocity[:, LEGS[:, 2], 0], lower[:, None], axis=1)[:, 0]
+    return {
+        "lateral_speed": lateral[0],
+        "depth_speed": depth_speed,
+        "total_speed": total,
+        "log_total_speed": np.log(total + 0.1),
+        "scale_rate": scale_rate,
+        "log_step_time": np.log(step_time / 0.55),
+        "rhythm": rhythm,
+        "ankle_spread_u": np.percentile(np.abs(ankle[:, 0, 0] - ankle[:, 1, 0]), 92),
+        "ankle_spread_v": 3 * np.percentile(np.abs(ankle[:, 0, 1] - ankle[:, 1, 1]), 92),
+        "knee_spread_u": np.percentile(np.abs(knee[:, 0, 0] - knee[:, 1, 0]), 92),
+        "bounce": 20 * straight[:, 1].std(),
+        "trunk_share": np.median(-shoulder[seen].mean(axis=1)[:, 1]) if seen.mean() > 0.3 else 0.0,
+        "hip_width": np.median(np.abs(hip[:, 0, 0] - hip[:, 1, 0])),
+        "shoulder_width": np.median(np.abs(shoulder[seen, 0, 0] - shoulder[seen, 1, 0]))
+        if seen.mean() > 0.3
+        else 0.0,
+        "shank_share": np.median(shank) / max(np.median(thigh), 1e-3) - 1.0,
+        "stance_speed": -np.median(backward),
+    }
+
+
+def find_step_time(difference: np.ndarray, fps: float = COMMON_FPS) -> tuple[float, float]:
+    """Find the step time from the difference between the sides.
+
+    Over one step the difference between right and left changes sign, over two it repeats: the lag with
+    the strongest such pattern in the autocorrelation is the step time.
+
+    Parameters
+    ----------
+    difference : array, shape (n_time, n_channel)
+        Right minus left of any points.
+    fps : float
+        Frames per second.
+
+    Returns
+    -------
+    step_time_s : float
+        Step time (s), refined between frames.
+    rhythm : float
+        Strength of the pattern, about 1 for regular gait, about 0 for none.
+    """
+    centred = difference - difference.mean(axis=0)
+    n = len(centred)
+    spectrum = np.fft.rfft(centred, 2 * n, axis=0)
+    raw = np.fft.irfft((np.abs(spectrum) ** 2).sum(axis=1), 2 * n)[:n]
+    if raw[0] <= 1e-12:
+        return 0.55, 0.0
+    correlation = raw / raw[0] * n / np.maximum(n - np.arange(n), 0.25 * n)
+    first, last = (int(np.ceil(limit * fps)) for limit in STEP_TIME_RANGE_S)
+    lags = np.arange(first, min(last, n // 2 - 1))
+    if len(lags) < 3:
+        return 0.55, 0.0
+    score = correlation[2 * lags] - correlation[lags]
+    best = int(np.argmax(score))
+    shift = 0.0
+    if 0 < best < len(lags) - 1:
+        before, at, after = score[best - 1 : best + 2]
+        bend = before - 2 * at + after
+        shift = 0.5 * (before - after) / bend if abs(bend) > 1e-9 else 0.0
+    return float((lags[best] + np.clip(shift, -0.5, 0.5)) / fps), float(0.5 * score[best])

@@ -1,0 +1,128 @@
+"""The real-trained baseline: ridge regression on clip measures, cross-validated by person.
+
+Unlike the synthetic-trained network it learns from real people, so it may only be judged on people left
+out. The penalty is chosen inside each training part, again by person (nested cross-validation; Varma &
+Simon 2006, doi 10.1186/1471-2105-7-91). It receives arrays and tables and reads no data itself.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from gaitlib.errors import InputError
+from gaitlib.estimate.features import SIDE_FEATURES, compute_features, get_height
+from gaitlib.estimate.result import OUTCOME_NAMES
+
+PENALTIES = tuple(np.logspace(-2, 4, 13))
+"""Penalties that are tried (1)."""
+_KEYS = ("dataset", "subgroup", "person_id", "walk_id", "view")
+_METRES = ("total_speed", "lateral_speed", "stance_speed", "ankle_spread_u", "knee_spread_u", "hip_width")
+
+
+def compute_ridge_features(keypoints: xr.Dataset, height_m: float | None = None) -> tuple[np.ndarray, str]:
+    """Compute the measures of one clip that the regression reads.
+
+    Parameters
+    ----------
+    keypoints : xarray.Dataset
+        Image keypoints.
+    height_m : float, optional
+        Body height (m); attribute of the keypoints if not given.
+
+    Returns
+    -------
+    values : array, shape (n_feature,)
+        `SIDE_FEATURES`, lengths and speeds also times body height, and the step time (s).
+    problem : str
+        Why there are none; empty if all is well.
+    """
+    height = get_height(keypoints, height_m)
+    features = compute_features(keypoints, height)
+    side = features.side.astype(float)
+    scaled = side[[SIDE_FEATURES.index(name) for name in _METRES]] * (height or 1.6)
+    step_time = 0.55 * np.exp(side[SIDE_FEATURES.index("log_step_time")])
+    length = scaled[0] * step_time
+    return np.concatenate([side, scaled, [step_time, length]]), features.problem
+
+
+def crossvalidate_ridge(
+    clips: list[xr.Dataset],
+    reference: pd.DataFrame,
+    n_folds: int = 5,
+    seed: int = 0,
+    penalties: tuple[float, ...] = PENALTIES,
+) -> pd.DataFrame:
+    """Estimate each person's clips by a ridge regression trained on the other people.
+
+    Parameters
+    ----------
+    clips : list of xarray.Dataset
+        Image keypoints, attributes dataset, subgroup, person_id, walk_id, view.
+    reference : DataFrame
+        One row per clip, in the same order: measured speed_mps, step_length_m, step_time_s (NaN if unknown).
+    n_folds : int
+        Parts that people are split into; as many as there are people at most.
+    seed : int
+        Order of people in the folds.
+    penalties : tuple of float
+        Penalties that are tried inside each training part.
+
+    Returns
+    -------
+    DataFrame
+        Agreement rows: dataset, subgroup, person_id, walk_id, view, outcome, method 'ridge_real', reference,
+        estimate, lower, upper, status.
+
+    Raises
+    ------
+    InputError
+        If rows and clips do not match or there are fewer than three people.
+    """
+    if len(clips) != len(reference):
+        raise InputError(
+            f"crossvalidate_ridge: found {len(clips)} clips and {len(reference)} reference rows."
+        )
+    missing = [name for name in OUTCOME_NAMES if name not in reference.columns]
+    if missing:
+        raise InputError(f"crossvalidate_ridge: reference lacks {', '.join(missing)}.")
+    measured = [compute_ridge_features(clip) for clip in clips]
+    matrix = np.array([values for values, _ in measured])
+    problems = np.array([problem for _, problem in measured], dtype=object)
+    people = np.array([f"{clip.attrs.get('dataset')}/{clip.attrs.get('person_id')}" for clip in clips])
+    rows = []
+    for name in OUTCOME_NAMES:
+        truth = reference[name].to_numpy(dtype=float)
+        usable = (problems == "") & np.isfinite(truth)
+        estimate = np.full(len(clips), np.nan)
+        if len(np.unique(people[usable])) < 3:
+            raise InputError(f"crossvalidate_ridge: {name} is known for fewer than three people.")
+        estimate[usable] = _predict_left_out(
+            matrix[usable], truth[usable], people[usable], n_folds, seed, penalties
+        )
+        for n, clip in enumerate(clips):
+            row = {key: clip.attrs.get(key) for key in _KEYS} | {"outcome": name, "method": "ridge_real"}
+            row |= {"reference": truth[n], "estimate": estimate[n], "lower": np.nan, "upper": np.nan}
+            rows.append(row | {"status": problems[n] or ("ok" if usable[n] else "no reference")})
+    return pd.DataFrame(rows)
+
+
+def _predict_left_out(matrix, truth, people, n_folds: int, seed: int, penalties) -> np.ndarray:
+    """Predictions for each person from the others, the penalty chosen among the others by person."""
+    from sklearn.linear_model import Ridge
+    from sklearn.model_selection import GridSearchCV, GroupKFold
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    predicted = np.full(len(truth), np.nan)
+    outer = GroupKFold(min(n_folds, len(np.unique(people))), shuffle=True, random_state=seed)
+    for train, test in outer.split(matrix, truth, people):
+        inner = GroupKFold(min(5, len(np.unique(people[train]))), shuffle=True, random_state=seed)
+        model = make_pipeline(StandardScaler(), Ridge())
+        search = GridSearchCV(
+            model, {"ridge__alpha": list(penalties)}, cv=inner, scoring="neg_mean_absolute_error", n_jobs=1
+        )
+        search.fit(matrix[train], truth[train], groups=people[train])
+        predicted[test] = search.predict(matrix[test])
+    return predicted

@@ -1,0 +1,362 @@
+"""Train the estimator on synthetic walks only."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from gaitlib.errors import InputError
+from gaitlib.estimate.network import GaitEstimator, NetworkConfig
+from gaitlib.estimate.sampler import OUTCOME_NAMES, Clip, SamplerConfig, sample_clips
+from gaitlib.person import Person
+from gaitlib.sense.body_walk import GaitCurves, prepare_gaits
+
+_PERSON_COLUMNS = ["age_years", "sex", "height_m", "mass_kg"]
+_WORKER_GAITS: dict[str, tuple[GaitCurves, SamplerConfig]] = {}
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How to train.
+
+    Parameters
+    ----------
+    network : NetworkConfig
+        Size and schedule of the network.
+    sampler : SamplerConfig
+        What clips look like.
+    held_out_share : float
+        Share of synthetic people kept for calibration and test, half each (0-1).
+    n_calibration, n_test : int
+        Clips of held-out people.
+    n_generated : int
+        Gaits drawn from the walk sampler, if there is one.
+    n_workers : int
+        Processes that sample clips; 0 samples in this one.
+    level : float
+        Coverage of the intervals (0-1).
+    """
+
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    sampler: SamplerConfig = field(default_factory=SamplerConfig)
+    held_out_share: float = 0.2
+    n_calibration: int = 1000
+    n_test: int = 1000
+    n_generated: int = 2000
+    n_workers: int = 1
+    level: float = 0.9
+
+
+def train_estimator(
+    table: pd.DataFrame,
+    gaits: xr.Dataset,
+    config: TrainingConfig | None = None,
+    seed: int = 0,
+    folder=None,
+    walk_sampler=None,
+    log=None,
+) -> tuple[GaitEstimator, pd.DataFrame, pd.DataFrame]:
+    """Train, calibrate and test an estimator on synthetic people.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row per gait: gait_id, age_years, sex, height_m, mass_kg, verified.
+    gaits : xarray.Dataset
+        The gait set of the library.
+    config : TrainingConfig, optional
+        How to train.
+    seed : int
+        Everything random follows from it.
+    folder : path, optional
+        Checkpoints; an interrupted training goes on from there.
+    walk_sampler : object, optional
+        With `sample(conditions, seed) -> (table, gaits)`, such as `gaitlib.generate.flow.GaitGenerator`.
+        Its gaits join those of the training people.
+    log : callable, optional
+        Called with a line of text now and then.
+
+    Returns
+    -------
+    estimator : GaitEstimator
+        Calibrated.
+    history : DataFrame
+        One row per chunk of training.
+    errors : DataFrame
+        One row per clip of held-out test people: view, moving_camera, outcome, reference, estimate, lower,
+        upper, status.
+
+    Raises
+    ------
+    InputError
+        If the library holds fewer than five verified people.
+    """
+    config = config or TrainingConfig()
+    table, gaits = select_verified(table, gaits)
+    training, calibration, test = split_people(table, config.held_out_share, seed)
+    curves = prepare_gaits(gaits, list_persons(table))
+    parts = {
+        name: _take(curves, rows) for name, rows in (("fit", training), ("cal", calibration), ("test", test))
+    }
+    n_generated = 0
+    if walk_sampler is not None:
+        conditions = draw_conditions(
+            table.iloc[training], config.n_generated, np.random.default_rng([seed, 7])
+        )
+        made_table, made = walk_sampler.sample(conditions, seed)
+        parts["fit"] = _join(parts["fit"], prepare_gaits(made, list_persons(made_table)))
+        n_generated = len(made_table)
+    estimator = GaitEstimator(config.network)
+    with _open_workers(config.n_workers, parts["fit"], config.sampler) as (sample, executor):
+        history = estimator.fit(sample, seed, folder, executor, log)
+    estimator.calibrate(sample_clips(parts["cal"], config.n_calibration, np.random.default_rng([seed, 8]),
+    config.sampler),
+                        config.level)  # fmt: skip
+    clips = sample_clips(parts["test"], config.n_test, np.random.default_rng([seed, 9]), config.sampler)
+    estimator.provenance |= {
+        "trained_on": "synthetic walks only",
+        "n_library_gaits": int(len(training)),
+        "n_generated_gaits": int(n_generated),
+        "n_held_out_gaits": int(len(calibration) + len(test)),
+        "sampler": asdict(config.sampler),
+    }
+    return estimator, history, tabulate_errors(estimator, clips)
+
+
+def tabulate_errors(estimator: GaitEstimator, clips: list[Clip]) -> pd.DataFrame:
+    """Compare an estimator with the truth of synthetic clips.
+
+    Parameters
+    ----------
+    estimator : GaitEstimator
+        Calibrated.
+    clips : list of Clip
+        Clips with truth.
+
+    Returns
+    -------
+    DataFrame
+        One row per clip and outcome: gait, view, moving_camera, height_known, outcome, reference,
+        estimate, lower, upper, status.
+    """
+    rows = []
+    for clip, estimate in zip(clips, estimator.predict_features([c.features for c in clips]), strict=True):
+        about = {"gait": clip.gait, "view": clip.view, "moving_camera": clip.moving_camera}
+        about["height_known"] = bool(clip.features.side[0] > 0.5)
+        for name, reference in zip(OUTCOME_NAMES, clip.truth, strict=True):
+            row = about | {"outcome": name, "reference": float(reference), "status": estimate.status}
+            if estimate.ok:
+                item = estimate.values[name]
+                row |= {"estimate": item.value, "lower": item.lower, "upper": item.upper}
+            rows.append(row)
+    columns = [
+        "gait",
+        "view",
+        "moving_camera",
+        "height_known",
+        "outcome",
+        "reference",
+        "estimate",
+        "lower",
+        "upper",
+    ]
+    return pd.DataFrame(rows, columns=[*columns, "status"])
+
+
+def summarise_errors(errors: pd.DataFrame, by: list[str] | None = None) -> pd.DataFrame:
+    """Summarise a table of `tabulate_errors`.
+
+    Parameters
+    ----------
+    errors : DataFrame
+        From `tabulate_errors`.
+    by : list of str, optional
+        Columns to group by beside the outcome; ['view'] if not given.
+
+    Returns
+    -------
+    DataFrame
+        Per group: n, share answered, mean absolute error, bias, coverage and median width of the
+        intervals, in the outcome's unit.
+    """
+    frame = errors.assign(
+        error=errors["estimate"] - errors["reference"],
+        inside=(errors["reference"] >= errors["lower"]) & (errors["reference"] <= errors["upper"]),
+        width=errors["upper"] - errors["lower"],
+        answered=errors["status"] == "ok",
+    )
+    frame["absolute"] = frame["error"].abs()
+    frame["inside"] = frame["inside"].where(frame["answered"]).astype(float)
+    groups = frame.groupby([*(["view"] if by is None else by), "outcome"], observed=True)
+    return groups.agg(
+        n=("reference", "size"),
+        answered=("answered", "mean"),
+        mae=("absolute", "mean"),
+        bias=("error", "mean"),
+        coverage=("inside", "mean"),
+        width=("width", "median"),
+    ).reset_index()
+
+
+def select_verified(table: pd.DataFrame, gaits: xr.Dataset) -> tuple[pd.DataFrame, xr.Dataset]:
+    """Keep verified gaits, table and curves in the same order.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With gait_id as column or index.
+    gaits : xarray.Dataset
+        Gait set.
+
+    Returns
+    -------
+    tuple of (DataFrame, Dataset)
+        Rows and gaits that are in both and verified.
+
+    Raises
+    ------
+    InputError
+        If nothing is left.
+    """
+    table = table.reset_index() if "gait_id" not in table.columns else table
+    if "verified" in table.columns:
+        table = table[table["verified"].astype(bool)]
+    known = set(gaits["gait"].values.tolist())
+    table = table[[gait_id in known for gait_id in table["gait_id"]]].reset_index(drop=True)
+    if table.empty:
+        raise InputError("train: the library holds no verified gait; solve some first.")
+    return table, gaits.sel(gait=table["gait_id"].to_list())
+
+
+def split_people(
+    table: pd.DataFrame, held_out_share: float, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Split gaits by person into training, calibration and test.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With `person_id`, or age_years, sex, height_m, mass_kg that tell persons apart.
+    held_out_share : float
+        Share of people held out (0-1).
+    seed : int
+        Source of randomness.
+
+    Returns
+    -------
+    tuple of arrays of int
+        Row numbers for training, calibration, test.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than five people.
+    """
+    columns = ["person_id"] if "person_id" in table.columns else _PERSON_COLUMNS
+    person = table.groupby(columns, sort=True, dropna=False).ngroup().to_numpy()
+    people = np.random.default_rng([seed, 5]).permutation(np.unique(person))
+    if len(people) < 5:
+        raise InputError(f"train: found {len(people)} people in the library, expected at least 5.")
+    half = max(1, round(0.5 * held_out_share * len(people)))
+    parts = people[2 * half :], people[:half], people[half : 2 * half]
+    return tuple(np.flatnonzero(np.isin(person, part)) for part in parts)
+
+
+def list_persons(table: pd.DataFrame) -> list[Person]:
+    """List the persons of a library's table.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With age_years, sex, height_m, mass_kg.
+
+    Returns
+    -------
+    list of Person
+        One per row.
+    """
+    rows = table[_PERSON_COLUMNS].to_dict("records")
+    return [Person(**{k: v if k == "sex" else float(v) for k, v in row.items()}) for row in rows]
+
+
+def draw_conditions(table: pd.DataFrame, n: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Draw conditions for a generator: between two people of similar size, at a speed in between.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Training part of the library.
+    n : int
+        Number of rows wanted.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    DataFrame
+        age_years, sex, height_m, mass_kg, speed_mps and strength_* columns.
+    """
+    names = [
+        "age_years",
+        "height_m",
+        "mass_kg",
+        "speed_mps",
+        *(c for c in table.columns if c.startswith("strength_")),
+    ]
+    names = [name for name in names if name in table.columns]
+    values = table[names].to_numpy(dtype=float)
+    first = rng.integers(len(values), size=n)
+    height = values[:, names.index("height_m")]
+    noisy = np.abs(height[first][:, None] - height[None]) + rng.exponential(0.1, (n, len(values)))
+    share = rng.uniform(size=(n, 1))
+    mixed = (1 - share) * values[first] + share * values[np.argmin(noisy, axis=1)]
+    frame = pd.DataFrame(mixed, columns=names)
+    frame["sex"] = table["sex"].to_numpy()[first]
+    return frame
+
+
+def _take(curves: GaitCurves, rows: np.ndarray) -> GaitCurves:
+    chosen = (tuple(part[n] for n in rows) for part in (curves.dimensions, curves.persons))
+    return GaitCurves(curves.curves[rows], curves.stride_time_s[rows], *chosen)
+
+
+def _join(first: GaitCurves, second: GaitCurves) -> GaitCurves:
+    return GaitCurves(
+        np.concatenate([first.curves, second.curves]),
+        np.concatenate([first.stride_time_s, second.stride_time_s]),
+        first.dimensions + second.dimensions,
+        first.persons + second.persons,
+    )
+
+
+def _sample_here(gaits: GaitCurves, config: SamplerConfig, seed: int, n_clips: int) -> list[Clip]:
+    return sample_clips(gaits, n_clips, np.random.default_rng(seed), config)
+
+
+def _start_worker(gaits: GaitCurves, config: SamplerConfig) -> None:
+    _WORKER_GAITS["all"] = (gaits, config)
+
+
+def _sample_in_worker(seed: int, n_clips: int) -> list[Clip]:
+    return _sample_here(*_WORKER_GAITS["all"], seed, n_clips)
+
+
+@contextlib.contextmanager
+def _open_workers(n_workers: int, gaits: GaitCurves, config: SamplerConfig):
+    """Function that samples, and an executor of spawned processes (None for none)."""
+    if n_workers <= 0:
+        yield functools.partial(_sample_here, gaits, config), None
+        return
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(
+        n_workers, context, initializer=_start_worker, initargs=(gaits, config)
+    ) as executor:
+        yield _sample_in_worker, executor

@@ -1,0 +1,314 @@
+"""From a planar gait to a person who walks through a room: `build_synthetic_walk`.
+
+The gait gives the sagittal motion. Strides are strung together with stride-to-stride variability
+(Hausdorff et al. 1995, doi 10.1152/jappl.1995.78.1.349; Hausdorff 2005, doi 10.1186/1743-0003-2-19),
+the joint curves may be varied, and the pelvis is carried along so that the loaded foot does not slide:
+what the variation changes in the velocity of the loaded foot relative to the pelvis is taken off the
+velocity of the pelvis. Where body size differs from that of the simulated person, time scales with the
+square root of leg length (Hof 1996, doi 10.1016/0966-6362(95)01057-2). Widths, arms and head come from
+`gaitlib.sense.upper_body`. The outcomes of a built walk are computed from the walk itself.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from gaitlib.body.dimensions import Dimensions, compute_dimensions
+from gaitlib.body.kinematics import compute_sagittal_points
+from gaitlib.errors import InputError
+from gaitlib.gait import COORDINATES, SIDES
+from gaitlib.person import Person, parse_person
+from gaitlib.sense.upper_body import add_width_and_arms
+from gaitlib.sense.variation import NO_VARIATION, WalkVariation, vary_angles, vary_proportions
+
+_TX, _TY = COORDINATES.index("pelvis_tx"), COORDINATES.index("pelvis_ty")
+_FOOT_POINTS = ("heel", "mtp", "toe")
+_CONTACT_HEIGHT_M = 0.008
+
+
+@dataclass(frozen=True)
+class GaitCurves:
+    """Gaits as plain arrays, ready to be strung together.
+
+    Parameters
+    ----------
+    curves : array, shape (n_gait, 101, 13)
+        Coordinates (rad, m), with the forward travel per stride (m) in place of pelvis_tx, and last the
+        share of load on the right foot (0-1).
+    stride_time_s : array, shape (n_gait,)
+        Stride times (s).
+    dimensions : tuple of Dimensions
+        The bodies the gaits were simulated with.
+    persons : tuple of Person
+        The persons the gaits were simulated for.
+    """
+
+    curves: np.ndarray
+    stride_time_s: np.ndarray
+    dimensions: tuple[Dimensions, ...]
+    persons: tuple[Person, ...]
+
+    def select(self, index: int) -> GaitCurves:
+        """Take one gait.
+
+        Parameters
+        ----------
+        index : int
+            Which one.
+
+        Returns
+        -------
+        GaitCurves
+            With one gait.
+        """
+        one = slice(index, index + 1)
+        return GaitCurves(self.curves[one], self.stride_time_s[one], self.dimensions[one], self.persons[one])
+
+
+def prepare_gaits(gaits: xr.Dataset, persons: list[Person] | Person | None = None) -> GaitCurves:
+    """Read the curves of a Gait or a gait set.
+
+    Parameters
+    ----------
+    gaits : xarray.Dataset
+        A Gait, or a gait set with leading dimension `gait`.
+    persons : Person or list of Person, optional
+        Who walks in each gait; taken from the Gait's attribute `person` if not given.
+
+    Returns
+    -------
+    GaitCurves
+        Arrays for `build_walk_points`.
+
+    Raises
+    ------
+    InputError
+        If no person is known or their number differs from that of the gaits.
+    """
+    if "gait" not in gaits.dims:
+        if persons is None and "person" not in gaits.attrs:
+            raise InputError(
+                "prepare_gaits: the Gait has no attribute 'person'; give the person as an argument."
+            )
+        persons = persons or parse_person(json.loads(gaits.attrs["person"]), "gait attribute person")
+        gaits = gaits.expand_dims("gait")
+    position = gaits["position"].transpose("gait", "phase", "coordinate").values
+    n_gait = len(position)
+    if persons is None:
+        raise InputError("prepare_gaits: a gait set does not hold its persons; give one Person per gait.")
+    persons = [persons] * n_gait if isinstance(persons, Person) else list(persons)
+    if len(persons) != n_gait:
+        raise InputError(
+            f"prepare_gaits: found {len(persons)} persons for {n_gait} gaits; give one per gait."
+        )
+    dimensions = tuple(compute_dimensions(person) for person in persons)
+    forces = gaits["ground_force"].transpose("gait", "phase", "foot", "axis").values[..., 1]
+    curves = np.empty((n_gait, position.shape[1], position.shape[2] + 1))
+    curves[..., :-1] = position
+    curves[..., _TX] = np.gradient(position[..., _TX], 1.0 / (position.shape[1] - 1), axis=1)
+    for index in range(n_gait):
+        curves[index, :, -1] = _share_load(position[index], forces[index], dimensions[index])
+    return GaitCurves(
+        curves, np.array(gaits["stride_time_s"].values, dtype=float), dimensions, tuple(persons)
+    )
+
+
+def build_synthetic_walk(
+    gaits: xr.Dataset,
+    person: Person | list[Person] | None,
+    rng: np.random.Generator,
+    n_strides: float | None = None,
+    duration_s: float | None = None,
+    fps: float = 60.0,
+    variation: WalkVariation = NO_VARIATION,
+    with_outcomes: bool = True,
+    **attributes,
+) -> xr.Dataset:
+    """Build a full-body walk from one or several planar gaits.
+
+    Parameters
+    ----------
+    gaits : xarray.Dataset
+        A Gait, or a gait set whose strides follow each other in turn.
+    person : Person or list of Person, optional
+        Who walks; the person of the Gait if None.
+    rng : numpy.random.Generator
+        Draws start phase, widths, arm swing and the variation.
+    n_strides, duration_s : float, optional
+        Length of the walk: one of the two; 6 strides if neither is given.
+    fps : float
+        Samples per second of the walk.
+    variation : WalkVariation
+        How much the walk differs from its gait; none if not given.
+    with_outcomes : bool
+        Attach `outcomes` (JSON), computed from the walk with `gaitlib.outcomes`.
+    **attributes
+        Attributes of the Walk, such as walk_id, person_id, subgroup.
+
+    Returns
+    -------
+    xarray.Dataset
+        A Walk with origin "simulated" unless told otherwise.
+
+    Raises
+    ------
+    InputError
+        If both lengths are given or the walk would be shorter than one stride.
+    """
+    from gaitlib.walk import build_walk
+
+    if n_strides is not None and duration_s is not None:
+        raise InputError("build_synthetic_walk: give n_strides or duration_s, not both.")
+    curves = prepare_gaits(gaits, person)
+    if duration_s is None:
+        duration_s = float((n_strides or 6.0) * np.mean(curves.stride_time_s))
+    if duration_s < 0.9 * curves.stride_time_s.min() or fps < 15:
+        raise InputError(
+            f"build_synthetic_walk: duration {duration_s:.2f} s at {fps:g} fps; expected at least one stride "
+            f"({curves.stride_time_s.min():.2f} s) and 15 fps."
+        )
+    time_s, points = build_walk_points(curves, rng, duration_s, fps, variation)
+    walker = curves.persons[0]
+    attrs = {"origin": "simulated", "dataset": "simulated", "walk_id": "walk", "person_id": "person"}
+    attrs |= {"subgroup": "simulated", "height_m": walker.height_m, "age_years": walker.age_years}
+    attrs |= {"sex": walker.sex, "mass_kg": walker.mass_kg, "fps": float(fps)} | attributes
+    walk = build_walk(time_s, points, **attrs)
+    if with_outcomes:
+        from gaitlib.outcomes import compute_walk_outcomes
+
+        walk.attrs["outcomes"] = json.dumps({k: float(v) for k, v in compute_walk_outcomes(walk).items()})
+    return walk
+
+
+def build_walk_points(
+    gait: GaitCurves,
+    rng: np.random.Generator,
+    duration_s: float,
+    fps: float,
+    variation: WalkVariation = NO_VARIATION,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Build the points of a walk (array form of `build_synthetic_walk`).
+
+    Parameters
+    ----------
+    gait : GaitCurves
+        The gaits, strung together in turn.
+    rng : numpy.random.Generator
+        Source of randomness.
+    duration_s : float
+        Length of the walk (s).
+    fps : float
+        Samples per second.
+    variation : WalkVariation
+        How much the walk differs from its gait.
+
+    Returns
+    -------
+    time_s : array, shape (n_time,)
+        Time (s).
+    points : array, shape (n_time, 19, 3)
+        Positions of `gaitlib.walk.KEYPOINTS_3D` (m).
+    """
+    body = vary_proportions(gait.dimensions[0], rng, variation.proportion_spread)
+    slower = np.sqrt(body.leg_length_m / gait.dimensions[0].leg_length_m)
+    n_time = int(round(duration_s * fps)) + 1
+    time_s = np.arange(n_time) / fps
+    stride, phase, rate = _draw_phase(gait.stride_time_s * slower, time_s, rng, variation)
+    base = _interpolate_strides(gait.curves, stride, phase)
+    angles = vary_angles(base[:, :-1], stride + phase, rng, variation)
+    load = np.stack([base[:, -1], 1.0 - base[:, -1]], axis=1)
+    points, forward, height = _carry_pelvis(base, angles, load, rate, fps, gait.dimensions[0], body)
+    points = {name: value + np.stack([forward, height], axis=-1) for name, value in points.items()}
+    return time_s, add_width_and_arms(points, body, stride + phase, rng)
+
+
+def _carry_pelvis(base, angles, load, rate, fps, simulated: Dimensions, body: Dimensions):
+    """Path of the pelvis such that the varied feet touch and leave the floor as the simulated ones did."""
+    still = base[:, :-1].copy()
+    still[:, [_TX, _TY]] = 0.0
+    varied = angles.copy()
+    varied[:, [_TX, _TY]] = 0.0
+    points = compute_sagittal_points(varied, body)
+    old = _weigh_contact(compute_sagittal_points(still, simulated), load, fps)
+    new = _weigh_contact(points, load, fps)
+    velocity = base[:, _TX] * rate + old[0] - new[0]
+    height = base[:, _TY] + _smooth(old[1] - new[1], fps)
+    forward = np.concatenate([[0.0], np.cumsum(0.5 * (velocity[1:] + velocity[:-1]))]) / fps
+    return points, forward, height
+
+
+def _weigh_contact(
+    points: dict[str, np.ndarray], load: np.ndarray, fps: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Forward velocity and height of the loaded part of the feet, relative to the pelvis."""
+    velocity, height = np.zeros(len(load)), np.zeros(len(load))
+    for column, side in enumerate(SIDES):
+        foot = np.stack([points[f"{name}_{side}"] for name in _FOOT_POINTS], axis=1)
+        low = foot[..., 1].min(axis=1, keepdims=True)
+        weight = np.exp(-(foot[..., 1] - low) / _CONTACT_HEIGHT_M)
+        weight = weight / weight.sum(axis=1, keepdims=True)
+        moving = np.gradient(foot[..., 0], 1.0 / fps, axis=0)
+        velocity += load[:, column] * (weight * moving).sum(axis=1)
+        height += load[:, column] * (weight * foot[..., 1]).sum(axis=1)
+    return velocity, height
+
+
+def _share_load(position: np.ndarray, force_n: np.ndarray, dimensions: Dimensions) -> np.ndarray:
+    """Share of load on the right foot: from the ground force, or from foot heights where there is none."""
+    total = force_n.sum(axis=1)
+    if total.mean() > 50.0:
+        share = np.clip(force_n[:, 0], 0, None) / np.clip(total, 0.05 * total.mean(), None)
+        return np.clip(share, 0.0, 1.0)
+    points = compute_sagittal_points(position, dimensions)
+    low = [np.min([points[f"{name}_{side}"][:, 1] for name in _FOOT_POINTS], axis=0) for side in SIDES]
+    return 1.0 / (1.0 + np.exp(np.clip((low[0] - low[1]) / _CONTACT_HEIGHT_M, -50, 50)))
+
+
+def _draw_phase(stride_time_s, time_s, rng, variation: WalkVariation):
+    """Stride number, phase 0-1 and its rate (1/s) over time, from drawn stride times and start phase."""
+    from scipy.interpolate import PchipInterpolator
+
+    n_strides = int(np.ceil(time_s[-1] / (0.7 * stride_time_s.min()))) + 3
+    noise = rng.standard_normal(n_strides)
+    for k in range(1, n_strides):
+        noise[k] = 0.5 * noise[k - 1] + np.sqrt(0.75) * noise[k]
+    drift = variation.speed_drift * rng.standard_normal() * np.linspace(-1, 1, n_strides)
+    relative = 1.0 + np.clip(variation.stride_time_cv * noise + drift, -0.25, 0.25)
+    times = np.resize(stride_time_s, n_strides) * relative
+    ends = np.concatenate([[0.0], np.cumsum(times)])
+    moments = time_s + rng.uniform(0, 1) * times[0]
+    unrolled = PchipInterpolator(ends, np.arange(n_strides + 1.0))(moments)
+    shift = variation.step_time_asymmetry * rng.standard_normal()
+    unrolled = unrolled + np.clip(shift, -0.06, 0.06) * 0.5 * (1 - np.cos(2 * np.pi * unrolled))
+    stride = np.floor(unrolled)
+    return stride, unrolled - stride, np.gradient(unrolled, time_s)
+
+
+def _interpolate_strides(curves: np.ndarray, stride: np.ndarray, phase: np.ndarray) -> np.ndarray:
+    """Curves over time; strides of different gaits are cross-faded over the last fifth."""
+    n_gait, n_phase = curves.shape[:2]
+    place = phase * (n_phase - 1)
+    left = np.minimum(place.astype(int), n_phase - 2)
+    share = (place - left)[:, None]
+    this = stride.astype(int) % n_gait
+
+    def read(gait: np.ndarray) -> np.ndarray:
+        return (1 - share) * curves[gait, left] + share * curves[gait, left + 1]
+
+    values = read(this)
+    if n_gait > 1:
+        ramp = np.clip((phase - 0.8) / 0.2, 0, 1)[:, None]
+        fade = ramp**2 * (3 - 2 * ramp)
+        values = (1 - fade) * values + fade * read((this + 1) % n_gait)
+    return values
+
+
+def _smooth(values: np.ndarray, fps: float) -> np.ndarray:
+    """Gaussian smoothing (30 ms) of a slowly changing correction."""
+    from scipy.ndimage import gaussian_filter1d
+
+    return gaussian_filter1d(values, 0.03 * fps, mode="nearest")

@@ -1,0 +1,336 @@
+"""What a pose detector gets wrong: the error model applied to ideal image keypoints.
+
+Lengths are shares of the apparent body height, so that the model holds at any image size. Magnitudes:
+detector error of about 2-3 % of body height against marker-based joint centres in walking is in line with
+Stenum et al. 2021 (doi 10.1371/journal.pcbi.1008935); how it divides into jitter, drift and bias is assumed,
+to be measured on real video (issue on sensors).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import xarray as xr
+
+from gaitlib.errors import InputError
+
+_RESTLESS = {"wrist": 1.5, "elbow": 1.2, "ankle": 1.2, "heel": 1.3, "toe": 1.4, "hip": 1.2, "knee": 1.0}
+"""Relative size of the error per joint (1 for all others); assumed."""
+
+_LEG = ("hip", "knee", "ankle", "heel", "toe", "foot_index")
+_CROSSING_SHARE = 0.04
+"""Legs nearer to each other than this share of body height hide one another; assumed."""
+
+
+@dataclass(frozen=True)
+class DetectorErrors:
+    """Size of the detector's errors; zero everywhere is a perfect detector.
+
+    Parameters
+    ----------
+    jitter_share : float
+        Standard deviation of independent error per frame (share of body height).
+    drift_share : float
+        Standard deviation of slowly changing error (share of body height).
+    drift_time_s : float
+        Correlation time of the drift (s).
+    bias_share : float
+        Standard deviation over joints of a constant error (share of body height).
+    definition_bias_m : float
+        Standard deviation of the offset between the detector's point and the joint centre, fixed to
+        the body (m at 1.7 m height); applied before projection, see `apply_definition_bias`.
+    far_side_factor : float
+        Error of the side away from the camera, relative to the near side (1).
+    hiding_share : float
+        Greatest share by which a hidden joint is pulled to the one in front of it (0-1).
+    dropout_share : float
+        Share of keypoint samples that are missing (0-1).
+    dropout_time_s : float
+        Mean length of a gap (s).
+    swap_rate_hz : float
+        Left-right exchanges of the legs per second (1/s).
+    swap_time_s : float
+        Mean length of an exchange (s).
+    cropped_share : float
+        Probability that the image is cut off, above or at one side (0-1).
+    """
+
+    jitter_share: float = 0.004
+    drift_share: float = 0.005
+    drift_time_s: float = 0.3
+    bias_share: float = 0.006
+    definition_bias_m: float = 0.02
+    far_side_factor: float = 1.5
+    hiding_share: float = 0.3
+    dropout_share: float = 0.03
+    dropout_time_s: float = 0.15
+    swap_rate_hz: float = 0.1
+    swap_time_s: float = 0.12
+    cropped_share: float = 0.1
+
+    def __post_init__(self) -> None:
+        negative = [f.name for f in fields(self) if not getattr(self, f.name) >= 0]
+        if negative:
+            raise InputError(f"DetectorErrors: {', '.join(negative)} must not be negative.")
+
+    def scale(self, factor: float) -> DetectorErrors:
+        """Scale the size and frequency of all errors; times and factors are kept.
+
+        Parameters
+        ----------
+        factor : float
+            0 gives a perfect detector.
+
+        Returns
+        -------
+        DetectorErrors
+            A new object; shares are capped at 0.9.
+        """
+        kept = ("drift_time_s", "dropout_time_s", "swap_time_s", "far_side_factor")
+        scaled = {f.name: getattr(self, f.name) * factor for f in fields(self) if f.name not in kept}
+        return replace(self, **{name: min(value, 0.9) for name, value in scaled.items()})
+
+
+def apply_detector_noise(
+    keypoints: xr.Dataset, rng: np.random.Generator, errors: DetectorErrors | None = None
+) -> xr.Dataset:
+    """Add detector errors to image keypoints.
+
+    Parameters
+    ----------
+    keypoints : xarray.Dataset
+        Image keypoints (`pixel_position`, `confidence`), any layout.
+    rng : numpy.random.Generator
+        Source of randomness.
+    errors : DetectorErrors, optional
+        Size of the errors; the defaults if not given.
+
+    Returns
+    -------
+    xarray.Dataset
+        New image keypoints with errors, gaps (NaN) and confidence.
+    """
+    names = [str(name) for name in keypoints["keypoint"].values]
+    fps = float(keypoints.attrs["fps"])
+    pixels, confidence = add_errors(
+        keypoints["pixel_position"].values, names, fps, rng, errors or DetectorErrors()
+    )
+    noisy = keypoints.copy()
+    noisy["pixel_position"] = (keypoints["pixel_position"].dims, pixels, {"units": "px"})
+    noisy["confidence"] = (keypoints["confidence"].dims, confidence, {"units": "1"})
+    return noisy
+
+
+def add_errors(
+    pixels: np.ndarray, names: list[str], fps: float, rng: np.random.Generator, errors: DetectorErrors
+) -> tuple[np.ndarray, np.ndarray]:
+    """Add detector errors (array form of `apply_detector_noise`).
+
+    Parameters
+    ----------
+    pixels : array, shape (n_time, n_keypoint, 2)
+        Ideal pixels, NaN where not seen.
+    names : list of str
+        Keypoint names; sides are told by `left_`/`right_` or `_l`/`_r`.
+    fps : float
+        Frames per second.
+    rng : numpy.random.Generator
+        Source of randomness.
+    errors : DetectorErrors
+        Size of the errors.
+
+    Returns
+    -------
+    pixels : array, shape (n_time, n_keypoint, 2)
+        With errors.
+    confidence : array, shape (n_time, n_keypoint)
+        0-1, lower where the error is larger; 0 where missing.
+    """
+    n_time, n_points = pixels.shape[:2]
+    size = _measure_height(pixels)
+    weight = np.array(
+        [max((w for key, w in _RESTLESS.items() if key in name), default=1.0) for name in names]
+    )
+    sides = np.array([get_side(name) for name in names])
+    far = "l" if rng.uniform() < 0.5 else "r"
+    weight = np.where(sides == far, weight * errors.far_side_factor, weight)
+    drift = _draw_drift(n_time, n_points, fps * errors.drift_time_s, rng)
+    error = errors.drift_share * drift + errors.jitter_share * rng.standard_normal(drift.shape)
+    error = error + errors.bias_share * rng.standard_normal((1, n_points, 2))
+    noisy = (
+        _hide_legs(pixels, names, size, far, errors.hiding_share * rng.uniform())
+        + error * weight[:, None] * size
+    )
+    noisy = _swap_legs(noisy, names, fps, rng, errors)
+    gone = _draw_bursts(n_time, n_points, errors.dropout_share, fps * errors.dropout_time_s, rng)
+    gone |= _crop(noisy, rng, errors.cropped_share)
+    noisy[gone] = np.nan
+    certainty = np.exp(-((np.linalg.norm(error, axis=-1) / 0.03) ** 2)) * rng.uniform(
+        0.85, 1.0, (n_time, n_points)
+    )
+    return noisy, np.where(np.isfinite(noisy).all(axis=-1), certainty, 0.0)
+
+
+def apply_definition_bias(
+    points: np.ndarray, names: tuple[str, ...], height_m: float, rng: np.random.Generator, bias_m: float
+) -> np.ndarray:
+    """Move body points to where another convention would put them.
+
+    Detectors mark hips, knees and feet at surface features, marker sets and skeleton files at centres of
+    their own. The offset is fixed to the body, equal on both sides but for a fifth of it, and twice as
+    large at the hips and shoulders.
+
+    Parameters
+    ----------
+    points : array, shape (n_time, n_keypoint, 3)
+        Positions (m), walking along x.
+    names : tuple of str
+        Keypoint names of a Walk.
+    height_m : float
+        Body height (m).
+    rng : numpy.random.Generator
+        Source of randomness.
+    bias_m : float
+        Standard deviation per direction for a person of 1.7 m (m).
+
+    Returns
+    -------
+    array, shape (n_time, n_keypoint, 3)
+        Moved points.
+    """
+    shared: dict[str, np.ndarray] = {}
+    offset = np.zeros((len(names), 3))
+    for row, name in enumerate(names):
+        side = get_side(name)
+        joint = name[:-2] if side else name
+        factor = 2.0 if joint in ("hip", "shoulder") else 1.0
+        if joint not in shared:
+            shared[joint] = factor * rng.standard_normal(3)
+        own = shared[joint] + 0.2 * factor * rng.standard_normal(3)
+        offset[row] = own * np.array([1.0, 1.0, -1.0 if side == "l" else 1.0])
+    return points + bias_m * height_m / 1.7 * offset
+
+
+def get_side(name: str) -> str:
+    """Tell the side of a keypoint from its name.
+
+    Parameters
+    ----------
+    name : str
+        Such as `left_knee`, `knee_l` or `nose`.
+
+    Returns
+    -------
+    str
+        'l', 'r' or '' for points of the middle.
+    """
+    if "left" in name or name.endswith("_l"):
+        return "l"
+    if "right" in name or name.endswith("_r"):
+        return "r"
+    return ""
+
+
+def find_partner(names: list[str]) -> np.ndarray:
+    """Find the keypoint of the other side for each keypoint.
+
+    Parameters
+    ----------
+    names : list of str
+        Keypoint names.
+
+    Returns
+    -------
+    array of int, shape (n_keypoint,)
+        Index of the partner; of itself for points of the middle.
+    """
+    table = {name: row for row, name in enumerate(names)}
+    partner = []
+    for row, name in enumerate(names):
+        side = get_side(name)
+        if name.endswith(("_l", "_r")):
+            other = name[:-1] + ("r" if side == "l" else "l")
+        else:
+            other = name.replace("left", "right") if side == "l" else name.replace("right", "left")
+        partner.append(table.get(other, row) if side else row)
+    return np.array(partner)
+
+
+def _is_leg(name: str) -> bool:
+    return any(part in name for part in _LEG) and bool(get_side(name))
+
+
+def _measure_height(pixels: np.ndarray) -> float:
+    """Apparent height of the body (px): robust extent in v, widened where only the legs are given."""
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        extent = np.nanmax(pixels[..., 1], axis=1) - np.nanmin(pixels[..., 1], axis=1)
+    extent = extent[np.isfinite(extent)]
+    return float(np.median(extent)) * 1.05 if len(extent) else 1.0
+
+
+def _draw_drift(n_time: int, n_points: int, frames: float, rng) -> np.ndarray:
+    from scipy.ndimage import gaussian_filter1d
+
+    sigma = max(frames, 0.5)
+    white = rng.standard_normal((n_time, n_points, 2))
+    smooth = gaussian_filter1d(white, sigma, axis=0, mode="reflect", truncate=3.0)
+    return smooth * np.sqrt(2.0 * np.sqrt(np.pi) * sigma)
+
+
+def _draw_bursts(n_time: int, n_columns: int, share: float, frames: float, rng) -> np.ndarray:
+    """Gaps of random length, about `share` of all samples."""
+    gone = np.zeros((n_time, n_columns), dtype=bool)
+    if share <= 0:
+        return gone
+    length = max(frames, 1.0)
+    starts = np.argwhere(rng.uniform(size=gone.shape) < share / length)
+    for (start, column), n in zip(starts, rng.geometric(1.0 / length, len(starts)), strict=True):
+        gone[start : start + n, column] = True
+    return gone
+
+
+def _swap_legs(pixels: np.ndarray, names: list[str], fps: float, rng, errors: DetectorErrors) -> np.ndarray:
+    frames = max(fps * errors.swap_time_s, 1.0)
+    swapped = _draw_bursts(len(pixels), 1, errors.swap_rate_hz * errors.swap_time_s, frames, rng)[:, 0]
+    if not swapped.any():
+        return pixels
+    partner = find_partner(names)
+    order = np.array([partner[n] if _is_leg(name) else n for n, name in enumerate(names)])
+    exchanged = pixels.copy()
+    exchanged[swapped] = pixels[swapped][:, order]
+    return exchanged
+
+
+def _hide_legs(pixels: np.ndarray, names: list[str], size: float, far: str, pull: float) -> np.ndarray:
+    """Pull joints of the far leg towards the near leg while the legs cross."""
+    partner, moved = find_partner(names), pixels.copy()
+    if pull <= 0:
+        return moved
+    for n, name in enumerate(names):
+        if _is_leg(name) and get_side(name) == far and partner[n] != n and "hip" not in name:
+            gap = pixels[:, partner[n]] - pixels[:, n]
+            near = np.exp(-((np.linalg.norm(gap, axis=-1) / (_CROSSING_SHARE * size)) ** 2))
+            moved[:, n] += pull * np.nan_to_num(near)[:, None] * gap
+    return moved
+
+
+def _crop(pixels: np.ndarray, rng, probability: float) -> np.ndarray:
+    """Points outside an image that is cut off above or at one side."""
+    known = pixels[np.isfinite(pixels).all(axis=-1)]
+    kind, draw, amount = rng.uniform(), rng.uniform(), rng.uniform(0.05, 0.25)
+    outside = np.zeros(pixels.shape[:2], dtype=bool)
+    if draw >= probability or len(known) == 0:
+        return outside
+    low, high = known.min(axis=0), known.max(axis=0)
+    with np.errstate(invalid="ignore"):
+        if kind < 0.4:
+            outside = pixels[..., 1] < low[1] + amount * (high[1] - low[1])
+        elif kind < 0.7:
+            outside = pixels[..., 0] < low[0] + amount * (high[0] - low[0])
+        else:
+            outside = pixels[..., 0] > high[0] - amount * (high[0] - low[0])
+    return outside

@@ -1,0 +1,120 @@
+"""What a planar gait does not hold: widths, pelvis and trunk rotation, arms, head.
+
+Pelvic rotation and obliquity of a few degrees: Kadaba et al. 1990 (doi 10.1002/jor.1100080310). Arms swing
+in counter-phase to the legs, some 20-40 deg at the shoulder: Collins et al. 2009 (doi
+10.1098/rspb.2009.0664), Meyns et al. 2013 (doi 10.1016/j.gaitpost.2013.02.006). Step width: base of
+support of about 9 cm, Dusing & Thorpe 2007 (PMID 16875823). Toe-out, head pitch and elbow flexion: assumed
+ranges, wide on purpose.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gaitlib.body.dimensions import Dimensions
+from gaitlib.walk import KEYPOINTS_3D
+
+_INDEX = {name: n for n, name in enumerate(KEYPOINTS_3D)}
+
+
+def add_width_and_arms(
+    points: dict[str, np.ndarray], body: Dimensions, turns: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Turn sagittal points into the 19 points of a Walk.
+
+    Parameters
+    ----------
+    points : dict of str to array, shape (n_time, 2)
+        x and y (m) as of `gaitlib.body.kinematics.compute_sagittal_points`.
+    body : Dimensions
+        Segment lengths (m).
+    turns : array, shape (n_time,)
+        Phase counted on over strides: whole numbers at right initial contact.
+    rng : numpy.random.Generator
+        Draws step width, rotations, arm swing, head pitch.
+
+    Returns
+    -------
+    array, shape (n_time, 19, 3)
+        Positions of `gaitlib.walk.KEYPOINTS_3D` (m).
+
+    Notes
+    -----
+    1. Feet stand half a step width beside the middle line, the pelvis sways towards the loaded side.
+    2. The pelvis rotates forward on the side of the leading leg and drops on the swing side; hips move with
+       it, knees by half, feet not at all, so that the foot on the floor does not slide.
+    3. The thorax rotates against the pelvis; arms swing against the legs.
+    """
+    space = np.zeros((len(turns), len(KEYPOINTS_3D), 3))
+    cos, sin = np.cos(2 * np.pi * turns), np.sin(2 * np.pi * turns)
+    sway = rng.uniform(0.005, 0.025) * body.height_m / 1.7 * sin
+    step_width = body.height_m * np.clip(rng.normal(0.055, 0.02), 0.01, 0.12)
+    rotation = np.deg2rad(rng.uniform(0.0, 8.0)) * cos
+    drop = np.deg2rad(rng.uniform(0.0, 6.0)) * sin
+    toe_out = np.deg2rad(rng.normal(7.0, 5.0))
+    sides = {"r": 1.0, "l": -1.0}
+    for side, sign in sides.items():
+        half = 0.5 * body.hip_width_m * sign
+        shift = np.stack([half * np.sin(rotation), half * np.sin(drop), np.zeros_like(sway)], axis=1)
+        lateral = {"hip": half + sway, "ankle": np.full_like(sway, 0.5 * step_width * sign)}
+        lateral["knee"] = 0.5 * (lateral["hip"] + lateral["ankle"])
+        for name, share in (("hip", 1.0), ("knee", 0.5), ("ankle", 0.0)):
+            planar = points["mid_hip" if name == "hip" else f"{name}_{side}"]
+            _place(space, f"{name}_{side}", planar, lateral[name], shift * share)
+        for name in ("heel", "toe"):
+            planar = points[f"{name}_{side}"]
+            reach = planar[:, 0] - points[f"ankle_{side}"][:, 0]
+            _place(space, f"{name}_{side}", planar, lateral["ankle"] + sign * np.sin(toe_out) * reach)
+    _add_trunk_and_head(space, points, body, sway, cos, rng)
+    _add_arms(space, points, body, turns, rng)
+    return space
+
+
+def _add_trunk_and_head(space, points, body: Dimensions, sway, cos, rng) -> None:
+    rotation = -np.deg2rad(rng.uniform(0.0, 8.0)) * cos
+    calm = rng.uniform(0.3, 1.0) * sway
+    for side, sign in (("r", 1.0), ("l", -1.0)):
+        half = 0.5 * body.shoulder_width_m * sign
+        shift = np.stack([half * np.sin(rotation), np.zeros_like(sway), np.zeros_like(sway)], axis=1)
+        _place(space, f"shoulder_{side}", points["shoulder"], half * np.cos(rotation) + calm, shift)
+    _place(space, "neck", points["neck"], calm)
+    trunk = points["shoulder"] - points["lumbar"]
+    lean = np.arctan2(-trunk[:, 0], trunk[:, 1])
+    pitch = rng.uniform(0.0, 0.7) * lean + np.deg2rad(rng.normal(0.0, 8.0))
+    for name, ahead, up in (("head_top", 0.0, 1.0), ("nose", 0.062 / 0.13, 0.42)):
+        offset = _turn(pitch, ahead * body.head_m, up * body.head_m)
+        _place(space, name, points["neck"] + offset, calm)
+
+
+def _add_arms(space, points, body: Dimensions, turns, rng) -> None:
+    swing = np.deg2rad(np.clip(rng.normal(16.0, 8.0), 0.0, 40.0))
+    middle = np.deg2rad(rng.normal(-2.0, 6.0))
+    elbow = np.deg2rad(np.clip(rng.normal(25.0, 12.0), 3.0, 95.0))
+    elbow_swing = rng.uniform(0.0, 0.8) * swing
+    spread = np.deg2rad(np.clip(rng.normal(8.0, 4.0), 0.0, 25.0))
+    lag = rng.normal(0.0, 0.03)
+    for side, sign in (("r", 1.0), ("l", -1.0)):
+        turn = 2 * np.pi * (turns + lag + (0.5 if side == "r" else 0.0))
+        own = swing * np.clip(rng.normal(1.0, 0.25), 0.0, 2.0)
+        upper = middle + own * np.cos(turn)
+        lower = upper + elbow + elbow_swing * np.cos(turn)
+        shoulder = space[:, _INDEX[f"shoulder_{side}"]]
+        reach = np.cos(spread) * body.upper_arm_m
+        elbow_at = shoulder + np.column_stack([*(_turn(upper, 0.0, -reach).T), np.full_like(upper, 0.0)])
+        elbow_at[:, 2] += sign * np.sin(spread) * body.upper_arm_m
+        wrist_at = elbow_at + np.column_stack([*(_turn(lower, 0.0, -body.forearm_m).T), np.zeros_like(lower)])
+        space[:, _INDEX[f"elbow_{side}"]] = elbow_at
+        space[:, _INDEX[f"wrist_{side}"]] = wrist_at
+
+
+def _turn(angle: np.ndarray, ahead_m: float, up_m: float) -> np.ndarray:
+    """Rotate an offset in the sagittal plane, counter-clockwise seen from the right."""
+    cos, sin = np.cos(angle), np.sin(angle)
+    return np.stack([cos * ahead_m - sin * up_m, sin * ahead_m + cos * up_m], axis=-1)
+
+
+def _place(space, name: str, planar: np.ndarray, lateral, shift: np.ndarray | float = 0.0) -> None:
+    target = space[:, _INDEX[name]]
+    target[:, :2] = planar
+    target[:, 2] = lateral
+    target += shift

@@ -1,0 +1,179 @@
+"""How walks differ beyond their gait: timing, joint curves, trunk, body proportions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from gaitlib.body.dimensions import Dimensions
+from gaitlib.gait import COORDINATES, SIDES
+
+_PROPORTIONS = (
+    ("thigh_m", "shank_m", "ankle_height_m"),
+    ("heel_behind_ankle_m", "mtp_ahead_of_ankle_m", "toe_ahead_of_mtp_m"),
+    ("lumbar_to_shoulder_m", "hip_to_lumbar_m"),
+    ("upper_arm_m", "forearm_m"),
+    ("hip_width_m",),
+    ("shoulder_width_m",),
+    ("neck_m", "head_m"),
+)
+
+
+@dataclass(frozen=True)
+class WalkVariation:
+    """How much walks differ beyond their gait; zero everywhere leaves the gait as simulated.
+
+    Parameters
+    ----------
+    stride_time_cv : float
+        Coefficient of variation of stride time (1); about 0.02 in healthy adults (Hausdorff 2005).
+    stride_amplitude_cv : float
+        Stride-to-stride variation of joint excursion (1); assumed equal to that of stride length.
+    speed_drift : float
+        Standard deviation of the relative change of stride time over the walk (1); assumed.
+    angle_offset_deg : float
+        Standard deviation of a constant shift of the hip, knee and ankle curves (deg): as wide as the
+        between-subject spread of normal gait (Kadaba et al. 1990, doi 10.1002/jor.1100080310).
+    angle_harmonic_deg : float
+        Standard deviation of an added first harmonic; the k-th has 1/k of it (deg); assumed.
+    amplitude_spread : float
+        Standard deviation of the relative change of each joint's excursion (1); assumed.
+    asymmetry : float
+        Share of the variation of the curves that differs between the sides (0-1); assumed.
+    step_time_asymmetry : float
+        Standard deviation of the shift of left contact, as a share of the stride (1); assumed.
+    proportion_spread : float
+        Standard deviation of the logarithm of each segment length (1): 3 % as the spread of relative
+        leg length (Fredriks et al. 2005, doi 10.1136/adc.2004.050799).
+    """
+
+    stride_time_cv: float = 0.02
+    stride_amplitude_cv: float = 0.02
+    speed_drift: float = 0.02
+    angle_offset_deg: float = 4.0
+    angle_harmonic_deg: float = 3.0
+    amplitude_spread: float = 0.12
+    asymmetry: float = 0.3
+    step_time_asymmetry: float = 0.008
+    proportion_spread: float = 0.03
+
+    def scale(self, factor: float) -> WalkVariation:
+        """Scale every magnitude by one factor.
+
+        Parameters
+        ----------
+        factor : float
+            0 switches all variation off.
+
+        Returns
+        -------
+        WalkVariation
+            A new object; `asymmetry`, a share, is kept.
+        """
+        scaled = {f.name: getattr(self, f.name) * factor for f in fields(self) if f.name != "asymmetry"}
+        return replace(self, **scaled)
+
+
+NO_VARIATION = WalkVariation().scale(0.0)
+
+
+def vary_angles(
+    base: np.ndarray, turns: np.ndarray, rng: np.random.Generator, variation: WalkVariation
+) -> np.ndarray:
+    """Shift, stretch and bend the joint curves; both sides alike but for the share of asymmetry.
+
+    Parameters
+    ----------
+    base : array, shape (n_time, 12)
+        Coordinates over time (rad, m), columns as `gaitlib.gait.COORDINATES`.
+    turns : array, shape (n_time,)
+        Phase counted on over strides.
+    rng : numpy.random.Generator
+        Source of randomness.
+    variation : WalkVariation
+        Magnitudes.
+
+    Returns
+    -------
+    array, shape (n_time, 12)
+        Varied coordinates; the pelvis translations are unchanged.
+    """
+    varied = base.copy()
+    wander = _draw_wander(turns, rng) * variation.stride_amplitude_cv
+    for name, weight in (("hip_flexion", 1.0), ("knee_angle", 1.0), ("ankle_angle", 0.8), ("mtp_angle", 0.5)):
+        common, own = np.sqrt(1 - variation.asymmetry**2), variation.asymmetry
+        shared = rng.standard_normal(8)
+        for side in SIDES:
+            draw = common * shared + own * rng.standard_normal(8)
+            column = COORDINATES.index(f"{name}_{side}")
+            angle = base[:, column]
+            mean = angle.mean()
+            stretch = np.clip(1.0 + variation.amplitude_spread * draw[0], 0.5, 1.6) * (1.0 + wander)
+            bend = variation.angle_offset_deg * draw[1]
+            for k in (1, 2, 3):
+                turn = 2 * np.pi * k * (turns + (0.5 if side == "l" else 0.0))
+                wave = draw[2 * k] * np.cos(turn) + draw[2 * k + 1] * np.sin(turn)
+                bend = bend + variation.angle_harmonic_deg / k * wave / np.sqrt(2)
+            angle = mean + stretch * (angle - mean) + weight * np.deg2rad(bend)
+            if name == "knee_angle":
+                limit = min(np.deg2rad(-5.0), base[:, column].min())
+                angle = limit + np.logaddexp(0.0, 40.0 * (angle - limit)) / 40.0
+            varied[:, column] = angle
+    return _vary_trunk(varied, rng, variation)
+
+
+def _vary_trunk(angles: np.ndarray, rng, variation: WalkVariation) -> np.ndarray:
+    """Steady the trunk (planar predictions swing it too much) and lean it."""
+    tilt, lumbar = COORDINATES.index("pelvis_tilt"), COORDINATES.index("lumbar_extension")
+    steady, lean, pelvis = rng.uniform(), rng.standard_normal(), rng.standard_normal()
+    if variation.angle_offset_deg == 0:
+        return angles
+    trunk = angles[:, tilt] + angles[:, lumbar]
+    trunk = trunk.mean() + steady * (trunk - trunk.mean()) + np.deg2rad(variation.angle_offset_deg * lean)
+    shift = np.deg2rad(variation.angle_offset_deg * pelvis)
+    angles[:, tilt] += shift
+    for side in SIDES:
+        angles[:, COORDINATES.index(f"hip_flexion_{side}")] -= shift
+    angles[:, lumbar] = trunk - angles[:, tilt]
+    return angles
+
+
+def _draw_wander(turns: np.ndarray, rng) -> np.ndarray:
+    """Unit-variance curve that wanders from stride to stride, smooth in between."""
+    first = int(np.floor(turns.min()))
+    knots = np.arange(first - 1, int(np.ceil(turns.max())) + 2)
+    values = rng.standard_normal(len(knots))
+    place = np.clip(turns - knots[0], 0, len(knots) - 1.001)
+    left = place.astype(int)
+    ramp = place - left
+    fade = ramp**2 * (3 - 2 * ramp)
+    return (1 - fade) * values[left] + fade * values[left + 1]
+
+
+def vary_proportions(dimensions: Dimensions, rng: np.random.Generator, spread: float) -> Dimensions:
+    """Draw segment lengths around the person's; height stays as stated.
+
+    Parameters
+    ----------
+    dimensions : Dimensions
+        Lengths by the person's age and height (m).
+    rng : numpy.random.Generator
+        Source of randomness.
+    spread : float
+        Standard deviation of the logarithm of each length (1).
+
+    Returns
+    -------
+    Dimensions
+        With other lengths.
+    """
+    factors = np.exp(np.clip(spread * rng.standard_normal(len(_PROPORTIONS)), -0.15, 0.15))
+    if spread == 0:
+        return dimensions
+    changes = {
+        name: getattr(dimensions, name) * factor
+        for group, factor in zip(_PROPORTIONS, factors, strict=True)
+        for name in group
+    }
+    return replace(dimensions, **changes)
