@@ -134,7 +134,9 @@ def make_toy_gait(speed_mps=1.2, step_length_m=0.62, *, height_m=1.70, age_years
         position[:, at[f"hip_flexion_{side}"]] = thigh
         position[:, at[f"knee_angle_{side}"]] = thigh - shank
         position[:, at[f"ankle_angle_{side}"]] = pitch - shank
-        load = _ease(own / (plan.stance_share - 0.5)) * (1 - _ease((own - 0.5) / (plan.stance_share - 0.5)))
+        opposite = 1 - plan.step_times_s[side] / plan.stride_time_s
+        load = np.clip(own / (plan.stance_share + opposite - 1), 0, 1)
+        load *= 1 - np.clip((own - opposite) / (plan.stance_share - opposite), 0, 1)
         force[:, column, 1] = person.mass_kg * GRAVITY * load
         force[:, column, 0] = (
             -0.2 * force[:, column, 1] * np.cos(np.pi * np.clip(own / plan.stance_share, 0, 1))
@@ -274,8 +276,3 @@ def _turn(angle, x, y):
 def _smooth(u):
     u = np.clip(u, 0, 1)
     return u * u * (3 - 2 * u)
-
-
-def _ease(u):
-    u = np.clip(u, 0, 1)
-    return u - np.sin(2 * np.pi * u) / (2 * np.pi)

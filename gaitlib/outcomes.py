@@ -1,0 +1,387 @@
+"""Gait parameters: one definition each, for simulated, generated and real walks alike."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from gaitlib.errors import InputError
+from gaitlib.events import check_events, choose_foot_points, detect_events, detect_events_from_force
+from gaitlib.gait import COORDINATES, SIDES, validate_gait
+from gaitlib.signals import fill_gaps, find_runs
+from gaitlib.walk import KEYPOINTS_3D, build_walk, find_progression, get_point, validate_walk
+
+MIN_STEPS = 2
+_LANDING_SHARE = (0.03, 0.10)
+_MAX_GAP_S = 0.1
+_CONTACT_N = 20.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a gait parameter means. Margins of agreement are a matter of the study, not of the outcome."""
+
+    name: str
+    label: str
+    unit: str
+    definition: str
+    formula: str
+    min_steps: int = MIN_STEPS
+
+
+_DEFINED = (
+    Outcome(
+        "speed_mps",
+        "Walking speed",
+        "m/s",
+        "Displacement of the middle of the hips along the walking direction between the first and the last "
+        "initial contact, over the time between them.",
+        "(x_hip(t_last) - x_hip(t_first)) / (t_last - t_first)",
+    ),
+    Outcome(
+        "step_length_m",
+        "Step length",
+        "m",
+        "Distance along the walking direction between the two heels (ankles if there are no heels) at "
+        "initial contact of the leading foot; mean of the means of right and left steps. The leading heel is "
+        "read where it has come to rest, 3 to 10 % of the stride after contact.",
+        "mean_i(x_lead(t_i) - x_trail(t_i))",
+    ),
+    Outcome(
+        "step_time_s",
+        "Step time",
+        "s",
+        "Time between consecutive initial contacts of opposite feet; mean of the means of "
+        "right and left steps.",
+        "mean_i(t_{i+1} - t_i)",
+    ),
+    Outcome(
+        "stride_time_s",
+        "Stride time",
+        "s",
+        "Time between consecutive initial contacts of the same foot, mean over the strides of both sides.",
+        "mean_i(t_{i+2} - t_i)",
+    ),
+    Outcome(
+        "stride_length_m",
+        "Stride length",
+        "m",
+        "Distance along the walking direction between consecutive resting places of the same heel, mean over "
+        "the strides of both sides.",
+        "mean_i(x_lead(t_{i+2}) - x_lead(t_i))",
+    ),
+    Outcome("cadence_spm", "Cadence", "steps/min", "Steps per minute.", "60 / step_time_s"),
+    Outcome(
+        "stance_share",
+        "Stance phase",
+        "share of the stride",
+        "Time from initial contact to toe-off of the same foot over its stride time, mean over "
+        "strides and sides.",
+        "mean((t_to - t_ic) / T_stride)",
+    ),
+    Outcome(
+        "double_support_share",
+        "Double support",
+        "share of the stride",
+        "Time per stride with both feet on the ground: from each initial contact to the toe-off of the other "
+        "foot, summed over right and left, over the mean stride time.",
+        "(mean_r(t_to,l - t_ic,r) + mean_l(t_to,r - t_ic,l)) / T_stride",
+    ),
+    Outcome(
+        "step_width_m",
+        "Step width",
+        "m",
+        "Distance between the two heels (or ankles) across the walking direction at initial contact, "
+        "positive to the outside, mean over steps.",
+        "mean_i(z_r(t_i) - z_l(t_i))",
+    ),
+    Outcome(
+        "stride_time_cv",
+        "Stride time variability",
+        "share",
+        "Standard deviation of stride times over their mean. Few strides make it unsure.",
+        "sd(T_stride) / mean(T_stride)",
+        4,
+    ),
+    Outcome(
+        "step_time_asymmetry",
+        "Step time asymmetry",
+        "share",
+        "Absolute difference between mean right and mean left step time over the mean of both; a step has "
+        "the name of the foot that lands.",
+        "2 |T_r - T_l| / (T_r + T_l)",
+    ),
+    Outcome(
+        "step_length_asymmetry",
+        "Step length asymmetry",
+        "share",
+        "Absolute difference between mean right and mean left step length over the mean of both.",
+        "2 |L_r - L_l| / |L_r + L_l|",
+    ),
+    Outcome("n_steps", "Steps", "count", "Steps that entered.", "count of pairs (t_i, t_{i+1})", 0),
+)
+OUTCOMES: dict[str, Outcome] = {outcome.name: outcome for outcome in _DEFINED}
+"""Name -> definition of every gait parameter."""
+
+
+def compute_walk_outcomes(walk: xr.Dataset, events: pd.DataFrame | None = None) -> dict[str, float]:
+    """Compute the gait parameters of a Walk.
+
+    Parameters
+    ----------
+    walk : xarray.Dataset
+        A Walk over ground in one straight pass.
+    events : pandas.DataFrame, optional
+        foot, event, time_s; detected from the keypoints if not given.
+
+    Returns
+    -------
+    dict of str to float
+        Every name of `OUTCOMES`. NaN where the walk does not hold enough; `explain_missing` tells why.
+
+    Raises
+    ------
+    InputError
+        If the walk or the events are malformed, or the person does not move along.
+
+    Notes
+    -----
+    A step is a pair of consecutive initial contacts of opposite feet without a gap of hips or heels longer
+    than 0.1 s in between; a stride is two consecutive steps. Fewer than two steps give only n_steps.
+    """
+    validate_walk(walk)
+    events = detect_events(walk) if events is None else check_events(events)
+    return _compute(_read_paths(walk), events)
+
+
+def explain_missing(outcomes: dict[str, float]) -> dict[str, str]:
+    """Tell why outcomes are missing.
+
+    Parameters
+    ----------
+    outcomes : dict of str to float
+        As `compute_walk_outcomes` or `compute_gait_outcomes` returns.
+
+    Returns
+    -------
+    dict of str to str
+        Name -> reason, for every outcome that is NaN; empty if all are there.
+    """
+    n_steps = int(outcomes.get("n_steps", 0))
+    reasons = {}
+    for name, value in outcomes.items():
+        if np.isfinite(value) or name not in OUTCOMES:
+            continue
+        needed = OUTCOMES[name].min_steps
+        if n_steps < needed:
+            reasons[name] = f"needs at least {needed} steps in a row, found {n_steps}"
+        elif name in ("stance_share", "double_support_share"):
+            reasons[name] = "no stride with contact and toe-off of the feet it needs"
+        elif name == "step_width_m":
+            reasons[name] = "positions across the walking direction are not known"
+        else:
+            reasons[name] = "keypoints are not known at the contacts it needs"
+    return reasons
+
+
+@dataclass(frozen=True)
+class _Paths:
+    """Paths over time: hips along (n,), heels along and across (n, 2), where all of that is known (n,)."""
+
+    time_s: np.ndarray
+    hip: np.ndarray
+    along: np.ndarray
+    across: np.ndarray
+    known: np.ndarray
+
+
+def _read_paths(walk: xr.Dataset) -> _Paths:
+    forward = find_progression(walk)
+    rightward = np.array([-forward[2], 0.0, forward[0]])
+    heel, _ = choose_foot_points(walk)
+    max_gap = _MAX_GAP_S * walk.attrs["fps"]
+    feet = [get_point(walk, f"{heel}_{side}") for side in SIDES]
+    curves = [get_point(walk, "mid_hip") @ forward]
+    curves += [foot @ axis for axis in (forward, rightward) for foot in feet]
+    filled, known = zip(*(fill_gaps(curve, max_gap) for curve in curves), strict=True)
+    values = np.where(np.stack(known, axis=1), np.stack(filled, axis=1), np.nan)
+    return _Paths(
+        walk["time"].values, values[:, 0], values[:, 1:3], values[:, 3:5], np.isfinite(values).all(axis=1)
+    )
+
+
+def _compute(paths: _Paths, events: pd.DataFrame) -> dict[str, float]:
+    contacts = events[events["event"] == "initial_contact"]
+    times, feet = contacts["time_s"].to_numpy(dtype=float), [SIDES.index(foot) for foot in contacts["foot"]]
+    is_step = np.array(
+        [
+            feet[i] != feet[i + 1] and not _spans_gap(paths, times[i], times[i + 1])
+            for i in range(len(times) - 1)
+        ],
+        dtype=bool,
+    )
+    outcomes = dict.fromkeys(OUTCOMES, float("nan"))
+    outcomes["n_steps"] = float(is_step.sum())
+    if is_step.sum() < MIN_STEPS:
+        return outcomes
+    ends = np.flatnonzero(is_step) + 1
+    stride_ends = np.flatnonzero(is_step[:-1] & is_step[1:]) + 2
+    step_times = times[ends] - times[ends - 1]
+    stride_times = times[stride_ends] - times[stride_ends - 2]
+    side = np.array(feet)[ends]
+    step_time = _mean_sides(step_times, side)
+    usual_stride = _mean(stride_times) if len(stride_times) else 2 * step_time
+    lead = np.array([_read_landing(paths, t, f, usual_stride) for t, f in zip(times, feet, strict=True)])
+    trail = np.array([_read(paths, t, paths.along[:, 1 - f]) for t, f in zip(times, feet, strict=True)])
+    width = np.array([_read(paths, t, paths.across[:, 0] - paths.across[:, 1]) for t in times])
+    lengths = (lead - trail)[ends]
+
+    hip = [_read(paths, t, paths.hip) for t in (times[0], times[-1])]
+    outcomes["speed_mps"] = float((hip[1] - hip[0]) / (times[-1] - times[0]))
+    outcomes["step_length_m"] = _mean_sides(lengths, side)
+    outcomes["step_time_s"] = step_time
+    outcomes["cadence_spm"] = 60.0 / step_time
+    outcomes["stride_time_s"] = _mean(stride_times)
+    outcomes["stride_length_m"] = _mean(lead[stride_ends] - lead[stride_ends - 2])
+    outcomes["step_width_m"] = _mean(width[ends])
+    if len(stride_times) >= OUTCOMES["stride_time_cv"].min_steps - 1:
+        outcomes["stride_time_cv"] = float(np.std(stride_times, ddof=1) / np.mean(stride_times))
+    outcomes["step_time_asymmetry"] = _compare_sides(step_times, side)
+    outcomes["step_length_asymmetry"] = _compare_sides(lengths, side)
+    toe_offs = events[events["event"] == "toe_off"]
+    outcomes |= _compute_support(times, np.array(feet), stride_ends, toe_offs, usual_stride)
+    return outcomes
+
+
+def _compute_support(times, feet, stride_ends, toe_offs: pd.DataFrame, stride_s: float) -> dict[str, float]:
+    offs = [toe_offs.loc[toe_offs["foot"] == side, "time_s"].to_numpy(dtype=float) for side in SIDES]
+
+    def find_next(foot: int, after: float, before: float) -> float:
+        inside = offs[foot][(offs[foot] > after) & (offs[foot] < before)]
+        return float(inside[0]) if len(inside) else float("nan")
+
+    stance = [
+        (find_next(feet[end], times[end - 2], times[end]) - times[end - 2]) / (times[end] - times[end - 2])
+        for end in stride_ends
+    ]
+    double = [find_next(1 - f, t, t + 0.5 * stride_s) - t for t, f in zip(times, feet, strict=True)]
+    per_side = [_mean(np.array(double)[feet == foot]) for foot in (0, 1)]
+    return {
+        "stance_share": _mean_sides(np.array(stance), feet[stride_ends]),
+        "double_support_share": sum(per_side) / stride_s,
+    }
+
+
+def _spans_gap(paths: _Paths, start_s: float, end_s: float) -> bool:
+    inside = (paths.time_s >= start_s) & (paths.time_s <= end_s)
+    return bool(find_runs(inside & ~paths.known))
+
+
+def _read(paths: _Paths, moment: float, curve: np.ndarray) -> float:
+    return float(np.interp(moment, paths.time_s, curve, left=np.nan, right=np.nan))
+
+
+def _read_landing(paths: _Paths, moment: float, foot: int, stride_s: float) -> float:
+    """Where the landing heel comes to rest; at contact itself if the record ends before."""
+    moments = moment + np.linspace(*_LANDING_SHARE, 6) * stride_s
+    places = np.interp(moments, paths.time_s, paths.along[:, foot], right=np.nan)
+    return (
+        float(np.nanmean(places)) if np.isfinite(places).any() else _read(paths, moment, paths.along[:, foot])
+    )
+
+
+def _mean(values: np.ndarray) -> float:
+    values = np.asarray(values, dtype=float)
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def _mean_sides(values: np.ndarray, side: np.ndarray) -> float:
+    """Mean of the two sides' means, so that an odd step does not weigh the sides unequally."""
+    return _mean([_mean(values[side == foot]) for foot in (0, 1)])
+
+
+def _compare_sides(values: np.ndarray, side: np.ndarray) -> float:
+    right, left = (_mean(values[side == foot]) for foot in (0, 1))
+    total = abs(right + left)
+    return float(2 * abs(right - left) / total) if total > 0 else float("nan")
+
+
+def compute_gait_outcomes(gait: xr.Dataset, dimensions=None) -> dict[str, float]:
+    """Compute the gait parameters of a Gait, taken as one of many equal strides.
+
+    Parameters
+    ----------
+    gait : xarray.Dataset
+        One stride.
+    dimensions : gaitlib.body.dimensions.Dimensions, optional
+        Segment lengths (m); those of the Gait's person if not given.
+
+    Returns
+    -------
+    dict of str to float
+        Every name of `OUTCOMES`, by the definitions of walks; n_steps is 2. Events come from the ground force
+        where it reaches 20 N under both feet, else from the keypoints. step_width_m (planar body) and
+        stride_time_cv (equal strides) are NaN.
+
+    Raises
+    ------
+    InputError
+        If the Gait is malformed or neither dimensions nor person are known.
+    """
+    from gaitlib.body.kinematics import compute_sagittal_points
+
+    validate_gait(gait)
+    dimensions = dimensions or _get_dimensions(gait)
+    n_strides, stride_s = 4, float(gait["stride_time_s"])
+    position = gait["position"].values
+    forward = COORDINATES.index("pelvis_tx")
+    strides = [position[:-1].copy() for _ in range(n_strides)] + [position[:1].copy()]
+    for count, stride in enumerate(strides):
+        stride[:, forward] += count * (position[-1, forward] - position[0, forward])
+    points = compute_sagittal_points(np.concatenate(strides), dimensions)
+    n_time = n_strides * (len(position) - 1) + 1
+    keypoints = np.full((n_time, len(KEYPOINTS_3D), 3), np.nan)
+    for column, name in enumerate(KEYPOINTS_3D):
+        source = points.get("mid_hip" if name.startswith("hip_") else name)
+        if source is not None:
+            keypoints[:, column, :2], keypoints[:, column, 2] = source, 0.0
+    walk = build_walk(
+        np.linspace(0.0, n_strides * stride_s, n_time),
+        keypoints,
+        walk_id=str(gait.attrs.get("gait_id", "gait")),
+        person_id="simulated",
+        dataset="simulated",
+        origin="simulated",
+    )
+    outcomes = compute_walk_outcomes(walk, _detect_periodic_events(gait, n_strides))
+    return outcomes | {"n_steps": 2.0, "step_width_m": float("nan"), "stride_time_cv": float("nan")}
+
+
+def _get_dimensions(gait: xr.Dataset):
+    from gaitlib.body.dimensions import compute_dimensions
+    from gaitlib.person import parse_person
+
+    name = gait.attrs.get("gait_id", "without gait_id")
+    if "person" not in gait.attrs:
+        raise InputError(
+            f"Gait {name}: give dimensions; the Gait has no attribute 'person' to compute them from."
+        )
+    return compute_dimensions(parse_person(json.loads(gait.attrs["person"]), f"Gait {name}: person"))
+
+
+def _detect_periodic_events(gait: xr.Dataset, n_strides: int) -> pd.DataFrame | None:
+    """Events of equal strides from the ground force; None without force under both feet."""
+    force = gait["ground_force"].sel(axis="y").transpose("phase", "foot").values
+    if force.max(axis=0).min() < 2 * _CONTACT_N:
+        return None
+    stride_s = float(gait["stride_time_s"])
+    time_s = gait["phase"].values / 100.0 * stride_s
+    once = detect_events_from_force(time_s, force, _CONTACT_N, periodic=True)
+    if len(once) != 4:
+        return None
+    return pd.concat([once.assign(time_s=once["time_s"] + count * stride_s) for count in range(n_strides)])
