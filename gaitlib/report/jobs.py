@@ -1,0 +1,184 @@
+"""The jobs of a study: which notebook, with which parameters, from which files."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from pathlib import Path
+
+from gaitlib.report.notebook import check_parameters, read_notebook
+from gaitlib.study import Study, load_study
+
+ROOT = Path(__file__).resolve().parents[2]
+"""Top of the project: all paths of a study are relative to it."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One execution of one notebook.
+
+    Attributes
+    ----------
+    name : str
+        Name of the page, such as '4_evaluate_child'.
+    notebook : str
+        The notebook, relative to the project.
+    parameters : dict
+        Plain values for its parameters cell.
+    """
+
+    name: str
+    notebook: str
+    parameters: dict
+
+
+def plan_jobs(study: Study) -> dict[str, Job]:
+    """Plan the notebooks of a study.
+
+    Parameters
+    ----------
+    study : Study
+        A checked study.
+
+    Returns
+    -------
+    dict of str to Job
+        By name, in the order of the chain.
+    """
+    folder = f"build/{study.name}"
+    common = {"seed": study.seed, "results": f"{folder}/results"}
+    library = {"library": study.simulate.library}
+    checkpoints = {"checkpoints": f"{folder}/checkpoints"}
+    subgroups = {name: group.title for name, group in study.evaluate.subgroups.items()}
+    summary = {
+        "subgroups": subgroups,
+        "outcomes": list(study.evaluate.outcomes),
+        "methods": list(study.evaluate.methods),
+        "margins": _dump(study.evaluate.margins),
+    }
+    parts = [
+        ("1_simulate", "1_simulate", common | study.simulate.model_dump()),
+        ("2_generate", "2_generate", common | library | checkpoints | study.generate.model_dump()),
+        ("3_train", "3_train", common | library | checkpoints | study.estimate.model_dump()),
+        *(
+            (f"4_evaluate_{name}", "4_evaluate", common | library | _collect_subgroup(study, name))
+            for name in subgroups
+        ),
+        ("5_compare", "5_compare", common | summary | {"bootstrap": study.evaluate.bootstrap}),
+        ("0_answer", "0_answer", common | summary),
+    ]
+    return {name: Job(name, f"notebooks/{stem}.ipynb", values) for name, stem, values in parts}
+
+
+def _collect_subgroup(study: Study, name: str) -> dict:
+    group = study.evaluate.subgroups[name]
+    return {
+        "subgroup": name,
+        "title": group.title,
+        "datasets": list(group.datasets),
+        "missing": group.missing,
+        "stand_in": group.stand_in.model_dump() if group.stand_in else {},
+        "margins": _dump(study.get_margins(name)),
+        "outcomes": list(study.evaluate.outcomes),
+        "methods": list(study.evaluate.methods),
+        "bootstrap": study.evaluate.bootstrap,
+        "stand_in_walks": study.evaluate.stand_in_walks,
+        "views": list(study.sense.views),
+        "layout": study.sense.layout,
+        "fps": study.sense.fps,
+        "noise": study.sense.noise,
+        "clip_seconds": study.sense.clip_seconds,
+    }
+
+
+def _dump(margins: dict) -> dict:
+    return {outcome: margin.model_dump() for outcome, margin in margins.items()}
+
+
+def prepare_jobs(study_file: str | Path, root: Path = ROOT) -> tuple[Study, dict[str, Job]]:
+    """Check a study and all notebook parameters, and write the parameters of each job to its own file.
+
+    A file is written only when its content changes, so its time tells which jobs are affected.
+
+    Parameters
+    ----------
+    study_file : path
+        The study.
+    root : path
+        Top of the project.
+
+    Returns
+    -------
+    tuple of (Study, dict of str to Job)
+        The study and its jobs; parameters lie in build/<study>/parameters/<job>.yaml.
+
+    Raises
+    ------
+    InputError
+        If the study or a parameter is wrong. Nothing has been started then.
+    """
+    import yaml
+
+    study = load_study(study_file)
+    jobs = plan_jobs(study)
+    for job in jobs.values():
+        check_parameters(root / job.notebook, job.parameters)
+    folder = root / "build" / study.name / "parameters"
+    folder.mkdir(parents=True, exist_ok=True)
+    for job in jobs.values():
+        path = folder / f"{job.name}.yaml"
+        text = yaml.safe_dump(job.parameters, sort_keys=True, allow_unicode=True)
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+    return study, jobs
+
+
+def list_sources(notebook: str, root: Path = ROOT) -> list[str]:
+    """List the files that a notebook's code lives in: itself and every gaitlib module that it reaches.
+
+    Parameters
+    ----------
+    notebook : str
+        The notebook, relative to the project.
+    root : path
+        Top of the project.
+
+    Returns
+    -------
+    list of str
+        Paths relative to the project, sorted: modules imported anywhere on the way (also inside functions),
+        data files that lie beside them, and the data manifest where real data are read.
+    """
+    cells = read_notebook(root / notebook)["cells"]
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    text = "\n".join(
+        "".join(line for line in cell["source"] if not line.lstrip().startswith(("%", "!"))) for cell in code
+    )
+    waiting, seen = _find_imports(text, root), set()
+    while waiting:
+        path = waiting.pop()
+        if path not in seen:
+            seen.add(path)
+            waiting |= _find_imports(path.read_text(encoding="utf-8"), root)
+    beside = {other for path in seen for kind in ("*.json", "*.csv") for other in path.parent.glob(kind)}
+    found = {str(path.relative_to(root)) for path in seen | beside} | {notebook}
+    if any(name.startswith("gaitlib/data/") for name in found):
+        found.add("data_manifest.yaml")
+    return sorted(found)
+
+
+def _find_imports(text: str, root: Path) -> set[Path]:
+    names = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    files = set()
+    for name in names:
+        parts = name.split(".")
+        if parts[0] == "gaitlib":
+            for n in range(1, len(parts) + 1):
+                stem = root.joinpath(*parts[:n])
+                files |= {path for path in (stem.with_suffix(".py"), stem / "__init__.py") if path.is_file()}
+    return files

@@ -1,0 +1,308 @@
+"""Notebooks as checked programs: parameters are checked before a kernel starts, outputs are scrubbed after.
+
+Papermill itself only warns about a parameter that a notebook does not have, and leaves user names and paths
+in the metadata.
+"""
+
+from __future__ import annotations
+
+import ast
+import getpass
+import json
+import os
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+from gaitlib.errors import InputError, WorkError
+from gaitlib.study import suggest_name
+
+_TYPES = {"str": str, "int": int, "float": float, "bool": bool, "list": list, "dict": dict}
+_COMMON_WORDS = {"root", "user", "users", "home", "admin", "runner", "build", "test", "python", "gait"}
+
+
+def read_notebook(path: str | Path) -> dict:
+    """Read a notebook as plain values.
+
+    Parameters
+    ----------
+    path : path
+        The .ipynb file.
+
+    Returns
+    -------
+    dict
+        The notebook in format 4.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or no such notebook.
+    """
+    path = Path(path)
+    try:
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path.name}: notebook not found") from None
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InputError(f"{path.name}: not a readable notebook ({error})") from None
+    if not isinstance(notebook, dict) or notebook.get("nbformat") != 4 or "cells" not in notebook:
+        raise InputError(f"{path.name}: not a notebook in format 4")
+    return notebook
+
+
+def read_parameters(path: str | Path) -> dict[str, tuple[str, object]]:
+    """Read what parameters a notebook has from its cell tagged `parameters`.
+
+    Parameters
+    ----------
+    path : path
+        The notebook.
+
+    Returns
+    -------
+    dict
+        Name to (type name, default value), in the order of the cell.
+
+    Raises
+    ------
+    InputError
+        If there is not exactly one such cell, or it holds anything but `name: type = plain value`.
+    """
+    name = Path(path).name
+    cells = [
+        cell
+        for cell in read_notebook(path)["cells"]
+        if "parameters" in cell.get("metadata", {}).get("tags", [])
+    ]
+    if len(cells) != 1:
+        raise InputError(f"{name}: found {len(cells)} cells tagged 'parameters', expected one")
+    found = {}
+    for line in ast.parse("".join(cells[0]["source"])).body:
+        try:
+            if not isinstance(line, ast.AnnAssign):
+                raise ValueError
+            kind = line.annotation.value if isinstance(line.annotation, ast.Subscript) else line.annotation
+            found[line.target.id] = (kind.id, ast.literal_eval(line.value))
+            if kind.id not in _TYPES:
+                raise ValueError
+        except (AttributeError, ValueError, TypeError):
+            raise InputError(
+                f"{name}, parameters cell, line {line.lineno}: expected `name: type = plain value` with a type of "
+                f"{', '.join(_TYPES)}"
+            ) from None
+    return found
+
+
+def check_parameters(path: str | Path, values: dict) -> dict:
+    """Check parameters against those of a notebook.
+
+    Parameters
+    ----------
+    path : path
+        The notebook.
+    values : dict
+        Wanted parameters by name.
+
+    Returns
+    -------
+    dict
+        All parameters of the notebook: the wanted values, defaults for the rest.
+
+    Raises
+    ------
+    InputError
+        Listing every unknown name (with the nearest known one), wrong type and absolute path.
+    """
+    known = read_parameters(path)
+    faults = []
+    for name, value in values.items():
+        if name not in known:
+            faults.append(f"parameter '{name}' is unknown{suggest_name(name, known)}")
+        elif not _has_type(value, known[name][0]):
+            faults.append(f"parameter '{name}' is {value!r}, expected {known[name][0]}")
+        elif isinstance(value, str) and (value.startswith(("/", "~")) or re.match(r"[A-Za-z]:\\", value)):
+            faults.append(f"parameter '{name}' is an absolute path; give one relative to the project")
+    for name, (kind, value) in known.items():
+        if not _has_type(value, kind):
+            faults.append(f"default of '{name}' is {value!r}, but its type says {kind}")
+    if faults:
+        raise InputError(f"{Path(path).name}: " + "; ".join(faults))
+    return {name: values.get(name, default) for name, (_, default) in known.items()}
+
+
+def _has_type(value: object, kind: str) -> bool:
+    if isinstance(value, bool):
+        return kind == "bool"
+    if kind == "float":
+        return isinstance(value, (int, float))
+    return isinstance(value, _TYPES[kind])
+
+
+def execute_notebook(source: str | Path, target: str | Path, values: dict, root: str | Path) -> Path:
+    """Run a notebook with parameters in a fresh kernel of this Python and keep the scrubbed copy.
+
+    Parameters
+    ----------
+    source : path
+        The notebook, which stays as it is.
+    target : path
+        Where the executed copy goes.
+    values : dict
+        Parameters, checked before the kernel starts.
+    root : path
+        Top of the project: working folder of the kernel.
+
+    Returns
+    -------
+    Path
+        The target.
+
+    Raises
+    ------
+    InputError
+        If a parameter is wrong.
+    WorkError
+        If a cell fails: names notebook, cell and exception. The failed copy lies beside the target with the
+        suffix `.failed.ipynb`.
+    """
+    values = check_parameters(source, values)
+    source, target, root = Path(source), Path(target), Path(root).resolve()
+    _prepare_environment(root)
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    failed = target.with_suffix(".failed.ipynb")
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        partial = Path(folder) / target.name
+        try:
+            papermill.execute_notebook(
+                str(source), str(partial), values, cwd=str(root), kernel_name="python3",
+                progress_bar=False, log_output=False, request_save_on_cell_execute=False,
+            )  # fmt: skip
+        except PapermillExecutionError as error:
+            failed.write_text(_dump(scrub_notebook(read_notebook(partial), target.stem, root)), encoding="utf-8")
+            first = _find_first_line(error.source)
+            raise WorkError(
+                f"notebook {target.stem}: cell {error.cell_index} ({first}) failed with {error.ename}: "
+                f"{_clean_text(str(error.evalue), root)}. The copy with the traceback is {failed.name} beside the "
+                "executed notebooks."
+            ) from None
+        notebook = scrub_notebook(read_notebook(partial), target.stem, root)
+    failed.unlink(missing_ok=True)
+    partial = target.with_suffix(".partial")
+    partial.write_text(_dump(notebook), encoding="utf-8")
+    os.replace(partial, target)
+    return target
+
+
+def scrub_notebook(notebook: dict, name: str, root: str | Path) -> dict:
+    """Make an executed notebook fit for print: no user names, paths or times; cell ids unique in the book.
+
+    Parameters
+    ----------
+    notebook : dict
+        Executed notebook.
+    name : str
+        Name of the page, part of the cell ids.
+    root : path
+        Top of the project; its absolute path becomes '.', the home folder '~'.
+
+    Returns
+    -------
+    dict
+        A new notebook. Injected parameters are folded away and replace the cell of defaults.
+    """
+    cells = []
+    injected = any("injected-parameters" in _get_tags(cell) for cell in notebook["cells"])
+    for index, cell in enumerate(notebook["cells"]):
+        tags = [tag for tag in _get_tags(cell) if not tag.startswith("papermill")]
+        if "parameters" in tags and injected:
+            tags.append("remove-cell")
+        if "injected-parameters" in tags:
+            tags.append("hide-input")
+        new = {**cell, "metadata": {"tags": tags} if tags else {}, "id": f"{name}-{index:02d}"[-64:]}
+        if "outputs" in cell:
+            new["outputs"] = [_clean_output(output, root) for output in cell["outputs"]]
+        cells.append(new)
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    return {
+        "cells": cells,
+        "metadata": {"kernelspec": kernel, "language_info": {"name": "python", "file_extension": ".py"}},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+
+
+def find_private_text(text: str, root: str | Path) -> list[str]:
+    """Find what must not be printed: home folder, project folder, user name.
+
+    Parameters
+    ----------
+    text : str
+        Content of a page.
+    root : path
+        Top of the project.
+
+    Returns
+    -------
+    list of str
+        What was found, in words that do not repeat it.
+    """
+    found = []
+    if str(Path(root).resolve()) in text:
+        found.append("the folder of the project")
+    home = str(Path.home())
+    if len(home) > 1 and re.search(re.escape(home) + r"(?![A-Za-z0-9_])", text):
+        found.append("the home folder")
+    user = _get_user()
+    if user and re.search(rf"(?<![A-Za-z0-9_]){re.escape(user)}(?![A-Za-z0-9_])", text):
+        found.append("the user name")
+    return found
+
+
+def _get_user() -> str:
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        return ""
+    return "" if user in _COMMON_WORDS or len(user) < 3 else user
+
+
+def _get_tags(cell: dict) -> list[str]:
+    return list(cell.get("metadata", {}).get("tags", []))
+
+
+def _clean_output(output: dict, root: str | Path) -> dict:
+    text = json.dumps({key: value for key, value in output.items() if key != "metadata"})
+    return {**json.loads(_clean_text(text, root)), **({"metadata": {}} if "metadata" in output else {})}
+
+
+def _clean_text(text: str, root: str | Path) -> str:
+    text = text.replace(str(Path(root).resolve()), ".")
+    home = str(Path.home())
+    if len(home) > 1:
+        text = re.sub(re.escape(home) + r"(?![A-Za-z0-9_])", "~", text)
+    user = _get_user()
+    return re.sub(rf"(?<![A-Za-z0-9_]){re.escape(user)}(?![A-Za-z0-9_])", "user", text) if user else text
+
+
+def _find_first_line(source: str) -> str:
+    lines = [line.strip() for line in source.splitlines() if line.strip()]
+    return (lines[0][:70] if lines else "empty").strip()
+
+
+def _dump(notebook: dict) -> str:
+    return json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def _prepare_environment(root: Path) -> None:
+    """Let kernels be those of this Python, whatever is installed for the user."""
+    os.environ["JUPYTER_PATH"] = str(Path(sys.prefix) / "share" / "jupyter")
+    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
+    os.environ["IPYTHONDIR"] = str(root / "build" / ".ipython")
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(root), *filter(None, [os.environ.get("PYTHONPATH")])])
+    os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
+    os.environ.setdefault("PYTHONHASHSEED", "0")

@@ -1,0 +1,158 @@
+"""Where the pages of one study keep their numbers: tables as parquet, single facts as JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from gaitlib.errors import InputError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Results:
+    """The results folder of a study.
+
+    Parameters
+    ----------
+    folder : str
+        Relative to the project, such as 'build/quick/results'.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self.folder = ROOT / folder
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def get_path(self, name: str) -> Path:
+        """Get the path of a file in the folder.
+
+        Parameters
+        ----------
+        name : str
+            File name.
+
+        Returns
+        -------
+        Path
+        """
+        return self.folder / name
+
+    def save_table(self, name: str, table: pd.DataFrame) -> pd.DataFrame:
+        """Keep a table as parquet, whole or not at all.
+
+        Parameters
+        ----------
+        name : str
+            Name without ending.
+        table : DataFrame
+            What to keep; the index is dropped.
+
+        Returns
+        -------
+        DataFrame
+            The same table.
+        """
+        partial = self.folder / f"{name}.parquet.partial"
+        clean = table.reset_index(drop=True)
+        clean.attrs = {}
+        clean.to_parquet(partial)
+        partial.replace(self.folder / f"{name}.parquet")
+        return table
+
+    def load_table(self, name: str) -> pd.DataFrame:
+        """Load a table.
+
+        Parameters
+        ----------
+        name : str
+            Name without ending.
+
+        Returns
+        -------
+        DataFrame
+
+        Raises
+        ------
+        InputError
+            If no page has written it yet.
+        """
+        return pd.read_parquet(self._find(f"{name}.parquet"))
+
+    def load_tables(self, name: str, keys) -> pd.DataFrame:
+        """Load one table per key and put them beneath each other.
+
+        Parameters
+        ----------
+        name : str
+            Beginning of the names: '<name>_<key>'.
+        keys : iterable of str
+            Such as subgroups.
+
+        Returns
+        -------
+        DataFrame
+
+        Raises
+        ------
+        InputError
+            If one is missing.
+        """
+        tables = [self.load_table(f"{name}_{key}") for key in keys]
+        filled = [table for table in tables if len(table)]
+        return pd.concat(filled or tables, ignore_index=True)
+
+    def save_facts(self, name: str, facts: dict) -> dict:
+        """Keep single numbers and words as JSON.
+
+        Parameters
+        ----------
+        name : str
+            Name of the page.
+        facts : dict
+            Plain values; numpy numbers are turned into plain ones.
+
+        Returns
+        -------
+        dict
+            The same facts.
+        """
+        partial = self.folder / f"{name}.json.partial"
+        partial.write_text(json.dumps(facts, indent=1, sort_keys=True, default=_make_plain) + "\n", encoding="utf-8")
+        partial.replace(self.folder / f"{name}.json")
+        return facts
+
+    def load_facts(self, name: str) -> dict:
+        """Load what `save_facts` kept.
+
+        Parameters
+        ----------
+        name : str
+            Name of the page.
+
+        Returns
+        -------
+        dict
+
+        Raises
+        ------
+        InputError
+            If that page has not run.
+        """
+        return json.loads(self._find(f"{name}.json").read_text(encoding="utf-8"))
+
+    def _find(self, file: str) -> Path:
+        path = self.folder / file
+        if not path.is_file():
+            raise InputError(f"results: {file} is not there yet; run the earlier notebooks with `gaitlib run`.")
+        return path
+
+
+def _make_plain(value):
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} cannot be kept as a fact")

@@ -1,0 +1,293 @@
+"""Run a study: check it, run what is out of date, build the book."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from gaitlib.errors import InputError, WorkError
+from gaitlib.report.jobs import ROOT, Job, prepare_jobs
+from gaitlib.study import Study
+
+_MARK = "@ "
+"""Lines of a run that the reader sees begin with this; all others go to the log only."""
+
+
+def run_study(study_file: str | Path, cores: int | None = None, dry: bool = False) -> Path:
+    """Run the chain of a study and build its book; what is up to date is left alone.
+
+    Parameters
+    ----------
+    study_file : path
+        The study, such as studies/quick.yaml.
+    cores : int, optional
+        Processes at the same time; as many as there are by default.
+    dry : bool
+        Only say what would run.
+
+    Returns
+    -------
+    Path
+        First page of the book.
+
+    Raises
+    ------
+    InputError
+        If the study or a notebook parameter is wrong; nothing was started.
+    WorkError
+        If a page or the book failed, with the reason of each.
+    """
+    study_file = _find_study(study_file)
+    cores = cores or os.cpu_count() or 1
+    if cores < 1:
+        raise InputError(f"--cores: found {cores}, expected 1 or more")
+    study, jobs = prepare_jobs(ROOT / study_file, ROOT)
+    folder = ROOT / "build" / study.name
+    _remove_failures(folder)
+    started = time.monotonic()
+    code = _call_snakemake(study_file, cores, folder, dry)
+    _raise_failures(folder, code)
+    index = folder / "book" / "index.html"
+    if not dry:
+        _say_end(folder, index, time.monotonic() - started)
+    return index
+
+
+def list_outdated(study_file: str | Path) -> list[str]:
+    """List the pages that a run would make again.
+
+    Parameters
+    ----------
+    study_file : path
+        The study.
+
+    Returns
+    -------
+    list of str
+        Names of pages and 'book'; empty when all is up to date.
+
+    Raises
+    ------
+    InputError
+        If the study is wrong.
+    WorkError
+        If the workflow cannot be read.
+    """
+    command = [*_build_command(_find_study(study_file), 1), "--dry-run", "--quiet", "host", "rules", "progress"]
+    done = subprocess.run(
+        [*command, "--printshellcmds"], cwd=ROOT, capture_output=True, text=True, env=_get_environment()
+    )
+    text = done.stdout + done.stderr
+    if done.returncode:
+        raise WorkError(f"workflow: {_get_last_lines(text)}")
+    words = [line.split() for line in text.splitlines() if "-m gaitlib.run " in line]
+    found = ["book" if line[3] == "book" else line[5] for line in words]
+    return sorted(set(found))
+
+
+def run_page(folder: str, name: str, threads: int = 1) -> Path:
+    """Run the notebook of one page, with the parameters that `prepare_jobs` wrote.
+
+    Parameters
+    ----------
+    folder : str
+        Folder of the study's build, relative to the project.
+    name : str
+        Name of the page.
+    threads : int
+        Threads that its numerical libraries may use.
+
+    Returns
+    -------
+    Path
+        The executed copy.
+
+    Raises
+    ------
+    InputError
+        If a parameter is wrong.
+    WorkError
+        If a cell failed.
+    """
+    import yaml
+
+    from gaitlib.report.notebook import execute_notebook
+
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[variable] = str(threads)
+    path = ROOT / folder / "parameters" / f"{name}.yaml"
+    stem = "4_evaluate" if name.startswith("4_evaluate_") else name
+    job = Job(name, f"notebooks/{stem}.ipynb", yaml.safe_load(path.read_text(encoding="utf-8")))
+    started = time.monotonic()
+    print(f"{_MARK}{name}: started", flush=True)
+    target = ROOT / folder / "notebooks" / f"{name}.ipynb"
+    page = execute_notebook(ROOT / job.notebook, target, job.parameters, ROOT)
+    seconds = time.monotonic() - started
+    _keep_time(ROOT / folder, name, seconds)
+    print(f"{_MARK}{name}: done in {seconds:.0f} s", flush=True)
+    return page
+
+
+def add_run_parser(subparsers) -> argparse.ArgumentParser:
+    """Add `gaitlib run` to a command line.
+
+    Parameters
+    ----------
+    subparsers : argparse subparsers
+        Where to add it.
+
+    Returns
+    -------
+    argparse.ArgumentParser
+    """
+    parser = subparsers.add_parser("run", help="run a study and build its book; up-to-date pages are left alone")
+    parser.add_argument("study", help="study file, such as studies/quick.yaml")
+    parser.add_argument("--cores", type=int, default=None, help="processes at the same time (all by default)")
+    parser.add_argument("--dry-run", action="store_true", help="only say which pages would run")
+    parser.set_defaults(function=run_command)
+    return parser
+
+
+def run_command(arguments: argparse.Namespace) -> int:
+    """Answer `gaitlib run`.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        study, cores, dry_run.
+
+    Returns
+    -------
+    int
+        0.
+
+    Raises
+    ------
+    InputError, WorkError
+        As `run_study`.
+    """
+    if arguments.dry_run:
+        pages = list_outdated(arguments.study)
+        print("would run: " + ", ".join(pages) if pages else "nothing to do: all pages are up to date")
+    else:
+        run_study(arguments.study, arguments.cores)
+    return 0
+
+
+def _find_study(study_file: str | Path) -> str:
+    """Path of a study relative to the project, however it was given."""
+    path = Path(study_file)
+    for candidate in (path, ROOT / path):
+        if candidate.is_file():
+            full = candidate.resolve()
+            return str(full.relative_to(ROOT)) if full.is_relative_to(ROOT) else str(full)
+    known = ", ".join(sorted(f"studies/{item.name}" for item in (ROOT / "studies").glob("*.yaml")))
+    raise InputError(f"{path.name}: study file not found. There are: {known}.")
+
+
+def _build_command(study_file: str, cores: int) -> list[str]:
+    command = [sys.executable, "-m", "snakemake", "--snakefile", "workflow/Snakefile", "--cores", str(cores)]
+    command += ["--config", f"study={study_file}", "--rerun-triggers", "mtime", "input"]
+    return [*command, "--rerun-incomplete", "--keep-going", "--nolock"]
+
+
+def _get_environment() -> dict:
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return {**os.environ, "PYTHONPATH": path, "XDG_CACHE_HOME": str(ROOT / "build" / ".cache")}
+
+
+def _call_snakemake(study_file: str, cores: int, folder: Path, dry: bool) -> int:
+    command = [*_build_command(study_file, cores), *(["--dry-run"] if dry else [])]
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "run.log").open("w", encoding="utf-8") as log:
+        process = subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=_get_environment()
+        )
+        try:
+            for line in process.stdout:
+                log.write(line)
+                if line.startswith(_MARK):
+                    print(line.removeprefix(_MARK), end="", flush=True)
+            return process.wait()
+        except KeyboardInterrupt:
+            process.wait()
+            raise WorkError("interrupted; the same command goes on from here") from None
+
+
+def _remove_failures(folder: Path) -> None:
+    for path in (folder / "failures").glob("*.json"):
+        path.unlink()
+
+
+def _keep_failure(folder: Path, name: str, message: str) -> None:
+    path = folder / "failures" / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"name": name, "message": message}), encoding="utf-8")
+
+
+def _raise_failures(folder: Path, code: int) -> None:
+    failures = [json.loads(path.read_text()) for path in sorted((folder / "failures").glob("*.json"))]
+    if failures:
+        raise WorkError("; ".join(failure["message"] for failure in failures))
+    if code:
+        text = (folder / "run.log").read_text(encoding="utf-8")
+        raise WorkError(f"workflow stopped with code {code}: {_get_last_lines(text)} (build/{folder.name}/run.log)")
+
+
+def _get_last_lines(text: str, n: int = 4) -> str:
+    return " | ".join([line.strip() for line in text.splitlines() if line.strip()][-n:])
+
+
+def _keep_time(folder: Path, name: str, seconds: float) -> None:
+    path = folder / "times" / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"page": name, "seconds": round(seconds, 1)}), encoding="utf-8")
+
+
+def _say_end(folder: Path, index: Path, seconds: float) -> None:
+    print(f"{folder.name}: up to date after {seconds:.0f} s; open {index.relative_to(ROOT)}", flush=True)
+
+
+def _main(words: list[str] | None = None) -> int:
+    """What the workflow's rules call; not for people."""
+    parser = argparse.ArgumentParser(prog="python -m gaitlib.run")
+    parts = parser.add_subparsers(dest="part", required=True)
+    page = parts.add_parser("page")
+    page.add_argument("folder")
+    page.add_argument("name")
+    page.add_argument("--threads", type=int, default=1)
+    parts.add_parser("book").add_argument("study")
+    arguments = parser.parse_args(words)
+    folder, name = ROOT, "book"
+    try:
+        if arguments.part == "page":
+            folder, name = ROOT / arguments.folder, arguments.name
+            run_page(arguments.folder, arguments.name, arguments.threads)
+        else:
+            from gaitlib.report.book import build_book
+
+            study = _load(arguments.study)
+            folder = ROOT / "build" / study.name
+            print(f"{_MARK}book: started", flush=True)
+            build_book(study, ROOT)
+            print(f"{_MARK}book: done", flush=True)
+    except (InputError, WorkError) as error:
+        _keep_failure(folder, name, str(error))
+        print(f"{_MARK}{name}: failed", flush=True)
+        return 1
+    return 0
+
+
+def _load(study_file: str) -> Study:
+    from gaitlib.study import load_study
+
+    return load_study(ROOT / study_file)
+
+
+if __name__ == "__main__":
+    sys.exit(_main())

@@ -1,0 +1,322 @@
+"""The study file: one YAML file that tells a whole study, checked before anything runs."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from gaitlib.errors import InputError
+
+OUTCOMES = ("speed_mps", "step_length_m", "step_time_s")
+"""Outcomes that every estimator of a study answers."""
+
+_LARGEST_MARGIN = {"speed_mps": 0.5, "step_length_m": 0.2, "step_time_s": 0.2}
+"""A larger margin is a slip of the unit (cm for m, ms for s)."""
+
+Outcome = Literal["speed_mps", "step_length_m", "step_time_s"]
+View = Literal["side", "front", "oblique", "back", "side_left", "oblique_back"]
+Method = Literal["synthetic", "classical", "ridge_real"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SimulateSection(_Section):
+    """Chapter 1: the library of simulated gaits and how much of it is solved again."""
+
+    library: str = Field(min_length=1)
+    resolve_gaits: int = Field(ge=0, le=10_000)
+    tolerance_deg: float = Field(gt=0, le=20)
+    workers: int = Field(ge=1, le=256)
+
+
+class GenerateSection(_Section):
+    """Chapter 2: size and training of the generative model, strides sampled for its checks."""
+
+    hidden: int = Field(ge=8, le=2048)
+    blocks: int = Field(ge=1, le=12)
+    steps: int = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    learning_rate: float = Field(gt=0, le=1)
+    samples: int = Field(ge=10)
+    held_out_share: float = Field(gt=0, le=0.5)
+
+
+class SenseSection(_Section):
+    """The virtual sensors through which real and simulated people are seen in chapter 4."""
+
+    views: tuple[View, ...] = Field(min_length=1)
+    layout: Literal["coco17", "body25", "mediapipe33", "h36m17", "pig", "walk19"]
+    fps: float = Field(ge=10, le=240)
+    noise: float = Field(ge=0, le=5)
+    clip_seconds: float = Field(ge=2, le=30)
+
+    @model_validator(mode="after")
+    def _check_views(self) -> SenseSection:
+        if len(set(self.views)) < len(self.views):
+            raise ValueError(f"views: {', '.join(self.views)} names a view twice")
+        return self
+
+
+class EstimateSection(_Section):
+    """Chapter 3: size and training of the estimator, on synthetic walks only."""
+
+    width: int = Field(ge=8, le=1024)
+    clips: int = Field(ge=10)
+    reuse: float = Field(gt=0, le=1000)
+    batch_size: int = Field(ge=1)
+    learning_rate: float = Field(gt=0, le=1)
+    generated_gaits: int = Field(ge=0)
+    held_out_share: float = Field(gt=0, le=0.5)
+    calibration_clips: int = Field(ge=50)
+    test_clips: int = Field(ge=50)
+    workers: int = Field(ge=0, le=256)
+
+
+class Margin(_Section):
+    """A difference that counts, fixed before the data are seen, with its published source."""
+
+    value: float = Field(gt=0)
+    kind: Literal["clinical", "technical"]
+    source: str = Field(min_length=8)
+
+
+class StandIn(_Section):
+    """Which simulated people are shown where no real people exist."""
+
+    youngest_years: float = Field(ge=3, le=95)
+    oldest_years: float = Field(ge=3, le=95)
+    slowest_mps: float = Field(ge=0.2, le=2.5)
+    fastest_mps: float = Field(ge=0.2, le=2.5)
+    why: str = Field(min_length=8)
+
+    @model_validator(mode="after")
+    def _check_order(self) -> StandIn:
+        if self.youngest_years > self.oldest_years or self.slowest_mps > self.fastest_mps:
+            raise ValueError("the lower end of age or speed lies above the upper end")
+        return self
+
+
+class Subgroup(_Section):
+    """One evaluation page: its title, its real people, and who stands in where there are none."""
+
+    title: str = Field(min_length=3)
+    datasets: tuple[str, ...] = ()
+    missing: str = ""
+    stand_in: StandIn | None = None
+    margins: dict[Outcome, Margin] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check_people(self) -> Subgroup:
+        if not self.datasets and (self.stand_in is None or not self.missing):
+            raise ValueError("without datasets, `stand_in` and `missing` must say who is shown and what is missing")
+        if self.datasets and self.stand_in is not None:
+            raise ValueError("has datasets of real people, so a simulated `stand_in` contradicts it")
+        return self
+
+
+class EvaluateSection(_Section):
+    """Chapters 4 and 5: who is evaluated, by which methods, against which margins."""
+
+    outcomes: tuple[Outcome, ...] = Field(min_length=1)
+    methods: tuple[Method, ...] = Field(min_length=1)
+    bootstrap: int = Field(ge=100, le=100_000)
+    stand_in_walks: int = Field(ge=5, le=5000)
+    margins: dict[Outcome, Margin]
+    subgroups: dict[str, Subgroup] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _check_margins(self) -> EvaluateSection:
+        for outcome in self.outcomes:
+            if outcome not in self.margins:
+                raise ValueError(f"margins: '{outcome}' is evaluated but has no margin; declare one with its source")
+        for where, margins in [("margins", self.margins)] + [
+            (f"subgroups.{name}.margins", group.margins) for name, group in self.subgroups.items()
+        ]:
+            for outcome, margin in margins.items():
+                if outcome not in self.outcomes:
+                    raise ValueError(f"{where}: '{outcome}' has a margin but is not among the outcomes")
+                if margin.value > _LARGEST_MARGIN[outcome]:
+                    raise ValueError(
+                        f"{where}.{outcome}: {margin.value:g} is larger than {_LARGEST_MARGIN[outcome]:g}; "
+                        "values are in the unit of the outcome's name (m/s, m, s)"
+                    )
+        return self
+
+
+class BookSection(_Section):
+    """The rendered book."""
+
+    title: str = Field(min_length=3)
+
+
+class Study(_Section):
+    """A whole study."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    seed: int = Field(ge=0, le=2**31 - 1)
+    simulate: SimulateSection
+    generate: GenerateSection
+    sense: SenseSection
+    estimate: EstimateSection
+    evaluate: EvaluateSection
+    book: BookSection
+
+    def get_margins(self, subgroup: str) -> dict[str, Margin]:
+        """Get the margins of a subgroup: its own where declared, else the study's.
+
+        Parameters
+        ----------
+        subgroup : str
+            Name of the subgroup.
+
+        Returns
+        -------
+        dict of str to Margin
+            By outcome, in the unit of the outcome's name.
+
+        Raises
+        ------
+        InputError
+            If the subgroup is not in the study.
+        """
+        if subgroup not in self.evaluate.subgroups:
+            raise InputError(
+                f"study '{self.name}': evaluate.subgroups has no '{subgroup}'"
+                f"{suggest_name(subgroup, self.evaluate.subgroups)}"
+            )
+        own = self.evaluate.subgroups[subgroup].margins
+        return {outcome: own.get(outcome, margin) for outcome, margin in self.evaluate.margins.items()}
+
+
+def load_study(path: str | Path) -> Study:
+    """Read and check a study file.
+
+    Parameters
+    ----------
+    path : path
+        YAML file such as studies/quick.yaml.
+
+    Returns
+    -------
+    Study
+        The checked study.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, is no YAML, has a key twice, or breaks the schema: all faults in one message, each
+        with file, field, what was found and what was expected; an unknown key with the nearest known one.
+    """
+    import yaml
+
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise InputError(f"{path.name}: the study file cannot be read ({reason}). Name a file in studies/.") from None
+    try:
+        values = yaml.load(text, Loader=_build_loader(path.name))
+    except yaml.YAMLError as error:
+        raise InputError(f"{path.name}: not valid YAML ({' '.join(str(error).split())})") from None
+    return parse_study(values, path.name)
+
+
+def parse_study(values: object, where: str = "study") -> Study:
+    """Check the plain values of a study.
+
+    Parameters
+    ----------
+    values : object
+        What the YAML file holds.
+    where : str
+        File name for the message.
+
+    Returns
+    -------
+    Study
+        The checked study.
+
+    Raises
+    ------
+    InputError
+        If the values break the schema.
+    """
+    if not isinstance(values, dict):
+        raise InputError(
+            f"{where}: found {type(values).__name__}, expected sections {', '.join(Study.model_fields)}."
+        )
+    try:
+        return Study.model_validate(values)
+    except ValidationError as error:
+        faults = [_describe_fault(fault) for fault in error.errors()]
+        raise InputError(f"{where}: " + "; ".join(faults) + ".") from None
+
+
+def suggest_name(name: str, known) -> str:
+    """Name the nearest known name for a message.
+
+    Parameters
+    ----------
+    name : str
+        What was found.
+    known : iterable of str
+        What is known.
+
+    Returns
+    -------
+    str
+        "; did you mean '...'?", or the known names when none is near.
+    """
+    known = [str(item) for item in known]
+    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"; did you mean '{nearest[0]}'?" if nearest else f"; known: {', '.join(known) or 'none'}"
+
+
+def _describe_fault(fault: dict) -> str:
+    place = ".".join(str(part) for part in fault["loc"] if part != "[key]") or "top level"
+    if fault["type"] == "extra_forbidden":
+        return f"{place}: unknown key{suggest_name(str(fault['loc'][-1]), _find_fields(fault['loc'][:-1]))}"
+    if fault["type"] == "missing":
+        return f"{place}: missing"
+    found = "" if isinstance(fault["input"], dict) else f" (found {str(fault['input'])[:60]!r})"
+    if "[key]" in fault["loc"]:
+        return f"{place}: unknown key{suggest_name(str(fault['input']), OUTCOMES)}"
+    return f"{place}: {fault['msg'].removeprefix('Value error, ')}{found}"
+
+
+def _find_fields(place: tuple) -> list[str]:
+    """Field names of the section at a place of the study."""
+    model: Any = Study
+    for part in place:
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            model = model.model_fields[part].annotation
+        else:
+            model = get_args(model)[-1]  # dict[str, Section]
+        if get_origin(model) in (UnionType, Union):
+            model = get_args(model)[0]
+    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
+
+
+def _build_loader(name: str):
+    """A safe loader that refuses a key given twice, of which YAML would silently keep the last."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        def construct_mapping(self, node, deep=False):
+            seen = set()
+            for key_node, _ in node.value:
+                key = self.construct_object(key_node, deep=True)
+                if key in seen:
+                    line = key_node.start_mark.line + 1
+                    raise InputError(f"{name}, line {line}: key '{key}' is given twice; keep one.")
+                seen.add(key)
+            return super().construct_mapping(node, deep)
+
+    return Loader
