@@ -1,0 +1,1 @@
+"""Generate: a conditional generative model of strides learned from the simulated library."""

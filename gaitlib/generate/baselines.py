@@ -1,0 +1,152 @@
+"""Two simple conditional generators that the flow has to beat.
+
+Both work on the same vectors, through the same decoding and the same correction, so that only the model
+of the distribution differs.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from gaitlib.generate.conditions import check_conditions
+from gaitlib.generate.config import GeneratorConfig, parse_generator_config
+from gaitlib.generate.correct import FloorBand, measure_floor_band
+from gaitlib.generate.flow import finish_samples, select_verified
+from gaitlib.generate.representation import GaitRepresentation
+
+
+class BaselineGenerator:
+    """What both baselines share: the representation and the way out.
+
+    Subclasses give `_prepare(vectors)` and `_draw(encoded, rng)`.
+    """
+
+    def __init__(self) -> None:
+        self.representation: GaitRepresentation | None = None
+        self.floor = FloorBand()
+
+    def fit(
+        self, table: pd.DataFrame, gaits: xr.Dataset, config: GeneratorConfig | dict | None = None
+    ) -> BaselineGenerator:
+        """Learn from a library.
+
+        Parameters
+        ----------
+        table : DataFrame
+            One row per gait; rows with `verified` False are left out.
+        gaits : xarray.Dataset
+            Gait set.
+        config : GeneratorConfig or dict, optional
+            Only the settings of the representation matter.
+
+        Returns
+        -------
+        BaselineGenerator
+            Itself.
+        """
+        config = parse_generator_config(config)
+        table, gaits = select_verified(table, gaits)
+        self.floor = measure_floor_band(table, gaits)
+        self.representation = GaitRepresentation(config.explained, config.max_components).fit(table, gaits)
+        self._prepare(self.representation.encode(table, gaits))
+        return self
+
+    def sample(
+        self, conditions: pd.DataFrame, seed: int = 0, correct: bool = True
+    ) -> tuple[pd.DataFrame, xr.Dataset]:
+        """Generate one stride per row, as `GaitGenerator.sample`.
+
+        Parameters
+        ----------
+        conditions : DataFrame
+            Wanted conditions; missing columns and empty cells are open.
+        seed : int
+            Seed of the numpy generator.
+        correct : bool
+            Apply the kinematic correction.
+
+        Returns
+        -------
+        tuple of (DataFrame, Dataset)
+            Table and gait set.
+        """
+        wanted = check_conditions(conditions, self.representation.conditions.names)
+        encoded = self.representation.conditions.encode(wanted)
+        vectors = self._draw(encoded, np.random.default_rng(seed))
+        return finish_samples(self.representation, self.floor, vectors, wanted, conditions, correct)
+
+    def _prepare(self, vectors: np.ndarray) -> None:
+        raise NotImplementedError
+
+    def _draw(self, encoded: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        raise NotImplementedError
+
+
+class NeighbourGenerator(BaselineGenerator):
+    """The library gait with the nearest conditions, plus Gaussian noise on its components.
+
+    Parameters
+    ----------
+    noise : float
+        Standard deviation of the noise, in standard deviations of the library.
+    """
+
+    def __init__(self, noise: float = 0.1) -> None:
+        super().__init__()
+        self.noise = noise
+
+    def _prepare(self, vectors: np.ndarray) -> None:
+        self._library = vectors
+
+    def _draw(self, encoded: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        n_conditions = encoded.shape[1]
+        drawn = np.empty((len(encoded), self._library.shape[1]))
+        for index, row in enumerate(encoded):
+            difference = np.nan_to_num(row - self._library[:, :n_conditions])
+            distance = (difference**2).sum(axis=1)
+            near = np.flatnonzero(distance <= distance.min() + 1e-12)
+            drawn[index] = self._library[rng.choice(near)]
+        drawn[:, n_conditions:] += self.noise * rng.standard_normal(drawn[:, n_conditions:].shape)
+        return drawn
+
+
+class LinearGaussianGenerator(BaselineGenerator):
+    """Linear regression of every entry on the known conditions plus the Gaussian of what is left.
+
+    The joint distribution of conditions, stride time and components is one Gaussian; given any subset of
+    conditions the rest follows by linear regression with a residual covariance.
+
+    Parameters
+    ----------
+    ridge : float
+        Added to the variance of every entry (library variances are 1).
+    """
+
+    def __init__(self, ridge: float = 1e-3) -> None:
+        super().__init__()
+        self.ridge = ridge
+
+    def _prepare(self, vectors: np.ndarray) -> None:
+        self._mean = vectors.mean(axis=0)
+        self._covariance = np.cov(vectors, rowvar=False) + self.ridge * np.eye(vectors.shape[1])
+
+    def _draw(self, encoded: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        n, n_entries = len(encoded), len(self._mean)
+        drawn = np.empty((n, n_entries))
+        noise = rng.standard_normal((n, n_entries))
+        known = np.zeros((n, n_entries), dtype=bool)
+        known[:, : encoded.shape[1]] = np.isfinite(encoded)
+        for pattern in np.unique(known, axis=0):
+            rows = np.flatnonzero((known == pattern).all(axis=1))
+            a, b = np.flatnonzero(pattern), np.flatnonzero(~pattern)
+            cov = self._covariance
+            slope = np.linalg.solve(cov[np.ix_(a, a)], cov[np.ix_(a, b)]) if a.size else np.zeros((0, b.size))
+            left = cov[np.ix_(b, b)] - cov[np.ix_(b, a)] @ slope
+            factor = np.linalg.cholesky(left + 1e-9 * np.eye(b.size))
+            given = encoded[rows][:, a]
+            drawn[np.ix_(rows, a)] = given
+            mean = self._mean[b] + (given - self._mean[a]) @ slope
+            drawn[np.ix_(rows, b)] = mean + noise[np.ix_(rows, b)] @ factor.T
+        return drawn

@@ -1,0 +1,269 @@
+"""How faithful a generator is to solved gaits of people it has not seen.
+
+For every held-out gait one or more strides are generated from its conditions. The person is the unit:
+errors are first averaged within a person.
+"""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from gaitlib.errors import InputError
+from gaitlib.gait import COORDINATES, TRANSLATIONS
+from gaitlib.generate.correct import compute_joint_speed
+from gaitlib.generate.flow import select_verified
+from gaitlib.generate.gait_set import GRAVITY_MPS2, flatten_variable
+from gaitlib.generate.representation import build_groups
+from gaitlib.generate.sole import measure_soles
+
+_PERSON = ["age_years", "sex", "height_m", "mass_kg"]
+
+
+def split_people(
+    table: pd.DataFrame, held_out_share: float = 0.2, rng: np.random.Generator | None = None
+) -> np.ndarray:
+    """Choose people to hold out.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With person_id, or else age_years, sex, height_m, mass_kg, which together tell people apart.
+    held_out_share : float
+        Share of the people.
+    rng : numpy.random.Generator, optional
+        Source of randomness; seed 0 when left out.
+
+    Returns
+    -------
+    array of bool, shape (n,)
+        True for gaits of held-out people.
+
+    Raises
+    ------
+    InputError
+        If fewer than two people would stay on a side.
+    """
+    rng = rng or np.random.default_rng(0)
+    people = label_people(table)
+    names = np.unique(people)
+    count = int(round(held_out_share * len(names)))
+    if count < 1 or len(names) - count < 2:
+        raise InputError(
+            f"split_people: found {len(names)} people and held_out_share={held_out_share}; "
+            "expected at least 1 person held out and 2 left."
+        )
+    return np.isin(people, rng.permutation(names)[:count])
+
+
+def label_people(table: pd.DataFrame) -> np.ndarray:
+    """Tell people apart.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As for `split_people`.
+
+    Returns
+    -------
+    array of int, shape (n,)
+        Number of the person of each row.
+    """
+    columns = ["person_id"] if "person_id" in table else _PERSON
+    return table.groupby(columns, sort=True).ngroup().to_numpy()
+
+
+def measure_fidelity(
+    models: dict, train: tuple[pd.DataFrame, xr.Dataset], test: tuple[pd.DataFrame, xr.Dataset], seed: int = 0
+) -> pd.DataFrame:
+    """Compare generators with the solved gaits of held-out people.
+
+    Parameters
+    ----------
+    models : dict of str to generator
+        Fitted on `train` only; each has `sample(conditions, seed)` and `representation`.
+    train, test : tuple of (DataFrame, Dataset)
+        Library gaits of the people learned from and of the people held out.
+    seed : int
+        Seed of the sampling.
+
+    Returns
+    -------
+    DataFrame
+        Tidy: model, measure, part, unit, value, n_people, n_gaits. Measures:
+        `outcome_mae` and `outcome_mape` (speed that the joints make with the standing foot still, against
+        the speed asked for; step_time, step_length against the solved gait),
+        `curve_rmse` per kind of curve, `wasserstein` per channel (mean over the phases of the
+        one-dimensional distance, in standard deviations of the held-out gaits),
+        `neighbour_ratio` (median distance to the nearest training gait over the same of held-out gaits; far
+        below 1 is memorised), `slip` and `time_change` (median, 95th percentile).
+        The model `solved` gives the same measures of the held-out gaits themselves where they apply.
+    """
+    train, test = select_verified(*train), select_verified(*test)
+    table, gaits = test
+    people = label_people(table)
+    first = next(iter(models.values())).representation
+    names = [name for name in first.conditions.names if name in table]
+    basis = first.encode(*train), first.encode(*test)
+    rows = _measure_own(table, gaits, people)
+    for model_name, model in models.items():
+        generated_table, generated = model.sample(table[names], seed)
+        found = _compare_outcomes(table, generated_table, gaits, generated, people)
+        found += _compare_curves(table, generated_table, gaits, generated, people)
+        found += _compare_distributions(table, generated_table, gaits, generated)
+        distance = _measure_novelty(first, basis, generated_table, generated)
+        found.append(("neighbour_ratio", "all", "1", distance))
+        slip = measure_soles(generated_table, generated)["slip_m"]
+        found += [("slip", "median", "m", slip.median()), ("slip", "p95", "m", slip.quantile(0.95))]
+        change = generated_table["time_change"].abs()
+        found += [
+            ("time_change", "median", "1", change.median()),
+            ("time_change", "p95", "1", change.quantile(0.95)),
+        ]
+        rows += [(model_name, *row) for row in found]
+    result = pd.DataFrame(rows, columns=["model", "measure", "part", "unit", "value"])
+    return result.assign(n_people=len(np.unique(people)), n_gaits=len(table))
+
+
+def summarise_fidelity(fidelity: pd.DataFrame) -> pd.DataFrame:
+    """One row per measure and part, one column per model.
+
+    Parameters
+    ----------
+    fidelity : DataFrame
+        As `measure_fidelity`.
+
+    Returns
+    -------
+    DataFrame
+        Wasserstein distances averaged per variable.
+    """
+    table = fidelity.copy()
+    wide = table["measure"] == "wasserstein"
+    table.loc[wide, "part"] = table.loc[wide, "part"].str.split(":").str[0]
+    return table.pivot_table(
+        index=["measure", "part", "unit"], columns="model", values="value", aggfunc="mean", sort=False
+    ).reset_index()
+
+
+def measure_throughput(model, n: int = 2048, seed: int = 0) -> float:
+    """Measure how many corrected strides a second one core generates.
+
+    Parameters
+    ----------
+    model : GaitGenerator
+        Trained.
+    n : int
+        Number of strides.
+    seed : int
+        Seed of the sampling.
+
+    Returns
+    -------
+    float
+        Strides per second of wall time.
+    """
+    speeds = np.random.default_rng(seed).uniform(0.7, 1.4, n)
+    conditions = pd.DataFrame({"speed_mps": speeds})
+    model.sample(conditions.iloc[:64], seed)
+    start = time.perf_counter()
+    model.sample(conditions, seed)
+    return n / (time.perf_counter() - start)
+
+
+def _average_by_person(values: np.ndarray, people: np.ndarray) -> float:
+    return float(pd.Series(values).groupby(people).mean().mean())
+
+
+def _measure_own(table, gaits, people) -> list[tuple]:
+    speed = table["speed_mps"].to_numpy(dtype=float)
+    error = np.abs(compute_joint_speed(table, gaits) - speed)
+    slip = measure_soles(table, gaits)["slip_m"]
+    return [
+        ("solved", "outcome_mae", "speed", "m/s", _average_by_person(error, people)),
+        ("solved", "outcome_mape", "speed", "%", 100 * _average_by_person(error / speed, people)),
+        ("solved", "slip", "median", "m", slip.median()),
+        ("solved", "slip", "p95", "m", slip.quantile(0.95)),
+    ]
+
+
+def _compare_outcomes(table, made_table, gaits, made, people) -> list[tuple]:
+    speed = table["speed_mps"].to_numpy(dtype=float)
+    solved_time = gaits["stride_time_s"].to_numpy()
+    solved_length = 0.5 * gaits["speed_mps"].to_numpy() * solved_time
+    pairs = {
+        "speed": ("m/s", compute_joint_speed(made_table, made), speed),
+        "step_time": ("s", made_table["step_time_s"].to_numpy(), 0.5 * solved_time),
+        "step_length": ("m", made_table["step_length_m"].to_numpy(), solved_length),
+    }
+    rows = []
+    for name, (unit, got, true) in pairs.items():
+        error = np.abs(got - true)
+        rows.append(("outcome_mae", name, unit, _average_by_person(error, people)))
+        rows.append(("outcome_mape", name, "%", 100 * _average_by_person(error / true, people)))
+    return rows
+
+
+def _read_curves(table: pd.DataFrame, gaits: xr.Dataset, name: str) -> np.ndarray:
+    """Curves in units that compare across people: deg, share of height, 0-1, body weights, N m/kg."""
+    values = flatten_variable(gaits, name)
+    mass = table["mass_kg"].to_numpy(dtype=float)[:, None, None]
+    if name == "position":
+        length = np.isin(COORDINATES, TRANSLATIONS)
+        values = np.where(
+            length, values / table["height_m"].to_numpy(dtype=float)[:, None, None], np.degrees(values)
+        )
+        travel = values[:, -1:, :1] * 0.0 + np.linspace(0.0, 1.0, values.shape[1])[None, :, None]
+        index = COORDINATES.index("pelvis_tx")
+        forward = values[..., index : index + 1]
+        values[..., index : index + 1] = (
+            forward - forward[:, :1] - travel * (forward[:, -1:] - forward[:, :1])
+        )
+    elif name == "ground_force":
+        values = values / (mass * GRAVITY_MPS2)
+    elif name == "joint_moment":
+        values = values / mass
+    return values
+
+
+def _compare_curves(table, made_table, gaits, made, people) -> list[tuple]:
+    rows = []
+    angles = ~np.isin(COORDINATES, TRANSLATIONS)
+    units = {"position": "deg", "activation": "1", "ground_force": "body weights", "joint_moment": "N m/kg"}
+    for name, unit in units.items():
+        difference = _read_curves(table, gaits, name) - _read_curves(made_table, made, name)
+        if name in ("position", "joint_moment"):
+            difference = difference[..., angles]
+        error = np.sqrt((difference**2).mean(axis=(1, 2)))
+        rows.append(("curve_rmse", name, unit, _average_by_person(error, people)))
+    return rows
+
+
+def _compare_distributions(table, made_table, gaits, made) -> list[tuple]:
+    rows = []
+    for group in build_groups():
+        solved = _read_curves(table, gaits, group.name)[:, :-1:4]
+        other = _read_curves(made_table, made, group.name)[:, :-1:4]
+        distance = np.abs(np.sort(solved, axis=0) - np.sort(other, axis=0)).mean(axis=(0, 1))
+        spread = np.sqrt(solved.var(axis=0).mean(axis=0))
+        for index, channel in enumerate(group.channels):
+            if spread[index] > 1e-6:
+                rows.append(("wasserstein", f"{group.name}:{channel}", "SD", distance[index] / spread[index]))
+    return rows
+
+
+def _measure_novelty(representation, basis, made_table, made) -> float:
+    train, test = basis
+    weight = np.sqrt(np.concatenate([representation.symmetric.share, representation.antisymmetric.share]))
+    start = representation.n_conditions + 1
+
+    def find_nearest(vectors: np.ndarray) -> np.ndarray:
+        a, b = vectors[:, start:] * weight, train[:, start:] * weight
+        squared = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None] - 2 * a @ b.T
+        return np.sqrt(np.maximum(squared, 0.0).min(axis=1))
+
+    made_vectors = representation.encode(made_table, made)
+    return float(np.median(find_nearest(made_vectors)) / max(np.median(find_nearest(test)), 1e-12))

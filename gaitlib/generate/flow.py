@@ -1,0 +1,356 @@
+"""GaitGenerator: strides of any person, learned from the simulated library by conditional flow matching."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from gaitlib.errors import InputError
+from gaitlib.generate.conditions import check_conditions, hold_body_mass_index
+from gaitlib.generate.config import GeneratorConfig, parse_generator_config
+from gaitlib.generate.correct import FloorBand, correct_gaits, measure_floor_band
+from gaitlib.generate.representation import GaitRepresentation
+
+if TYPE_CHECKING:
+    import torch
+
+_BATCH = 1024
+_LABELS = ("person_id", "cohort", "walk_id")
+
+
+class GaitGenerator:
+    """A conditional generative model of a stride.
+
+    One flow over the whole vector of a stride, its conditions included. Any subset of the conditions may
+    be known; those left open are sampled together with the stride, so a stride asked for by speed alone
+    comes with a person who fits.
+
+    Attributes
+    ----------
+    representation : GaitRepresentation
+        Gait to vector and back, with the library's scales.
+    history : DataFrame
+        step, loss, learning_rate (and monitor_loss) of the training.
+    library_hash : str
+        SHA-256 of the gaits it was trained on.
+    seed : int
+        Seed of the training.
+    """
+
+    def __init__(self) -> None:
+        self.config = GeneratorConfig()
+        self.representation: GaitRepresentation | None = None
+        self.network = None
+        self.history = pd.DataFrame()
+        self.library_hash = ""
+        self.seed = 0
+        self.n_gaits = 0
+        self.floor = FloorBand()
+
+    def fit(
+        self,
+        table: pd.DataFrame,
+        gaits: xr.Dataset,
+        config: GeneratorConfig | dict | None = None,
+        seed: int = 0,
+        folder: str | Path | None = None,
+        monitor: tuple[pd.DataFrame, xr.Dataset] | None = None,
+        report=None,
+        stop_at: int | None = None,
+    ) -> GaitGenerator:
+        """Learn from a library.
+
+        Parameters
+        ----------
+        table : DataFrame
+            One row per gait: gait_id and the conditions; rows with `verified` False are left out.
+        gaits : xarray.Dataset
+            Gait set with the same gait_id.
+        config : GeneratorConfig or dict, optional
+            Sizes and training settings.
+        seed : int
+            Fixes the training.
+        folder : path, optional
+            Where the checkpoint lies. It is named after data, settings and seed: an interrupted training
+            goes on from it, any other leaves it alone.
+        monitor : tuple of (DataFrame, Dataset), optional
+            Gaits of other people whose loss is followed and never learned from.
+        report : callable, optional
+            Called with step and loss.
+        stop_at : int, optional
+            Stop before this step as if interrupted.
+
+        Returns
+        -------
+        GaitGenerator
+            Itself.
+
+        Raises
+        ------
+        InputError
+            If table, gaits or settings do not fit.
+        """
+        from gaitlib.generate.train import train_flow, use_one_thread
+
+        self.config = parse_generator_config(config)
+        self.seed = int(seed)
+        table, gaits = select_verified(table, gaits)
+        self.n_gaits = len(table)
+        self.floor = measure_floor_band(table, gaits)
+        self.representation = GaitRepresentation(self.config.explained, self.config.max_components)
+        self.representation.fit(table, gaits)
+        vectors = self.representation.encode(table, gaits)
+        self.library_hash = hash_library(table, gaits)
+        checkpoint = None
+        if folder is not None:
+            text = f"{self.library_hash} {self.config.model_dump_json()} {self.seed}"
+            checkpoint = (
+                Path(folder) / f"checkpoint-{hashlib.sha256(text.encode()).hexdigest()[:12]}.safetensors"
+            )
+        others = None if monitor is None else self.representation.encode(*select_verified(*monitor))
+        with use_one_thread():
+            self.network, self.history = train_flow(
+                vectors,
+                self._compute_weight(),
+                self.representation.n_conditions,
+                self.representation.get_mirror(),
+                self.config,
+                self.seed,
+                checkpoint=checkpoint,
+                monitor=others,
+                stop_at=stop_at,
+                report=report,
+            )
+        return self
+
+    def sample(
+        self, conditions: pd.DataFrame, seed: int | torch.Generator = 0, correct: bool = True
+    ) -> tuple[pd.DataFrame, xr.Dataset]:
+        """Generate one stride per row of wanted conditions.
+
+        Parameters
+        ----------
+        conditions : DataFrame
+            Columns among age_years, sex ('f'/'m'), height_m, mass_kg, speed_mps and the strength_* shares.
+            Missing columns and empty cells are open. person_id, cohort, walk_id are carried along.
+        seed : int or torch.Generator
+            Source of randomness: equal seeds give equal strides.
+        correct : bool
+            Fix the stance foot to the floor afterwards (see `gaitlib.generate.correct`).
+
+        Returns
+        -------
+        table : DataFrame
+            gait_id, all conditions (given or sampled), stride_time_s, step_time_s, step_length_m,
+            cadence_spm, within_library (every given condition lies in the library's range) and, with
+            `correct`, what the correction changed.
+        gaits : xarray.Dataset
+            Gait set with the same gait_id.
+
+        Raises
+        ------
+        InputError
+            If a column or value is wrong, or the generator was not trained or loaded.
+        """
+        if self.network is None:
+            raise InputError("generator: not trained yet; call fit() or load() first.")
+        scale = self.representation.conditions
+        wanted = check_conditions(conditions, scale.names)
+        vectors = self._sample_vectors(scale.encode(wanted), seed)
+        return finish_samples(self.representation, self.floor, vectors, wanted, conditions, correct)
+
+    def save(self, path: str | Path) -> Path:
+        """Write weights, scales and their description to one safetensors file.
+
+        Parameters
+        ----------
+        path : path
+            File to write.
+
+        Returns
+        -------
+        Path
+            The file.
+
+        Raises
+        ------
+        InputError
+            If the generator was not trained.
+        """
+        from gaitlib.generate.weights import write_weights
+
+        if self.network is None:
+            raise InputError("generator: not trained yet; call fit() before save().")
+        return write_weights(self, Path(path))
+
+    @classmethod
+    def load(cls, path: str | Path, library_hash: str | None = None) -> GaitGenerator:
+        """Read a generator written by `save`.
+
+        Parameters
+        ----------
+        path : path
+            The safetensors file.
+        library_hash : str, optional
+            Refuse weights that were trained on another library.
+
+        Returns
+        -------
+        GaitGenerator
+            Ready to sample.
+
+        Raises
+        ------
+        InputError
+            If the file is missing, is not a generator, was changed, or belongs to another library.
+        """
+        from gaitlib.generate.weights import read_weights
+
+        return read_weights(cls(), Path(path), library_hash)
+
+    def _compute_weight(self) -> np.ndarray:
+        """Importance of the entries: components by their share, stride time and speed as the largest."""
+        r = self.representation
+        shares = np.sqrt(np.concatenate([r.symmetric.share, r.antisymmetric.share]))
+        shares = shares / shares.max() if shares.size else shares
+        return np.concatenate([np.full(r.n_conditions, 0.3), [1.0], np.maximum(shares, 0.1)])
+
+    def _sample_vectors(self, encoded: np.ndarray, seed: int | torch.Generator) -> np.ndarray:
+        import torch
+
+        from gaitlib.generate.network import integrate_flow
+        from gaitlib.generate.train import use_one_thread
+
+        generator = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(int(seed))
+        n_entries = len(self.representation.names)
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        network = self.network.to(device)
+        parts = []
+        for start in range(0, len(encoded), _BATCH):
+            block = torch.as_tensor(encoded[start : start + _BATCH], dtype=torch.float32)
+            noise = torch.randn((len(block), n_entries), generator=generator)
+            known = torch.zeros_like(noise)
+            known[:, : block.shape[1]] = torch.isfinite(block).float()
+            clean = torch.zeros_like(noise)
+            clean[:, : block.shape[1]] = torch.nan_to_num(block)
+            inputs = [v.to(device) for v in (noise, clean, known)]
+            with use_one_thread():
+                parts.append(integrate_flow(network, *inputs, self.config.ode_steps).cpu().numpy())
+        return np.concatenate(parts).astype(float)
+
+
+def finish_samples(
+    representation: GaitRepresentation,
+    floor: FloorBand,
+    vectors: np.ndarray,
+    wanted: pd.DataFrame,
+    labels: pd.DataFrame,
+    correct: bool,
+) -> tuple[pd.DataFrame, xr.Dataset]:
+    """Turn sampled vectors into labelled strides.
+
+    Parameters
+    ----------
+    representation : GaitRepresentation
+        Vector to gait.
+    floor : FloorBand
+        Heights that the soles of the library keep.
+    vectors : array, shape (n, n_entries)
+        Sampled vectors.
+    wanted : DataFrame
+        Checked conditions; they hold exactly, the vectors fill what was open.
+    labels : DataFrame
+        Carries person_id, cohort, walk_id where known.
+    correct : bool
+        Apply `correct_gaits`.
+
+    Returns
+    -------
+    tuple of (DataFrame, Dataset)
+        As `GaitGenerator.sample`.
+    """
+    scale = representation.conditions
+    people = scale.decode(vectors[:, : representation.n_conditions])
+    for name in wanted:
+        people[name] = wanted[name].where(wanted[name].notna(), people[name])
+    open_mass = wanted["mass_kg"].isna() if "mass_kg" in wanted else pd.Series(True, index=wanted.index)
+    people = hold_body_mass_index(people, open_mass.to_numpy())
+    table, gaits = representation.decode(vectors, people)
+    if correct:
+        table, gaits = correct_gaits(table, gaits, floor)
+    table["step_length_m"] = 0.5 * table["speed_mps"] * table["stride_time_s"]
+    table["within_library"] = _find_within(scale, wanted)
+    ids = [f"generated-{hashlib.sha256(row.tobytes()).hexdigest()[:16]}" for row in np.round(vectors, 6)]
+    for label in [name for name in _LABELS if name in labels]:
+        table.insert(0, label, labels[label].to_numpy())
+    table.insert(0, "gait_id", ids)
+    return table, gaits.assign_coords(gait=ids)
+
+
+def select_verified(table: pd.DataFrame, gaits: xr.Dataset) -> tuple[pd.DataFrame, xr.Dataset]:
+    """Keep the verified gaits of a library, table and curves in the same order.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With gait_id as column or index; without a `verified` column all rows count.
+    gaits : xarray.Dataset
+        Gait set.
+
+    Returns
+    -------
+    tuple of (DataFrame, Dataset)
+        Rows and gaits that both have, in the order of the table.
+
+    Raises
+    ------
+    InputError
+        If gait_id is missing or a verified row has no curves.
+    """
+    if "gait_id" not in table:
+        if table.index.name != "gait_id":
+            raise InputError(f"library table: column 'gait_id' is missing; found {list(table.columns)}.")
+        table = table.reset_index()
+    if "verified" in table:
+        table = table[table["verified"].astype(bool)]
+    known = set(map(str, gaits["gait"].to_numpy()))
+    missing = [g for g in table["gait_id"].astype(str) if g not in known]
+    if missing:
+        raise InputError(
+            f"library: {len(missing)} verified gaits of the table have no curves, first {missing[0]!r}; "
+            "table and gait set must come from one library."
+        )
+    table = table.reset_index(drop=True)
+    return table, gaits.sel(gait=table["gait_id"].to_numpy())
+
+
+def hash_library(table: pd.DataFrame, gaits: xr.Dataset) -> str:
+    """Hash what a generator learns from.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Verified rows.
+    gaits : xarray.Dataset
+        Their curves, in the same order.
+
+    Returns
+    -------
+    str
+        SHA-256 over gait_id, curves and scalars.
+    """
+    digest = hashlib.sha256("\n".join(map(str, table["gait_id"])).encode())
+    for name in ("position", "activation", "ground_force", "joint_moment", "stride_time_s", "speed_mps"):
+        digest.update(np.ascontiguousarray(gaits[name].to_numpy(), dtype="<f8").tobytes())
+    return digest.hexdigest()
+
+
+def _find_within(scale, wanted: pd.DataFrame) -> np.ndarray:
+    raw = scale.encode(wanted) * scale.scale + scale.mean
+    outside = (raw < scale.lower - 1e-9) | (raw > scale.upper + 1e-9)
+    return ~outside.any(axis=1)

@@ -1,0 +1,188 @@
+"""Is a generated stride one that a body could walk? Checks with limits and reasons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from gaitlib.errors import InputError
+from gaitlib.gait import COORDINATES, TRANSLATIONS
+from gaitlib.generate.gait_set import GRAVITY_MPS2, compute_travel, compute_units
+from gaitlib.generate.sole import measure_soles
+
+MAX_SLIP_M = 0.010
+MAX_KNEE_EXTENSION_DEG = 5.0
+MAX_FORCE_IMBALANCE = 0.02
+MAX_TRAVEL_ERROR = 0.01
+RANGE_MARGIN = 0.15
+
+
+@dataclass(frozen=True)
+class LibraryLimits:
+    """What the solved gaits of a library keep.
+
+    `lowest` and `highest` hold the extremes of each coordinate (rad, or share of body height), `sink_share`
+    the deepest sole (1st percentile, share of body height), `peak_force` the highest vertical force on one
+    foot (99th percentile, body weights), `slip_m` the 99th percentile of the slip.
+    """
+
+    lowest: np.ndarray
+    highest: np.ndarray
+    sink_share: float
+    peak_force: float
+    slip_m: float
+
+
+def measure_limits(table: pd.DataFrame, gaits: xr.Dataset) -> LibraryLimits:
+    """Measure the limits that solved gaits keep.
+
+    Parameters
+    ----------
+    table : DataFrame
+        age_years, sex, height_m, mass_kg of each gait.
+    gaits : xarray.Dataset
+        Solved gaits in the same order.
+
+    Returns
+    -------
+    LibraryLimits
+        Limits for `check_gaits`.
+    """
+    scaled = _scale_position(table, gaits)
+    soles = measure_soles(table, gaits)
+    return LibraryLimits(
+        lowest=scaled.min(axis=(0, 1)),
+        highest=scaled.max(axis=(0, 1)),
+        sink_share=float(min(np.percentile(soles["lowest_m"] / table["height_m"].to_numpy(), 1), 0.0)),
+        peak_force=float(np.percentile(_compute_peak_force(table, gaits), 99)),
+        slip_m=float(np.percentile(soles["slip_m"], 99)),
+    )
+
+
+def check_gaits(table: pd.DataFrame, gaits: xr.Dataset, limits: LibraryLimits) -> pd.DataFrame:
+    """Check generated strides.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row per stride: gait_id, age_years, sex, height_m, mass_kg, speed_mps, stride_time_s.
+    gaits : xarray.Dataset
+        Gait set in the same order.
+    limits : LibraryLimits
+        Of the library that the generator learned from.
+
+    Returns
+    -------
+    DataFrame
+        One row per stride and check: gait_id, check, value, limit, unit, passed, reason (empty if passed).
+        Checks: knee_hyperextension, sinking, slipping, force_balance, pulling, peak_force, travel,
+        library_range.
+
+    Raises
+    ------
+    InputError
+        If table and gaits do not have the same number of rows.
+    """
+    if len(table) != gaits.sizes.get("gait", 0):
+        raise InputError(
+            f"check_gaits: found {len(table)} rows and {gaits.sizes.get('gait', 0)} gaits; expected as many."
+        )
+    height = table["height_m"].to_numpy(dtype=float)
+    soles = measure_soles(table, gaits)
+    knees = gaits["position"].sel(coordinate=["knee_angle_r", "knee_angle_l"]).to_numpy()
+    vertical = gaits["ground_force"].sel(axis="y").to_numpy()[:, :-1].sum(axis=2).mean(axis=1)
+    weight = table["mass_kg"].to_numpy(dtype=float) * GRAVITY_MPS2
+    lowest_force = gaits["ground_force"].sel(axis="y").to_numpy().min(axis=(1, 2)) / weight
+    wanted = (table["speed_mps"] * table["stride_time_s"]).to_numpy(dtype=float)
+    excess, worst = _find_range_excess(_scale_position(table, gaits), limits)
+    checks = [
+        ("knee_hyperextension", -np.degrees(knees.min(axis=(1, 2))), MAX_KNEE_EXTENSION_DEG, "deg",
+         "the knee bends backwards"),
+        ("sinking", -soles["lowest_m"].to_numpy(), 1.1 * -limits.sink_share * height + 0.002, "m",
+         "the sole lies deeper in the floor than in solved gaits"),
+        ("slipping", soles["slip_m"].to_numpy(), MAX_SLIP_M, "m", "the standing foot slides"),
+        ("force_balance", np.abs(vertical / weight - 1.0), MAX_FORCE_IMBALANCE, "body weights",
+         "the mean vertical force is not the body weight"),
+        ("pulling", -lowest_force, 0.01, "body weights", "the ground pulls the foot down"),
+        ("peak_force", _compute_peak_force(table, gaits), 1.2 * limits.peak_force, "body weights",
+         "the vertical force peak is higher than in solved gaits"),
+        ("travel", np.abs(compute_travel(gaits) / wanted - 1.0), MAX_TRAVEL_ERROR, "1",
+         "the pelvis does not travel speed x stride time"),
+        ("library_range", excess, RANGE_MARGIN, "share of range", "outside the range of the library"),
+    ]  # fmt: skip
+    rows = []
+    for name, value, limit, unit, reason in checks:
+        limit = np.broadcast_to(np.asarray(limit, dtype=float), value.shape)
+        passed = value <= limit
+        words = [f"{reason}: {w}" if name == "library_range" else reason for w in worst]
+        rows.append(
+            pd.DataFrame(
+                {
+                    "gait_id": table["gait_id"].to_numpy(),
+                    "check": name,
+                    "value": value,
+                    "limit": limit,
+                    "unit": unit,
+                    "passed": passed,
+                    "reason": np.where(passed, "", words),
+                }
+            )
+        )
+    return pd.concat(rows, ignore_index=True)
+
+
+def summarise_checks(checks: pd.DataFrame) -> pd.DataFrame:
+    """Count passed checks.
+
+    Parameters
+    ----------
+    checks : DataFrame
+        As `check_gaits`.
+
+    Returns
+    -------
+    DataFrame
+        Per check and for `all`: n, n_passed, passed_share, median, p95 and limit (median) of the value.
+    """
+    rows = []
+    for name, group in checks.groupby("check", sort=False):
+        rows.append(
+            {
+                "check": name,
+                "unit": group["unit"].iloc[0],
+                "n": len(group),
+                "n_passed": int(group["passed"].sum()),
+                "median": group["value"].median(),
+                "p95": group["value"].quantile(0.95),
+                "limit": group["limit"].median(),
+            }
+        )
+    whole = checks.groupby("gait_id")["passed"].all()
+    rows.append({"check": "all", "unit": "", "n": len(whole), "n_passed": int(whole.sum())})
+    summary = pd.DataFrame(rows)
+    summary.insert(4, "passed_share", summary["n_passed"] / summary["n"])
+    return summary
+
+
+def _scale_position(table: pd.DataFrame, gaits: xr.Dataset) -> np.ndarray:
+    units = compute_units(table["height_m"].to_numpy(dtype=float), table["mass_kg"].to_numpy(dtype=float))
+    position = gaits["position"].to_numpy() / units["position"]
+    forward = COORDINATES.index("pelvis_tx")
+    position[..., forward] -= position[:, :1, forward]
+    return position
+
+
+def _compute_peak_force(table: pd.DataFrame, gaits: xr.Dataset) -> np.ndarray:
+    weight = table["mass_kg"].to_numpy(dtype=float) * GRAVITY_MPS2
+    return gaits["ground_force"].sel(axis="y").to_numpy().max(axis=(1, 2)) / weight
+
+
+def _find_range_excess(scaled: np.ndarray, limits: LibraryLimits) -> tuple[np.ndarray, list[str]]:
+    """How far each stride leaves the library's range, in shares of it, and in which coordinate."""
+    smallest = np.where(np.isin(COORDINATES, TRANSLATIONS), 0.02, np.radians(5.0))
+    span = np.maximum(limits.highest - limits.lowest, smallest)
+    over = np.maximum(scaled.max(axis=1) - limits.highest, limits.lowest - scaled.min(axis=1)) / span
+    return np.maximum(over.max(axis=1), 0.0), [COORDINATES[i] for i in over.argmax(axis=1)]

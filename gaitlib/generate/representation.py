@@ -1,0 +1,325 @@
+"""A set of Gaits as standardised vectors, and back.
+
+Steps of encoding
+1. The pelvis travel is taken off `pelvis_tx` as mean speed x time; what is left is periodic.
+2. Lengths are divided by body height, forces by body weight, moments by body weight x height; activations
+   pass a logit, so that decoded ones lie between 0 and 1.
+3. Truncated Fourier series per channel, split into a mirror-symmetric and an antisymmetric part.
+4. Each part is whitened by its own principal components (the antisymmetric part about zero, so the mirror
+   of a stride is a change of sign). A library of symmetric gaits has no antisymmetric component at all, so
+   every stride decoded from it is symmetric by construction.
+5. Beside them stand log stride time and the conditions (speed, person, strength), standardised.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from gaitlib.errors import InputError
+from gaitlib.gait import COORDINATES, MUSCLES, N_PHASE, SIDES, TRANSLATIONS
+from gaitlib.generate.conditions import ConditionScale, fit_condition_scale
+from gaitlib.generate.fourier import ChannelGroup, analyse_curves, build_basis, build_group
+from gaitlib.generate.gait_set import AXES, compute_travel, compute_units, flatten_variable, scale_to_bodies
+
+HARMONICS = {"position": 24, "activation": 24, "ground_force": 40, "joint_moment": 40}
+"""Harmonics of a stride kept per variable (50 would be all)."""
+
+WEIGHTS = {"position": 3.0, "activation": 1.0, "ground_force": 1.0, "joint_moment": 0.5}
+"""Share of each variable in the principal components: body movement first."""
+
+ACTIVATION_MARGIN = 0.02
+_TX = COORDINATES.index("pelvis_tx")
+
+
+def build_groups() -> tuple[ChannelGroup, ...]:
+    """List the channel groups of a Gait in the order of the vector.
+
+    Returns
+    -------
+    tuple of ChannelGroup
+        position, activation, ground_force, joint_moment.
+    """
+    forces = [f"{foot}_{axis}" for foot in SIDES for axis in AXES]
+    channels = {
+        "position": list(COORDINATES),
+        "activation": list(MUSCLES),
+        "ground_force": forces,
+        "joint_moment": list(COORDINATES),
+    }
+    return tuple(build_group(name, names, HARMONICS[name]) for name, names in channels.items())
+
+
+@dataclass
+class Part:
+    """Whitened principal components of the symmetric or antisymmetric part.
+
+    `to_vector` (n_coefficients, n_components) whitens, `to_coefficients` (n_components, n_coefficients)
+    undoes it, `mean` (n_coefficients,), `share` (n_components,) is the weighted variance explained.
+    """
+
+    mean: np.ndarray
+    to_vector: np.ndarray
+    to_coefficients: np.ndarray
+    share: np.ndarray
+
+
+@dataclass
+class GaitRepresentation:
+    """Turns Gaits into vectors of standardised numbers and back.
+
+    Parameters
+    ----------
+    explained : float
+        Share of the weighted variance that the kept components explain.
+    max_components : int
+        Most components per part.
+    """
+
+    explained: float = 0.9995
+    max_components: int = 64
+    conditions: ConditionScale | None = None
+    time_mean: float = 0.0
+    time_scale: float = 1.0
+    scales: dict[str, np.ndarray] = field(default_factory=dict)
+    symmetric: Part | None = None
+    antisymmetric: Part | None = None
+    _synthesis: np.ndarray | None = None
+
+    def fit(self, table: pd.DataFrame, gaits: xr.Dataset) -> GaitRepresentation:
+        """Learn scales and components from a library.
+
+        Parameters
+        ----------
+        table : DataFrame
+            One row per gait, in the order of `gaits`, with the conditions.
+        gaits : xarray.Dataset
+            Gait set.
+
+        Returns
+        -------
+        GaitRepresentation
+            Itself.
+
+        Raises
+        ------
+        InputError
+            If table and gaits do not belong together or fewer than 8 gaits are given.
+        """
+        if len(table) != gaits.sizes.get("gait", 0) or len(table) < 8:
+            raise InputError(
+                f"library: found {len(table)} table rows and {gaits.sizes.get('gait', 0)} gaits; "
+                "expected the same number and at least 8."
+            )
+        self.conditions = fit_condition_scale(table)
+        log_time = np.log(gaits["stride_time_s"].to_numpy())
+        self.time_mean, self.time_scale = float(log_time.mean()), max(float(log_time.std()), 1e-6)
+        raw = self._analyse(table, gaits)
+        self.scales = {g.name: _compute_scale(g, raw[g.name]) for g in build_groups()}
+        symmetric, antisymmetric = self._split(raw)
+        self.symmetric = _fit_part(symmetric, self.explained, self.max_components, symmetric.mean(axis=0))
+        total = float(((symmetric - symmetric.mean(axis=0)) ** 2).sum())
+        self.antisymmetric = _fit_part(
+            antisymmetric, self.explained, self.max_components, np.zeros(antisymmetric.shape[1]), total
+        )
+        self._synthesis = None
+        return self
+
+    @property
+    def n_conditions(self) -> int:
+        """Number of conditions."""
+        return len(self.conditions.names)
+
+    @property
+    def n_antisymmetric(self) -> int:
+        """Number of antisymmetric components (0 for a symmetric library)."""
+        return self.antisymmetric.to_vector.shape[1]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the entries of a vector: conditions, log stride time, components."""
+        symmetric = tuple(f"symmetric_{i}" for i in range(self.symmetric.to_vector.shape[1]))
+        antisymmetric = tuple(f"antisymmetric_{i}" for i in range(self.n_antisymmetric))
+        return (*self.conditions.names, "log_stride_time", *symmetric, *antisymmetric)
+
+    def encode(self, table: pd.DataFrame, gaits: xr.Dataset) -> np.ndarray:
+        """Turn Gaits into vectors.
+
+        Parameters
+        ----------
+        table : DataFrame
+            One row per gait, in the order of `gaits`, with the conditions.
+        gaits : xarray.Dataset
+            Gait set.
+
+        Returns
+        -------
+        array, shape (n, len(names))
+            Standardised vectors. The speed entry is the realised mean speed of the pelvis.
+        """
+        realised = table.assign(speed_mps=compute_travel(gaits) / gaits["stride_time_s"].to_numpy())
+        time = (np.log(gaits["stride_time_s"].to_numpy()) - self.time_mean) / self.time_scale
+        symmetric, antisymmetric = self._split(self._analyse(table, gaits))
+        blocks = [
+            self.conditions.encode(realised),
+            time[:, None],
+            (symmetric - self.symmetric.mean) @ self.symmetric.to_vector,
+            antisymmetric @ self.antisymmetric.to_vector,
+        ]
+        return np.concatenate(blocks, axis=1)
+
+    def decode(
+        self, vectors: np.ndarray, people: pd.DataFrame | None = None
+    ) -> tuple[pd.DataFrame, xr.Dataset]:
+        """Turn vectors into Gaits.
+
+        Parameters
+        ----------
+        vectors : array, shape (n, len(names))
+            Standardised vectors.
+        people : DataFrame, optional
+            Conditions to use instead of those in the vectors (same columns and units).
+
+        Returns
+        -------
+        table : DataFrame
+            One row per gait: conditions and stride_time_s, step_time_s, cadence_spm.
+        gaits : xarray.Dataset
+            Gait set, labelled by position.
+        """
+        vectors = np.asarray(vectors, dtype=float)
+        n = self.n_conditions
+        table = (
+            self.conditions.decode(vectors[:, :n]) if people is None else people.reset_index(drop=True).copy()
+        )
+        stride_time = np.exp(vectors[:, n] * self.time_scale + self.time_mean)
+        table["stride_time_s"] = stride_time
+        table["step_time_s"] = 0.5 * stride_time
+        table["cadence_spm"] = 120.0 / stride_time
+        curves = self._synthesise(vectors[:, n + 1 :])
+        return table, scale_to_bodies(table, curves)
+
+    def mirror(self, vectors: np.ndarray) -> np.ndarray:
+        """Mirror left and right: exchange one-sided conditions, turn the antisymmetric part round.
+
+        Parameters
+        ----------
+        vectors : array, shape (n, len(names))
+            Standardised vectors.
+
+        Returns
+        -------
+        array, same shape
+            Vectors of the mirrored strides, phase moved by half a stride.
+        """
+        order, sign = self.get_mirror()
+        return np.asarray(vectors)[:, order] * sign
+
+    def get_mirror(self) -> tuple[np.ndarray, np.ndarray]:
+        """Give the mirror as a permutation and a sign per entry.
+
+        Returns
+        -------
+        tuple of array, shape (len(names),)
+            Index that takes each entry's place, and the sign.
+        """
+        names = list(self.names)
+        order = [
+            names.index(_swap_suffix(name)) if _swap_suffix(name) in names else i
+            for i, name in enumerate(names)
+        ]
+        sign = np.array([-1.0 if name.startswith("antisymmetric") else 1.0 for name in names])
+        return np.array(order), sign
+
+    def _analyse(self, table: pd.DataFrame, gaits: xr.Dataset) -> dict[str, np.ndarray]:
+        units = compute_units(table["height_m"].to_numpy(dtype=float), table["mass_kg"].to_numpy(dtype=float))
+        coefficients = {}
+        for group in build_groups():
+            curves = flatten_variable(gaits, group.name)
+            if group.name == "activation":
+                share = (np.clip(curves, 0.0, 1.0) + ACTIVATION_MARGIN) / (1.0 + 2.0 * ACTIVATION_MARGIN)
+                curves = np.log(share / (1.0 - share))
+            else:
+                curves = curves / units[group.name]
+            if group.name == "position":
+                ramp = np.linspace(0.0, 1.0, curves.shape[1])
+                tx = curves[..., _TX]
+                curves[..., _TX] = tx - tx[:, :1] - (tx[:, -1:] - tx[:, :1]) * ramp
+            coefficients[group.name] = analyse_curves(curves, group.n_harmonics)
+        coefficients["position"][:, _TX, 0] = 0.0  # where the stride starts is free: phase 0 is x = 0
+        return coefficients
+
+    def _split(self, raw: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        parts = [g.split(raw[g.name] / self.scales[g.name][:, None]) for g in build_groups()]
+        return np.concatenate([p[0] for p in parts], axis=1), np.concatenate([p[1] for p in parts], axis=1)
+
+    def _synthesise(self, components: np.ndarray) -> dict[str, np.ndarray]:
+        """Curves per variable, shape (n, 101, n_channels), still in shares of the body."""
+        if self._synthesis is None:
+            probe = np.vstack([np.zeros(components.shape[1]), np.eye(components.shape[1])])
+            self._synthesis = self._synthesise_slowly(probe).astype(np.float32)
+        offset, matrix = self._synthesis[0], self._synthesis[1:] - self._synthesis[0]
+        flat = (components.astype(np.float32) @ matrix + offset).reshape(len(components), N_PHASE, -1)
+        curves, start = {}, 0
+        for group in build_groups():
+            stop = start + len(group.channels)
+            curves[group.name] = flat[..., start:stop].astype(float)
+            start = stop
+        share = (
+            1.0 / (1.0 + np.exp(-curves["activation"])) * (1.0 + 2.0 * ACTIVATION_MARGIN) - ACTIVATION_MARGIN
+        )
+        curves["activation"] = np.clip(share, 0.0, 1.0)
+        return curves
+
+    def _synthesise_slowly(self, components: np.ndarray) -> np.ndarray:
+        n_symmetric = self.symmetric.to_vector.shape[1]
+        symmetric = components[:, :n_symmetric] @ self.symmetric.to_coefficients + self.symmetric.mean
+        antisymmetric = components[:, n_symmetric:] @ self.antisymmetric.to_coefficients
+        flat, starts = [], [0, 0]
+        for group in build_groups():
+            stops = [start + int(mask.sum()) for start, mask in zip(starts, group.get_masks(), strict=True)]
+            merged = group.merge(symmetric[:, starts[0] : stops[0]], antisymmetric[:, starts[1] : stops[1]])
+            merged = merged * self.scales[group.name][:, None]
+            flat.append(np.einsum("nck,kp->npc", merged, build_basis(group.n_harmonics, N_PHASE)))
+            starts = stops
+        return np.concatenate(flat, axis=2).reshape(len(components), -1)
+
+
+def _compute_scale(group: ChannelGroup, coefficients: np.ndarray) -> np.ndarray:
+    """One scale per kind of channel, so that large curves weigh more than small ones of the same kind."""
+    variance = 0.5 * coefficients[..., 1:].var(axis=0).sum(axis=1) + coefficients[..., 0].var(axis=0)
+    kinds = np.isin(group.channels, TRANSLATIONS)
+    scale = np.ones(len(group.channels))
+    for kind in (kinds, ~kinds):
+        if kind.any():
+            scale[kind] = np.sqrt(variance[kind].mean()) / WEIGHTS[group.name]
+    return np.maximum(scale, 1e-9)
+
+
+def _fit_part(values, explained, max_components, mean, total=None) -> Part:
+    centred = values - mean
+    _, singular, axes = np.linalg.svd(centred, full_matrices=False)
+    power = singular**2
+    total = float(power.sum()) if total is None else total
+    if power.sum() < 1e-6 * total:
+        count = 0
+    else:
+        count = int(np.searchsorted(np.cumsum(power) / power.sum(), explained) + 1)
+    count = min(count, max_components, int((singular > 1e-6 * max(singular[0], 1e-12)).sum()))
+    deviation = singular[:count] / np.sqrt(max(len(values) - 1, 1))
+    return Part(
+        mean=mean,
+        to_vector=axes[:count].T / deviation,
+        to_coefficients=axes[:count] * deviation[:, None],
+        share=power[:count] / max(total, 1e-300),
+    )
+
+
+def _swap_suffix(name: str) -> str:
+    for side, other in (SIDES, SIDES[::-1]):
+        if name.endswith(f"_{side}"):
+            return name[: -len(side)] + other
+    return name

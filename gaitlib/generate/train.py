@@ -1,0 +1,256 @@
+"""Training of the flow: deterministic by seed, resumable, without pickle.
+
+Imports torch: only modules that train import this one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from gaitlib.errors import InputError
+from gaitlib.generate.config import GeneratorConfig
+from gaitlib.generate.network import VelocityNetwork, compute_flow_loss, initialise_network
+
+
+def build_network(
+    n_entries: int, n_maskable: int, mirror: tuple[np.ndarray, np.ndarray], config: GeneratorConfig
+) -> VelocityNetwork:
+    """Build the velocity network of a configuration.
+
+    Parameters
+    ----------
+    n_entries, n_maskable : int
+        Length of a vector and how many of its first entries may be known.
+    mirror : tuple of array
+        Permutation and sign, as `GaitRepresentation.get_mirror`.
+    config : GeneratorConfig
+        Sizes.
+
+    Returns
+    -------
+    VelocityNetwork
+        Without set weights.
+    """
+    with torch.random.fork_rng(devices=[]):  # torch's own initial weights draw from the global generator
+        return VelocityNetwork(
+            n_entries,
+            n_maskable,
+            config.hidden,
+            config.n_blocks,
+            config.n_frequencies,
+            torch.as_tensor(mirror[0]),
+            torch.as_tensor(mirror[1], dtype=torch.float32),
+        )
+
+
+def train_flow(
+    vectors: np.ndarray,
+    weight: np.ndarray,
+    n_maskable: int,
+    mirror: tuple[np.ndarray, np.ndarray],
+    config: GeneratorConfig,
+    seed: int,
+    checkpoint: Path | None = None,
+    monitor: np.ndarray | None = None,
+    stop_at: int | None = None,
+    report: Callable[[int, float], None] | None = None,
+) -> tuple[VelocityNetwork, pd.DataFrame]:
+    """Train the velocity network on vectors of strides.
+
+    Parameters
+    ----------
+    vectors : array, shape (n, n_entries)
+        Standardised vectors of the library.
+    weight : array, shape (n_entries,)
+        Importance of each entry in the loss.
+    n_maskable : int
+        The first entries are conditions: any subset of them may be known.
+    mirror : tuple of array
+        Permutation and sign of the mirror; half of every batch is mirrored where it changes anything.
+    config : GeneratorConfig
+        Sizes and training settings.
+    seed : int
+        Fixes weights, batches, noise and masks.
+    checkpoint : Path, optional
+        File that is written every `checkpoint_every` steps and taken up again when it exists.
+    monitor : array, shape (m, n_entries), optional
+        Vectors of other people whose loss is followed, never learned from.
+    stop_at : int, optional
+        Stop before this step as if interrupted (the checkpoint stays).
+    report : callable, optional
+        Called with step and loss whenever a row of the history is written.
+
+    Returns
+    -------
+    network : VelocityNetwork
+        With the moving average of the weights.
+    history : DataFrame
+        step, loss, learning_rate and, with `monitor`, monitor_loss.
+
+    Raises
+    ------
+    InputError
+        If the checkpoint does not belong to this network.
+    """
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    generator = torch.Generator().manual_seed(seed)
+    network = build_network(vectors.shape[1], n_maskable, mirror, config)
+    initialise_network(network, generator)
+    network.to(device)
+    average = {name: value.clone() for name, value in network.state_dict().items()}
+    optimiser = torch.optim.AdamW(
+        network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
+    )
+    rows: list[dict] = []
+    start, total, count = 0, 0.0, 0
+    if checkpoint is not None and checkpoint.exists():
+        start, rows, total, count = _read_checkpoint(checkpoint, network, average, optimiser, generator)
+
+    data = torch.as_tensor(vectors, dtype=torch.float32)
+    importance = torch.as_tensor(weight, dtype=torch.float32, device=device)
+    order, sign = torch.as_tensor(mirror[0]), torch.as_tensor(mirror[1], dtype=torch.float32)
+    turn = bool((sign < 0).any()) or bool((order != torch.arange(len(order))).any())
+    last = config.steps if stop_at is None else min(stop_at, config.steps)
+    for step in range(start, last):
+        rate = _schedule(step, config)
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        batch = data[torch.randint(len(data), (config.batch_size,), generator=generator)]
+        if turn:
+            flip = torch.rand((len(batch), 1), generator=generator) < 0.5
+            batch = torch.where(flip, batch[:, order] * sign, batch)
+        known = draw_masks(len(batch), data.shape[1], n_maskable, config, generator)
+        loss = compute_flow_loss(network, batch.to(device), known.to(device), importance, generator)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+        decay = min(config.ema_decay, (1.0 + step) / (10.0 + step))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(average.values()), list(network.state_dict().values()), 1.0 - decay)
+        total, count = total + float(loss.detach()), count + 1
+        if (step + 1) % config.log_every == 0 or step + 1 == config.steps:
+            row = {"step": step + 1, "loss": total / count, "learning_rate": rate}
+            total, count = 0.0, 0
+            if monitor is not None:
+                row["monitor_loss"] = _measure_monitor(
+                    network, average, monitor, importance, n_maskable, config
+                )
+            rows.append(row)
+            if report is not None:
+                report(step + 1, row["loss"])
+        if checkpoint is not None and ((step + 1) % config.checkpoint_every == 0 or step + 1 == config.steps):
+            progress = {"step": step + 1, "history": rows, "total": total, "count": count}
+            _write_checkpoint(checkpoint, progress, network, average, optimiser, generator)
+    network.load_state_dict(average)
+    return network.to("cpu").eval(), pd.DataFrame(rows)
+
+
+@contextmanager
+def use_one_thread() -> Iterator[None]:
+    """Run torch on one thread: for networks this small two are slower, and much slower on a busy machine.
+
+    Yields
+    ------
+    None
+        The former number of threads is set again at the end.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def draw_masks(
+    n: int, n_entries: int, n_maskable: int, config: GeneratorConfig, generator: torch.Generator
+) -> torch.Tensor:
+    """Draw which conditions are known: all, none or any subset.
+
+    Parameters
+    ----------
+    n, n_entries, n_maskable : int
+        Rows, length of a vector, number of conditions.
+    config : GeneratorConfig
+        `all_known_share` and `all_open_share`; the rest are subsets of every size.
+    generator : torch.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    tensor, shape (n, n_entries)
+        1 where known.
+    """
+    kind = torch.rand((n, 1), generator=generator)
+    level = torch.rand((n, 1), generator=generator)
+    subset = (torch.rand((n, n_maskable), generator=generator) < level).float()
+    subset = torch.where(kind < config.all_known_share, torch.ones_like(subset), subset)
+    subset = torch.where(kind > 1.0 - config.all_open_share, torch.zeros_like(subset), subset)
+    return torch.cat([subset, torch.zeros(n, n_entries - n_maskable)], dim=1)
+
+
+def _schedule(step: int, config: GeneratorConfig) -> float:
+    warm = min(1.0, (step + 1) / min(200, config.steps))
+    return config.learning_rate * warm * (0.02 + 0.98 * 0.5 * (1.0 + np.cos(np.pi * step / config.steps)))
+
+
+def _measure_monitor(network, average, monitor, importance, n_maskable, config) -> float:
+    """Loss of the averaged weights on other people, all conditions known, always with the same noise."""
+    fixed = torch.Generator().manual_seed(0)
+    current = {name: value.clone() for name, value in network.state_dict().items()}
+    network.load_state_dict(average)
+    values = torch.as_tensor(monitor, dtype=torch.float32).repeat(max(1, 512 // len(monitor)), 1)
+    known = torch.zeros_like(values)
+    known[:, :n_maskable] = 1.0
+    with torch.no_grad():
+        device = importance.device
+        loss = float(compute_flow_loss(network, values.to(device), known.to(device), importance, fixed))
+    network.load_state_dict(current)
+    return loss
+
+
+def _write_checkpoint(path, progress, network, average, optimiser, generator) -> None:
+    tensors = {f"network.{k}": v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
+    tensors |= {f"average.{k}": v.detach().cpu().clone().contiguous() for k, v in average.items()}
+    for index, state in optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser.{index}.{k}": torch.as_tensor(v).cpu().contiguous() for k, v in state.items()}
+    tensors["generator"] = generator.get_state()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    save_file(tensors, partial, metadata={"progress": json.dumps(progress)})
+    os.replace(partial, path)
+
+
+def _read_checkpoint(path, network, average, optimiser, generator) -> tuple[int, list[dict], float, int]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            progress = json.loads(file.metadata()["progress"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        network.load_state_dict({k: tensors[f"network.{k}"] for k in network.state_dict()})
+        for name in average:
+            average[name].copy_(tensors[f"average.{name}"])
+        state: dict[int, dict] = {}
+        for name, value in tensors.items():
+            if name.startswith("optimiser."):
+                _, index, key = name.split(".")
+                state.setdefault(int(index), {})[key] = value
+        groups = optimiser.state_dict()["param_groups"]
+        optimiser.load_state_dict({"state": state, "param_groups": groups})
+        generator.set_state(tensors["generator"])
+        return progress["step"], progress["history"], progress["total"], progress["count"]
+    except (SafetensorError, KeyError, RuntimeError, ValueError, TypeError, OSError) as error:
+        raise InputError(
+            f"checkpoint {path.name}: cannot be taken up ({type(error).__name__}); expected the checkpoint "
+            "of this training. Delete it to start afresh."
+        ) from None

@@ -1,0 +1,135 @@
+"""Correction, plausibility and fidelity: known answers on a family whose feet stand still."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from generate_toy import build_toy_library
+
+from gaitlib.errors import InputError
+from gaitlib.generate.baselines import LinearGaussianGenerator, NeighbourGenerator
+from gaitlib.generate.correct import FloorBand, compute_joint_speed, correct_forces, correct_gaits
+from gaitlib.generate.fidelity import label_people, measure_fidelity, split_people, summarise_fidelity
+from gaitlib.generate.plausible import check_gaits, measure_limits, summarise_checks
+from gaitlib.generate.sole import measure_soles
+
+
+@pytest.fixture(scope="module")
+def library():
+    return build_toy_library(60)
+
+
+def test_standing_feet_of_the_family_neither_slip_nor_sink(library):
+    soles = measure_soles(*library)
+    assert np.abs(soles).to_numpy().max() < 1e-9
+    np.testing.assert_allclose(compute_joint_speed(*library), library[0]["speed_mps"])
+
+
+def test_correction_leaves_consistent_gaits_alone(library):
+    table, gaits = library
+    corrected_table, corrected = correct_gaits(table, gaits, FloorBand(-0.01, 0.01))
+    np.testing.assert_allclose(corrected["position"], gaits["position"], atol=1e-9)
+    np.testing.assert_allclose(corrected["ground_force"], gaits["ground_force"], atol=1e-6)
+    assert corrected_table["time_change"].abs().max() < 1e-9
+
+
+def test_slip_of_a_known_size_is_measured_and_removed(library):
+    table, gaits = library
+    sliding = gaits.copy(deep=True)
+    sliding["position"].loc[{"coordinate": "pelvis_tx"}] += 0.03 * np.sin(4 * np.pi * np.linspace(0, 1, 101))
+    slip = measure_soles(table, sliding)["slip_m"]
+    assert slip.between(0.055, 0.0601).all()
+    _, corrected = correct_gaits(table, sliding)
+    assert measure_soles(table, corrected)["slip_m"].max() < 2e-3
+
+
+def test_wrong_travel_changes_the_time_and_keeps_the_speed(library):
+    table, gaits = library
+    wrong = table.assign(stride_time_s=table["stride_time_s"] * 0.96)
+    shorter = gaits.copy(deep=True)
+    ramp = np.linspace(0, 1, 101) * (-0.04 * table["speed_mps"] * table["stride_time_s"]).to_numpy()[:, None]
+    shorter["position"].loc[{"coordinate": "pelvis_tx"}] += ramp
+    shorter["stride_time_s"] = ("gait", wrong["stride_time_s"].to_numpy())
+    corrected_table, corrected = correct_gaits(wrong, shorter)
+    soles = measure_soles(corrected_table, corrected)
+    assert soles["slip_m"].max() < 0.0101
+    forward = corrected["position"].sel(coordinate="pelvis_tx").to_numpy()
+    travel = forward[:, -1] - forward[:, 0]
+    np.testing.assert_allclose(
+        travel, corrected_table["speed_mps"] * corrected_table["stride_time_s"], rtol=1e-9
+    )
+    assert (corrected_table["time_change"] > 0).all()
+
+
+def test_sunk_body_is_lifted_to_the_floor(library):
+    table, gaits = library
+    sunk = gaits.copy(deep=True)
+    sunk["position"].loc[{"coordinate": "pelvis_ty"}] -= 0.05
+    band = FloorBand(-0.005, 0.005)
+    _, corrected = correct_gaits(table, sunk, band)
+    share = measure_soles(table, corrected)["lowest_m"] / table["height_m"]
+    assert share.min() > band.lower - 1e-6
+
+
+def test_forces_carry_the_body_after_correction(library):
+    table, gaits = library
+    force = gaits["ground_force"].to_numpy() * 1.3 - 5.0
+    mass = table["mass_kg"].to_numpy()
+    fixed, change = correct_forces(force, mass)
+    np.testing.assert_allclose(fixed[:, :-1, :, 1].sum(axis=2).mean(axis=1), mass * 9.80665)
+    np.testing.assert_allclose(fixed[:, :-1, :, 0].sum(axis=2).mean(axis=1), 0.0, atol=1e-6)
+    assert fixed[..., 1].min() >= 0 and (change > 0.01).all()
+
+
+def test_checks_pass_good_gaits_and_name_the_reason_of_bad_ones(library):
+    table, gaits = library
+    limits = measure_limits(table, gaits)
+    assert check_gaits(table, gaits, limits)["passed"].all()
+    bad = gaits.copy(deep=True)
+    bad["position"].loc[{"coordinate": "knee_angle_r"}] -= np.radians(60)
+    bad["ground_force"] = bad["ground_force"] * 1.5
+    checks = check_gaits(table, bad, limits)
+    failed = checks[~checks["passed"]]
+    assert {"knee_hyperextension", "force_balance", "peak_force", "library_range"} <= set(failed["check"])
+    assert (failed["reason"] != "").all() and "knee_angle_r" in " ".join(failed["reason"])
+    summary = summarise_checks(checks).set_index("check")
+    assert summary.loc["all", "n_passed"] == 0 and summary.loc["force_balance", "passed_share"] == 0
+    with pytest.raises(InputError, match="as many"):
+        check_gaits(table.iloc[1:], gaits, limits)
+
+
+def test_people_are_split_whole(library):
+    table = pd.concat([library[0], library[0].assign(speed_mps=1.0)], ignore_index=True)
+    held = split_people(table, 0.25, np.random.default_rng(0))
+    people = label_people(table)
+    assert not set(people[held]) & set(people[~held])
+    assert len(set(people[held])) == 15
+    with pytest.raises(InputError, match="held_out_share"):
+        split_people(table, 0.0)
+
+
+def test_fidelity_tells_a_good_model_from_a_poor_one(library):
+    table, gaits = library
+    held = split_people(table)
+    train, test = (table[~held], gaits), (table[held], gaits)
+    models = {
+        "linear": LinearGaussianGenerator().fit(*train),
+        "neighbour": NeighbourGenerator().fit(*train),
+        "noisy": NeighbourGenerator(noise=1.0).fit(*train),
+        "copy": NeighbourGenerator(noise=0.0).fit(*train),
+    }
+    wide = summarise_fidelity(measure_fidelity(models, train, test)).set_index(["measure", "part"])
+    error = wide.loc[("outcome_mae", "step_time")]
+    assert error["linear"] < error["neighbour"] < error["noisy"]
+    assert wide.loc[("curve_rmse", "position"), "linear"] < wide.loc[("curve_rmse", "position"), "noisy"]
+    assert wide.loc[("outcome_mae", "speed"), "solved"] < 1e-9
+    novelty = wide.loc[("neighbour_ratio", "all")]
+    assert novelty["copy"] < 0.5 * novelty["noisy"]
+
+
+def test_linear_baseline_recovers_a_linear_law():
+    table, gaits = build_toy_library(60)
+    model = LinearGaussianGenerator(ridge=1e-9).fit(table, gaits)
+    known = table[list(model.representation.conditions.names)]
+    exact = model._draw(model.representation.conditions.encode(known), np.random.default_rng(0))
+    linear = model.representation.encode(table, gaits)
+    assert np.corrcoef(exact[:, 11], linear[:, 11])[0, 1] > 0.97

@@ -1,0 +1,170 @@
+"""The generator: conditions, determinism, resume, files."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from generate_toy import build_toy_library
+
+from gaitlib.errors import InputError
+from gaitlib.gait import validate_gait
+from gaitlib.generate.flow import GaitGenerator, select_verified
+
+TINY = {"steps": 60, "hidden": 24, "n_blocks": 2, "log_every": 10, "checkpoint_every": 20, "batch_size": 32}
+
+
+@pytest.fixture(scope="module")
+def library():
+    return build_toy_library(120)
+
+
+@pytest.fixture(scope="module")
+def generator(library):
+    return GaitGenerator().fit(
+        *library, {"steps": 500, "hidden": 64, "n_blocks": 2, "batch_size": 64}, seed=3
+    )
+
+
+@pytest.fixture(scope="module")
+def tiny(library):
+    return GaitGenerator().fit(*library, TINY, seed=3)
+
+
+def test_known_conditions_hold_exactly_and_open_ones_are_filled(generator, library):
+    wanted = pd.DataFrame(
+        {"speed_mps": [0.9, 1.1, np.nan], "age_years": [30.0, np.nan, 8.0], "cohort": list("abc")}
+    )
+    table, gaits = generator.sample(wanted, seed=1)
+    np.testing.assert_array_equal(table["speed_mps"][:2], [0.9, 1.1])
+    np.testing.assert_array_equal(table["age_years"][[0, 2]], [30.0, 8.0])
+    assert table[list(generator.representation.conditions.names)].notna().all().all()
+    assert list(table["cohort"]) == list("abc") and list(table["gait_id"]) == list(gaits["gait"].to_numpy())
+    for index in range(3):
+        validate_gait(gaits.isel(gait=index).drop_vars("gait"))
+
+
+def test_open_conditions_fit_the_given_ones(generator):
+    ages = np.repeat([7.0, 30.0], 40)
+    table, _ = generator.sample(pd.DataFrame({"age_years": ages}), seed=1)
+    by_age = table.groupby("age_years")[["height_m", "mass_kg"]].mean()
+    assert by_age["height_m"].diff().iloc[1] > 0.2 and by_age["mass_kg"].diff().iloc[1] > 15
+
+
+def test_faster_is_faster_and_takes_longer_steps(generator):
+    body = {"age_years": 30.0, "sex": "m", "height_m": 1.75, "mass_kg": 70.0}
+    wanted = pd.DataFrame([{**body, "speed_mps": s} for s in np.repeat([0.8, 1.1, 1.4], 40)])
+    table, gaits = generator.sample(wanted, seed=2)
+    by_speed = table.groupby("speed_mps")[["step_length_m", "cadence_spm"]].mean()
+    assert by_speed["step_length_m"].is_monotonic_increasing
+    assert by_speed["cadence_spm"].is_monotonic_increasing
+    swing = np.ptp(gaits["position"].sel(coordinate="hip_flexion_r").to_numpy(), axis=1)
+    assert pd.Series(swing).groupby(wanted["speed_mps"]).mean().is_monotonic_increasing
+
+
+def test_samples_follow_the_law_of_the_family(generator):
+    table, _ = build_toy_library(60, seed=5)
+    made, _ = generator.sample(table[list(generator.representation.conditions.names)], seed=1)
+    error = np.abs(made["stride_time_s"] / table["stride_time_s"] - 1).mean()
+    spread = np.abs(table["stride_time_s"].mean() / table["stride_time_s"] - 1).mean()
+    assert error < 0.25 * spread
+
+
+def test_equal_seeds_give_equal_strides(library, tiny, generator):
+    again = GaitGenerator().fit(*library, TINY, seed=3)
+    wanted = pd.DataFrame({"speed_mps": [1.0, 1.2]})
+    first, curves = tiny.sample(wanted, seed=4)
+    second, same = again.sample(wanted, seed=4)
+    pd.testing.assert_frame_equal(first, second)
+    assert curves.equals(same)
+    assert not tiny.sample(wanted, seed=5)[1].equals(curves)
+
+
+def test_training_neither_uses_nor_changes_the_global_seed(library):
+    import torch
+
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    GaitGenerator().fit(*library, {**TINY, "steps": 2}, seed=0).sample(pd.DataFrame({"speed_mps": [1.0]}))
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_resumed_training_equals_uninterrupted(library, tiny, tmp_path):
+    GaitGenerator().fit(*library, TINY, seed=3, folder=tmp_path, stop_at=47)
+    assert len(list(tmp_path.iterdir())) == 1
+    resumed = GaitGenerator().fit(*library, TINY, seed=3, folder=tmp_path)
+    pd.testing.assert_frame_equal(resumed.history, tiny.history)
+    for name, value in tiny.network.state_dict().items():
+        assert value.equal(resumed.network.state_dict()[name]), name
+    GaitGenerator().fit(*library, {**TINY, "steps": 2}, seed=4, folder=tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_damaged_checkpoint_is_one_clear_error(library, tmp_path):
+    GaitGenerator().fit(*library, {**TINY, "steps": 20}, seed=3, folder=tmp_path)
+    file = next(tmp_path.iterdir())
+    file.write_bytes(file.read_bytes()[:500])
+    with pytest.raises(InputError, match="Delete it"):
+        GaitGenerator().fit(*library, {**TINY, "steps": 20}, seed=3, folder=tmp_path)
+
+
+def test_saved_generator_samples_the_same(tiny, tmp_path):
+    path = tiny.save(tmp_path / "weights" / "generator.safetensors")
+    loaded = GaitGenerator.load(path, library_hash=tiny.library_hash)
+    wanted = pd.DataFrame({"speed_mps": [1.0, 1.2], "sex": ["f", None]})
+    assert loaded.sample(wanted, seed=4)[1].equals(tiny.sample(wanted, seed=4)[1])
+    pd.testing.assert_frame_equal(loaded.history, tiny.history)
+
+
+def test_wrong_weight_files_are_refused(tiny, tmp_path):
+    path = tiny.save(tmp_path / "generator.safetensors")
+    content = bytearray(path.read_bytes())
+    content[-100] ^= 1
+    (tmp_path / "changed.safetensors").write_bytes(content)
+    with pytest.raises(InputError, match="changed or damaged"):
+        GaitGenerator.load(tmp_path / "changed.safetensors")
+    (tmp_path / "text.safetensors").write_text("not weights")
+    with pytest.raises(InputError, match="not a readable"):
+        GaitGenerator.load(tmp_path / "text.safetensors")
+    with pytest.raises(InputError, match="not found"):
+        GaitGenerator.load(tmp_path / "missing.safetensors")
+    with pytest.raises(InputError, match="trained on library"):
+        GaitGenerator.load(path, library_hash="0" * 64)
+    from safetensors.numpy import save_file
+
+    save_file({"a": np.zeros(3)}, tmp_path / "other.safetensors")
+    with pytest.raises(InputError, match="format 'none'"):
+        GaitGenerator.load(tmp_path / "other.safetensors")
+
+
+def test_wrong_settings_and_columns_are_refused(library, tiny):
+    with pytest.raises(InputError, match="hiden"):
+        GaitGenerator().fit(*library, {"hiden": 3})
+    with pytest.raises(InputError, match="did you mean 'strength_plantarflexors'"):
+        tiny.sample(pd.DataFrame({"strength_plantarflexor": [0.5]}))
+    with pytest.raises(InputError, match="not trained"):
+        GaitGenerator().sample(pd.DataFrame({"speed_mps": [1.0]}))
+
+
+def test_only_verified_gaits_are_learned_from(library):
+    table, gaits = library
+    table = table.assign(verified=np.arange(len(table)) % 2 == 0)
+    kept, curves = select_verified(table.set_index("gait_id"), gaits)
+    assert len(kept) == 60 and list(kept["gait_id"]) == list(curves["gait"].to_numpy())
+    with pytest.raises(InputError, match="no curves"):
+        select_verified(table, gaits.isel(gait=slice(1, None)))
+
+
+def test_asymmetric_library_trains_and_its_mirror_is_as_likely(library):
+    table, gaits = library
+    limping = gaits.copy(deep=True)
+    limping["position"].loc[{"coordinate": "knee_angle_r"}] += 0.2 * np.sin(
+        2 * np.pi * np.linspace(0, 1, 101)
+    )
+    made = GaitGenerator().fit(table, limping, {**TINY, "steps": 200}, seed=0)
+    assert made.representation.n_antisymmetric > 0 and made.network.mirrored
+    import torch
+
+    order, sign = (torch.as_tensor(v) for v in made.representation.get_mirror())
+    x, t = torch.randn(6, len(sign), generator=torch.Generator().manual_seed(0)), torch.full((6, 1), 0.4)
+    field = made.network(x, t, torch.zeros_like(x))
+    image = made.network(x[:, order] * sign.float(), t, torch.zeros_like(x))
+    assert torch.allclose(field[:, order] * sign.float(), image, atol=1e-5)

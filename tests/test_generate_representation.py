@@ -1,0 +1,129 @@
+"""Vectors of strides: round trip, periodicity, mirror symmetry."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from generate_toy import build_toy_library
+
+from gaitlib.errors import InputError
+from gaitlib.gait import mirror_gait, validate_gait
+from gaitlib.generate.conditions import check_conditions
+from gaitlib.generate.fourier import analyse_curves, build_basis
+from gaitlib.generate.reconstruction import measure_reconstruction
+from gaitlib.generate.representation import GaitRepresentation
+
+
+@pytest.fixture(scope="module")
+def library():
+    return build_toy_library(80)
+
+
+@pytest.fixture(scope="module")
+def representation(library):
+    return GaitRepresentation().fit(*library)
+
+
+def test_round_trip_keeps_the_curves(library, representation):
+    table, _ = build_toy_library(20, seed=9)
+    errors = measure_reconstruction(representation, *build_toy_library(20, seed=9))
+    angles = errors[errors["unit"] == "deg"]
+    assert angles["rmse"].max() < 1.5
+    assert errors.groupby("variable")["rmse_share"].max().drop("position").max() < 0.02
+    back, gaits = representation.decode(representation.encode(table, build_toy_library(20, seed=9)[1]))
+    np.testing.assert_allclose(back["stride_time_s"], table["stride_time_s"], rtol=1e-9)
+    np.testing.assert_allclose(gaits["speed_mps"], back["speed_mps"])
+
+
+def test_decoded_strides_are_valid_gaits(library, representation):
+    table, gaits = library
+    _, back = representation.decode(representation.encode(table, gaits))
+    validate_gait(back.isel(gait=3).drop_vars("gait"))
+    assert float(back["activation"].min()) >= 0 and float(back["activation"].max()) <= 1
+
+
+def test_decoded_curves_are_periodic_in_value_and_slope(library, representation):
+    rng = np.random.default_rng(0)
+    vectors = representation.encode(*library) + 0.3 * rng.standard_normal((80, len(representation.names)))
+    table, gaits = representation.decode(vectors)
+    curves = np.concatenate([gaits["position"].to_numpy(), gaits["activation"].to_numpy()], axis=2)
+    curves[:, :, 1] -= curves[:, :, 1][:, -1:] * np.linspace(0, 1, 101)
+    np.testing.assert_allclose(curves[:, 0], curves[:, -1], atol=1e-6)
+    wrapped = np.concatenate([curves[:, -2:-1], curves[:, :2]], axis=1)
+    bend_at_seam = np.abs(np.diff(wrapped, 2, axis=1)).max(axis=(0, 1))
+    bend_inside = np.abs(np.diff(curves, 2, axis=1)).max(axis=(0, 1))
+    assert (bend_at_seam <= 1.5 * bend_inside + 1e-9).all()
+
+
+def test_symmetric_library_gives_symmetric_strides_for_any_vector(representation):
+    assert representation.n_antisymmetric == 0
+    vectors = np.random.default_rng(1).standard_normal((5, len(representation.names)))
+    _, gaits = representation.decode(vectors)
+    other = mirror_gait(gaits)
+    for name in ("hip_flexion_r", "ankle_angle_l", "pelvis_ty"):
+        own = gaits["position"].sel(coordinate=name).to_numpy()[:, :-1]
+        mirrored = np.roll(other["position"].sel(coordinate=name).to_numpy()[:, :-1], 50, axis=1)
+        np.testing.assert_allclose(own, mirrored, atol=1e-5)
+
+
+def test_mirror_of_an_asymmetric_stride_exchanges_sides_half_a_stride_later(library):
+    table, gaits = library
+    limping = _limp(gaits)
+    fitted = GaitRepresentation().fit(table, limping)
+    assert fitted.n_antisymmetric > 0
+    vectors = fitted.encode(table, limping)
+    _, own = fitted.decode(vectors)
+    _, mirrored = fitted.decode(fitted.mirror(vectors))
+    for left, right in (("knee_angle_r", "knee_angle_l"), ("pelvis_ty", "pelvis_ty")):
+        a = np.roll(own["position"].sel(coordinate=left).to_numpy()[:, :-1], 50, axis=1)
+        np.testing.assert_allclose(
+            mirrored["position"].sel(coordinate=right).to_numpy()[:, :-1], a, atol=1e-5
+        )
+    np.testing.assert_allclose(fitted.mirror(fitted.mirror(vectors)), vectors)
+
+
+def test_series_of_a_cosine_has_one_coefficient():
+    phase = np.linspace(0, 1, 101)
+    curve = (2.0 + 3.0 * np.cos(2 * np.pi * 2 * phase))[None, :, None]
+    coefficients = analyse_curves(curve, 5)[0, 0]
+    expected = np.zeros(11)
+    expected[[0, 2]] = 2.0, 3.0
+    np.testing.assert_allclose(coefficients, expected, atol=1e-12)
+    np.testing.assert_allclose(coefficients @ build_basis(5, 101), curve[0, :, 0], atol=1e-12)
+
+
+def test_body_size_scales_lengths_and_forces(library, representation):
+    vectors = representation.encode(*library)[:1]
+    people = library[0][list(representation.conditions.names)].iloc[:1]
+    _, small = representation.decode(vectors, people)
+    _, heavy = representation.decode(vectors, people.assign(mass_kg=people["mass_kg"] * 2))
+    np.testing.assert_allclose(heavy["ground_force"], 2 * small["ground_force"])
+    np.testing.assert_allclose(heavy["position"], small["position"])
+
+
+def test_conditions_report_every_mistake_at_once(library):
+    table = library[0][["age_years", "speed_mps", "sex"]].assign(spede_mps=1.0)
+    table.loc[2, "speed_mps"] = 9.0
+    table.loc[1, "sex"] = "female"
+    with pytest.raises(InputError) as error:
+        check_conditions(table)
+    for part in ("spede_mps", "did you mean 'speed_mps'", "row 2", "female"):
+        assert part in str(error.value)
+    with pytest.raises(InputError, match="no rows"):
+        check_conditions(table.iloc[:0])
+
+
+def test_library_without_a_condition_column_is_refused(library):
+    table, gaits = library
+    with pytest.raises(InputError, match="mass_kg"):
+        GaitRepresentation().fit(table.drop(columns="mass_kg"), gaits)
+    with pytest.raises(InputError, match="same number"):
+        GaitRepresentation().fit(table.iloc[:-1], gaits)
+
+
+def _limp(gaits: xr.Dataset) -> xr.Dataset:
+    limping = gaits.copy(deep=True)
+    bend = (
+        0.2 * np.sin(2 * np.pi * np.linspace(0, 1, 101)) * np.linspace(0.5, 1.0, gaits.sizes["gait"])[:, None]
+    )
+    limping["position"].loc[{"coordinate": "knee_angle_r"}] += bend
+    return limping
