@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from gaitlib.errors import InputError
 from gaitlib.evaluate.people import FEATURES, average_within_people, check_pairs
 
-Z95 = float(stats.norm.ppf(0.975))
+Z95 = float(special.ndtri(0.975))
 
 
 class BlandAltman(NamedTuple):
@@ -76,13 +76,13 @@ def compute_bland_altman(
     1. Errors are taken walk by walk (the true value changes from walk to walk: their second case).
     2. Their variance is split between people and within people; the limits use the sum of both.
     3. The interval of the bias is Student's t on person means; those of the limits combine the intervals of
-       the bias and of the two variances (MOVER). With one walk each this is the classic analysis.
+       the bias and of the two variances (MOVER), and are exact when every person walked once.
 
     References
     ----------
     Bland JM, Altman DG (1986) Lancet 327:307, doi 10.1016/S0140-6736(86)90837-8; (2007) J Biopharm Stat
     17:571, doi 10.1080/10543400701329422. Zou GY (2013) Stat Methods Med Res 22:630, doi
-    10.1177/0962280211402548.
+    10.1177/0962280211402548. Carkeet A (2015) Optom Vis Sci 92:e71, doi 10.1097/OPX.0000000000000513.
     """
     if weighting not in ("person", "walk"):
         raise InputError(f"weighting: found {weighting!r}, expected 'person' or 'walk'.")
@@ -102,7 +102,7 @@ def compute_bland_altman(
     else:
         bias, between, total = float(mean_error.mean()), parts.between, parts.total
         gap = compute_limit_margins(parts, n, level)
-        half = float(stats.t.ppf(0.5 + level / 2, n - 1) * np.sqrt(parts.of_means / n))
+        half = float(special.stdtrit(n - 1, 0.5 + level / 2) * np.sqrt(parts.of_means / n))
     sd = float(np.sqrt(total))
     low, high = bias - Z95 * sd, bias + Z95 * sd
     return BlandAltman(
@@ -152,6 +152,23 @@ def split_error_variance(values: np.ndarray) -> ErrorVariance:
     )
 
 
+def get_chi2_quantiles(df: float, level: float) -> np.ndarray:
+    """Get the upper and the lower chi-square quantile of an interval (in this order).
+
+    Parameters
+    ----------
+    df : float
+        Degrees of freedom.
+    level : float
+        Confidence level.
+
+    Returns
+    -------
+    ndarray, shape (2,)
+    """
+    return special.chdtri(df, np.array([0.5 - level / 2, 0.5 + level / 2]))
+
+
 def compute_variance_limits(parts: ErrorVariance, n_people: int, level: float) -> tuple[float, float]:
     """Compute the interval of the total error variance (normal errors, MOVER).
 
@@ -169,15 +186,15 @@ def compute_variance_limits(parts: ErrorVariance, n_people: int, level: float) -
     tuple of float
         Lower and upper limit, squared units.
     """
-    share = (1 - level) / 2
     down, up = [], []
     for variance, df in (
         (parts.of_means, n_people - 1),
         ((1 - parts.mean_inverse) * parts.within, parts.df_within),
     ):
         if df:
-            down.append(variance * (1 - df / stats.chi2.ppf(1 - share, df)))
-            up.append(variance * (df / stats.chi2.ppf(share, df) - 1))
+            high, low = get_chi2_quantiles(df, level)
+            down.append(variance * (1 - df / high))
+            up.append(variance * (df / low - 1))
     return max(parts.total - float(np.linalg.norm(down)), 0.0), parts.total + float(np.linalg.norm(up))
 
 
@@ -197,10 +214,17 @@ def compute_limit_margins(parts: ErrorVariance, n_people: int, level: float) -> 
     -------
     tuple of float
         Distance from the limit towards the bias, and away from it.
+
+    Notes
+    -----
+    Exact (noncentral t) when every person walked once, as Carkeet 2015; otherwise MOVER, as Zou 2013.
     """
+    sd, root = np.sqrt(parts.total), np.sqrt(n_people)
+    if parts.df_within == 0:
+        ends = special.nctdtrit(n_people - 1, Z95 * root, np.array([0.5 - level / 2, 0.5 + level / 2]))
+        return float(sd * (Z95 - ends[0] / root)), float(sd * (ends[1] / root - Z95))
     low, high = compute_variance_limits(parts, n_people, level)
-    sd = np.sqrt(parts.total)
-    half = stats.t.ppf(0.5 + level / 2, n_people - 1) * np.sqrt(parts.of_means / n_people)
+    half = special.stdtrit(n_people - 1, 0.5 + level / 2) * np.sqrt(parts.of_means) / root
     return float(np.hypot(half, Z95 * (sd - np.sqrt(low)))), float(np.hypot(half, Z95 * (np.sqrt(high) - sd)))
 
 
@@ -279,7 +303,7 @@ def compute_proportional_bias(
     line = _fit_line(magnitude, error, index, n)
     residual = np.abs(error - line[0] - line[1] * magnitude)
     spread = _fit_line(magnitude, residual, index, n)
-    half = stats.t.ppf(0.5 + level / 2, n - 1) * line[2]
+    half = float(special.stdtrit(n - 1, 0.5 + level / 2)) * line[2]
     scale = float(np.sqrt(np.pi / 2))  # mean absolute deviation to standard deviation of a normal error
     return ProportionalBias(
         against, line[0], line[1], line[1] - half, line[1] + half, _get_p(line[1], line[2], n),
@@ -292,7 +316,7 @@ def _get_p(slope: float, error: float, n: int) -> float:
         return float("nan")
     if error == 0:
         return 1.0 if abs(slope) < 1e-12 else 0.0
-    return float(2 * stats.t.sf(abs(slope) / error, n - 1))
+    return float(2 * special.stdtr(n - 1, -abs(slope) / error))
 
 
 def _fit_line(x: np.ndarray, y: np.ndarray, index: np.ndarray, n: int) -> tuple[float, float, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from gaitlib.errors import InputError
 
@@ -106,17 +106,17 @@ def compute_bca_interval(
             axis=0
         )
         share = np.clip(below / n_usable, 1 / (n_resamples + 1), 1 - 1 / (n_resamples + 1))
-        bias_correction = stats.norm.ppf(share)
+        bias_correction = special.ndtri(share)
         spread = np.nansum(deviations**2, axis=0)
         acceleration = np.where(spread > 0, np.nansum(deviations**3, axis=0) / (6 * spread**1.5), 0.0)
-    quantile = stats.t.ppf(0.5 + level / 2, df) * np.sqrt((df + 1) / df)
+    quantile = special.stdtrit(df, 0.5 + level / 2) * np.sqrt((df + 1) / df)
     ordered = np.sort(np.where(usable, replicates, np.inf), axis=0)
     limits = []
     for z in (-quantile, quantile):
         shifted = bias_correction + z
         # beyond the pole of the correction the interval ends at the most extreme resample
         damped = np.maximum(1 - acceleration * shifted, 1e-3)
-        limits.append(_take_quantile(ordered, n_usable, stats.norm.cdf(bias_correction + shifted / damped)))
+        limits.append(_take_quantile(ordered, n_usable, special.ndtr(bias_correction + shifted / damped)))
     bad = (n_usable < 0.5 * n_resamples) | ~np.isfinite(value)
     return np.where(bad, np.nan, limits[0]), np.where(bad, np.nan, limits[1]), undefined
 

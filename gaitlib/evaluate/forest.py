@@ -96,7 +96,7 @@ def plot_forest(
             hollow = {"color": "0.3", "marker": "o", "markerfacecolor": "white", "linestyle": ""}
             handles.append(Line2D([], [], label="hollow: simulated", **hollow))
         handles += _draw_forest_reference(ax, part, outcome, statistic, reference_value, reference_label)
-        _label_forest(ax, outcome, statistic)
+        _label_forest(ax, outcome, statistic, (part["origin"] == "simulated").all())
         add_legend(ax, handles)
         if simulated or (simulated is None and (part["origin"] == "simulated").all()):
             add_simulated_mark(ax)
@@ -159,7 +159,7 @@ def _draw_forest_reference(ax, part: pd.DataFrame, outcome: str, statistic: str,
     return [Line2D([], [], color=MARGIN_COLOUR, linewidth=2, linestyle="--", label=f"{text}\n({source})")]
 
 
-def _label_forest(ax: Axes, outcome: str, statistic: str) -> None:
+def _label_forest(ax: Axes, outcome: str, statistic: str, only_simulated: bool) -> None:
     name = get_label(outcome).split(" (")[0]
     unit = f" ({get_unit(outcome)})" if get_unit(outcome) else ""
     if statistic == "interval_coverage":
@@ -169,7 +169,10 @@ def _label_forest(ax: Axes, outcome: str, statistic: str) -> None:
         item = STATISTICS[statistic]
         ax.set_xlabel(f"{item.label}{unit if item.has_unit else ''}, 95 % interval")
         ax.set_title(f"{name}: {item.label}", loc="left", pad=22)
-    ax.text(0, 1.0, "rows: people / walks", transform=ax.transAxes, fontsize=11, color="0.25", va="bottom")
+    basis = "simulated people" if only_simulated else "real people unless marked"
+    ax.text(
+        0, 1.0, f"people / walks; {basis}", transform=ax.transAxes, fontsize=11, color="0.25", va="bottom"
+    )
     ax.tick_params(axis="y", length=0)
     ax.xaxis.set_major_locator(MaxNLocator(5))
     if statistic in ("mae", "rmse", "sd"):

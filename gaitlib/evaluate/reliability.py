@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from gaitlib.errors import InputError
 
@@ -72,8 +72,8 @@ def _compute_icc_limits(
     p = 0.5 + level / 2
 
     def from_f(ratio: float, df2: float) -> tuple[tuple[float, float], tuple[float, float]]:
-        low = ratio / stats.f.ppf(p, n - 1, df2)
-        high = ratio * stats.f.ppf(p, df2, n - 1)
+        low = ratio / special.fdtri(n - 1, df2, p)
+        high = ratio * special.fdtri(df2, n - 1, p)
         single = ((low - 1) / (low + k - 1), (high - 1) / (high + k - 1))
         return single, (1 - 1 / low, 1 - 1 / high)
 
@@ -87,7 +87,7 @@ def _compute_icc_limits(
         df = (a * raters + b * residual) ** 2 / (
             (a * raters) ** 2 / (k - 1) + (b * residual) ** 2 / ((n - 1) * (k - 1))
         )
-        f_low, f_high = stats.f.ppf(p, n - 1, df), stats.f.ppf(p, df, n - 1)
+        f_low, f_high = special.fdtri(n - 1, df, p), special.fdtri(df, n - 1, p)
         spread = k * raters + (k * n - k - n) * residual
         case_2 = (
             n * (between - f_low * residual) / (f_low * spread + n * between),
@@ -159,6 +159,6 @@ def compute_ccc(reference, estimate, level: float = 0.95) -> Concordance:
         - (ccc * factor * u2) ** 2 / 2
     ) / (n - 2)
     error = float(np.sqrt(max(variance, 0.0)))
-    half = stats.norm.ppf(0.5 + level / 2) * error / (1 - ccc**2)
+    half = special.ndtri(0.5 + level / 2) * error / (1 - ccc**2)
     centre = np.arctanh(ccc)
     return Concordance(ccc, error, float(np.tanh(centre - half)), float(np.tanh(centre + half)), r, factor)
