@@ -18,13 +18,19 @@ _SWING_SHARE = 0.35
 _MIN_STEP_SHARE = 0.3
 _USUAL_STRIDE_S = 1.1
 _REACH_SHARE, _FALL_SHARE = 0.15, 0.04
+_STANCE_WINDOW = (0.12, 0.40)
+_LANDING_REACH = 0.12
 _MIN_SAMPLES = 8
 
 Row = tuple[str, str, float]
 
 
 def detect_events_from_curves(
-    time_s: np.ndarray, ahead: np.ndarray, behind: np.ndarray | None = None, max_gap_s: float = MAX_GAP_S
+    time_s: np.ndarray,
+    ahead: np.ndarray,
+    behind: np.ndarray | None = None,
+    max_gap_s: float = MAX_GAP_S,
+    with_landing: bool = True,
 ) -> pd.DataFrame:
     """Detect initial contacts and toe-offs from how far each foot is ahead of the hips.
 
@@ -38,6 +44,9 @@ def detect_events_from_curves(
         The same for the toes; without it no toe-offs are detected.
     max_gap_s : float
         Longest gap that is bridged (s).
+    with_landing : bool
+        Whether contact is where the foot loses half of its speed after it was farthest ahead (heels, which
+        come to rest), or where it is farthest ahead (ankles, which roll on).
 
     Returns
     -------
@@ -55,7 +64,7 @@ def detect_events_from_curves(
 
     fine = smooth_lowpass(heels[span], fps, cutoff_hz)
     maxima = [find_maxima(time_s[span], column) for column in fine.T]
-    contacts: list[tuple[float, str, float]] = []
+    peaks: list[tuple[float, str, float]] = []
     for moment, kind in turns:
         column = 0 if kind > 0 else 1
         curve = fine[:, column]
@@ -64,8 +73,9 @@ def detect_events_from_curves(
             continue
         if stands_out(time_s[span], curve, found, 2 * _REACH_SHARE * step_s, _FALL_SHARE * np.ptp(curve)):
             lead = float(np.interp(found, time_s[span], curve - fine[:, 1 - column]))
-            contacts.append((found, SIDES[column], lead))
-    contacts = _drop_crowded(contacts, _MIN_STEP_SHARE * step_s)
+            peaks.append((found, SIDES[column], lead))
+    peaks = _drop_crowded(peaks, _MIN_STEP_SHARE * step_s)
+    contacts = _find_landings(time_s[span], fine, peaks, 2 * step_s) if with_landing else peaks
     rows = [(foot, "initial_contact", moment) for moment, foot, _ in contacts]
     if behind is not None:
         rows += _find_toe_offs(time_s, behind, contacts, step_s, cutoff_hz, max_gap_s)
@@ -203,6 +213,27 @@ def _drop_crowded(
         else:
             kept.append(contact)
     return kept
+
+
+def _find_landings(time_s: np.ndarray, heels: np.ndarray, peaks: list, stride_s: float) -> list:
+    """Move each peak on to where the heel has lost half of the speed at which it went with the hips."""
+    from scipy.interpolate import CubicSpline
+
+    slopes = [CubicSpline(time_s, column).derivative() for column in heels.T]
+    retreat = []
+    for moment, side, _ in peaks:
+        stance = moment + np.linspace(*_STANCE_WINDOW, 20) * stride_s
+        retreat.append(slopes[SIDES.index(side)](stance[stance <= time_s[-1]]))
+    pooled = np.concatenate(retreat) if retreat else np.empty(0)
+    if not len(pooled) or not np.median(pooled) < 0:
+        return peaks
+    half = 0.5 * float(np.median(pooled))
+    landed = []
+    for moment, side, lead in peaks:
+        crossings = slopes[SIDES.index(side)].solve(half, extrapolate=False)
+        after = crossings[(crossings >= moment) & (crossings <= moment + _LANDING_REACH * stride_s)]
+        landed.append((float(after[0]) if len(after) else moment, side, lead))
+    return landed
 
 
 def _find_toe_offs(

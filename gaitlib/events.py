@@ -1,6 +1,6 @@
 """Initial contact and toe-off, from keypoints in space, from force plates and from image keypoints.
 
-The coordinate method is that of Zeni et al. 2008 (doi 10.1016/j.gaitpost.2007.07.007): a foot lands when its
+The coordinate method follows Zeni et al. 2008 (doi 10.1016/j.gaitpost.2007.07.007): a foot lands when its
 heel is farthest ahead of the pelvis, and leaves the ground when its toe is farthest behind.
 """
 
@@ -53,15 +53,20 @@ def detect_events(walk: xr.Dataset, max_gap_s: float = MAX_GAP_S) -> pd.DataFram
     2. The distance of the right heel ahead of the left one is smoothed (zero-lag Butterworth of second
        order, 5 Hz); its turning points that swing by more than 0.35 of its range alternate between right
        and left contact. That gives the cadence and which foot comes next, without any assumed step time.
-    3. Each contact is placed where the heel is farthest ahead of the hips, each toe-off where the toe is
-       farthest behind, between samples (slope of a cubic spline), within a window of the measured stride
-       time and with smoothing at 8 times the stride frequency: children and slow walkers are treated alike.
+    3. Near each of them the heel is farthest ahead of the hips (contact by Zeni et al.) and later the toe
+       farthest behind (toe-off), between samples (slope of a cubic spline), within windows of the measured
+       stride time and with smoothing at 8 times the stride frequency: children and slow walkers alike.
+       With heels, contact is then moved on to where the heel has lost half of its speed over the ground,
+       that is where its speed relative to the hips crosses half of its median between 12 and 40 % of the
+       stride. Ankles roll on after contact: without heels contact is where the ankle is farthest ahead.
     4. Contacts closer than 0.3 of the median step time are one: the one whose foot leads farther is kept.
        A contact or toe-off counts only if the curve falls away on both sides of it.
 
-    Departures from Zeni et al. 2008: the hips' middle stands for the sacrum; alternation by step 2; where
-    heels are missing the ankles take their place, and where toes are missing the ankles too, which moves
-    contacts and toe-offs by a nearly constant time, so step and stride times keep their meaning.
+    Departures from Zeni et al. 2008: (1) the hips' middle stands for the sacrum; (2) feet alternate by step
+    2; (3) contact at half speed: at the farthest point the heel still moves on with the body, and lands
+    later the faster the foot swings back; a symmetric smoothing shifts the half-way point of a sudden stop
+    least; (4) ankles stand for missing heels, which moves contact by a nearly constant time; without toes
+    there are no toe-offs.
     """
     validate_walk(walk)
     forward = find_progression(walk)
@@ -69,16 +74,18 @@ def detect_events(walk: xr.Dataset, max_gap_s: float = MAX_GAP_S) -> pd.DataFram
     middle = get_point(walk, "mid_hip") @ forward
     heel, toe = choose_foot_points(walk)
     ahead = np.stack([get_point(walk, f"{heel}_{side}") @ forward - middle for side in SIDES], axis=1)
-    behind = np.stack([get_point(walk, f"{toe}_{side}") @ forward - middle for side in SIDES], axis=1)
+    behind = None
+    if toe:
+        behind = np.stack([get_point(walk, f"{toe}_{side}") @ forward - middle for side in SIDES], axis=1)
     if not np.isfinite(ahead).all(axis=1).any():
         raise InputError(
             f"Walk {walk.attrs['walk_id']}: hips and {heel}s of both sides are never known in one frame; "
             "events need hips and heels or ankles of both legs."
         )
-    return detect_events_from_curves(time_s, ahead, behind, max_gap_s)
+    return detect_events_from_curves(time_s, ahead, behind, max_gap_s, with_landing=heel == "heel")
 
 
-def choose_foot_points(walk: xr.Dataset) -> tuple[str, str]:
+def choose_foot_points(walk: xr.Dataset) -> tuple[str, str | None]:
     """Choose which points of the feet stand for heel and toe.
 
     Parameters
@@ -88,16 +95,16 @@ def choose_foot_points(walk: xr.Dataset) -> tuple[str, str]:
 
     Returns
     -------
-    (str, str)
+    (str, str or None)
         'heel' and 'toe' if both feet have them in at least half of the frames in which their ankles are
-        known, else 'ankle' in their place.
+        known; else 'ankle' for the heel, None for the toe.
     """
 
     def count(name: str) -> int:
         return min(int(np.isfinite(get_point(walk, f"{name}_{side}")).all(axis=1).sum()) for side in SIDES)
 
     enough = max(0.5 * count("ankle"), 1)
-    return tuple(name if count(name) >= enough else "ankle" for name in ("heel", "toe"))
+    return "heel" if count("heel") >= enough else "ankle", "toe" if count("toe") >= enough else None
 
 
 def check_events(events: pd.DataFrame) -> pd.DataFrame:
@@ -247,15 +254,17 @@ def detect_events_2d(
     Notes
     -----
     Side: the method of `detect_events` along the image's u axis, on heels and toes where the layout has
-    them, else on ankles, relative to the middle of the hips and in units of the person's apparent size. The
-    walking direction comes from the path of the hips where they cross at least half a body height, else
-    (camera that follows) from toes ahead of heels, knees ahead of legs or nose ahead of ears, whatever the
-    layout has. Left and right exchanged by the detector over more than 0.1 s exchange events.
+    them (else on ankles, and no toe-offs), relative to the middle of the hips and in units of the person's
+    apparent size. The walking direction comes from the path of the hips where they cross at least half a
+    body height, else (camera that follows) from toes ahead of heels, knees ahead of legs or nose ahead of
+    ears, whatever the layout has. Single frames in which a point jumps are repaired; left and right exchanged
+    by the detector for longer exchange the feet of the events.
 
-    Front and back: per step, the moment at which the ankles differ most in image height (Stenum et al. 2024,
-    doi 10.1371/journal.pdig.0000467). The rear foot rises then, so these moments lie about a tenth of a
-    stride after contact: step and stride times keep their meaning, absolute times, stance and step lengths do
-    not. With a camera above head height seen from behind the sides may be exchanged.
+    Front: per step, the moment at which the ankles differ most in image height (Stenum et al. 2024, doi
+    10.1371/journal.pdig.0000467): the leading foot is nearer and lower, the rear foot rises. Back: knees are
+    added to the ankles, since there the leading foot appears higher and works against the rising rear foot.
+    On simulated walkers these moments lie about 0.15 (front) and 0.3 (back) of a stride after contact. Step
+    and stride times keep their meaning; absolute times, stance and step lengths do not.
     """
     from gaitlib.image_curves import build_height_difference, build_sagittal_curves
 
@@ -264,12 +273,11 @@ def detect_events_2d(
     if len(time_s) < 2 or not (np.diff(time_s) > 0).all():
         raise InputError("image keypoints: 'time' must hold at least 2 increasing times (s).")
     if view in ("front", "back"):
-        return detect_contacts_from_difference(
-            time_s, build_height_difference(keypoints, min_confidence), max_gap_s
-        )
+        difference = build_height_difference(keypoints, min_confidence, with_knees=view == "back")
+        return detect_contacts_from_difference(time_s, difference, max_gap_s)
     if not view.startswith(("side", "oblique")):
         raise InputError(
             f"view: found '{view}', expected side, side_left, oblique, oblique_back, front or back."
         )
-    ahead, behind = build_sagittal_curves(keypoints, min_confidence)
-    return detect_events_from_curves(time_s, ahead, behind, max_gap_s)
+    ahead, behind, has_heels = build_sagittal_curves(keypoints, min_confidence)
+    return detect_events_from_curves(time_s, ahead, behind, max_gap_s, with_landing=has_heels)
