@@ -129,7 +129,19 @@ def test_fidelity_tells_a_good_model_from_a_poor_one(library):
 def test_linear_baseline_recovers_a_linear_law():
     table, gaits = build_toy_library(60)
     model = LinearGaussianGenerator(ridge=1e-9).fit(table, gaits)
-    known = table[list(model.representation.conditions.names)]
-    exact = model._draw(model.representation.conditions.encode(known), np.random.default_rng(0))
-    linear = model.representation.encode(table, gaits)
-    assert np.corrcoef(exact[:, 11], linear[:, 11])[0, 1] > 0.97
+    known = table[list(model.representation.conditions.names)].assign(stride_time_s=np.nan)
+    drawn = model._draw(model.representation.conditions.encode(known), np.random.default_rng(0))
+    index = model.representation.names.index("stride_time_s")
+    assert np.corrcoef(drawn[:, index], model.representation.encode(table, gaits)[:, index])[0, 1] > 0.97
+
+
+def test_prescribed_stride_times_do_not_count_as_chosen(library):
+    table, gaits = library
+    factor = np.where(np.arange(60) < 30, 2.0, 1.0)
+    asked = np.where(factor > 1, 2.0 * table["stride_time_s"], np.nan)
+    slow = table.assign(asked_stride_time_s=asked, speed_mps=table["speed_mps"] / factor)
+    slowed = gaits.assign(stride_time_s=gaits["stride_time_s"] * factor)
+    for model in (LinearGaussianGenerator(), NeighbourGenerator()):
+        model.fit(slow, slowed)
+        made, _ = model.sample(pd.DataFrame({"speed_mps": [1.0] * 50}), seed=0)
+        assert made["stride_time_s"].median() < 1.5

@@ -11,16 +11,18 @@ import pandas as pd
 from gaitlib.errors import InputError
 from gaitlib.person import STRENGTH_GROUPS
 
-BASE_CONDITIONS = ("age_years", "sex", "height_m", "mass_kg", "speed_mps")
+BASE_CONDITIONS = ("age_years", "sex", "height_m", "mass_kg", "speed_mps", "stride_time_s")
 STRENGTH_CONDITIONS = tuple(f"strength_{group}" for group in STRENGTH_GROUPS)
 CONDITIONS = BASE_CONDITIONS + STRENGTH_CONDITIONS
-"""Every condition may be left open: leave the column out or the cell empty."""
+"""Every condition may be left open: leave the column out or the cell empty. With the stride time open the
+walker chooses it, as in the solved gaits whose stride time was free."""
 
 _RANGES = {
     "age_years": (3.0, 95.0),
     "height_m": (0.85, 2.10),
     "mass_kg": (10.0, 160.0),
     "speed_mps": (0.1, 3.0),
+    "stride_time_s": (0.4, 3.0),
 }
 _STRENGTH_RANGE = (0.1, 1.0)
 _BODY_MASS_INDEX = (11.0, 45.0)

@@ -17,7 +17,7 @@ class GeneratorConfig(BaseModel):
     n_frequencies: int = Field(default=8, ge=1, le=32)
     steps: int = Field(default=6000, ge=1)
     batch_size: int = Field(default=192, ge=1)
-    learning_rate: float = Field(default=2e-3, gt=0)
+    learning_rate: float = Field(default=4e-3, gt=0)
     weight_decay: float = Field(default=1e-4, ge=0)
     ema_decay: float = Field(default=0.999, ge=0, lt=1)
     all_known_share: float = Field(default=0.5, ge=0, le=1)

@@ -47,7 +47,10 @@ class FloorBand:
 
 
 def correct_gaits(
-    table: pd.DataFrame, gaits: xr.Dataset, band: FloorBand | None = None
+    table: pd.DataFrame,
+    gaits: xr.Dataset,
+    band: FloorBand | None = None,
+    hold_time: np.ndarray | None = None,
 ) -> tuple[pd.DataFrame, xr.Dataset]:
     """Make the curves of strides agree with the floor, the travel and the body weight.
 
@@ -59,6 +62,8 @@ def correct_gaits(
         Gait set in the same order.
     band : FloorBand, optional
         Heights that the soles of solved gaits keep.
+    hold_time : array of bool, shape (n,), optional
+        Strides whose time was asked for and is not changed; a mismatch then stays as creep.
 
     Returns
     -------
@@ -84,6 +89,8 @@ def correct_gaits(
     stance = np.maximum((weight > 0).mean(axis=1).max(axis=1), 0.3)
     kept = np.clip(mismatch, -MAX_CREEP_M / stance, MAX_CREEP_M / stance)
     time_change = np.clip((mismatch - kept) / (speed * old_time), -MAX_TIME_CHANGE, MAX_TIME_CHANGE)
+    if hold_time is not None:
+        time_change = np.where(hold_time, 0.0, time_change)
     travel_change = time_change * speed * old_time
     even = (mismatch - travel_change) / drift.shape[1]
     shift = np.concatenate([np.zeros((len(table), 1)), np.cumsum(-drift - even[:, None], axis=1)], axis=1)

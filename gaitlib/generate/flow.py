@@ -14,6 +14,7 @@ from gaitlib.errors import InputError
 from gaitlib.generate.conditions import check_conditions, hold_body_mass_index
 from gaitlib.generate.config import GeneratorConfig, parse_generator_config
 from gaitlib.generate.correct import FloorBand, correct_gaits, measure_floor_band
+from gaitlib.generate.library_input import find_prescribed, hash_library, select_verified
 from gaitlib.generate.representation import GaitRepresentation
 
 if TYPE_CHECKING:
@@ -121,6 +122,8 @@ class GaitGenerator:
                 self.representation.get_mirror(),
                 self.config,
                 self.seed,
+                always_known=find_prescribed(table, self.representation.names),
+                free=self.representation.names.index("stride_time_s"),
                 checkpoint=checkpoint,
                 monitor=others,
                 stop_at=stop_at,
@@ -214,11 +217,11 @@ class GaitGenerator:
         return read_weights(cls(), Path(path), library_hash)
 
     def _compute_weight(self) -> np.ndarray:
-        """Importance of the entries: components by their share, stride time and speed as the largest."""
+        """Importance of the entries: components by their share, conditions like the largest."""
         r = self.representation
         shares = np.sqrt(np.concatenate([r.symmetric.share, r.antisymmetric.share]))
         shares = shares / shares.max() if shares.size else shares
-        return np.concatenate([np.full(r.n_conditions, 0.3), [1.0], np.maximum(shares, 0.1)])
+        return np.concatenate([np.ones(r.n_conditions), np.maximum(shares, 0.1)])
 
     def _sample_vectors(self, encoded: np.ndarray, seed: int | torch.Generator) -> np.ndarray:
         import torch
@@ -282,7 +285,8 @@ def finish_samples(
     people = hold_body_mass_index(people, open_mass.to_numpy())
     table, gaits = representation.decode(vectors, people)
     if correct:
-        table, gaits = correct_gaits(table, gaits, floor)
+        held = wanted["stride_time_s"].notna().to_numpy() if "stride_time_s" in wanted else None
+        table, gaits = correct_gaits(table, gaits, floor, held)
     table["step_length_m"] = 0.5 * table["speed_mps"] * table["stride_time_s"]
     table["within_library"] = _find_within(scale, wanted)
     ids = [f"generated-{hashlib.sha256(row.tobytes()).hexdigest()[:16]}" for row in np.round(vectors, 6)]
@@ -290,64 +294,6 @@ def finish_samples(
         table.insert(0, label, labels[label].to_numpy())
     table.insert(0, "gait_id", ids)
     return table, gaits.assign_coords(gait=ids)
-
-
-def select_verified(table: pd.DataFrame, gaits: xr.Dataset) -> tuple[pd.DataFrame, xr.Dataset]:
-    """Keep the verified gaits of a library, table and curves in the same order.
-
-    Parameters
-    ----------
-    table : DataFrame
-        With gait_id as column or index; without a `verified` column all rows count.
-    gaits : xarray.Dataset
-        Gait set.
-
-    Returns
-    -------
-    tuple of (DataFrame, Dataset)
-        Rows and gaits that both have, in the order of the table.
-
-    Raises
-    ------
-    InputError
-        If gait_id is missing or a verified row has no curves.
-    """
-    if "gait_id" not in table:
-        if table.index.name != "gait_id":
-            raise InputError(f"library table: column 'gait_id' is missing; found {list(table.columns)}.")
-        table = table.reset_index()
-    if "verified" in table:
-        table = table[table["verified"].astype(bool)]
-    known = set(map(str, gaits["gait"].to_numpy()))
-    missing = [g for g in table["gait_id"].astype(str) if g not in known]
-    if missing:
-        raise InputError(
-            f"library: {len(missing)} verified gaits of the table have no curves, first {missing[0]!r}; "
-            "table and gait set must come from one library."
-        )
-    table = table.reset_index(drop=True)
-    return table, gaits.sel(gait=table["gait_id"].to_numpy())
-
-
-def hash_library(table: pd.DataFrame, gaits: xr.Dataset) -> str:
-    """Hash what a generator learns from.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Verified rows.
-    gaits : xarray.Dataset
-        Their curves, in the same order.
-
-    Returns
-    -------
-    str
-        SHA-256 over gait_id, curves and scalars.
-    """
-    digest = hashlib.sha256("\n".join(map(str, table["gait_id"])).encode())
-    for name in ("position", "activation", "ground_force", "joint_moment", "stride_time_s", "speed_mps"):
-        digest.update(np.ascontiguousarray(gaits[name].to_numpy(), dtype="<f8").tobytes())
-    return digest.hexdigest()
 
 
 def _find_within(scale, wanted: pd.DataFrame) -> np.ndarray:

@@ -8,7 +8,7 @@ Steps of encoding
 4. Each part is whitened by its own principal components (the antisymmetric part about zero, so the mirror
    of a stride is a change of sign). A library of symmetric gaits has no antisymmetric component at all, so
    every stride decoded from it is symmetric by construction.
-5. Beside them stand log stride time and the conditions (speed, person, strength), standardised.
+5. Beside them stand the conditions (person, speed, stride time, strength), standardised.
 """
 
 from __future__ import annotations
@@ -82,8 +82,6 @@ class GaitRepresentation:
     explained: float = 0.9995
     max_components: int = 64
     conditions: ConditionScale | None = None
-    time_mean: float = 0.0
-    time_scale: float = 1.0
     scales: dict[str, np.ndarray] = field(default_factory=dict)
     symmetric: Part | None = None
     antisymmetric: Part | None = None
@@ -114,9 +112,7 @@ class GaitRepresentation:
                 f"library: found {len(table)} table rows and {gaits.sizes.get('gait', 0)} gaits; "
                 "expected the same number and at least 8."
             )
-        self.conditions = fit_condition_scale(table)
-        log_time = np.log(gaits["stride_time_s"].to_numpy())
-        self.time_mean, self.time_scale = float(log_time.mean()), max(float(log_time.std()), 1e-6)
+        self.conditions = fit_condition_scale(_take_realised(table, gaits))
         raw = self._analyse(table, gaits)
         self.scales = {g.name: _compute_scale(g, raw[g.name]) for g in build_groups()}
         symmetric, antisymmetric = self._split(raw)
@@ -140,10 +136,10 @@ class GaitRepresentation:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the entries of a vector: conditions, log stride time, components."""
+        """Names of the entries of a vector: conditions, then components."""
         symmetric = tuple(f"symmetric_{i}" for i in range(self.symmetric.to_vector.shape[1]))
         antisymmetric = tuple(f"antisymmetric_{i}" for i in range(self.n_antisymmetric))
-        return (*self.conditions.names, "log_stride_time", *symmetric, *antisymmetric)
+        return (*self.conditions.names, *symmetric, *antisymmetric)
 
     def encode(self, table: pd.DataFrame, gaits: xr.Dataset) -> np.ndarray:
         """Turn Gaits into vectors.
@@ -158,14 +154,11 @@ class GaitRepresentation:
         Returns
         -------
         array, shape (n, len(names))
-            Standardised vectors. The speed entry is the realised mean speed of the pelvis.
+            Standardised vectors. Speed and stride time are those realised by the gait.
         """
-        realised = table.assign(speed_mps=compute_travel(gaits) / gaits["stride_time_s"].to_numpy())
-        time = (np.log(gaits["stride_time_s"].to_numpy()) - self.time_mean) / self.time_scale
         symmetric, antisymmetric = self._split(self._analyse(table, gaits))
         blocks = [
-            self.conditions.encode(realised),
-            time[:, None],
+            self.conditions.encode(_take_realised(table, gaits)),
             (symmetric - self.symmetric.mean) @ self.symmetric.to_vector,
             antisymmetric @ self.antisymmetric.to_vector,
         ]
@@ -186,7 +179,7 @@ class GaitRepresentation:
         Returns
         -------
         table : DataFrame
-            One row per gait: conditions and stride_time_s, step_time_s, cadence_spm.
+            One row per gait: conditions, step_time_s, cadence_spm.
         gaits : xarray.Dataset
             Gait set, labelled by position.
         """
@@ -195,11 +188,9 @@ class GaitRepresentation:
         table = (
             self.conditions.decode(vectors[:, :n]) if people is None else people.reset_index(drop=True).copy()
         )
-        stride_time = np.exp(vectors[:, n] * self.time_scale + self.time_mean)
-        table["stride_time_s"] = stride_time
-        table["step_time_s"] = 0.5 * stride_time
-        table["cadence_spm"] = 120.0 / stride_time
-        curves = self._synthesise(vectors[:, n + 1 :])
+        table["step_time_s"] = 0.5 * table["stride_time_s"]
+        table["cadence_spm"] = 120.0 / table["stride_time_s"]
+        curves = self._synthesise(vectors[:, n:])
         return table, scale_to_bodies(table, curves)
 
     def mirror(self, vectors: np.ndarray) -> np.ndarray:
@@ -286,6 +277,11 @@ class GaitRepresentation:
             flat.append(np.einsum("nck,kp->npc", merged, build_basis(group.n_harmonics, N_PHASE)))
             starts = stops
         return np.concatenate(flat, axis=2).reshape(len(components), -1)
+
+
+def _take_realised(table: pd.DataFrame, gaits: xr.Dataset) -> pd.DataFrame:
+    time = gaits["stride_time_s"].to_numpy()
+    return table.assign(stride_time_s=time, speed_mps=compute_travel(gaits) / time)
 
 
 def _compute_scale(group: ChannelGroup, coefficients: np.ndarray) -> np.ndarray:

@@ -60,6 +60,8 @@ def train_flow(
     mirror: tuple[np.ndarray, np.ndarray],
     config: GeneratorConfig,
     seed: int,
+    always_known: np.ndarray | None = None,
+    free: int | None = None,
     checkpoint: Path | None = None,
     monitor: np.ndarray | None = None,
     stop_at: int | None = None,
@@ -81,6 +83,10 @@ def train_flow(
         Sizes and training settings.
     seed : int
         Fixes weights, batches, noise and masks.
+    always_known : array of bool, shape (n, n_entries), optional
+        Conditions of a stride that are never hidden: what was prescribed tells nothing about free choice.
+    free : int, optional
+        Condition that is often left open alone, see `draw_masks`.
     checkpoint : Path, optional
         File that is written every `checkpoint_every` steps and taken up again when it exists.
     monitor : array, shape (m, n_entries), optional
@@ -117,6 +123,7 @@ def train_flow(
         start, rows, total, count = _read_checkpoint(checkpoint, network, average, optimiser, generator)
 
     data = torch.as_tensor(vectors, dtype=torch.float32)
+    forced = torch.zeros_like(data) if always_known is None else torch.as_tensor(always_known).float()
     importance = torch.as_tensor(weight, dtype=torch.float32, device=device)
     order, sign = torch.as_tensor(mirror[0]), torch.as_tensor(mirror[1], dtype=torch.float32)
     turn = bool((sign < 0).any()) or bool((order != torch.arange(len(order))).any())
@@ -125,11 +132,13 @@ def train_flow(
         rate = _schedule(step, config)
         for group in optimiser.param_groups:
             group["lr"] = rate
-        batch = data[torch.randint(len(data), (config.batch_size,), generator=generator)]
+        index = torch.randint(len(data), (config.batch_size,), generator=generator)
+        batch, given = data[index], forced[index]
         if turn:
             flip = torch.rand((len(batch), 1), generator=generator) < 0.5
             batch = torch.where(flip, batch[:, order] * sign, batch)
-        known = draw_masks(len(batch), data.shape[1], n_maskable, config, generator)
+            given = torch.where(flip, given[:, order], given)
+        known = torch.maximum(draw_masks(*batch.shape, n_maskable, config, generator, free), given)
         loss = compute_flow_loss(network, batch.to(device), known.to(device), importance, generator)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -143,9 +152,7 @@ def train_flow(
             row = {"step": step + 1, "loss": total / count, "learning_rate": rate}
             total, count = 0.0, 0
             if monitor is not None:
-                row["monitor_loss"] = _measure_monitor(
-                    network, average, monitor, importance, n_maskable, config
-                )
+                row["monitor_loss"] = _measure_monitor(network, average, monitor, importance, n_maskable)
             rows.append(row)
             if report is not None:
                 report(step + 1, row["loss"])
@@ -174,7 +181,12 @@ def use_one_thread() -> Iterator[None]:
 
 
 def draw_masks(
-    n: int, n_entries: int, n_maskable: int, config: GeneratorConfig, generator: torch.Generator
+    n: int,
+    n_entries: int,
+    n_maskable: int,
+    config: GeneratorConfig,
+    generator: torch.Generator,
+    free: int | None = None,
 ) -> torch.Tensor:
     """Draw which conditions are known: all, none or any subset.
 
@@ -186,6 +198,8 @@ def draw_masks(
         `all_known_share` and `all_open_share`; the rest are subsets of every size.
     generator : torch.Generator
         Source of randomness.
+    free : int, optional
+        Condition that is open in half of the rows that know all others: the stride time.
 
     Returns
     -------
@@ -195,7 +209,10 @@ def draw_masks(
     kind = torch.rand((n, 1), generator=generator)
     level = torch.rand((n, 1), generator=generator)
     subset = (torch.rand((n, n_maskable), generator=generator) < level).float()
-    subset = torch.where(kind < config.all_known_share, torch.ones_like(subset), subset)
+    everything = torch.ones_like(subset)
+    if free is not None:
+        everything[:, free] = (torch.rand(n, generator=generator) < 0.5).float()
+    subset = torch.where(kind < config.all_known_share, everything, subset)
     subset = torch.where(kind > 1.0 - config.all_open_share, torch.zeros_like(subset), subset)
     return torch.cat([subset, torch.zeros(n, n_entries - n_maskable)], dim=1)
 
@@ -205,7 +222,7 @@ def _schedule(step: int, config: GeneratorConfig) -> float:
     return config.learning_rate * warm * (0.02 + 0.98 * 0.5 * (1.0 + np.cos(np.pi * step / config.steps)))
 
 
-def _measure_monitor(network, average, monitor, importance, n_maskable, config) -> float:
+def _measure_monitor(network, average, monitor, importance, n_maskable) -> float:
     """Loss of the averaged weights on other people, all conditions known, always with the same noise."""
     fixed = torch.Generator().manual_seed(0)
     current = {name: value.clone() for name, value in network.state_dict().items()}

@@ -52,8 +52,6 @@ def write_weights(generator: GaitGenerator, path: Path) -> Path:
         "format": FORMAT,
         "config": generator.config.model_dump(),
         "conditions": list(r.conditions.names),
-        "time_mean": r.time_mean,
-        "time_scale": r.time_scale,
         "library_hash": generator.library_hash,
         "n_gaits": generator.n_gaits,
         "floor": [generator.floor.lower, generator.floor.upper],
@@ -141,7 +139,6 @@ def _rebuild_representation(config, description: dict, tensors: dict) -> GaitRep
     r.antisymmetric = Part(*(tensors[f"antisymmetric.{name}"] for name in _PART_FIELDS))
     scale = [tensors[f"conditions.{name}"] for name in _SCALE_FIELDS]
     r.conditions = ConditionScale(tuple(description["conditions"]), *scale)
-    r.time_mean, r.time_scale = description["time_mean"], description["time_scale"]
     r.scales = {n.removeprefix("scales."): v for n, v in tensors.items() if n.startswith("scales.")}
     return r
 
