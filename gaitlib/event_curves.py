@@ -30,7 +30,7 @@ def detect_events_from_curves(
     ahead: np.ndarray,
     behind: np.ndarray | None = None,
     max_gap_s: float = MAX_GAP_S,
-    with_landing: bool = True,
+    with_landing: bool = False,
 ) -> pd.DataFrame:
     """Detect initial contacts and toe-offs from how far each foot is ahead of the hips.
 
