@@ -31,6 +31,12 @@ GRAVITY_MPS2 = 9.80665
 REFERENCE_MASS_KG, REFERENCE_HEIGHT_M = 75.0, 1.70
 """Body of the generic model whose maximal forces the muscle table holds."""
 
+ACTIVATION_TIME_S, DEACTIVATION_TIME_S = 0.015, 0.060
+MAX_CONTRACTION_VELOCITY = 10.0
+"""Optimal fibre lengths per second."""
+FIBER_DAMPING = 0.05
+PASSIVE_STRAIN_AT_MAX_FORCE = 0.6
+
 TENDON_STRETCH = {"gastroc": 1.025, "soleus": 1.025}
 OTHER_TENDON_STRETCH = 1.01
 """The tendon is rigid: it is held at the length it has under a typical load (strain law of De Groote 2016)."""
@@ -98,7 +104,7 @@ class PassiveTorque:
 class Contact:
     """Material of the foot-ground contact (OpenSim `SmoothSphereHalfSpaceForce`)."""
 
-    stiffness_pa: float = 5.0e5
+    stiffness_pa: float = 1.0e6
     dissipation_s_m: float = 2.0
     friction: float = 0.8
     viscous_friction: float = 0.5
@@ -174,7 +180,7 @@ def build_specification(person: Person, impairment: Impairment | None = None) ->
         muscles=_build_muscles(person, impairment, dimensions),
         spheres=_build_spheres(dimensions),
         passive=_build_passive(torque_scale),
-        contact=Contact(stiffness_pa=5.0e5 * (person.mass_kg / REFERENCE_MASS_KG)),
+        contact=Contact(stiffness_pa=1.0e6 * (person.mass_kg / REFERENCE_MASS_KG)),
         mass_kg=person.mass_kg,
         leg_length_m=dimensions.leg_length_m,
         torque_scale=torque_scale,
@@ -272,7 +278,7 @@ def _build_spheres(d: Dimensions) -> tuple[Sphere, ...]:
 def _build_passive(torque_scale: float) -> tuple[PassiveTorque, ...]:
     stops_deg = {
         "lumbar_extension": (-25.0, 25.0),
-        "hip_flexion": (-25.0, 100.0),
+        "hip_flexion": (-10.0, 100.0),
         "knee_angle": (3.0, 130.0),
         "ankle_angle": (-40.0, 22.0),
         "mtp_angle": (-35.0, 60.0),

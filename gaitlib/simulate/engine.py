@@ -15,11 +15,11 @@ from pathlib import Path
 import casadi as ca
 import numpy as np
 
-from gaitlib.body.specification import Specification
+from gaitlib.body.specification import ACTIVATION_TIME_S, DEACTIVATION_TIME_S, Specification
 from gaitlib.gait import COORDINATES, MUSCLES
 from gaitlib.simulate.compiled import compile_functions
 from gaitlib.simulate.dynamics import N_Q, build_residual, make_symbols
-from gaitlib.simulate.muscle import ACTIVATION_TIME_S, DEACTIVATION_TIME_S
+from gaitlib.simulate.request import CostWeights
 
 N_INTERVALS = 25
 N_POINTS = 2 * N_INTERVALS + 1
@@ -28,26 +28,11 @@ N_X = 2 * N_Q + N_M
 N_Z = N_X + N_Q + N_M + 1
 """Values per mesh point: coordinates, speeds, activations, accelerations, activation rates, trunk torque."""
 
+N_TASK = 6
+"""Speed, torque scale, and four lengths of the leg, before the cost weights."""
+
 SPEED_SCALE, ACCELERATION_SCALE, ACTIVATION_RATE_SCALE = 5.0, 50.0, 10.0
 TORQUE_SCALE_NM, RESIDUAL_SCALE = 20.0, 20.0
-
-
-@dataclass(frozen=True)
-class CostWeights:
-    """Weights of the cost, a mean over the stride of squared, scaled terms (no units).
-
-    Chosen on healthy adults only. `activation` weighs squared muscle activation (effort), `acceleration`
-    squared joint accelerations over (50 rad/s2)2, `activation_rate` squared rates over (10 /s)2,
-    `trunk_torque` the squared trunk torque over (20 N m)2 x body scale, `trunk_lean` the squared lean of
-    the trunk from vertical, and `vertical` the squared vertical acceleration of the pelvis over (50 m/s2)2.
-    """
-
-    activation: float = 1.0
-    acceleration: float = 0.02
-    activation_rate: float = 0.01
-    trunk_torque: float = 0.02
-    trunk_lean: float = 5.0
-    vertical: float = 0.0
 
 
 @dataclass
@@ -86,10 +71,11 @@ class WalkingEngine:
         self,
         parameters: np.ndarray,
         speed_mps: float,
-        leg_length_m: float,
+        foot_geometry: tuple[float, float, float, float],
         torque_scale: float,
         guess: np.ndarray,
         duals: tuple[np.ndarray, np.ndarray] | None = None,
+        stride_time_s: float | None = None,
         weights: CostWeights | None = None,
         max_iterations: int = 600,
         time_limit_s: float = 60.0,
@@ -102,12 +88,16 @@ class WalkingEngine:
             Body, as `pack_parameters(flatten_specification(...))`.
         speed_mps : float
             Prescribed mean speed (m/s).
-        leg_length_m, torque_scale : float
-            Bounds and the cost of the trunk torque scale with them.
+        foot_geometry : tuple of 4 floats
+            Thigh, shank, ankle to toe tip (forward) and ankle height (m).
+        torque_scale : float
+            Scale of the trunk torque in the cost.
         guess : array
             Decision vector of a neighbour or of `make_guess`.
         duals : tuple of two arrays, optional
             Multipliers of the neighbour for a primal-dual warm start.
+        stride_time_s : float, optional
+            Prescribed stride time (s); free when left out.
         weights : CostWeights, optional
             Cost weights.
         max_iterations : int
@@ -121,8 +111,10 @@ class WalkingEngine:
             Converged or not, with the solver's own words.
         """
         weights = weights or CostWeights()
-        task = [speed_mps, torque_scale, *(getattr(weights, f.name) for f in fields(CostWeights))]
-        lower, upper = self._get_bounds(leg_length_m)
+        task = [speed_mps, torque_scale, *foot_geometry, *(getattr(weights, f.name) for f in fields(CostWeights))]
+        lower, upper = self._get_bounds(sum(foot_geometry[:2]) + foot_geometry[3])
+        if stride_time_s is not None:
+            lower[0] = upper[0] = 0.5 * stride_time_s
         total_iterations = 0
         result = None
         for smooth in (1.0, 0.0):
@@ -232,7 +224,7 @@ class WalkingEngine:
     def _build_linear_part(self) -> None:
         """Cost, collocation, activation limits, symmetry: everything but the equations of motion."""
         w = ca.SX.sym("w", 1 + N_POINTS * N_Z)
-        task = ca.SX.sym("task", 2 + len(fields(CostWeights)))
+        task = ca.SX.sym("task", N_TASK + len(fields(CostWeights)))
         half_time = w[0]
         z = [self._scale * w[1 + k * N_Z : 1 + (k + 1) * N_Z] for k in range(N_POINTS)]
         x = [p[:N_X] for p in z]
@@ -276,7 +268,7 @@ class WalkingEngine:
         ) / SPEED_SCALE
 
     def _compute_cost(self, z, task):
-        speed_torque, weights = task[1], task[2:]
+        speed_torque, weights = task[1], task[N_TASK:]
         index = COORDINATES.index
         simpson = np.ones(N_POINTS)
         simpson[1:-1:2], simpson[2:-1:2] = 4, 2
@@ -292,9 +284,28 @@ class WalkingEngine:
                 (p[-1] / (TORQUE_SCALE_NM * speed_torque)) ** 2,
                 (p[index("pelvis_tilt")] + p[index("lumbar_extension")]) ** 2,
                 acceleration[index("pelvis_ty")] ** 2,
+                sum(self._compute_drag(p, task, side) for side in "rl"),
             )
             total += weight * ca.dot(weights, terms)
         return total
+
+    def _compute_drag(self, p, task, side):
+        """Squared forward speed of the toe tip near the floor, over squared walking speed."""
+        index = COORDINATES.index
+        q, v = p[:N_Q], p[N_Q : 2 * N_Q]
+        speed, thigh, shank, forward, down = task[0], task[2], task[3], task[4], task[5]
+        pelvis, hip = index("pelvis_tilt"), index(f"hip_flexion_{side}")
+        knee, ankle = index(f"knee_angle_{side}"), index(f"ankle_angle_{side}")
+        angle_1, angle_2 = q[pelvis] + q[hip], q[pelvis] + q[hip] - q[knee]
+        angle_3 = angle_2 + q[ankle]
+        rate_1, rate_2 = v[pelvis] + v[hip], v[pelvis] + v[hip] - v[knee]
+        rate_3 = rate_2 + v[ankle]
+        foot_y = ca.sin(angle_3) * forward - ca.cos(angle_3) * down
+        shin_y = -shank * ca.cos(angle_2)
+        thigh_y = -thigh * ca.cos(angle_1)
+        height = q[index("pelvis_ty")] + thigh_y + shin_y + foot_y
+        toe_speed = v[index("pelvis_tx")] - rate_1 * thigh_y - rate_2 * shin_y - rate_3 * foot_y
+        return (toe_speed / speed) ** 2 * ca.exp(-height / (0.01 * (thigh + shank + down)))
 
     def _assemble(self) -> None:
         n_task = self._task.numel()

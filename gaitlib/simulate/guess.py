@@ -7,15 +7,24 @@ import numpy as np
 from gaitlib.gait import COORDINATES, MUSCLES
 
 _PHASE_PERCENT = np.array([0, 12, 30, 50, 62, 74, 88, 100.0])
-_CURVES_DEG = {
-    "hip_flexion": [28, 24, 5, -10, -2, 18, 30, 28.0],
-    "knee_angle": [6, 18, 8, 10, 35, 60, 20, 6.0],
+_COMMON_DEG = {
     "ankle_angle": [0, -4, 6, 10, -14, -4, 2, 0.0],
     "mtp_angle": [5, 0, 0, 15, 25, 5, 5, 5.0],
 }
+GUESSES_DEG = (
+    _COMMON_DEG
+    | {"hip_flexion": [30, 24, 2, -18, -12, 10, 28, 30.0], "knee_angle": [8, 20, 6, 5, 32, 62, 25, 8.0]},
+    _COMMON_DEG
+    | {"hip_flexion": [36, 28, 0, -20, -20, 5, 28, 36.0], "knee_angle": [14, 24, 4, -1, 20, 60, 45, 14.0]},
+    _COMMON_DEG
+    | {"hip_flexion": [28, 24, 5, -10, -2, 18, 30, 28.0], "knee_angle": [6, 18, 8, 10, 35, 60, 20, 6.0]},
+)
+"""Joint angles of different starts: the problem has local optima, the cheapest solution is kept."""
 
 
-def make_guess(speed_mps: float, leg_length_m: float, n_points: int) -> tuple[float, np.ndarray]:
+def make_guess(
+    speed_mps: float, leg_length_m: float, n_points: int, variant: int = 0
+) -> tuple[float, np.ndarray]:
     """Make a first guess of half a stride.
 
     Parameters
@@ -26,6 +35,8 @@ def make_guess(speed_mps: float, leg_length_m: float, n_points: int) -> tuple[fl
         Hip to sole (m); sets pelvis height and the duration by dynamic similarity.
     n_points : int
         Number of equally spaced points over the half stride, both ends included.
+    variant : int
+        Index into `GUESSES_DEG`.
 
     Returns
     -------
@@ -45,8 +56,8 @@ def make_guess(speed_mps: float, leg_length_m: float, n_points: int) -> tuple[fl
     dq, ddq = np.zeros_like(q), np.zeros_like(q)
     for i, name in enumerate(COORDINATES):
         kind, side = name[:-2], name[-1]
-        if kind in _CURVES_DEG:
-            values = np.radians(_CURVES_DEG[kind]) * np.clip(amplitude, 0.4, 1.4)
+        if kind in GUESSES_DEG[variant]:
+            values = np.radians(GUESSES_DEG[variant][kind]) * np.clip(amplitude, 0.4, 1.4)
             spline = CubicSpline(_PHASE_PERCENT / 100, values, bc_type="periodic")
             shifted = (phase + (0.5 if side == "l" else 0.0)) % 1.0
             q[:, i] = spline(shifted)
@@ -59,3 +70,43 @@ def make_guess(speed_mps: float, leg_length_m: float, n_points: int) -> tuple[fl
     n_m = len(MUSCLES)
     points = np.hstack([q, dq, np.full((n_points, n_m), 0.05), ddq, np.zeros((n_points, n_m + 1))])
     return half_time, points
+
+
+def make_guess_from_gait(gait, n_points: int) -> tuple[float, np.ndarray]:
+    """Turn a Gait of the library into a guess.
+
+    Parameters
+    ----------
+    gait : xarray.Dataset
+        A Gait with `phase_offset`: the number of points by which phase 0 was moved to initial contact.
+    n_points : int
+        Number of mesh points of half a stride (51).
+
+    Returns
+    -------
+    half_time_s : float
+        Duration of half a stride (s).
+    points : array, shape (n_points, 73)
+        As `make_guess`; rates are derivatives of periodic splines.
+    """
+    from scipy.interpolate import CubicSpline
+
+    stride_time = float(gait["stride_time_s"])
+    offset = int(gait["phase_offset"])
+    time = np.linspace(0.0, stride_time, gait.sizes["phase"])
+    forward = COORDINATES.index("pelvis_tx")
+    drift = np.zeros(len(COORDINATES))
+    drift[forward] = float(gait["speed_mps"])
+
+    def spline(values: np.ndarray) -> CubicSpline:
+        closed = np.vstack([np.roll(values[:-1], offset, axis=0), np.roll(values[:-1], offset, axis=0)[:1]])
+        return CubicSpline(time, closed, bc_type="periodic")
+
+    position = spline(gait["position"].values.astype(float) - time[:, None] * drift)
+    activation = spline(gait["activation"].values.astype(float))
+    t = time[:n_points]
+    q = position(t) + t[:, None] * drift
+    q[:, forward] -= q[0, forward]
+    torque = np.roll(gait["joint_moment"].sel(coordinate="lumbar_extension").values[:-1], offset)[:n_points]
+    points = np.hstack([q, position(t, 1) + drift, activation(t), position(t, 2), activation(t, 1), torque[:, None]])
+    return 0.5 * stride_time, points

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import casadi as ca
 
-ACTIVATION_TIME_S = 0.015
-DEACTIVATION_TIME_S = 0.060
-MAX_CONTRACTION_VELOCITY = 10.0
-"""Optimal fibre lengths per second."""
-FIBER_DAMPING = 0.05
-PASSIVE_STRAIN_AT_MAX_FORCE = 0.6
+from gaitlib.body.specification import (
+    ACTIVATION_TIME_S,
+    DEACTIVATION_TIME_S,
+    FIBER_DAMPING,
+    MAX_CONTRACTION_VELOCITY,
+    PASSIVE_STRAIN_AT_MAX_FORCE,
+)
 
 _ACTIVE = (
     (0.8150671134243542, 1.055033428970575, 0.162384573599574, 0.063303448465465),

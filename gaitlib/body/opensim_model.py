@@ -1,0 +1,164 @@
+"""The OpenSim model of a numeric specification (imports OpenSim: keep it away from CasADi)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import opensim
+
+from gaitlib.body.specification import (
+    FIBER_DAMPING,
+    MAX_CONTRACTION_VELOCITY,
+    PASSIVE_STRAIN_AT_MAX_FORCE,
+    Body,
+    Contact,
+    Specification,
+    load_muscle_table,
+)
+from gaitlib.errors import WorkError
+
+_UNUSED_INERTIA_KGM2 = 0.01
+"""Inertia about x and y: without influence on a planar motion."""
+
+
+def build_model(specification: Specification) -> opensim.Model:
+    """Build the OpenSim model of a person.
+
+    Parameters
+    ----------
+    specification : Specification
+        Bodies, muscles, contact spheres and passive torques in SI units.
+
+    Returns
+    -------
+    opensim.Model
+        Finalised model; `initSystem` has not been called.
+
+    Notes
+    -----
+    Paths are `FunctionBasedPath` polynomials, muscles `DeGrooteFregly2016Muscle` with rigid tendon, contact
+    `SmoothSphereHalfSpaceForce`, passive torques `ExpressionBasedCoordinateForce`; the trunk has a
+    coordinate actuator of unit optimal force named `lumbar`.
+    """
+    opensim.Logger.setLevelString("Error")
+    model = opensim.Model()
+    model.setName("gaitlib_planar")
+    bodies = {"ground": model.getGround()}
+    for body in specification.bodies:
+        bodies[body.name] = _add_body(model, body, bodies[body.parent])
+    _add_contact(model, specification, bodies)
+    for muscle in specification.muscles:
+        _add_muscle(model, specification, muscle)
+    for passive in specification.passive:
+        _add_passive(model, passive)
+    actuator = opensim.CoordinateActuator("lumbar_extension")
+    actuator.setName("lumbar")
+    actuator.setOptimalForce(1.0)
+    model.addForce(actuator)
+    model.finalizeConnections()
+    return model
+
+
+def write_model(specification: Specification, path: Path) -> None:
+    """Write the OpenSim model of a person to a file.
+
+    Parameters
+    ----------
+    specification : Specification
+        Body of the person.
+    path : pathlib.Path
+        `.osim` file to write.
+
+    Raises
+    ------
+    WorkError
+        If the file cannot be written.
+    """
+    if not build_model(specification).printToXML(str(path)):
+        raise WorkError(f"{path}: the OpenSim model could not be written; check that the folder exists.")
+
+
+def _add_body(model, body: Body, parent):
+    inertia = opensim.Inertia(_UNUSED_INERTIA_KGM2, _UNUSED_INERTIA_KGM2, body.inertia_kgm2)
+    part = opensim.Body(body.name, body.mass_kg, opensim.Vec3(*body.com_m, 0.0), inertia)
+    model.addBody(part)
+    location = opensim.Vec3(*body.location_m, 0.0)
+    zero = opensim.Vec3(0)
+    # A knee flexes backwards: its frames are turned by pi about x, which reverses the joint axis.
+    turn = opensim.Vec3(np.pi, 0, 0) if body.coordinates[0].startswith("knee_angle") else zero
+    kind = opensim.PlanarJoint if body.parent == "ground" else opensim.PinJoint
+    joint = kind(f"{body.name}_joint", parent, location, turn, part, zero, turn)
+    for i, name in enumerate(body.coordinates):
+        coordinate = joint.upd_coordinates(i)
+        coordinate.setName(name)
+        coordinate.setRangeMin(-3.2 if "_t" not in name or name == "pelvis_tilt" else -100.0)
+        coordinate.setRangeMax(3.2 if "_t" not in name or name == "pelvis_tilt" else 100.0)
+    model.addJoint(joint)
+    return part
+
+
+def _add_contact(model, specification: Specification, bodies) -> None:
+    floor = opensim.ContactHalfSpace(opensim.Vec3(0), opensim.Vec3(0, 0, -np.pi / 2), model.getGround(), "floor")
+    model.addContactGeometry(floor)
+    c: Contact = specification.contact
+    for sphere in specification.spheres:
+        geometry = opensim.ContactSphere(
+            sphere.radius_m, opensim.Vec3(*sphere.location_m, 0.0), bodies[sphere.body], sphere.name
+        )
+        model.addContactGeometry(geometry)
+        force = opensim.SmoothSphereHalfSpaceForce(f"contact_{sphere.name}", geometry, floor)
+        force.set_stiffness(c.stiffness_pa)
+        force.set_dissipation(c.dissipation_s_m)
+        force.set_static_friction(c.friction)
+        force.set_dynamic_friction(c.friction)
+        force.set_viscous_friction(c.viscous_friction)
+        force.set_transition_velocity(c.transition_velocity_mps)
+        force.set_constant_contact_force(c.constant_force)
+        force.set_hertz_smoothing(c.hertz_smoothing)
+        force.set_hunt_crossley_smoothing(c.hunt_crossley_smoothing)
+        model.addForce(force)
+
+
+def _add_muscle(model, specification: Specification, muscle) -> None:
+    entry = load_muscle_table()["muscles"][muscle.group]
+    part = opensim.DeGrooteFregly2016Muscle()
+    part.setName(muscle.name)
+    part.set_max_isometric_force(muscle.max_isometric_force_n)
+    part.set_optimal_fiber_length(muscle.optimal_fiber_length_m)
+    part.set_tendon_slack_length(muscle.tendon_length_m)
+    part.set_pennation_angle_at_optimal(muscle.pennation_rad)
+    part.set_max_contraction_velocity(MAX_CONTRACTION_VELOCITY)
+    part.set_fiber_damping(FIBER_DAMPING)
+    part.set_passive_fiber_strain_at_one_norm_force(PASSIVE_STRAIN_AT_MAX_FORCE)
+    part.set_ignore_tendon_compliance(True)
+    exponents = np.array(entry["exponents"])
+    coefficients = opensim.Vector()
+    values = np.array(entry["coefficients"]) * muscle.path_scale
+    coefficients.resize(len(values))
+    for i, value in enumerate(values):
+        coefficients.set(i, float(value))
+    function = opensim.MultivariatePolynomialFunction(
+        coefficients, exponents.shape[1], int(exponents.sum(axis=1).max())
+    )
+    path = opensim.FunctionBasedPath()
+    owner = {c: b.name for b in specification.bodies for c in b.coordinates}
+    names = opensim.StdVectorString()
+    for joint in muscle.joints:
+        names.append(f"/jointset/{owner[joint]}_joint/{joint}")
+    path.setCoordinatePaths(names)
+    path.setLengthFunction(function)
+    part.set_path(path)
+    model.addForce(part)
+
+
+def _add_passive(model, passive) -> None:
+    p = passive
+    expression = (
+        f"{p.stop_nm!r}*exp(-{p.rate!r}*(q-({p.lower_rad!r})))"
+        f"-{p.stop_nm!r}*exp({p.rate!r}*(q-({p.upper_rad!r})))"
+        f"-{p.stiffness_nm_rad!r}*q-{p.damping_nms_rad!r}*qdot"
+    )
+    force = opensim.ExpressionBasedCoordinateForce(p.coordinate, expression)
+    force.setName(f"passive_{p.coordinate}")
+    model.addForce(force)

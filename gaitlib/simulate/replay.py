@@ -1,0 +1,132 @@
+"""Check of a solved gait in OpenSim (imports OpenSim: keep it away from CasADi).
+
+Every mesh point is put into the OpenSim model of the same person: state, activations and trunk torque.
+OpenSim computes the generalised forces that are still missing for the solved accelerations: what is left
+at the pelvis is the residual force, what is left at the joints the error of the joint moments.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import opensim
+
+from gaitlib.body.opensim_model import build_model
+from gaitlib.body.specification import GRAVITY_MPS2, Specification
+from gaitlib.gait import COORDINATES, MUSCLES
+
+MAX_RESIDUAL_PEAK_BW, MAX_RESIDUAL_RMS_BW = 0.05, 0.01
+MAX_MOMENT_RMS_NM = 2.0
+MAX_VERTICAL_IMPULSE_ERROR = 0.02
+
+
+@dataclass
+class Replay:
+    """What OpenSim finds for one gait; forces as a share of body weight."""
+
+    residual_peak_bw: float
+    residual_rms_bw: float
+    moment_rms_nm: float
+    vertical_force_bw: float
+    ground_force_difference_n: float
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why the gait is not accepted; empty when it is."""
+        checks = {
+            f"pelvis residual peak {self.residual_peak_bw:.3f} BW": self.residual_peak_bw > MAX_RESIDUAL_PEAK_BW,
+            f"pelvis residual RMS {self.residual_rms_bw:.3f} BW": self.residual_rms_bw > MAX_RESIDUAL_RMS_BW,
+            f"joint moment error {self.moment_rms_nm:.2f} N m": self.moment_rms_nm > MAX_MOMENT_RMS_NM,
+            f"mean vertical force {self.vertical_force_bw:.3f} BW": abs(self.vertical_force_bw - 1)
+            > MAX_VERTICAL_IMPULSE_ERROR,
+        }
+        return [text for text, failed in checks.items() if failed]
+
+
+def replay_gait(
+    specification: Specification,
+    position: np.ndarray,
+    speed: np.ndarray,
+    acceleration: np.ndarray,
+    activation: np.ndarray,
+    lumbar_torque_nm: np.ndarray,
+    ground_force: np.ndarray,
+) -> Replay:
+    """Replay one stride in OpenSim.
+
+    Parameters
+    ----------
+    specification : Specification
+        Body of the person.
+    position, speed, acceleration : array, shape (n, 12)
+        Coordinates and their derivatives at n equally spaced points of a stride, the last repeating the
+        first.
+    activation : array, shape (n, 18)
+        Muscle activations.
+    lumbar_torque_nm : array, shape (n,)
+        Trunk torque (N m).
+    ground_force : array, shape (n, 2, 2)
+        Force on the right and left foot (x, y) as the engine computed it (N).
+
+    Returns
+    -------
+    Replay
+        Residuals over the stride.
+    """
+    model = build_model(specification)
+    state = model.initSystem()
+    coordinates = [model.getCoordinateSet().get(name) for name in COORDINATES]
+    columns = _find_columns(model, state, coordinates)
+    muscles = [opensim.Muscle.safeDownCast(model.getForceSet().get(name)) for name in MUSCLES]
+    actuator = opensim.CoordinateActuator.safeDownCast(model.getForceSet().get("lumbar"))
+    actuator.overrideActuation(state, True)
+    solver = opensim.InverseDynamicsSolver(model)
+    contacts = [[f for f in _get_contacts(model) if f.getName().endswith(side)] for side in ("_r", "_l")]
+    udot = opensim.Vector(len(COORDINATES), 0.0)
+    residuals = np.zeros((len(position), len(COORDINATES)))
+    ground = np.zeros((len(position), 2, 2))
+    for n in range(len(position)):
+        for i, coordinate in enumerate(coordinates):
+            coordinate.setValue(state, float(position[n, i]), False)
+            coordinate.setSpeedValue(state, float(speed[n, i]))
+            udot.set(columns[i], float(acceleration[n, i]))
+        for muscle, value in zip(muscles, activation[n], strict=True):
+            muscle.setActivation(state, float(value))
+        actuator.setOverrideActuation(state, float(lumbar_torque_nm[n]))
+        missing = solver.solve(state, udot).to_numpy()
+        residuals[n] = missing[columns]
+        for foot, forces in enumerate(contacts):
+            for force in forces:
+                values = force.getRecordValues(state)
+                ground[n, foot] += (values.get(0), values.get(1))
+    return _summarise(residuals[:-1], ground[:-1], ground_force[:-1], specification.mass_kg * GRAVITY_MPS2)
+
+
+def _summarise(residuals: np.ndarray, ground: np.ndarray, engine_ground: np.ndarray, weight_n: float) -> Replay:
+    forward, up = COORDINATES.index("pelvis_tx"), COORDINATES.index("pelvis_ty")
+    force = np.hypot(residuals[:, forward], residuals[:, up]) / weight_n
+    joints = [i for i, name in enumerate(COORDINATES) if not name.startswith("pelvis")]
+    return Replay(
+        residual_peak_bw=float(force.max()),
+        residual_rms_bw=float(np.sqrt(np.mean(force**2))),
+        moment_rms_nm=float(np.sqrt(np.mean(residuals[:, joints] ** 2, axis=0)).max()),
+        vertical_force_bw=float(ground[:, :, 1].sum(axis=1).mean() / weight_n),
+        ground_force_difference_n=float(np.abs(ground - engine_ground).max()),
+    )
+
+
+def _get_contacts(model) -> list:
+    forces = model.getForceSet()
+    every = (opensim.SmoothSphereHalfSpaceForce.safeDownCast(forces.get(i)) for i in range(forces.getSize()))
+    return [force for force in every if force is not None]
+
+
+def _find_columns(model, state, coordinates) -> list[int]:
+    """Index of each coordinate's speed in the state of the multibody tree."""
+    columns = []
+    for coordinate in coordinates:
+        coordinate.setSpeedValue(state, 1.0)
+        columns.append(int(np.argmax(state.getU().to_numpy())))
+        coordinate.setSpeedValue(state, 0.0)
+    return columns

@@ -1,0 +1,118 @@
+"""What a solver process hands over: plain arrays, free of CasADi and OpenSim."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gaitlib.gait import build_gait
+from gaitlib.simulate.request import GaitRequest, describe_request
+
+
+@dataclass
+class SolvedGait:
+    """A solution over the whole stride from right initial contact, and what restarts a neighbour."""
+
+    gait_id: str
+    converged: bool
+    status: str
+    iterations: int
+    cpu_s: float
+    cost: float
+    constraint_violation: float
+    muscles_at_bound_share: float
+    stride_time_s: float
+    phase_offset: int
+    position: np.ndarray
+    speed: np.ndarray
+    acceleration: np.ndarray
+    activation: np.ndarray
+    activation_rate: np.ndarray
+    lumbar_torque_nm: np.ndarray
+    joint_moment: np.ndarray
+    ground_force: np.ndarray
+    decision: np.ndarray
+    duals: tuple[np.ndarray, np.ndarray]
+
+
+def build_gait_dataset(request: GaitRequest, solved: SolvedGait):
+    """Turn a solution into a Gait.
+
+    Parameters
+    ----------
+    request : GaitRequest
+        What was solved.
+    solved : SolvedGait
+        Its solution.
+
+    Returns
+    -------
+    xarray.Dataset
+        A Gait with `phase_offset` (points from the solver's phase 0 to initial contact).
+    """
+    ground = np.zeros((*solved.ground_force.shape[:2], 3))
+    ground[..., :2] = solved.ground_force
+    gait = build_gait(
+        solved.position,
+        solved.activation,
+        ground,
+        solved.joint_moment,
+        solved.stride_time_s,
+        request.speed_mps,
+        {
+            "gait_id": request.gait_id,
+            "person": request.person.model_dump(),
+            "impairment": request.impairment.model_dump(),
+        },
+    )
+    gait["phase_offset"] = solved.phase_offset
+    return gait
+
+
+def describe_solution(request: GaitRequest, solved: SolvedGait, replay: dict | None) -> dict:
+    """Describe a solution as a row of the library table.
+
+    Parameters
+    ----------
+    request : GaitRequest
+        What was solved.
+    solved : SolvedGait
+        Its solution.
+    replay : dict or None
+        Result of the check in OpenSim; None when the solver failed before it.
+
+    Returns
+    -------
+    dict
+        Request, outcomes, verdict (`verified`, `reason`) and timing.
+    """
+    replay = dict(replay or {})
+    reasons = list(replay.pop("reasons", []))
+    if not solved.converged:
+        reasons = [f"solver: {solved.status}"]
+    stride_time = solved.stride_time_s
+    return describe_request(request) | {
+        "speed_mps": request.speed_mps,
+        "stride_time_s": stride_time,
+        "step_length_m": 0.5 * request.speed_mps * stride_time,
+        "step_time_s": 0.5 * stride_time,
+        "cadence_spm": 120.0 / stride_time,
+        "verified": solved.converged and not reasons,
+        "reason": "; ".join(reasons),
+        "solver_status": solved.status,
+        "iterations": solved.iterations,
+        "cost": solved.cost,
+        "constraint_violation": solved.constraint_violation,
+        "muscles_at_bound_share": solved.muscles_at_bound_share,
+        "cpu_s": solved.cpu_s,
+    } | {name: replay.get(name, np.nan) for name in REPLAY_FIELDS}
+
+
+REPLAY_FIELDS = (
+    "residual_peak_bw",
+    "residual_rms_bw",
+    "moment_rms_nm",
+    "vertical_force_bw",
+    "ground_force_difference_n",
+)

@@ -1,0 +1,146 @@
+"""Run solver and OpenSim in processes of their own.
+
+CasADi and OpenSim cannot share a process; notebooks and tests import neither and call this module.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+
+from gaitlib.simulate.request import GaitRequest
+
+
+def get_cache_folder() -> Path:
+    """Get the folder for compiled solver code.
+
+    Returns
+    -------
+    pathlib.Path
+        `GAITLIB_CACHE`/engine, or `gaitlib/engine` in the user's cache folder.
+    """
+    base = os.environ.get("GAITLIB_CACHE") or os.path.join(
+        os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "gaitlib"
+    )
+    return Path(base) / "engine"
+
+
+def make_pool(n_workers: int) -> ProcessPoolExecutor:
+    """Make a pool of fresh processes (spawned, so that no library is inherited).
+
+    Parameters
+    ----------
+    n_workers : int
+        Number of processes.
+
+    Returns
+    -------
+    concurrent.futures.ProcessPoolExecutor
+        The pool; use one for solving and another for replay.
+    """
+    return ProcessPoolExecutor(n_workers, mp_context=multiprocessing.get_context("spawn"))
+
+
+def solve_gaits(requests: Iterable[GaitRequest], guesses: Iterable | None = None, n_workers: int = 1) -> list:
+    """Solve requests in worker processes.
+
+    Parameters
+    ----------
+    requests : iterable of GaitRequest
+        What to solve.
+    guesses : iterable, optional
+        One guess per request (None for a cold start): (half_time_s, points) as
+        `gaitlib.simulate.guess.make_guess_from_gait` returns.
+    n_workers : int
+        Number of processes.
+
+    Returns
+    -------
+    list of gaitlib.simulate.solution.SolvedGait
+        In the order of the requests.
+    """
+    requests = list(requests)
+    guesses = [None] * len(requests) if guesses is None else list(guesses)
+    cache = get_cache_folder()
+    with make_pool(n_workers) as pool:
+        jobs = [pool.submit(run_solve, r, cache, g) for r, g in zip(requests, guesses, strict=True)]
+        return [job.result() for job in jobs]
+
+
+def replay_gaits(requests: Iterable[GaitRequest], solved: Iterable, n_workers: int = 1) -> list[dict]:
+    """Check solved gaits in OpenSim, in worker processes.
+
+    Parameters
+    ----------
+    requests : iterable of GaitRequest
+        The requests.
+    solved : iterable of SolvedGait
+        Their solutions.
+    n_workers : int
+        Number of processes.
+
+    Returns
+    -------
+    list of dict
+        Per gait the fields of `gaitlib.simulate.replay.Replay` and `reasons` (empty when accepted).
+    """
+    with make_pool(n_workers) as pool:
+        jobs = [pool.submit(run_replay, r, s) for r, s in zip(list(requests), list(solved), strict=True)]
+        return [job.result() for job in jobs]
+
+
+def run_solve(request: GaitRequest, cache: Path, guess=None, duals=None, time_limit_s: float = 60.0):
+    """Solve one request in this (worker) process.
+
+    Parameters
+    ----------
+    request : GaitRequest
+        What to solve.
+    cache : pathlib.Path
+        Folder for compiled code.
+    guess, duals
+        As `gaitlib.simulate.solve.solve_request`.
+    time_limit_s : float
+        CPU limit per attempt (s).
+
+    Returns
+    -------
+    gaitlib.simulate.solution.SolvedGait
+        The solution.
+    """
+    from gaitlib.simulate.solve import solve_request
+
+    return solve_request(request, cache, guess, duals, time_limit_s)
+
+
+def run_replay(request: GaitRequest, solved) -> dict:
+    """Replay one solution in OpenSim in this (worker) process.
+
+    Parameters
+    ----------
+    request : GaitRequest
+        The request.
+    solved : SolvedGait
+        Its solution.
+
+    Returns
+    -------
+    dict
+        Residuals and `reasons`.
+    """
+    from gaitlib.simulate.replay import replay_gait
+
+    replay = replay_gait(
+        request.specification,
+        solved.position,
+        solved.speed,
+        solved.acceleration,
+        solved.activation,
+        solved.lumbar_torque_nm,
+        solved.ground_force,
+    )
+    return asdict(replay) | {"reasons": replay.reasons}
