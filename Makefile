@@ -1,0 +1,88 @@
+# `make help` lists the targets. Each one first sees to the environment in .venv; that is skipped when
+# requirements.lock and pyproject.toml are as they were.
+.DEFAULT_GOAL := help
+.PHONY: help setup book full test test-all test-book bench lint data doctor lock licences browser clean distclean
+.NOTPARALLEL:
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(shell for p in python3.11 python3 python; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
+IS_311 := -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'
+STAMP := $(VENV)/.gaitlib-$(shell cat requirements.lock pyproject.toml | cksum | cut -d' ' -f1)
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
+PYTEST := $(BIN)/python -m pytest --quiet
+WORKERS ?= 2
+CORES ?= 2
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
+
+setup: $(STAMP)  ## set up .venv (Python 3.11) from requirements.lock
+
+$(STAMP):
+	@if ! $(BIN)/python $(IS_311) 2>/dev/null; then \
+		if ! "$(PYTHON)" $(IS_311) 2>/dev/null; then \
+			echo "gaitlib needs Python 3.11; found '$(PYTHON)'. Install it, or: make PYTHON=/path/to/python3.11" >&2; \
+			exit 1; \
+		fi; \
+		echo "Setting up .venv: about 4 minutes and 3.4 GB, once"; \
+		"$(PYTHON)" -m venv --clear $(VENV); \
+	fi
+	@$(PIP) install -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@rm -f $(VENV)/.gaitlib-*
+	@touch $@
+
+book: $(STAMP)  ## run the quick study and build its book
+	@$(BIN)/gaitlib run studies/quick.yaml --cores $(CORES)
+	@echo "Read it: open build/quick/book/index.html in a browser"
+
+full: $(STAMP)  ## run the full study and build its book (hours)
+	@$(BIN)/gaitlib run studies/full.yaml --cores $(CORES)
+	@echo "Read it: open build/full/book/index.html in a browser"
+
+test: $(STAMP)  ## fast tests
+	@$(PYTEST) -n $(WORKERS) --dist loadfile
+
+test-all: $(STAMP)  ## all tests
+	@$(PYTEST) -n $(WORKERS) --dist loadfile -m ""
+
+test-book: $(STAMP)  ## the browser test, on the book that `make book` built
+	@GAITLIB_BOOK=build/quick/book $(PYTEST) -m browser tests/test_book_browser.py
+
+bench: $(STAMP)  ## write build/bench.json
+	@$(BIN)/gaitlib bench --output build/bench.json
+
+lint: $(STAMP)  ## check the style of code and notebooks
+	@$(BIN)/ruff check .
+
+data: $(STAMP)  ## download the recordings of real people that are not in GAITLIB_DATA
+	@$(BIN)/gaitlib data fetch
+
+doctor: $(STAMP)  ## say what works on this machine
+	@$(BIN)/gaitlib doctor
+
+lock: $(STAMP)  ## write requirements.lock and environment.yml from what is installed in .venv
+	@$(BIN)/python -m gaitlib.environment
+
+environment.yml: requirements.lock gaitlib/environment.py $(STAMP)
+	@$(BIN)/python -m gaitlib.environment conda
+
+licences: $(STAMP)  ## list the licence of every package
+	@$(BIN)/python -m gaitlib.licences
+
+browser:  ## install Chromium from Debian's packages, for the browser test
+	@if command -v chromium >/dev/null; then chromium --version; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; \
+	else \
+		echo "As root on Debian or Ubuntu: apt-get update && apt-get install chromium" >&2; exit 1; \
+	fi
+
+clean:  ## remove what was built, not .venv
+	rm -rf build .snakemake .pytest_cache .ruff_cache .hypothesis *.egg-info
+	find gaitlib tests book workflow notebooks -name __pycache__ -prune -exec rm -rf {} +
+
+distclean: clean  ## remove .venv too
+	rm -rf $(VENV)

@@ -1,0 +1,94 @@
+"""The command `gaitlib`: each sub-command is a module that is imported only when it is asked for."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+import gaitlib
+from gaitlib.errors import InputError, WorkError
+
+COMMANDS = {
+    "doctor": ("gaitlib.doctor:add_doctor_parser", "say what works on this machine"),
+    "data": ("gaitlib.data.cli:add_data_parser", "list, fetch and verify the recordings of real people"),
+    "run": ("gaitlib.run:add_run_parser", "run a study and build its book"),
+    "simulate": ("gaitlib.simulate.cli:add_simulate_parser", "solve gaits of a person"),
+    "estimate": ("gaitlib.estimate.cli:add_estimate_parser", "speed, step length and step time from keypoints"),
+    "bench": ("gaitlib.bench:add_bench_parser", "measure times and errors into build/bench.json"),
+}
+"""Where each command registers itself, and its line in the help."""
+
+
+def build_parser(wanted: str | None = None) -> argparse.ArgumentParser:
+    """Build the parser of the program.
+
+    Parameters
+    ----------
+    wanted : str, optional
+        The command that was asked for: only its module is imported, the others stand in the help.
+
+    Returns
+    -------
+    argparse.ArgumentParser
+        The parser; `run` of the parsed arguments answers the command and returns the exit code.
+    """
+    parser = argparse.ArgumentParser(prog="gaitlib", description=gaitlib.__doc__)
+    parser.add_argument("--version", action="version", version=f"gaitlib {gaitlib.__version__}")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, (place, text) in COMMANDS.items():
+        if name == wanted:
+            module, function = place.split(":")
+            getattr(importlib.import_module(module), function)(subparsers)
+        else:
+            subparsers.add_parser(name, help=text)
+    return parser
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the program.
+
+    Parameters
+    ----------
+    words : sequence of str, optional
+        Command line without the program's name; that of the process by default.
+
+    Returns
+    -------
+    int
+        0 done, 1 the work failed, 2 the input was wrong.
+    """
+    words = list(sys.argv[1:] if words is None else words)
+    command = next((word for word in words if not word.startswith("-")), None)
+    try:
+        if command is not None and command not in COMMANDS:
+            raise InputError(_explain_unknown(command))
+        arguments = build_parser(command).parse_args(words)
+        return arguments.run(arguments)
+    except InputError as error:
+        return _fail(error, 2)
+    except WorkError as error:
+        return _fail(error, 1)
+    except KeyboardInterrupt:
+        return _fail("interrupted", 130)
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _explain_unknown(command: str) -> str:
+    near = difflib.get_close_matches(command, COMMANDS, n=1, cutoff=0.5)
+    hint = f" Did you mean '{near[0]}'?" if near else ""
+    return f"unknown command '{command}'.{hint} There are: {', '.join(COMMANDS)}."
+
+
+def _fail(reason: object, code: int) -> int:
+    print(f"gaitlib: {reason}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,197 @@
+"""The command `gaitlib doctor`: what works on this machine and what does not."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from gaitlib.environment import PYTHON_VERSION, find_differences, read_lock
+
+_ENGINES = ("opensim", "casadi")
+"""Each is tried in a process of its own: they cannot share one."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the doctor's table."""
+
+    state: Literal["ok", "warn", "fail"]
+    subject: str
+    text: str
+
+
+def check_python() -> Finding:
+    """Check the version of Python.
+
+    Returns
+    -------
+    Finding
+        'fail' for any other than 3.11.
+    """
+    found = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info[:2] == PYTHON_VERSION:
+        return Finding("ok", "python", found)
+    wanted = ".".join(map(str, PYTHON_VERSION))
+    return Finding("fail", "python", f"found {found}, expected {wanted}, for which OpenSim and MediaPipe are built")
+
+
+def check_packages() -> list[Finding]:
+    """Check every package of the lock against what is installed.
+
+    Returns
+    -------
+    list of Finding
+        One 'ok' for all, or one 'fail' per package that differs.
+
+    Raises
+    ------
+    InputError
+        If there is no lock file.
+    """
+    pins = read_lock()
+    wrong = find_differences(pins)
+    if not wrong:
+        return [Finding("ok", "packages", f"{len(pins)} as pinned in requirements.lock")]
+    return [
+        Finding("fail", name, f"found {found or 'nothing'}, expected {pinned}: run make setup")
+        for name, (pinned, found) in wrong.items()
+    ]
+
+
+def check_engine(name: str) -> Finding:
+    """Check that a simulation engine can be imported, in a process of its own.
+
+    Parameters
+    ----------
+    name : str
+        'opensim' or 'casadi'.
+
+    Returns
+    -------
+    Finding
+        'fail' with the last line of the error if it cannot.
+    """
+    command = [sys.executable, "-c", f"import {name}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        return Finding("ok", name, "can be imported")
+    lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+    return Finding("fail", name, f"cannot be imported: {lines[-1]}")
+
+
+def check_compiler() -> Finding:
+    """Check for a C compiler, with which the solver is several times faster.
+
+    Returns
+    -------
+    Finding
+        'warn' if there is none.
+    """
+    path = next((path for name in ("cc", "gcc", "clang") if (path := shutil.which(name))), None)
+    if path:
+        return Finding("ok", "compiler", Path(path).name)
+    return Finding("warn", "compiler", "no cc, gcc or clang: gaits are solved 5 to 8 times more slowly")
+
+
+def check_data() -> Finding:
+    """Check the folder of recordings.
+
+    Returns
+    -------
+    Finding
+        'warn' if GAITLIB_DATA is not set, 'fail' if it names no folder.
+    """
+    value = os.environ.get("GAITLIB_DATA", "").strip()
+    if not value:
+        return Finding("warn", "GAITLIB_DATA", "not set: recordings are downloaded when they are needed")
+    if not Path(value).is_dir():
+        return Finding("fail", "GAITLIB_DATA", f"'{value}' is no folder: set it to the recordings, or unset it")
+    return Finding("ok", "GAITLIB_DATA", "is a folder; `gaitlib data verify` checks what lies in it")
+
+
+def find_chromium() -> str | None:
+    """Find the browser of the browser test.
+
+    Returns
+    -------
+    str or None
+        Path of Chromium or Chrome; None if neither is installed.
+    """
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return next((path for name in names if (path := shutil.which(name))), None)
+
+
+def check_chromium() -> Finding:
+    """Check for the browser of the browser test.
+
+    Returns
+    -------
+    Finding
+        'warn' if there is none.
+    """
+    path = find_chromium()
+    if path:
+        return Finding("ok", "chromium", Path(path).name)
+    return Finding("warn", "chromium", "not found; only the browser test needs it: make browser")
+
+
+def examine() -> list[Finding]:
+    """Make all checks.
+
+    Returns
+    -------
+    list of Finding
+        In the order in which they are printed.
+
+    Raises
+    ------
+    InputError
+        If there is no lock file.
+    """
+    findings = [check_python(), *check_packages(), *(check_engine(name) for name in _ENGINES)]
+    return [*findings, check_compiler(), check_data(), check_chromium()]
+
+
+def add_doctor_parser(subparsers) -> argparse.ArgumentParser:
+    """Register `gaitlib doctor`.
+
+    Parameters
+    ----------
+    subparsers : argparse subparsers
+        Of the program.
+
+    Returns
+    -------
+    argparse.ArgumentParser
+        Its parser.
+    """
+    text = "say what works on this machine"
+    parser = subparsers.add_parser("doctor", help=text, description=f"{text}; exit code 1 if something must be mended")
+    parser.set_defaults(run=run_doctor)
+    return parser
+
+
+def run_doctor(arguments: argparse.Namespace) -> int:
+    """Answer `gaitlib doctor`.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        None are used.
+
+    Returns
+    -------
+    int
+        1 if a check failed, else 0.
+    """
+    findings = examine()
+    width = max(len(finding.subject) for finding in findings)
+    for finding in findings:
+        print(f"{finding.state:4s}  {finding.subject:{width}s}  {finding.text}")
+    return 1 if any(finding.state == "fail" for finding in findings) else 0

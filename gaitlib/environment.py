@@ -1,0 +1,172 @@
+"""The pinned environment: one lock file, and the conda file that says the same.
+
+`make lock` calls this module; it uses nothing beyond Python itself.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from gaitlib.errors import InputError
+
+ROOT = Path(__file__).resolve().parents[1]
+"""Top of the project."""
+
+LOCK_FILE = ROOT / "requirements.lock"
+CONDA_FILE = ROOT / "environment.yml"
+PYTHON_VERSION = (3, 11)
+
+_NOT_LOCKED = {"gaitlib", "pip", "wheel"}
+_LOCK_HEAD = "# The whole environment, exact. `make lock` writes it from what is installed in .venv.\n"
+_CONDA_HEAD = "# The pins of requirements.lock for conda users. Written by `make lock`; change the lock instead.\n"
+
+
+def normalise_name(name: str) -> str:
+    """Write a package name as packaging tools compare it.
+
+    Parameters
+    ----------
+    name : str
+        Such as 'PyYAML' or 'sphinx_design'.
+
+    Returns
+    -------
+    str
+        Such as 'pyyaml' or 'sphinx-design'.
+    """
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def strip_build(version: str) -> str:
+    """Take the build label off a version.
+
+    Parameters
+    ----------
+    version : str
+        Such as '2.13.0+cpu'.
+
+    Returns
+    -------
+    str
+        Such as '2.13.0': the part that every source of packages knows.
+    """
+    return version.partition("+")[0]
+
+
+def read_lock(path: Path = LOCK_FILE) -> dict[str, str]:
+    """Read the lock file.
+
+    Parameters
+    ----------
+    path : Path
+        Lines of the form name==version; comments begin with '#'.
+
+    Returns
+    -------
+    dict of str to str
+        Version by package name, as written in the file.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or a line is no exact pin.
+    """
+    if not path.is_file():
+        raise InputError(f"{path.name}: not found. Work in a clone of the project, where it lies at the top.")
+    pins = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        text = line.partition("#")[0].strip()
+        if not text:
+            continue
+        match = re.fullmatch(r"([A-Za-z0-9][\w.-]*)==([\w.]+)", text)
+        if not match:
+            raise InputError(f"{path.name} line {number}: found '{text}', expected name==version. Run make lock.")
+        pins[match[1]] = match[2]
+    return pins
+
+
+def list_installed() -> dict[str, str]:
+    """List what is installed in this environment.
+
+    Returns
+    -------
+    dict of str to str
+        Version (without build label) by package name as its author writes it, sorted; the project itself
+        and the installers left out.
+    """
+    found = {item.name: strip_build(item.version) for item in metadata.distributions()}
+    kept = {name: version for name, version in found.items() if normalise_name(name) not in _NOT_LOCKED}
+    return dict(sorted(kept.items(), key=lambda pair: normalise_name(pair[0])))
+
+
+def find_differences(pins: dict[str, str]) -> dict[str, tuple[str, str | None]]:
+    """Compare pins with what is installed.
+
+    Parameters
+    ----------
+    pins : dict of str to str
+        Version by package name.
+
+    Returns
+    -------
+    dict of str to (str, str or None)
+        Pinned and installed version (None: not installed) of the packages where they differ.
+    """
+    installed = {normalise_name(name): version for name, version in list_installed().items()}
+    pairs = {name: (version, installed.get(normalise_name(name))) for name, version in pins.items()}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def format_lock(pins: dict[str, str]) -> str:
+    """Format the lock file.
+
+    Parameters
+    ----------
+    pins : dict of str to str
+        Version by package name.
+
+    Returns
+    -------
+    str
+        Text of requirements.lock.
+    """
+    return _LOCK_HEAD + "".join(f"{name}=={version}\n" for name, version in pins.items())
+
+
+def format_conda(pins: dict[str, str]) -> str:
+    """Format the conda environment: Python, pip, and the pins through pip.
+
+    Parameters
+    ----------
+    pins : dict of str to str
+        Version by package name.
+
+    Returns
+    -------
+    str
+        Text of environment.yml.
+    """
+    python = ".".join(map(str, PYTHON_VERSION))
+    lines = ["name: gaitlib", "channels:", "  - conda-forge", "dependencies:", f"  - python={python}", "  - pip"]
+    lines += ["  - pip:", *(f"      - {name}=={version}" for name, version in pins.items())]
+    return _CONDA_HEAD + "\n".join(lines) + "\n"
+
+
+def write_files(pins: dict[str, str]) -> None:
+    """Write requirements.lock and environment.yml.
+
+    Parameters
+    ----------
+    pins : dict of str to str
+        Version by package name.
+    """
+    LOCK_FILE.write_text(format_lock(pins), encoding="utf-8")
+    CONDA_FILE.write_text(format_conda(pins), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    # 'conda': only environment.yml, from the lock as it is; without it the lock too, from what is installed.
+    write_files(read_lock() if sys.argv[1:] == ["conda"] else list_installed())
