@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -78,16 +79,13 @@ def list_outdated(study_file: str | Path) -> list[str]:
     WorkError
         If the workflow cannot be read.
     """
-    command = [*_build_command(_find_study(study_file), 1), "--dry-run", "--quiet", "host", "rules", "progress"]
-    done = subprocess.run(
-        [*command, "--printshellcmds"], cwd=ROOT, capture_output=True, text=True, env=_get_environment()
-    )
+    command = [*_build_command(_find_study(study_file), 1), "--dry-run", "--printshellcmds"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=_get_environment())
     text = done.stdout + done.stderr
     if done.returncode:
         raise WorkError(f"workflow: {_get_last_lines(text)}")
-    words = [line.split() for line in text.splitlines() if "-m gaitlib.run " in line]
-    found = ["book" if line[3] == "book" else line[5] for line in words]
-    return sorted(set(found))
+    found = re.findall(r"-m gaitlib\.run (?:page \S+ (\S+)|(book))", text)
+    return sorted({page or book for page, book in found})
 
 
 def run_page(folder: str, name: str, threads: int = 1) -> Path:
@@ -149,7 +147,7 @@ def add_run_parser(subparsers) -> argparse.ArgumentParser:
     parser.add_argument("study", help="study file, such as studies/quick.yaml")
     parser.add_argument("--cores", type=int, default=None, help="processes at the same time (all by default)")
     parser.add_argument("--dry-run", action="store_true", help="only say which pages would run")
-    parser.set_defaults(function=run_command)
+    parser.set_defaults(run=run_command)
     return parser
 
 
@@ -198,7 +196,7 @@ def _build_command(study_file: str, cores: int) -> list[str]:
 
 def _get_environment() -> dict:
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return {**os.environ, "PYTHONPATH": path, "XDG_CACHE_HOME": str(ROOT / "build" / ".cache")}
+    return {**os.environ, "PYTHONPATH": path}
 
 
 def _call_snakemake(study_file: str, cores: int, folder: Path, dry: bool) -> int:

@@ -40,6 +40,21 @@ class Results:
         """
         return self.folder / name
 
+    @staticmethod
+    def locate(path: str) -> Path:
+        """Find a file or folder given relative to the project.
+
+        Parameters
+        ----------
+        path : str
+            Such as 'data/library'.
+
+        Returns
+        -------
+        Path
+        """
+        return ROOT / path
+
     def save_table(self, name: str, table: pd.DataFrame) -> pd.DataFrame:
         """Keep a table as parquet, whole or not at all.
 

@@ -1,0 +1,184 @@
+"""What a page shows: figures with caption and data basis, tables, the answer box, computed prose."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+
+import pandas as pd
+
+from gaitlib.errors import InputError
+
+BASES = {
+    "real": "Real people",
+    "simulated": "Simulated people, not measured",
+    "generated": "Generated people, not measured",
+    "published": "Published numbers, not computed here",
+}
+
+
+def describe_basis(basis: str, n_people: int | None = None, n_walks: int | None = None, unit: str = "walks") -> str:
+    """State whose data something rests on.
+
+    Parameters
+    ----------
+    basis : {'real', 'simulated', 'generated', 'published'}
+        Whose data.
+    n_people, n_walks : int, optional
+        How many; printed where known.
+    unit : str
+        What is counted beside people: 'walks', 'strides', 'gaits', 'clips'.
+
+    Returns
+    -------
+    str
+        Such as "Real people: 12 people, 12 walks".
+
+    Raises
+    ------
+    InputError
+        If the basis is unknown.
+    """
+    if basis not in BASES:
+        raise InputError(f"basis: found {basis!r}, expected one of {', '.join(BASES)}")
+    counts = [f"{n_people:,} {'person' if n_people == 1 else 'people'}"] if n_people is not None else []
+    counts += [f"{n_walks:,} {unit[:-1] if n_walks == 1 else unit}"] if n_walks is not None else []
+    return BASES[basis] + (f": {', '.join(counts)}" if counts else "")
+
+
+def show_figure(figure, caption: str, basis: str, n_people=None, n_walks=None, unit: str = "walks"):
+    """Show a matplotlib figure with its caption and data basis.
+
+    Parameters
+    ----------
+    figure : matplotlib Figure or Axes
+        What to show; it is closed.
+    caption : str
+        What to see; plain text.
+    basis, n_people, n_walks, unit
+        As `describe_basis`.
+
+    Returns
+    -------
+    IPython.display.HTML
+    """
+    import matplotlib.pyplot as plt
+    from IPython.display import HTML
+
+    figure = getattr(figure, "figure", figure)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=150, bbox_inches="tight", metadata={"Software": None})
+    width = round(figure.get_size_inches()[0] * 96)
+    plt.close(figure)
+    data = base64.b64encode(buffer.getvalue()).decode()
+    words = f'{_mark_basis(basis, n_people, n_walks, unit)} {html.escape(caption)}'
+    return HTML(
+        f'<figure class="plate"><img src="data:image/png;base64,{data}" style="width:{width}px" '
+        f'alt="{html.escape(caption, quote=True)}"><figcaption>{words}</figcaption></figure>'
+    )
+
+
+def show_table(table: pd.DataFrame, caption: str, basis: str, n_people=None, n_walks=None, unit: str = "walks"):
+    """Show a table with its caption and data basis; wide ones scroll.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Formatted values; the index is not shown.
+    caption : str
+        What it holds; plain text.
+    basis, n_people, n_walks, unit
+        As `describe_basis`.
+
+    Returns
+    -------
+    IPython.display.HTML
+    """
+    from IPython.display import HTML
+
+    body = table.to_html(index=False, border=0, na_rep="–", justify="left", escape=True, classes="table")
+    words = f'{_mark_basis(basis, n_people, n_walks, unit)} {html.escape(caption)}'
+    return HTML(f'<div class="wide">{body}</div><p class="tablenote">{words}</p>')
+
+
+def show_answer(sentences, basis: str = "real"):
+    """Show the box with the short answer.
+
+    Parameters
+    ----------
+    sentences : str or list of str
+        Plain text; several become paragraphs.
+    basis : str
+        Whose data: anything but 'real' is drawn as not measured.
+
+    Returns
+    -------
+    IPython.display.HTML
+    """
+    from IPython.display import HTML
+
+    sentences = [sentences] if isinstance(sentences, str) else list(sentences)
+    kind = "answer" if basis == "real" else "answer simulated"
+    body = "".join(f"<p>{html.escape(text)}</p>" for text in sentences if text)
+    return HTML(f'<div class="{kind}" role="note">{body}</div>')
+
+
+def show_list(lines):
+    """Show computed lines as a list.
+
+    Parameters
+    ----------
+    lines : iterable of str
+        Plain text.
+
+    Returns
+    -------
+    IPython.display.HTML
+    """
+    from IPython.display import HTML
+
+    return HTML("<ul>" + "".join(f"<li>{html.escape(line)}</li>" for line in lines if line) + "</ul>")
+
+
+def show_text(text: str):
+    """Show a computed paragraph.
+
+    Parameters
+    ----------
+    text : str
+        Plain text.
+
+    Returns
+    -------
+    IPython.display.HTML
+    """
+    from IPython.display import HTML
+
+    return HTML(f"<p>{html.escape(text)}</p>")
+
+
+def join_words(words, last: str = "and") -> str:
+    """Join words to a list in prose.
+
+    Parameters
+    ----------
+    words : iterable of str
+        Such as names.
+    last : str
+        Between the last two.
+
+    Returns
+    -------
+    str
+        "a, b and c"; "none" for nothing.
+    """
+    words = [str(word) for word in words]
+    if not words:
+        return "none"
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
+
+
+def _mark_basis(basis: str, n_people, n_walks, unit: str) -> str:
+    words = html.escape(describe_basis(basis, n_people, n_walks, unit))
+    return f'<span class="basis {basis}">{words}.</span>'

@@ -1,0 +1,340 @@
+"""From walks to the agreement table: measure them, look at them through virtual cameras, estimate, compare."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from gaitlib.errors import InputError
+from gaitlib.evaluate.inputs import format_number
+
+METHODS = {
+    "synthetic": "trained on synthetic walks only",
+    "classical": "classical geometry",
+    "ridge_real": "ridge trained on real people",
+}
+"""Method -> words for readers."""
+
+_KEYS = ("origin", "dataset", "subgroup", "person_id", "walk_id", "view")
+
+
+def collect_real_walks(datasets: Iterable[str], purpose: str = "evaluate") -> list[xr.Dataset]:
+    """Load the walks of several sets of real people.
+
+    Parameters
+    ----------
+    datasets : iterable of str
+        Items of the data manifest.
+    purpose : {'evaluate', 'baseline'}
+        What they are wanted for.
+
+    Returns
+    -------
+    list of Walk
+        All of them, whatever the subgroup.
+    """
+    from gaitlib.data.walks import load_walks
+
+    return [walk for dataset in datasets for walk in load_walks(dataset, purpose)]
+
+
+def measure_walks(walks: list[xr.Dataset], outcomes: Iterable[str]) -> pd.DataFrame:
+    """Measure the reference of each walk from its own keypoints in space, free of camera and detector.
+
+    Parameters
+    ----------
+    walks : list of Walk
+        Real or simulated.
+    outcomes : iterable of str
+        Names of `gaitlib.outcomes.OUTCOMES`.
+
+    Returns
+    -------
+    DataFrame
+        One row per walk: origin, dataset, subgroup, person_id, walk_id, age_years, sex, height_m, mass_kg,
+        duration_s, n_steps and the outcomes (NaN where the walk holds too few steps).
+    """
+    from gaitlib.outcomes import compute_walk_outcomes
+
+    rows = []
+    for walk in walks:
+        found = compute_walk_outcomes(walk)
+        row = {key: walk.attrs.get(key) for key in _KEYS[:-1]}
+        row |= {key: walk.attrs.get(key, np.nan) for key in ("age_years", "height_m", "mass_kg")}
+        row["sex"] = walk.attrs.get("sex") or "unknown"
+        time_s = walk["time"].values
+        row |= {"duration_s": float(time_s[-1] - time_s[0]), "n_steps": int(found["n_steps"])}
+        rows.append(row | {name: found[name] for name in outcomes})
+    return pd.DataFrame(rows)
+
+
+def observe_walks(
+    walks: list[xr.Dataset], views: Iterable[str], layout: str, fps: float, noise: float, seed: int
+) -> list[xr.Dataset]:
+    """Look at walks through virtual cameras and a detector that errs.
+
+    Parameters
+    ----------
+    walks : list of Walk
+        Real or simulated.
+    views : iterable of str
+        Names of `gaitlib.sense.camera.VIEWS`.
+    layout : str
+        Keypoint layout of the detector.
+    fps : float
+        Frames per second of the cameras.
+    noise : float
+        Size of the detector's errors; 1 is a typical pose detector, 0 a perfect one.
+    seed : int
+        Errors follow from seed, walk and view alone, so a walk looks the same on every page.
+
+    Returns
+    -------
+    list of xarray.Dataset
+        Image keypoints, walk by walk and view by view, with the walk's attributes.
+    """
+    from gaitlib.sense.camera import build_camera, project_walk
+    from gaitlib.sense.noise import DetectorErrors, apply_detector_noise
+
+    errors = DetectorErrors().scale(noise)
+    clips = []
+    for walk in walks:
+        for view in views:
+            clip = project_walk(walk, build_camera(view, fps=fps), layout)
+            text = f"{seed} {walk.attrs['dataset']} {walk.attrs['walk_id']} {view}"
+            rng = np.random.default_rng(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big"))
+            clips.append(apply_detector_noise(clip, rng, errors) if noise > 0 else clip)
+    return clips
+
+
+def estimate_walks(
+    clips: list[xr.Dataset],
+    reference: pd.DataFrame,
+    methods: Iterable[str],
+    outcomes: Iterable[str],
+    estimator=None,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Estimate every clip by every method and put the reference beside it.
+
+    Parameters
+    ----------
+    clips : list of xarray.Dataset
+        Image keypoints of `observe_walks`.
+    reference : DataFrame
+        From `measure_walks`.
+    methods : iterable of str
+        Names of `METHODS`. 'ridge_real' trains on these very clips, cross-validated by person, per data set and view.
+    outcomes : iterable of str
+        What to compare.
+    estimator : GaitEstimator, optional
+        For 'synthetic'.
+    seed : int
+        Order of people in the folds of the ridge.
+
+    Returns
+    -------
+    DataFrame
+        The agreement table: one row per walk, view, outcome and method; status 'ok' or the reason for no estimate.
+
+    Raises
+    ------
+    InputError
+        If a method is unknown or 'synthetic' has no estimator.
+    """
+    unknown = sorted(set(methods) - set(METHODS))
+    if unknown or ("synthetic" in methods and estimator is None):
+        raise InputError(f"methods: {', '.join(unknown) or 'synthetic without estimator'}; known: {', '.join(METHODS)}")
+    truth = reference.set_index(["dataset", "walk_id"])
+    parts = []
+    for method in methods:
+        if method == "ridge_real":
+            parts.append(_estimate_ridge(clips, truth, seed))
+        else:
+            answers = _estimate_each(clips, method, estimator)
+            parts.append(_tabulate(clips, answers, truth, method, outcomes))
+    table = pd.concat(parts, ignore_index=True)
+    known = table["outcome"].isin(list(outcomes)) & np.isfinite(table["reference"])
+    return table[known].reset_index(drop=True)
+
+
+def _estimate_each(clips: list[xr.Dataset], method: str, estimator) -> list:
+    if method == "synthetic":
+        from gaitlib.estimate.features import compute_features
+        from gaitlib.estimate.network import get_height
+
+        return estimator.predict_features([compute_features(clip, get_height(clip)) for clip in clips])
+    from gaitlib.estimate.classical import estimate_classical
+
+    return [estimate_classical(clip) for clip in clips]
+
+
+def _tabulate(clips, answers, truth: pd.DataFrame, method: str, outcomes) -> pd.DataFrame:
+    rows = []
+    for clip, answer in zip(clips, answers, strict=True):
+        about = {key: clip.attrs.get(key) for key in _KEYS} | {"method": method, "status": answer.status}
+        measured = truth.loc[(clip.attrs["dataset"], clip.attrs["walk_id"])]
+        for outcome in outcomes:
+            row = about | {"outcome": outcome, "reference": float(measured[outcome])}
+            value = answer.values.get(outcome)
+            if value is not None:
+                row |= {"estimate": value.value, "lower": value.lower, "upper": value.upper}
+            rows.append(row)
+    return pd.DataFrame(rows, columns=[*_KEYS, "outcome", "method", "reference", "estimate", "lower", "upper", "status"])
+
+
+def _estimate_ridge(clips, truth: pd.DataFrame, seed: int) -> pd.DataFrame:
+    from gaitlib.estimate.ridge import crossvalidate_ridge
+
+    groups: dict[tuple, list] = {}
+    for clip in clips:
+        groups.setdefault((clip.attrs["dataset"], clip.attrs["view"]), []).append(clip)
+    parts = []
+    for members in groups.values():
+        rows = truth.loc[[(clip.attrs["dataset"], clip.attrs["walk_id"]) for clip in members]]
+        part = crossvalidate_ridge(members, rows.reset_index(), seed=seed)
+        origins = {clip.attrs["walk_id"]: clip.attrs["origin"] for clip in members}
+        parts.append(part.assign(origin=part["walk_id"].map(origins)))
+    return pd.concat(parts, ignore_index=True)
+
+
+def draw_stand_ins(
+    table: pd.DataFrame,
+    gaits: xr.Dataset,
+    rules: Mapping,
+    held_out: Iterable[str],
+    n_walks: int,
+    duration_s: float,
+    seed: int,
+    subgroup: str,
+) -> list[xr.Dataset]:
+    """Draw simulated walks that are shown where no real people exist.
+
+    Parameters
+    ----------
+    table, gaits : DataFrame, xarray.Dataset
+        The library.
+    rules : mapping
+        youngest_years, oldest_years, slowest_mps, fastest_mps.
+    held_out : iterable of str
+        gait_id of simulated people whom the estimator has not seen in training; only these are drawn.
+    n_walks : int
+        Number of walks, spread over the gaits that fit.
+    duration_s : float
+        Length of a walk (s).
+    seed : int
+        Source of randomness.
+    subgroup : str
+        Name for the walks.
+
+    Returns
+    -------
+    list of Walk
+        origin 'simulated'; empty if no held-out gait fits the rules.
+    """
+    from gaitlib.estimate.train import list_persons
+    from gaitlib.sense.body_walk import build_synthetic_walk
+    from gaitlib.sense.variation import WalkVariation
+
+    fits = table["verified"].astype(bool) & table["gait_id"].isin(set(held_out))
+    fits &= table["age_years"].between(rules["youngest_years"], rules["oldest_years"])
+    fits &= table["speed_mps"].between(rules["slowest_mps"], rules["fastest_mps"])
+    chosen = table[fits].reset_index(drop=True)
+    rng = np.random.default_rng([seed, 11])
+    walks = []
+    persons = list_persons(chosen) if len(chosen) else []
+    names = chosen.groupby(["age_years", "sex", "height_m", "mass_kg"], sort=False).ngroup()
+    for number in range(n_walks if len(chosen) else 0):
+        row = number % len(chosen)
+        walks.append(
+            build_synthetic_walk(
+                gaits.sel(gait=chosen["gait_id"][row]), persons[row], rng, duration_s=duration_s, fps=60.0,
+                variation=WalkVariation(), with_outcomes=False, subgroup=subgroup, dataset="simulated",
+                walk_id=f"{subgroup}-{number:03d}", person_id=f"simulated-{names[row]:03d}",
+            )
+        )  # fmt: skip
+    return walks
+
+
+def list_people(reference: pd.DataFrame) -> pd.DataFrame:
+    """List the people behind walks, one row each.
+
+    Parameters
+    ----------
+    reference : DataFrame
+        From `measure_walks`.
+
+    Returns
+    -------
+    DataFrame
+        subgroup, person_id, age_years, sex, height_m, mass_kg, speed_mps (mean over the walks), n_walks.
+    """
+    return (
+        reference.groupby(["subgroup", "person_id"], sort=True)
+        .agg(
+            age_years=("age_years", "first"), sex=("sex", "first"), height_m=("height_m", "first"),
+            mass_kg=("mass_kg", "first"), speed_mps=("speed_mps", "mean"), n_walks=("walk_id", "nunique"),
+        )
+        .reset_index()
+    )  # fmt: skip
+
+
+def compare_lab_events(walks: list[xr.Dataset]) -> pd.DataFrame:
+    """Compare detected initial contacts with those that the laboratory stored in the file.
+
+    Parameters
+    ----------
+    walks : list of Walk
+        Those with attribute `lab_events`.
+
+    Returns
+    -------
+    DataFrame
+        person_id, foot, difference_s (detected less laboratory), one row per laboratory contact with a detected one
+        within 0.15 s.
+    """
+    from gaitlib.events import detect_events
+
+    rows = []
+    for walk in walks:
+        stored = [e for e in json.loads(walk.attrs.get("lab_events", "[]")) if e["event"] == "initial_contact"]
+        found = detect_events(walk) if stored else pd.DataFrame(columns=["foot", "event", "time_s"])
+        contacts = found[found["event"] == "initial_contact"]
+        for event in stored:
+            times = contacts.loc[contacts["foot"] == event["foot"], "time_s"].to_numpy(dtype=float)
+            gap = times[np.argmin(np.abs(times - event["time_s"]))] - event["time_s"] if len(times) else np.inf
+            if abs(gap) <= 0.15:
+                rows.append({"person_id": walk.attrs["person_id"], "foot": event["foot"], "difference_s": float(gap)})
+    return pd.DataFrame(rows, columns=["person_id", "foot", "difference_s"])
+
+
+def describe_error(row: pd.Series, outcome: str) -> str:
+    """Put a mean absolute error with its interval into words.
+
+    Parameters
+    ----------
+    row : Series
+        A row of `gaitlib.evaluate.tables.build_agreement_table`.
+    outcome : str
+        Its outcome, which sets unit and digits.
+
+    Returns
+    -------
+    str
+        Such as "0.06 m/s (95 % interval 0.04 to 0.08)"; lengths in cm.
+    """
+    factor, unit, decimals = {
+        "speed_mps": (1.0, "m/s", 2),
+        "step_length_m": (100.0, "cm", 1),
+        "step_time_s": (1.0, "s", 3),
+    }[outcome]
+    value, low, high = (row[name] * factor for name in ("mae", "mae_lower", "mae_upper"))
+    text = f"{format_number(value, decimals)} {unit}"
+    if not (np.isfinite(low) and np.isfinite(high)):
+        return text
+    return f"{text} (95 % interval {format_number(low, decimals)} to {format_number(high, decimals)})"
