@@ -39,13 +39,14 @@ def draw_walks(rng, n_people, max_walks, bias=0.03, sd_between=0.08, sd_within=0
 
 
 def measure_coverage(n_people, max_walks, n_simulations, n_resamples, seed, as_people=lambda person: person):
-    """Measure how often the printed 95 % interval of each statistic holds the value of the population."""
+    """Measure how often 95 % intervals hold the value of the population: the printed ones and plain BCa."""
     rng = np.random.default_rng(seed)
     crowd = average_within_people(*draw_walks(rng, 200_000, max_walks))
     truth = evaluate_statistics(crowd.values.mean(axis=0), len(crowd.people))
-    hits = np.zeros(len(STATISTICS))
+    hits = np.zeros((2, len(STATISTICS)))
     for _ in range(n_simulations):
         reference, estimate, person = draw_walks(rng, n_people, max_walks)
         found = compute_agreement(reference, estimate, as_people(person), rng, n_resamples)
-        hits += (found["lower"] <= truth) & (truth <= found["upper"])
-    return pd.Series(hits / n_simulations, index=list(STATISTICS))
+        for row, kind in zip(hits, ("", "bca_"), strict=True):
+            row += (found[f"{kind}lower"] <= truth) & (truth <= found[f"{kind}upper"])
+    return pd.DataFrame(hits.T / n_simulations, index=list(STATISTICS), columns=["printed", "bca"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import optimize, special
 
 from gaitlib.errors import InputError
 
@@ -34,12 +34,14 @@ def compute_detectable_difference(sd: float, n: int, alpha: float = 0.05, power:
     """
     _check(sd, n, alpha, power)
     df = n - 1
-    critical = stats.t.ppf(1 - alpha / 2, df)
+    critical = special.stdtrit(df, 1 - alpha / 2)
 
     def miss(shift: float) -> float:
-        return stats.nct.sf(critical, df, shift) + stats.nct.cdf(-critical, df, shift) - power
+        # the far tail underflows to NaN where its chance is zero
+        wrong_side = np.nan_to_num(special.nctdtr(df, shift, -critical))
+        return 1 - np.nan_to_num(special.nctdtr(df, shift, critical)) + wrong_side - power
 
-    return float(optimize.brentq(miss, 1e-6, critical + 40) * sd / np.sqrt(n))
+    return float(optimize.brentq(miss, 1e-6, critical * 3 + 10) * sd / np.sqrt(n))
 
 
 def compute_provable_margin(sd: float, n: int, alpha: float = 0.05, power: float = 0.8) -> float:
@@ -69,13 +71,13 @@ def compute_provable_margin(sd: float, n: int, alpha: float = 0.05, power: float
     """
     _check(sd, n, alpha, power)
     df = n - 1
-    critical = stats.t.ppf(1 - alpha, df)
+    critical = special.stdtrit(df, 1 - alpha)
     # average over the distribution of the sample standard deviation (relative to the true one)
-    scale = np.sqrt(stats.chi2.ppf((np.arange(2000) + 0.5) / 2000, df) / df)
+    scale = np.sqrt(special.chdtri(df, (np.arange(2000) + 0.5) / 2000) / df)
 
     def miss(margin: float) -> float:
         room = np.maximum(margin - critical * scale, 0)
-        return float(np.mean(2 * stats.norm.cdf(room) - 1)) - power
+        return float(np.mean(2 * special.ndtr(room) - 1)) - power
 
     return float(optimize.brentq(miss, 0.0, 10 * (critical + 10)) * sd / np.sqrt(n))
 

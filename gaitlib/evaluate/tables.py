@@ -92,7 +92,7 @@ def build_agreement_table(
     for name in _COUNTS:
         result[name] = result[name].fillna(0).astype(int)
     for name in ("datasets", "margin_source", "note"):
-        result[name] = result[name].fillna("")
+        result[name] = result[name].astype(object).fillna("")
     result.attrs.update(level=level, n_resamples=n_resamples)
     keys = [name for name in by if name != "origin"]
     return result.sort_values([*keys, "origin"], kind="stable").reset_index(drop=True)
