@@ -1,5 +1,7 @@
 """Gait events against walkers whose events are known."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -292,6 +294,44 @@ def test_malformed_image_keypoints_are_refused():
         detect_events_2d(keypoints.assign(confidence=keypoints["confidence"] * 0))
     with pytest.raises(InputError, match="confidence"):
         detect_events_2d(keypoints.drop_vars("confidence"))
+
+
+# -- real people ---------------------------------------------------------------------------------------------
+
+
+def collect_errors(walks, list_known):
+    errors = {"initial_contact": [], "toe_off": []}
+    for walk in walks:
+        found = detect_events(walk)
+        for known in list_known(walk).itertuples():
+            gaps = (
+                found.loc[(found["foot"] == known.foot) & (found["event"] == known.event), "time_s"]
+                - known.time_s
+            )
+            assert np.abs(gaps).min() < 0.1, (walk.attrs["walk_id"], known)
+            errors[known.event].append(gaps.iloc[np.abs(gaps).argmin()])
+    return {event: np.array(values) for event, values in errors.items()}
+
+
+@pytest.mark.real_data
+@pytest.mark.usefixtures("real_data")
+def test_children_against_force_plates_and_stored_events():
+    """A check that nothing broke, not a tuning target: limits are about twice what was measured."""
+    from gaitlib.data.walks import load_walks
+
+    walks = load_walks("td_children_c3d", "evaluate")
+
+    def list_force(walk):
+        force = walk["ground_force"].sel(space="y").transpose("time", "foot")
+        return detect_events_from_force(walk["time"].values, force.values)
+
+    def list_stored(walk):
+        return pd.DataFrame(json.loads(walk.attrs["lab_events"]), columns=["foot", "event", "time_s"])
+
+    for list_known, least in ((list_force, 24), (list_stored, 26)):
+        for errors in collect_errors(walks, list_known).values():
+            assert len(errors) >= least
+            assert abs(errors.mean()) < 0.045 and errors.std() < 0.020
 
 
 # -- tools ---------------------------------------------------------------------------------------------------
