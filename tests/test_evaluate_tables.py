@@ -79,6 +79,14 @@ def test_unknown_grouping_and_margins_without_a_source():
             read_margins({"speed_mps": bad})
 
 
+def test_margins_as_the_study_file_gives_them():
+    assert read_margins(None) == {}
+    assert read_margins(MARGINS)["speed_mps"] == (0.1, "Perera 2006", "clinical")
+    technical = {"step_time_s": {"value": 0.02, "source": "Stenum 2021", "kind": "technical"}}
+    assert read_margins(technical)["step_time_s"].kind == "technical"
+    assert read_margins(read_margins(technical)) == read_margins(technical)
+
+
 # --- the agreement table ---------------------------------------------------------------------------------
 
 

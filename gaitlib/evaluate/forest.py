@@ -143,7 +143,7 @@ def _name_forest_row(key: dict, line: pd.DataFrame, labels: Mapping) -> str:
 
 
 def _draw_forest_reference(ax, part: pd.DataFrame, outcome: str, statistic: str, value, label: str) -> list:
-    margin = part.loc[part["margin"].notna(), ["margin", "margin_source"]].drop_duplicates()
+    margin = part.loc[part["margin"].notna(), ["margin", "margin_kind", "margin_source"]].drop_duplicates()
     if value is None and statistic == "bias":
         ax.axvline(0, color="0.6", linewidth=1, zorder=1)
     if value is not None:
@@ -151,11 +151,11 @@ def _draw_forest_reference(ax, part: pd.DataFrame, outcome: str, statistic: str,
         return [Line2D([], [], color="0.15", linewidth=1.4, linestyle=":", label=label or f"{value:g}")]
     if len(margin) != 1 or statistic not in ("mae", "rmse", "bias"):
         return []
-    size, source = margin.iloc[0]
+    size, kind, source = margin.iloc[0]
     for end in (-size, size) if statistic == "bias" else (size,):
         ax.axvline(end, color=MARGIN_COLOUR, linewidth=2, linestyle="--", zorder=1)
     sign = "±" if statistic == "bias" else ""
-    text = f"clinical margin {sign}{format_number(size, get_decimals(outcome))} {get_unit(outcome)}".rstrip()
+    text = f"{kind} margin {sign}{format_number(size, get_decimals(outcome))} {get_unit(outcome)}".rstrip()
     return [Line2D([], [], color=MARGIN_COLOUR, linewidth=2, linestyle="--", label=f"{text}\n({source})")]
 
 

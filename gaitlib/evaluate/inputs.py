@@ -153,10 +153,11 @@ def count_walks(table: pd.DataFrame) -> int:
 
 
 class Margin(NamedTuple):
-    """A difference that matters clinically, declared before the data are seen, with its published source."""
+    """A difference that counts, declared before the data are seen, with its published source and its kind."""
 
     value: float
     source: str
+    kind: str = "clinical"
 
 
 def read_margins(margins: Mapping | None) -> dict[str, Margin]:
@@ -165,8 +166,9 @@ def read_margins(margins: Mapping | None) -> dict[str, Margin]:
     Parameters
     ----------
     margins : mapping or None
-        outcome -> `Margin`, ``(value, source)`` or a mapping with keys value (or margin) and source. Values
-        in the unit of the outcome's name.
+        outcome -> `Margin`, ``(value, source)``, a mapping with keys value, source and kind, or an object
+        with these attributes. Values in the unit of the outcome's name; kind is "clinical" (the default) or
+        "technical".
 
     Returns
     -------
@@ -180,17 +182,19 @@ def read_margins(margins: Mapping | None) -> dict[str, Margin]:
     """
     found = {}
     for outcome, given in (margins or {}).items():
+        kind = "clinical"
         if isinstance(given, Mapping):
-            value, source = given.get("value", given.get("margin")), given.get("source")
+            value, source, kind = given.get("value"), given.get("source"), given.get("kind", kind)
         elif isinstance(given, tuple) and len(given) == 2:
             value, source = given
         else:
-            value, source = given, None
+            value, source = getattr(given, "value", given), getattr(given, "source", None)
+            kind = getattr(given, "kind", kind)
         if not isinstance(value, (int, float)) or not math.isfinite(value) or value <= 0:
             raise InputError(f"margins: {outcome}: found {value!r}, expected a positive number.")
         if not source:
             raise InputError(f"margins: {outcome}: no source; give a published reference for {value}.")
-        found[str(outcome)] = Margin(float(value), str(source))
+        found[str(outcome)] = Margin(float(value), str(source), str(kind))
     return found
 
 

@@ -215,7 +215,7 @@ def _draw_margin(ax, margins, outcome: str, decimals: int, unit: str, around_ide
         )
     else:
         ax.axhspan(-margin.value, margin.value, color=MARGIN_COLOUR, alpha=0.18, zorder=0, lw=0)
-    text = f"clinical margin ±{format_number(margin.value, decimals)} {unit}".rstrip()
+    text = f"{margin.kind} margin ±{format_number(margin.value, decimals)} {unit}".rstrip()
     return [Patch(color=MARGIN_COLOUR, alpha=0.3, lw=0, label=f"{text}\n({margin.source})")]
 
 

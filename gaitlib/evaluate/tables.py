@@ -67,8 +67,8 @@ def build_agreement_table(
         One row per group: the columns of `by`; datasets; n_people and n_walks behind the numbers;
         n_people_all, n_walks_all, n_abstained (walks and views without an estimate); for every name of
         `STATISTICS` the value and ``_lower``, ``_upper``; interval_coverage with limits (of the estimator's
-        own intervals); margin, margin_source, within_margin (share of walks whose error is within it); note.
-        Raw numbers, NaN where undefined. Format it with `format_agreement_table`.
+        own intervals); margin, margin_kind, margin_source, within_margin (share of walks whose error is
+        within it); note. Raw numbers, NaN where undefined. Format it with `format_agreement_table`.
 
     Raises
     ------
@@ -87,11 +87,11 @@ def build_agreement_table(
     rows += _list_missing(rows, expected, by)
     names = [name for stat in STATISTICS for name in (stat, f"{stat}_lower", f"{stat}_upper")]
     names += ["interval_coverage", "interval_coverage_lower", "interval_coverage_upper"]
-    names += ["margin", "margin_source", "within_margin", "note"]
+    names += ["margin", "margin_kind", "margin_source", "within_margin", "note"]
     result = pd.DataFrame(rows, columns=[*by, "datasets", *_COUNTS, *names])
     for name in _COUNTS:
         result[name] = result[name].fillna(0).astype(int)
-    for name in ("datasets", "margin_source", "note"):
+    for name in ("datasets", "margin_kind", "margin_source", "note"):
         result[name] = result[name].astype(object).fillna("")
     result.attrs.update(level=level, n_resamples=n_resamples)
     keys = [name for name in by if name != "origin"]
@@ -131,7 +131,7 @@ def _describe_group(row: dict, group: pd.DataFrame, margins, rng, n_resamples: i
     margin = margins.get(ok["outcome"].iloc[0])
     if margin:
         within = (ok["estimate"] - ok["reference"]).abs() <= margin.value
-        row |= {"margin": margin.value, "margin_source": margin.source}
+        row |= {"margin": margin.value, "margin_kind": margin.kind, "margin_source": margin.source}
         row["within_margin"] = compute_clustered_share(within, ok["person"], level)[0]
     return row | {"note": "; ".join(notes)}
 
