@@ -17,7 +17,10 @@ COMMANDS = {
     "data": ("gaitlib.data.cli:add_data_parser", "list, fetch and verify the recordings of real people"),
     "run": ("gaitlib.run:add_run_parser", "run a study and build its book"),
     "simulate": ("gaitlib.simulate.cli:add_simulate_parser", "solve gaits of a person"),
-    "estimate": ("gaitlib.estimate.cli:add_estimate_parser", "speed, step length and step time from keypoints"),
+    "estimate": (
+        "gaitlib.estimate.cli:add_estimate_parser",
+        "speed, step length and step time from keypoints",
+    ),
     "bench": ("gaitlib.bench:add_bench_parser", "measure times and errors into build/bench.json"),
 }
 """Where each command registers itself, and its line in the help."""

@@ -38,7 +38,7 @@ def check_python() -> Finding:
     if sys.version_info[:2] == PYTHON_VERSION:
         return Finding("ok", "python", found)
     wanted = ".".join(map(str, PYTHON_VERSION))
-    return Finding("fail", "python", f"found {found}, expected {wanted}, for which OpenSim and MediaPipe are built")
+    return Finding("fail", "python", f"found {found}, expected {wanted} as OpenSim needs")
 
 
 def check_packages() -> list[Finding]:
@@ -111,7 +111,7 @@ def check_data() -> Finding:
     if not value:
         return Finding("warn", "GAITLIB_DATA", "not set: recordings are downloaded when they are needed")
     if not Path(value).is_dir():
-        return Finding("fail", "GAITLIB_DATA", f"'{value}' is no folder: set it to the recordings, or unset it")
+        return Finding("fail", "GAITLIB_DATA", f"'{value}' is no folder: correct it, or unset it")
     return Finding("ok", "GAITLIB_DATA", "is a folder; `gaitlib data verify` checks what lies in it")
 
 
@@ -172,7 +172,9 @@ def add_doctor_parser(subparsers) -> argparse.ArgumentParser:
         Its parser.
     """
     text = "say what works on this machine"
-    parser = subparsers.add_parser("doctor", help=text, description=f"{text}; exit code 1 if something must be mended")
+    parser = subparsers.add_parser(
+        "doctor", help=text, description=f"{text}; exit code 1 if something must be mended"
+    )
     parser.set_defaults(run=run_doctor)
     return parser
 

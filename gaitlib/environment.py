@@ -19,9 +19,9 @@ LOCK_FILE = ROOT / "requirements.lock"
 CONDA_FILE = ROOT / "environment.yml"
 PYTHON_VERSION = (3, 11)
 
-_NOT_LOCKED = {"gaitlib", "pip", "wheel"}
+_NOT_LOCKED = {"gaitlib", "pip"}
 _LOCK_HEAD = "# The whole environment, exact. `make lock` writes it from what is installed in .venv.\n"
-_CONDA_HEAD = "# The pins of requirements.lock for conda users. Written by `make lock`; change the lock instead.\n"
+_CONDA_HEAD = "# The pins of requirements.lock for conda users. Written by `make lock`, never by hand.\n"
 
 
 def normalise_name(name: str) -> str:
@@ -83,7 +83,9 @@ def read_lock(path: Path = LOCK_FILE) -> dict[str, str]:
             continue
         match = re.fullmatch(r"([A-Za-z0-9][\w.-]*)==([\w.]+)", text)
         if not match:
-            raise InputError(f"{path.name} line {number}: found '{text}', expected name==version. Run make lock.")
+            raise InputError(
+                f"{path.name} line {number}: found '{text}', expected name==version. Run make lock."
+            )
         pins[match[1]] = match[2]
     return pins
 
@@ -150,7 +152,14 @@ def format_conda(pins: dict[str, str]) -> str:
         Text of environment.yml.
     """
     python = ".".join(map(str, PYTHON_VERSION))
-    lines = ["name: gaitlib", "channels:", "  - conda-forge", "dependencies:", f"  - python={python}", "  - pip"]
+    lines = [
+        "name: gaitlib",
+        "channels:",
+        "  - conda-forge",
+        "dependencies:",
+        f"  - python={python}",
+        "  - pip",
+    ]
     lines += ["  - pip:", *(f"      - {name}=={version}" for name, version in pins.items())]
     return _CONDA_HEAD + "\n".join(lines) + "\n"
 

@@ -9,11 +9,13 @@ from importlib import metadata
 from gaitlib.environment import read_lock
 
 _WELCOME = re.compile(
-    r"\b(MIT|BSD|0BSD|Apache|PSF|Python Software Foundation|ISC|ISCL|MPL|Mozilla|LGPL\w*|HPND|CMU|Unlicense|Zlib"
-    r"|Public Domain|Lesser General Public)\b",
+    r"\b(MIT|BSD|0BSD|Apache|PSF|Python Software Foundation|ISC|ISCL|MPL|Mozilla|LGPL\w*|HPND|CMU|Unlicense"
+    r"|Zlib|Public Domain|Lesser General Public)\b",
     re.IGNORECASE,
 )
-_UNWELCOME = re.compile(r"(?<!L)GPL|(?<!Lesser )General Public License|NonCommercial|CC[- ]BY[- ]NC", re.IGNORECASE)
+_UNWELCOME = re.compile(
+    r"(?<!L)GPL|(?<!Lesser )General Public License|NonCommercial|CC[- ]BY[- ]NC", re.IGNORECASE
+)
 
 READ_BY_HAND = {
     "docutils": "Public domain and BSD; GPL only for an editor mode that is not installed",
