@@ -46,10 +46,10 @@ _DEFINED = (
         "step_length_m",
         "Step length",
         "m",
-        "Distance along the walking direction between the two heels (ankles if there are no heels) at "
-        "initial contact of the leading foot; mean of the means of right and left steps. The leading heel is "
-        "read where it has come to rest, 3 to 10 % of the stride after contact.",
-        "mean_i(x_lead(t_i) - x_trail(t_i))",
+        "Distance along the walking direction between successive footprints of opposite feet; mean of the "
+        "means of right and left steps. A footprint is the place of the heel (ankle if there is no heel) where "
+        "it has come to rest, 3 to 10 % of the stride after contact.",
+        "mean_i(x_print(i) - x_print(i-1))",
     ),
     Outcome(
         "step_time_s",
@@ -72,7 +72,7 @@ _DEFINED = (
         "m",
         "Distance along the walking direction between consecutive resting places of the same heel, mean over "
         "the strides of both sides.",
-        "mean_i(x_lead(t_{i+2}) - x_lead(t_i))",
+        "mean_i(x_print(i) - x_print(i-2))",
     ),
     Outcome("cadence_spm", "Cadence", "steps/min", "Steps per minute.", "60 / step_time_s"),
     Outcome(
@@ -235,10 +235,9 @@ def _compute(paths: _Paths, events: pd.DataFrame) -> dict[str, float]:
     side = np.array(feet)[ends]
     step_time = _mean_sides(step_times, side)
     usual_stride = _mean(stride_times) if len(stride_times) else 2 * step_time
-    lead = np.array([_read_landing(paths, t, f, usual_stride) for t, f in zip(times, feet, strict=True)])
-    trail = np.array([_read(paths, t, paths.along[:, 1 - f]) for t, f in zip(times, feet, strict=True)])
+    prints = np.array([_read_landing(paths, t, f, usual_stride) for t, f in zip(times, feet, strict=True)])
     width = np.array([_read(paths, t, paths.across[:, 0] - paths.across[:, 1]) for t in times])
-    lengths = (lead - trail)[ends]
+    lengths = prints[ends] - prints[ends - 1]
 
     hip = [_read(paths, t, paths.hip) for t in (times[0], times[-1])]
     outcomes["speed_mps"] = float((hip[1] - hip[0]) / (times[-1] - times[0]))
@@ -246,7 +245,7 @@ def _compute(paths: _Paths, events: pd.DataFrame) -> dict[str, float]:
     outcomes["step_time_s"] = step_time
     outcomes["cadence_spm"] = 60.0 / step_time
     outcomes["stride_time_s"] = _mean(stride_times)
-    outcomes["stride_length_m"] = _mean(lead[stride_ends] - lead[stride_ends - 2])
+    outcomes["stride_length_m"] = _mean(prints[stride_ends] - prints[stride_ends - 2])
     outcomes["step_width_m"] = _mean(width[ends])
     if len(stride_times) >= OUTCOMES["stride_time_cv"].min_steps - 1:
         outcomes["stride_time_cv"] = float(np.std(stride_times, ddof=1) / np.mean(stride_times))
