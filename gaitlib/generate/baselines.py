@@ -14,15 +14,14 @@ from gaitlib.generate.conditions import check_conditions
 from gaitlib.generate.config import GeneratorConfig, parse_generator_config
 from gaitlib.generate.correct import FloorBand, measure_floor_band
 from gaitlib.generate.flow import finish_samples
-from gaitlib.generate.library_input import find_prescribed, select_verified
+from gaitlib.generate.library_input import select_verified
 from gaitlib.generate.representation import GaitRepresentation
 
 
 class BaselineGenerator:
     """What both baselines share: the representation and the way out.
 
-    Subclasses give `_prepare(vectors, free)` and `_draw(encoded, rng)`. Where the stride time is open they
-    go by `free`, the gaits whose stride time was not prescribed.
+    Subclasses give `_prepare(vectors)` and `_draw(encoded, rng)`.
     """
 
     def __init__(self) -> None:
@@ -52,10 +51,7 @@ class BaselineGenerator:
         table, gaits = select_verified(table, gaits)
         self.floor = measure_floor_band(table, gaits)
         self.representation = GaitRepresentation(config.explained, config.max_components).fit(table, gaits)
-        vectors = self.representation.encode(table, gaits)
-        self._time = self.representation.names.index("stride_time_s")
-        free = ~find_prescribed(table, self.representation.names)[:, self._time]
-        self._prepare(vectors, vectors[free])
+        self._prepare(self.representation.encode(table, gaits))
         return self
 
     def sample(
@@ -82,7 +78,7 @@ class BaselineGenerator:
         vectors = self._draw(encoded, np.random.default_rng(seed))
         return finish_samples(self.representation, self.floor, vectors, wanted, conditions, correct)
 
-    def _prepare(self, vectors: np.ndarray, free: np.ndarray) -> None:
+    def _prepare(self, vectors: np.ndarray) -> None:
         raise NotImplementedError
 
     def _draw(self, encoded: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -102,18 +98,17 @@ class NeighbourGenerator(BaselineGenerator):
         super().__init__()
         self.noise = noise
 
-    def _prepare(self, vectors: np.ndarray, free: np.ndarray) -> None:
-        self._library, self._free = vectors, free
+    def _prepare(self, vectors: np.ndarray) -> None:
+        self._library = vectors
 
     def _draw(self, encoded: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         n_conditions = encoded.shape[1]
         drawn = np.empty((len(encoded), self._library.shape[1]))
         for index, row in enumerate(encoded):
-            library = self._free if np.isnan(row[self._time]) else self._library
-            difference = np.nan_to_num(row - library[:, :n_conditions])
+            difference = np.nan_to_num(row - self._library[:, :n_conditions])
             distance = (difference**2).sum(axis=1)
             near = np.flatnonzero(distance <= distance.min() + 1e-12)
-            drawn[index] = library[rng.choice(near)]
+            drawn[index] = self._library[rng.choice(near)]
         drawn[:, n_conditions:] += self.noise * rng.standard_normal(drawn[:, n_conditions:].shape)
         return drawn
 
@@ -134,12 +129,12 @@ class LinearGaussianGenerator(BaselineGenerator):
         super().__init__()
         self.ridge = ridge
 
-    def _prepare(self, vectors: np.ndarray, free: np.ndarray) -> None:
-        smooth = self.ridge * np.eye(vectors.shape[1])
-        self._moments = [(v.mean(axis=0), np.cov(v, rowvar=False) + smooth) for v in (free, vectors)]
+    def _prepare(self, vectors: np.ndarray) -> None:
+        self._mean = vectors.mean(axis=0)
+        self._covariance = np.cov(vectors, rowvar=False) + self.ridge * np.eye(vectors.shape[1])
 
     def _draw(self, encoded: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        n, n_entries = len(encoded), len(self._moments[0][0])
+        n, n_entries = len(encoded), len(self._mean)
         drawn = np.empty((n, n_entries))
         noise = rng.standard_normal((n, n_entries))
         known = np.zeros((n, n_entries), dtype=bool)
@@ -147,12 +142,12 @@ class LinearGaussianGenerator(BaselineGenerator):
         for pattern in np.unique(known, axis=0):
             rows = np.flatnonzero((known == pattern).all(axis=1))
             a, b = np.flatnonzero(pattern), np.flatnonzero(~pattern)
-            centre, cov = self._moments[int(pattern[self._time])]
+            cov = self._covariance
             slope = np.linalg.solve(cov[np.ix_(a, a)], cov[np.ix_(a, b)]) if a.size else np.zeros((0, b.size))
             left = cov[np.ix_(b, b)] - cov[np.ix_(b, a)] @ slope
             factor = np.linalg.cholesky(left + 1e-9 * np.eye(b.size))
             given = encoded[rows][:, a]
             drawn[np.ix_(rows, a)] = given
-            mean = centre[b] + (given - centre[a]) @ slope
+            mean = self._mean[b] + (given - self._mean[a]) @ slope
             drawn[np.ix_(rows, b)] = mean + noise[np.ix_(rows, b)] @ factor.T
         return drawn

@@ -14,8 +14,8 @@ from gaitlib.person import STRENGTH_GROUPS
 BASE_CONDITIONS = ("age_years", "sex", "height_m", "mass_kg", "speed_mps", "stride_time_s")
 STRENGTH_CONDITIONS = tuple(f"strength_{group}" for group in STRENGTH_GROUPS)
 CONDITIONS = BASE_CONDITIONS + STRENGTH_CONDITIONS
-"""Every condition may be left open: leave the column out or the cell empty. With the stride time open the
-walker chooses it, as in the solved gaits whose stride time was free."""
+"""Every condition may be left open: leave the column out or the cell empty. An open condition is
+sampled as the library has it (where the study prescribed the stride time, as the study spread it)."""
 
 _RANGES = {
     "age_years": (3.0, 95.0),

@@ -14,7 +14,7 @@ from gaitlib.errors import InputError
 from gaitlib.generate.conditions import check_conditions, hold_body_mass_index
 from gaitlib.generate.config import GeneratorConfig, parse_generator_config
 from gaitlib.generate.correct import FloorBand, correct_gaits, measure_floor_band
-from gaitlib.generate.library_input import find_prescribed, hash_library, select_verified
+from gaitlib.generate.library_input import hash_library, select_verified
 from gaitlib.generate.representation import GaitRepresentation
 
 if TYPE_CHECKING:
@@ -122,8 +122,7 @@ class GaitGenerator:
                 self.representation.get_mirror(),
                 self.config,
                 self.seed,
-                always_known=find_prescribed(table, self.representation.names),
-                free=self.representation.names.index("stride_time_s"),
+                often_open=self.representation.names.index("stride_time_s"),
                 checkpoint=checkpoint,
                 monitor=others,
                 stop_at=stop_at,

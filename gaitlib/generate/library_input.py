@@ -1,4 +1,4 @@
-"""What a generator takes from a library: the verified gaits, their hash, what was prescribed."""
+"""What a generator takes from a library: the verified gaits and their hash."""
 
 from __future__ import annotations
 
@@ -67,25 +67,3 @@ def hash_library(table: pd.DataFrame, gaits: xr.Dataset) -> str:
     for name in ("position", "activation", "ground_force", "joint_moment", "stride_time_s", "speed_mps"):
         digest.update(np.ascontiguousarray(gaits[name].to_numpy(), dtype="<f8").tobytes())
     return digest.hexdigest()
-
-
-def find_prescribed(table: pd.DataFrame, names: tuple[str, ...]) -> np.ndarray:
-    """Mark the entries of library gaits that the study prescribed, not the walker.
-
-    Parameters
-    ----------
-    table : DataFrame
-        With `asked_stride_time_s` where some stride times were prescribed (empty where free).
-    names : tuple of str
-        Entries of a vector.
-
-    Returns
-    -------
-    array of bool, shape (n, n_entries)
-        True at the stride time of gaits whose stride time was prescribed.
-    """
-    prescribed = np.zeros((len(table), len(names)), dtype=bool)
-    if "asked_stride_time_s" in table:
-        index = names.index("stride_time_s")
-        prescribed[:, index] = table["asked_stride_time_s"].notna().to_numpy()
-    return prescribed

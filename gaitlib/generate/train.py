@@ -60,8 +60,7 @@ def train_flow(
     mirror: tuple[np.ndarray, np.ndarray],
     config: GeneratorConfig,
     seed: int,
-    always_known: np.ndarray | None = None,
-    free: int | None = None,
+    often_open: int | None = None,
     checkpoint: Path | None = None,
     monitor: np.ndarray | None = None,
     stop_at: int | None = None,
@@ -83,9 +82,7 @@ def train_flow(
         Sizes and training settings.
     seed : int
         Fixes weights, batches, noise and masks.
-    always_known : array of bool, shape (n, n_entries), optional
-        Conditions of a stride that are never hidden: what was prescribed tells nothing about free choice.
-    free : int, optional
+    often_open : int, optional
         Condition that is often left open alone, see `draw_masks`.
     checkpoint : Path, optional
         File that is written every `checkpoint_every` steps and taken up again when it exists.
@@ -123,7 +120,6 @@ def train_flow(
         start, rows, total, count = _read_checkpoint(checkpoint, network, average, optimiser, generator)
 
     data = torch.as_tensor(vectors, dtype=torch.float32)
-    forced = torch.zeros_like(data) if always_known is None else torch.as_tensor(always_known).float()
     importance = torch.as_tensor(weight, dtype=torch.float32, device=device)
     order, sign = torch.as_tensor(mirror[0]), torch.as_tensor(mirror[1], dtype=torch.float32)
     turn = bool((sign < 0).any()) or bool((order != torch.arange(len(order))).any())
@@ -132,13 +128,11 @@ def train_flow(
         rate = _schedule(step, config)
         for group in optimiser.param_groups:
             group["lr"] = rate
-        index = torch.randint(len(data), (config.batch_size,), generator=generator)
-        batch, given = data[index], forced[index]
+        batch = data[torch.randint(len(data), (config.batch_size,), generator=generator)]
         if turn:
             flip = torch.rand((len(batch), 1), generator=generator) < 0.5
             batch = torch.where(flip, batch[:, order] * sign, batch)
-            given = torch.where(flip, given[:, order], given)
-        known = torch.maximum(draw_masks(*batch.shape, n_maskable, config, generator, free), given)
+        known = draw_masks(*batch.shape, n_maskable, config, generator, often_open)
         loss = compute_flow_loss(network, batch.to(device), known.to(device), importance, generator)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -186,7 +180,7 @@ def draw_masks(
     n_maskable: int,
     config: GeneratorConfig,
     generator: torch.Generator,
-    free: int | None = None,
+    often_open: int | None = None,
 ) -> torch.Tensor:
     """Draw which conditions are known: all, none or any subset.
 
@@ -198,7 +192,7 @@ def draw_masks(
         `all_known_share` and `all_open_share`; the rest are subsets of every size.
     generator : torch.Generator
         Source of randomness.
-    free : int, optional
+    often_open : int, optional
         Condition that is open in half of the rows that know all others: the stride time.
 
     Returns
@@ -210,8 +204,8 @@ def draw_masks(
     level = torch.rand((n, 1), generator=generator)
     subset = (torch.rand((n, n_maskable), generator=generator) < level).float()
     everything = torch.ones_like(subset)
-    if free is not None:
-        everything[:, free] = (torch.rand(n, generator=generator) < 0.5).float()
+    if often_open is not None:
+        everything[:, often_open] = (torch.rand(n, generator=generator) < 0.5).float()
     subset = torch.where(kind < config.all_known_share, everything, subset)
     subset = torch.where(kind > 1.0 - config.all_open_share, torch.zeros_like(subset), subset)
     return torch.cat([subset, torch.zeros(n, n_entries - n_maskable)], dim=1)
