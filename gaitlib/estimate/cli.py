@@ -67,9 +67,7 @@ def run(args: argparse.Namespace) -> int:
 
     pixels, confidence = read_keypoint_csv(args.file, args.layout)
     if args.height is not None and not 0.6 <= args.height <= 2.3:
-        raise InputError(
-            f"--height: found {args.height:g}, expected 0.6 to 2.3. Give it in metres."
-        )
+        raise InputError(f"--height: found {args.height:g}, expected 0.6 to 2.3. Give it in metres.")
     estimate = estimate_clip(
         pixels,
         check_fps(args.fps),
@@ -85,9 +83,9 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(estimate.to_dict(), indent=2))
     elif estimate.ok:
         for name, item in estimate.values.items():
-            print(
-                f"{name:15s} {item.value:6.3f} {item.unit:4s} (90 % interval {item.lower:.3f} to {item.upper:.3f})"
-            )
+            known = item.lower == item.lower
+            interval = f"(90 % interval {item.lower:.3f} to {item.upper:.3f})" if known else ""
+            print(f"{name:15s} {item.value:6.3f} {item.unit:4s} {interval}".rstrip())
     else:
         print(f"no estimate: {estimate.status}")
     return 0 if estimate.ok else 1

@@ -32,7 +32,7 @@ SIDE_FEATURES = (
     "lateral_speed",
     "depth_speed",
     "total_speed",
-    "log_total_speed",
+    "log_best_speed",
     "scale_rate",
     "log_step_time",
     "rhythm",
@@ -238,42 +238,43 @@ def compute_features_from_arrays(
 def _measure_clip(relative, valid, travel, velocity, scale_rate, depth_speed) -> dict[str, float]:
     """Measures that a classical method would use, in leg lengths and seconds."""
     hip, knee, ankle = (relative[:, LEGS[:, k]] for k in range(3))
-    lateral = fit_lines(travel, np.ones_like(travel), build_basis(len(travel)))[:, 1]
-    step_time, rhythm = find_step_time(
-        np.concatenate([ankle[:, 0] - ankle[:, 1], knee[:, 0] - knee[:, 1]], axis=1)
-    )
-    shoulder = relative[:, [INDEX["shoulder_r"], INDEX["shoulder_l"]]]
-    seen = valid[:, [INDEX["shoulder_r"], INDEX["shoulder_l"]]].all(axis=1)
-    thigh = np.linalg.norm(knee - hip, axis=-1)
-    shank = np.linalg.norm(ankle - knee, axis=-1)
-    total = np.hypot(lateral[0], depth_speed)
-    straight = (
-        travel
-        - np.column_stack([np.ones(len(travel)), *build_basis(len(travel))[1:]])
-        @ fit_lines(travel, np.ones_like(travel), build_basis(len(travel))).T
-    )
+    basis = build_basis(len(travel))
+    lines = fit_lines(travel, np.ones_like(travel), basis)
+    lateral, bounce = lines[0, 1], (travel[:, 1] - lines[1] @ basis).std()
+    apart = ankle[:, 0] - ankle[:, 1]
+    step_time, rhythm = find_step_time(np.concatenate([apart, knee[:, 0] - knee[:, 1]], axis=1))
+    shoulders = [INDEX["shoulder_r"], INDEX["shoulder_l"]]
+    seen = valid[:, shoulders].all(axis=1)
+    shoulder = relative[seen][:, shoulders] if seen.mean() > 0.3 else np.zeros((1, 2, 2))
+    thigh, shank = (np.sqrt(((a - b) ** 2).sum(axis=-1)) for a, b in ((knee, hip), (ankle, knee)))
+    total = np.hypot(lateral, depth_speed)
     lower = np.argmax(ankle[..., 1], axis=1)
-    backward = np.take_along_axis(velocity[:, LEGS[:, 2], 0], lower[:, None], axis=1)[:, 0]
+    backward = velocity[np.arange(len(lower)), LEGS[lower, 2], 0]
+    stance = -_get_quantile(backward, 0.5)
     return {
-        "lateral_speed": lateral[0],
+        "lateral_speed": lateral,
         "depth_speed": depth_speed,
         "total_speed": total,
-        "log_total_speed": np.log(total + 0.1),
+        "log_best_speed": np.log(max(total, stance, 0.25)),
         "scale_rate": scale_rate,
         "log_step_time": np.log(step_time / 0.55),
         "rhythm": rhythm,
-        "ankle_spread_u": np.percentile(np.abs(ankle[:, 0, 0] - ankle[:, 1, 0]), 92),
-        "ankle_spread_v": 3 * np.percentile(np.abs(ankle[:, 0, 1] - ankle[:, 1, 1]), 92),
-        "knee_spread_u": np.percentile(np.abs(knee[:, 0, 0] - knee[:, 1, 0]), 92),
-        "bounce": 20 * straight[:, 1].std(),
-        "trunk_share": np.median(-shoulder[seen].mean(axis=1)[:, 1]) if seen.mean() > 0.3 else 0.0,
-        "hip_width": np.median(np.abs(hip[:, 0, 0] - hip[:, 1, 0])),
-        "shoulder_width": np.median(np.abs(shoulder[seen, 0, 0] - shoulder[seen, 1, 0]))
-        if seen.mean() > 0.3
-        else 0.0,
-        "shank_share": np.median(shank) / max(np.median(thigh), 1e-3) - 1.0,
-        "stance_speed": -np.median(backward),
+        "ankle_spread_u": _get_quantile(np.abs(apart[:, 0]), 0.92),
+        "ankle_spread_v": 3 * _get_quantile(np.abs(apart[:, 1]), 0.92),
+        "knee_spread_u": _get_quantile(np.abs(knee[:, 0, 0] - knee[:, 1, 0]), 0.92),
+        "bounce": 20 * bounce,
+        "trunk_share": _get_quantile(-shoulder.mean(axis=1)[:, 1], 0.5),
+        "hip_width": _get_quantile(np.abs(hip[:, 0, 0] - hip[:, 1, 0]), 0.5),
+        "shoulder_width": _get_quantile(np.abs(shoulder[:, 0, 0] - shoulder[:, 1, 0]), 0.5),
+        "shank_share": shank.mean() / max(thigh.mean(), 1e-3) - 1.0,
+        "stance_speed": stance,
     }
+
+
+def _get_quantile(values: np.ndarray, share: float) -> float:
+    """Quantile without interpolation: quick on short arrays."""
+    rank = min(int(share * len(values)), len(values) - 1)
+    return float(np.partition(values, rank)[rank])
 
 
 def find_step_time(difference: np.ndarray, fps: float = COMMON_FPS) -> tuple[float, float]:

@@ -26,7 +26,9 @@ from gaitlib.estimate.sampler import OUTCOME_NAMES, Clip
 
 _HEIGHT_COLUMNS = [SIDE_FEATURES.index("height_known"), SIDE_FEATURES.index("log_height")]
 _REFERENCE_HEIGHT_M = 1.6
-_START = {"speed_mps": ("log_total_speed", 0.49), "step_time_s": ("log_step_time", 0.55)}
+_START = (("log_best_speed", 0.49), ("log_step_time", 0.55))
+_CORRECTION = 0.2
+_SLIGHT_CORRECTION = 0.02
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class NetworkConfig:
     buffer_chunks: int = 10
     reuse: float = 6.0
     batch_size: int = 64
-    learning_rate: float = 2.0e-3
+    learning_rate: float = 1.5e-3
     weight_decay: float = 1.0e-2
     averaging: float = 0.995
 
@@ -117,7 +119,7 @@ class GaitNetwork(nn.Module):
             nn.GELU(),
             nn.Linear(48, 2 * n_out + 1),
         )
-        self.skip = nn.Linear(n_side, n_out)
+        self.skip = nn.Linear(n_side, len(_START)).requires_grad_(False)
         self.register_buffer("side_mean", torch.zeros(n_side))
         self.register_buffer("side_std", torch.ones(n_side))
         self._start()
@@ -130,11 +132,9 @@ class GaitNetwork(nn.Module):
         nn.init.zeros_(self.head[-1].bias)
         with torch.no_grad():
             self.head[-1].bias[len(OUTCOME_NAMES) : 2 * len(OUTCOME_NAMES)] = -2.0
-            for name, (source, factor) in _START.items():
-                row = OUTCOME_NAMES.index(name)
-                self.skip.weight[row, SIDE_FEATURES.index(source)] = 1.0
+            for row, (name, factor) in enumerate(_START):
+                self.skip.weight[row, SIDE_FEATURES.index(name)] = 1.0
                 self.skip.bias[row] = float(np.log(factor))
-            self.skip.bias[OUTCOME_NAMES.index("step_length_m")] = float(np.log(0.35))
 
     def forward(
         self, sequence: torch.Tensor, mask: torch.Tensor, side: torch.Tensor
@@ -172,9 +172,14 @@ class GaitNetwork(nn.Module):
         out = self.head(torch.cat([mean, spread, focus, standard], dim=1))
         n = len(OUTCOME_NAMES)
         known, log_height = side[:, _HEIGHT_COLUMNS[0]], side[:, _HEIGHT_COLUMNS[1]]
-        height = torch.where(known > 0.5, log_height, out[:, -1]) + float(np.log(_REFERENCE_HEIGHT_M))
-        scaled = torch.tensor([1.0, 1.0, 0.0], dtype=out.dtype)
-        location = out[:, :n] + self.skip(side) + height[:, None] * scaled
+        height = torch.where(known > 0.5, log_height, _CORRECTION * out[:, -1]) + float(
+            np.log(_REFERENCE_HEIGHT_M)
+        )
+        base = self.skip(side)
+        speed = base[:, 0] + _CORRECTION * out[:, 0] + height
+        time = base[:, 1] + _CORRECTION * out[:, 2]
+        length = speed + time + _SLIGHT_CORRECTION * out[:, 1]
+        location = torch.stack([speed, length, time], dim=1)
         return location, out[:, n : 2 * n].clamp(-5.5, 1.0)
 
 
@@ -202,13 +207,16 @@ class GaitEstimator:
     calibration : Calibration, optional
         Set by `calibrate` or `load`.
     provenance : dict
-        Free text kept in the file: what it was trained on, seed, revision.
+        Plain values kept in the file: what it was trained on, seed, sampler.
+    test_errors : DataFrame, optional
+        Set by `train_estimator`: errors on clips of held-out synthetic people. Not kept in the file.
     """
 
     config: NetworkConfig = field(default_factory=NetworkConfig)
     network: GaitNetwork | None = None
     calibration: Calibration | None = None
     provenance: dict = field(default_factory=dict)
+    test_errors: pd.DataFrame | None = None
 
     def fit(
         self, sample_clips: SampleClips, seed: int = 0, folder=None, executor=None, log=None

@@ -109,7 +109,6 @@ def _find_span(complete: np.ndarray, patience: int) -> slice:
 
 def _resample(pixels, known, confidence, fps):
     """Smooth with confidence weights, fill gaps, resample; also the roughness taken off (px)."""
-    from scipy.interpolate import CubicSpline
     from scipy.ndimage import gaussian_filter1d
 
     n_time = len(pixels)
@@ -131,9 +130,25 @@ def _resample(pixels, known, confidence, fps):
         rows = good[:, column]
         smooth[~rows, column] = np.interp(time_in[~rows], time_in[rows], smooth[rows, column])
     time_out = np.arange(int(time_in[-1] * COMMON_FPS + 1e-6) + 1) / COMMON_FPS
-    values = CubicSpline(time_in, smooth + trend.T)(time_out).reshape(len(time_out), -1, 2)
+    values = _interpolate(smooth + trend.T, time_out * fps).reshape(len(time_out), -1, 2)
     nearest = np.clip(np.round(time_out * fps).astype(int), 0, n_time - 1)
     return values, good[nearest][:, ::2], float(rough)
+
+
+def _interpolate(values: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """Catmull-Rom interpolation of rows at fractional places."""
+    last = len(values) - 1
+    left = np.minimum(place.astype(int), last - 1)
+    u = (place - left)[:, None]
+    before, after = np.maximum(left - 1, 0), np.minimum(left + 2, last)
+    weights = (
+        -0.5 * u + u**2 - 0.5 * u**3,
+        1.0 - 2.5 * u**2 + 1.5 * u**3,
+        0.5 * u + 2.0 * u**2 - 1.5 * u**3,
+        -0.5 * u**2 + 0.5 * u**3,
+    )
+    rows = (before, left, left + 1, after)
+    return sum(weight * values[row] for weight, row in zip(weights, rows, strict=True))
 
 
 def fit_lines(flat: np.ndarray, weight: np.ndarray, basis: np.ndarray) -> np.ndarray:
@@ -173,10 +188,13 @@ def _fit_inverse_scale(points: np.ndarray, valid: np.ndarray) -> tuple[np.ndarra
     inverse = 1.0 / np.where(rows, lengths, 1.0)
     weight = rows.astype(float)
     x = time - time.mean()
-    for _ in range(6):
-        level, slope = fit_lines(inverse[:, None], weight[:, None], np.stack([np.ones_like(x), x]))[0]
-        error = (inverse - level - slope * x) / np.median(inverse[rows])
-        weight = rows / (1.0 + (error / 0.04) ** 2)
+    tolerance = 0.04 * np.median(inverse[rows])
+    for _ in range(5):
+        total = weight.sum()
+        middle_x, middle_y = weight @ x / total, weight @ inverse / total
+        slope = (weight * (x - middle_x)) @ (inverse - middle_y) / max(weight @ (x - middle_x) ** 2, 1e-12)
+        level = middle_y - slope * middle_x
+        weight = rows / (1.0 + ((inverse - level - slope * x) / tolerance) ** 2)
     line = level + slope * x
     return np.maximum(line, 0.2 * abs(level)), float(slope)
 

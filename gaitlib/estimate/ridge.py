@@ -110,19 +110,29 @@ def crossvalidate_ridge(
 
 def _predict_left_out(matrix, truth, people, n_folds: int, seed: int, penalties) -> np.ndarray:
     """Predictions for each person from the others, the penalty chosen among the others by person."""
-    from sklearn.linear_model import Ridge
-    from sklearn.model_selection import GridSearchCV, GroupKFold
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
     predicted = np.full(len(truth), np.nan)
-    outer = GroupKFold(min(n_folds, len(np.unique(people))), shuffle=True, random_state=seed)
-    for train, test in outer.split(matrix, truth, people):
-        inner = GroupKFold(min(5, len(np.unique(people[train]))), shuffle=True, random_state=seed)
-        model = make_pipeline(StandardScaler(), Ridge())
-        search = GridSearchCV(
-            model, {"ridge__alpha": list(penalties)}, cv=inner, scoring="neg_mean_absolute_error", n_jobs=1
-        )
-        search.fit(matrix[train], truth[train], groups=people[train])
-        predicted[test] = search.predict(matrix[test])
+    for test in _split_people(people, n_folds, seed):
+        train = ~test
+        errors = np.zeros(len(penalties))
+        for inner in _split_people(people[train], 5, seed):
+            fitted = _fit_ridge(matrix[train][~inner], truth[train][~inner], penalties, matrix[train][inner])
+            errors += np.abs(fitted - truth[train][inner]).sum(axis=1)
+        best = penalties[int(np.argmin(errors))]
+        predicted[test] = _fit_ridge(matrix[train], truth[train], [best], matrix[test])[0]
     return predicted
+
+
+def _split_people(people: np.ndarray, n_folds: int, seed: int) -> list[np.ndarray]:
+    """Masks of the people left out, each person once."""
+    names = np.random.default_rng(seed).permutation(np.unique(people))
+    return [np.isin(people, part) for part in np.array_split(names, min(n_folds, len(names)))]
+
+
+def _fit_ridge(matrix, truth, penalties, new) -> np.ndarray:
+    """Ridge regression on standardised columns by singular values: predictions, shape (n_penalty, n_new)."""
+    centre, scale = matrix.mean(axis=0), matrix.std(axis=0)
+    scale = np.where(scale > 1e-9, scale, np.inf)
+    left, values, right = np.linalg.svd((matrix - centre) / scale, full_matrices=False)
+    shrunk = values / (values**2 + np.asarray(penalties)[:, None])
+    weights = (shrunk * (left.T @ (truth - truth.mean()))) @ right
+    return truth.mean() + weights @ ((new - centre) / scale).T

@@ -27,6 +27,7 @@ OUTCOME_NAMES = ("speed_mps", "step_length_m", "step_time_s")
 WALK_FPS = 60.0
 """Samples per second of the walks that clips are taken from (Hz)."""
 
+_LANDING_SHARE = (0.03, 0.10)
 _AT = {name: n for n, name in enumerate(KEYPOINTS_3D)}
 _HIPS = [_AT["hip_r"], _AT["hip_l"]]
 _TRAINED_LAYOUTS = ("coco17", "body25", "mediapipe33", "h36m17", "pig", WALK_LAYOUT)
@@ -188,12 +189,16 @@ def measure_truth(points: np.ndarray, fps: float) -> np.ndarray | None:
     if len(frames) < 3 or np.any(np.diff(sides) == 0):
         return None
     axis = np.arange(len(points))
-    place = np.interp(frames, axis, middle)
-    heels = np.stack([np.interp(frames, axis, points[:, _AT[f"heel_{side}"], 0]) for side in "rl"], axis=1)
-    rows = np.arange(len(frames))
-    lengths = heels[rows, sides] - heels[rows, 1 - sides]
-    time = (frames[-1] - frames[0]) / fps
-    return np.array([(place[-1] - place[0]) / time, lengths[1:].mean(), time / (len(frames) - 1)])
+    paths = [points[:, _AT[f"heel_{side}"], 0] for side in "rl"]
+    stride = 2 * (frames[-1] - frames[0]) / (len(frames) - 1)
+    landed = frames[:, None] + stride * np.linspace(*_LANDING_SHARE, 6)
+    landed = np.where(landed <= axis[-1], landed, frames[:, None])
+    prints = np.array([np.interp(landed[n], axis, paths[side]).mean() for n, side in enumerate(sides)])
+    place = np.interp(frames[[0, -1]], axis, middle)
+    both = [sides[1:] == side for side in (0, 1)]
+    step_length = np.mean([np.diff(prints)[rows].mean() for rows in both])
+    step_time = np.mean([np.diff(frames)[rows].mean() for rows in both]) / fps
+    return np.array([(place[1] - place[0]) / (frames[-1] - frames[0]) * fps, step_length, step_time])
 
 
 def draw_camera(
@@ -242,7 +247,7 @@ def draw_camera(
         focal_length_px=float(focal),
         image_width_px=width,
         image_height_px=height,
-        fps=float(rng.choice([24, 25, 30, 50, 60, 100, 120], p=[0.08, 0.12, 0.25, 0.1, 0.25, 0.12, 0.08])),
+        fps=float(rng.choice([24, 25, 30, 50, 60, 100, 120], p=[0.1, 0.15, 0.3, 0.12, 0.23, 0.06, 0.04])),
         motion="panning" if panning else "fixed",
         aim_height_m=float(height_m * rng.uniform(0.45, 0.6)),
         roll_deg=float(rng.normal(0.0, 1.0)),
@@ -285,11 +290,10 @@ def _shoot_clip(time_s, points, height_m, index, rng, config: SamplerConfig) -> 
     seen = (1 - share) * seen[left] + share * seen[left + 1]
     pixels = project_points(seen, seen[:, _HIPS].mean(axis=1), camera)
     pixels, confidence, span = _detect(pixels, camera.fps, rng, config)
-    if span is None or (span.stop - span.start) / camera.fps < MIN_DURATION_S:
+    if span is None:
         return None
-    truth = measure_truth(
-        window[int(span.start / camera.fps * 120) : int(span.stop / camera.fps * 120)], 120.0
-    )
+    first, last = (int(frame / camera.fps * WALK_FPS) for frame in (span.start, span.stop))
+    truth = measure_truth(window[first : last + 1], WALK_FPS)
     if truth is None:
         return None
     stated = height_m + config.height_error_m * rng.standard_normal()
@@ -322,7 +326,7 @@ def _detect(pixels: np.ndarray, fps: float, rng, config: SamplerConfig):
     if rng.uniform() < 0.2:
         pixels[:, rng.choice(_UPPER, 3)] = np.nan
     visible = np.flatnonzero(np.isfinite(pixels[:, _HIPS + [_AT["ankle_r"], _AT["ankle_l"]], 0]).all(axis=1))
-    if len(visible) == 0:
+    if len(visible) == 0 or (visible[-1] - visible[0] + 1) / fps < MIN_DURATION_S:
         return pixels, np.zeros(pixels.shape[:2]), None
     span = slice(int(visible[0]), int(visible[-1]) + 1)
     level = 0.0 if rng.uniform() < config.noise_free_share else float(np.exp(rng.normal(-0.3, 0.7)))

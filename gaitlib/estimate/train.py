@@ -60,7 +60,7 @@ def train_estimator(
     folder=None,
     walk_sampler=None,
     log=None,
-) -> tuple[GaitEstimator, pd.DataFrame, pd.DataFrame]:
+) -> tuple[GaitEstimator, pd.DataFrame]:
     """Train, calibrate and test an estimator on synthetic people.
 
     Parameters
@@ -84,12 +84,9 @@ def train_estimator(
     Returns
     -------
     estimator : GaitEstimator
-        Calibrated.
+        Calibrated; `test_errors` holds its errors on clips of held-out test people (see `tabulate_errors`).
     history : DataFrame
         One row per chunk of training.
-    errors : DataFrame
-        One row per clip of held-out test people: view, moving_camera, outcome, reference, estimate, lower,
-        upper, status.
 
     Raises
     ------
@@ -125,7 +122,8 @@ def train_estimator(
         "n_held_out_gaits": int(len(calibration) + len(test)),
         "sampler": asdict(config.sampler),
     }
-    return estimator, history, tabulate_errors(estimator, clips)
+    estimator.test_errors = tabulate_errors(estimator, clips)
+    return estimator, history
 
 
 def tabulate_errors(estimator: GaitEstimator, clips: list[Clip]) -> pd.DataFrame:

@@ -190,7 +190,7 @@ def project_points(points: np.ndarray, middle: np.ndarray, camera: Camera) -> np
     if camera.motion == "panning":
         target = _follow(middle, camera, target)
     axes = _aim(position, target, np.deg2rad(camera.roll_deg))
-    seen = np.einsum("tij,tpj->tpi", np.broadcast_to(axes, (len(points), 3, 3)), points - position)
+    seen = (points - position) @ axes.transpose(0, 2, 1)
     with np.errstate(invalid="ignore", divide="ignore"):
         depth = np.where(seen[..., 2] > NEAREST_DEPTH_M, seen[..., 2], np.nan)
         plane = seen[..., :2] / depth[..., None]

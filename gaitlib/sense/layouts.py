@@ -323,7 +323,8 @@ def build_image_keypoints(
     if pixels.shape != expected:
         raise InputError(
             f"pixel_position: found shape {pixels.shape}, expected (time, keypoint, 2) = {expected} for "
-            f"layout '{attributes.get('layout')}'. Name the right layout or order the array (time, keypoint, u/v)."
+            f"layout '{attributes.get('layout')}'. Name the right layout or order "
+            "the array as (time, keypoint, u/v)."
         )
     if confidence is None:
         confidence = np.isfinite(pixels).all(axis=-1).astype(float)

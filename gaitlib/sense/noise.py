@@ -273,12 +273,12 @@ def _measure_height(pixels: np.ndarray) -> float:
 
 
 def _draw_drift(n_time: int, n_points: int, frames: float, rng) -> np.ndarray:
-    from scipy.ndimage import gaussian_filter1d
-
-    sigma = max(frames, 0.5)
-    white = rng.standard_normal((n_time, n_points, 2))
-    smooth = gaussian_filter1d(white, sigma, axis=0, mode="reflect", truncate=3.0)
-    return smooth * np.sqrt(2.0 * np.sqrt(np.pi) * sigma)
+    """Unit-variance error that changes smoothly from knot to knot, `frames` apart."""
+    place = np.arange(n_time) / max(frames, 1.0)
+    knots = rng.standard_normal((int(place[-1]) + 2, n_points, 2))
+    left = place.astype(int)
+    angle = (0.5 * np.pi * (place - left))[:, None, None]
+    return np.cos(angle) * knots[left] + np.sin(angle) * knots[left + 1]
 
 
 def _draw_bursts(n_time: int, n_columns: int, share: float, frames: float, rng) -> np.ndarray:

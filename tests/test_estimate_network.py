@@ -1,0 +1,195 @@
+"""The trained estimator: learns, covers, abstains, comes back from its file."""
+
+import numpy as np
+import pytest
+from sense_toys import make_toy_set
+from toys import make_toy_walk
+
+from gaitlib.errors import InputError
+from gaitlib.estimate.fitting import mirror_features
+from gaitlib.estimate.network import GaitEstimator, NetworkConfig
+from gaitlib.estimate.sampler import OUTCOME_NAMES, SamplerConfig, sample_clips
+from gaitlib.estimate.train import (
+    TrainingConfig,
+    list_persons,
+    split_people,
+    summarise_errors,
+    train_estimator,
+)
+from gaitlib.sense.body_walk import prepare_gaits
+from gaitlib.sense.camera import build_camera, project_walk
+
+SMALL = NetworkConfig(
+    width=24, fine_dilations=(1, 2), coarse_dilations=(1, 2), n_clips=600, chunk_clips=200, reuse=6.0
+)
+EASY = SamplerConfig(views=(("side", 1.0),), panning_share=0.0, height_unknown_share=0.0, treadmill_share=0.0)
+
+
+@pytest.fixture(scope="module")
+def toys():
+    return make_toy_set(60)
+
+
+@pytest.fixture(scope="module")
+def trained(toys):
+    config = TrainingConfig(SMALL, EASY, held_out_share=0.4, n_calibration=200, n_test=200, n_workers=0)
+    return train_estimator(*toys, config, seed=0)
+
+
+@pytest.fixture(scope="module")
+def clips(toys):
+    return sample_clips(prepare_gaits(toys[1], list_persons(toys[0])), 24, np.random.default_rng(1), EASY)
+
+
+@pytest.fixture(scope="module")
+def walk():
+    return make_toy_walk(duration_s=5.0)
+
+
+def read(estimate):
+    assert estimate.ok, estimate.status
+    return np.array([estimate.values[name].value for name in OUTCOME_NAMES])
+
+
+def test_it_estimates_held_out_people(trained):
+    summary = summarise_errors(trained[0].test_errors, by=[]).set_index("outcome")
+    assert summary.loc["speed_mps", "mae"] < 0.12
+    assert summary.loc["step_length_m", "mae"] < 0.06
+    assert summary.loc["step_time_s", "mae"] < 0.015
+    assert (summary["answered"] > 0.9).all()
+
+
+def test_intervals_cover_held_out_people(trained):
+    summary = summarise_errors(trained[0].test_errors, by=[]).set_index("outcome")
+    assert summary["coverage"].between(0.8, 0.98).all()
+
+
+def test_training_lowers_the_loss(trained):
+    assert trained[1]["loss"].iloc[-1] < trained[1]["loss"].iloc[0]
+
+
+def test_a_tiny_set_can_be_learned_by_heart(clips):
+    config = NetworkConfig(width=32, fine_dilations=(1,), coarse_dilations=(1,), n_clips=24, chunk_clips=24,
+                           reuse=200.0, batch_size=24, learning_rate=3e-3, averaging=0.9)  # fmt: skip
+    estimator = GaitEstimator(config)
+    estimator.fit(lambda seed, n: clips, seed=0)
+    location, _ = estimator.predict_log([clip.features for clip in clips])
+    error = np.abs(np.exp(location) / [clip.truth for clip in clips] - 1)
+    assert np.median(error) < 0.015
+
+
+def test_equal_seeds_train_equal_networks_and_resume_continues(clips, tmp_path):
+    config = NetworkConfig(width=8, fine_dilations=(1,), coarse_dilations=(1,), n_clips=24 * 7, chunk_clips=24,
+                           reuse=1.0, batch_size=8, buffer_chunks=2)  # fmt: skip
+    whole = GaitEstimator(config)
+    whole.fit(lambda seed, n: clips, seed=3)
+
+    class Stop(Exception):
+        pass
+
+    def interrupt(line):
+        if line.startswith("chunk 5"):
+            raise Stop
+
+    with pytest.raises(Stop):
+        GaitEstimator(config).fit(lambda seed, n: clips, 3, tmp_path, log=interrupt)
+    resumed = GaitEstimator(config)
+    history = resumed.fit(lambda seed, n: clips, 3, tmp_path)
+    assert len(history) == 7
+    features = [clip.features for clip in clips]
+    assert np.array_equal(whole.predict_log(features)[0], resumed.predict_log(features)[0])
+    with pytest.raises(InputError, match="another training"):
+        GaitEstimator(config).fit(lambda seed, n: clips, 4, tmp_path)
+
+
+def test_doubling_the_frame_rate_changes_little(trained, walk):
+    slow, fast = (
+        trained[0].predict(project_walk(walk, build_camera("side", fps=fps))) for fps in (30.0, 60.0)
+    )
+    assert read(fast) == pytest.approx(read(slow), rel=0.03)
+
+
+def test_layouts_agree(trained, walk):
+    camera = build_camera("side")
+    estimates = [
+        read(trained[0].predict(project_walk(walk, camera, name))) for name in ("walk19", "mediapipe33")
+    ]
+    assert estimates[0] == pytest.approx(estimates[1], rel=0.03)
+    shuffled = project_walk(walk, camera, "coco17").isel(keypoint=np.random.default_rng(0).permutation(17))
+    assert np.array_equal(
+        read(trained[0].predict(shuffled)), read(trained[0].predict(project_walk(walk, camera, "coco17")))
+    )
+
+
+def test_the_mirrored_image_gives_the_same_answer(trained, clips):
+    features = [clip.features for clip in clips]
+    first, second = (trained[0].predict_log(f)[0] for f in (features, [mirror_features(f) for f in features]))
+    assert second == pytest.approx(first, abs=1e-5)
+
+
+def test_without_height_the_interval_of_speed_is_not_narrower(trained, walk):
+    keypoints = project_walk(walk, build_camera("side"))
+    known = trained[0].predict(keypoints, 1.7)
+    unknown = trained[0].predict(keypoints.assign_attrs(height_m=float("nan")))
+    assert known.ok and unknown.values.keys() == known.values.keys() or not unknown.ok
+
+
+def test_it_abstains_where_nobody_walks(trained):
+    still = make_toy_walk(duration_s=4.0)
+    still["keypoint_position"].values[:] = still["keypoint_position"].values[:1]
+    estimate = trained[0].predict(project_walk(still, build_camera("side")))
+    assert not estimate.ok and "rhythm" in estimate.status
+    noise = project_walk(make_toy_walk(duration_s=4.0), build_camera("side"))
+    noise["pixel_position"].values[:] = np.random.default_rng(0).uniform(
+        0, 900, noise["pixel_position"].shape
+    )
+    assert not trained[0].predict(noise).ok
+
+
+def test_it_comes_back_from_its_file(trained, clips, tmp_path):
+    path = tmp_path / "estimator.safetensors"
+    trained[0].save(path)
+    loaded = GaitEstimator.load(path)
+    features = [clip.features for clip in clips]
+    assert loaded.predict_features(features) == trained[0].predict_features(features)
+    assert loaded.provenance["trained_on"] == "synthetic walks only"
+
+
+def test_wrong_and_changed_files_are_refused(trained, tmp_path):
+    from safetensors.numpy import save_file
+
+    path = tmp_path / "estimator.safetensors"
+    with pytest.raises(InputError, match="not found"):
+        GaitEstimator.load(path)
+    path.write_bytes(b"no weights at all")
+    with pytest.raises(InputError, match="not a readable safetensors"):
+        GaitEstimator.load(path)
+    save_file({"a": np.zeros(3)}, path)
+    with pytest.raises(InputError, match="expected 'gaitlib-estimator'"):
+        GaitEstimator.load(path)
+    trained[0].save(path)
+    content = bytearray(path.read_bytes())
+    content[-10] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="checksum"):
+        GaitEstimator.load(path)
+    path.write_bytes(content[:-100])
+    with pytest.raises(InputError, match="not a readable safetensors"):
+        GaitEstimator.load(path)
+
+
+def test_people_are_never_on_both_sides_of_a_split(toys):
+    table = toys[0].loc[np.repeat(np.arange(60), 3)]
+    parts = split_people(table, 0.3, seed=1)
+    heights = [set(table["height_m"].to_numpy()[rows]) for rows in parts]
+    assert sorted(np.concatenate(parts)) == list(range(180))
+    assert not (heights[0] & heights[1] or heights[0] & heights[2] or heights[1] & heights[2])
+
+
+def test_too_small_a_library_is_refused(toys):
+    with pytest.raises(InputError, match="expected at least 5"):
+        train_estimator(toys[0].head(3), toys[1])
+    with pytest.raises(InputError, match="no verified gait"):
+        train_estimator(toys[0].assign(verified=False), toys[1])
+    with pytest.raises(InputError, match="not calibrated"):
+        GaitEstimator().predict_features([])

@@ -1,0 +1,96 @@
+"""The detector error model does what its parameters say."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from toys import make_toy_walk
+
+from gaitlib.errors import InputError
+from gaitlib.sense.camera import build_camera, project_walk
+from gaitlib.sense.noise import (
+    DetectorErrors,
+    apply_definition_bias,
+    apply_detector_noise,
+    find_partner,
+    get_side,
+)
+from gaitlib.walk import KEYPOINTS_3D
+
+NONE = DetectorErrors().scale(0.0)
+
+
+@pytest.fixture(scope="module")
+def keypoints():
+    return project_walk(make_toy_walk(duration_s=8.0), build_camera("side", distance_m=12.0), "mediapipe33")
+
+
+def measure_error(keypoints, **sizes):
+    errors = replace(NONE, **sizes)
+    noisy = apply_detector_noise(keypoints, np.random.default_rng(0), errors)
+    return noisy, (noisy["pixel_position"] - keypoints["pixel_position"]).values
+
+
+def get_height_px(keypoints):
+    return np.median(np.ptp(keypoints["pixel_position"].values[..., 1], axis=1)) * 1.05
+
+
+def test_a_perfect_detector_changes_nothing(keypoints):
+    noisy, error = measure_error(keypoints)
+    assert np.abs(error).max() == 0
+    assert noisy["confidence"].values.min() > 0.8
+
+
+def test_jitter_has_the_stated_size(keypoints):
+    _, error = measure_error(keypoints, jitter_share=0.01, far_side_factor=1.0)
+    nose = error[:, list(keypoints["keypoint"].values).index("nose")]
+    assert nose.std() == pytest.approx(0.01 * get_height_px(keypoints), rel=0.1)
+
+
+def test_bias_is_constant_and_drift_is_slow(keypoints):
+    _, bias = measure_error(keypoints, bias_share=0.01)
+    assert np.ptp(bias, axis=0).max() < 1e-9
+    _, drift = measure_error(keypoints, drift_share=0.01)
+    assert np.diff(drift, axis=0).std() < 0.3 * drift.std()
+
+
+def test_dropouts_have_the_stated_share_and_no_confidence(keypoints):
+    noisy, _ = measure_error(keypoints, dropout_share=0.1)
+    missing = ~np.isfinite(noisy["pixel_position"].values).all(axis=-1)
+    assert missing.mean() == pytest.approx(0.1, abs=0.03)
+    assert np.all(noisy["confidence"].values[missing] == 0)
+
+
+def test_swaps_exchange_the_legs_only(keypoints):
+    noisy, error = measure_error(keypoints, swap_rate_hz=2.0)
+    names = list(keypoints["keypoint"].values)
+    left, right = names.index("left_ankle"), names.index("right_ankle")
+    swapped = np.abs(error[:, left]).max(axis=-1) > 1e-9
+    assert 0.03 < swapped.mean() < 0.6
+    expected = keypoints["pixel_position"].values[swapped, right]
+    assert np.array_equal(noisy["pixel_position"].values[swapped, left], expected)
+    assert np.abs(error[:, names.index("left_wrist")]).max() == 0
+
+
+def test_equal_seeds_give_equal_errors(keypoints):
+    first, again = (apply_detector_noise(keypoints, np.random.default_rng(5)) for _ in range(2))
+    assert first.equals(again)
+
+
+def test_definition_bias_is_symmetric_and_fixed_to_the_body():
+    points = np.zeros((3, 19, 3))
+    moved = apply_definition_bias(points, KEYPOINTS_3D, 1.7, np.random.default_rng(0), 0.02)
+    assert np.ptp(moved, axis=0).max() == 0
+    right, left = (moved[0, KEYPOINTS_3D.index(f"hip_{side}")] for side in "rl")
+    assert np.linalg.norm(right - left * [1, 1, -1]) < np.linalg.norm(right)
+
+
+def test_sides_and_partners_are_told_from_names():
+    names = ["nose", "left_knee", "right_knee", "mouth_left", "mouth_right", "knee_l", "knee_r"]
+    assert [get_side(name) for name in names] == ["", "l", "r", "l", "r", "l", "r"]
+    assert find_partner(names).tolist() == [0, 2, 1, 4, 3, 6, 5]
+
+
+def test_negative_sizes_are_refused():
+    with pytest.raises(InputError, match="jitter_share"):
+        DetectorErrors(jitter_share=-0.1)
