@@ -1,0 +1,299 @@
+"""The command `gaitlib bench`: times of the chain and errors on real people, into one JSON file.
+
+Each bench is a small function that names its keys and imports what it needs. One that fails leaves null
+and its reason, and the others go on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gaitlib.environment import ROOT
+from gaitlib.errors import InputError, WorkError
+
+_CLIP_SECONDS = 6.0
+_CLIP_REPEATS = 7
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One measurement: the keys that it fills and the function that measures, given the study."""
+
+    keys: tuple[str, ...]
+    measure: Callable
+
+    @property
+    def area(self) -> str:
+        """First word of the keys."""
+        return self.keys[0].partition(".")[0]
+
+
+def measure_simulate(study) -> dict[str, float]:
+    """Time the solver in a process of its own, with an empty cache.
+
+    Parameters
+    ----------
+    study : gaitlib.study.Study
+        Not used.
+
+    Returns
+    -------
+    dict of str to float
+        simulate.engine_s: wall time (s) until the first solution less its solving: start of the process,
+        generation and compilation of the engine. simulate.cold_s: CPU time (s) of an adult at 1.2 m/s from
+        rough first guesses, all of them. simulate.warm_s: CPU time (s) of the same adult at 1.3 m/s from
+        that solution.
+
+    Raises
+    ------
+    WorkError
+        If a gait does not converge.
+    """
+    from gaitlib.simulate.plan import CORE_PEOPLE, compute_typical_stride_time
+    from gaitlib.simulate.request import GaitRequest
+    from gaitlib.simulate.workers import make_pool, run_solve
+
+    adult = CORE_PEOPLE["adult"]
+    requests = [
+        GaitRequest(adult, speed, stride_time_s=compute_typical_stride_time(adult, speed))
+        for speed in (1.2, 1.3)
+    ]
+    with tempfile.TemporaryDirectory() as cache, make_pool(1) as pool:
+        started = time.perf_counter()
+        cold = pool.submit(run_solve, requests[0], Path(cache)).result()
+        wall = time.perf_counter() - started
+        warm = pool.submit(run_solve, requests[1], Path(cache), cold.decision, cold.duals).result()
+    for name, solved in (("cold", cold), ("warm", warm)):
+        if not solved.converged:
+            raise WorkError(f"the {name} gait did not converge: {solved.status}")
+    return {
+        "simulate.engine_s": wall - cold.cpu_s,
+        "simulate.cold_s": cold.cpu_s,
+        "simulate.warm_s": warm.cpu_s,
+    }
+
+
+def measure_estimate(study) -> dict[str, float]:
+    """Time the estimate of one clip, the network being loaded.
+
+    Parameters
+    ----------
+    study : gaitlib.study.Study
+        Tells camera, layout, and where its trained estimator lies if none is shipped.
+
+    Returns
+    -------
+    dict of str to float
+        estimate.clip_s: wall time (s) from keypoints of 6 s to the estimate, median of several.
+
+    Raises
+    ------
+    WorkError
+        If the clip gets no estimate.
+    """
+    import numpy as np
+
+    from gaitlib.estimate.predict import SHIPPED_ESTIMATOR, estimate_clip, load_shipped_estimator
+    from gaitlib.sense.body_walk import build_synthetic_walk
+    from gaitlib.sense.camera import build_camera, project_walk
+    from gaitlib.simulate.library import load_library
+
+    trained = ROOT / "build" / study.name / "results" / "estimator.safetensors"
+    shipped = ROOT / SHIPPED_ESTIMATOR
+    estimator = load_shipped_estimator(shipped if shipped.is_file() else trained)
+    _, gaits = load_library(ROOT / study.simulate.library)
+    gait = gaits.isel(gait=0)
+    walk = build_synthetic_walk(gait, None, np.random.default_rng(study.seed), duration_s=_CLIP_SECONDS)
+    clip = project_walk(walk, build_camera(study.sense.views[0], fps=study.sense.fps), study.sense.layout)
+    times = []
+    for _ in range(_CLIP_REPEATS):
+        started = time.perf_counter()
+        estimate = estimate_clip(clip, height_m=walk.attrs["height_m"], estimator=estimator)
+        times.append(time.perf_counter() - started)
+    if not estimate.ok:
+        raise WorkError(f"the clip got no estimate: {estimate.status}")
+    return {"estimate.clip_s": statistics.median(times)}
+
+
+def measure_book(study) -> dict[str, float]:
+    """Time the binding of the book from executed pages, with nothing built before.
+
+    Parameters
+    ----------
+    study : gaitlib.study.Study
+        Its pages must have been executed.
+
+    Returns
+    -------
+    dict of str to float
+        book.cold_s: wall time (s).
+
+    Raises
+    ------
+    WorkError
+        If a page is missing or the book compiler warns.
+    """
+    from gaitlib.report.book import assemble_book, compile_book
+
+    with tempfile.TemporaryDirectory() as folder:
+        source, output, log = (Path(folder) / name for name in ("source", "output", "log"))
+        started = time.perf_counter()
+        assemble_book(study, ROOT, source)
+        compile_book(source, output, log)
+        return {"book.cold_s": time.perf_counter() - started}
+
+
+def measure_evaluate(study) -> dict[str, float]:
+    """Read the errors on real people from the results of the executed study.
+
+    Parameters
+    ----------
+    study : gaitlib.study.Study
+        Its evaluation pages must have been executed.
+
+    Returns
+    -------
+    dict of str to float
+        evaluate.<set>.<outcome>.mae: mean absolute error (unit of the outcome) of the estimator that was
+        trained on synthetic walks only, seen by the study's first camera, as the book computes it; and
+        evaluate.<set>.<outcome>.n_people behind it.
+
+    Raises
+    ------
+    WorkError
+        If there are no results of real people.
+    """
+    import pandas as pd
+
+    from gaitlib.evaluate.tables import build_agreement_table
+
+    folder = ROOT / "build" / study.name / "results"
+    paths = sorted(folder.glob("estimates_*.parquet"))
+    tables = [table for path in paths if len(table := pd.read_parquet(path))]
+    if not tables:
+        raise WorkError(f"no estimates in build/{study.name}/results; run make book first")
+    tidy = pd.concat(tables, ignore_index=True)
+    view = study.sense.views[0]
+    real = tidy[(tidy["origin"] == "real") & (tidy["method"] == "synthetic") & (tidy["view"] == view)]
+    if real.empty:
+        raise WorkError(f"no real person was estimated by 'synthetic' in view '{view}'")
+    found = {}
+    for _, row in build_agreement_table(real, by=("dataset", "outcome"), n_resamples=100).iterrows():
+        name = f"evaluate.{row['dataset']}.{row['outcome']}"
+        found |= {f"{name}.mae": float(row["mae"]), f"{name}.n_people": int(row["n_people"])}
+    return found
+
+
+BENCHES = (
+    Bench(("simulate.engine_s", "simulate.cold_s", "simulate.warm_s"), measure_simulate),
+    Bench(("estimate.clip_s",), measure_estimate),
+    Bench(("book.cold_s",), measure_book),
+    Bench(("evaluate",), measure_evaluate),
+)
+"""All benches, in the order in which they run."""
+
+
+def run_benches(study, benches: Sequence[Bench] = BENCHES, report: Callable[[str], None] = print) -> dict:
+    """Run benches, each whatever became of the others.
+
+    Parameters
+    ----------
+    study : gaitlib.study.Study
+        What is measured.
+    benches : sequence of Bench
+        Which ones.
+    report : callable
+        Called with a line per value.
+
+    Returns
+    -------
+    dict
+        Value by key, None where it failed; `reasons` by key of what failed; `about`: where it was measured.
+    """
+    values, reasons = {}, {}
+    for bench in benches:
+        try:
+            found = bench.measure(study)
+        except Exception as error:  # whatever is wrong with one must not cost the others
+            reason = f"{type(error).__name__}: {error}"
+            found = dict.fromkeys(bench.keys)
+            reasons |= dict.fromkeys(bench.keys, reason)
+        for key, value in found.items():
+            if isinstance(value, float):
+                value = round(value, 4) if value == value else None
+                if value is None:
+                    reasons[key] = "undefined"
+            values[key] = value
+            report(f"{key:48s} {'failed: ' + reasons[key] if value is None else value}")
+    about = {
+        "study": study.name,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "cores": os.cpu_count(),
+    }
+    return {**values, "reasons": reasons, "about": about}
+
+
+def add_bench_parser(subparsers) -> argparse.ArgumentParser:
+    """Register `gaitlib bench`.
+
+    Parameters
+    ----------
+    subparsers : argparse subparsers
+        Of the program.
+
+    Returns
+    -------
+    argparse.ArgumentParser
+        Its parser.
+    """
+    parser = subparsers.add_parser("bench", help="measure times and errors")
+    areas = [bench.area for bench in BENCHES]
+    parser.add_argument("--study", default="studies/quick.yaml", help="study whose pages have been executed")
+    parser.add_argument("--output", default="build/bench.json", help="file to write")
+    parser.add_argument(
+        "--only", nargs="+", choices=areas, default=areas, metavar="AREA", help=", ".join(areas)
+    )
+    parser.set_defaults(run=run_bench)
+    return parser
+
+
+def run_bench(arguments: argparse.Namespace) -> int:
+    """Answer `gaitlib bench`.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        study, output, only.
+
+    Returns
+    -------
+    int
+        0, or 1 if a bench failed; the file is written in any case.
+
+    Raises
+    ------
+    InputError
+        If the study is wrong or the file cannot be written.
+    """
+    from gaitlib.study import load_study
+
+    output = Path(arguments.output)
+    study = load_study(arguments.study)
+    found = run_benches(study, [bench for bench in BENCHES if bench.area in arguments.only])
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"--output {output}: cannot be written ({error.strerror})") from None
+    print(f"written: {output}")
+    return 1 if found["reasons"] else 0
