@@ -354,10 +354,10 @@ def test_gap_to_the_best_group():
 def test_gaps_keep_their_error_rate():
     """Four equal groups, one declared beforehand: a gap is claimed in about 5 % of studies at most."""
     draws, claims = np.random.default_rng(3), 0
-    for seed in range(40):
+    for seed in range(25):
         table = build_table([(name, 8, 1) for name in "abcd"], methods=(("m", 0, 0.05),), seed=seed)
         claims += (compute_subgroup_gaps(table, draws, against="a", n_resamples=100)["p_holm"] < 0.05).any()
-    assert claims <= 6
+    assert claims <= 5
 
 
 def test_bias_model_recovers_effects_and_people():

@@ -109,6 +109,7 @@ def _draw_forest_row(ax: Axes, y: int, line: pd.DataFrame, statistic: str, style
             "rows: several lines of one method fall into a row; add the column that tells them apart."
         )
     missing = {"transform": ax.get_yaxis_transform(), "va": "center", "fontsize": 11, "style": "italic"}
+    missing["bbox"] = {"facecolor": "white", "alpha": 0.85, "linewidth": 0, "pad": 1.5}
     spread, named = min(0.25, 0.7 / max(len(styles), 1)), list(styles)
     if not set(line["method"]) & set(named):
         nobody = (line["n_people_all"] == 0).all()
