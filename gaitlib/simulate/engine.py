@@ -19,10 +19,10 @@ from gaitlib.body.specification import ACTIVATION_TIME_S, DEACTIVATION_TIME_S, S
 from gaitlib.gait import COORDINATES, MUSCLES
 from gaitlib.simulate.compiled import compile_functions
 from gaitlib.simulate.dynamics import N_Q, build_residual, make_symbols
+from gaitlib.simulate.guess import N_POINTS
 from gaitlib.simulate.request import CostWeights
 
-N_INTERVALS = 25
-N_POINTS = 2 * N_INTERVALS + 1
+N_INTERVALS = N_POINTS // 2
 N_M = len(MUSCLES)
 N_X = 2 * N_Q + N_M
 N_Z = N_X + N_Q + N_M + 1
@@ -246,7 +246,7 @@ class WalkingEngine:
             act, rate = p[2 * N_Q : N_X], p[N_X + N_Q : -1]
             add(rate * DEACTIVATION_TIME_S + act, 0, np.inf)
             add(rate * ACTIVATION_TIME_S + act, -np.inf, 1)
-        mirror = _get_mirror_order()
+        mirror = get_mirror_order()
         difference = (z[-1] - z[0][mirror]) / self._scale
         travel = COORDINATES.index("pelvis_tx")
         difference[travel] -= task[0] * half_time
@@ -448,7 +448,15 @@ def _place_blocks(block: ca.Sparsity, n_blocks: int, n_rows: int, n_columns: int
     )
 
 
-def _get_mirror_order() -> list[int]:
+def get_mirror_order() -> list[int]:
+    """Get the order of a mesh point's values after left and right are exchanged.
+
+    Returns
+    -------
+    list of int
+        Index of the mirrored value, length N_Z.
+    """
+
     def swap(names):
         return [names.index(n[:-1] + {"r": "l", "l": "r"}[n[-1]] if n[-2:] in ("_r", "_l") else n) for n in names]
 

@@ -6,6 +6,9 @@ import numpy as np
 
 from gaitlib.gait import COORDINATES, MUSCLES
 
+N_POINTS = 51
+"""Mesh points of half a stride: 0, 1, ... 50 % of the stride."""
+
 _PHASE_PERCENT = np.array([0, 12, 30, 50, 62, 74, 88, 100.0])
 _COMMON_DEG = {
     "ankle_angle": [0, -4, 6, 10, -14, -4, 2, 0.0],

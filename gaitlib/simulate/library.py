@@ -21,7 +21,7 @@ import xarray as xr
 
 from gaitlib.errors import InputError, WorkError
 from gaitlib.gait import stack_gaits
-from gaitlib.simulate.request import GaitRequest
+from gaitlib.simulate.request import GaitRequest, parse_request
 from gaitlib.simulate.solution import build_gait_dataset, describe_solution
 from gaitlib.simulate.workers import get_cache_folder, make_pool, run_replay, run_solve
 
@@ -59,6 +59,26 @@ def load_library(folder: Path | str | None = None) -> tuple[pd.DataFrame, xr.Dat
     with xr.open_dataset(folder / "gaits.nc", engine="h5netcdf") as stored:
         gaits = _cast_curves(stored.load(), float)
     return table, gaits
+
+
+def find_nearest(table: pd.DataFrame, request: GaitRequest) -> str:
+    """Find the verified gait nearest to a request.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Table of a library.
+    request : GaitRequest
+        What is to be solved.
+
+    Returns
+    -------
+    str
+        gait_id of the nearest verified gait.
+    """
+    verified = table[table["verified"]]
+    features = np.array([parse_request(row).features for row in verified.to_dict("records")])
+    return str(verified["gait_id"].iloc[int(np.argmin(np.linalg.norm(features - request.features, axis=1)))])
 
 
 def build_library(

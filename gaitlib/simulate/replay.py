@@ -74,6 +74,40 @@ def replay_gait(
     Replay
         Residuals over the stride.
     """
+    residuals, ground = compute_missing_forces(
+        specification, position, speed, acceleration, activation, lumbar_torque_nm
+    )
+    return _summarise(residuals[:-1], ground[:-1], ground_force[:-1], specification.mass_kg * GRAVITY_MPS2)
+
+
+def compute_missing_forces(
+    specification: Specification,
+    position: np.ndarray,
+    speed: np.ndarray,
+    acceleration: np.ndarray,
+    activation: np.ndarray,
+    lumbar_torque_nm: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Compute the generalised forces that OpenSim misses for given states and accelerations.
+
+    Parameters
+    ----------
+    specification : Specification
+        Body of the person.
+    position, speed, acceleration : array, shape (n, 12)
+        States and accelerations, in any order.
+    activation : array, shape (n, 18)
+        Muscle activations.
+    lumbar_torque_nm : array, shape (n,)
+        Trunk torque (N m).
+
+    Returns
+    -------
+    residuals : array, shape (n, 12)
+        Missing generalised force per coordinate (N m; pelvis_tx, pelvis_ty: N).
+    ground : array, shape (n, 2, 2)
+        Force on the right and left foot (x, y) in N.
+    """
     model = build_model(specification)
     state = model.initSystem()
     coordinates = [model.getCoordinateSet().get(name) for name in COORDINATES]
@@ -100,7 +134,7 @@ def replay_gait(
             for force in forces:
                 values = force.getRecordValues(state)
                 ground[n, foot] += (values.get(0), values.get(1))
-    return _summarise(residuals[:-1], ground[:-1], ground_force[:-1], specification.mass_kg * GRAVITY_MPS2)
+    return residuals, ground
 
 
 def _summarise(residuals: np.ndarray, ground: np.ndarray, engine_ground: np.ndarray, weight_n: float) -> Replay:

@@ -12,8 +12,8 @@ from pathlib import Path  # noqa: E402
 import numpy as np  # noqa: E402
 
 from gaitlib.gait import COORDINATES  # noqa: E402
-from gaitlib.simulate.engine import N_POINTS, N_Q, N_X, Result, WalkingEngine, _get_mirror_order  # noqa: E402
-from gaitlib.simulate.guess import GUESSES_DEG, make_guess  # noqa: E402
+from gaitlib.simulate.engine import N_Q, N_X, Result, WalkingEngine, get_mirror_order  # noqa: E402
+from gaitlib.simulate.guess import GUESSES_DEG, N_POINTS, make_guess  # noqa: E402
 from gaitlib.simulate.parameters import flatten_specification, pack_parameters  # noqa: E402
 from gaitlib.simulate.request import GaitRequest  # noqa: E402
 from gaitlib.simulate.solution import SolvedGait  # noqa: E402
@@ -104,7 +104,7 @@ def _unfold(request, engine, parameters, result: Result, cpu_s: float) -> Solved
     """Complete the stride with the mirrored half and move phase 0 to right initial contact."""
     points = result.points
     outputs = engine.evaluate(parameters, points)
-    order = np.array(_get_mirror_order())
+    order = np.array(get_mirror_order())
     travel = COORDINATES.index("pelvis_tx")
     half_distance = request.speed_mps * result.half_time_s
     second = points[:, order].copy()

@@ -93,6 +93,26 @@ def replay_gaits(requests: Iterable[GaitRequest], solved: Iterable, n_workers: i
         return [job.result() for job in jobs]
 
 
+def write_opensim_model(request: GaitRequest, path: Path) -> None:
+    """Write the OpenSim model of a request's person, in a worker process.
+
+    Parameters
+    ----------
+    request : GaitRequest
+        Names the person and the impairment.
+    path : pathlib.Path
+        `.osim` file to write.
+    """
+    with make_pool(1) as pool:
+        pool.submit(_write_model, request, path).result()
+
+
+def _write_model(request: GaitRequest, path: Path) -> None:
+    from gaitlib.body.opensim_model import write_model
+
+    write_model(request.specification, path)
+
+
 def run_solve(request: GaitRequest, cache: Path, guess=None, duals=None, time_limit_s: float = 60.0):
     """Solve one request in this (worker) process.
 
