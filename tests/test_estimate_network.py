@@ -52,7 +52,7 @@ def read(estimate):
 
 
 def test_it_estimates_held_out_people(trained):
-    summary = summarise_errors(trained[0].test_errors, by=[]).set_index("outcome")
+    summary = summarise_errors(trained[2], by=[]).set_index("outcome")
     assert summary.loc["speed_mps", "mae"] < 0.12
     assert summary.loc["step_length_m", "mae"] < 0.06
     assert summary.loc["step_time_s", "mae"] < 0.015
@@ -60,7 +60,7 @@ def test_it_estimates_held_out_people(trained):
 
 
 def test_intervals_cover_held_out_people(trained):
-    summary = summarise_errors(trained[0].test_errors, by=[]).set_index("outcome")
+    summary = summarise_errors(trained[2], by=[]).set_index("outcome")
     assert summary["coverage"].between(0.8, 0.98).all()
 
 

@@ -208,15 +208,12 @@ class GaitEstimator:
         Set by `calibrate` or `load`.
     provenance : dict
         Plain values kept in the file: what it was trained on, seed, sampler.
-    test_errors : DataFrame, optional
-        Set by `train_estimator`: errors on clips of held-out synthetic people. Not kept in the file.
     """
 
     config: NetworkConfig = field(default_factory=NetworkConfig)
     network: GaitNetwork | None = None
     calibration: Calibration | None = None
     provenance: dict = field(default_factory=dict)
-    test_errors: pd.DataFrame | None = None
 
     def fit(
         self, sample_clips: SampleClips, seed: int = 0, folder=None, executor=None, log=None

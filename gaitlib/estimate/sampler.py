@@ -233,7 +233,8 @@ def draw_camera(
     width, height = [(1920, 1080), (1280, 720), (640, 480), (1080, 1920)][
         int(rng.choice(4, p=[0.5, 0.2, 0.2, 0.1]))
     ]
-    focal = width * np.exp(rng.uniform(np.log(0.65), np.log(1.7))) * (1.5 if height > width else 1.0)
+    focal = width * np.clip(0.9 * np.exp(0.28 * rng.standard_normal()), 0.5, 2.2)
+    focal = focal * (1.5 if height > width else 1.0)
     path = np.ptp(middle[:, 0])
     panning = rng.uniform() < config.panning_share
     lateral, along = abs(np.sin(np.deg2rad(azimuth))) * path, abs(np.cos(np.deg2rad(azimuth))) * path

@@ -60,7 +60,7 @@ def train_estimator(
     folder=None,
     walk_sampler=None,
     log=None,
-) -> tuple[GaitEstimator, pd.DataFrame]:
+) -> tuple[GaitEstimator, pd.DataFrame, pd.DataFrame]:
     """Train, calibrate and test an estimator on synthetic people.
 
     Parameters
@@ -84,9 +84,11 @@ def train_estimator(
     Returns
     -------
     estimator : GaitEstimator
-        Calibrated; `test_errors` holds its errors on clips of held-out test people (see `tabulate_errors`).
+        Calibrated.
     history : DataFrame
         One row per chunk of training.
+    errors : DataFrame
+        Clips of held-out test people against their truth; see `tabulate_errors`.
 
     Raises
     ------
@@ -122,8 +124,7 @@ def train_estimator(
         "n_held_out_gaits": int(len(calibration) + len(test)),
         "sampler": asdict(config.sampler),
     }
-    estimator.test_errors = tabulate_errors(estimator, clips)
-    return estimator, history
+    return estimator, history, tabulate_errors(estimator, clips)
 
 
 def tabulate_errors(estimator: GaitEstimator, clips: list[Clip]) -> pd.DataFrame:

@@ -1,0 +1,67 @@
+"""The model card of an estimator: what it is, what it was trained on, how it does on synthetic people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from gaitlib.estimate.network import GaitEstimator
+from gaitlib.estimate.train import summarise_errors
+
+_SCALE = {"speed_mps": (1, "m/s", 3), "step_length_m": (100, "cm", 1), "step_time_s": (1000, "ms", 1)}
+
+
+def write_model_card(path: str | Path, estimator: GaitEstimator, errors: pd.DataFrame, command: str) -> Path:
+    """Write the model card as Markdown.
+
+    Parameters
+    ----------
+    path : path
+        File to write.
+    estimator : GaitEstimator
+        Trained and calibrated.
+    errors : DataFrame
+        Errors on held-out synthetic people, from `gaitlib.estimate.train.tabulate_errors`.
+    command : str
+        What made the weights.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
+    about = estimator.provenance
+    n_weights = sum(p.numel() for p in estimator.network.parameters())
+    lines = [
+        "# Model card: gait estimator",
+        "",
+        "Reads 2D image keypoints of a walking person (COCO-17, BODY_25, MediaPipe-33, Human3.6M-17, "
+        "Plug-in Gait joint centres; 2 s or more, 15 frames per second or more) and gives walking speed, step length and "
+        f"step time with {estimator.calibration.level:.0%} intervals, or abstains and says why.",
+        "",
+        f"- Weights: {n_weights}, made by `{command}`, seed {about.get('seed')}",
+        f"- Trained on {about.get('trained_on')}: {about.get('n_library_gaits')} simulated gaits"
+        f" and {about.get('n_generated_gaits')} generated ones, {estimator.config.n_clips} clips",
+        f"- Held out for calibration and the table below: {about.get('n_held_out_gaits')} gaits of other "
+        "simulated people",
+        "- No recording of a real person was used to train, tune or choose it",
+        "- Not for: running, treadmills that change speed, walking aids that hide the legs, turns, several "
+        "people in one clip, diagnosis",
+        "",
+        "## Errors on held-out simulated people",
+        "",
+        "| view | outcome | clips | answered | mean absolute error | bias | coverage |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in summarise_errors(errors).to_dict("records"):
+        factor, unit, digits = _SCALE[row["outcome"]]
+        lines.append(
+            f"| {row['view']} | {row['outcome']} | {row['n']} | {row['answered']:.0%} | "
+            f"{factor * row['mae']:.{digits}f} {unit} | {factor * row['bias']:+.{digits}f} {unit} | "
+            f"{row['coverage']:.0%} |"
+        )
+    lines += ["", "Simulated people are not real people: the errors on real people are in the book.", ""]
+    path = Path(path)
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
