@@ -1,0 +1,135 @@
+"""The engine against OpenSim, textbook mechanics and its own symmetries."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import engine_checks as checks
+import numpy as np
+import pytest
+
+from gaitlib.body.specification import GRAVITY_MPS2
+from gaitlib.gait import COORDINATES, TRANSLATIONS
+from gaitlib.person import Impairment, Person
+from gaitlib.simulate.request import GaitRequest
+from gaitlib.simulate.workers import get_cache_folder, make_pool
+
+CHILD = GaitRequest(
+    Person(age_years=7, sex="m", height_m=1.22, mass_kg=23.0), 1.0, Impairment(weakness={"plantarflexors": 0.5})
+)
+
+
+@pytest.fixture(scope="module")
+def solver():
+    with make_pool(1) as pool:
+        yield lambda function, *inputs: pool.submit(function, *inputs).result()
+
+
+@pytest.fixture(scope="module")
+def opensim_process():
+    with make_pool(1) as pool:
+        yield lambda function, *inputs: pool.submit(function, *inputs).result()
+
+
+@pytest.fixture(scope="module")
+def points():
+    return checks.make_random_points(CHILD, 100, seed=1)
+
+
+@pytest.fixture(scope="module")
+def forces(solver, points):
+    return solver(checks.evaluate_engine, CHILD, get_cache_folder(), points)
+
+
+def test_engine_agrees_with_opensim_at_random_states(opensim_process, points, forces):
+    missing, ground = opensim_process(checks.evaluate_opensim, CHILD, points)
+    scale = np.abs(missing).max()
+    assert scale > 100
+    assert np.abs(forces["residual"] - missing).max() / scale < 1e-6
+    assert np.abs(ground).max() > 10
+    np.testing.assert_allclose(forces["ground_force"], ground, rtol=1e-8, atol=1e-6)
+
+
+def test_vertical_equation_is_newtons_law(points, forces):
+    """Mass times the acceleration of the whole minus contact: known in closed form when nothing else moves."""
+    still = points.copy()
+    still[:, len(COORDINATES) : 2 * len(COORDINATES)] = 0
+    start = 2 * len(COORDINATES) + checks.N_M
+    still[:, start : start + len(COORDINATES)] = 0
+    with make_pool(1) as pool:
+        values = pool.submit(checks.evaluate_engine, CHILD, get_cache_folder(), still).result()
+    up = COORDINATES.index("pelvis_ty")
+    weight = CHILD.specification.mass_kg * GRAVITY_MPS2
+    expected = weight - values["ground_force"][:, :, 1].sum(axis=1)
+    np.testing.assert_allclose(values["residual"][:, up], expected, rtol=1e-9, atol=1e-7)
+
+
+def test_free_fall_needs_no_force(solver):
+    flying = checks.make_random_points(CHILD, 20, seed=2)
+    n_q = len(COORDINATES)
+    flying[:, COORDINATES.index("pelvis_ty")] = 5.0
+    flying[:, n_q : 2 * n_q] = 0
+    start = 2 * n_q + checks.N_M
+    flying[:, start : start + n_q] = 0
+    flying[:, start + COORDINATES.index("pelvis_ty")] = -GRAVITY_MPS2
+    values = solver(checks.evaluate_engine, CHILD, get_cache_folder(), flying)
+    needed = values["residual"] + values["joint_moment"]
+    assert np.abs(needed).max() < 1e-3  # the smooth contact law keeps a trace of force far from the floor
+
+
+def test_exchanging_sides_exchanges_forces(solver, points, forces):
+    mirrored = solver(checks.mirror_points, points)
+    values = solver(checks.evaluate_engine, CHILD, get_cache_folder(), mirrored)
+    swap = [COORDINATES.index(_swap(name)) for name in COORDINATES]
+    np.testing.assert_allclose(values["residual"], forces["residual"][:, swap], rtol=1e-9, atol=1e-8)
+    np.testing.assert_allclose(values["ground_force"], forces["ground_force"][:, ::-1], rtol=1e-9, atol=1e-9)
+
+
+def test_ground_only_pushes(forces):
+    """OpenSim's smooth law pulls a foot that leaves fast by less than a newton."""
+    assert forces["ground_force"][:, :, 1].min() > -1
+    assert np.abs(forces["ground_force"][:, :, 0]).max() > 100
+
+
+def test_muscle_curves_at_textbook_points(solver):
+    curves = solver(checks.evaluate_muscle_curves)
+    assert curves["active_optimum"] == pytest.approx(1.0, abs=0.02)
+    assert curves["active_short"] < 0.2 and curves["active_long"] < 0.2
+    assert curves["velocity_isometric"] == pytest.approx(1.0, abs=0.01)
+    assert curves["velocity_fastest"] == pytest.approx(0.0, abs=0.02)
+    assert 1.2 < curves["velocity_lengthening"] < 1.8
+    assert curves["passive_optimum"] < 0.02
+    assert curves["passive_stretched"] == pytest.approx(1.0, abs=0.01)
+    assert curves["isometric_force_n"] == pytest.approx(1000, rel=0.03)
+
+
+def test_model_falls_in_opensims_own_integrator(opensim_process):
+    acceleration, mass = opensim_process(checks.simulate_model, CHILD, 0.1)
+    assert acceleration == pytest.approx(-GRAVITY_MPS2, rel=0.01)
+    assert mass == pytest.approx(CHILD.person.mass_kg, rel=1e-9)
+
+
+def test_written_model_opens_in_opensim(opensim_process, tmp_path):
+    from gaitlib.simulate.workers import write_opensim_model
+
+    path = tmp_path / "child.osim"
+    write_opensim_model(CHILD, path)
+    coordinates, muscles = opensim_process(checks.open_written_model, str(path))
+    assert coordinates == sorted(COORDINATES)
+    assert len(muscles) == checks.N_M
+
+
+def test_workers_import_neither_casadi_nor_opensim():
+    code = (
+        "import gaitlib.simulate.workers, gaitlib.simulate.library, gaitlib.simulate.plan, sys;"
+        "print([m for m in ('casadi', 'opensim', 'torch') if m in sys.modules])"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"
+
+
+def _swap(name: str) -> str:
+    if name in TRANSLATIONS or not name.endswith(("_r", "_l")):
+        return name
+    return name[:-1] + ("l" if name.endswith("r") else "r")
