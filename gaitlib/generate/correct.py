@@ -4,14 +4,16 @@ Steps
 1. Forces: the ground does not pull (negative vertical forces are cut); the vertical force is scaled so that
    its mean over the stride carries the body weight and the fore-aft force is shifted in proportion to the
    load so that its mean is zero. Both means hold exactly for any periodic gait (Newton).
-2. Forward: `pelvis_tx` is shifted so that the loaded soles stand still as far as the joint angles allow.
-   What is left over the stride (the travel of the joints against speed x stride time) is spread evenly; if
-   that would let a foot creep more than `MAX_CREEP_M` in a stance, the stride time is changed instead, so
-   that travel = speed x stride time holds and the speed stays the one that was asked for.
-3. Up: where the lowest point of the soles leaves the band that the solved gaits keep (the floor is
+2. Hips: if the joints, with the standing foot still, would carry the body so much farther or less far than
+   speed x stride time that a foot had to creep more than `MAX_CREEP_M` in a stance, the swing of both hips
+   about its mean is made smaller or larger by the share that is missing (at most `MAX_HIP_CHANGE`). Speed
+   and stride time stay as they are.
+3. Forward: `pelvis_tx` is shifted so that the loaded soles stand still as far as the joint angles allow,
+   what is left is spread evenly over the stride; travel = speed x stride time holds exactly.
+4. Up: where the lowest point of the soles leaves the band that the solved gaits keep (the floor is
    elastic: soles sink in under load), `pelvis_ty` is shifted smoothly back.
 
-Joint angles, activations and moments are not touched.
+All other joint angles, activations and moments are not touched.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ import pandas as pd
 import xarray as xr
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
-from gaitlib.gait import COORDINATES
+from gaitlib.gait import COORDINATES, SIDES
 from gaitlib.generate.gait_set import GRAVITY_MPS2
 from gaitlib.generate.sole import (
     LOADED_SHARE,
@@ -33,8 +35,10 @@ from gaitlib.generate.sole import (
     stack_dimensions,
 )
 
-MAX_CREEP_M = 0.006
-MAX_TIME_CHANGE = 0.05
+MAX_CREEP_M = 0.004
+MAX_HIP_CHANGE = 0.08
+_TOLERANCE_SHARE = 0.0005
+_HIPS = [COORDINATES.index(f"hip_flexion_{side}") for side in SIDES]
 _TX, _TY = COORDINATES.index("pelvis_tx"), COORDINATES.index("pelvis_ty")
 
 
@@ -50,7 +54,6 @@ def correct_gaits(
     table: pd.DataFrame,
     gaits: xr.Dataset,
     band: FloorBand | None = None,
-    hold_time: np.ndarray | None = None,
 ) -> tuple[pd.DataFrame, xr.Dataset]:
     """Make the curves of strides agree with the floor, the travel and the body weight.
 
@@ -62,15 +65,13 @@ def correct_gaits(
         Gait set in the same order.
     band : FloorBand, optional
         Heights that the soles of solved gaits keep.
-    hold_time : array of bool, shape (n,), optional
-        Strides whose time was asked for and is not changed; a mismatch then stays as creep.
 
     Returns
     -------
     table : DataFrame
-        A copy with stride_time_s, step_time_s and cadence_spm after the correction, and what it changed:
-        time_change (share), travel_change_m (joints' travel less speed x stride time, before),
-        forward_change_m and up_change_m (largest shift of the pelvis), force_change (body weights).
+        A copy with what was changed: travel_error_m (travel of the joints less speed x stride time, before),
+        hip_change (share of the hips' swing), forward_change_m and up_change_m (largest shift of the pelvis),
+        force_change (body weights).
     gaits : xarray.Dataset
         The corrected gait set.
     """
@@ -80,20 +81,19 @@ def correct_gaits(
         gaits["ground_force"].to_numpy(), table["mass_kg"].to_numpy(dtype=float)
     )
     dimensions = stack_dimensions(table)
+    wanted = (table["speed_mps"] * table["stride_time_s"]).to_numpy(dtype=float)
+    error, creep = _compare_travel(position, force, dimensions, table)
+    change = np.zeros(len(table))
+    for attempt in range(2):
+        excess = error if attempt == 0 else _compare_travel(position, force, dimensions, table)[0]
+        excess = excess - np.clip(excess, -creep, creep)
+        change = np.clip(change + excess / wanted, -MAX_HIP_CHANGE, MAX_HIP_CHANGE)
+        position[..., _HIPS] = _swing_hips(gaits["position"].to_numpy()[..., _HIPS], change)
     height, slip = compute_soles(position, dimensions)
-
-    drift, weight = _compute_drift(force, height, slip, table)
-    old_time = table["stride_time_s"].to_numpy(dtype=float)
-    speed = table["speed_mps"].to_numpy(dtype=float)
-    mismatch = -drift.sum(axis=1)
-    stance = np.maximum((weight > 0).mean(axis=1).max(axis=1), 0.3)
-    kept = np.clip(mismatch, -MAX_CREEP_M / stance, MAX_CREEP_M / stance)
-    time_change = np.clip((mismatch - kept) / (speed * old_time), -MAX_TIME_CHANGE, MAX_TIME_CHANGE)
-    if hold_time is not None:
-        time_change = np.where(hold_time, 0.0, time_change)
-    travel_change = time_change * speed * old_time
-    even = (mismatch - travel_change) / drift.shape[1]
-    shift = np.concatenate([np.zeros((len(table), 1)), np.cumsum(-drift - even[:, None], axis=1)], axis=1)
+    drift, _ = _compute_drift(force, height, slip, table)
+    shift = np.concatenate(
+        [np.zeros((len(table), 1)), np.cumsum(drift.mean(axis=1, keepdims=True) - drift, axis=1)], axis=1
+    )
     position[..., _TX] += shift
 
     lowest = height.min(axis=(2, 3))
@@ -103,17 +103,9 @@ def correct_gaits(
     corrected = gaits.copy()
     corrected["position"] = (gaits["position"].dims, position, gaits["position"].attrs)
     corrected["ground_force"] = (gaits["ground_force"].dims, force, gaits["ground_force"].attrs)
-    new_time = old_time * (1.0 + time_change)
-    corrected["stride_time_s"] = ("gait", new_time, gaits["stride_time_s"].attrs)
-    table["stride_time_s"], table["step_time_s"], table["cadence_spm"] = (
-        new_time,
-        0.5 * new_time,
-        120.0 / new_time,
-    )
-    ramp = np.linspace(0.0, 1.0, shift.shape[1]) * shift[:, -1:]
-    table["time_change"] = time_change
-    table["travel_change_m"] = mismatch
-    table["forward_change_m"] = np.abs(shift - ramp).max(axis=1)
+    table["travel_error_m"] = error
+    table["hip_change"] = change
+    table["forward_change_m"] = np.abs(shift).max(axis=1)
     table["up_change_m"] = np.abs(lift).max(axis=1)
     table["force_change"] = force_change
     return table, corrected
@@ -213,13 +205,13 @@ def measure_floor_band(table: pd.DataFrame, gaits: xr.Dataset) -> FloorBand:
     Returns
     -------
     FloorBand
-        1st and 99th percentile over the gaits of the lowest and highest value over the stride.
+        1st and 99th percentile over the gaits of the lowest and highest value over the stride, and a little.
     """
     height, _ = compute_soles(gaits["position"].to_numpy(), stack_dimensions(table))
     lowest = height.min(axis=(2, 3)) / table["height_m"].to_numpy(dtype=float)[:, None]
     return FloorBand(
-        float(min(np.percentile(lowest.min(axis=1), 1), 0.0)),
-        float(max(np.percentile(lowest.max(axis=1), 99), 0.0)),
+        float(np.percentile(lowest.min(axis=1), 1) - _TOLERANCE_SHARE),
+        float(np.percentile(lowest.max(axis=1), 99) + _TOLERANCE_SHARE),
     )
 
 
@@ -227,6 +219,19 @@ def _compute_drift(force, height, slip, table) -> tuple[np.ndarray, np.ndarray]:
     """Load-weighted slip of both feet per interval, (n, 100), and the load of each foot, (n, 100, 2)."""
     step, weight = compute_slip_steps(slip, compute_contact_weight(force, height, table))
     return (weight * step).sum(axis=2) / np.maximum(weight.sum(axis=2), LOADED_SHARE), weight
+
+
+def _compare_travel(position, force, dimensions, table) -> tuple[np.ndarray, np.ndarray]:
+    """Travel of the joints less that of the pelvis (m), and how much of it may stay as creep (m)."""
+    height, slip = compute_soles(position, dimensions)
+    drift, weight = _compute_drift(force, height, slip, table)
+    stance = np.maximum((weight > 0).mean(axis=1).max(axis=1), 0.3)
+    return -drift.sum(axis=1), MAX_CREEP_M / stance
+
+
+def _swing_hips(hips: np.ndarray, change: np.ndarray) -> np.ndarray:
+    mean = hips[:, :-1].mean(axis=1, keepdims=True)
+    return mean + (1.0 - change[:, None, None]) * (hips - mean)
 
 
 def _average(values: np.ndarray) -> np.ndarray:

@@ -284,8 +284,7 @@ def finish_samples(
     people = hold_body_mass_index(people, open_mass.to_numpy())
     table, gaits = representation.decode(vectors, people)
     if correct:
-        held = wanted["stride_time_s"].notna().to_numpy() if "stride_time_s" in wanted else None
-        table, gaits = correct_gaits(table, gaits, floor, held)
+        table, gaits = correct_gaits(table, gaits, floor)
     table["step_length_m"] = 0.5 * table["speed_mps"] * table["stride_time_s"]
     table["within_library"] = _find_within(scale, wanted)
     ids = [f"generated-{hashlib.sha256(row.tobytes()).hexdigest()[:16]}" for row in np.round(vectors, 6)]

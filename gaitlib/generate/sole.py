@@ -17,6 +17,9 @@ from gaitlib.person import Person
 LOADED_SHARE = 0.05
 """A foot stands when it carries at least this share of the body weight."""
 
+SLIP_LOAD_SHARE = 0.25
+"""Slip counts while a foot carries at least this share of the body weight: a landing foot skids unloaded."""
+
 _CONTACT_DEPTH_SHARE = 0.004
 """Spheres within about this share of body height above the lowest one count as touching."""
 
@@ -148,7 +151,7 @@ def measure_soles(table: pd.DataFrame, gaits: xr.Dataset) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        slip_m: range of the load-weighted slip of a foot within its stance, the larger of both feet;
+        slip_m: range of the slip of a foot while it carries `SLIP_LOAD_SHARE`, the larger of both feet;
         lowest_m: height of the lowest point of the soles over the stride (negative: below the floor);
         hover_m: greatest height of the lowest point of both soles while the feet carry load.
     """
@@ -158,7 +161,7 @@ def measure_soles(table: pd.DataFrame, gaits: xr.Dataset) -> pd.DataFrame:
     step, weight = compute_slip_steps(slip, load)
     slipped = np.zeros(len(table))
     for foot in range(len(SIDES)):
-        slipped = np.maximum(slipped, _measure_stance_slip(step[..., foot], weight[..., foot] > 0))
+        slipped = np.maximum(slipped, _measure_stance_slip(step[..., foot], weight[..., foot] > SLIP_LOAD_SHARE))
     lowest = height.min(axis=(2, 3))
     standing = load.sum(axis=(2, 3)) > 0.5
     return pd.DataFrame(
