@@ -16,7 +16,7 @@ COMMANDS = {
     "doctor": ("gaitlib.doctor:add_doctor_parser", "say what works on this machine"),
     "data": ("gaitlib.data.cli:add_data_parser", "list, fetch and verify the recordings of real people"),
     "run": ("gaitlib.run:add_run_parser", "run a study and build its book"),
-    "simulate": ("gaitlib.simulate.cli:add_simulate_parser", "solve gaits of a person"),
+    "simulate": ("gaitlib.simulate.cli:add_simulate_parser", "solve the gait of a person"),
     "estimate": (
         "gaitlib.estimate.cli:add_estimate_parser",
         "speed, step length and step time from keypoints",
