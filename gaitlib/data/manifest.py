@@ -104,13 +104,28 @@ class DataItem(BaseModel):
         return sum(file.bytes for file in self.files)
 
 
+class Artefact(BaseModel):
+    """A file made by this project and shipped with it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: str = Field(min_length=1)
+    origin: Literal["simulated", "trained on simulated walks"]
+    licence: str = Field(min_length=1)
+    command: str = Field(min_length=1)
+    revision: str = Field(pattern=r"^[0-9a-f]{7,40}$")
+    bytes: int = Field(ge=1)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
 class Manifest(BaseModel):
-    """All items by id."""
+    """All items by id, and the artefacts that the project ships by path."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: Literal[1]
     items: dict[str, DataItem] = Field(min_length=1)
+    artefacts: dict[str, Artefact] = Field(default_factory=dict)
 
     def get_item(self, item_id: str) -> DataItem:
         """Look up an item.

@@ -15,7 +15,13 @@ import numpy as np
 from gaitlib.body.specification import GRAVITY_MPS2, Contact, Specification, load_muscle_table
 from gaitlib.gait import COORDINATES
 from gaitlib.simulate.muscle import compute_muscle_force
-from gaitlib.simulate.parameters import BODY_FIELDS, CONTACT_FIELDS, MUSCLE_FIELDS, PASSIVE_FIELDS, SPHERE_FIELDS
+from gaitlib.simulate.parameters import (
+    BODY_FIELDS,
+    CONTACT_FIELDS,
+    MUSCLE_FIELDS,
+    PASSIVE_FIELDS,
+    SPHERE_FIELDS,
+)
 
 N_Q = len(COORDINATES)
 LUMBAR = COORDINATES.index("lumbar_extension")

@@ -75,6 +75,7 @@ class WalkingEngine:
         torque_scale: float,
         guess: np.ndarray,
         duals: tuple[np.ndarray, np.ndarray] | None = None,
+        near: bool = False,
         stride_time_s: float | None = None,
         weights: CostWeights | None = None,
         max_iterations: int = 600,
@@ -96,6 +97,8 @@ class WalkingEngine:
             Decision vector of a neighbour or of `make_guess`.
         duals : tuple of two arrays, optional
             Multipliers of the neighbour for a primal-dual warm start.
+        near : bool
+            The guess is close to a solution, though without multipliers.
         stride_time_s : float, optional
             Prescribed stride time (s); free when left out.
         weights : CostWeights, optional
@@ -118,8 +121,8 @@ class WalkingEngine:
         total_iterations = 0
         result = None
         for smooth in (1.0, 0.0):
-            warm = duals is not None
-            solver = self._get_solver(warm, max_iterations, time_limit_s)
+            start = "warm" if duals is not None else "near" if near else "cold"
+            solver = self._get_solver(start, max_iterations, time_limit_s)
             arguments = {
                 "x0": np.clip(guess, lower, upper),
                 "p": np.concatenate([parameters, [smooth], task]),
@@ -128,7 +131,7 @@ class WalkingEngine:
                 "lbg": self._g_lower,
                 "ubg": self._g_upper,
             }
-            if warm:
+            if duals is not None:
                 arguments |= {"lam_x0": duals[0], "lam_g0": duals[1]}
             solution = solver(**arguments)
             stats = solver.stats()
@@ -351,8 +354,9 @@ class WalkingEngine:
         self._g_lower = np.concatenate([self._g_lower, np.zeros(n_dynamics_rows)])
         self._g_upper = np.concatenate([self._g_upper, np.zeros(n_dynamics_rows)])
 
-    def _get_solver(self, warm: bool, max_iterations: int, time_limit_s: float) -> ca.Function:
-        key = (warm, max_iterations, time_limit_s)
+    def _get_solver(self, start: str, max_iterations: int, time_limit_s: float) -> ca.Function:
+        """`start` is cold (far), near (a neighbour's values) or warm (values and multipliers)."""
+        key = (start, max_iterations, time_limit_s)
         if key not in self._solvers:
             ipopt = {
                 "print_level": 0,
@@ -361,23 +365,20 @@ class WalkingEngine:
                 "max_cpu_time": time_limit_s,
                 "tol": 1e-5,
                 "constr_viol_tol": 1e-6,
-                "mu_strategy": "adaptive" if not warm else "monotone",
+                "mu_strategy": "adaptive" if start == "cold" else "monotone",
                 "linear_solver": "mumps",
                 "mumps_pivot_order": 5,
                 "nlp_scaling_method": "none",
             }
-            if warm:
-                ipopt |= {
-                    "warm_start_init_point": "yes",
-                    "mu_init": 1e-4,
-                    "warm_start_bound_push": 1e-6,
-                    "warm_start_mult_bound_push": 1e-6,
-                    "warm_start_slack_bound_push": 1e-6,
-                    "warm_start_bound_frac": 1e-6,
-                    "warm_start_slack_bound_frac": 1e-6,
+            if start != "cold":
+                ipopt |= {"mu_init": 1e-4, "bound_push": 1e-6, "bound_frac": 1e-6}
+            if start == "warm":
+                ipopt |= {"warm_start_init_point": "yes"} | {
+                    f"warm_start_{name}": 1e-6
+                    for name in ("bound_push", "bound_frac", "slack_bound_push", "slack_bound_frac", "mult_bound_push")
                 }
-            options = {"ipopt": ipopt, "print_time": False, "no_nlp_grad": True, "calc_lam_p": False} | self._derivatives
-            self._solvers[key] = ca.nlpsol("walk", "ipopt", self._nlp, options)
+            options = {"ipopt": ipopt, "print_time": False, "no_nlp_grad": True, "calc_lam_p": False}
+            self._solvers[key] = ca.nlpsol("walk", "ipopt", self._nlp, options | self._derivatives)
         return self._solvers[key]
 
     def _get_bounds(self, leg_length_m: float) -> tuple[np.ndarray, np.ndarray]:

@@ -25,6 +25,9 @@ from gaitlib.simulate.request import GaitRequest, parse_request
 from gaitlib.simulate.solution import build_gait_dataset, describe_solution
 from gaitlib.simulate.workers import get_cache_folder, make_pool, run_replay, run_solve
 
+_WINDOW = 64
+"""The build looks this far ahead in the plan, so that it stays balanced wherever it is stopped."""
+
 SHIPPED_FOLDER = Path(__file__).resolve().parents[2] / "data" / "library"
 
 
@@ -218,9 +221,9 @@ class _Builder:
                         raise WorkError(f"the seed gait {gait_id} did not converge from any start: {solved.status}")
 
     def _pick(self) -> tuple[str, tuple]:
-        """The pending request nearest to any solved one, and its start."""
+        """Of the next requests in the plan the one nearest to any solved one, and its start."""
         solved = np.array([self.features[g] for g in self.starts])
-        pending = np.array([self.features[g] for g in self.pending])
+        pending = np.array([self.features[g] for g in self.pending[:_WINDOW]])
         distance = np.linalg.norm(pending[:, None] - solved[None], axis=2).min(axis=1)
         gait_id = self.pending.pop(int(np.argmin(distance)))
         return gait_id, self._find_start(gait_id)

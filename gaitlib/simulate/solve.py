@@ -85,6 +85,7 @@ def solve_request(
             request.specification.torque_scale,
             start,
             multipliers,
+            near=guess is not None,
             stride_time_s=request.stride_time_s,
             weights=request.weights,
             time_limit_s=time_limit_s,
