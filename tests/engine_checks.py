@@ -46,7 +46,7 @@ def evaluate_opensim(request: GaitRequest, points: np.ndarray) -> tuple[np.ndarr
 
 def mirror_points(points: np.ndarray) -> np.ndarray:
     """Exchange left and right."""
-    from gaitlib.simulate.engine import get_mirror_order
+    from gaitlib.simulate.problem import get_mirror_order
 
     return points[:, get_mirror_order()]
 

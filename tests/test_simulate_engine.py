@@ -16,7 +16,9 @@ from gaitlib.simulate.request import GaitRequest
 from gaitlib.simulate.workers import get_cache_folder, make_pool
 
 CHILD = GaitRequest(
-    Person(age_years=7, sex="m", height_m=1.22, mass_kg=23.0), 1.0, Impairment(weakness={"plantarflexors": 0.5})
+    Person(age_years=7, sex="m", height_m=1.22, mass_kg=23.0),
+    1.0,
+    Impairment(weakness={"plantarflexors": 0.5}),
 )
 
 
@@ -52,7 +54,7 @@ def test_engine_agrees_with_opensim_at_random_states(opensim_process, points, fo
 
 
 def test_vertical_equation_is_newtons_law(points, forces):
-    """Mass times the acceleration of the whole minus contact: known in closed form when nothing else moves."""
+    """Mass times the acceleration of the whole minus contact: closed form when nothing moves."""
     still = points.copy()
     still[:, len(COORDINATES) : 2 * len(COORDINATES)] = 0
     start = 2 * len(COORDINATES) + checks.N_M

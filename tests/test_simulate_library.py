@@ -114,7 +114,11 @@ def test_guess_from_a_gait_repeats_its_coordinates(library):
     knee = COORDINATES.index("knee_angle_r")
     expected = np.roll(gaits["position"].values[:-1, knee], offset)[:N_POINTS]
     np.testing.assert_allclose(points[:, knee], expected, atol=1e-6)
-    assert points.shape == make_guess(1.2, 0.9, N_POINTS)[1].shape == (N_POINTS, 4 * 12 + 2 * len(MUSCLES) + 1 - 12)
+    assert (
+        points.shape
+        == make_guess(1.2, 0.9, N_POINTS)[1].shape
+        == (N_POINTS, 4 * 12 + 2 * len(MUSCLES) + 1 - 12)
+    )
 
 
 def test_three_shipped_gaits_solve_again_to_the_same_gait(library):

@@ -100,7 +100,9 @@ def _lump(model, state, group: str) -> dict:
         model.realizePosition(state)
         angles.append(np.radians(point))
         lengths.append(np.average([m.getLength(state) for m in muscles], weights=force))
-        arms.append([np.average([m.computeMomentArm(state, c) for m in muscles], weights=force) for c in coordinates])
+        arms.append(
+            [np.average([m.computeMomentArm(state, c) for m in muscles], weights=force) for c in coordinates]
+        )
     for coordinate in coordinates:
         coordinate.setValue(state, 0.0)
     exponents, coefficients, errors = _fit(np.array(angles), np.array(lengths), np.array(arms))
@@ -125,7 +127,9 @@ def _lump(model, state, group: str) -> dict:
 def _fit(angles: np.ndarray, lengths: np.ndarray, arms: np.ndarray):
     n_joints = angles.shape[1]
     degree = DEGREE[n_joints]
-    exponents = np.array([e for e in itertools.product(range(degree + 1), repeat=n_joints) if sum(e) <= degree])
+    exponents = np.array(
+        [e for e in itertools.product(range(degree + 1), repeat=n_joints) if sum(e) <= degree]
+    )
     basis = np.prod(angles[:, None, :] ** exponents[None], axis=2)
     slopes = []
     for joint in range(n_joints):

@@ -56,5 +56,7 @@ def compute_sagittal_points(position: np.ndarray, dimensions: Dimensions) -> dic
         points[f"ankle_{side}"] = ankle
         points[f"heel_{side}"] = ankle + place(foot, -d.heel_behind_ankle_m, -d.ankle_height_m)
         points[f"mtp_{side}"] = mtp
-        points[f"toe_{side}"] = mtp + place(toes, d.toe_ahead_of_mtp_m, d.mtp_below_ankle_m - d.ankle_height_m)
+        points[f"toe_{side}"] = mtp + place(
+            toes, d.toe_ahead_of_mtp_m, d.mtp_below_ankle_m - d.ankle_height_m
+        )
     return points

@@ -99,7 +99,9 @@ def _add_body(model, body: Body, parent):
 
 
 def _add_contact(model, specification: Specification, bodies) -> None:
-    floor = opensim.ContactHalfSpace(opensim.Vec3(0), opensim.Vec3(0, 0, -np.pi / 2), model.getGround(), "floor")
+    floor = opensim.ContactHalfSpace(
+        opensim.Vec3(0), opensim.Vec3(0, 0, -np.pi / 2), model.getGround(), "floor"
+    )
     model.addContactGeometry(floor)
     c: Contact = specification.contact
     for sphere in specification.spheres:

@@ -39,7 +39,7 @@ PASSIVE_STRAIN_AT_MAX_FORCE = 0.6
 
 TENDON_STRETCH = {"gastroc": 1.025, "soleus": 1.025}
 OTHER_TENDON_STRETCH = 1.01
-"""The tendon is rigid: it is held at the length it has under a typical load (strain law of De Groote 2016)."""
+"""The tendon is rigid, held at the length it has under a typical load (strain law of De Groote 2016)."""
 
 
 @dataclass(frozen=True)
@@ -213,14 +213,15 @@ def _build_bodies(d: Dimensions) -> tuple[Body, ...]:
     foot_length = d.mtp_ahead_of_ankle_m + d.heel_behind_ankle_m
     for s in SIDES:
         bodies += [
-            Body(f"femur_{s}", "pelvis", (f"hip_flexion_{s}",), (0.0, 0.0), d.thigh_kg, (0.0, -0.433 * d.thigh_m),
-                 d.thigh_kg * (0.323 * d.thigh_m) ** 2),
+            Body(f"femur_{s}", "pelvis", (f"hip_flexion_{s}",), (0.0, 0.0), d.thigh_kg,
+                 (0.0, -0.433 * d.thigh_m), d.thigh_kg * (0.323 * d.thigh_m) ** 2),
             Body(f"tibia_{s}", f"femur_{s}", (f"knee_angle_{s}",), (0.0, -d.thigh_m), d.shank_kg,
                  (0.0, -0.433 * d.shank_m), d.shank_kg * (0.302 * d.shank_m) ** 2),
             Body(f"foot_{s}", f"tibia_{s}", (f"ankle_angle_{s}",), (0.0, -d.shank_m), d.foot_kg,
                  (foot_com, -0.5 * d.ankle_height_m), d.foot_kg * (0.30 * foot_length) ** 2),
-            Body(f"toes_{s}", f"foot_{s}", (f"mtp_angle_{s}",), (d.mtp_ahead_of_ankle_m, -d.mtp_below_ankle_m),
-                 d.toes_kg, (0.4 * d.toe_ahead_of_mtp_m, 0.0), d.toes_kg * (0.30 * d.toe_ahead_of_mtp_m) ** 2),
+            Body(f"toes_{s}", f"foot_{s}", (f"mtp_angle_{s}",),
+                 (d.mtp_ahead_of_ankle_m, -d.mtp_below_ankle_m), d.toes_kg,
+                 (0.4 * d.toe_ahead_of_mtp_m, 0.0), d.toes_kg * (0.30 * d.toe_ahead_of_mtp_m) ** 2),
         ]  # fmt: skip
     return tuple(bodies)
 

@@ -28,12 +28,18 @@ def add_simulate_parser(subparsers) -> None:
     parser.add_argument("--speed", type=float, default=1.2, help="walking speed in m/s")
     parser.add_argument("--stride-time", type=float, help="stride time in s; left free when not given")
     parser.add_argument(
-        "--weakness", action="append", default=[], metavar="GROUP=SHARE", help="strength left, e.g. plantarflexors=0.5"
+        "--weakness",
+        action="append",
+        default=[],
+        metavar="GROUP=SHARE",
+        help="strength left, e.g. plantarflexors=0.5",
     )
     parser.add_argument("--out", type=Path, help="write the gait as netCDF")
     parser.add_argument("--osim", type=Path, help="write the person's OpenSim model")
     parser.add_argument("--library", type=Path, metavar="FOLDER", help="build a gait library there instead")
-    parser.add_argument("--people", type=int, default=0, help="with --library: sampled gaits beside the core of 63")
+    parser.add_argument(
+        "--people", type=int, default=0, help="with --library: sampled gaits beside the core of 63"
+    )
     parser.add_argument("--seed", type=int, default=2026, help="with --library: seed of the sample")
     parser.add_argument("--workers", type=int, default=1, help="solver processes")
     parser.set_defaults(run=run_simulate)
@@ -69,7 +75,12 @@ def run_simulate(arguments: argparse.Namespace) -> int:
         raise InputError(
             f"--speed: found {arguments.speed} m/s, expected a walking speed of 0.2 to {MAX_SPEED_MPS} m/s."
         )
-    person = {"age_years": arguments.age, "sex": arguments.sex, "height_m": arguments.height, "mass_kg": arguments.mass}
+    person = {
+        "age_years": arguments.age,
+        "sex": arguments.sex,
+        "height_m": arguments.height,
+        "mass_kg": arguments.mass,
+    }
     request = GaitRequest(
         person=parse_person(person, "--age/--sex/--height/--mass"),
         speed_mps=arguments.speed,
@@ -107,7 +118,9 @@ def _parse_weakness(texts: list[str]) -> dict[str, float]:
         try:
             weakness[group] = float(share)
         except ValueError:
-            raise InputError(f"--weakness: found '{text}', expected GROUP=SHARE, e.g. plantarflexors=0.5.") from None
+            raise InputError(
+                f"--weakness: found '{text}', expected GROUP=SHARE, e.g. plantarflexors=0.5."
+            ) from None
     return weakness
 
 
@@ -116,6 +129,8 @@ def _run_library(arguments: argparse.Namespace) -> int:
     from gaitlib.simulate.plan import plan_core, plan_sample
 
     requests = plan_core() + (plan_sample(arguments.people, arguments.seed) if arguments.people else [])
-    table = build_library(requests, arguments.library, arguments.workers, report=lambda line: print(line, flush=True))
+    table = build_library(
+        requests, arguments.library, arguments.workers, report=lambda line: print(line, flush=True)
+    )
     print(json.dumps(describe_library(table), indent=1))
     return 0

@@ -68,7 +68,9 @@ def make_symbols(specification: Specification) -> Symbols:
     )
 
 
-def build_residual(specification: Specification, symbols: Symbols, q, v, a, activation, lumbar_torque) -> dict:
+def build_residual(
+    specification: Specification, symbols: Symbols, q, v, a, activation, lumbar_torque
+) -> dict:
     """Build the residual of the equations of motion and what goes into it.
 
     Parameters

@@ -9,30 +9,17 @@ compiled per mesh point and assembled into the sparse Jacobian and Hessian that 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from functools import cached_property
 from pathlib import Path
 
 import casadi as ca
 import numpy as np
 
-from gaitlib.body.specification import ACTIVATION_TIME_S, DEACTIVATION_TIME_S, Specification
-from gaitlib.gait import COORDINATES, MUSCLES
+from gaitlib.body.specification import Specification
 from gaitlib.simulate.compiled import compile_functions
 from gaitlib.simulate.dynamics import N_Q, build_residual, make_symbols
 from gaitlib.simulate.guess import N_POINTS
+from gaitlib.simulate.problem import N_X, N_Z, RESIDUAL_SCALE, build_linear_part, get_bounds, get_scale
 from gaitlib.simulate.request import CostWeights
-
-N_INTERVALS = N_POINTS // 2
-N_M = len(MUSCLES)
-N_X = 2 * N_Q + N_M
-N_Z = N_X + N_Q + N_M + 1
-"""Values per mesh point: coordinates, speeds, activations, accelerations, activation rates, trunk torque."""
-
-N_TASK = 6
-"""Speed, torque scale, and four lengths of the leg, before the cost weights."""
-
-SPEED_SCALE, ACCELERATION_SCALE, ACTIVATION_RATE_SCALE = 5.0, 50.0, 10.0
-TORQUE_SCALE_NM, RESIDUAL_SCALE = 20.0, 20.0
 
 
 @dataclass
@@ -114,8 +101,13 @@ class WalkingEngine:
             Converged or not, with the solver's own words.
         """
         weights = weights or CostWeights()
-        task = [speed_mps, torque_scale, *foot_geometry, *(getattr(weights, f.name) for f in fields(CostWeights))]
-        lower, upper = self._get_bounds(sum(foot_geometry[:2]) + foot_geometry[3])
+        task = [
+            speed_mps,
+            torque_scale,
+            *foot_geometry,
+            *(getattr(weights, f.name) for f in fields(CostWeights)),
+        ]
+        lower, upper = get_bounds(sum(foot_geometry[:2]) + foot_geometry[3])
         if stride_time_s is not None:
             lower[0] = upper[0] = 0.5 * stride_time_s
         total_iterations = 0
@@ -183,7 +175,7 @@ class WalkingEngine:
     def _build(self) -> None:
         symbols = make_symbols(self._specification)
         scaled = ca.SX.sym("z", N_Z)
-        z = scaled * self._scale
+        z = scaled * get_scale()
         q, v, act = z[:N_Q], z[N_Q : 2 * N_Q], z[2 * N_Q : N_X]
         a, torque = z[N_X : N_X + N_Q], z[-1]
         terms = build_residual(self._specification, symbols, q, v, a, act, torque)
@@ -204,122 +196,25 @@ class WalkingEngine:
         outputs = ca.substitute(
             [terms[k] for k in ("residual", "joint_moment", "muscle_moment", "muscle_force", "ground_force")],
             [scaled],
-            [raw / self._scale],
+            [raw / get_scale()],
         )
         self._outputs = ca.Function("outputs", [raw, parameters], outputs)
         self._n_body = parameters.numel()
-        self._build_linear_part()
+        self._linear = build_linear_part()
         self._assemble()
 
-    @cached_property
-    def _scale(self) -> np.ndarray:
-        return np.concatenate(
-            [
-                np.ones(N_Q),
-                np.full(N_Q, SPEED_SCALE),
-                np.ones(N_M),
-                np.full(N_Q, ACCELERATION_SCALE),
-                np.full(N_M, ACTIVATION_RATE_SCALE),
-                [TORQUE_SCALE_NM],
-            ]
-        )
-
-    def _build_linear_part(self) -> None:
-        """Cost, collocation, activation limits, symmetry: everything but the equations of motion."""
-        w = ca.SX.sym("w", 1 + N_POINTS * N_Z)
-        task = ca.SX.sym("task", N_TASK + len(fields(CostWeights)))
-        half_time = w[0]
-        z = [self._scale * w[1 + k * N_Z : 1 + (k + 1) * N_Z] for k in range(N_POINTS)]
-        x = [p[:N_X] for p in z]
-        dx = [ca.vertcat(p[N_Q : 2 * N_Q], p[N_X : N_X + N_Q], p[N_X + N_Q : -1]) for p in z]
-        inverse = 1 / self._scale[:N_X]
-        step = half_time / N_INTERVALS
-        g, lower, upper = [], [], []
-
-        def add(expression, low, high):
-            g.append(expression)
-            lower.append(np.full(expression.numel(), low))
-            upper.append(np.full(expression.numel(), high))
-
-        for k in range(0, N_POINTS - 2, 2):
-            slope = (dx[k] + 4 * dx[k + 1] + dx[k + 2]) / 6
-            add((x[k + 2] - x[k] - step * slope) * inverse, 0, 0)
-            add((x[k + 1] - (x[k] + x[k + 2]) / 2 - step / 8 * (dx[k] - dx[k + 2])) * inverse, 0, 0)
-        for p in z[:-1]:
-            act, rate = p[2 * N_Q : N_X], p[N_X + N_Q : -1]
-            add(rate * DEACTIVATION_TIME_S + act, 0, np.inf)
-            add(rate * ACTIVATION_TIME_S + act, -np.inf, 1)
-        mirror = get_mirror_order()
-        difference = (z[-1] - z[0][mirror]) / self._scale
-        travel = COORDINATES.index("pelvis_tx")
-        difference[travel] -= task[0] * half_time
-        add(difference, 0, 0)
-        add(z[0][travel], 0, 0)
-        add(self._compute_ankle_speed(z[0]), 0, 0)
-        self._f = self._compute_cost(z, task)
-        self._g_linear = ca.vertcat(*g)
-        self._g_lower, self._g_upper = np.concatenate(lower), np.concatenate(upper)
-        self._w, self._task = w, task
-
-    def _compute_ankle_speed(self, z):
-        """Hip swing rate difference: zero where the right leg is most forward; fixes the phase."""
-        index = COORDINATES.index
-        return (
-            z[N_Q + index("hip_flexion_r")]
-            - z[N_Q + index("hip_flexion_l")]
-            - 0.5 * (z[N_Q + index("knee_angle_r")] - z[N_Q + index("knee_angle_l")])
-        ) / SPEED_SCALE
-
-    def _compute_cost(self, z, task):
-        speed_torque, weights = task[1], task[N_TASK:]
-        index = COORDINATES.index
-        simpson = np.ones(N_POINTS)
-        simpson[1:-1:2], simpson[2:-1:2] = 4, 2
-        simpson /= 3 * (N_POINTS - 1)
-        joints = [i for i, name in enumerate(COORDINATES) if not name.startswith("pelvis_t")]
-        total = 0
-        for weight, p in zip(simpson, z, strict=True):
-            acceleration = p[N_X : N_X + N_Q] / ACCELERATION_SCALE
-            terms = ca.vertcat(
-                ca.sumsqr(p[2 * N_Q : N_X]),
-                ca.sumsqr(acceleration[joints]),
-                ca.sumsqr(p[N_X + N_Q : -1] / ACTIVATION_RATE_SCALE),
-                (p[-1] / (TORQUE_SCALE_NM * speed_torque)) ** 2,
-                (p[index("pelvis_tilt")] + p[index("lumbar_extension")]) ** 2,
-                acceleration[index("pelvis_ty")] ** 2,
-                sum(self._compute_drag(p, task, side) for side in "rl"),
-            )
-            total += weight * ca.dot(weights, terms)
-        return total
-
-    def _compute_drag(self, p, task, side):
-        """Squared forward speed of the toe tip near the floor, over squared walking speed."""
-        index = COORDINATES.index
-        q, v = p[:N_Q], p[N_Q : 2 * N_Q]
-        speed, thigh, shank, forward, down = task[0], task[2], task[3], task[4], task[5]
-        pelvis, hip = index("pelvis_tilt"), index(f"hip_flexion_{side}")
-        knee, ankle = index(f"knee_angle_{side}"), index(f"ankle_angle_{side}")
-        angle_1, angle_2 = q[pelvis] + q[hip], q[pelvis] + q[hip] - q[knee]
-        angle_3 = angle_2 + q[ankle]
-        rate_1, rate_2 = v[pelvis] + v[hip], v[pelvis] + v[hip] - v[knee]
-        rate_3 = rate_2 + v[ankle]
-        foot_y = ca.sin(angle_3) * forward - ca.cos(angle_3) * down
-        shin_y = -shank * ca.cos(angle_2)
-        thigh_y = -thigh * ca.cos(angle_1)
-        height = q[index("pelvis_ty")] + thigh_y + shin_y + foot_y
-        toe_speed = v[index("pelvis_tx")] - rate_1 * thigh_y - rate_2 * shin_y - rate_3 * foot_y
-        return (toe_speed / speed) ** 2 * ca.exp(-height / (0.01 * (thigh + shank + down)))
-
     def _assemble(self) -> None:
-        n_task = self._task.numel()
-        w, task = self._w, self._task
-        gradient = ca.gradient(self._f, w)
-        jacobian = ca.jacobian(self._g_linear, w)
-        lam_g = ca.SX.sym("lam_g", self._g_linear.numel())
+        n_task = self._linear.task.numel()
+        w, task = self._linear.w, self._linear.task
+        gradient = ca.gradient(self._linear.cost, w)
+        jacobian = ca.jacobian(self._linear.constraints, w)
+        lam_g = ca.SX.sym("lam_g", self._linear.constraints.numel())
         lam_f = ca.SX.sym("lam_f")
-        hessian = ca.triu(ca.hessian(lam_f * self._f + ca.dot(lam_g, self._g_linear), w)[0])
-        cost = ca.Function("cost", [w, task], [self._f, gradient])
-        linear = ca.Function("linear", [w, task], [self._g_linear])
+        hessian = ca.triu(
+            ca.hessian(lam_f * self._linear.cost + ca.dot(lam_g, self._linear.constraints), w)[0]
+        )
+        cost = ca.Function("cost", [w, task], [self._linear.cost, gradient])
+        linear = ca.Function("linear", [w, task], [self._linear.constraints])
         linear_j = ca.Function("linear_j", [w, task], [jacobian])
         linear_h = ca.Function("linear_h", [w, task, lam_f, lam_g], [hessian])
         n_dynamic = N_POINTS - 1
@@ -328,11 +223,14 @@ class WalkingEngine:
         body, task_mx = p[: self._n_body], p[self._n_body :]
         z = ca.reshape(x[1 : 1 + n_dynamic * N_Z], N_Z, n_dynamic)
         bodies = ca.repmat(body, 1, n_dynamic)
-        n_linear = self._g_linear.numel()
+        n_linear = self._linear.constraints.numel()
         dynamic = ca.vec(self._r.map(n_dynamic)(z, bodies))
         g = ca.vertcat(linear(x, task_mx), dynamic)
         f, f_gradient = cost(x, task_mx)
-        block_j = ca.MX(_place_blocks(self._jacobian_sparsity, n_dynamic, N_Q, w.numel()), ca.vec(self._j.map(n_dynamic)(z, bodies)))
+        block_j = ca.MX(
+            _place_blocks(self._jacobian_sparsity, n_dynamic, N_Q, w.numel()),
+            ca.vec(self._j.map(n_dynamic)(z, bodies)),
+        )
         jac = ca.vertcat(linear_j(x, task_mx), block_j)
         multipliers = ca.MX.sym("lam_g", n_linear + n_dynamic * N_Q)
         sigma = ca.MX.sym("lam_f")
@@ -347,12 +245,16 @@ class WalkingEngine:
             "grad_f": ca.Function("nlp_grad_f", [x, p], [f, f_gradient], ["x", "p"], ["f", "grad_f_x"]),
             "jac_g": ca.Function("nlp_jac_g", [x, p], [g, jac], ["x", "p"], ["g", "jac_g_x"]),
             "hess_lag": ca.Function(
-                "nlp_hess_l", [x, p, sigma, multipliers], [hess], ["x", "p", "lam_f", "lam_g"], ["hess_gamma_x_x"]
+                "nlp_hess_l",
+                [x, p, sigma, multipliers],
+                [hess],
+                ["x", "p", "lam_f", "lam_g"],
+                ["hess_gamma_x_x"],
             ),
         }
         n_dynamics_rows = n_dynamic * N_Q
-        self._g_lower = np.concatenate([self._g_lower, np.zeros(n_dynamics_rows)])
-        self._g_upper = np.concatenate([self._g_upper, np.zeros(n_dynamics_rows)])
+        self._g_lower = np.concatenate([self._linear.lower, np.zeros(n_dynamics_rows)])
+        self._g_upper = np.concatenate([self._linear.upper, np.zeros(n_dynamics_rows)])
 
     def _get_solver(self, start: str, max_iterations: int, time_limit_s: float) -> ca.Function:
         """`start` is cold (far), near (a neighbour's values) or warm (values and multipliers)."""
@@ -375,43 +277,20 @@ class WalkingEngine:
             if start == "warm":
                 ipopt |= {"warm_start_init_point": "yes"} | {
                     f"warm_start_{name}": 1e-6
-                    for name in ("bound_push", "bound_frac", "slack_bound_push", "slack_bound_frac", "mult_bound_push")
+                    for name in (
+                        "bound_push",
+                        "bound_frac",
+                        "slack_bound_push",
+                        "slack_bound_frac",
+                        "mult_bound_push",
+                    )
                 }
             options = {"ipopt": ipopt, "print_time": False, "no_nlp_grad": True, "calc_lam_p": False}
             self._solvers[key] = ca.nlpsol("walk", "ipopt", self._nlp, options | self._derivatives)
         return self._solvers[key]
 
-    def _get_bounds(self, leg_length_m: float) -> tuple[np.ndarray, np.ndarray]:
-        degrees = {
-            "pelvis_tilt": (-30, 20),
-            "lumbar_extension": (-25, 30),
-            "hip_flexion": (-35, 75),
-            "knee_angle": (-2, 110),
-            "ankle_angle": (-45, 35),
-            "mtp_angle": (-40, 70),
-        }
-        lower, upper = np.empty(N_Z), np.empty(N_Z)
-        for i, name in enumerate(COORDINATES):
-            kind = name.removesuffix("_r").removesuffix("_l")
-            if kind in degrees:
-                lower[i], upper[i] = np.radians(degrees[kind])
-            else:
-                lower[i], upper[i] = {"pelvis_tx": (-1.0, 3.0), "pelvis_ty": (0.6, 1.15)}[kind]
-                if kind == "pelvis_ty":
-                    lower[i], upper[i] = lower[i] * leg_length_m, upper[i] * leg_length_m
-        lower[N_Q : 2 * N_Q], upper[N_Q : 2 * N_Q] = -20.0, 20.0
-        lower[2 * N_Q : N_X], upper[2 * N_Q : N_X] = 0.01, 1.0
-        lower[N_X : N_X + N_Q], upper[N_X : N_X + N_Q] = -1000.0, 1000.0
-        lower[N_X + N_Q : -1], upper[N_X + N_Q : -1] = -20.0, 70.0
-        lower[-1], upper[-1] = -200.0, 200.0
-        half = np.array([[0.22], [1.2]])
-        return tuple(
-            np.concatenate([half[side], np.tile(bound / self._scale, N_POINTS)])
-            for side, bound in enumerate((lower, upper))
-        )
-
     def _unscale(self, decision: np.ndarray) -> np.ndarray:
-        return decision[1:].reshape(N_POINTS, N_Z) * self._scale
+        return decision[1:].reshape(N_POINTS, N_Z) * get_scale()
 
     def pack(self, half_time_s: float, points: np.ndarray) -> np.ndarray:
         """Pack mesh points into a decision vector.
@@ -428,10 +307,12 @@ class WalkingEngine:
         array
             Scaled decision vector for `solve`.
         """
-        return np.concatenate([[half_time_s], (points / self._scale).ravel()])
+        return np.concatenate([[half_time_s], (points / get_scale()).ravel()])
 
 
-def _place_blocks(block: ca.Sparsity, n_blocks: int, n_rows: int, n_columns: int, square: bool = False) -> ca.Sparsity:
+def _place_blocks(
+    block: ca.Sparsity, n_blocks: int, n_rows: int, n_columns: int, square: bool = False
+) -> ca.Sparsity:
     """Sparsity of per-point blocks inside the whole matrix (column 0 is the half-cycle time).
 
     Blocks occupy disjoint columns in increasing order, so the nonzeros of the whole are those of the
@@ -447,20 +328,3 @@ def _place_blocks(block: ca.Sparsity, n_blocks: int, n_rows: int, n_columns: int
         (np.tile(rows, n_blocks) + row_offset).tolist(),
         (np.tile(columns, n_blocks) + column_offset).tolist(),
     )
-
-
-def get_mirror_order() -> list[int]:
-    """Get the order of a mesh point's values after left and right are exchanged.
-
-    Returns
-    -------
-    list of int
-        Index of the mirrored value, length N_Z.
-    """
-
-    def swap(names):
-        return [names.index(n[:-1] + {"r": "l", "l": "r"}[n[-1]] if n[-2:] in ("_r", "_l") else n) for n in names]
-
-    q, m = swap(COORDINATES), swap(MUSCLES)
-    parts = [(q, 0), (q, N_Q), (m, 2 * N_Q), (q, N_X), (m, N_X + N_Q), ([0], N_Z - 1)]
-    return [offset + i for order, offset in parts for i in order]

@@ -111,5 +111,7 @@ def make_guess_from_gait(gait, n_points: int) -> tuple[float, np.ndarray]:
     q = position(t) + t[:, None] * drift
     q[:, forward] -= q[0, forward]
     torque = np.roll(gait["joint_moment"].sel(coordinate="lumbar_extension").values[:-1], offset)[:n_points]
-    points = np.hstack([q, position(t, 1) + drift, activation(t), position(t, 2), activation(t, 1), torque[:, None]])
+    points = np.hstack(
+        [q, position(t, 1) + drift, activation(t), position(t, 2), activation(t, 1), torque[:, None]]
+    )
     return 0.5 * stride_time, points

@@ -148,10 +148,16 @@ def assemble_library(folder: Path, wanted: dict[str, GaitRequest]) -> pd.DataFra
             gaits.append(gait)
         rows.append(row)
     if not gaits:
-        raise WorkError(f"{folder}: none of {len(rows)} gaits is verified; see the column 'reason' of its parts.")
+        raise WorkError(
+            f"{folder}: none of {len(rows)} gaits is verified; see the column 'reason' of its parts."
+        )
     table = pd.DataFrame(rows)
     stacked = stack_gaits(gaits)
-    stacked.attrs = {"title": "Simulated gaits, verified in OpenSim", "licence": "CC BY 4.0", "origin": "simulated"}
+    stacked.attrs = {
+        "title": "Simulated gaits, verified in OpenSim",
+        "licence": "CC BY 4.0",
+        "origin": "simulated",
+    }
     small = _cast_curves(stacked, np.float32)
     encoding = {name: {"zlib": True, "complevel": 6} for name in small.data_vars if small[name].ndim > 1}
     _write_atomically(folder / "gaits.nc", lambda p: small.to_netcdf(p, engine="h5netcdf", encoding=encoding))
@@ -218,7 +224,9 @@ class _Builder:
                         done += 1
                         _write_part(self.folder, gait_id, (solved, None))
                     if not self.starts:
-                        raise WorkError(f"the seed gait {gait_id} did not converge from any start: {solved.status}")
+                        raise WorkError(
+                            f"the seed gait {gait_id} did not converge from any start: {solved.status}"
+                        )
 
     def _pick(self) -> tuple[str, tuple]:
         """Of the next requests in the plan the one nearest to any solved one, and its start."""

@@ -33,7 +33,13 @@ def flatten_specification(specification: Specification) -> dict[str, np.ndarray]
         "bodies": np.array([[*b.location_m, b.mass_kg, *b.com_m, b.inertia_kgm2] for b in s.bodies]),
         "muscles": np.array(
             [
-                [m.max_isometric_force_n, m.optimal_fiber_length_m, m.tendon_length_m, m.pennation_rad, m.path_scale]
+                [
+                    m.max_isometric_force_n,
+                    m.optimal_fiber_length_m,
+                    m.tendon_length_m,
+                    m.pennation_rad,
+                    m.path_scale,
+                ]
                 for m in s.muscles
             ]
         ),
@@ -69,4 +75,6 @@ def pack_parameters(blocks: dict[str, np.ndarray]) -> np.ndarray:
     array, shape (n,)
         All blocks, row by row, in the order bodies, muscles, spheres, passive, contact.
     """
-    return np.concatenate([np.ravel(blocks[name]) for name in ("bodies", "muscles", "spheres", "passive", "contact")])
+    return np.concatenate(
+        [np.ravel(blocks[name]) for name in ("bodies", "muscles", "spheres", "passive", "contact")]
+    )

@@ -69,7 +69,9 @@ def plan_core() -> list[GaitRequest]:
         for weakness in CORE_WEAKNESS
         for speed in CORE_SPEEDS_MPS
     ]
-    seed = next(r for r in requests if r.cohort == "adult" and r.speed_mps == 1.1 and not r.impairment.weakness)
+    seed = next(
+        r for r in requests if r.cohort == "adult" and r.speed_mps == 1.1 and not r.impairment.weakness
+    )
     return [seed] + [r for r in requests if r is not seed]
 
 
@@ -107,7 +109,9 @@ def _plan_one(u: np.ndarray, cohort: str, index: int) -> GaitRequest:
     if u[6] >= 0.5:
         group = list(STRENGTH_GROUPS)[int((u[6] - 0.5) * 2 * len(STRENGTH_GROUPS))]
         weakness[group] = round(float(0.4 + 0.5 * u[7]), 2)
-    return GaitRequest(person, speed, Impairment(weakness=weakness), None if index % 6 == 5 else stride_time, cohort)
+    return GaitRequest(
+        person, speed, Impairment(weakness=weakness), None if index % 6 == 5 else stride_time, cohort
+    )
 
 
 def _round(person: Person, speed: float) -> float:

@@ -35,7 +35,8 @@ class Replay:
     def reasons(self) -> list[str]:
         """Why the gait is not accepted; empty when it is."""
         checks = {
-            f"pelvis residual peak {self.residual_peak_bw:.3f} BW": self.residual_peak_bw > MAX_RESIDUAL_PEAK_BW,
+            f"pelvis residual peak {self.residual_peak_bw:.3f} BW": self.residual_peak_bw
+            > MAX_RESIDUAL_PEAK_BW,
             f"pelvis residual RMS {self.residual_rms_bw:.3f} BW": self.residual_rms_bw > MAX_RESIDUAL_RMS_BW,
             f"joint moment error {self.moment_rms_nm:.2f} N m": self.moment_rms_nm > MAX_MOMENT_RMS_NM,
             f"mean vertical force {self.vertical_force_bw:.3f} BW": abs(self.vertical_force_bw - 1)
@@ -137,7 +138,9 @@ def compute_missing_forces(
     return residuals, ground
 
 
-def _summarise(residuals: np.ndarray, ground: np.ndarray, engine_ground: np.ndarray, weight_n: float) -> Replay:
+def _summarise(
+    residuals: np.ndarray, ground: np.ndarray, engine_ground: np.ndarray, weight_n: float
+) -> Replay:
     forward, up = COORDINATES.index("pelvis_tx"), COORDINATES.index("pelvis_ty")
     force = np.hypot(residuals[:, forward], residuals[:, up]) / weight_n
     joints = [i for i, name in enumerate(COORDINATES) if not name.startswith("pelvis")]

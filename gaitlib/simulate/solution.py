@@ -92,21 +92,25 @@ def describe_solution(request: GaitRequest, solved: SolvedGait, replay: dict | N
     if not solved.converged:
         reasons = [f"solver: {solved.status}"]
     stride_time = solved.stride_time_s
-    return describe_request(request) | {
-        "speed_mps": request.speed_mps,
-        "stride_time_s": stride_time,
-        "step_length_m": 0.5 * request.speed_mps * stride_time,
-        "step_time_s": 0.5 * stride_time,
-        "cadence_spm": 120.0 / stride_time,
-        "verified": solved.converged and not reasons,
-        "reason": "; ".join(reasons),
-        "solver_status": solved.status,
-        "iterations": solved.iterations,
-        "cost": solved.cost,
-        "constraint_violation": solved.constraint_violation,
-        "muscles_at_bound_share": solved.muscles_at_bound_share,
-        "cpu_s": solved.cpu_s,
-    } | {name: replay.get(name, np.nan) for name in REPLAY_FIELDS}
+    return (
+        describe_request(request)
+        | {
+            "speed_mps": request.speed_mps,
+            "stride_time_s": stride_time,
+            "step_length_m": 0.5 * request.speed_mps * stride_time,
+            "step_time_s": 0.5 * stride_time,
+            "cadence_spm": 120.0 / stride_time,
+            "verified": solved.converged and not reasons,
+            "reason": "; ".join(reasons),
+            "solver_status": solved.status,
+            "iterations": solved.iterations,
+            "cost": solved.cost,
+            "constraint_violation": solved.constraint_violation,
+            "muscles_at_bound_share": solved.muscles_at_bound_share,
+            "cpu_s": solved.cpu_s,
+        }
+        | {name: replay.get(name, np.nan) for name in REPLAY_FIELDS}
+    )
 
 
 REPLAY_FIELDS = (

@@ -12,9 +12,10 @@ from pathlib import Path  # noqa: E402
 import numpy as np  # noqa: E402
 
 from gaitlib.gait import COORDINATES  # noqa: E402
-from gaitlib.simulate.engine import N_Q, N_X, Result, WalkingEngine, get_mirror_order  # noqa: E402
+from gaitlib.simulate.engine import Result, WalkingEngine  # noqa: E402
 from gaitlib.simulate.guess import GUESSES_DEG, N_POINTS, make_guess  # noqa: E402
 from gaitlib.simulate.parameters import flatten_specification, pack_parameters  # noqa: E402
+from gaitlib.simulate.problem import N_Q, N_X, get_mirror_order  # noqa: E402
 from gaitlib.simulate.request import GaitRequest  # noqa: E402
 from gaitlib.simulate.solution import SolvedGait  # noqa: E402
 
