@@ -155,7 +155,9 @@ def validate_gait(gait: xr.Dataset) -> xr.Dataset:
             problems.append(f"pelvis_tx travels {travel:.3f} m, but speed x stride time is {expected:.3f} m")
     if problems:
         name = gait.attrs.get("gait_id", "without gait_id")
-        raise InputError(f"Gait {name}: " + "; ".join(dict.fromkeys(problems)) + ". Build it with build_gait().")
+        raise InputError(
+            f"Gait {name}: " + "; ".join(dict.fromkeys(problems)) + ". Build it with build_gait()."
+        )
     return gait
 
 

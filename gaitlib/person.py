@@ -36,7 +36,9 @@ class Person(BaseModel):
     def _check_body_mass_index(self) -> Person:
         index = self.mass_kg / self.height_m**2
         if not 11 <= index <= 45:
-            raise ValueError(f"body mass index {index:.1f} kg/m^2 is outside 11-45; check height_m and mass_kg")
+            raise ValueError(
+                f"body mass index {index:.1f} kg/m^2 is outside 11-45; check height_m and mass_kg"
+            )
         return self
 
 
