@@ -10,6 +10,7 @@ import tomllib
 
 import pytest
 import yaml
+from packaging.specifiers import SpecifierSet
 from repository import find_reach, list_files, list_imports, read_modules, show
 
 from gaitlib import environment, licences
@@ -65,6 +66,12 @@ def test_lock_is_sorted_and_free_of_builds_and_addresses():
     assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in lines)
     names = [normalise_name(line.partition("==")[0]) for line in lines]
     assert names == sorted(set(names))
+
+
+def test_lock_installs_on_every_python_3_11():
+    for name in environment.read_lock():
+        needs = metadata.metadata(name).get("Requires-Python") or ""
+        assert SpecifierSet(needs).contains("3.11.0"), f"{name} requires Python {needs}"
 
 
 def test_direct_dependencies_are_exact_and_locked():
