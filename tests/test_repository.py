@@ -23,7 +23,7 @@ BENEATH = (
 )
 ON_TOP = ("bench", "cli", "doctor", "licences", "run")
 ENGINES = {
-    "casadi": {"compiled", "dynamics", "engine", "muscle", "solve"},
+    "casadi": {"compiled", "dynamics", "engine", "muscle", "problem", "solve"},
     "opensim": {"derive_muscles", "opensim_model", "replay"},
 }
 """Worker modules: only spawned processes import them."""
