@@ -143,7 +143,9 @@ def add_run_parser(subparsers) -> argparse.ArgumentParser:
     -------
     argparse.ArgumentParser
     """
-    parser = subparsers.add_parser("run", help="run a study and build its book; up-to-date pages are left alone")
+    parser = subparsers.add_parser(
+        "run", help="run a study and build its book; up-to-date pages are left alone"
+    )
     parser.add_argument("study", help="study file, such as studies/quick.yaml")
     parser.add_argument("--cores", type=int, default=None, help="processes at the same time (all by default)")
     parser.add_argument("--dry-run", action="store_true", help="only say which pages would run")
@@ -204,7 +206,12 @@ def _call_snakemake(study_file: str, cores: int, folder: Path, dry: bool) -> int
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "run.log").open("w", encoding="utf-8") as log:
         process = subprocess.Popen(
-            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=_get_environment()
+            command,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=_get_environment(),
         )
         try:
             for line in process.stdout:
@@ -234,7 +241,9 @@ def _raise_failures(folder: Path, code: int) -> None:
         raise WorkError("; ".join(failure["message"] for failure in failures))
     if code:
         text = (folder / "run.log").read_text(encoding="utf-8")
-        raise WorkError(f"workflow stopped with code {code}: {_get_last_lines(text)} (build/{folder.name}/run.log)")
+        raise WorkError(
+            f"workflow stopped with code {code}: {_get_last_lines(text)} (build/{folder.name}/run.log)"
+        )
 
 
 def _get_last_lines(text: str, n: int = 4) -> str:

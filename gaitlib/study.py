@@ -44,7 +44,6 @@ class GenerateSection(_Section):
     batch_size: int = Field(ge=1)
     learning_rate: float = Field(gt=0, le=1)
     samples: int = Field(ge=10)
-    held_out_share: float = Field(gt=0, le=0.5)
 
 
 class SenseSection(_Section):
@@ -114,7 +113,9 @@ class Subgroup(_Section):
     @model_validator(mode="after")
     def _check_people(self) -> Subgroup:
         if not self.datasets and (self.stand_in is None or not self.missing):
-            raise ValueError("without datasets, `stand_in` and `missing` must say who is shown and what is missing")
+            raise ValueError(
+                "without datasets, `stand_in` and `missing` must say who is shown and what is missing"
+            )
         if self.datasets and self.stand_in is not None:
             raise ValueError("has datasets of real people, so a simulated `stand_in` contradicts it")
         return self
@@ -134,7 +135,9 @@ class EvaluateSection(_Section):
     def _check_margins(self) -> EvaluateSection:
         for outcome in self.outcomes:
             if outcome not in self.margins:
-                raise ValueError(f"margins: '{outcome}' is evaluated but has no margin; declare one with its source")
+                raise ValueError(
+                    f"margins: '{outcome}' is evaluated but has no margin; declare one with its source"
+                )
         for where, margins in [("margins", self.margins)] + [
             (f"subgroups.{name}.margins", group.margins) for name, group in self.subgroups.items()
         ]:
@@ -210,8 +213,9 @@ def load_study(path: str | Path) -> Study:
     Raises
     ------
     InputError
-        If the file is missing, is no YAML, has a key twice, or breaks the schema: all faults in one message, each
-        with file, field, what was found and what was expected; an unknown key with the nearest known one.
+        If the file is missing, is no YAML, has a key twice, or breaks the schema: all faults in one message,
+        each with file, field, what was found and what was expected; an unknown key with the nearest known
+        one.
     """
     import yaml
 
@@ -220,7 +224,9 @@ def load_study(path: str | Path) -> Study:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise InputError(f"{path.name}: the study file cannot be read ({reason}). Name a file in studies/.") from None
+        raise InputError(
+            f"{path.name}: the study file cannot be read ({reason}). Name a file in studies/."
+        ) from None
     try:
         values = yaml.load(text, Loader=_build_loader(path.name))
     except yaml.YAMLError as error:

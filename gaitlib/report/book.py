@@ -22,7 +22,9 @@ _LOADING = re.compile(
     r"""\shref\s*=\s*["'](?:https?:)?//[^"']+["']""",
     re.IGNORECASE,
 )
-_LOADING_STYLE = re.compile(r"""@import\s+(?:url\()?\s*["']?(?:https?:)?//|url\(\s*["']?(?:https?:)?//""", re.I)
+_LOADING_STYLE = re.compile(
+    r"""@import\s+(?:url\()?\s*["']?(?:https?:)?//|url\(\s*["']?(?:https?:)?//""", re.I
+)
 
 
 def list_book_sources(root: str | Path) -> list[str]:
@@ -39,8 +41,14 @@ def list_book_sources(root: str | Path) -> list[str]:
         Paths relative to the project, sorted.
     """
     root = Path(root)
-    files = [path for path in (root / "book").rglob("*") if path.is_file() and "__pycache__" not in path.parts]
-    files += [root / "data_manifest.yaml", root / "gaitlib/report/book.py", root / "gaitlib/report/data_page.py"]
+    files = [
+        path for path in (root / "book").rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    ]
+    files += [
+        root / "data_manifest.yaml",
+        root / "gaitlib/report/book.py",
+        root / "gaitlib/report/data_page.py",
+    ]
     return sorted(str(path.relative_to(root)) for path in files)
 
 
@@ -72,7 +80,9 @@ def build_book(study: Study, root: str | Path) -> Path:
     html = output / "_build" / "html"
     faults = check_pages(html, root)
     if faults:
-        raise WorkError("book: " + "; ".join(faults[:8]) + (f"; and {len(faults) - 8} more" if faults[8:] else ""))
+        raise WorkError(
+            "book: " + "; ".join(faults[:8]) + (f"; and {len(faults) - 8} more" if faults[8:] else "")
+        )
     target = folder / "book"
     shutil.rmtree(target, ignore_errors=True)
     shutil.move(html, target)

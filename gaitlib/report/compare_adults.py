@@ -67,7 +67,9 @@ def choose_alike(table: pd.DataFrame, speed_mps: float = float("nan"), n_gaits: 
     adults = strong & table["age_years"].between(18, 65)
     rows = table[adults if adults.any() else table["verified"].astype(bool)]
     wanted = speed_mps if np.isfinite(speed_mps) else 1.3
-    return rows.iloc[(rows["speed_mps"] - wanted).abs().argsort(kind="stable")[:n_gaits]].reset_index(drop=True)
+    return rows.iloc[(rows["speed_mps"] - wanted).abs().argsort(kind="stable")[:n_gaits]].reset_index(
+        drop=True
+    )
 
 
 def collect_forces(gaits: xr.Dataset, rows: pd.DataFrame) -> dict[str, np.ndarray]:
@@ -142,6 +144,8 @@ def describe(differences: pd.DataFrame) -> str:
     """
     rows = differences.set_index("Curve")["RMS difference"]
     return (
-        f"The mean curves of simulated adults differ from one measured adult by {rows['Hip flexion']} at the hip, "
-        f"{rows['Knee flexion']} at the knee and {rows['Ankle dorsiflexion']} at the ankle (root mean square)."
+        f"The mean curves of simulated adults differ from one measured adult by {rows['Hip flexion']} at "
+        f"the hip, "
+        f"{rows['Knee flexion']} at the knee and {rows['Ankle dorsiflexion']} at the ankle (root mean "
+        f"square)."
     )

@@ -15,12 +15,13 @@ _ROLE_WORDS = {
 _HEAD = """# Which real people are in this book?
 
 Nobody was recorded for this book. It reads open recordings that others published, and downloads none of them
-without saying so. This page is written from `data_manifest.yaml`, which holds address, size and SHA-256 of every
-file; `gaitlib data verify` checks them.
+without saying so. This page is written from `data_manifest.yaml`, which holds address, size and SHA-256 of
+every file; `gaitlib data verify` checks them.
 
 Each set has a role. **Evaluation**: people on whom claims are tested; no synthetic-trained model sees them in
-training, tuning or choice. **Training of real-data baselines**: the same people may train the baselines that stand
-beside it, cross-validated by person. **Calibration**: healthy adults only, on whom the simulator was adjusted.
+training, tuning or choice. **Training of real-data baselines**: the same people may train the baselines that
+stand beside it, cross-validated by person. **Calibration**: healthy adults only, on whom the simulator was
+adjusted.
 
 """
 
@@ -44,8 +45,8 @@ def write_data_page(manifest_file: str | Path, target: str | Path) -> Path:
     read = {name: item for name, item in items.items() if item.fetch == "auto"}
     added = {name: item for name, item in items.items() if name not in read}
     text = _HEAD + "## Sets that are read\n\n" + "".join(_describe(name, item) for name, item in read.items())
-    text += "## Sets that you can add\n\nThey need a registration or an agreement of their own. Once the files lie in "
-    text += "your data folder, the readers take them.\n\n"
+    text += "## Sets that you can add\n\nThey need a registration or an agreement of their own. Once the files lie "
+    text += "in your data folder, the readers take them.\n\n"
     text += "".join(_describe(name, item) for name, item in added.items())
     Path(target).write_text(text, encoding="utf-8")
     return Path(target)
@@ -69,4 +70,10 @@ def _describe(name: str, item: DataItem) -> str:
 
 
 def _escape(text: str) -> str:
-    return " ".join(str(text).split()).replace("|", "\\|").replace("$", "\\$").replace("_", "\\_").replace("*", "\\*")
+    return (
+        " ".join(str(text).split())
+        .replace("|", "\\|")
+        .replace("$", "\\$")
+        .replace("_", "\\_")
+        .replace("*", "\\*")
+    )

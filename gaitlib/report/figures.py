@@ -1,4 +1,5 @@
-"""Figures of gaits the way clinics read them: own-side cycle, degrees, toe-off line, left and right told apart twice.
+"""Figures of gaits the way clinics read them: own-side cycle, degrees, toe-off line, left and right told
+apart twice.
 
 Loads matplotlib: import it only where figures are drawn.
 """
@@ -18,13 +19,15 @@ from gaitlib.evaluate.style import COLOURS, STYLE, add_simulated_mark
 RIGHT, LEFT, GREY = COLOURS[0], COLOURS[1], "0.55"
 _JOINTS = {"hip_flexion": "Hip flexion", "knee_angle": "Knee flexion", "ankle_angle": "Ankle dorsiflexion"}
 _LEG = ("hip", "knee", "ankle", "heel", "toe")
-_SKELETON = (
-    ("head_top", "neck"), ("neck", "shoulder_r"), ("neck", "shoulder_l"), ("shoulder_r", "elbow_r"),
-    ("elbow_r", "wrist_r"), ("shoulder_l", "elbow_l"), ("elbow_l", "wrist_l"), ("neck", "hip_r"), ("neck", "hip_l"),
-    ("hip_r", "hip_l"), ("hip_r", "knee_r"), ("knee_r", "ankle_r"), ("ankle_r", "heel_r"), ("ankle_r", "toe_r"),
-    ("heel_r", "toe_r"), ("hip_l", "knee_l"), ("knee_l", "ankle_l"), ("ankle_l", "heel_l"), ("ankle_l", "toe_l"),
-    ("heel_l", "toe_l"),
+_HALF = (
+    ("neck", "shoulder"), ("shoulder", "elbow"), ("elbow", "wrist"), ("neck", "hip"), ("hip", "knee"),
+    ("knee", "ankle"), ("ankle", "heel"), ("ankle", "toe"), ("heel", "toe"),
 )  # fmt: skip
+_SKELETON = [("head_top", "neck"), ("hip_r", "hip_l")] + [
+    ("neck" if first == "neck" else f"{first}_{side}", f"{second}_{side}")
+    for side in ("r", "l")
+    for first, second in _HALF
+]
 
 
 def plot_stick_figure(gait: xr.Dataset, dimensions, n_poses: int = 7) -> Figure:
@@ -52,8 +55,15 @@ def plot_stick_figure(gait: xr.Dataset, dimensions, n_poses: int = 7) -> Figure:
         spread = 0.55 * np.arange(n_poses)
         for place, frame in zip(spread, frames, strict=True):
             pose = {name: value[frame] + [place, 0.0] for name, value in points.items()}
-            _draw_pose(ax, pose, last=frame == frames[-1])
-            ax.text(pose["mid_hip"][0], -0.13, f"{gait['phase'].values[frame]:.0f} %", ha="center", va="top", fontsize=11)
+            draw_pose(ax, pose)
+            ax.text(
+                pose["mid_hip"][0],
+                -0.13,
+                f"{gait['phase'].values[frame]:.0f} %",
+                ha="center",
+                va="top",
+                fontsize=11,
+            )
         ax.axhline(0, color="0.3", linewidth=1.5)
         ax.set(aspect="equal", xticks=[], ylabel="Height (m)", ylim=(-0.28, dimensions.height_m * 1.06))
         ax.spines["bottom"].set_visible(False)
@@ -65,7 +75,16 @@ def plot_stick_figure(gait: xr.Dataset, dimensions, n_poses: int = 7) -> Figure:
     return figure
 
 
-def _draw_pose(ax, pose: Mapping, last: bool) -> None:
+def draw_pose(ax, pose: Mapping) -> None:
+    """Draw one pose of the planar body.
+
+    Parameters
+    ----------
+    ax : Axes
+        Where.
+    pose : mapping of str to array, shape (2,)
+        Points of `gaitlib.body.kinematics.compute_sagittal_points` (m).
+    """
     trunk = [pose[name] for name in ("mid_hip", "lumbar", "shoulder", "neck")]
     ax.plot(*np.transpose(trunk), color="0.25", linewidth=4, solid_capstyle="round", zorder=2)
     middle = (np.asarray(pose["neck"]) + pose["head_top"]) / 2
@@ -112,8 +131,8 @@ def collect_joint_curves(gaits: xr.Dataset) -> dict[str, np.ndarray]:
     Returns
     -------
     dict of str to array, shape (n, 101)
-        'hip_flexion', 'knee_angle', 'ankle_angle' in degrees; right legs, then left legs shifted to their own contact
-        (half a stride: the gaits are symmetric).
+        'hip_flexion', 'knee_angle', 'ankle_angle' in degrees; right legs, then left legs shifted to their
+        own contact (half a stride: the gaits are symmetric).
     """
     position = gaits["position"] if "gait" in gaits.dims else gaits["position"].expand_dims("gait")
     curves = {}
@@ -171,7 +190,9 @@ def plot_ground_forces(groups: Mapping[str, Mapping[str, np.ndarray]], band: str
     """
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(1, 2, figsize=(8.2, 3.7), layout="constrained")
-        for ax, (axis, title) in zip(axes, {"y": "Vertical force", "x": "Forward force"}.items(), strict=True):
+        for ax, (axis, title) in zip(
+            axes, {"y": "Vertical force", "x": "Forward force"}.items(), strict=True
+        ):
             for number, (name, curves) in enumerate(groups.items()):
                 _draw_curves(ax, np.asarray(curves[axis]), name, number, is_band=name == band)
             _finish_cycle(ax, float("nan"))
@@ -186,7 +207,9 @@ def _draw_curves(ax, curves: np.ndarray, name: str, number: int, is_band: bool) 
     mean = np.nanmean(curves, axis=0)
     if is_band:
         spread = np.nanstd(curves, axis=0)
-        ax.fill_between(phase, mean - spread, mean + spread, color="0.8", label=f"{name}, mean ± SD", zorder=1)
+        ax.fill_between(
+            phase, mean - spread, mean + spread, color="0.8", label=f"{name}, mean ± SD", zorder=1
+        )
         ax.plot(phase, mean, color="0.45", linewidth=1.2, zorder=2)
     else:
         line = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1, 1, 1)))[number % 4]
@@ -241,7 +264,9 @@ def plot_library(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def plot_training(history: pd.DataFrame, x: str, lines: Mapping[str, str], xlabel: str, ylabel: str) -> Figure:
+def plot_training(
+    history: pd.DataFrame, x: str, lines: Mapping[str, str], xlabel: str, ylabel: str
+) -> Figure:
     """Draw a training curve.
 
     Parameters
@@ -263,7 +288,9 @@ def plot_training(history: pd.DataFrame, x: str, lines: Mapping[str, str], xlabe
         figure, ax = plt.subplots(figsize=(6.6, 3.6), layout="constrained")
         for number, (column, label) in enumerate(lines.items()):
             line = ("-", (0, (5, 2)), (0, (1, 1.2)))[number % 3]
-            ax.plot(history[x], history[column], color=COLOURS[number], linestyle=line, linewidth=1.8, label=label)
+            ax.plot(
+                history[x], history[column], color=COLOURS[number], linestyle=line, linewidth=1.8, label=label
+            )
         values = history[list(lines)].to_numpy(dtype=float)
         if (values > 0).all():
             ax.set_yscale("log")
@@ -292,14 +319,23 @@ def plot_cameras(clips: list[xr.Dataset], moments=(0.15, 0.4, 0.65)) -> Figure:
         for ax, clip in zip(np.ravel(axes), clips, strict=True):
             width, height = clip.attrs["image_width_px"], clip.attrs["image_height_px"]
             for moment in moments:
-                _draw_pixels(ax, clip.isel(time=int(moment * (clip.sizes["time"] - 1))))
+                draw_pixels(ax, clip.isel(time=int(moment * (clip.sizes["time"] - 1))))
             ax.set(xlim=(0, width), ylim=(height, 0), aspect="equal", xlabel="u (px)", ylabel="v (px)")
             ax.set_title(f"{clip.attrs['view'].capitalize()} view", loc="left")
             ax.spines[["top", "right"]].set_visible(True)
     return figure
 
 
-def _draw_pixels(ax, pose: xr.Dataset) -> None:
+def draw_pixels(ax, pose: xr.Dataset) -> None:
+    """Draw one pose in an image.
+
+    Parameters
+    ----------
+    ax : Axes
+        Where.
+    pose : xarray.Dataset
+        Image keypoints at one time.
+    """
     names = [str(name) for name in pose["keypoint"].values]
     pixels = dict(zip(names, pose["pixel_position"].values, strict=True))
     for first, second in _SKELETON:
@@ -308,6 +344,7 @@ def _draw_pixels(ax, pose: xr.Dataset) -> None:
             leg = side and second.split("_")[0] in _LEG
             colour = {"_r": RIGHT, "_l": LEFT}.get(side, "0.4") if leg else "0.4"
             line = (0, (3, 1)) if leg and side == "_l" else "-"
-            ax.plot(*np.transpose([pixels[first], pixels[second]]), color=colour, linewidth=1.8, linestyle=line)
+            ax.plot(
+                *np.transpose([pixels[first], pixels[second]]), color=colour, linewidth=1.8, linestyle=line
+            )
     ax.plot(*np.transpose(list(pixels.values())), ".", color="0.15", markersize=3.5)
-

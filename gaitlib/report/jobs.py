@@ -48,6 +48,7 @@ def plan_jobs(study: Study) -> dict[str, Job]:
     folder = f"build/{study.name}"
     common = {"seed": study.seed, "results": f"{folder}/results"}
     library = {"library": study.simulate.library}
+    split = {"held_out_share": study.estimate.held_out_share}
     checkpoints = {"checkpoints": f"{folder}/checkpoints"}
     subgroups = {name: group.title for name, group in study.evaluate.subgroups.items()}
     summary = {
@@ -55,10 +56,11 @@ def plan_jobs(study: Study) -> dict[str, Job]:
         "outcomes": list(study.evaluate.outcomes),
         "methods": list(study.evaluate.methods),
         "margins": _dump(study.evaluate.margins),
+        "views": list(study.sense.views),
     }
     parts = [
         ("1_simulate", "1_simulate", common | study.simulate.model_dump()),
-        ("2_generate", "2_generate", common | library | checkpoints | study.generate.model_dump()),
+        ("2_generate", "2_generate", common | library | checkpoints | split | study.generate.model_dump()),
         ("3_train", "3_train", common | library | checkpoints | study.estimate.model_dump()),
         *(
             (f"4_evaluate_{name}", "4_evaluate", common | library | _collect_subgroup(study, name))

@@ -89,7 +89,8 @@ def read_parameters(path: str | Path) -> dict[str, tuple[str, object]]:
                 raise ValueError
         except (AttributeError, ValueError, TypeError):
             raise InputError(
-                f"{name}, parameters cell, line {line.lineno}: expected `name: type = plain value` with a type of "
+                f"{name}, parameters cell, line {line.lineno}: expected `name: type = plain value` with "
+                f"a type of "
                 f"{', '.join(_TYPES)}"
             ) from None
     return found
@@ -183,14 +184,17 @@ def execute_notebook(source: str | Path, target: str | Path, values: dict, root:
                 progress_bar=False, log_output=False, request_save_on_cell_execute=False,
             )  # fmt: skip
         except PapermillExecutionError as error:
-            failed.write_text(_dump(scrub_notebook(read_notebook(partial), target.stem, root)), encoding="utf-8")
+            failed.write_text(
+                _dump(scrub_notebook(read_notebook(partial), target.stem, root)), encoding="utf-8"
+            )
             first = _find_first_line(error.source)
             raise WorkError(
                 f"notebook {target.stem}: cell {error.cell_index} ({first}) failed with {error.ename}: "
-                f"{_clean_text(str(error.evalue), root)}. The copy with the traceback is {failed.name} beside the "
+                f"{_clean_text(str(error.evalue), root)}. The copy with the traceback is {failed.name} "
+                f"beside the "
                 "executed notebooks."
             ) from None
-        notebook = scrub_notebook(read_notebook(partial), target.stem, root)
+        notebook = fill_markdown(scrub_notebook(read_notebook(partial), target.stem, root), values)
     failed.unlink(missing_ok=True)
     partial = target.with_suffix(".partial")
     partial.write_text(_dump(notebook), encoding="utf-8")
@@ -234,6 +238,44 @@ def scrub_notebook(notebook: dict, name: str, root: str | Path) -> dict:
         "nbformat": 4,
         "nbformat_minor": 5,
     }
+
+
+def fill_markdown(notebook: dict, values: dict) -> dict:
+    """Fill `{{name}}` in markdown cells with the parameter of that name, so that titles can name the
+    subgroup.
+
+    Parameters
+    ----------
+    notebook : dict
+        A notebook.
+    values : dict
+        Parameters by name.
+
+    Returns
+    -------
+    dict
+        A new notebook.
+
+    Raises
+    ------
+    InputError
+        If a name is no parameter.
+    """
+
+    def fill(found: re.Match) -> str:
+        if found[1] not in values:
+            raise InputError(
+                f"markdown cell: '{{{{{found[1]}}}}}' is no parameter{suggest_name(found[1], values)}"
+            )
+        return str(values[found[1]])
+
+    cells = [
+        {**cell, "source": re.sub(r"\{\{(\w+)\}\}", fill, "".join(cell["source"]))}
+        if cell["cell_type"] == "markdown"
+        else cell
+        for cell in notebook["cells"]
+    ]
+    return {**notebook, "cells": cells}
 
 
 def find_private_text(text: str, root: str | Path) -> list[str]:
@@ -302,7 +344,9 @@ def _prepare_environment(root: Path) -> None:
     """Let kernels be those of this Python, whatever is installed for the user."""
     os.environ["JUPYTER_PATH"] = str(Path(sys.prefix) / "share" / "jupyter")
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
-    os.environ["IPYTHONDIR"] = str(root / "build" / ".ipython")
+    own = root / "build" / ".ipython"
+    own.mkdir(parents=True, exist_ok=True)
+    os.environ["IPYTHONDIR"] = str(own)
     os.environ["PYTHONPATH"] = os.pathsep.join([str(root), *filter(None, [os.environ.get("PYTHONPATH")])])
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
     os.environ.setdefault("PYTHONHASHSEED", "0")

@@ -18,7 +18,9 @@ BASES = {
 }
 
 
-def describe_basis(basis: str, n_people: int | None = None, n_walks: int | None = None, unit: str = "walks") -> str:
+def describe_basis(
+    basis: str, n_people: int | None = None, n_walks: int | None = None, unit: str = "walks"
+) -> str:
     """State whose data something rests on.
 
     Parameters
@@ -72,14 +74,16 @@ def show_figure(figure, caption: str, basis: str, n_people=None, n_walks=None, u
     width = round(figure.get_size_inches()[0] * 96)
     plt.close(figure)
     data = base64.b64encode(buffer.getvalue()).decode()
-    words = f'{_mark_basis(basis, n_people, n_walks, unit)} {html.escape(caption)}'
+    words = f"{_mark_basis(basis, n_people, n_walks, unit)} {html.escape(caption)}"
     return HTML(
         f'<figure class="plate"><img src="data:image/png;base64,{data}" style="width:{width}px" '
         f'alt="{html.escape(caption, quote=True)}"><figcaption>{words}</figcaption></figure>'
     )
 
 
-def show_table(table: pd.DataFrame, caption: str, basis: str, n_people=None, n_walks=None, unit: str = "walks"):
+def show_table(
+    table: pd.DataFrame, caption: str, basis: str, n_people=None, n_walks=None, unit: str = "walks"
+):
     """Show a table with its caption and data basis; wide ones scroll.
 
     Parameters
@@ -98,7 +102,7 @@ def show_table(table: pd.DataFrame, caption: str, basis: str, n_people=None, n_w
     from IPython.display import HTML
 
     body = table.to_html(index=False, border=0, na_rep="–", justify="left", escape=True, classes="table")
-    words = f'{_mark_basis(basis, n_people, n_walks, unit)} {html.escape(caption)}'
+    words = f"{_mark_basis(basis, n_people, n_walks, unit)} {html.escape(caption)}"
     return HTML(f'<div class="wide">{body}</div><p class="tablenote">{words}</p>')
 
 

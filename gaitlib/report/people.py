@@ -1,9 +1,10 @@
-"""From walks to the agreement table: measure them, look at them through virtual cameras, estimate, compare."""
+"""From walks to the agreement table: measure them, look at them through virtual cameras, estimate, "
+"compare."""
 
 from __future__ import annotations
 
-import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -73,45 +74,6 @@ def measure_walks(walks: list[xr.Dataset], outcomes: Iterable[str]) -> pd.DataFr
     return pd.DataFrame(rows)
 
 
-def observe_walks(
-    walks: list[xr.Dataset], views: Iterable[str], layout: str, fps: float, noise: float, seed: int
-) -> list[xr.Dataset]:
-    """Look at walks through virtual cameras and a detector that errs.
-
-    Parameters
-    ----------
-    walks : list of Walk
-        Real or simulated.
-    views : iterable of str
-        Names of `gaitlib.sense.camera.VIEWS`.
-    layout : str
-        Keypoint layout of the detector.
-    fps : float
-        Frames per second of the cameras.
-    noise : float
-        Size of the detector's errors; 1 is a typical pose detector, 0 a perfect one.
-    seed : int
-        Errors follow from seed, walk and view alone, so a walk looks the same on every page.
-
-    Returns
-    -------
-    list of xarray.Dataset
-        Image keypoints, walk by walk and view by view, with the walk's attributes.
-    """
-    from gaitlib.sense.camera import build_camera, project_walk
-    from gaitlib.sense.noise import DetectorErrors, apply_detector_noise
-
-    errors = DetectorErrors().scale(noise)
-    clips = []
-    for walk in walks:
-        for view in views:
-            clip = project_walk(walk, build_camera(view, fps=fps), layout)
-            text = f"{seed} {walk.attrs['dataset']} {walk.attrs['walk_id']} {view}"
-            rng = np.random.default_rng(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big"))
-            clips.append(apply_detector_noise(clip, rng, errors) if noise > 0 else clip)
-    return clips
-
-
 def estimate_walks(
     clips: list[xr.Dataset],
     reference: pd.DataFrame,
@@ -129,7 +91,8 @@ def estimate_walks(
     reference : DataFrame
         From `measure_walks`.
     methods : iterable of str
-        Names of `METHODS`. 'ridge_real' trains on these very clips, cross-validated by person, per data set and view.
+        Names of `METHODS`. 'ridge_real' trains on these very clips, cross-validated by person, per data set
+        and view.
     outcomes : iterable of str
         What to compare.
     estimator : GaitEstimator, optional
@@ -140,7 +103,8 @@ def estimate_walks(
     Returns
     -------
     DataFrame
-        The agreement table: one row per walk, view, outcome and method; status 'ok' or the reason for no estimate.
+        The agreement table: one row per walk, view, outcome and method; status 'ok' or the reason for no
+        estimate.
 
     Raises
     ------
@@ -149,7 +113,9 @@ def estimate_walks(
     """
     unknown = sorted(set(methods) - set(METHODS))
     if unknown or ("synthetic" in methods and estimator is None):
-        raise InputError(f"methods: {', '.join(unknown) or 'synthetic without estimator'}; known: {', '.join(METHODS)}")
+        raise InputError(
+            f"methods: {', '.join(unknown) or 'synthetic without estimator'}; known: {', '.join(METHODS)}"
+        )
     truth = reference.set_index(["dataset", "walk_id"])
     parts = []
     for method in methods:
@@ -177,15 +143,20 @@ def _estimate_each(clips: list[xr.Dataset], method: str, estimator) -> list:
 def _tabulate(clips, answers, truth: pd.DataFrame, method: str, outcomes) -> pd.DataFrame:
     rows = []
     for clip, answer in zip(clips, answers, strict=True):
-        about = {key: clip.attrs.get(key) for key in _KEYS} | {"method": method, "status": answer.status}
+        about = {key: clip.attrs.get(key) for key in _KEYS}
+        about |= {"method": method, "status": shorten_reason(answer.status)}
         measured = truth.loc[(clip.attrs["dataset"], clip.attrs["walk_id"])]
         for outcome in outcomes:
             row = about | {"outcome": outcome, "reference": float(measured[outcome])}
             value = answer.values.get(outcome)
-            if value is not None:
+            if value is not None and np.isfinite(value.value):
                 row |= {"estimate": value.value, "lower": value.lower, "upper": value.upper}
+            elif answer.ok:
+                row["status"] = "not seen from this view"
             rows.append(row)
-    return pd.DataFrame(rows, columns=[*_KEYS, "outcome", "method", "reference", "estimate", "lower", "upper", "status"])
+    return pd.DataFrame(
+        rows, columns=[*_KEYS, "outcome", "method", "reference", "estimate", "lower", "upper", "status"]
+    )
 
 
 def _estimate_ridge(clips, truth: pd.DataFrame, seed: int) -> pd.DataFrame:
@@ -198,9 +169,26 @@ def _estimate_ridge(clips, truth: pd.DataFrame, seed: int) -> pd.DataFrame:
     for members in groups.values():
         rows = truth.loc[[(clip.attrs["dataset"], clip.attrs["walk_id"]) for clip in members]]
         part = crossvalidate_ridge(members, rows.reset_index(), seed=seed)
+        part["status"] = part["status"].map(shorten_reason)
         origins = {clip.attrs["walk_id"]: clip.attrs["origin"] for clip in members}
         parts.append(part.assign(origin=part["walk_id"].map(origins)))
     return pd.concat(parts, ignore_index=True)
+
+
+def shorten_reason(status: str) -> str:
+    """Shorten the reason of an abstention to its kind, so that equal reasons count together.
+
+    Parameters
+    ----------
+    status : str
+        'ok', or a reason such as "too short: 1.9 s with both legs in view, at least 2 s needed".
+
+    Returns
+    -------
+    str
+        Such as "too short".
+    """
+    return re.split(r"[:(]", status, maxsplit=1)[0].strip() or status
 
 
 def draw_stand_ins(
@@ -295,21 +283,27 @@ def compare_lab_events(walks: list[xr.Dataset]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        person_id, foot, difference_s (detected less laboratory), one row per laboratory contact with a detected one
-        within 0.15 s.
+        person_id, foot, difference_s (detected less laboratory): one row per laboratory contact that has a
+        detected one within 0.15 s.
     """
     from gaitlib.events import detect_events
 
     rows = []
     for walk in walks:
-        stored = [e for e in json.loads(walk.attrs.get("lab_events", "[]")) if e["event"] == "initial_contact"]
+        stored = [
+            e for e in json.loads(walk.attrs.get("lab_events", "[]")) if e["event"] == "initial_contact"
+        ]
         found = detect_events(walk) if stored else pd.DataFrame(columns=["foot", "event", "time_s"])
         contacts = found[found["event"] == "initial_contact"]
         for event in stored:
             times = contacts.loc[contacts["foot"] == event["foot"], "time_s"].to_numpy(dtype=float)
-            gap = times[np.argmin(np.abs(times - event["time_s"]))] - event["time_s"] if len(times) else np.inf
+            gap = (
+                times[np.argmin(np.abs(times - event["time_s"]))] - event["time_s"] if len(times) else np.inf
+            )
             if abs(gap) <= 0.15:
-                rows.append({"person_id": walk.attrs["person_id"], "foot": event["foot"], "difference_s": float(gap)})
+                rows.append(
+                    {"person_id": walk.attrs["person_id"], "foot": event["foot"], "difference_s": float(gap)}
+                )
     return pd.DataFrame(rows, columns=["person_id", "foot", "difference_s"])
 
 

@@ -38,8 +38,11 @@ def choose_rows(table: pd.DataFrame, n_gaits: int, seed: int) -> pd.DataFrame:
     return verified.iloc[rows].reset_index(drop=True)
 
 
-def solve_again(rows: pd.DataFrame, gaits: xr.Dataset, workers: int, cold: int = 1) -> tuple[pd.DataFrame, float]:
-    """Solve rows of a library again in worker processes, check them in OpenSim, compare with what was shipped.
+def solve_again(
+    rows: pd.DataFrame, gaits: xr.Dataset, workers: int, cold: int = 1
+) -> tuple[pd.DataFrame, float]:
+    """Solve rows of a library again in worker processes, check them in OpenSim, compare with what was
+    shipped.
 
     Parameters
     ----------
@@ -76,7 +79,9 @@ def solve_again(rows: pd.DataFrame, gaits: xr.Dataset, workers: int, cold: int =
     table = pd.DataFrame(
         [
             _compare(row, item, replay, gaits.sel(gait=row["gait_id"]), "cold" if n < cold else "neighbour")
-            for n, (row, item, replay) in enumerate(zip(rows.to_dict("records"), solved, replays, strict=True))
+            for n, (row, item, replay) in enumerate(
+                zip(rows.to_dict("records"), solved, replays, strict=True)
+            )
         ]
     )
     return table, time.perf_counter() - started
@@ -137,8 +142,10 @@ def judge(again: pd.DataFrame, tolerance_deg: float) -> Verdict:
     cold, warm = again[again["start"] == "cold"], again[again["start"] != "cold"]
     facts |= {"cold_s": float(cold["cpu_s"].median()), "warm_s": float(warm["cpu_s"].median())}
     sentence = (
-        f"Of {len(again)} shipped gaits solved again on this computer, {facts['resolved_verified']} passed the same "
-        f"check and {facts['resolved_same']} came out equal within {tolerance_deg:g}° at every joint and moment "
+        f"Of {len(again)} shipped gaits solved again on this computer, {facts['resolved_verified']} "
+        f"passed the same "
+        f"check and {facts['resolved_same']} came out equal within {tolerance_deg:g}° at every joint and "
+        f"moment "
         f"(median of the largest difference {typical:.2f}°)."
     )
     return Verdict(sentence, facts)
@@ -159,6 +166,8 @@ def format_again(again: pd.DataFrame, tolerance_deg: float) -> pd.DataFrame:
     DataFrame
         Strings.
     """
+    if again.empty:
+        return pd.DataFrame([{"Verdict": "none was solved again in this run"}])
     same = again["angle_difference_deg"] <= tolerance_deg
     return pd.DataFrame(
         {

@@ -135,7 +135,9 @@ class Results:
             The same facts.
         """
         partial = self.folder / f"{name}.json.partial"
-        partial.write_text(json.dumps(facts, indent=1, sort_keys=True, default=_make_plain) + "\n", encoding="utf-8")
+        partial.write_text(
+            json.dumps(facts, indent=1, sort_keys=True, default=_make_plain) + "\n", encoding="utf-8"
+        )
         partial.replace(self.folder / f"{name}.json")
         return facts
 
@@ -161,7 +163,9 @@ class Results:
     def _find(self, file: str) -> Path:
         path = self.folder / file
         if not path.is_file():
-            raise InputError(f"results: {file} is not there yet; run the earlier notebooks with `gaitlib run`.")
+            raise InputError(
+                f"results: {file} is not there yet; run the earlier notebooks with `gaitlib run`."
+            )
         return path
 
 

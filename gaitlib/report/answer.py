@@ -1,0 +1,192 @@
+"""The first chapter: the question and the answer in five sentences, and the chain in one picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from gaitlib.evaluate.inputs import format_number, get_unit
+from gaitlib.report import people
+from gaitlib.report.page import join_words
+from gaitlib.report.results import Results
+from gaitlib.report.subgroup_words import OUTCOME_WORDS
+
+
+def write_five_sentences(facts: Mapping, pages: Iterable[Mapping], margins: Mapping, view: str) -> list[str]:
+    """Answer the question of the book in five sentences, every number from the results.
+
+    Parameters
+    ----------
+    facts : mapping
+        Of the pages '1_simulate', '2_generate', '3_train', '5_compare'.
+    pages : iterable of mapping
+        Of the subgroup pages.
+    margins : mapping
+        outcome -> value, source.
+    view : str
+        The view that the answer is about.
+
+    Returns
+    -------
+    list of str
+        Five.
+    """
+    pooled = {
+        (row["outcome"], row["method"]): row for row in facts["5_compare"]["pooled"] if row["view"] == view
+    }
+    pages = list(pages)
+    return [
+        _say_how(facts),
+        _say_error(pooled, facts["5_compare"], view),
+        _say_margins(pooled, margins),
+        _say_rivals(pooled),
+        _say_limits(pages),
+    ]
+
+
+def _say_how(facts: Mapping) -> str:
+    made, trained = facts["1_simulate"], facts["3_train"]["provenance"]
+    return (
+        f"We let {made['people']:,} simulated people of different size, age and strength walk by muscle "
+        f"force alone, had "
+        f"{made['verified']:,} of their gaits confirmed by an independent physics engine, and trained an "
+        f"estimator on "
+        f"{facts['3_train']['clips']:,} virtual camera clips of {trained['n_library_gaits']:,} simulated and "
+        f"{trained['n_generated_gaits']:,} generated gaits, and on no real person."
+    )
+
+
+def _say_error(pooled: Mapping, compared: Mapping, view: str) -> str:
+    rows = [(o, pooled[o, "synthetic"]) for o in OUTCOME_WORDS if (o, "synthetic") in pooled]
+    if not rows:
+        return "On real people it gave no estimate that could be compared with the truth."
+    errors = join_words(
+        f"{people.describe_error(row, outcome)} in {OUTCOME_WORDS[outcome]}" for outcome, row in rows
+    )
+    return (
+        f"Shown the keypoints of {rows[0][1]['n_people']} real people ({rows[0][1]['n_walks']} walks in "
+        f"{compared['n_groups_real']} groups, {view} view), it was off by {errors} on average."
+    )
+
+
+def _say_margins(pooled: Mapping, margins: Mapping) -> str:
+    parts = []
+    for outcome, words in OUTCOME_WORDS.items():
+        row, margin = pooled.get((outcome, "synthetic")), margins.get(outcome)
+        if row and margin:
+            size = f"{format_number(margin['value'], 3).rstrip('0')} {get_unit(outcome)}"
+            state = "below" if row["mae_upper"] <= margin["value"] else "above"
+            if row["mae_lower"] <= margin["value"] < row["mae_upper"]:
+                state = "not told apart from"
+            parts.append(f"{words} is {state} the margin of {size}")
+    return f"Measured against margins declared before the data were seen, the error of {join_words(parts)}."
+
+
+def _say_rivals(pooled: Mapping) -> str:
+    own, real = pooled.get(("speed_mps", "synthetic")), pooled.get(("speed_mps", "ridge_real"))
+    classical = pooled.get(("speed_mps", "classical"))
+    if not (own and real and classical):
+        return "A comparison with training on real people was not possible in this run."
+    word = "less" if own["mae"] < real["mae"] else "more"
+    return (
+        f"For walking speed that is {word} than a simple model trained on the same real people "
+        f"({_show(real)}, each person estimated by a model that has not seen them), and "
+        f"{'less' if own['mae'] < classical['mae'] else 'more'} than geometry without any training "
+        f"({_show(classical)})."
+    )
+
+
+def _show(row: Mapping) -> str:
+    return f"{format_number(row['mae'], 2)} m/s"
+
+
+def _say_limits(pages: list[Mapping]) -> str:
+    titles = [page["title"] for page in pages if page["basis"] != "real"]
+    absent = [title if title.startswith("Park") else title.lower() for title in titles]
+    start = (
+        "The real people were seen by virtual cameras that look at their measured motion, not by filmed video"
+    )
+    if not absent:
+        return f"{start}."
+    return f"{start}; for {join_words(absent)} no open recordings were found, so nothing is claimed there."
+
+
+def plot_overview(kept: Results, view: str, library: str = "data/library"):
+    """Draw the chain in one picture: a simulated walker, what a camera sees, estimates against the truth.
+
+    Parameters
+    ----------
+    kept : Results
+        After the comparison.
+    view : str
+        View of the estimates.
+    library : str
+        Folder of the library.
+
+    Returns
+    -------
+    matplotlib Figure
+    """
+    import matplotlib.pyplot as plt
+
+    from gaitlib.evaluate.style import STYLE
+
+    with plt.rc_context({**STYLE, "axes.titlesize": 14}):
+        figure, axes = plt.subplots(
+            1, 3, figsize=(11.5, 4.1), width_ratios=[1.15, 1.15, 1], layout="constrained"
+        )
+        _draw_walker(axes[0], axes[1], kept, library)
+        _draw_estimates(axes[2], kept, view)
+    return figure
+
+
+def _draw_walker(left, middle, kept: Results, library: str) -> None:
+    """A simulated person walking, in space and in a virtual camera."""
+    from gaitlib.body.dimensions import compute_dimensions
+    from gaitlib.body.kinematics import compute_sagittal_points
+    from gaitlib.estimate.train import list_persons
+    from gaitlib.report.figures import draw_pixels, draw_pose
+    from gaitlib.report.resolve import choose_example
+    from gaitlib.report.sensors import observe_walks
+    from gaitlib.sense.body_walk import build_synthetic_walk
+    from gaitlib.simulate.library import load_library
+
+    table, gaits = load_library(kept.locate(library))
+    row = choose_example(table)
+    person = list_persons(row.to_frame().T)[0]
+    gait = gaits.sel(gait=row["gait_id"])
+    points = compute_sagittal_points(gait["position"].values, compute_dimensions(person))
+    for number, frame in enumerate(np.linspace(0, 100, 5).astype(int)):
+        draw_pose(left, {name: value[frame] + [0.3 * number, 0] for name, value in points.items()})
+    left.set(aspect="equal", xticks=[], yticks=[], title="1  Muscles make gaits", xlabel="simulated person")
+    walk = build_synthetic_walk(gait, person, np.random.default_rng(0), duration_s=4.0, with_outcomes=False)
+    clip = observe_walks([walk], ["side"], "walk19", 30, 1.0, 0)[0]
+    for moment in (0.15, 0.4, 0.65, 0.9):
+        draw_pixels(middle, clip.isel(time=int(moment * (clip.sizes["time"] - 1))))
+    width, height = clip.attrs["image_width_px"], clip.attrs["image_height_px"]
+    middle.set(xlim=(0, width), ylim=(height, 0), aspect="equal", xticks=[], yticks=[])
+    middle.set(title="2  A virtual camera looks", xlabel="keypoints with detector errors")
+    middle.spines[["top", "right"]].set_visible(True)
+    left.spines[["left", "bottom"]].set_visible(False)
+
+
+def _draw_estimates(ax, kept: Results, view: str) -> None:
+    from gaitlib.evaluate.style import get_style
+
+    rows = kept.load_table("estimates").query("origin == 'real' and method == 'synthetic' and status == 'ok'")
+    rows = rows[(rows["outcome"] == "speed_mps") & (rows["view"] == view)]
+    for number, (name, part) in enumerate(rows.groupby("subgroup")):
+        label = str(name).replace("_", " ")
+        ax.scatter(part["reference"], part["estimate"], s=30, alpha=0.8, label=label, **get_style(number))
+    if len(rows):
+        ends = np.array(
+            [
+                rows[["reference", "estimate"]].min().min() - 0.1,
+                rows[["reference", "estimate"]].max().max() + 0.1,
+            ]
+        )
+        ax.plot(ends, ends, color="0.3", linewidth=1.2)
+        ax.set(xlim=ends, ylim=ends, aspect="equal")
+        ax.legend(fontsize=10, frameon=False, loc="upper left", handletextpad=0.1, borderaxespad=0.1)
+    ax.set(title="3  Tested on real people", xlabel="Measured speed (m/s)", ylabel="Estimated speed (m/s)")

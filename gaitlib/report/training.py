@@ -1,0 +1,330 @@
+"""What chapters 2 and 3 do: hold simulated people out, train on the others, put the errors into tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+Library = tuple[pd.DataFrame, xr.Dataset]
+
+_MEASURES = {
+    ("joint_speed_mae", "all"): ("Speed that the joints make, uncorrected (m/s)", 3),
+    ("outcome_mae", "stance_share"): ("Stance phase (share of the stride)", 3),
+    ("outcome_mae", "double_support_share"): ("Double support (share of the stride)", 3),
+    ("open_stride_time", "wasserstein"): ("Stride times left open, distance of distributions (SD)", 2),
+    ("curve_rmse", "position"): ("Joint angles, RMS (°)", 1),
+    ("curve_rmse", "ground_force"): ("Ground force, RMS (body weights)", 2),
+    ("curve_rmse", "activation"): ("Muscle activation, RMS (0 to 1)", 3),
+    ("wasserstein", "position"): ("Distance of distributions, joint angles (SD)", 2),
+    ("wasserstein", "activation"): ("Distance of distributions, activation (SD)", 2),
+    ("neighbour_ratio", "all"): ("Novelty: distance to nearest training gait, relative", 2),
+    ("slip", "median"): ("Slip of the standing foot, median (m)", 3),
+}
+_OUTCOMES = {"speed_mps": ("Speed", "m/s", 1.0, 3), "step_length_m": ("Step length", "cm", 100.0, 1),
+             "step_time_s": ("Step time", "s", 1.0, 3)}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Split:
+    """A library split by person: those learned from, and those held out of all learning."""
+
+    training: Library
+    held_out: Library
+
+
+def split_library(table: pd.DataFrame, gaits: xr.Dataset, held_out_share: float, seed: int) -> Split:
+    """Split the verified gaits by person, the same way for generator and estimator.
+
+    Parameters
+    ----------
+    table, gaits : DataFrame, xarray.Dataset
+        The library.
+    held_out_share : float
+        Share of people held out.
+    seed : int
+        Which people.
+
+    Returns
+    -------
+    Split
+        The held-out part is the estimator's calibration and test people together.
+    """
+    from gaitlib.estimate.train import select_verified, split_people
+
+    table, gaits = select_verified(table, gaits)
+    training, calibration, test = split_people(table, held_out_share, seed)
+    others = np.sort(np.concatenate([calibration, test]))
+    parts = [
+        (table.iloc[rows].reset_index(drop=True), gaits.isel(gait=rows))
+        for rows in (np.sort(training), others)
+    ]
+    return Split(*parts)
+
+
+def list_test_gaits(table: pd.DataFrame, gaits: xr.Dataset, held_out_share: float, seed: int) -> list[str]:
+    """List the gaits of people that neither training nor calibration of the estimator has seen.
+
+    Parameters
+    ----------
+    table, gaits, held_out_share, seed
+        As `split_library`.
+
+    Returns
+    -------
+    list of str
+        gait_id.
+    """
+    from gaitlib.estimate.train import select_verified, split_people
+
+    table, gaits = select_verified(table, gaits)
+    return table["gait_id"].iloc[split_people(table, held_out_share, seed)[2]].to_list()
+
+
+def train_generators(split: Split, settings: dict, seed: int, checkpoints: Path) -> dict:
+    """Train the flow and the two simple generators that it must beat, on the training people.
+
+    Parameters
+    ----------
+    split : Split
+        From `split_library`.
+    settings : dict
+        Of `gaitlib.generate.config.GeneratorConfig`.
+    seed : int
+        Fixes the training.
+    checkpoints : Path
+        An interrupted training goes on from here.
+
+    Returns
+    -------
+    dict
+        'flow', 'nearest gait + noise', 'linear Gaussian'.
+    """
+    from gaitlib.generate.baselines import LinearGaussianGenerator, NeighbourGenerator
+    from gaitlib.generate.flow import GaitGenerator
+
+    flow = GaitGenerator().fit(*split.training, settings, seed, checkpoints, monitor=split.held_out)
+    models = {"flow": flow}
+    models["nearest gait + noise"] = NeighbourGenerator().fit(*split.training, settings)
+    models["linear Gaussian"] = LinearGaussianGenerator().fit(*split.training, settings)
+    return models
+
+
+def format_fidelity(fidelity: pd.DataFrame) -> pd.DataFrame:
+    """Format the fidelity of generators for print.
+
+    Parameters
+    ----------
+    fidelity : DataFrame
+        From `gaitlib.generate.fidelity.measure_fidelity`.
+
+    Returns
+    -------
+    DataFrame
+        Strings, one row per measure, one column per model.
+    """
+    from gaitlib.generate.fidelity import summarise_fidelity
+
+    wide = summarise_fidelity(fidelity).set_index(["measure", "part"])
+    models = [name for name in wide.columns if name not in ("unit", "solved")]
+    rows = []
+    for key, (title, decimals) in _MEASURES.items():
+        if key in wide.index:
+            line = wide.loc[key]
+            rows.append({"Measure": title} | {name: _format(line[name], decimals) for name in models})
+    return pd.DataFrame(rows)
+
+
+def get_fidelity(fidelity: pd.DataFrame, model: str, measure: str, part: str) -> float:
+    """Get one number from a fidelity table.
+
+    Parameters
+    ----------
+    fidelity : DataFrame
+        From `gaitlib.generate.fidelity.measure_fidelity`.
+    model, measure, part : str
+        Which.
+
+    Returns
+    -------
+    float
+    """
+    found = fidelity.query("model == @model and measure == @measure and part == @part")["value"]
+    return float(found.iloc[0])
+
+
+def format_checks(summary: pd.DataFrame) -> pd.DataFrame:
+    """Format plausibility checks for print.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        From `gaitlib.generate.plausible.summarise_checks`.
+
+    Returns
+    -------
+    DataFrame
+        Strings: check, share passed, median, 95th percentile and limit with unit.
+    """
+
+    def show(row, name: str) -> str:
+        value = getattr(row, name)
+        return f"{value:.3g} {row.unit}".strip() if np.isfinite(value) else "–"
+
+    return pd.DataFrame(
+        [
+            {
+                "Check": "all of them" if row.check == "all" else str(row.check).replace("_", " "),
+                "Passed": f"{row.passed_share:.1%}",
+                "Median": show(row, "median"),
+                "95th percentile": show(row, "p95"),
+                "Limit": show(row, "limit"),
+            }
+            for row in summary.itertuples()
+        ]
+    )
+
+
+def train_estimator_on(library: Library, generator, settings: dict, seed: int, checkpoints: Path):
+    """Train the estimator on simulated and generated walks.
+
+    Parameters
+    ----------
+    library : tuple of (DataFrame, Dataset)
+        The library; its held-out people calibrate and test.
+    generator : GaitGenerator
+        Adds gaits of people in between; trained on the training people only.
+    settings : dict
+        Section `estimate` of the study.
+    seed : int
+        Fixes everything.
+    checkpoints : Path
+        An interrupted training goes on from here.
+
+    Returns
+    -------
+    estimator : GaitEstimator
+        Calibrated.
+    history, errors : DataFrame
+        Of the training; of clips of held-out people.
+    """
+    from gaitlib.estimate.network import NetworkConfig
+    from gaitlib.estimate.train import TrainingConfig, train_estimator
+
+    network = NetworkConfig(
+        width=settings["width"], n_clips=settings["clips"], reuse=settings["reuse"],
+        batch_size=settings["batch_size"], learning_rate=settings["learning_rate"],
+    )  # fmt: skip
+    config = TrainingConfig(
+        network=network, held_out_share=settings["held_out_share"],
+        n_calibration=settings["calibration_clips"],
+        n_test=settings["test_clips"], n_generated=settings["generated_gaits"], n_workers=settings["workers"],
+    )  # fmt: skip
+    sampler = generator if settings["generated_gaits"] > 0 else None
+    return train_estimator(*library, config, seed, checkpoints, sampler)
+
+
+def format_errors(summary: pd.DataFrame) -> pd.DataFrame:
+    """Format errors on held-out synthetic people for print.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        From `gaitlib.estimate.train.summarise_errors`, by view.
+
+    Returns
+    -------
+    DataFrame
+        Strings, one row per outcome and view.
+    """
+    rows = []
+    for outcome, (title, unit, factor, decimals) in _OUTCOMES.items():
+        for row in summary[summary["outcome"] == outcome].itertuples():
+            rows.append(
+                {
+                    "Outcome": f"{title} ({unit})",
+                    "View": str(row.view).replace("_", " "),
+                    "Clips": f"{row.n}",
+                    "Answered": f"{row.answered:.0%}",
+                    "MAE": _format(factor * row.mae, decimals),
+                    "Bias": _format(factor * row.bias, decimals),
+                    "Truth inside the 90 % interval": _format_share(row.coverage),
+                    "Width of the interval": _format(factor * row.width, decimals),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _format(value: float, decimals: int) -> str:
+    from gaitlib.evaluate.inputs import format_number
+
+    return format_number(value, decimals)
+
+
+def _format_share(value: float) -> str:
+    return f"{value:.0%}" if np.isfinite(value) else "–"
+
+
+def choose_typical(table: pd.DataFrame, n_gaits: int = 12) -> pd.DataFrame:
+    """Choose gaits near the median speed.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows with speed_mps.
+    n_gaits : int
+        How many at most.
+
+    Returns
+    -------
+    DataFrame
+        Rows, nearest first.
+    """
+    distance = (table["speed_mps"] - table["speed_mps"].median()).abs()
+    return table.iloc[distance.argsort(kind="stable")[:n_gaits]].reset_index(drop=True)
+
+
+def summarise_overall(errors: pd.DataFrame) -> dict:
+    """Summarise errors on held-out synthetic people over all views.
+
+    Parameters
+    ----------
+    errors : DataFrame
+        From `gaitlib.estimate.train.tabulate_errors`.
+
+    Returns
+    -------
+    dict
+        Per outcome mae and bias in its unit; answered and coverage (0-1) over all outcomes.
+    """
+    answered = errors[errors["status"] == "ok"]
+    error = answered["estimate"] - answered["reference"]
+    inside = (answered["reference"] >= answered["lower"]) & (answered["reference"] <= answered["upper"])
+    found: dict = {
+        outcome: {"mae": float(part.abs().mean()), "bias": float(part.mean())}
+        for outcome, part in error.groupby(answered["outcome"])
+    }
+    return found | {"answered": float((errors["status"] == "ok").mean()), "coverage": float(inside.mean())}
+
+
+def list_error_columns(history: pd.DataFrame) -> dict[str, str]:
+    """List the columns of a training history that hold errors, with their labels.
+
+    Parameters
+    ----------
+    history : DataFrame
+        From `gaitlib.estimate.network.GaitEstimator.fit`.
+
+    Returns
+    -------
+    dict of str to str
+        Column -> label.
+    """
+    found = {}
+    for outcome, (title, _, _, _) in _OUTCOMES.items():
+        columns = [name for name in history if outcome in str(name)]
+        found |= {name: title.lower() for name in columns[:1]}
+    return found or {"loss": "loss"}

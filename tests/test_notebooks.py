@@ -1,0 +1,221 @@
+"""Notebooks in git, their parameters, and what is scrubbed from executed copies."""
+
+import getpass
+import json
+from pathlib import Path
+
+import pytest
+
+from gaitlib.errors import InputError, WorkError
+from gaitlib.report import notebook as runner
+from gaitlib.report.jobs import list_sources, plan_jobs
+from gaitlib.report.notebook import (
+    check_parameters,
+    execute_notebook,
+    fill_markdown,
+    find_private_text,
+    read_parameters,
+    scrub_notebook,
+)
+from gaitlib.study import load_study
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+LONGEST_FUNCTION = 15
+
+
+def read(path):
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def list_code(path):
+    return ["".join(cell["source"]) for cell in read(path)["cells"] if cell["cell_type"] == "code"]
+
+
+def write_notebook(path, *cells, parameters='name: str = "a"\ncount: int = 3\nshare: float = 0.5\n'):
+    made = [{"cell_type": "code", "source": parameters, "metadata": {"tags": ["parameters"]}}]
+    made += [{"cell_type": "code", "source": text, "metadata": {}} for text in cells]
+    for number, cell in enumerate(made):
+        cell |= {"outputs": [], "execution_count": None, "id": f"cell-{number}"}
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    values = {"cells": made, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+    path.write_text(json.dumps(values), encoding="utf-8")
+    return path
+
+
+def test_the_chain_has_its_notebooks():
+    names = [path.stem for path in NOTEBOOKS]
+    assert names == ["0_answer", "1_simulate", "2_generate", "3_train", "4_evaluate", "5_compare"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_in_git_carry_no_outputs(path):
+    for cell in read(path)["cells"]:
+        if cell["cell_type"] == "code":
+            assert cell["outputs"] == [] and cell["execution_count"] is None
+    assert set(read(path)["metadata"]) <= {"kernelspec", "language_info"}
+    ids = [cell["id"] for cell in read(path)["cells"]]
+    assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_hold_the_argument_and_not_the_code(path):
+    import ast
+
+    for text in list_code(path):
+        for node in ast.walk(ast.parse(text)):
+            assert not isinstance(node, (ast.For, ast.While, ast.ClassDef)), (
+                f"{path.stem}: loops belong into gaitlib"
+            )
+            if isinstance(node, ast.FunctionDef):
+                assert node.end_lineno - node.lineno < LONGEST_FUNCTION
+    assert "opensim" not in "".join(list_code(path)) and "casadi" not in "".join(list_code(path))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_pages_have_the_same_parts(path):
+    text = "".join("".join(cell["source"]) for cell in read(path)["cells"] if cell["cell_type"] == "markdown")
+    assert text.startswith("# ") and "?" in text.split("\n", 1)[0], "the title is a question"
+    if path.stem != "0_answer":
+        assert "## What this cannot tell" in text and "## Summary" in text
+    assert "page.show_answer" in "".join(list_code(path))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_no_result_is_typed_into_prose(path):
+    """Digits in prose are years, doi, chapter links or counts of the method; decimals would be results."""
+    import re
+
+    for cell in read(path)["cells"]:
+        if cell["cell_type"] == "markdown":
+            text = re.sub(
+                r"https?://\S+|doi\s+10\.\S+|10\.\d{4,}/\S+|\d{4};\d+:\d+", "", "".join(cell["source"])
+            )
+            assert not re.search(r"\d+\.\d+", text), (
+                f"{path.stem}: a decimal number stands in prose: {text[:200]}"
+            )
+
+
+def test_misspelt_parameter_is_refused_with_the_nearest_name(tmp_path):
+    path = write_notebook(tmp_path / "page.ipynb")
+    with pytest.raises(InputError, match="'cuont' is unknown; did you mean 'count'"):
+        check_parameters(path, {"cuont": 3})
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"count": "3"}, "'count' is '3', expected int"),
+        ({"count": True}, "expected int"),
+        ({"name": 3}, "expected str"),
+        ({"name": "/tmp/data"}, "absolute path"),
+        ({"name": "~/data"}, "absolute path"),
+        ({"share": "half"}, "expected float"),
+    ],
+)
+def test_wrong_types_and_absolute_paths_are_refused(tmp_path, values, words):
+    with pytest.raises(InputError, match=words):
+        check_parameters(write_notebook(tmp_path / "page.ipynb"), values)
+
+
+def test_defaults_fill_what_is_not_given(tmp_path):
+    path = write_notebook(tmp_path / "page.ipynb")
+    assert check_parameters(path, {"count": 4, "share": 1}) == {"name": "a", "count": 4, "share": 1}
+
+
+@pytest.mark.parametrize(
+    "text", ["count = 3\n", "count: int = len('abc')\n", "count: Path = 3\n", "print(3)\n"]
+)
+def test_parameters_cell_holds_plain_typed_values_only(tmp_path, text):
+    path = write_notebook(tmp_path / "page.ipynb", parameters=text)
+    with pytest.raises(InputError, match="parameters cell, line 1"):
+        read_parameters(path)
+
+
+def test_wrong_parameter_stops_before_any_kernel(tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "_prepare_environment", lambda root: pytest.fail("a kernel was prepared"))
+    path = write_notebook(tmp_path / "page.ipynb")
+    with pytest.raises(InputError, match="'nmae' is unknown"):
+        execute_notebook(path, tmp_path / "out.ipynb", {"nmae": "b"}, tmp_path)
+    assert not (tmp_path / "out.ipynb").exists()
+
+
+def test_execution_keeps_a_scrubbed_copy(tmp_path, monkeypatch):
+    monkeypatch.setattr(getpass, "getuser", lambda: "jane.doe")
+    text = "import os\nfrom pathlib import Path\nprint(os.getcwd(), Path.home(), 'jane' + '.doe', count)"
+    path = write_notebook(tmp_path / "page.ipynb", text)
+    out = execute_notebook(path, tmp_path / "out" / "page.ipynb", {"count": 7}, tmp_path)
+    content = out.read_text(encoding="utf-8")
+    assert find_private_text(content, tmp_path) == []
+    assert "papermill" not in json.dumps(json.loads(content)["metadata"])
+    printed = [cell["outputs"] for cell in json.loads(content)["cells"] if cell.get("outputs")]
+    assert printed[0][0]["text"][0].startswith(". ~ user 7")
+    assert [file.name for file in out.parent.iterdir()] == ["page.ipynb"]
+
+
+def test_failing_notebook_names_cell_and_exception(tmp_path):
+    path = write_notebook(
+        tmp_path / "page.ipynb", "x = 1", "# look here\nraise ValueError('no walk in sight')"
+    )
+    with pytest.raises(WorkError) as caught:
+        execute_notebook(path, tmp_path / "page_child.ipynb", {}, tmp_path)
+    for word in ("page_child", "cell 3", "look here", "ValueError", "no walk in sight"):
+        assert word in str(caught.value)
+    assert not (tmp_path / "page_child.ipynb").exists()
+    assert (tmp_path / "page_child.failed.ipynb").exists()
+
+
+def test_scrubbing_makes_ids_unique_and_keeps_content():
+    cell = {
+        "cell_type": "code",
+        "source": "1",
+        "outputs": [],
+        "id": "same",
+        "metadata": {"papermill": {"duration": 3}},
+    }
+    notebook = {
+        "cells": [cell, dict(cell)],
+        "metadata": {"papermill": {"input_path": "/home/x"}},
+        "nbformat": 4,
+    }
+    first, second = (
+        scrub_notebook(notebook, name, ROOT) for name in ("4_evaluate_child", "4_evaluate_joint")
+    )
+    ids = [cell["id"] for page in (first, second) for cell in page["cells"]]
+    assert len(set(ids)) == 4 and all(len(name) <= 64 for name in ids)
+    assert "papermill" not in json.dumps(first) and first["cells"][0]["source"] == "1"
+
+
+def test_private_text_is_found(monkeypatch):
+    monkeypatch.setattr(getpass, "getuser", lambda: "jdoe")
+    assert find_private_text("nothing here", ROOT) == []
+    assert find_private_text(f"see {Path.home()}/x", ROOT) == ["the home folder"]
+    assert find_private_text("by jdoe", ROOT) == ["the user name"]
+    assert "the folder of the project" in find_private_text(f"{ROOT}/gaitlib", ROOT)
+
+
+def test_markdown_is_filled_from_parameters():
+    page = {"cells": [{"cell_type": "markdown", "source": ["# {{title}}\n", "text"]}]}
+    assert fill_markdown(page, {"title": "Children"})["cells"][0]["source"] == "# Children\ntext"
+    with pytest.raises(InputError, match="did you mean 'title'"):
+        fill_markdown({"cells": [{"cell_type": "markdown", "source": "{{titel}}"}]}, {"title": "x"})
+
+
+def test_sources_of_a_page_follow_its_imports():
+    sources = list_sources("notebooks/4_evaluate.ipynb")
+    for name in ("notebooks/4_evaluate.ipynb", "gaitlib/outcomes.py", "gaitlib/estimate/network.py",
+                 "gaitlib/data/walks.py", "data_manifest.yaml"):  # fmt: skip
+        assert name in sources
+    assert "gaitlib/run.py" not in sources, "how a study is run does not change a page"
+
+
+@pytest.mark.parametrize("page", ["2_generate", "3_train"])
+def test_training_pages_cannot_reach_real_data(page):
+    reached = [name for name in list_sources(f"notebooks/{page}.ipynb") if name.startswith("gaitlib/data/")]
+    assert reached == []
+
+
+def test_jobs_of_subgroups_differ_only_where_they_should():
+    jobs = plan_jobs(load_study(ROOT / "studies/quick.yaml"))
+    child, joint = jobs["4_evaluate_child"].parameters, jobs["4_evaluate_joint"].parameters
+    assert {name for name in child if child[name] != joint[name]} == {"subgroup", "title", "datasets"}
