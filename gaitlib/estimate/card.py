@@ -37,8 +37,8 @@ def write_model_card(path: str | Path, estimator: GaitEstimator, errors: pd.Data
         "# Model card: gait estimator",
         "",
         "Reads 2D image keypoints of a walking person (COCO-17, BODY_25, MediaPipe-33, Human3.6M-17, "
-        "Plug-in Gait joint centres; 2 s or more, 15 frames per second or more) and gives walking speed, step length and "
-        f"step time with {estimator.calibration.level:.0%} intervals, or abstains and says why.",
+        "Plug-in Gait joint centres; 2 s or more, 15 frames per second or more) and gives speed, step "
+        f"length and step time with {estimator.calibration.level:.0%} intervals, or abstains and says why.",
         "",
         f"- Weights: {n_weights}, made by `{command}`, seed {about.get('seed')}",
         f"- Trained on {about.get('trained_on')}: {about.get('n_library_gaits')} simulated gaits"

@@ -23,6 +23,7 @@ from gaitlib.estimate.normalise import COMMON_FPS, INDEX, LEGS, build_basis, fit
 from gaitlib.sense.layouts import WALK_LAYOUT, convert_layout
 
 STEP_TIME_RANGE_S = (0.24, 1.1)
+_NEARLY, _BOUNCE_WEIGHT = 0.6, 0.2
 
 SIDE_FEATURES = (
     "height_known",
@@ -242,7 +243,8 @@ def _measure_clip(relative, valid, travel, velocity, scale_rate, depth_speed) ->
     lines = fit_lines(travel, np.ones_like(travel), basis)
     lateral, bounce = lines[0, 1], (travel[:, 1] - lines[1] @ basis).std()
     apart = ankle[:, 0] - ankle[:, 1]
-    step_time, rhythm = find_step_time(np.concatenate([apart, knee[:, 0] - knee[:, 1]], axis=1))
+    rise = np.gradient(travel[:, 1], 1 / COMMON_FPS)
+    step_time, rhythm = find_step_time(np.concatenate([apart, knee[:, 0] - knee[:, 1]], axis=1), rise)
     shoulders = [INDEX["shoulder_r"], INDEX["shoulder_l"]]
     seen = valid[:, shoulders].all(axis=1)
     shoulder = relative[seen][:, shoulders] if seen.mean() > 0.3 else np.zeros((1, 2, 2))
@@ -277,16 +279,21 @@ def _get_quantile(values: np.ndarray, share: float) -> float:
     return float(np.partition(values, rank)[rank])
 
 
-def find_step_time(difference: np.ndarray, fps: float = COMMON_FPS) -> tuple[float, float]:
+def find_step_time(
+    difference: np.ndarray, bounce: np.ndarray | None = None, fps: float = COMMON_FPS
+) -> tuple[float, float]:
     """Find the step time from the difference between the sides.
 
-    Over one step the difference between right and left changes sign, over two it repeats: the lag with
-    the strongest such pattern in the autocorrelation is the step time.
+    Over one step the difference between right and left changes sign, over two it repeats; what moves up and
+    down with every step repeats over one. The shortest lag whose autocorrelation shows nearly the strongest
+    such pattern is the step time.
 
     Parameters
     ----------
     difference : array, shape (n_time, n_channel)
         Right minus left of any points.
+    bounce : array, shape (n_time,), optional
+        Vertical speed of the hips, in any unit.
     fps : float
         Frames per second.
 
@@ -298,21 +305,35 @@ def find_step_time(difference: np.ndarray, fps: float = COMMON_FPS) -> tuple[flo
         Strength of the pattern, about 1 for regular gait, about 0 for none.
     """
     centred = difference - difference.mean(axis=0)
-    n = len(centred)
-    spectrum = np.fft.rfft(centred, 2 * n, axis=0)
-    raw = np.fft.irfft((np.abs(spectrum) ** 2).sum(axis=1), 2 * n)[:n]
-    if raw[0] <= 1e-12:
+    spread = centred.std(axis=0)
+    if spread.max() <= 1e-9:
         return 0.55, 0.0
-    correlation = raw / raw[0] * n / np.maximum(n - np.arange(n), 0.25 * n)
+    correlation = _correlate_with_itself(centred / np.sqrt(np.maximum(spread, 0.02 * spread.max())))
     first, last = (int(np.ceil(limit * fps)) for limit in STEP_TIME_RANGE_S)
-    lags = np.arange(first, min(last, n // 2 - 1))
+    lags = np.arange(first, min(last, len(centred) // 2 - 1))
     if len(lags) < 3:
         return 0.55, 0.0
     score = correlation[2 * lags] - correlation[lags]
-    best = int(np.argmax(score))
+    rhythm = score.copy()
+    if bounce is not None and bounce.std() > 0:
+        score = score + _BOUNCE_WEIGHT * _correlate_with_itself((bounce - bounce.mean())[:, None])[lags]
+    inner = score[1:-1]
+    peak = (inner >= score[:-2]) & (inner >= score[2:]) & (inner > _NEARLY * score.max())
+    best = int(np.argmax(peak)) + 1 if peak.any() else int(np.argmax(score))
     shift = 0.0
     if 0 < best < len(lags) - 1:
         before, at, after = score[best - 1 : best + 2]
         bend = before - 2 * at + after
         shift = 0.5 * (before - after) / bend if abs(bend) > 1e-9 else 0.0
-    return float((lags[best] + np.clip(shift, -0.5, 0.5)) / fps), float(0.5 * score[best])
+    return float((lags[best] + np.clip(shift, -0.5, 0.5)) / fps), float(0.5 * rhythm[best])
+
+
+def _correlate_with_itself(centred: np.ndarray) -> np.ndarray:
+    """Correlation of a sequence with itself at every lag, summed over channels."""
+    n = len(centred)
+    spectrum = np.fft.rfft(centred, 2 * n, axis=0)
+    raw = np.fft.irfft((np.abs(spectrum) ** 2).sum(axis=1), 2 * n)[:n]
+    energy = np.concatenate([[0.0], np.cumsum((centred**2).sum(axis=1))])
+    lags = np.arange(n)
+    both = np.sqrt(energy[n - lags] * (energy[n] - energy[lags]))
+    return raw / np.maximum(both, 1e-9 * raw[0] + 1e-30)

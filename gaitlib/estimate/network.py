@@ -59,15 +59,15 @@ class NetworkConfig:
         Decay of the running average of the weights.
     """
 
-    width: int = 64
-    fine_dilations: tuple[int, ...] = (1, 2, 4)
-    coarse_dilations: tuple[int, ...] = (1, 2, 4)
+    width: int = 48
+    fine_dilations: tuple[int, ...] = (1, 2)
+    coarse_dilations: tuple[int, ...] = (1, 2, 4, 8)
     n_clips: int = 12000
     chunk_clips: int = 500
     buffer_chunks: int = 10
     reuse: float = 6.0
     batch_size: int = 64
-    learning_rate: float = 1.5e-3
+    learning_rate: float = 5.0e-3
     weight_decay: float = 1.0e-2
     averaging: float = 0.995
 
