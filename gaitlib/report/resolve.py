@@ -53,13 +53,12 @@ def solve_again(
     workers : int
         Processes.
     cold : int
-        How many of them start from rounded textbook curves; the others start from the shipped gait of another
-        chosen person.
+        How many of them start from rounded textbook curves; the others start from their shipped curves.
 
     Returns
     -------
     table : DataFrame
-        gait_id, age_years, height_m, speed_mps, start ('cold' or 'neighbour'), converged, verified, status,
+        gait_id, age_years, height_m, speed_mps, start ('cold' or 'shipped'), converged, verified, status,
         iterations, cpu_s, angle_difference_deg (largest over angles and stride), stride_time_difference_ms,
         residual_peak_bw.
     seconds : float
@@ -72,13 +71,13 @@ def solve_again(
     started = time.perf_counter()
     requests = [parse_request(row) for row in rows.to_dict("records")]
     order = list(rows["gait_id"])
-    guesses: list = [None if n < cold else make_guess_from_gait(gaits.sel(gait=order[n - 1]), N_POINTS)
+    guesses: list = [None if n < cold else make_guess_from_gait(gaits.sel(gait=order[n]), N_POINTS)
                      for n in range(len(order))]  # fmt: skip
     solved = solve_gaits(requests, guesses, workers)
     replays = replay_gaits(requests, solved, 1)
     table = pd.DataFrame(
         [
-            _compare(row, item, replay, gaits.sel(gait=row["gait_id"]), "cold" if n < cold else "neighbour")
+            _compare(row, item, replay, gaits.sel(gait=row["gait_id"]), "cold" if n < cold else "shipped")
             for n, (row, item, replay) in enumerate(
                 zip(rows.to_dict("records"), solved, replays, strict=True)
             )
@@ -174,7 +173,7 @@ def format_again(again: pd.DataFrame, tolerance_deg: float) -> pd.DataFrame:
             "Age (years)": again["age_years"].map("{:.0f}".format),
             "Height (m)": again["height_m"].map("{:.2f}".format),
             "Speed (m/s)": again["speed_mps"].map("{:.2f}".format),
-            "Started from": again["start"].map({"cold": "textbook curves", "neighbour": "another person"}),
+            "Started from": again["start"].map({"cold": "textbook curves", "shipped": "the shipped curves"}),
             "CPU time (s)": again["cpu_s"].map("{:.1f}".format),
             "Largest difference (°)": again["angle_difference_deg"].map("{:.2f}".format),
             "Residual (body weights)": again["residual_peak_bw"].map("{:.4f}".format),
