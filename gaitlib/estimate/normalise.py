@@ -15,6 +15,7 @@ SMOOTHING_S = 0.025
 """Standard deviation of the smoothing (s); about 5 Hz cut-off."""
 MIN_DURATION_S = 2.0
 MIN_VALID_SHARE = 0.6
+MIN_LEG_POINTS = 4
 MIN_CONFIDENCE = 0.2
 MIN_LEG_PX = 12.0
 INDEX = {name: n for n, name in enumerate(KEYPOINTS_3D)}
@@ -41,7 +42,7 @@ class NormalisedClip:
     duration_s : float
         Length of the stretch that is used (s).
     valid_share : float
-        Share of its frames with both legs complete.
+        Share of its frames in which the least often known hip, knee or ankle is known.
     roughness_px : float
         What smoothing took off (px, median).
     """
@@ -72,15 +73,15 @@ def normalise_clip(
         The clip, or the reason why it cannot be used.
     """
     known = np.isfinite(pixels).all(axis=-1) & (confidence >= MIN_CONFIDENCE)
-    complete = known[:, LEGS.ravel()].all(axis=1)
-    span = _find_span(complete, int(round(0.3 * fps)))
+    legs = known[:, LEGS.ravel()]
+    span = _find_span(legs.sum(axis=1) >= MIN_LEG_POINTS, int(round(0.3 * fps)))
     duration = (span.stop - span.start) / fps
     if duration < MIN_DURATION_S - 0.5 / fps:
-        return f"too short: {duration:.2f} s with both legs in view, at least {MIN_DURATION_S:g} s needed"
+        return f"too short: {duration:.2f} s with the legs in view, at least {MIN_DURATION_S:g} s needed"
     pixels, known, confidence = pixels[span], known[span], confidence[span]
-    share = float(complete[span].mean())
+    share = float(legs[span].mean(axis=0).min())
     if share < MIN_VALID_SHARE:
-        return f"too few valid keypoints: hips, knees and ankles in {share:.0%} of frames"
+        return f"too few valid keypoints: one hip, knee or ankle is known in only {share:.0%} of frames"
     points, valid, roughness = _resample(pixels, known, confidence, fps)
     middle = points[:, LEGS[:, 0]].mean(axis=1)
     inverse, rate = _fit_inverse_scale(points, valid)
