@@ -6,14 +6,15 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from gaitlib.evaluate.inputs import format_number, get_unit
 from gaitlib.report import people
 from gaitlib.report.page import join_words
 from gaitlib.report.results import Results
 from gaitlib.report.subgroup_words import OUTCOME_WORDS
 
 
-def write_five_sentences(facts: Mapping, pages: Iterable[Mapping], margins: Mapping, view: str) -> list[str]:
+def write_five_sentences(
+    facts: Mapping, pages: Iterable[Mapping], margins: Mapping, views: Iterable[str]
+) -> list[str]:
     """Answer the question of the book in five sentences, every number from the results.
 
     Parameters
@@ -24,24 +25,24 @@ def write_five_sentences(facts: Mapping, pages: Iterable[Mapping], margins: Mapp
         Of the subgroup pages.
     margins : mapping
         outcome -> value, source.
-    view : str
-        The view that the answer is about.
+    views : iterable of str
+        The views; the first one is compared with margins and rivals, all are reported.
 
     Returns
     -------
     list of str
         Five.
     """
-    pooled = {
-        (row["outcome"], row["method"]): row for row in facts["5_compare"]["pooled"] if row["view"] == view
-    }
-    pages = list(pages)
+    main, *others = views
+    rows = facts["5_compare"]["pooled"]
+    by_view = {view: {(row["outcome"], row["method"]): row for row in rows if row["view"] == view}
+               for view in (main, *others)}  # fmt: skip
     return [
         _say_how(facts),
-        _say_error(pooled, facts["5_compare"], view),
-        _say_margins(pooled, margins),
-        _say_rivals(pooled),
-        _say_limits(pages),
+        _say_error(by_view, facts["5_compare"]),
+        _say_margins(by_view[main], margins, main),
+        _say_rivals(by_view[main]),
+        _say_limits(list(pages)),
     ]
 
 
@@ -49,56 +50,62 @@ def _say_how(facts: Mapping) -> str:
     made, trained = facts["1_simulate"], facts["3_train"]["provenance"]
     return (
         f"We let {made['people']:,} simulated people of different size, age and strength walk by muscle "
-        f"force alone, had "
-        f"{made['verified']:,} of their gaits confirmed by an independent physics engine, and trained an "
-        f"estimator on "
-        f"{facts['3_train']['clips']:,} virtual camera clips of {trained['n_library_gaits']:,} simulated and "
-        f"{trained['n_generated_gaits']:,} generated gaits, and on no real person."
+        f"force "
+        f"alone, had {made['verified']:,} of their gaits confirmed by an independent physics engine, and "
+        f"trained "
+        f"an estimator on {facts['3_train']['clips']:,} virtual camera clips of "
+        f"{trained['n_library_gaits']:,} simulated and {trained['n_generated_gaits']:,} generated gaits, "
+        f"and on "
+        "no real person."
     )
 
 
-def _say_error(pooled: Mapping, compared: Mapping, view: str) -> str:
-    rows = [(o, pooled[o, "synthetic"]) for o in OUTCOME_WORDS if (o, "synthetic") in pooled]
-    if not rows:
-        return "On real people it gave no estimate that could be compared with the truth."
-    errors = join_words(
-        f"{people.describe_error(row, outcome)} in {OUTCOME_WORDS[outcome]}" for outcome, row in rows
-    )
+def _say_error(by_view: Mapping, compared: Mapping) -> str:
+    parts = []
+    for view, pooled in by_view.items():
+        rows = [(o, pooled[o, "synthetic"]) for o in OUTCOME_WORDS if (o, "synthetic") in pooled]
+        errors = join_words(
+            f"{people.describe_size(row['mae'], outcome)} in {OUTCOME_WORDS[outcome]}"
+            for outcome, row in rows
+        )
+        n_people = max((row["n_people"] for _, row in rows), default=0)
+        if rows:
+            parts.append(f"from the {view} {errors} ({n_people} people answered for)")
     return (
-        f"Shown the keypoints of {rows[0][1]['n_people']} real people ({rows[0][1]['n_walks']} walks in "
-        f"{compared['n_groups_real']} groups, {view} view), it was off by {errors} on average."
+        f"On the keypoints of {compared['n_people']} real people ({compared['n_walks']} walks in "
+        f"{compared['n_groups_real']} groups) its mean absolute error is, by view: "
+        f"{'; '.join(parts) or 'not known, as it gave no answer'}."
     )
 
 
-def _say_margins(pooled: Mapping, margins: Mapping) -> str:
+def _say_margins(pooled: Mapping, margins: Mapping, view: str) -> str:
     parts = []
     for outcome, words in OUTCOME_WORDS.items():
         row, margin = pooled.get((outcome, "synthetic")), margins.get(outcome)
         if row and margin:
-            size = f"{format_number(margin['value'], 3).rstrip('0')} {get_unit(outcome)}"
+            size = people.describe_size(margin["value"], outcome)
             state = "below" if row["mae_upper"] <= margin["value"] else "above"
             if row["mae_lower"] <= margin["value"] < row["mae_upper"]:
                 state = "not told apart from"
             parts.append(f"{words} is {state} the margin of {size}")
-    return f"Measured against margins declared before the data were seen, the error of {join_words(parts)}."
-
-
-def _say_rivals(pooled: Mapping) -> str:
-    own, real = pooled.get(("speed_mps", "synthetic")), pooled.get(("speed_mps", "ridge_real"))
-    classical = pooled.get(("speed_mps", "classical"))
-    if not (own and real and classical):
-        return "A comparison with training on real people was not possible in this run."
-    word = "less" if own["mae"] < real["mae"] else "more"
     return (
-        f"For walking speed that is {word} than a simple model trained on the same real people "
-        f"({_show(real)}, each person estimated by a model that has not seen them), and "
-        f"{'less' if own['mae'] < classical['mae'] else 'more'} than geometry without any training "
-        f"({_show(classical)})."
+        f"Against margins declared before the data were seen, and from the {view}, the error of "
+        f"{join_words(parts)}."
     )
 
 
-def _show(row: Mapping) -> str:
-    return f"{format_number(row['mae'], 2)} m/s"
+def _say_rivals(pooled: Mapping) -> str:
+    own = pooled.get(("speed_mps", "synthetic"))
+    rivals = [pooled.get(("speed_mps", name)) for name in ("ridge_real", "classical")]
+    if own is None or None in rivals:
+        return "A comparison with other methods was not possible in this run."
+    real, classical = rivals
+    return (
+        f"For walking speed that compares with {people.describe_size(real['mae'], 'speed_mps')} for a "
+        f"simple model "
+        "trained on the same real people (each estimated by a model that has not seen them) and "
+        f"{people.describe_size(classical['mae'], 'speed_mps')} for geometry without any training."
+    )
 
 
 def _say_limits(pages: list[Mapping]) -> str:
@@ -109,7 +116,10 @@ def _say_limits(pages: list[Mapping]) -> str:
     )
     if not absent:
         return f"{start}."
-    return f"{start}; for {join_words(absent)} no open recordings were found, so nothing is claimed there."
+    return (
+        f"{start}; for {join_words(absent)} no open recordings with what is needed were found, so nothing is "
+        "claimed there."
+    )
 
 
 def plot_overview(kept: Results, view: str, library: str = "data/library"):

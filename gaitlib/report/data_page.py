@@ -45,8 +45,8 @@ def write_data_page(manifest_file: str | Path, target: str | Path) -> Path:
     read = {name: item for name, item in items.items() if item.fetch == "auto"}
     added = {name: item for name, item in items.items() if name not in read}
     text = _HEAD + "## Sets that are read\n\n" + "".join(_describe(name, item) for name, item in read.items())
-    text += "## Sets that you can add\n\nThey need a registration or an agreement of their own. Once the files lie "
-    text += "in your data folder, the readers take them.\n\n"
+    text += "## Sets that you can add\n\nThey need a registration or an agreement of their own. Once the "
+    text += "files lie in your data folder, the readers take them.\n\n"
     text += "".join(_describe(name, item) for name, item in added.items())
     Path(target).write_text(text, encoding="utf-8")
     return Path(target)

@@ -21,6 +21,11 @@ METHODS = {
 }
 """Method -> words for readers."""
 
+_PROSE_UNITS = {
+    "speed_mps": (1.0, "m/s", 2),
+    "step_length_m": (100.0, "cm", 1),
+    "step_time_s": (1.0, "s", 3),
+}
 _KEYS = ("origin", "dataset", "subgroup", "person_id", "walk_id", "view")
 
 
@@ -71,7 +76,8 @@ def measure_walks(walks: list[xr.Dataset], outcomes: Iterable[str]) -> pd.DataFr
         time_s = walk["time"].values
         row |= {"duration_s": float(time_s[-1] - time_s[0]), "n_steps": int(found["n_steps"])}
         rows.append(row | {name: found[name] for name in outcomes})
-    return pd.DataFrame(rows)
+    about = ("age_years", "height_m", "mass_kg", "sex", "duration_s", "n_steps")
+    return pd.DataFrame(rows, columns=[*_KEYS[:-1], *about, *outcomes])
 
 
 def estimate_walks(
@@ -125,6 +131,8 @@ def estimate_walks(
             answers = _estimate_each(clips, method, estimator)
             parts.append(_tabulate(clips, answers, truth, method, outcomes))
     table = pd.concat(parts, ignore_index=True)
+    numbers = ["reference", "estimate", "lower", "upper"]
+    table[numbers] = table[numbers].astype(float)
     known = table["outcome"].isin(list(outcomes)) & np.isfinite(table["reference"])
     return table[known].reset_index(drop=True)
 
@@ -322,13 +330,31 @@ def describe_error(row: pd.Series, outcome: str) -> str:
     str
         Such as "0.06 m/s (95 % interval 0.04 to 0.08)"; lengths in cm.
     """
-    factor, unit, decimals = {
-        "speed_mps": (1.0, "m/s", 2),
-        "step_length_m": (100.0, "cm", 1),
-        "step_time_s": (1.0, "s", 3),
-    }[outcome]
+    factor, unit, decimals = _PROSE_UNITS[outcome]
     value, low, high = (row[name] * factor for name in ("mae", "mae_lower", "mae_upper"))
     text = f"{format_number(value, decimals)} {unit}"
     if not (np.isfinite(low) and np.isfinite(high)):
         return text
     return f"{text} (95 % interval {format_number(low, decimals)} to {format_number(high, decimals)})"
+
+
+def describe_size(value: float, outcome: str, signed: bool = False) -> str:
+    """Put a size into words, in the units of the prose: m/s, cm, s.
+
+    Parameters
+    ----------
+    value : float
+        In the unit of the outcome's name.
+    outcome : str
+        Name of the outcome.
+    signed : bool
+        Write a plus sign before positive values.
+
+    Returns
+    -------
+    str
+        Such as "3.6 cm".
+    """
+    factor, unit, decimals = _PROSE_UNITS[outcome]
+    sign = "+" if signed and value > 0 else ""
+    return f"{sign}{format_number(value * factor, decimals)} {unit}"

@@ -26,8 +26,8 @@ def observe_walks(
     fps : float
         Frames per second of the cameras.
     noise : float
-        Size of the detector's errors; 1 is a typical pose detector, 0 a perfect one. The cameras are set up to
-        show the whole walk, so images are not cut off.
+        Size of the detector's errors; 1 is a typical pose detector, 0 a perfect one. The cameras are set up
+        to show the whole walk, so images are not cut off.
     seed : int
         Errors follow from seed, walk and view alone, so a walk looks the same on every page.
 

@@ -101,7 +101,7 @@ def collect_subgroup(
         return Group(walks, "real", datasets, lab_events=people.compare_lab_events(own))
     from gaitlib.simulate.library import load_library
 
-    held_out = kept.load_facts("3_train")["test_gaits"]
+    held_out = kept.load_facts("3_train")["held_out_gaits"]
     table, gaits = load_library(kept.locate(library))
     walks = people.draw_stand_ins(table, gaits, stand_in, held_out, n_walks, duration_s, seed, subgroup)
     return Group(walks, "simulated", why=stand_in["why"])
@@ -258,3 +258,26 @@ def plot_agreement(tidy: pd.DataFrame, outcome: str, method: str, margins: Mappi
         plot_bland_altman(tidy, outcome, method, ax=right, margins=margins, group="view", labels=names)
         figure.subplots_adjust(wspace=0.3)
     return figure
+
+
+def show_known(subgroup: str):
+    """Show what real recordings do tell about a subgroup that could not be evaluated.
+
+    Parameters
+    ----------
+    subgroup : str
+        Name of the subgroup.
+
+    Returns
+    -------
+    IPython.display.HTML or None
+        None where there is nothing to show.
+    """
+    from gaitlib.report.known import list_known
+    from gaitlib.report.page import show_table
+
+    found = list_known(subgroup)
+    if found is None:
+        return None
+    table, caption, n_people = found
+    return show_table(table, caption, "real", n_people)

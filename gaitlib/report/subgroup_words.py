@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from gaitlib.evaluate.inputs import format_number, get_decimals, get_unit
+from gaitlib.evaluate.inputs import format_number
 from gaitlib.report import people
 from gaitlib.report.page import join_words
 
@@ -112,8 +112,7 @@ def _compare_with_margins(answered: list, margins: Mapping) -> str:
         if outcomes:
             parts.append(f"{join_words(OUTCOME_WORDS[o] for o in outcomes)} {words} its margin")
     sizes = join_words(
-        f"{format_number(margins[o]['value'], 3).rstrip('0')} {get_unit(o)} for {OUTCOME_WORDS[o]}"
-        for o, _ in answered
+        f"{people.describe_size(margins[o]['value'], o)} for {OUTCOME_WORDS[o]}" for o, _ in answered
     )
     return (
         f"Against the margins declared beforehand ({sizes}), the mean absolute error is: {'; '.join(parts)}."
@@ -192,7 +191,7 @@ def list_limits(group, reference: pd.DataFrame) -> list[str]:
             f"{NOT_EVALUATED} Nothing on this page is a measurement.",
             "The simulated people were made by the same simulator as those that the estimator learned "
             "from, though not "
-            "the same people: this is the most favourable case.",
+            "the same people, and half of them set its intervals: this is the most favourable case.",
             f"They stand in: {group.why}.",
         ]
     few = f"With {n_people} people the intervals are wide, and rare kinds of gait are not among them."
@@ -228,10 +227,9 @@ def write_summary(agreement: pd.DataFrame, margins: Mapping, group, view: str) -
     for outcome in margins:
         row = choose_row(agreement, outcome, "synthetic", view, group.basis)
         if row is not None:
-            decimals = get_decimals(outcome)
             lines.append(
                 f"{OUTCOME_WORDS[outcome].capitalize()}: off by {people.describe_error(row, outcome)}, bias "
-                f"{format_number(row['bias'], decimals)} {get_unit(outcome)}, r "
+                f"{people.describe_size(row['bias'], outcome, signed=True)}, r "
                 f"{format_number(row['r'], 2)}, "
                 f"{row['n_people']} people, {row['n_walks']} walks, {view} view."
             )

@@ -65,8 +65,10 @@ def split_library(table: pd.DataFrame, gaits: xr.Dataset, held_out_share: float,
     return Split(*parts)
 
 
-def list_test_gaits(table: pd.DataFrame, gaits: xr.Dataset, held_out_share: float, seed: int) -> list[str]:
-    """List the gaits of people that neither training nor calibration of the estimator has seen.
+def list_held_out_gaits(
+    table: pd.DataFrame, gaits: xr.Dataset, held_out_share: float, seed: int
+) -> list[str]:
+    """List the gaits of people that the estimator has not learned from; half of them set its intervals.
 
     Parameters
     ----------
@@ -78,10 +80,7 @@ def list_test_gaits(table: pd.DataFrame, gaits: xr.Dataset, held_out_share: floa
     list of str
         gait_id.
     """
-    from gaitlib.estimate.train import select_verified, split_people
-
-    table, gaits = select_verified(table, gaits)
-    return table["gait_id"].iloc[split_people(table, held_out_share, seed)[2]].to_list()
+    return split_library(table, gaits, held_out_share, seed).held_out[0]["gait_id"].to_list()
 
 
 def train_generators(split: Split, settings: dict, seed: int, checkpoints: Path) -> dict:
