@@ -14,7 +14,7 @@ from gaitlib.generate.conditions import check_conditions
 from gaitlib.generate.config import GeneratorConfig, parse_generator_config
 from gaitlib.generate.correct import FloorBand, measure_floor_band
 from gaitlib.generate.flow import finish_samples
-from gaitlib.generate.library_input import select_verified
+from gaitlib.generate.library_input import select_learnable
 from gaitlib.generate.representation import GaitRepresentation
 
 
@@ -48,7 +48,7 @@ class BaselineGenerator:
             Itself.
         """
         config = parse_generator_config(config)
-        table, gaits = select_verified(table, gaits)
+        table, gaits = select_learnable(table, gaits)
         self.floor = measure_floor_band(table, gaits)
         self.representation = GaitRepresentation(config.explained, config.max_components).fit(table, gaits)
         self._prepare(self.representation.encode(table, gaits))

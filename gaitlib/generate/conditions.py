@@ -27,6 +27,15 @@ _RANGES = {
 _STRENGTH_RANGE = (0.1, 1.0)
 _BODY_MASS_INDEX = (11.0, 45.0)
 _LOGARITHMIC = frozenset(_RANGES)
+_DERIVED = (
+    {"speed_mps": 1.0, "stride_time_s": 1.0, "height_m": -1.0},
+    {"speed_mps": 1.0, "height_m": -0.5},
+    {"stride_time_s": 1.0, "height_m": -0.5},
+    {"mass_kg": 1.0, "height_m": -2.0},
+)
+"""Exponents of what counts for a gait by dynamic similarity: step length over height, speed and stride time
+without dimension, body mass index."""
+
 _EXTRA_COLUMNS = frozenset({"gait_id", "person_id", "cohort", "walk_id"})
 
 
@@ -35,7 +44,9 @@ class ConditionScale:
     """Centre and spread of the transformed conditions of a library.
 
     Positive quantities enter as logarithms, sex as -1 (f) and +1 (m), strengths as they are. `lower` and
-    `upper` are the ends of the library, to which values that were left open are held.
+    `upper` are the ends of the library, to which values that were left open are held. `derived` (4, n) gives
+    the standardised dimensionless quantities (step length, speed, stride time, body mass index) as sums of
+    standardised conditions.
     """
 
     names: tuple[str, ...]
@@ -43,6 +54,7 @@ class ConditionScale:
     scale: np.ndarray
     lower: np.ndarray
     upper: np.ndarray
+    derived: np.ndarray
 
     def encode(self, values: pd.DataFrame) -> np.ndarray:
         """Standardise conditions.
@@ -115,10 +127,14 @@ def fit_condition_scale(table: pd.DataFrame) -> ConditionScale:
         bad = [names[i] for i in np.flatnonzero(~np.isfinite(values).all(axis=0))]
         raise InputError(f"library table: columns {bad} hold empty cells; expected a value for every gait.")
     spread = values.std(axis=0)
+    scale = np.where(spread > 1e-6, spread, 1.0)
+    derived = np.array([[powers.get(name, 0.0) for name in names] for powers in _DERIVED]) * scale
+    derived_spread = (((values - values.mean(axis=0)) / scale) @ derived.T).std(axis=0)
     return ConditionScale(
         names=names,
         mean=values.mean(axis=0),
-        scale=np.where(spread > 1e-6, spread, 1.0),
+        scale=scale,
+        derived=derived / np.where(derived_spread > 1e-6, derived_spread, 1.0)[:, None],
         lower=values.min(axis=0),
         upper=values.max(axis=0),
     )

@@ -14,7 +14,7 @@ from gaitlib.errors import InputError
 from gaitlib.generate.conditions import check_conditions, hold_body_mass_index
 from gaitlib.generate.config import GeneratorConfig, parse_generator_config
 from gaitlib.generate.correct import FloorBand, correct_gaits, measure_floor_band
-from gaitlib.generate.library_input import hash_library, select_verified
+from gaitlib.generate.library_input import hash_library, select_learnable, select_verified
 from gaitlib.generate.representation import GaitRepresentation
 
 if TYPE_CHECKING:
@@ -69,7 +69,8 @@ class GaitGenerator:
         Parameters
         ----------
         table : DataFrame
-            One row per gait: gait_id and the conditions; rows with `verified` False are left out.
+            One row per gait: gait_id and the conditions; rows with `verified` False and isolated solutions
+            (`select_learnable`) are left out.
         gaits : xarray.Dataset
             Gait set with the same gait_id.
         config : GeneratorConfig or dict, optional
@@ -100,7 +101,7 @@ class GaitGenerator:
 
         self.config = parse_generator_config(config)
         self.seed = int(seed)
-        table, gaits = select_verified(table, gaits)
+        table, gaits = select_learnable(table, gaits)
         self.n_gaits = len(table)
         self.floor = measure_floor_band(table, gaits)
         self.representation = GaitRepresentation(self.config.explained, self.config.max_components)
@@ -117,12 +118,9 @@ class GaitGenerator:
         with use_one_thread():
             self.network, self.history = train_flow(
                 vectors,
-                self._compute_weight(),
-                self.representation.n_conditions,
-                self.representation.get_mirror(),
+                self.representation.get_layout(),
                 self.config,
                 self.seed,
-                often_open=self.representation.names.index("stride_time_s"),
                 checkpoint=checkpoint,
                 monitor=others,
                 stop_at=stop_at,
@@ -214,13 +212,6 @@ class GaitGenerator:
         from gaitlib.generate.weights import read_weights
 
         return read_weights(cls(), Path(path), library_hash)
-
-    def _compute_weight(self) -> np.ndarray:
-        """Importance of the entries: components by their share, conditions like the largest."""
-        r = self.representation
-        shares = np.sqrt(np.concatenate([r.symmetric.share, r.antisymmetric.share]))
-        shares = shares / shares.max() if shares.size else shares
-        return np.concatenate([np.ones(r.n_conditions), np.maximum(shares, 0.1)])
 
     def _sample_vectors(self, encoded: np.ndarray, seed: int | torch.Generator) -> np.ndarray:
         import torch

@@ -1,4 +1,4 @@
-"""What a generator takes from a library: the verified gaits and their hash."""
+"""What a generator takes from a library: verified gaits, isolated solutions set aside, and their hash."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ import pandas as pd
 import xarray as xr
 
 from gaitlib.errors import InputError
+from gaitlib.generate.representation import GaitRepresentation
+
+MAX_ISOLATION = 5.0
+"""A gait is set aside when its nearest neighbour is this many times farther than is usual in the library."""
+
+_FEWEST = 30
 
 
 def select_verified(table: pd.DataFrame, gaits: xr.Dataset) -> tuple[pd.DataFrame, xr.Dataset]:
@@ -67,3 +73,57 @@ def hash_library(table: pd.DataFrame, gaits: xr.Dataset) -> str:
     for name in ("position", "activation", "ground_force", "joint_moment", "stride_time_s", "speed_mps"):
         digest.update(np.ascontiguousarray(gaits[name].to_numpy(), dtype="<f8").tobytes())
     return digest.hexdigest()
+
+
+def select_learnable(table: pd.DataFrame, gaits: xr.Dataset) -> tuple[pd.DataFrame, xr.Dataset]:
+    """Keep the verified gaits that have relatives in the library.
+
+    A solver may end in a local optimum that obeys physics and yet is no walking gait. Such solutions lie
+    far from all others; a generator that learned them would repeat them, so they are set aside.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With gait_id, `verified` and the conditions.
+    gaits : xarray.Dataset
+        Gait set.
+
+    Returns
+    -------
+    tuple of (DataFrame, Dataset)
+        Rows and gaits kept, in the order of the table.
+
+    Raises
+    ------
+    InputError
+        As `select_verified`.
+    """
+    table, gaits = select_verified(table, gaits)
+    if len(table) < _FEWEST:
+        return table, gaits
+    kept = np.flatnonzero(measure_isolation(table, gaits) <= MAX_ISOLATION)
+    return table.iloc[kept].reset_index(drop=True), gaits.isel(gait=kept)
+
+
+def measure_isolation(table: pd.DataFrame, gaits: xr.Dataset) -> np.ndarray:
+    """Measure how far each gait lies from its nearest relative.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Conditions of each gait.
+    gaits : xarray.Dataset
+        Gait set in the same order.
+
+    Returns
+    -------
+    array, shape (n,)
+        Distance of the curves to the nearest other gait over the median of these distances.
+    """
+    representation = GaitRepresentation(explained=0.99).fit(table, gaits)
+    share = np.sqrt(np.concatenate([representation.symmetric.share, representation.antisymmetric.share]))
+    curves = representation.encode(table, gaits)[:, representation.n_conditions :] * share
+    distance = np.linalg.norm(curves[:, None] - curves[None], axis=2)
+    np.fill_diagonal(distance, np.inf)
+    nearest = distance.min(axis=1)
+    return nearest / max(float(np.median(nearest)), 1e-12)

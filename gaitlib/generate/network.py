@@ -10,51 +10,47 @@ import math
 import torch
 from torch import nn
 
+from gaitlib.generate.representation import VectorLayout
+
 
 class VelocityNetwork(nn.Module):
     """Velocity that carries noise at time 0 to vectors of strides at time 1.
 
     Known entries enter with their clean value and a mask bit and get no velocity; open entries enter as
-    they stand on their way. The output is preconditioned: for standard normal data without conditions the
-    best velocity is (2t - 1) / (t^2 + (1 - t)^2) x, and the network only learns what differs from it. With
-    antisymmetric entries the field is averaged with its mirror image, so it respects the mirror by
-    construction.
+    they stand on their way. Where all they need is known, the derived quantities of the layout enter too.
+    The output is preconditioned: for standard normal data without conditions the best velocity is
+    (2t - 1) / (t^2 + (1 - t)^2) x, and the network only learns what differs from it. With antisymmetric
+    entries the field is averaged with its mirror image, so it respects the mirror by construction.
 
     Parameters
     ----------
-    n_entries : int
-        Length of a vector.
-    n_maskable : int
-        The first entries, which may be known (conditions).
+    layout : VectorLayout
+        Entries of a vector.
     hidden, n_blocks, n_frequencies : int
         Width, residual blocks and frequencies of the time embedding.
-    mirror_order, mirror_sign : tensor, shape (n_entries,)
-        Mirror of a vector as permutation and sign.
     """
 
-    def __init__(
-        self,
-        n_entries: int,
-        n_maskable: int,
-        hidden: int,
-        n_blocks: int,
-        n_frequencies: int,
-        mirror_order: torch.Tensor,
-        mirror_sign: torch.Tensor,
-    ) -> None:
+    def __init__(self, layout: VectorLayout, hidden: int, n_blocks: int, n_frequencies: int) -> None:
         super().__init__()
+        n_entries, n_maskable = layout.n_entries, layout.n_conditions
+        n_derived = len(layout.derived)
         self.n_maskable = n_maskable
         self.entrance = nn.Linear(n_entries + n_maskable, hidden)
-        self.time = nn.Linear(2 * n_frequencies + n_entries + n_maskable, hidden)
+        self.time = nn.Linear(2 * n_frequencies + 2 * n_maskable + 2 * n_derived, hidden)
         self.norms = nn.ModuleList(nn.LayerNorm(hidden) for _ in range(n_blocks))
         self.first = nn.ModuleList(nn.Linear(hidden, hidden) for _ in range(n_blocks))
         self.shift = nn.Linear(hidden, hidden, bias=False)
         self.second = nn.ModuleList(nn.Linear(hidden, hidden) for _ in range(n_blocks))
         self.exit = nn.Linear(hidden, n_entries)
-        self.register_buffer("frequency", math.pi * torch.arange(1, n_frequencies + 1), persistent=False)
-        self.register_buffer("mirror_order", mirror_order, persistent=False)
-        self.register_buffer("mirror_sign", mirror_sign, persistent=False)
-        self.mirrored = bool((mirror_sign < 0).any())
+        sign = torch.as_tensor(layout.mirror_sign, dtype=torch.float32)
+        derived = torch.as_tensor(layout.derived.T, dtype=torch.float32)
+        frequency = math.pi * torch.arange(1, n_frequencies + 1)
+        self.register_buffer("frequency", frequency, persistent=False)
+        self.register_buffer("derived", derived.contiguous(), persistent=False)
+        self.register_buffer("needed", (derived != 0).float(), persistent=False)
+        self.register_buffer("mirror_order", torch.as_tensor(layout.mirror_order), persistent=False)
+        self.register_buffer("mirror_sign", sign, persistent=False)
+        self.mirrored = bool((sign < 0).any())
 
     def forward(self, x: torch.Tensor, t: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
         """Compute the velocity.
@@ -83,9 +79,12 @@ class VelocityNetwork(nn.Module):
 
     def _run(self, x: torch.Tensor, t: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
         mask = known[:, : self.n_maskable]
+        given = x[:, : self.n_maskable] * mask
+        told = ((1.0 - mask) @ self.needed < 0.5).float()
         angle = t * self.frequency
         h = self.entrance(torch.cat([x, mask], dim=1))
-        context = torch.cat([angle.cos(), angle.sin(), x * known, mask], dim=1)
+        context = [angle.cos(), angle.sin(), given, mask, given @ self.derived * told, told]
+        context = torch.cat(context, dim=1)
         shift = self.shift(nn.functional.silu(self.time(context)))
         for norm, first, second in zip(self.norms, self.first, self.second, strict=True):
             h = h + second(nn.functional.silu(first(norm(h)) + shift))

@@ -11,6 +11,7 @@ import xarray as xr
 from gaitlib.errors import InputError
 from gaitlib.gait import COORDINATES, TRANSLATIONS
 from gaitlib.generate.gait_set import GRAVITY_MPS2, compute_travel, compute_units
+from gaitlib.generate.library_input import select_learnable
 from gaitlib.generate.sole import measure_soles
 
 MAX_SLIP_M = 0.010
@@ -44,13 +45,14 @@ def measure_limits(table: pd.DataFrame, gaits: xr.Dataset) -> LibraryLimits:
     table : DataFrame
         age_years, sex, height_m, mass_kg of each gait.
     gaits : xarray.Dataset
-        Solved gaits in the same order.
+        Solved gaits; isolated solutions do not count (`select_learnable`).
 
     Returns
     -------
     LibraryLimits
         Limits for `check_gaits`.
     """
+    table, gaits = select_learnable(table, gaits)
     scaled = _scale_position(table, gaits)
     soles = measure_soles(table, gaits)
     return LibraryLimits(

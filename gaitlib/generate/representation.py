@@ -67,6 +67,24 @@ class Part:
     share: np.ndarray
 
 
+@dataclass(frozen=True)
+class VectorLayout:
+    """What a network has to know about the entries of a vector.
+
+    The first `n_conditions` of `n_entries` are conditions; `mirror_order` and `mirror_sign` (n_entries,) give
+    the mirror; `derived` (k, n_conditions) sums of conditions that help to tell gaits; `weight` (n_entries,)
+    the importance of the entries; `often_open` the condition that is most often left open alone.
+    """
+
+    n_entries: int
+    n_conditions: int
+    mirror_order: np.ndarray
+    mirror_sign: np.ndarray
+    derived: np.ndarray
+    weight: np.ndarray
+    often_open: int
+
+
 @dataclass
 class GaitRepresentation:
     """Turns Gaits into vectors of standardised numbers and back.
@@ -224,6 +242,27 @@ class GaitRepresentation:
         ]
         sign = np.array([-1.0 if name.startswith("antisymmetric") else 1.0 for name in names])
         return np.array(order), sign
+
+    def get_layout(self) -> VectorLayout:
+        """Describe the entries of a vector to a network.
+
+        Returns
+        -------
+        VectorLayout
+            Conditions weigh 1, components by the square root of their share, at least 0.1.
+        """
+        shares = np.sqrt(np.concatenate([self.symmetric.share, self.antisymmetric.share]))
+        components = np.maximum(shares / max(shares.max(initial=0.0), 1e-12), 0.1)
+        order, sign = self.get_mirror()
+        return VectorLayout(
+            n_entries=len(self.names),
+            n_conditions=self.n_conditions,
+            mirror_order=order,
+            mirror_sign=sign,
+            derived=self.conditions.derived,
+            weight=np.concatenate([np.ones(self.n_conditions), components]),
+            often_open=self.names.index("stride_time_s"),
+        )
 
     def _analyse(self, table: pd.DataFrame, gaits: xr.Dataset) -> dict[str, np.ndarray]:
         units = compute_units(table["height_m"].to_numpy(dtype=float), table["mass_kg"].to_numpy(dtype=float))

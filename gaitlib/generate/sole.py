@@ -161,7 +161,9 @@ def measure_soles(table: pd.DataFrame, gaits: xr.Dataset) -> pd.DataFrame:
     step, weight = compute_slip_steps(slip, load)
     slipped = np.zeros(len(table))
     for foot in range(len(SIDES)):
-        slipped = np.maximum(slipped, _measure_stance_slip(step[..., foot], weight[..., foot] > SLIP_LOAD_SHARE))
+        slipped = np.maximum(
+            slipped, _measure_stance_slip(step[..., foot], weight[..., foot] > SLIP_LOAD_SHARE)
+        )
     lowest = height.min(axis=(2, 3))
     standing = load.sum(axis=(2, 3)) > 0.5
     return pd.DataFrame(

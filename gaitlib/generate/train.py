@@ -20,19 +20,16 @@ from safetensors.torch import save_file
 from gaitlib.errors import InputError
 from gaitlib.generate.config import GeneratorConfig
 from gaitlib.generate.network import VelocityNetwork, compute_flow_loss, initialise_network
+from gaitlib.generate.representation import VectorLayout
 
 
-def build_network(
-    n_entries: int, n_maskable: int, mirror: tuple[np.ndarray, np.ndarray], config: GeneratorConfig
-) -> VelocityNetwork:
+def build_network(layout: VectorLayout, config: GeneratorConfig) -> VelocityNetwork:
     """Build the velocity network of a configuration.
 
     Parameters
     ----------
-    n_entries, n_maskable : int
-        Length of a vector and how many of its first entries may be known.
-    mirror : tuple of array
-        Permutation and sign, as `GaitRepresentation.get_mirror`.
+    layout : VectorLayout
+        Entries of a vector.
     config : GeneratorConfig
         Sizes.
 
@@ -42,25 +39,14 @@ def build_network(
         Without set weights.
     """
     with torch.random.fork_rng(devices=[]):  # torch's own initial weights draw from the global generator
-        return VelocityNetwork(
-            n_entries,
-            n_maskable,
-            config.hidden,
-            config.n_blocks,
-            config.n_frequencies,
-            torch.as_tensor(mirror[0]),
-            torch.as_tensor(mirror[1], dtype=torch.float32),
-        )
+        return VelocityNetwork(layout, config.hidden, config.n_blocks, config.n_frequencies)
 
 
 def train_flow(
     vectors: np.ndarray,
-    weight: np.ndarray,
-    n_maskable: int,
-    mirror: tuple[np.ndarray, np.ndarray],
+    layout: VectorLayout,
     config: GeneratorConfig,
     seed: int,
-    often_open: int | None = None,
     checkpoint: Path | None = None,
     monitor: np.ndarray | None = None,
     stop_at: int | None = None,
@@ -72,18 +58,13 @@ def train_flow(
     ----------
     vectors : array, shape (n, n_entries)
         Standardised vectors of the library.
-    weight : array, shape (n_entries,)
-        Importance of each entry in the loss.
-    n_maskable : int
-        The first entries are conditions: any subset of them may be known.
-    mirror : tuple of array
-        Permutation and sign of the mirror; half of every batch is mirrored where it changes anything.
+    layout : VectorLayout
+        Entries of a vector: which are conditions, their weights and their mirror. Any subset of the
+        conditions may be known; half of every batch is mirrored where that changes anything.
     config : GeneratorConfig
         Sizes and training settings.
     seed : int
         Fixes weights, batches, noise and masks.
-    often_open : int, optional
-        Condition that is often left open alone, see `draw_masks`.
     checkpoint : Path, optional
         File that is written every `checkpoint_every` steps and taken up again when it exists.
     monitor : array, shape (m, n_entries), optional
@@ -107,7 +88,7 @@ def train_flow(
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     generator = torch.Generator().manual_seed(seed)
-    network = build_network(vectors.shape[1], n_maskable, mirror, config)
+    network = build_network(layout, config)
     initialise_network(network, generator)
     network.to(device)
     average = {name: value.clone() for name, value in network.state_dict().items()}
@@ -120,8 +101,9 @@ def train_flow(
         start, rows, total, count = _read_checkpoint(checkpoint, network, average, optimiser, generator)
 
     data = torch.as_tensor(vectors, dtype=torch.float32)
-    importance = torch.as_tensor(weight, dtype=torch.float32, device=device)
-    order, sign = torch.as_tensor(mirror[0]), torch.as_tensor(mirror[1], dtype=torch.float32)
+    importance = torch.as_tensor(layout.weight, dtype=torch.float32, device=device)
+    order = torch.as_tensor(layout.mirror_order)
+    sign = torch.as_tensor(layout.mirror_sign, dtype=torch.float32)
     turn = bool((sign < 0).any()) or bool((order != torch.arange(len(order))).any())
     last = config.steps if stop_at is None else min(stop_at, config.steps)
     for step in range(start, last):
@@ -132,7 +114,7 @@ def train_flow(
         if turn:
             flip = torch.rand((len(batch), 1), generator=generator) < 0.5
             batch = torch.where(flip, batch[:, order] * sign, batch)
-        known = draw_masks(*batch.shape, n_maskable, config, generator, often_open)
+        known = draw_masks(len(batch), layout, config, generator)
         loss = compute_flow_loss(network, batch.to(device), known.to(device), importance, generator)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -146,7 +128,9 @@ def train_flow(
             row = {"step": step + 1, "loss": total / count, "learning_rate": rate}
             total, count = 0.0, 0
             if monitor is not None:
-                row["monitor_loss"] = _measure_monitor(network, average, monitor, importance, n_maskable)
+                row["monitor_loss"] = _measure_monitor(
+                    network, average, monitor, importance, layout.n_conditions
+                )
             rows.append(row)
             if report is not None:
                 report(step + 1, row["loss"])
@@ -175,40 +159,35 @@ def use_one_thread() -> Iterator[None]:
 
 
 def draw_masks(
-    n: int,
-    n_entries: int,
-    n_maskable: int,
-    config: GeneratorConfig,
-    generator: torch.Generator,
-    often_open: int | None = None,
+    n: int, layout: VectorLayout, config: GeneratorConfig, generator: torch.Generator
 ) -> torch.Tensor:
     """Draw which conditions are known: all, none or any subset.
 
     Parameters
     ----------
-    n, n_entries, n_maskable : int
-        Rows, length of a vector, number of conditions.
+    n : int
+        Rows.
+    layout : VectorLayout
+        Its `often_open` is open in half of the rows that know all other conditions.
     config : GeneratorConfig
         `all_known_share` and `all_open_share`; the rest are subsets of every size.
     generator : torch.Generator
         Source of randomness.
-    often_open : int, optional
-        Condition that is open in half of the rows that know all others: the stride time.
 
     Returns
     -------
     tensor, shape (n, n_entries)
         1 where known.
     """
+    n_maskable = layout.n_conditions
     kind = torch.rand((n, 1), generator=generator)
     level = torch.rand((n, 1), generator=generator)
     subset = (torch.rand((n, n_maskable), generator=generator) < level).float()
     everything = torch.ones_like(subset)
-    if often_open is not None:
-        everything[:, often_open] = (torch.rand(n, generator=generator) < 0.5).float()
+    everything[:, layout.often_open] = (torch.rand(n, generator=generator) < 0.5).float()
     subset = torch.where(kind < config.all_known_share, everything, subset)
     subset = torch.where(kind > 1.0 - config.all_open_share, torch.zeros_like(subset), subset)
-    return torch.cat([subset, torch.zeros(n, n_entries - n_maskable)], dim=1)
+    return torch.cat([subset, torch.zeros(n, layout.n_entries - n_maskable)], dim=1)
 
 
 def _schedule(step: int, config: GeneratorConfig) -> float:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FORMAT = "gaitlib-generator-1"
 _PART_FIELDS = ("mean", "to_vector", "to_coefficients", "share")
-_SCALE_FIELDS = ("mean", "scale", "lower", "upper")
+_SCALE_FIELDS = ("mean", "scale", "lower", "upper", "derived")
 
 
 def write_weights(generator: GaitGenerator, path: Path) -> Path:
@@ -125,7 +125,7 @@ def read_weights(generator: GaitGenerator, path: Path, library_hash: str | None 
     generator.n_gaits, generator.floor = description["n_gaits"], FloorBand(*description["floor"])
     generator.history = pd.DataFrame(description["history"])
     r = generator.representation
-    network = build_network(len(r.names), r.n_conditions, r.get_mirror(), generator.config)
+    network = build_network(r.get_layout(), generator.config)
     prefix = "network."
     state = {n[len(prefix) :]: torch.from_numpy(v.copy()) for n, v in tensors.items() if n.startswith(prefix)}
     network.load_state_dict(state)
