@@ -133,6 +133,9 @@ def fit_network(network, config, sample_clips, seed: int, folder=None, executor=
     needed = range(max(0, first - config.buffer_chunks), n_chunks)
     chunks = _iterate_chunks(sample_clips, [seeds[k] for k in needed], config.chunk_clips, executor)
     buffer: list[list[Clip]] = []
+    threads = torch.get_num_threads()
+    if executor is not None:
+        torch.set_num_threads(max(1, threads - 1))
     for number, clips in zip(needed, chunks, strict=True):
         buffer = [*buffer, clips][-config.buffer_chunks :]
         if number < first:
@@ -148,6 +151,7 @@ def fit_network(network, config, sample_clips, seed: int, folder=None, executor=
             log(" ".join(f"{key} {value:.4g}" for key, value in history[-1].items()))
         if folder and (number + 1) % 5 == 0:
             _keep(folder, config, seed, network, average, optimiser, history, number + 1)
+    torch.set_num_threads(threads)
     average.eval()
     return average, pd.DataFrame(history)
 
