@@ -293,8 +293,8 @@ def find_faults(name, node):
     docstring = ast.get_docstring(node)
     if not docstring:
         return f"{name}: no docstring"
-    if not docstring.partition("\n")[0].strip().endswith((".", "?", ":")):
-        return f"{name}: the first line is no sentence"
+    if not docstring.partition("\n\n")[0].strip().endswith("."):
+        return f"{name}: it does not begin with a sentence"
     documented, arguments = list_documented(docstring), list_arguments(node)
     if documented != arguments:
         return f"{name}: documents {documented}, takes {arguments}"
