@@ -6,8 +6,10 @@ import argparse
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -202,26 +204,35 @@ def _get_environment() -> dict:
 
 
 def _call_snakemake(study_file: str, cores: int, folder: Path, dry: bool) -> int:
+    """Run the workflow in a session of its own, so that an interruption ends all of its processes."""
     command = [*_build_command(study_file, cores), *(["--dry-run"] if dry else [])]
     folder.mkdir(parents=True, exist_ok=True)
+    in_main = threading.current_thread() is threading.main_thread()
+    previous = signal.signal(signal.SIGTERM, _interrupt) if in_main else None
     with (folder / "run.log").open("w", encoding="utf-8") as log:
         process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env=_get_environment(),
-        )
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env=_get_environment(), start_new_session=True,
+        )  # fmt: skip
         try:
             for line in process.stdout:
                 log.write(line)
+                log.flush()
                 if line.startswith(_MARK):
                     print(line.removeprefix(_MARK), end="", flush=True)
             return process.wait()
         except KeyboardInterrupt:
+            os.killpg(process.pid, signal.SIGINT)
             process.wait()
             raise WorkError("interrupted; the same command goes on from here") from None
+        finally:
+            if in_main:
+                signal.signal(signal.SIGTERM, previous)
+
+
+def _interrupt(number, frame) -> None:
+    """Treat being ended like Ctrl-C, so that the pages' processes end too."""
+    raise KeyboardInterrupt
 
 
 def _remove_failures(folder: Path) -> None:
