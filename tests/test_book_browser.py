@@ -114,6 +114,7 @@ def browser():
 def opened(browser, address):
     """Open a page of the book; at the end of the test nothing may have gone wrong in it."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(120_000)  # the machine may be busy
     context.route("**/favicon.ico", lambda route: route.fulfill(status=204))  # asked for unasked by browsers
     page, faults = context.new_page(), []
     page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
