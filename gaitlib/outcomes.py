@@ -47,8 +47,8 @@ _DEFINED = (
         "Step length",
         "m",
         "Distance along the walking direction between successive footprints of opposite feet; mean of the "
-        "means of right and left steps. A footprint is the place of the heel (ankle if there is no heel) where "
-        "it has come to rest, 3 to 10 % of the stride after contact.",
+        "means of right and left steps. A footprint is the place of the heel (ankle if there is no heel) "
+        "where it has come to rest, 3 to 10 % of the stride after contact.",
         "mean_i(x_print(i) - x_print(i-1))",
     ),
     Outcome(

@@ -79,8 +79,8 @@ def test_a_tiny_set_can_be_learned_by_heart(clips):
 
 
 def test_equal_seeds_train_equal_networks_and_resume_continues(clips, tmp_path):
-    config = NetworkConfig(width=8, fine_dilations=(1,), coarse_dilations=(1,), n_clips=24 * 7, chunk_clips=24,
-                           reuse=1.0, batch_size=8, buffer_chunks=2)  # fmt: skip
+    config = NetworkConfig(width=8, fine_dilations=(1,), coarse_dilations=(1,), n_clips=24 * 7,
+                           chunk_clips=24, reuse=1.0, batch_size=8, buffer_chunks=2)  # fmt: skip
     whole = GaitEstimator(config)
     whole.fit(lambda seed, n: clips, seed=3)
 

@@ -1,4 +1,4 @@
-"""Without thebe, which jupyter-book always brings: it runs code on servers elsewhere, and its script fails."""
+"""Without thebe, which jupyter-book always brings: it runs code on servers elsewhere; its script fails."""
 
 SCRIPTS = ("init_thebe_core", "update_thebe_context")
 
