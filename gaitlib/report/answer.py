@@ -200,3 +200,23 @@ def _draw_estimates(ax, kept: Results, view: str) -> None:
         ax.set(xlim=ends, ylim=ends, aspect="equal")
         ax.legend(fontsize=10, frameon=False, loc="upper left", handletextpad=0.1, borderaxespad=0.1)
     ax.set(title="3  Tested on real people", xlabel="Measured speed (m/s)", ylabel="Estimated speed (m/s)")
+
+
+def save_overview(folder: str, target: str, view: str = "side") -> None:
+    """Save the picture of the chain, as `python -m gaitlib.report.answer` does for the README.
+
+    Parameters
+    ----------
+    folder : str
+        Results folder of a finished study, relative to the project.
+    target : str
+        PNG file to write.
+    view : str
+        View of the estimates.
+    """
+    figure = plot_overview(Results(folder), view)
+    figure.savefig(target, dpi=110, bbox_inches="tight", facecolor="white", metadata={"Software": None})
+
+
+if __name__ == "__main__":
+    save_overview("build/quick/results", "book/images/overview.png")

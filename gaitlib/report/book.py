@@ -132,7 +132,9 @@ def _list_subgroups(table: str, study: Study) -> str:
     lines = []
     for line in table.splitlines():
         if line.strip() == f"- file: {_EVALUATE}":
-            lines += [line.replace(_EVALUATE, f"{_EVALUATE}_{name}") for name in study.evaluate.subgroups]
+            indent = " " * (line.index("-") + 2)
+            for name, group in study.evaluate.subgroups.items():
+                lines += [line.replace(_EVALUATE, f"{_EVALUATE}_{name}"), f'{indent}title: "{group.title}"']
         else:
             lines.append(line)
     return "\n".join(lines) + "\n"

@@ -166,6 +166,23 @@ def show_text(text: str):
     return HTML(f"<p>{html.escape(text)}</p>")
 
 
+def show_all(*parts):
+    """Show several things beneath each other; None is left out.
+
+    Parameters
+    ----------
+    *parts : IPython.display.HTML or None
+        What the other functions of this module return.
+
+    Returns
+    -------
+    IPython.display.HTML
+    """
+    from IPython.display import HTML
+
+    return HTML("".join(part.data for part in parts if part is not None))
+
+
 def join_words(words, last: str = "and") -> str:
     """Join words to a list in prose.
 
