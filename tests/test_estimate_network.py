@@ -1,11 +1,14 @@
 """The trained estimator: learns, covers, abstains, comes back from its file."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sense_toys import make_toy_set
 from toys import make_toy_walk
 
 from gaitlib.errors import InputError
+from gaitlib.estimate.card import write_model_card
 from gaitlib.estimate.fitting import mirror_features
 from gaitlib.estimate.network import GaitEstimator, NetworkConfig
 from gaitlib.estimate.sampler import OUTCOME_NAMES, SamplerConfig, sample_clips
@@ -184,6 +187,29 @@ def test_people_are_never_on_both_sides_of_a_split(toys):
     heights = [set(table["height_m"].to_numpy()[rows]) for rows in parts]
     assert sorted(np.concatenate(parts)) == list(range(180))
     assert not (heights[0] & heights[1] or heights[0] & heights[2] or heights[1] & heights[2])
+
+
+def test_generated_gaits_join_those_of_the_training_people(toys):
+    asked = []
+
+    class Generator:
+        def sample(self, conditions, seed):
+            asked.append(conditions)
+            return make_toy_set(7, seed=9)
+
+    config = TrainingConfig(replace(SMALL, n_clips=40, chunk_clips=40, reuse=1.0), EASY, n_calibration=40,
+                            n_test=20, n_generated=12, n_workers=0)  # fmt: skip
+    estimator, _, errors = train_estimator(*toys, config, 0, walk_sampler=Generator())
+    assert len(asked[0]) == 12 and {"age_years", "sex", "height_m", "mass_kg", "speed_mps"} <= set(asked[0])
+    assert estimator.provenance["n_generated_gaits"] == 7
+    assert estimator.provenance["n_library_gaits"] + estimator.provenance["n_held_out_gaits"] == 60
+    assert len(errors) == 60 and set(errors["outcome"]) == set(OUTCOME_NAMES)
+
+
+def test_the_model_card_says_what_it_is(trained, tmp_path):
+    card = write_model_card(tmp_path / "card.md", trained[0], trained[2], "a command").read_text()
+    assert "synthetic walks only" in card and "`a command`" in card
+    assert card.count("| speed_mps |") == trained[2]["view"].nunique()
 
 
 def test_too_small_a_library_is_refused(toys):
