@@ -235,10 +235,12 @@ def test_bench_reads_errors_as_the_book_computes_them(monkeypatch, tmp_path):
     rows["estimate"] = rows["reference"] + np.tile([0.1, -0.2], n // 2)
     front = rows.assign(view="front", estimate=9.0)
     simulated = rows.assign(origin="simulated", dataset="simulated", estimate=5.0)
-    pd.concat([rows, front]).to_parquet(folder / "estimates_child.parquet")
+    silent = rows.head(1).assign(person_id="silent", walk_id="silent", estimate=np.nan, status="too short")
+    pd.concat([rows, front, silent]).to_parquet(folder / "estimates_child.parquet")
     simulated.to_parquet(folder / "estimates_dementia.parquet")
     found = bench.measure_evaluate(Small)
     assert found == {
         "evaluate.some_children.speed_mps.mae": pytest.approx(0.15),
         "evaluate.some_children.speed_mps.n_people": n,
+        "evaluate.some_children.speed_mps.n_people_all": n + 1,
     }
