@@ -119,7 +119,10 @@ def opened(browser, address):
     page, faults = context.new_page(), []
     page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("requestfailed", lambda request: faults.append(f"failed: {request.url}"))
+    page.on(
+        "requestfailed",
+        lambda request: faults.append(f"failed: {request.url}") if has_failed(request) else None,
+    )
     page.on(
         "response",
         lambda answer: faults.append(f"{answer.status}: {answer.url}") if answer.status >= 400 else None,
@@ -131,6 +134,9 @@ def opened(browser, address):
 
     def is_outside(url):
         return url.startswith(("http:", "https:", "ws:")) and not url.startswith(address)
+
+    def has_failed(request):
+        return "ERR_ABORTED" not in (request.failure or "")  # given up because the next page was opened
 
     def open_page(name):
         page.goto(f"{address}/{name}", wait_until="load")
