@@ -29,7 +29,7 @@ def test_correction_leaves_consistent_gaits_alone(library):
     corrected_table, corrected = correct_gaits(table, gaits, FloorBand(-0.01, 0.01))
     np.testing.assert_allclose(corrected["position"], gaits["position"], atol=1e-9)
     np.testing.assert_allclose(corrected["ground_force"], gaits["ground_force"], atol=1e-6)
-    assert corrected_table["hip_change"].abs().max() < 1e-9
+    assert corrected_table["hip_change_deg"].max() < 1e-6
 
 
 def test_slip_of_a_known_size_is_measured_and_removed(library):
@@ -51,13 +51,13 @@ def test_wrong_travel_is_taken_up_by_the_hips_and_keeps_speed_and_time(library):
     shorter["stride_time_s"] = ("gait", wrong["stride_time_s"].to_numpy())
     corrected_table, corrected = correct_gaits(wrong, shorter)
     soles = measure_soles(corrected_table, corrected)
-    assert soles["slip_m"].max() < 0.0101
+    assert soles["slip_m"].max() < 0.004
     forward = corrected["position"].sel(coordinate="pelvis_tx").to_numpy()
     travel = forward[:, -1] - forward[:, 0]
     np.testing.assert_allclose(
         travel, corrected_table["speed_mps"] * corrected_table["stride_time_s"], rtol=1e-9
     )
-    assert corrected_table["hip_change"].between(0.005, 0.06).all()
+    assert corrected_table["hip_change_deg"].between(0.1, 4).all()
     np.testing.assert_array_equal(corrected_table["stride_time_s"], wrong["stride_time_s"])
 
 

@@ -12,20 +12,20 @@ class GeneratorConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    hidden: int = Field(default=192, ge=8, le=2048)
+    hidden: int = Field(default=128, ge=8, le=2048)
     n_blocks: int = Field(default=3, ge=1, le=12)
     n_frequencies: int = Field(default=8, ge=1, le=32)
-    steps: int = Field(default=6000, ge=1)
-    batch_size: int = Field(default=192, ge=1)
+    steps: int = Field(default=3000, ge=1)
+    batch_size: int = Field(default=96, ge=1)
     learning_rate: float = Field(default=4e-3, gt=0)
     weight_decay: float = Field(default=1e-4, ge=0)
     ema_decay: float = Field(default=0.999, ge=0, lt=1)
     all_known_share: float = Field(default=0.5, ge=0, le=1)
     all_open_share: float = Field(default=0.1, ge=0, le=1)
-    explained: float = Field(default=0.9995, gt=0, le=1)
+    explained: float = Field(default=0.99, gt=0, le=1)
     max_components: int = Field(default=64, ge=1)
     ode_steps: int = Field(default=8, ge=1)
-    checkpoint_every: int = Field(default=1000, ge=1)
+    checkpoint_every: int = Field(default=500, ge=1)
     log_every: int = Field(default=50, ge=1)
 
 

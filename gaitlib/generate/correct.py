@@ -4,12 +4,10 @@ Steps
 1. Forces: the ground does not pull (negative vertical forces are cut); the vertical force is scaled so that
    its mean over the stride carries the body weight and the fore-aft force is shifted in proportion to the
    load so that its mean is zero. Both means hold exactly for any periodic gait (Newton).
-2. Hips: if the joints, with the standing foot still, would carry the body so much farther or less far than
-   speed x stride time that a foot had to creep more than `MAX_CREEP_M` in a stance, the swing of both hips
-   about its mean is made smaller or larger by the share that is missing (at most `MAX_HIP_CHANGE`). Speed
-   and stride time stay as they are.
-3. Forward: `pelvis_tx` is shifted so that the loaded soles stand still as far as the joint angles allow,
-   what is left is spread evenly over the stride; travel = speed x stride time holds exactly.
+2. Forward: `pelvis_tx` is shifted so that the loaded soles together stand still as far as the joint angles
+   allow; what is left over the stride is spread evenly, so travel = speed x stride time holds exactly.
+3. Hips: what is left of the slip of each foot while it carries load is taken up by its hip, by at most
+   `MAX_HIP_CHANGE_DEG`; over the swing the change fades smoothly into that of the next stance.
 4. Up: where the lowest point of the soles leaves the band that the solved gaits keep (the floor is
    elastic: soles sink in under load), `pelvis_ty` is shifted smoothly back.
 
@@ -29,14 +27,15 @@ from gaitlib.gait import COORDINATES, SIDES
 from gaitlib.generate.gait_set import GRAVITY_MPS2
 from gaitlib.generate.sole import (
     LOADED_SHARE,
+    SLIP_LOAD_SHARE,
     compute_contact_weight,
     compute_slip_steps,
     compute_soles,
     stack_dimensions,
 )
 
-MAX_CREEP_M = 0.004
-MAX_HIP_CHANGE = 0.08
+MAX_HIP_CHANGE_DEG = 5.0
+_MAX_HIP_CHANGE_RAD = np.radians(MAX_HIP_CHANGE_DEG)
 _TOLERANCE_SHARE = 0.0005
 _HIPS = [COORDINATES.index(f"hip_flexion_{side}") for side in SIDES]
 _TX, _TY = COORDINATES.index("pelvis_tx"), COORDINATES.index("pelvis_ty")
@@ -70,8 +69,8 @@ def correct_gaits(
     -------
     table : DataFrame
         A copy with what was changed: travel_error_m (travel of the joints less speed x stride time, before),
-        hip_change (share of the hips' swing), forward_change_m and up_change_m (largest shift of the pelvis),
-        force_change (body weights).
+        hip_change_deg (largest change of a hip angle), forward_change_m and up_change_m (largest shift of the
+        pelvis), force_change (body weights).
     gaits : xarray.Dataset
         The corrected gait set.
     """
@@ -81,19 +80,16 @@ def correct_gaits(
         gaits["ground_force"].to_numpy(), table["mass_kg"].to_numpy(dtype=float)
     )
     dimensions = stack_dimensions(table)
-    wanted = (table["speed_mps"] * table["stride_time_s"]).to_numpy(dtype=float)
-    error, creep = _compare_travel(position, force, dimensions, table)
-    change = np.zeros(len(table))
-    for attempt in range(2):
-        excess = error if attempt == 0 else _compare_travel(position, force, dimensions, table)[0]
-        excess = excess - np.clip(excess, -creep, creep)
-        change = np.clip(change + excess / wanted, -MAX_HIP_CHANGE, MAX_HIP_CHANGE)
-        position[..., _HIPS] = _swing_hips(gaits["position"].to_numpy()[..., _HIPS], change)
     height, slip = compute_soles(position, dimensions)
-    drift, _ = _compute_drift(force, height, slip, table)
-    shift = np.concatenate(
-        [np.zeros((len(table), 1)), np.cumsum(drift.mean(axis=1, keepdims=True) - drift, axis=1)], axis=1
-    )
+    shift, error = _compute_shift(force, height, slip, table)
+    hips = position[..., _HIPS]
+    for _ in range(2):
+        slip = slip + shift[..., None, None]
+        position[..., _HIPS] += _compute_hip_change(force, height, slip, table, position[..., _TY])
+        height, slip = compute_soles(position, dimensions)
+        shift, _ = _compute_shift(force, height, slip, table)
+    change = np.clip(position[..., _HIPS] - hips, -_MAX_HIP_CHANGE_RAD, _MAX_HIP_CHANGE_RAD)
+    position[..., _HIPS] = hips + change
     position[..., _TX] += shift
 
     lowest = height.min(axis=(2, 3))
@@ -104,7 +100,7 @@ def correct_gaits(
     corrected["position"] = (gaits["position"].dims, position, gaits["position"].attrs)
     corrected["ground_force"] = (gaits["ground_force"].dims, force, gaits["ground_force"].attrs)
     table["travel_error_m"] = error
-    table["hip_change"] = change
+    table["hip_change_deg"] = np.degrees(np.abs(change).max(axis=(1, 2)))
     table["forward_change_m"] = np.abs(shift).max(axis=1)
     table["up_change_m"] = np.abs(lift).max(axis=1)
     table["force_change"] = force_change
@@ -221,17 +217,27 @@ def _compute_drift(force, height, slip, table) -> tuple[np.ndarray, np.ndarray]:
     return (weight * step).sum(axis=2) / np.maximum(weight.sum(axis=2), LOADED_SHARE), weight
 
 
-def _compare_travel(position, force, dimensions, table) -> tuple[np.ndarray, np.ndarray]:
-    """Travel of the joints less that of the pelvis (m), and how much of it may stay as creep (m)."""
-    height, slip = compute_soles(position, dimensions)
-    drift, weight = _compute_drift(force, height, slip, table)
-    stance = np.maximum((weight > 0).mean(axis=1).max(axis=1), 0.3)
-    return -drift.sum(axis=1), MAX_CREEP_M / stance
+def _compute_shift(force, height, slip, table) -> tuple[np.ndarray, np.ndarray]:
+    """Shift of the pelvis (n, 101) that stills the soles; travel of the joints less that of the pelvis."""
+    drift, _ = _compute_drift(force, height, slip, table)
+    steps = drift.mean(axis=1, keepdims=True) - drift
+    return np.concatenate([np.zeros((len(steps), 1)), np.cumsum(steps, axis=1)], axis=1), -drift.sum(axis=1)
 
 
-def _swing_hips(hips: np.ndarray, change: np.ndarray) -> np.ndarray:
-    mean = hips[:, :-1].mean(axis=1, keepdims=True)
-    return mean + (1.0 - change[:, None, None]) * (hips - mean)
+def _compute_hip_change(force, height, slip, table, pelvis_height) -> np.ndarray:
+    """Change of both hip angles (n, 101, 2) that undoes the slip of each loaded foot; periodic."""
+    step, weight = compute_slip_steps(slip, compute_contact_weight(force, height, table))
+    loaded = weight > SLIP_LOAD_SHARE
+    step = np.where(loaded, step, 0.0)
+    free = gaussian_filter1d((~loaded).astype(float), 4.0, axis=1, mode="wrap") * ~loaded
+    fade = free / np.maximum(free.sum(axis=1, keepdims=True), 1e-12)
+    path = np.cumsum(step - step.sum(axis=1, keepdims=True) * fade, axis=1)
+    path = np.concatenate([path[:, -1:], path], axis=1)
+    path[:, :-1] = gaussian_filter1d(path[:, :-1], 1.0, axis=1, mode="wrap")
+    path[:, -1] = path[:, 0]
+    standing = np.concatenate([loaded, loaded[:, :1]], axis=1)
+    mean = (path * standing).sum(axis=1, keepdims=True) / np.maximum(standing.sum(axis=1, keepdims=True), 1)
+    return -(path - mean) / pelvis_height[..., None]
 
 
 def _average(values: np.ndarray) -> np.ndarray:
