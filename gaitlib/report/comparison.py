@@ -149,10 +149,9 @@ def format_glance(
         own = agreement[(agreement["subgroup"] == name) & (agreement["view"] == view)]
         mine = own[(own["method"] == "synthetic") & (own["origin"] == "real")]
         if mine.empty:
-            rows.append(
-                {"Group": title, "People": "0", "Walks": "0"}
-                | {get_label(o): NOT_EVALUATED for o in outcomes}
-            )
+            first, *others = (get_label(outcome) for outcome in outcomes)
+            row = {"Group": title, "People": "0", "Walks": "0", first: NOT_EVALUATED.rstrip(".").lower()}
+            rows.append(row | dict.fromkeys(others, "–"))
         else:
             counts = {"People": str(mine["n_people"].max()), "Walks": str(mine["n_walks"].max())}
             rows.append({"Group": title} | counts | {get_label(o): _format_mae(mine, o) for o in outcomes})
@@ -183,12 +182,20 @@ def plot_overview(agreement: pd.DataFrame, outcome: str, view: str, subgroups: M
     -------
     matplotlib Axes
     """
+    import matplotlib.pyplot as plt
+
     from gaitlib.evaluate.plots import plot_forest
+    from gaitlib.evaluate.style import STYLE
 
     rows = agreement[(agreement["view"] == view) & (agreement["method"] != "")]
     order = {name: n for n, name in enumerate(subgroups)}
     rows = rows.sort_values(by="subgroup", key=lambda names: names.map(order), kind="stable")
-    return plot_forest(rows, outcome, "mae", labels=dict(subgroups) | people.METHODS, simulated=False)
+    height = 2.8 + 0.8 * rows["subgroup"].nunique()
+    with plt.rc_context(STYLE):
+        ax = plt.subplots(figsize=(8.6, height), layout="constrained")[1]
+        return plot_forest(
+            rows, outcome, "mae", ax=ax, labels=dict(subgroups) | people.METHODS, simulated=False
+        )
 
 
 def format_pooled(pooled: pd.DataFrame, views: Iterable[str]) -> pd.DataFrame:

@@ -129,7 +129,7 @@ def prepare_jobs(study_file: str | Path, root: Path = ROOT) -> tuple[Study, dict
     folder.mkdir(parents=True, exist_ok=True)
     for job in jobs.values():
         path = folder / f"{job.name}.yaml"
-        text = yaml.safe_dump(job.parameters, sort_keys=True, allow_unicode=True)
+        text = yaml.safe_dump(job.parameters, sort_keys=False, allow_unicode=True)
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
     return study, jobs

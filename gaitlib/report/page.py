@@ -5,10 +5,15 @@ from __future__ import annotations
 import base64
 import html
 import io
+import re
 
 import pandas as pd
 
 from gaitlib.errors import InputError
+
+_NO_BREAK = "\u00a0"
+_BROAD_PX = 620
+"""Figures wider than this scroll sideways on a phone."""
 
 BASES = {
     "real": "Real people",
@@ -75,13 +80,15 @@ def show_figure(figure, caption: str, basis: str, n_people=None, n_walks=None, u
         )
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=150, bbox_inches="tight", metadata={"Software": None})
-    width = round(figure.get_size_inches()[0] * 96)
     plt.close(figure)
+    width = int.from_bytes(buffer.getvalue()[16:20], "big") * 96 // 150
+    kind = "plate broad" if width > _BROAD_PX else "plate"
     data = base64.b64encode(buffer.getvalue()).decode()
     words = f"{_mark_basis(basis, n_people, n_walks, unit)} {html.escape(caption)}"
     return HTML(
-        f'<figure class="plate"><img src="data:image/png;base64,{data}" style="width:{width}px" '
-        f'alt="{html.escape(caption, quote=True)}"><figcaption>{words}</figcaption></figure>'
+        f'<figure class="{kind}"><div class="frame"><img src="data:image/png;base64,{data}" '
+        f'style="width:{width}px" alt="{html.escape(caption, quote=True)}"></div>'
+        f"<figcaption>{words}</figcaption></figure>"
     )
 
 
@@ -105,9 +112,18 @@ def show_table(
     """
     from IPython.display import HTML
 
+    table = table.map(lambda value: _keep_together(str(value)))
     body = table.to_html(index=False, border=0, na_rep="–", justify="left", escape=True, classes="table")
     words = f"{_mark_basis(basis, n_people, n_walks, unit)} {html.escape(caption)}"
     return HTML(f'<div class="wide">{body}</div><p class="tablenote">{words}</p>')
+
+
+def _keep_together(text: str) -> str:
+    """Let an interval break before its bracket only."""
+    text = re.sub(r"\([^()]*\)", lambda found: found[0].replace(" ", _NO_BREAK), text)
+    return (
+        re.sub(r"(?<=[\d%]) to (?=[\u2212\d])", f"{_NO_BREAK}to{_NO_BREAK}", text) if len(text) < 40 else text
+    )
 
 
 def show_answer(sentences, basis: str = "real"):

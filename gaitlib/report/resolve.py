@@ -176,13 +176,17 @@ def format_again(again: pd.DataFrame, tolerance_deg: float) -> pd.DataFrame:
             "Started from": again["start"].map({"cold": "textbook curves", "shipped": "the shipped curves"}),
             "CPU time (s)": again["cpu_s"].map("{:.1f}".format),
             "Largest difference (°)": again["angle_difference_deg"].map("{:.2f}".format),
-            "Residual (body weights)": again["residual_peak_bw"].map("{:.4f}".format),
+            "Residual (body weights)": [_show_small(value) for value in again["residual_peak_bw"]],
             "Verdict": [
                 "failed the check" if not ok else "same gait" if equal else "another local optimum"
                 for ok, equal in zip(again["verified"], same, strict=True)
             ],
         }
     )
+
+
+def _show_small(value: float) -> str:
+    return "below 0.0001" if value < 1e-4 else f"{value:.4f}"
 
 
 def summarise_cohorts(table: pd.DataFrame) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gaitlib.evaluate.inputs import format_interval, format_number, get_decimals, get_label
+from gaitlib.evaluate.inputs import format_interval, format_number, get_decimals, get_label, get_unit
 from gaitlib.report import people
 from gaitlib.report.results import Results
 from gaitlib.report.subgroup_words import OUTCOME_WORDS
@@ -107,8 +107,114 @@ def collect_subgroup(
     return Group(walks, "simulated", why=stand_in["why"])
 
 
-def select_shown(agreement: pd.DataFrame) -> pd.DataFrame:
-    """Put an agreement table into reading order: outcome, view, method.
+SHORT_METHODS = {
+    "synthetic": "synthetic walks only",
+    "classical": "geometry, no training",
+    "ridge_real": "real people (ridge)",
+}
+"""Method -> words for narrow columns: what it was trained on."""
+
+
+def format_agreement(agreement: pd.DataFrame, outcome: str, views: Iterable[str]) -> pd.DataFrame:
+    """Format the agreement of one outcome for print.
+
+    Parameters
+    ----------
+    agreement : DataFrame
+        Of one subgroup.
+    outcome : str
+        Which outcome.
+    views : iterable of str
+        Order of the rows.
+
+    Returns
+    -------
+    DataFrame
+        Strings, one row per view and method.
+    """
+    own = agreement[(agreement["outcome"] == outcome) & (agreement["n_people_all"] > 0)]
+    decimals = get_decimals(outcome)
+    rows = []
+    for view in views:
+        for method, words in SHORT_METHODS.items():
+            for row in own[(own["view"] == view) & (own["method"] == method)].to_dict("records"):
+                rows.append({"View": view, "Trained on": words} | _describe_agreement(row, decimals))
+    return pd.DataFrame(rows or [{"View": "–", "Note": "nobody, real or simulated, could be estimated"}])
+
+
+def _describe_agreement(row: dict, decimals: int) -> dict:
+    def show(name: str, digits: int) -> str:
+        return format_interval(row[name], row[f"{name}_lower"], row[f"{name}_upper"], digits)
+
+    limits = [format_number(row[name], decimals) for name in ("loa_lower", "loa_upper")]
+    return {
+        "People": _count(row["n_people"], row["n_people_all"]),
+        "Walks": _count(row["n_walks"], row["n_walks_all"]),
+        "MAE (95 % CI)": show("mae", decimals),
+        "Bias (95 % CI)": show("bias", decimals),
+        "95 % of errors lie in": " to ".join(limits) if np.isfinite(row["loa_lower"]) else "–",
+        "r (95 % CI)": show("r", 2),
+        "ICC(2,1) (95 % CI)": show("icc_2_1", 2),
+        "Within margin": f"{row['within_margin']:.0%}" if np.isfinite(row["within_margin"]) else "–",
+    }
+
+
+def _count(used: int, total: int) -> str:
+    return str(used) if used == total else f"{used} of {total}"
+
+
+def show_agreement(
+    agreement: pd.DataFrame, tidy: pd.DataFrame, outcome: str, views: list[str], margins: Mapping, basis: str
+):
+    """Show table and figure of one outcome: all views and methods in the table, the first view in the figure.
+
+    Parameters
+    ----------
+    agreement, tidy : DataFrame
+        Of one subgroup: agreement and estimates.
+    outcome : str
+        Which outcome.
+    views : list of str
+        Views.
+    margins : mapping
+        outcome -> value, kind, source.
+    basis : str
+        'real' or 'simulated'.
+
+    Returns
+    -------
+    IPython.display.HTML
+    """
+    from gaitlib.report import page
+
+    words = OUTCOME_WORDS[outcome]
+    margin = margins[outcome]
+    own = tidy[(tidy["outcome"] == outcome)]
+    counts = own["person_id"].nunique(), own["walk_id"].nunique()
+    table = page.show_table(
+        format_agreement(agreement, outcome, views),
+        f"{words.capitalize()} in {get_unit(outcome)}. Margin: "
+        f"{people.describe_size(margin['value'], outcome)} "
+        f"({margin['kind']}; {margin['source']}).",
+        basis, *counts,
+    )  # fmt: skip
+    seen = own[(own["view"] == views[0]) & (own["method"] == "synthetic") & (own["status"] == "ok")]
+    if seen.empty:
+        return table
+    figure = page.show_figure(
+        plot_agreement(seen, outcome, "synthetic", margins),
+        f"{words.capitalize()} from the {views[0]}, trained on synthetic walks only. Left: estimate "
+        f"against truth; grey "
+        "lines are the interval of each estimate. Right: error against size (Bland-Altman) with bias and "
+        "limits of "
+        "agreement.",
+        basis, seen["person_id"].nunique(), seen["walk_id"].nunique(),
+    )  # fmt: skip
+    return page.show_all(table, figure)
+
+
+def list_notes(agreement: pd.DataFrame) -> list[str]:
+    """List the notes of an agreement table, each once.
 
     Parameters
     ----------
@@ -117,20 +223,11 @@ def select_shown(agreement: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame
-        The same rows.
+    list of str
     """
-    order = {name: n for n, name in enumerate(["synthetic", "classical", "ridge_real"])}
-    keys = pd.DataFrame(
-        {
-            "outcome": agreement["outcome"].map({name: n for n, name in enumerate(OUTCOME_WORDS)}),
-            "view": agreement["view"].map({"side": 0, "front": 1}).fillna(2),
-            "method": agreement["method"].map(order).fillna(9),
-        }
-    )
-    shown = agreement.loc[keys.sort_values(["outcome", "view", "method"]).index].reset_index(drop=True)
-    shown.attrs = dict(agreement.attrs)
-    return shown
+    notes = agreement.loc[agreement["n_people_all"] > 0, "note"].str.split("; ").explode()
+    kept = [note for note in dict.fromkeys(notes.dropna()) if note and "simulated people" not in note]
+    return [note[0].upper() + note[1:] + "." for note in kept]
 
 
 def format_calibration(tidy: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
@@ -229,19 +326,17 @@ def format_comparison(
     return pd.DataFrame(rows or [{"Outcome": "–", "Verdict": "no other method was run"}])
 
 
-def plot_agreement(tidy: pd.DataFrame, outcome: str, method: str, margins: Mapping, names: Mapping[str, str]):
-    """Draw estimate against truth, and error against size, side by side; views told apart.
+def plot_agreement(tidy: pd.DataFrame, outcome: str, method: str, margins: Mapping):
+    """Draw estimate against truth, and error against size, side by side.
 
     Parameters
     ----------
     tidy : DataFrame
-        Estimates of one subgroup.
+        Estimates of one subgroup and view.
     outcome, method : str
         What to show.
     margins : mapping
         outcome -> value, source.
-    names : mapping
-        Readable names.
 
     Returns
     -------
@@ -252,11 +347,15 @@ def plot_agreement(tidy: pd.DataFrame, outcome: str, method: str, margins: Mappi
     from gaitlib.evaluate.plots import plot_bland_altman, plot_scatter
     from gaitlib.evaluate.style import STYLE
 
+    labels = people.METHODS | {"all": "one walk"}
+    rows = tidy.assign(group="all")
     with plt.rc_context(STYLE):
-        figure, (left, right) = plt.subplots(1, 2, figsize=(10.4, 5.6))
-        plot_scatter(tidy, outcome, method, ax=left, margins=margins, group="view", labels=names)
-        plot_bland_altman(tidy, outcome, method, ax=right, margins=margins, group="view", labels=names)
-        figure.subplots_adjust(wspace=0.3)
+        figure, (left, right) = plt.subplots(1, 2, figsize=(9.6, 4.6))
+        plot_scatter(rows, outcome, method, ax=left, margins=margins, group="group", labels=labels)
+        plot_bland_altman(rows, outcome, method, ax=right, margins=margins, group="group", labels=labels)
+        left.set_title("Estimate against truth", loc="left", pad=22)
+        right.set_title("Error against size", loc="left", pad=22)
+        figure.subplots_adjust(wspace=0.35)
     return figure
 
 

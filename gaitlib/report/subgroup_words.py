@@ -110,7 +110,8 @@ def _compare_with_margins(answered: list, margins: Mapping) -> str:
     parts = []
     for words, outcomes in (("below", within), ("above", beyond), ("not told apart from", unsure)):
         if outcomes:
-            parts.append(f"{join_words(OUTCOME_WORDS[o] for o in outcomes)} {words} its margin")
+            own = "its margin" if len(outcomes) == 1 else "their margins"
+            parts.append(f"{join_words(OUTCOME_WORDS[o] for o in outcomes)} {words} {own}")
     sizes = join_words(
         f"{people.describe_size(margins[o]['value'], o)} for {OUTCOME_WORDS[o]}" for o, _ in answered
     )
