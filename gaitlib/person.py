@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from gaitlib.errors import InputError
 
@@ -42,43 +43,197 @@ class Person(BaseModel):
         return self
 
 
-class Impairment(BaseModel):
-    """What hinders the gait, each part with unit and range.
+CONTRACTURE_GROUPS = ("iliopsoas", "hamstrings", "rect_fem", "gastroc", "soleus")
+"""Muscle groups whose fibres can be shortened."""
+SPASTIC_GROUPS = ("hamstrings", "rect_fem", "gastroc", "soleus")
+"""Muscle groups that can have a stretch reflex."""
+SIDES = ("r", "l")
 
-    `weakness` maps a strength group to the share of strength that is left (1 = healthy), on both sides:
-    a factor on the maximal isometric force, as in Steele et al. 2012 (doi 10.1016/j.gaitpost.2012.01.006).
+_PER_SIDE = {
+    "weakness": (tuple(STRENGTH_GROUPS), 0.1, 1.0, 1.0),
+    "contracture": (CONTRACTURE_GROUPS, 0.6, 1.0, 1.0),
+    "spasticity": (SPASTIC_GROUPS, 0.0, 3.0, 0.0),
+}
+"""Names, lowest, highest and healthy value of the parts that are given per group and side."""
+
+
+class Impairment(BaseModel):
+    """What hinders the gait, each part with unit and range; everything left out is healthy.
+
+    The first three map a group to a value; a suffix `_r` or `_l` names a side, no suffix both.
+
+    - `weakness`: strength group -> share of maximal isometric force left, 0.1-1 (Steele et al. 2012,
+      doi 10.1016/j.gaitpost.2012.01.006);
+    - `contracture`: muscle group -> share of optimal fibre length left, 0.6-1: fibres are stretched and pull
+      passively at shorter lengths (Attias et al. 2016, doi 10.1016/j.clinbiomech.2016.09.011);
+    - `spasticity`: muscle group -> gain of a lagging stretch reflex, 0-3 (activation per optimal length per
+      second of fibre lengthening; Falisse et al. 2018, doi 10.1371/journal.pone.0208811);
+    - `rigidity`: 0-1 of the added joint stiffness and damping of `gaitlib.body.specification`;
+    - `coactivation`: 0-0.5, share of a muscle's activation that its antagonist has at least (reduced
+      selective control);
+    - `bradykinesia`: 0-0.7, slower and smaller excitation: time constants times 1 + 2 x, largest
+      excitation 1 - 0.6 x;
+    - `stoop_deg`: 0-45, forward lean of the trunk that the person seeks (degrees);
+    - `balance_margin`: 0-1, how much a long double support is sought.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     weakness: dict[str, float] = Field(default_factory=dict)
+    contracture: dict[str, float] = Field(default_factory=dict)
+    spasticity: dict[str, float] = Field(default_factory=dict)
+    rigidity: float = Field(default=0.0, ge=0, le=1)
+    coactivation: float = Field(default=0.0, ge=0, le=0.5)
+    bradykinesia: float = Field(default=0.0, ge=0, le=0.7)
+    stoop_deg: float = Field(default=0.0, ge=0, le=45)
+    balance_margin: float = Field(default=0.0, ge=0, le=1)
 
-    @model_validator(mode="after")
-    def _check_weakness(self) -> Impairment:
-        for group, left in self.weakness.items():
-            if group not in STRENGTH_GROUPS:
-                raise ValueError(f"weakness group '{group}' is unknown; known: {', '.join(STRENGTH_GROUPS)}")
-            if not 0.1 <= left <= 1.0:
-                raise ValueError(f"weakness['{group}'] is {left}; expected the share left, 0.1 to 1.0")
-        return self
+    @field_validator(*_PER_SIDE, mode="after")
+    @classmethod
+    def _check_groups(cls, values: dict[str, float], info) -> dict[str, float]:
+        groups, low, high, healthy = _PER_SIDE[info.field_name]
+        known = {key: None for g in groups for key in (g, f"{g}_r", f"{g}_l")}
+        for name, value in values.items():
+            if name not in known:
+                raise ValueError(
+                    f"group '{name}' is unknown; known: {', '.join(groups)}, each with _r or _l for a side"
+                )
+            if not low <= value <= high:
+                raise ValueError(f"'{name}' is {value}; expected {low:g} to {high:g}")
+            if name[-2:] in ("_r", "_l") and name[:-2] in values:
+                raise ValueError(f"'{name}' contradicts '{name[:-2]}'; give both sides or each side once")
+        canonical = {}
+        for group in groups:
+            right, left = (values.get(f"{group}_{side}", values.get(group, healthy)) for side in SIDES)
+            sides = {group: right} if right == left else {f"{group}_r": right, f"{group}_l": left}
+            canonical |= {name: value for name, value in sides.items() if value != healthy}
+        return canonical
 
-    def get_strength(self, muscle_group: str) -> float:
+    @property
+    def is_symmetric(self) -> bool:
+        """Whether both sides are impaired alike."""
+        names = (*self.weakness, *self.contracture, *self.spasticity)
+        return not any(name.endswith(("_r", "_l")) for name in names)
+
+    @property
+    def needs_reflexes(self) -> bool:
+        """Whether the walking problem needs reflexes or ties between antagonists."""
+        return bool(self.spasticity) or self.coactivation > 0
+
+    def get(self, part: str, group: str, side: str) -> float:
+        """Look up a part for a group and side.
+
+        Parameters
+        ----------
+        part : str
+            'weakness', 'contracture' or 'spasticity'.
+        group : str
+            Strength group (weakness) or muscle group.
+        side : str
+            'r' or 'l'.
+
+        Returns
+        -------
+        float
+            The healthy value where nothing is given.
+        """
+        values = getattr(self, part)
+        return values.get(f"{group}_{side}", values.get(group, _PER_SIDE[part][3]))
+
+    def get_strength(self, muscle_group: str, side: str) -> float:
         """Look up the share of strength that a muscle group has left.
 
         Parameters
         ----------
         muscle_group : str
             A name of `gaitlib.gait.MUSCLE_GROUPS`.
+        side : str
+            'r' or 'l'.
 
         Returns
         -------
         float
             1 where the group is not weakened.
         """
-        for group, left in self.weakness.items():
-            if muscle_group in STRENGTH_GROUPS[group]:
-                return left
-        return 1.0
+        group = next(g for g, members in STRENGTH_GROUPS.items() if muscle_group in members)
+        return self.get("weakness", group, side)
+
+    def get_contracture(self, muscle_group: str, side: str) -> float:
+        """Look up the share of its fibre length that a muscle group has left.
+
+        Parameters
+        ----------
+        muscle_group : str
+            A name of `gaitlib.gait.MUSCLE_GROUPS`.
+        side : str
+            'r' or 'l'.
+
+        Returns
+        -------
+        float
+            1 where the group is not shortened.
+        """
+        return self.get("contracture", muscle_group, side)
+
+    def flatten(self) -> dict[str, float]:
+        """Lay the impairment out as one number per column, for tables.
+
+        Returns
+        -------
+        dict of str to float
+            `weakness_<group>_<side>` and so on, then the scalar parts; inverse of `unflatten_impairment`.
+        """
+        row = {
+            f"{part}_{group}_{side}": self.get(part, group, side)
+            for part, (groups, *_) in _PER_SIDE.items()
+            for group in groups
+            for side in SIDES
+        }
+        return row | {name: getattr(self, name) for name in SCALAR_PARTS}
+
+    def mirror(self) -> Impairment:
+        """Exchange left and right.
+
+        Returns
+        -------
+        Impairment
+            The impairment of the mirror image.
+        """
+        swapped = {
+            part: {
+                f"{group}_{other}": self.get(part, group, side)
+                for group in groups
+                for side, other in (("r", "l"), ("l", "r"))
+            }
+            for part, (groups, *_) in _PER_SIDE.items()
+        }
+        return self.model_validate(self.model_dump() | swapped)
+
+
+SCALAR_PARTS = tuple(name for name in Impairment.model_fields if name not in _PER_SIDE)
+"""Parts of an impairment that are one number."""
+IMPAIRMENT_COLUMNS = tuple(Impairment().flatten())
+"""Columns of a table that hold an impairment."""
+
+
+def unflatten_impairment(row: Mapping) -> Impairment:
+    """Build an impairment from the columns of a table's row.
+
+    Parameters
+    ----------
+    row : mapping
+        Every column of `IMPAIRMENT_COLUMNS`.
+
+    Returns
+    -------
+    Impairment
+        The impairment.
+    """
+    parts = {
+        part: {f"{g}_{side}": float(row[f"{part}_{g}_{side}"]) for g in groups for side in SIDES}
+        for part, (groups, *_) in _PER_SIDE.items()
+    }
+    return Impairment(**parts, **{name: float(row[name]) for name in SCALAR_PARTS})
 
 
 def parse_person(values: dict, where: str = "person") -> Person:
@@ -110,7 +265,7 @@ def parse_impairment(values: dict, where: str = "impairment") -> Impairment:
     Parameters
     ----------
     values : dict
-        weakness: mapping of strength group to the share left (0.1-1.0).
+        Fields of `Impairment`.
     where : str
         File or field that the message names.
 

@@ -11,6 +11,7 @@ from gaitlib.body.specification import (
     FIBER_DAMPING,
     MAX_CONTRACTION_VELOCITY,
     PASSIVE_STRAIN_AT_MAX_FORCE,
+    TENDON_STRAIN_AT_MAX_FORCE,
     Body,
     Contact,
     Specification,
@@ -37,7 +38,7 @@ def build_model(specification: Specification) -> opensim.Model:
 
     Notes
     -----
-    Paths are `FunctionBasedPath` polynomials, muscles `DeGrooteFregly2016Muscle` with rigid tendon, contact
+    Paths are `FunctionBasedPath` polynomials, muscles `DeGrooteFregly2016Muscle`, contact
     `SmoothSphereHalfSpaceForce`, passive torques `ExpressionBasedCoordinateForce`; the trunk has a
     coordinate actuator of unit optimal force named `lumbar`.
     """
@@ -133,7 +134,8 @@ def _add_muscle(model, specification: Specification, muscle) -> None:
     part.set_max_contraction_velocity(MAX_CONTRACTION_VELOCITY)
     part.set_fiber_damping(FIBER_DAMPING)
     part.set_passive_fiber_strain_at_one_norm_force(PASSIVE_STRAIN_AT_MAX_FORCE)
-    part.set_ignore_tendon_compliance(True)
+    part.set_ignore_tendon_compliance(not muscle.compliant)
+    part.set_tendon_strain_at_one_norm_force(TENDON_STRAIN_AT_MAX_FORCE)
     exponents = np.array(entry["exponents"])
     coefficients = opensim.Vector()
     values = np.array(entry["coefficients"]) * muscle.path_scale
@@ -159,7 +161,7 @@ def _add_passive(model, passive) -> None:
     expression = (
         f"{p.stop_nm!r}*exp(-{p.rate!r}*(q-({p.lower_rad!r})))"
         f"-{p.stop_nm!r}*exp({p.rate!r}*(q-({p.upper_rad!r})))"
-        f"-{p.stiffness_nm_rad!r}*q-{p.damping_nms_rad!r}*qdot"
+        f"-{p.stiffness_nm_rad!r}*(q-({p.neutral_rad!r}))-{p.damping_nms_rad!r}*qdot"
     )
     force = opensim.ExpressionBasedCoordinateForce(p.coordinate, expression)
     force.setName(f"passive_{p.coordinate}")

@@ -37,9 +37,26 @@ MAX_CONTRACTION_VELOCITY = 10.0
 FIBER_DAMPING = 0.05
 PASSIVE_STRAIN_AT_MAX_FORCE = 0.6
 
-TENDON_STRETCH = {"gastroc": 1.025, "soleus": 1.025}
-OTHER_TENDON_STRETCH = 1.01
-"""The tendon is rigid, held at the length it has under a typical load (strain law of De Groote 2016)."""
+COMPLIANT_GROUPS = ("gastroc", "soleus")
+TENDON_STRAIN_AT_MAX_FORCE = 0.10
+"""Strain of the Achilles tendon at maximal isometric force (Rajagopal et al. 2016); other tendons are rigid."""
+RIGID_TENDON_STRETCH = 1.01
+"""A rigid tendon has the length that it would have under a typical load (strain law of De Groote 2016)."""
+
+RIGID_STIFFNESS_NM_RAD = {
+    "hip_flexion": 40.0,
+    "knee_angle": 30.0,
+    "ankle_angle": 30.0,
+    "lumbar_extension": 40.0,
+}
+RIGID_NEUTRAL_RAD = {"hip_flexion": 0.15, "knee_angle": 0.25, "ankle_angle": 0.0, "lumbar_extension": 0.0}
+RIGID_DAMPING_S = 0.05
+"""Rigidity 1 adds this stiffness around a slightly flexed posture, and damping = stiffness times this time.
+
+Assumed sizes: of the order of the passive stiffness of healthy joints in mid-range (Silder et al. 2007,
+doi 10.1016/j.jbiomech.2006.12.017) and a few times more; no published joint stiffness of walking people
+with Parkinson's disease was found.
+"""
 
 
 @dataclass(frozen=True)
@@ -62,7 +79,10 @@ class Body:
 
 @dataclass(frozen=True)
 class Muscle:
-    """A muscle group with rigid tendon; `path_scale` multiplies the table's length polynomial."""
+    """A muscle group; `path_scale` multiplies the table's length polynomial.
+
+    `tendon_length_m` is the slack length of a compliant tendon, the fixed length of a rigid one.
+    """
 
     name: str
     group: str
@@ -72,6 +92,7 @@ class Muscle:
     tendon_length_m: float
     pennation_rad: float
     path_scale: float
+    compliant: bool
 
 
 @dataclass(frozen=True)
@@ -88,7 +109,7 @@ class Sphere:
 class PassiveTorque:
     """Passive torque of a joint (N m): two exponential stops, a linear spring and a damper.
 
-    tau = stop exp(-rate (q - lower)) - stop exp(rate (q - upper)) - stiffness q - damping v
+    tau = stop exp(-rate (q - lower)) - stop exp(rate (q - upper)) - stiffness (q - neutral) - damping v
     """
 
     coordinate: str
@@ -97,6 +118,7 @@ class PassiveTorque:
     lower_rad: float
     upper_rad: float
     stiffness_nm_rad: float
+    neutral_rad: float
     damping_nms_rad: float
 
 
@@ -179,7 +201,7 @@ def build_specification(person: Person, impairment: Impairment | None = None) ->
         bodies=_build_bodies(dimensions),
         muscles=_build_muscles(person, impairment, dimensions),
         spheres=_build_spheres(dimensions),
-        passive=_build_passive(torque_scale),
+        passive=_build_passive(torque_scale, impairment),
         contact=Contact(stiffness_pa=1.0e6 * (person.mass_kg / REFERENCE_MASS_KG)),
         mass_kg=person.mass_kg,
         leg_length_m=dimensions.leg_length_m,
@@ -245,19 +267,23 @@ def _build_muscles(person: Person, impairment: Impairment, d: Dimensions) -> tup
         for group in MUSCLE_GROUPS:
             entry = table["muscles"][group]
             scale = scale_of_joints[tuple(entry["joints"])]
+            compliant = group in COMPLIANT_GROUPS
             force = entry["max_isometric_force_n"] * volume / fiber_scale * age_strength
             muscles.append(
                 Muscle(
                     name=f"{group}_{side}",
                     group=group,
                     joints=tuple(f"{joint}_{side}" for joint in entry["joints"]),
-                    max_isometric_force_n=force * impairment.get_strength(group),
-                    optimal_fiber_length_m=entry["optimal_fiber_length_m"] * scale,
+                    max_isometric_force_n=force * impairment.get_strength(group, side),
+                    optimal_fiber_length_m=entry["optimal_fiber_length_m"]
+                    * scale
+                    * impairment.get_contracture(group, side),
                     tendon_length_m=entry["tendon_slack_length_m"]
-                    * TENDON_STRETCH.get(group, OTHER_TENDON_STRETCH)
+                    * (1.0 if compliant else RIGID_TENDON_STRETCH)
                     * scale,
                     pennation_rad=entry["pennation_rad"],
                     path_scale=scale,
+                    compliant=compliant,
                 )
             )
     return tuple(muscles)
@@ -276,9 +302,9 @@ def _build_spheres(d: Dimensions) -> tuple[Sphere, ...]:
     return tuple(spheres)
 
 
-def _build_passive(torque_scale: float) -> tuple[PassiveTorque, ...]:
+def _build_passive(torque_scale: float, impairment: Impairment) -> tuple[PassiveTorque, ...]:
     stops_deg = {
-        "lumbar_extension": (-25.0, 25.0),
+        "lumbar_extension": (-25.0 - impairment.stoop_deg, 25.0),
         "hip_flexion": (-10.0, 100.0),
         "knee_angle": (3.0, 130.0),
         "ankle_angle": (-40.0, 22.0),
@@ -291,6 +317,7 @@ def _build_passive(torque_scale: float) -> tuple[PassiveTorque, ...]:
             continue
         lower, upper = np.radians(stops_deg[kind])
         toe = kind == "mtp_angle"
+        added = impairment.rigidity * RIGID_STIFFNESS_NM_RAD.get(kind, 0.0)
         passive.append(
             PassiveTorque(
                 coordinate=name,
@@ -298,8 +325,9 @@ def _build_passive(torque_scale: float) -> tuple[PassiveTorque, ...]:
                 rate=20.0,
                 lower_rad=float(lower),
                 upper_rad=float(upper),
-                stiffness_nm_rad=25.0 * torque_scale if toe else 0.0,
-                damping_nms_rad=(0.4 if toe else 0.1) * torque_scale,
+                stiffness_nm_rad=(25.0 if toe else added) * torque_scale,
+                neutral_rad=RIGID_NEUTRAL_RAD.get(kind, 0.0),
+                damping_nms_rad=((0.4 if toe else 0.1) + RIGID_DAMPING_S * added) * torque_scale,
             )
         )
     return tuple(passive)

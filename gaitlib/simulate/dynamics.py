@@ -14,7 +14,7 @@ import numpy as np
 
 from gaitlib.body.specification import GRAVITY_MPS2, Contact, Specification, load_muscle_table
 from gaitlib.gait import COORDINATES
-from gaitlib.simulate.muscle import compute_muscle_force
+from gaitlib.simulate.muscle import compute_compliant_muscle, compute_rigid_muscle
 from gaitlib.simulate.parameters import (
     BODY_FIELDS,
     CONTACT_FIELDS,
@@ -68,8 +68,16 @@ def make_symbols(specification: Specification) -> Symbols:
     )
 
 
-def build_residual(
-    specification: Specification, symbols: Symbols, q, v, a, activation, lumbar_torque
+def build_forces(
+    specification: Specification,
+    symbols: Symbols,
+    q,
+    v,
+    a,
+    activation,
+    lumbar_torque,
+    tendon_force,
+    tendon_rate,
 ) -> dict:
     """Build the residual of the equations of motion and what goes into it.
 
@@ -85,26 +93,30 @@ def build_residual(
         Muscle activations.
     lumbar_torque : casadi SX
         Torque at the trunk (N m).
+    tendon_force, tendon_rate : casadi SX, shape (4,)
+        Force in the compliant tendons over maximal isometric force, and its rate (1/s).
 
     Returns
     -------
     dict
         `residual` (12), `joint_moment` (12: muscles + passive + trunk torque), `muscle_moment` (12),
-        `ground_force` (2, 2: right and left foot, x and y in N), `muscle_force` (18).
+        `ground_force` (2, 2: right and left foot, x and y in N), `muscle_force` (18, N), `fiber_length` and
+        `fiber_speed` (18, optimal lengths, per second), `tendon_residual` (4: force of tendon less fibre).
     """
     index = {name: i for i, name in enumerate(COORDINATES)}
     frames = _compute_frames(specification, symbols, index, q, v, a)
     forces, ground = _compute_contact(specification, symbols, frames)
     inertial = _compute_inverse_dynamics(specification, symbols, index, frames, forces)
-    muscle_moment, muscle_force = _compute_muscle_moment(specification, symbols, index, q, v, activation)
+    muscles = _compute_muscles(specification, symbols, index, q, v, activation, tendon_force, tendon_rate)
+    muscle_moment = muscles.pop("muscle_moment")
     moment = muscle_moment + _compute_passive_moment(specification, symbols, index, q, v)
     moment[LUMBAR] += lumbar_torque
     return {
         "residual": inertial - moment,
         "joint_moment": moment,
         "muscle_moment": muscle_moment,
-        "muscle_force": muscle_force,
         "ground_force": ground,
+        **muscles,
     }
 
 
@@ -233,24 +245,40 @@ def _cross(r, f):
     return r[0] * f[1] - r[1] * f[0]
 
 
-def _compute_muscle_moment(specification, symbols, index, q, v, activation):
+def _compute_muscles(specification, symbols, index, q, v, activation, tendon_force, tendon_rate):
     table = load_muscle_table()["muscles"]
     moment = ca.SX.zeros(N_Q)
-    forces = []
+    states, residuals = [], []
     for row, muscle in enumerate(specification.muscles):
         entry = table[muscle.group]
         columns = [index[joint] for joint in muscle.joints]
-        scale = symbols.muscles[row, 4]
+        parameters = symbols.muscles[row, :]
+        scale = parameters[4]
         angles = ca.SX.sym("angles", len(columns))
         length = _evaluate_polynomial(angles, entry["exponents"], entry["coefficients"])
         path = ca.Function("path", [angles], [length, ca.jacobian(length, angles)])
         value, slope = path(q[columns])
         speed = scale * ca.mtimes(slope, v[columns])
-        force = compute_muscle_force(activation[row], scale * value, speed, symbols.muscles[row, :])
+        if muscle.compliant:
+            k = len(residuals)
+            state = compute_compliant_muscle(
+                activation[row], scale * value, speed, tendon_force[k], tendon_rate[k], parameters
+            )
+            residuals.append(state.pop("residual"))
+        else:
+            state = compute_rigid_muscle(activation[row], scale * value, speed, parameters)
         for k, column in enumerate(columns):
-            moment[column] -= scale * slope[k] * force
-        forces.append(force)
-    return moment, ca.vertcat(*forces)
+            moment[column] -= scale * slope[k] * state["force"]
+        states.append(state)
+    collected = {
+        name: ca.vertcat(*[state[key] for state in states])
+        for name, key in (
+            ("muscle_force", "force"),
+            ("fiber_length", "fiber_length"),
+            ("fiber_speed", "fiber_speed"),
+        )
+    }
+    return collected | {"muscle_moment": moment, "tendon_residual": ca.vertcat(*residuals)}
 
 
 def _evaluate_polynomial(angles, exponents, coefficients):
@@ -273,8 +301,8 @@ def _evaluate_polynomial(angles, exponents, coefficients):
 def _compute_passive_moment(specification, symbols, index, q, v):
     moment = ca.SX.zeros(N_Q)
     for row, passive in enumerate(specification.passive):
-        stop, rate, lower, upper, stiffness, damping = (symbols.passive[row, i] for i in range(6))
+        stop, rate, lower, upper, stiffness, neutral, damping = (symbols.passive[row, i] for i in range(7))
         i = index[passive.coordinate]
         moment[i] += stop * ca.exp(-rate * (q[i] - lower)) - stop * ca.exp(rate * (q[i] - upper))
-        moment[i] += -stiffness * q[i] - damping * v[i]
+        moment[i] += -stiffness * (q[i] - neutral) - damping * v[i]
     return moment

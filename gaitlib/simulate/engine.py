@@ -1,40 +1,63 @@
-"""The optimal-control problem of walking, built once and solved for any body, impairment and speed.
+"""The optimal-control problem of walking, built once and solved for any body, impairment and task.
 
-Half a gait cycle from about right to left initial contact, with left/right symmetry; direct collocation
-(separated Hermite-Simpson, 25 intervals, so that nodes and mid-points are the points 0, 1, ... 50 % of the
-stride); muscles, body, task and cost weights are parameters. Derivatives of the equations of motion are
-compiled per mesh point and assembled into the sparse Jacobian and Hessian that IPOPT reads.
+Half a stride with left/right symmetry (50 mesh points) or a whole stride without (100): direct collocation
+on cubic splines, see `gaitlib.simulate.problem`. Derivatives of one mesh point are compiled and assembled
+into the sparse Jacobian and Hessian that IPOPT reads.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import casadi as ca
 import numpy as np
 
 from gaitlib.body.specification import Specification
+from gaitlib.gait import COORDINATES
 from gaitlib.simulate.compiled import compile_functions
-from gaitlib.simulate.dynamics import N_Q, build_residual, make_symbols
-from gaitlib.simulate.guess import N_POINTS
-from gaitlib.simulate.problem import N_X, N_Z, RESIDUAL_SCALE, build_linear_part, get_bounds, get_scale
-from gaitlib.simulate.request import CostWeights
+from gaitlib.simulate.guess import Trajectory
+from gaitlib.simulate.problem import (
+    N_HEAD,
+    N_Q,
+    TORQUE_SCALE_NM,
+    Layout,
+    build_point_problem,
+    evaluate_spline,
+)
+
+_ITERATIONS = {"far": 80, "near": 400, "warm": 150}
+"""Limits; the result of a far start is only a better guess."""
+
+N_POINTS = {"half": 50, "stride": 100}
+"""Mesh points of the horizon: one per percent of the stride."""
+
+
+@dataclass
+class Task:
+    """What is asked of the solver, in numbers; `parameters` as `gaitlib.simulate.problem` orders them."""
+
+    body: np.ndarray
+    parameters: np.ndarray
+    leg_length_m: float
+    horizon_s: tuple[float, float]
+    speed_mps: tuple[float, float]
 
 
 @dataclass
 class Result:
-    """A solution of the walking problem at its mesh points; `duals` restart a neighbour."""
+    """A solution of the walking problem; `decision` and `duals` restart a neighbour."""
 
     converged: bool
     status: str
     iterations: int
     cost: float
     constraint_violation: float
-    half_time_s: float
-    points: np.ndarray
+    horizon_s: float
+    speed_mps: float
     decision: np.ndarray
     duals: tuple[np.ndarray, np.ndarray]
+    outputs: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 class WalkingEngine:
@@ -46,52 +69,39 @@ class WalkingEngine:
         Any body; its topology is compiled, its numbers are not.
     cache : pathlib.Path
         Folder for compiled code.
+    kind : str
+        'half' or 'stride'.
+    impaired : bool
+        With stretch reflexes and ties between antagonists.
     """
 
-    def __init__(self, specification: Specification, cache: Path):
-        self._specification = specification
-        self._cache = Path(cache)
+    def __init__(self, specification: Specification, cache: Path, kind: str, impaired: bool):
+        self.kind = kind
+        self.n_points = N_POINTS[kind]
+        self.layout = Layout(impaired)
         self._solvers: dict[tuple, ca.Function] = {}
-        self._build()
+        self._build(specification, Path(cache))
 
     def solve(
         self,
-        parameters: np.ndarray,
-        speed_mps: float,
-        foot_geometry: tuple[float, float, float, float],
-        torque_scale: float,
+        task: Task,
         guess: np.ndarray,
         duals: tuple[np.ndarray, np.ndarray] | None = None,
         near: bool = False,
-        stride_time_s: float | None = None,
-        weights: CostWeights | None = None,
-        max_iterations: int = 600,
         time_limit_s: float = 60.0,
     ) -> Result:
         """Solve one gait: smoothed friction first, then the exact law.
 
         Parameters
         ----------
-        parameters : array
-            Body, as `pack_parameters(flatten_specification(...))`.
-        speed_mps : float
-            Prescribed mean speed (m/s).
-        foot_geometry : tuple of 4 floats
-            Thigh, shank, ankle to toe tip (forward) and ankle height (m).
-        torque_scale : float
-            Scale of the trunk torque in the cost.
+        task : Task
+            Body and task.
         guess : array
-            Decision vector of a neighbour or of `make_guess`.
+            Decision vector of a neighbour or of `pack`.
         duals : tuple of two arrays, optional
             Multipliers of the neighbour for a primal-dual warm start.
         near : bool
             The guess is close to a solution, though without multipliers.
-        stride_time_s : float, optional
-            Prescribed stride time (s); free when left out.
-        weights : CostWeights, optional
-            Cost weights.
-        max_iterations : int
-            Limit of IPOPT iterations per stage.
         time_limit_s : float
             Limit of CPU time per stage (s).
 
@@ -100,179 +110,201 @@ class WalkingEngine:
         Result
             Converged or not, with the solver's own words.
         """
-        weights = weights or CostWeights()
-        task = [
-            speed_mps,
-            torque_scale,
-            *foot_geometry,
-            *(getattr(weights, f.name) for f in fields(CostWeights)),
-        ]
-        lower, upper = get_bounds(sum(foot_geometry[:2]) + foot_geometry[3])
-        if stride_time_s is not None:
-            lower[0] = upper[0] = 0.5 * stride_time_s
-        total_iterations = 0
-        result = None
+        lower, upper = self._get_bounds(task)
+        if duals is None and not near:
+            guess = self._run(task, guess, lower, upper, "far", 1.0, time_limit_s).decision
+        iterations = 0
         for smooth in (1.0, 0.0):
-            start = "warm" if duals is not None else "near" if near else "cold"
-            solver = self._get_solver(start, max_iterations, time_limit_s)
-            arguments = {
-                "x0": np.clip(guess, lower, upper),
-                "p": np.concatenate([parameters, [smooth], task]),
-                "lbx": lower,
-                "ubx": upper,
-                "lbg": self._g_lower,
-                "ubg": self._g_upper,
-            }
-            if duals is not None:
-                arguments |= {"lam_x0": duals[0], "lam_g0": duals[1]}
-            solution = solver(**arguments)
-            stats = solver.stats()
-            total_iterations += int(stats["iter_count"])
-            g = np.array(solution["g"]).ravel()
-            violation = float(max(np.max(self._g_lower - g), np.max(g - self._g_upper), 0.0))
-            decision = np.array(solution["x"]).ravel()
-            duals = (np.array(solution["lam_x"]).ravel(), np.array(solution["lam_g"]).ravel())
-            result = Result(
-                converged=bool(stats["success"]),
-                status=str(stats["return_status"]),
-                iterations=total_iterations,
-                cost=float(solution["f"]),
-                constraint_violation=violation,
-                half_time_s=float(decision[0]),
-                points=self._unscale(decision),
-                decision=decision,
-                duals=duals,
-            )
+            start = "near" if duals is None else "warm"
+            result = self._run(task, guess, lower, upper, start, smooth, time_limit_s, duals)
+            iterations += result.iterations
+            guess, duals = result.decision, result.duals
             if not result.converged:
-                return result
-            guess = decision
+                break
+        result.iterations = iterations
+        result.outputs = self.evaluate(task, result.decision)
         return result
 
-    def evaluate(self, parameters: np.ndarray, points: np.ndarray) -> dict[str, np.ndarray]:
-        """Evaluate forces and moments along a solution (exact friction).
+    def _run(self, task, guess, lower, upper, start, smooth, time_limit_s, duals=None) -> Result:
+        solver = self._get_solver(start, time_limit_s)
+        arguments = {
+            "x0": np.clip(guess, lower, upper),
+            "p": np.concatenate([task.body, [smooth], task.parameters]),
+            "lbx": lower,
+            "ubx": upper,
+            "lbg": self._lower,
+            "ubg": self._upper,
+        }
+        if duals is not None:
+            arguments |= {"lam_x0": duals[0], "lam_g0": duals[1]}
+        solution = solver(**arguments)
+        stats = solver.stats()
+        g = np.array(solution["g"]).ravel()
+        decision = np.array(solution["x"]).ravel()
+        return Result(
+            converged=bool(stats["success"]),
+            status=str(stats["return_status"]),
+            iterations=int(stats["iter_count"]),
+            cost=float(solution["f"]),
+            constraint_violation=float(max(np.max(self._lower - g), np.max(g - self._upper), 0.0)),
+            horizon_s=float(decision[0]),
+            speed_mps=float(decision[1]),
+            decision=decision,
+            duals=(np.array(solution["lam_x"]).ravel(), np.array(solution["lam_g"]).ravel()),
+        )
+
+    def evaluate(self, task: Task, decision: np.ndarray) -> dict[str, np.ndarray]:
+        """Evaluate a solution at its mesh points (exact friction).
 
         Parameters
         ----------
-        parameters : array
-            Body parameters.
-        points : array, shape (n, N_Z)
-            Mesh points of a Result.
+        task : Task
+            Body and task.
+        decision : array
+            Decision vector.
 
         Returns
         -------
-        dict of str to array
-            `joint_moment` (n, 12), `muscle_moment` (n, 12), `muscle_force` (n, 18),
-            `ground_force` (n, 2, 2), `residual` (n, 12).
+        dict of str to array, shape (n_points, n)
+            `position`, `speed`, `acceleration`, `joint_moment`, `muscle_moment`, `residual` (12),
+            `activation`, `muscle_force`, `fiber_length` (18), `tendon_force`, `tendon_rate` (4), `torque`
+            (1) and `ground_force` (n_points, 2, 2).
         """
-        n = len(points)
-        mapped = self._outputs.map(n)
-        values = mapped(points.T, np.tile(np.append(parameters, 0.0)[:, None], (1, n)))
-        names = ("residual", "joint_moment", "muscle_moment", "muscle_force", "ground_force")
-        results = {name: np.array(value) for name, value in zip(names, values, strict=True)}
-        results["ground_force"] = results["ground_force"].reshape(2, n, 2).transpose(1, 0, 2)
-        return {k: v if k == "ground_force" else v.T for k, v in results.items()}
+        head, blocks = decision[:N_HEAD], decision[self._columns]
+        n = self.n_points
+        fixed = [np.append(task.body, 0.0), task.parameters]
+        arguments = [np.tile(head[:, None], (1, n)), *(blocks[:, j].T for j in range(3))]
+        values = self._outputs.map(n)(*arguments, *(np.tile(f[:, None], (1, n)) for f in fixed))
+        results = {k: np.array(v).T for k, v in zip(self._output_names, values, strict=True)}
+        travel = COORDINATES.index("pelvis_tx")
+        results["position"][:, travel] += decision[1] * decision[0] * np.arange(n) / n
+        results["ground_force"] = results["ground_force"].reshape(n, 2, 2)
+        return results
 
-    def _build(self) -> None:
-        symbols = make_symbols(self._specification)
-        scaled = ca.SX.sym("z", N_Z)
-        z = scaled * get_scale()
-        q, v, act = z[:N_Q], z[N_Q : 2 * N_Q], z[2 * N_Q : N_X]
-        a, torque = z[N_X : N_X + N_Q], z[-1]
-        terms = build_residual(self._specification, symbols, q, v, a, act, torque)
-        residual = terms["residual"] / RESIDUAL_SCALE
-        multiplier = ca.SX.sym("lam", N_Q)
-        parameters = symbols.vector
-        jacobian = ca.jacobian(residual, scaled)
-        hessian = ca.triu(ca.hessian(ca.dot(multiplier, residual), scaled)[0])
-        self._jacobian_sparsity, self._hessian_sparsity = jacobian.sparsity(), hessian.sparsity()
-        nonzeros = [ca.vertcat(*m.nonzeros()) for m in (jacobian, hessian)]
+    def _build(self, specification: Specification, cache: Path) -> None:
+        point = build_point_problem(specification, self.layout, self.n_points)
+        head, before, here, after, body, task = point.inputs
+        z = ca.vertcat(head, before, here, after)
+        parameters = ca.vertcat(body, task)
+        multiplier, sigma = ca.SX.sym("lam", point.constraints.numel()), ca.SX.sym("sigma")
+        gradient = ca.gradient(point.cost, z)
+        jacobian = ca.jacobian(point.constraints, z)
+        lagrangian = sigma * point.cost + ca.dot(multiplier, point.constraints)
+        hessian = ca.triu(ca.hessian(lagrangian, z)[0])
+        tag = f"{self.kind}_{'impaired' if self.layout.impaired else 'plain'}"
+
+        def make(name, inputs, outputs):
+            return ca.Function(f"{name}_{tag}", inputs, outputs, {"cse": True})
+
         functions = [
-            ca.Function("point_r", [scaled, parameters], [residual], {"cse": True}),
-            ca.Function("point_j", [scaled, parameters], [nonzeros[0]], {"cse": True}),
-            ca.Function("point_h", [scaled, parameters, multiplier], [nonzeros[1]], {"cse": True}),
+            make("value", [z, parameters], [point.cost, point.constraints]),
+            make("gradient", [z, parameters], [gradient]),
+            make("jacobian", [z, parameters], [ca.vertcat(*jacobian.nonzeros())]),
+            make("hessian", [z, parameters, sigma, multiplier], [ca.vertcat(*hessian.nonzeros())]),
         ]
-        self._r, self._j, self._h = compile_functions(functions, self._cache)
-        raw = ca.SX.sym("raw", N_Z)
-        outputs = ca.substitute(
-            [terms[k] for k in ("residual", "joint_moment", "muscle_moment", "muscle_force", "ground_force")],
-            [scaled],
-            [raw / get_scale()],
-        )
-        self._outputs = ca.Function("outputs", [raw, parameters], outputs)
-        self._n_body = parameters.numel()
-        self._linear = build_linear_part()
-        self._assemble()
+        self._functions = compile_functions(functions, cache)
+        self._output_names = list(point.outputs)
+        self._outputs = ca.Function("outputs", point.inputs, list(point.outputs.values()))
+        self._columns = self._find_columns()
+        self._assemble(point, jacobian.sparsity(), hessian.sparsity(), parameters.numel())
 
-    def _assemble(self) -> None:
-        n_task = self._linear.task.numel()
-        w, task = self._linear.w, self._linear.task
-        gradient = ca.gradient(self._linear.cost, w)
-        jacobian = ca.jacobian(self._linear.constraints, w)
-        lam_g = ca.SX.sym("lam_g", self._linear.constraints.numel())
-        lam_f = ca.SX.sym("lam_f")
-        hessian = ca.triu(
-            ca.hessian(lam_f * self._linear.cost + ca.dot(lam_g, self._linear.constraints), w)[0]
+    def _find_columns(self) -> np.ndarray:
+        """Place in the decision vector of the variables of three neighbouring points (n_points, 3, size)."""
+        n, size = self.n_points, self.layout.size
+        place = N_HEAD + np.arange(n * size).reshape(n, size)
+        mirror = self.layout.get_mirror_order() if self.kind == "half" else np.arange(size)
+        before, after = np.roll(place, 1, axis=0), np.roll(place, -1, axis=0)
+        before[0], after[-1] = before[0][mirror], after[-1][mirror]
+        return np.stack([before, place, after], axis=1)
+
+    def _assemble(self, point, jacobian_sparsity, hessian_sparsity, n_parameters: int) -> None:
+        value, gradient, jacobian, hessian = self._functions
+        n = self.n_points
+        n_w, n_g = N_HEAD + n * self.layout.size, point.constraints.numel()
+        w, p = ca.MX.sym("w", n_w), ca.MX.sym("p", n_parameters)
+        places = np.hstack([np.tile(np.arange(N_HEAD), (n, 1)), self._columns.reshape(n, -1)])
+        z = ca.reshape(w[places.ravel().tolist()], places.shape[1], n)
+        parameters = ca.repmat(p, 1, n)
+        costs, constraints = value.map(n)(z, parameters)
+        pins = self._build_pins(w)
+        f, g = ca.sum2(costs), ca.vertcat(ca.vec(constraints), pins)
+        f_gradient = _gather(
+            places.ravel(), np.zeros(places.size, int), (n_w, 1), gradient.map(n)(z, parameters)
         )
-        cost = ca.Function("cost", [w, task], [self._linear.cost, gradient])
-        linear = ca.Function("linear", [w, task], [self._linear.constraints])
-        linear_j = ca.Function("linear_j", [w, task], [jacobian])
-        linear_h = ca.Function("linear_h", [w, task, lam_f, lam_g], [hessian])
-        n_dynamic = N_POINTS - 1
-        x = ca.MX.sym("x", w.numel())
-        p = ca.MX.sym("p", self._n_body + n_task)
-        body, task_mx = p[: self._n_body], p[self._n_body :]
-        z = ca.reshape(x[1 : 1 + n_dynamic * N_Z], N_Z, n_dynamic)
-        bodies = ca.repmat(body, 1, n_dynamic)
-        n_linear = self._linear.constraints.numel()
-        dynamic = ca.vec(self._r.map(n_dynamic)(z, bodies))
-        g = ca.vertcat(linear(x, task_mx), dynamic)
-        f, f_gradient = cost(x, task_mx)
-        block_j = ca.MX(
-            _place_blocks(self._jacobian_sparsity, n_dynamic, N_Q, w.numel()),
-            ca.vec(self._j.map(n_dynamic)(z, bodies)),
+        rows, columns = (np.array(v) for v in jacobian_sparsity.get_triplet())
+        block_j = _gather(
+            (rows[None] + n_g * np.arange(n)[:, None]).ravel(),
+            places[:, columns].ravel(),
+            (n * n_g, n_w),
+            jacobian.map(n)(z, parameters),
         )
-        jac = ca.vertcat(linear_j(x, task_mx), block_j)
-        multipliers = ca.MX.sym("lam_g", n_linear + n_dynamic * N_Q)
-        sigma = ca.MX.sym("lam_f")
-        lam_points = ca.reshape(multipliers[n_linear:], N_Q, n_dynamic)
-        block_h = ca.MX(
-            _place_blocks(self._hessian_sparsity, n_dynamic, N_Z, w.numel(), square=True),
-            ca.vec(self._h.map(n_dynamic)(z, bodies, lam_points)),
-        )
-        hess = linear_h(x, task_mx, sigma, multipliers[:n_linear]) + block_h
-        self._nlp = {"x": x, "p": p, "f": f, "g": g}
+        jac = ca.vertcat(block_j, ca.jacobian(pins, w))
+        lam, sigma = ca.MX.sym("lam", n * n_g + pins.numel()), ca.MX.sym("sigma")
+        lam_points = ca.reshape(lam[: n * n_g], n_g, n)
+        rows, columns = (np.array(v) for v in hessian_sparsity.get_triplet())
+        first, second = places[:, rows].ravel(), places[:, columns].ravel()
+        block = hessian.map(n)(z, parameters, ca.repmat(sigma, 1, n), lam_points)
+        # A mirrored neighbour can turn an entry of the upper triangle into one of the lower.
+        hess = _gather(np.minimum(first, second), np.maximum(first, second), (n_w, n_w), block)
+        self._nlp = {"x": w, "p": p, "f": f, "g": g}
         self._derivatives = {
-            "grad_f": ca.Function("nlp_grad_f", [x, p], [f, f_gradient], ["x", "p"], ["f", "grad_f_x"]),
-            "jac_g": ca.Function("nlp_jac_g", [x, p], [g, jac], ["x", "p"], ["g", "jac_g_x"]),
+            "grad_f": ca.Function("nlp_grad_f", [w, p], [f, f_gradient], ["x", "p"], ["f", "grad_f_x"]),
+            "jac_g": ca.Function("nlp_jac_g", [w, p], [g, jac], ["x", "p"], ["g", "jac_g_x"]),
             "hess_lag": ca.Function(
-                "nlp_hess_l",
-                [x, p, sigma, multipliers],
-                [hess],
-                ["x", "p", "lam_f", "lam_g"],
-                ["hess_gamma_x_x"],
+                "nlp_hess_l", [w, p, sigma, lam], [hess], ["x", "p", "lam_f", "lam_g"], ["hess_gamma_x_x"]
             ),
         }
-        n_dynamics_rows = n_dynamic * N_Q
-        self._g_lower = np.concatenate([self._linear.lower, np.zeros(n_dynamics_rows)])
-        self._g_upper = np.concatenate([self._linear.upper, np.zeros(n_dynamics_rows)])
+        whole = self._derivatives["hess_lag"]
+        self._cost_hessian = ca.Function(
+            "nlp_hess_l",
+            [w, p, sigma, lam],
+            [whole(w, p, sigma, 0 * lam)],
+            ["x", "p", "lam_f", "lam_g"],
+            ["hess_gamma_x_x"],
+        )
+        zeros = np.zeros(pins.numel())
+        self._lower = np.concatenate([np.tile(point.lower, n), zeros])
+        self._upper = np.concatenate([np.tile(point.upper, n), zeros])
 
-    def _get_solver(self, start: str, max_iterations: int, time_limit_s: float) -> ca.Function:
-        """`start` is cold (far), near (a neighbour's values) or warm (values and multipliers)."""
-        key = (start, max_iterations, time_limit_s)
+    def _build_pins(self, w):
+        """Fix what the equations leave free: where the walk begins, and at which phase."""
+        before, here, after = (w[self._columns[0, j].tolist()][:N_Q] for j in range(3))
+        q, v, _ = evaluate_spline(before, here, after, 1.0)
+        index = COORDINATES.index
+        # The right leg is most forward at the start.
+        swing = v[index("hip_flexion_r")] - v[index("hip_flexion_l")]
+        bend = v[index("knee_angle_r")] - v[index("knee_angle_l")]
+        return ca.vertcat(q[index("pelvis_tx")], self.n_points * (swing - 0.5 * bend))
+
+    def _get_bounds(self, task: Task) -> tuple[np.ndarray, np.ndarray]:
+        lower, upper = self.layout.get_bounds(task.leg_length_m)
+        heads = np.array([task.horizon_s, task.speed_mps])
+        return tuple(
+            np.concatenate([heads[:, i], np.tile(bound, self.n_points)])
+            for i, bound in enumerate((lower, upper))
+        )
+
+    def _get_solver(self, start: str, time_limit_s: float) -> ca.Function:
+        """`start` is far (textbook guess), near (a neighbour's values) or warm (and its multipliers).
+
+        From afar the curvature of the constraints misleads: it is left out for the first iterations.
+        """
+        key = (start, time_limit_s)
         if key not in self._solvers:
             ipopt = {
                 "print_level": 0,
                 "sb": "yes",
-                "max_iter": max_iterations,
+                "max_iter": _ITERATIONS[start],
                 "max_cpu_time": time_limit_s,
                 "tol": 1e-5,
                 "constr_viol_tol": 1e-6,
-                "mu_strategy": "adaptive" if start == "cold" else "monotone",
+                "mu_strategy": "adaptive",
                 "linear_solver": "mumps",
                 "mumps_pivot_order": 5,
+                "mumps_mem_percent": 100,
                 "nlp_scaling_method": "none",
             }
-            if start != "cold":
+            if start != "far":
                 ipopt |= {"mu_init": 1e-4, "bound_push": 1e-6, "bound_frac": 1e-6}
             if start == "warm":
                 ipopt |= {"warm_start_init_point": "yes"} | {
@@ -286,45 +318,73 @@ class WalkingEngine:
                     )
                 }
             options = {"ipopt": ipopt, "print_time": False, "no_nlp_grad": True, "calc_lam_p": False}
-            self._solvers[key] = ca.nlpsol("walk", "ipopt", self._nlp, options | self._derivatives)
+            derivatives = self._derivatives | ({"hess_lag": self._cost_hessian} if start == "far" else {})
+            self._solvers[key] = ca.nlpsol("walk", "ipopt", self._nlp, options | derivatives)
         return self._solvers[key]
 
-    def _unscale(self, decision: np.ndarray) -> np.ndarray:
-        return decision[1:].reshape(N_POINTS, N_Z) * get_scale()
-
-    def pack(self, half_time_s: float, points: np.ndarray) -> np.ndarray:
-        """Pack mesh points into a decision vector.
+    def scale_height(self, decision: np.ndarray, scale: float) -> np.ndarray:
+        """Scale the height of the pelvis in a decision vector to another leg length.
 
         Parameters
         ----------
-        half_time_s : float
-            Duration of half a stride (s).
-        points : array, shape (51, N_Z)
-            Values at the mesh points, SI units.
+        decision : array
+            Decision vector.
+        scale : float
+            New leg length over old.
 
         Returns
         -------
         array
-            Scaled decision vector for `solve`.
+            Copy with scaled height.
         """
-        return np.concatenate([[half_time_s], (points / get_scale()).ravel()])
+        scaled = decision.copy()
+        scaled[self._columns[:, 1, COORDINATES.index("pelvis_ty")]] *= scale
+        return scaled
+
+    def pack(self, trajectory: Trajectory) -> np.ndarray:
+        """Pack a trajectory into a decision vector.
+
+        Parameters
+        ----------
+        trajectory : Trajectory
+            A stride.
+
+        Returns
+        -------
+        array
+            Decision vector for `solve`.
+        """
+        n = self.n_points
+        share = 0.5 if self.kind == "half" else 1.0
+        t = trajectory
+        blocks = [
+            _fit_spline(t.position),
+            t.activation,
+            t.torque[:, None] / TORQUE_SCALE_NM,
+            _fit_spline(t.tendon_force),
+        ]
+        if self.layout.impaired:
+            blocks.append(t.reflex)
+        whole = np.hstack(blocks)
+        return np.concatenate([[share * t.stride_time_s, t.speed_mps], whole[:n].ravel()])
 
 
-def _place_blocks(
-    block: ca.Sparsity, n_blocks: int, n_rows: int, n_columns: int, square: bool = False
-) -> ca.Sparsity:
-    """Sparsity of per-point blocks inside the whole matrix (column 0 is the half-cycle time).
+def _fit_spline(values: np.ndarray) -> np.ndarray:
+    """Coefficients of the periodic cubic spline through values at its knots."""
+    n = len(values)
+    spectrum = np.fft.rfft(values, axis=0)
+    weight = (4 + 2 * np.cos(2 * np.pi * np.arange(len(spectrum)) / n)) / 6
+    return np.fft.irfft(spectrum / weight[:, None], n, axis=0)
 
-    Blocks occupy disjoint columns in increasing order, so the nonzeros of the whole are those of the
-    blocks one after the other.
-    """
-    rows, columns = (np.array(v) for v in block.get_triplet())
-    row_offset = np.repeat(np.arange(n_blocks) * n_rows + (1 if square else 0), len(rows))
-    column_offset = np.repeat(np.arange(n_blocks) * N_Z + 1, len(rows))
-    total_rows = n_columns if square else n_blocks * n_rows
-    return ca.Sparsity.triplet(
-        total_rows,
-        n_columns,
-        (np.tile(rows, n_blocks) + row_offset).tolist(),
-        (np.tile(columns, n_blocks) + column_offset).tolist(),
-    )
+
+def _gather(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int], values) -> ca.MX:
+    """Sparse matrix of values at given places; values at the same place add up."""
+    keys = columns.astype(np.int64) * shape[0] + rows
+    places, inverse = np.unique(keys, return_inverse=True)
+    pattern = ca.Sparsity.triplet(*shape, (places % shape[0]).tolist(), (places // shape[0]).tolist())
+    if len(places) == len(keys):
+        order = np.empty(len(keys), int)
+        order[inverse] = np.arange(len(keys))
+        return ca.MX(pattern, ca.vec(values)[order.tolist()])
+    adder = ca.Sparsity.triplet(len(places), len(keys), inverse.tolist(), list(range(len(keys))))
+    return ca.MX(pattern, ca.mtimes(ca.MX(ca.DM(adder, np.ones(len(keys)))), ca.vec(values)))

@@ -1,13 +1,14 @@
-"""A rough first guess of a walking cycle: rounded textbook joint angles, nothing fitted."""
+"""First guesses of a walking cycle: textbook joint angles (rounded, nothing fitted), or a solved gait."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from gaitlib.gait import COORDINATES, MUSCLES
-
-N_POINTS = 51
-"""Mesh points of half a stride: 0, 1, ... 50 % of the stride."""
+from gaitlib.body.specification import COMPLIANT_GROUPS
+from gaitlib.gait import COORDINATES, MUSCLES, N_PHASE
+from gaitlib.person import SPASTIC_GROUPS
 
 _PHASE_PERCENT = np.array([0, 12, 30, 50, 62, 74, 88, 100.0])
 _COMMON_DEG = {
@@ -25,10 +26,25 @@ GUESSES_DEG = (
 """Joint angles of different starts: the problem has local optima, the cheapest solution is kept."""
 
 
-def make_guess(
-    speed_mps: float, leg_length_m: float, n_points: int, variant: int = 0
-) -> tuple[float, np.ndarray]:
-    """Make a first guess of half a stride.
+@dataclass
+class Trajectory:
+    """A stride at 100 equally spaced points, from the solver's own phase 0 (right leg most forward).
+
+    `position` (100, 12) without the travel of the pelvis (rad, m), `activation` (100, 18), `torque` (100,)
+    of the trunk over body scale (N m), `tendon_force` (100, 4) over maximal force, `reflex` (100, 8).
+    """
+
+    stride_time_s: float
+    speed_mps: float
+    position: np.ndarray
+    activation: np.ndarray
+    torque: np.ndarray
+    tendon_force: np.ndarray
+    reflex: np.ndarray
+
+
+def make_guess(speed_mps: float, leg_length_m: float, variant: int = 0) -> Trajectory:
+    """Make a first guess of a stride.
 
     Parameters
     ----------
@@ -36,17 +52,13 @@ def make_guess(
         Walking speed (m/s).
     leg_length_m : float
         Hip to sole (m); sets pelvis height and the duration by dynamic similarity.
-    n_points : int
-        Number of equally spaced points over the half stride, both ends included.
     variant : int
         Index into `GUESSES_DEG`.
 
     Returns
     -------
-    half_time_s : float
-        Duration of half a stride (s).
-    points : array, shape (n_points, 73)
-        Coordinates, speeds, activations, accelerations, activation rates and trunk torque.
+    Trajectory
+        The guess.
     """
     from scipy.interpolate import CubicSpline
 
@@ -54,64 +66,56 @@ def make_guess(
     froude = np.clip(speed_mps * natural_s / leg_length_m, 0.08, 0.8)
     half_time = float(1.02 * natural_s * (0.42 / froude) ** 0.45 * 1.75)
     amplitude = speed_mps * half_time / (0.75 * leg_length_m)
-    phase = np.linspace(0.0, 0.5, n_points)
-    q = np.zeros((n_points, len(COORDINATES)))
-    dq, ddq = np.zeros_like(q), np.zeros_like(q)
+    phase = np.arange(N_PHASE - 1) / (N_PHASE - 1)
+    position = np.zeros((N_PHASE - 1, len(COORDINATES)))
     for i, name in enumerate(COORDINATES):
         kind, side = name[:-2], name[-1]
         if kind in GUESSES_DEG[variant]:
             values = np.radians(GUESSES_DEG[variant][kind]) * np.clip(amplitude, 0.4, 1.4)
             spline = CubicSpline(_PHASE_PERCENT / 100, values, bc_type="periodic")
-            shifted = (phase + (0.5 if side == "l" else 0.0)) % 1.0
-            q[:, i] = spline(shifted)
-            dq[:, i] = spline(shifted, 1) / (2 * half_time)
-            ddq[:, i] = spline(shifted, 2) / (2 * half_time) ** 2
-    forward, up = COORDINATES.index("pelvis_tx"), COORDINATES.index("pelvis_ty")
-    q[:, forward] = speed_mps * 2 * half_time * phase
-    dq[:, forward] = speed_mps
-    q[:, up] = 0.965 * leg_length_m
-    n_m = len(MUSCLES)
-    points = np.hstack([q, dq, np.full((n_points, n_m), 0.05), ddq, np.zeros((n_points, n_m + 1))])
-    return half_time, points
+            position[:, i] = spline((phase + (0.5 if side == "l" else 0.0)) % 1.0)
+    position[:, COORDINATES.index("pelvis_ty")] = 0.965 * leg_length_m
+    return _complete(2 * half_time, speed_mps, position, np.full((N_PHASE - 1, len(MUSCLES)), 0.05))
 
 
-def make_guess_from_gait(gait, n_points: int) -> tuple[float, np.ndarray]:
+def make_guess_from_gait(gait) -> Trajectory:
     """Turn a Gait of the library into a guess.
 
     Parameters
     ----------
     gait : xarray.Dataset
         A Gait with `phase_offset`: the number of points by which phase 0 was moved to initial contact.
-    n_points : int
-        Number of mesh points of half a stride (51).
 
     Returns
     -------
-    half_time_s : float
-        Duration of half a stride (s).
-    points : array, shape (n_points, 73)
-        As `make_guess`; rates are derivatives of periodic splines.
+    Trajectory
+        The guess; tendon forces and reflexes are not stored in a Gait and begin at the activation.
     """
-    from scipy.interpolate import CubicSpline
-
-    stride_time = float(gait["stride_time_s"])
     offset = int(gait["phase_offset"])
-    time = np.linspace(0.0, stride_time, gait.sizes["phase"])
-    forward = COORDINATES.index("pelvis_tx")
-    drift = np.zeros(len(COORDINATES))
-    drift[forward] = float(gait["speed_mps"])
+    stride_time, speed = float(gait["stride_time_s"]), float(gait["speed_mps"])
 
-    def spline(values: np.ndarray) -> CubicSpline:
-        closed = np.vstack([np.roll(values[:-1], offset, axis=0), np.roll(values[:-1], offset, axis=0)[:1]])
-        return CubicSpline(time, closed, bc_type="periodic")
+    def roll(values: np.ndarray) -> np.ndarray:
+        return np.roll(values[:-1].astype(float), offset, axis=0)
 
-    position = spline(gait["position"].values.astype(float) - time[:, None] * drift)
-    activation = spline(gait["activation"].values.astype(float))
-    t = time[:n_points]
-    q = position(t) + t[:, None] * drift
-    q[:, forward] -= q[0, forward]
-    torque = np.roll(gait["joint_moment"].sel(coordinate="lumbar_extension").values[:-1], offset)[:n_points]
-    points = np.hstack(
-        [q, position(t, 1) + drift, activation(t), position(t, 2), activation(t, 1), torque[:, None]]
+    position = gait["position"].values.astype(float).copy()
+    position[:, COORDINATES.index("pelvis_tx")] -= np.linspace(0, speed * stride_time, N_PHASE)
+    position = roll(position)
+    position[:, COORDINATES.index("pelvis_tx")] -= position[0, COORDINATES.index("pelvis_tx")]
+    torque = roll(gait["joint_moment"].sel(coordinate="lumbar_extension").values)
+    guess = _complete(stride_time, speed, position, roll(gait["activation"].values))
+    guess.torque = torque
+    return guess
+
+
+def _complete(stride_time_s, speed_mps, position, activation) -> Trajectory:
+    tendon = [i for i, name in enumerate(MUSCLES) if name[:-2] in COMPLIANT_GROUPS]
+    spastic = [i for i, name in enumerate(MUSCLES) if name[:-2] in SPASTIC_GROUPS]
+    return Trajectory(
+        stride_time_s=stride_time_s,
+        speed_mps=speed_mps,
+        position=position,
+        activation=activation,
+        torque=np.zeros(len(position)),
+        tendon_force=activation[:, tendon] + 0.02,
+        reflex=np.zeros((len(position), len(spastic))),
     )
-    return 0.5 * stride_time, points

@@ -1,19 +1,20 @@
 """Muscle model of De Groote et al. 2016 (doi 10.1007/s10439-016-1591-9), as OpenSim implements it.
 
-Works on CasADi symbols and on numbers alike. Rigid tendon; constants and the passive curve are those of
+Works on CasADi symbols and on numbers alike, with rigid or elastic tendon. Constants and curves are those of
 OpenSim 4's `DeGrooteFregly2016Muscle`.
 """
 
 from __future__ import annotations
 
+import math
+
 import casadi as ca
 
 from gaitlib.body.specification import (
-    ACTIVATION_TIME_S,
-    DEACTIVATION_TIME_S,
     FIBER_DAMPING,
     MAX_CONTRACTION_VELOCITY,
     PASSIVE_STRAIN_AT_MAX_FORCE,
+    TENDON_STRAIN_AT_MAX_FORCE,
 )
 
 _ACTIVE = (
@@ -24,6 +25,9 @@ _ACTIVE = (
 _VELOCITY = (-0.3211346127989808, -8.149, -0.374, 0.8825327733249912)
 _PASSIVE_SHAPE = 4.0
 _PASSIVE_MIN_LENGTH = 0.2
+_TENDON_SHIFT = 0.2
+_TENDON_RATE = math.log((1 + _TENDON_SHIFT) / _TENDON_SHIFT) / TENDON_STRAIN_AT_MAX_FORCE
+"""Tendon force = shift (exp(rate (length - 1)) - 1), zero at slack length."""
 
 
 def compute_active_force_length(length):
@@ -81,8 +85,8 @@ def compute_force_velocity(velocity):
     return d1 * ca.log(inner + ca.sqrt(inner**2 + 1)) + d4
 
 
-def compute_muscle_force(activation, path_length, path_velocity, parameters):
-    """Tendon force of a muscle with rigid tendon.
+def compute_rigid_muscle(activation, path_length, path_velocity, parameters) -> dict:
+    """State of a muscle with rigid tendon.
 
     Parameters
     ----------
@@ -95,39 +99,55 @@ def compute_muscle_force(activation, path_length, path_velocity, parameters):
 
     Returns
     -------
-    casadi expression
-        Force along the tendon (N).
+    dict
+        `force` along the tendon (N), `fiber_length` (optimal lengths), `fiber_speed` (per second).
     """
     max_force, optimal, tendon, pennation, _ = (parameters[i] for i in range(5))
-    along = path_length - tendon
-    fiber = ca.sqrt(along**2 + (optimal * ca.sin(pennation)) ** 2)
-    cosine = along / fiber
-    velocity = path_velocity * cosine / (optimal * MAX_CONTRACTION_VELOCITY)
-    length = fiber / optimal
-    return (
-        max_force
-        * cosine
-        * (
-            activation * compute_active_force_length(length) * compute_force_velocity(velocity)
-            + compute_passive_force_length(length)
-            + FIBER_DAMPING * velocity
-        )
-    )
+    force, length, speed = _compute_fiber(activation, path_length - tendon, path_velocity, optimal, pennation)
+    return {"force": max_force * force, "fiber_length": length, "fiber_speed": speed}
 
 
-def compute_excitation(activation, activation_rate):
-    """Excitation that OpenSim's activation dynamics need for a given rate of activation.
+def compute_compliant_muscle(
+    activation, path_length, path_velocity, tendon_force, tendon_rate, parameters
+) -> dict:
+    """State of a muscle with elastic tendon whose force is given.
 
     Parameters
     ----------
-    activation, activation_rate : casadi expression or array
-        Activation (0-1) and its rate (1/s).
+    activation, path_length, path_velocity, parameters
+        As `compute_rigid_muscle`; the tendon length is the slack length.
+    tendon_force, tendon_rate : casadi expression
+        Tendon force over maximal isometric force and its rate (1/s).
 
     Returns
     -------
-    casadi expression or array
-        Excitation of the piecewise first-order dynamics (rise and decay constants of this module).
+    dict
+        As `compute_rigid_muscle`, and `residual`: tendon force less fibre force over maximal force.
     """
-    scale = 0.5 + 1.5 * activation
-    rate = ca.if_else(activation_rate > 0, ACTIVATION_TIME_S * scale, DEACTIVATION_TIME_S / scale)
-    return activation + activation_rate * rate
+    max_force, optimal, slack, pennation, _ = (parameters[i] for i in range(5))
+    tendon = slack * (ca.log((tendon_force + _TENDON_SHIFT) / _TENDON_SHIFT) / _TENDON_RATE + 1)
+    tendon_speed = slack * tendon_rate / (_TENDON_RATE * (tendon_force + _TENDON_SHIFT))
+    force, length, speed = _compute_fiber(
+        activation, path_length - tendon, path_velocity - tendon_speed, optimal, pennation
+    )
+    return {
+        "force": max_force * tendon_force,
+        "fiber_length": length,
+        "fiber_speed": speed,
+        "residual": tendon_force - force,
+    }
+
+
+def _compute_fiber(activation, along, along_speed, optimal, pennation):
+    """Force along the tendon over maximal force, fibre length and speed in optimal lengths."""
+    fiber = ca.sqrt(along**2 + (optimal * ca.sin(pennation)) ** 2)
+    cosine = along / fiber
+    speed = along_speed * cosine / optimal
+    velocity = speed / MAX_CONTRACTION_VELOCITY
+    length = fiber / optimal
+    force = cosine * (
+        activation * compute_active_force_length(length) * compute_force_velocity(velocity)
+        + compute_passive_force_length(length)
+        + FIBER_DAMPING * velocity
+    )
+    return force, length, speed

@@ -9,7 +9,7 @@ from gaitlib.body.specification import Specification
 BODY_FIELDS = ("location_x", "location_y", "mass", "com_x", "com_y", "inertia")
 MUSCLE_FIELDS = ("max_isometric_force", "optimal_fiber_length", "tendon_length", "pennation", "path_scale")
 SPHERE_FIELDS = ("x", "y", "radius")
-PASSIVE_FIELDS = ("stop", "rate", "lower", "upper", "stiffness", "damping")
+PASSIVE_FIELDS = ("stop", "rate", "lower", "upper", "stiffness", "neutral", "damping")
 CONTACT_FIELDS = ("stiffness", "dissipation", "friction", "viscous_friction", "transition_velocity")
 
 
@@ -24,7 +24,7 @@ def flatten_specification(specification: Specification) -> dict[str, np.ndarray]
     Returns
     -------
     dict of str to array
-        `bodies` (n, 6), `muscles` (n, 5), `spheres` (n, 3), `passive` (n, 6), `contact` (5,), columns as
+        `bodies` (n, 6), `muscles` (n, 5), `spheres` (n, 3), `passive` (n, 7), `contact` (5,), columns as
         the `*_FIELDS` of this module, SI units.
     """
     s = specification
@@ -46,7 +46,15 @@ def flatten_specification(specification: Specification) -> dict[str, np.ndarray]
         "spheres": np.array([[*p.location_m, p.radius_m] for p in s.spheres]),
         "passive": np.array(
             [
-                [t.stop_nm, t.rate, t.lower_rad, t.upper_rad, t.stiffness_nm_rad, t.damping_nms_rad]
+                [
+                    t.stop_nm,
+                    t.rate,
+                    t.lower_rad,
+                    t.upper_rad,
+                    t.stiffness_nm_rad,
+                    t.neutral_rad,
+                    t.damping_nms_rad,
+                ]
                 for t in s.passive
             ]
         ),

@@ -1,4 +1,9 @@
-"""What the walking problem is but for the equations of motion: mesh, scales, cost, collocation, limits."""
+"""The walking problem at one mesh point: variables, cost and constraints.
+
+Coordinates and tendon forces are cubic splines in phase with a knot at every mesh point; their coefficients
+are the variables, so that speeds and accelerations are exact derivatives, periodicity and left/right
+symmetry hold by construction, and a point sees only its two neighbours. Activations are linear in between.
+"""
 
 from __future__ import annotations
 
@@ -7,74 +12,153 @@ from dataclasses import dataclass, fields
 import casadi as ca
 import numpy as np
 
-from gaitlib.body.specification import ACTIVATION_TIME_S, DEACTIVATION_TIME_S
+from gaitlib.body.specification import (
+    ACTIVATION_TIME_S,
+    COMPLIANT_GROUPS,
+    DEACTIVATION_TIME_S,
+    Specification,
+)
 from gaitlib.gait import COORDINATES, MUSCLES
-from gaitlib.simulate.dynamics import N_Q
-from gaitlib.simulate.guess import N_POINTS
+from gaitlib.person import SPASTIC_GROUPS
+from gaitlib.simulate.dynamics import N_Q, build_forces, make_symbols
 from gaitlib.simulate.request import CostWeights
 
-N_INTERVALS = N_POINTS // 2
 N_M = len(MUSCLES)
-N_X = 2 * N_Q + N_M
-N_Z = N_X + N_Q + N_M + 1
-"""Values per mesh point: coordinates, speeds, activations, accelerations, activation rates, trunk torque."""
+COMPLIANT = tuple(i for i, name in enumerate(MUSCLES) if name[:-2] in COMPLIANT_GROUPS)
+SPASTIC = tuple(i for i, name in enumerate(MUSCLES) if name[:-2] in SPASTIC_GROUPS)
+N_T, N_R = len(COMPLIANT), len(SPASTIC)
+ANTAGONISTS = (("soleus", "tib_ant"), ("vasti", "hamstrings"), ("iliopsoas", "glut_max"))
+"""Pairs that reduced selective control ties together."""
 
-N_TASK = 6
-"""Speed, torque scale, and four lengths of the leg, before the cost weights."""
+REFLEX_TIME_S = 0.03
+"""Lag of the stretch reflex (first order), after Falisse et al. 2018, doi 10.1371/journal.pone.0208811."""
+REFLEX_THRESHOLD = 0.2
+"""Fibre lengthening speed (optimal lengths per second) at which the reflex begins."""
 
-SPEED_SCALE, ACCELERATION_SCALE, ACTIVATION_RATE_SCALE = 5.0, 50.0, 10.0
+ACCELERATION_SCALE, ACTIVATION_RATE_SCALE = 50.0, 10.0
 TORQUE_SCALE_NM, RESIDUAL_SCALE = 20.0, 20.0
+
+TASK_FIELDS = (
+    "torque_scale",
+    "thigh_m",
+    "shank_m",
+    "forward_m",
+    "down_m",
+    "weight_n",
+    "lean_rad",
+    "slowness",
+    "largest_excitation",
+    "coactivation",
+    "per_distance",
+    "reference_speed_mps",
+    "balance",
+)
+"""Parameters of the task; then come the reflex gains and the cost weights."""
+N_TASK = len(TASK_FIELDS) + N_R + len(fields(CostWeights))
+N_HEAD = 2
+"""Horizon (s) and speed (m/s) come before the points in the decision vector."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the values of a mesh point lie; `impaired` adds reflexes and ties between antagonists."""
+
+    impaired: bool
+
+    @property
+    def size(self) -> int:
+        """Variables per mesh point."""
+        return N_Q + N_M + 1 + N_T + (N_R if self.impaired else 0)
+
+    def split(self, point):
+        """Split a point into coordinates, activations, trunk torque, tendon forces and reflexes."""
+        edges = np.cumsum([0, N_Q, N_M, 1, N_T, self.size - N_Q - N_M - 1 - N_T])
+        return [point[a:b] for a, b in zip(edges[:-1], edges[1:], strict=True)]
+
+    def get_mirror_order(self) -> np.ndarray:
+        """Index of the mirrored variable, for every variable of a point."""
+        spastic = [MUSCLES[i] for i in SPASTIC] if self.impaired else []
+        blocks = (list(COORDINATES), list(MUSCLES), ["torque"], [MUSCLES[i] for i in COMPLIANT], spastic)
+        offset, order = 0, []
+        for names in blocks:
+            order += [offset + names.index(swap_side(name)) for name in names]
+            offset += len(names)
+        return np.array(order)
+
+    def get_bounds(self, leg_length_m: float) -> tuple[np.ndarray, np.ndarray]:
+        """Bounds of a point's variables for a leg length (m)."""
+        degrees = {
+            "pelvis_tilt": (-40, 25),
+            "lumbar_extension": (-60, 40),
+            "hip_flexion": (-40, 85),
+            "knee_angle": (-4, 120),
+            "ankle_angle": (-60, 45),
+            "mtp_angle": (-45, 75),
+        }
+        bounds = []
+        for name in COORDINATES:
+            kind = name.removesuffix("_r").removesuffix("_l")
+            if kind in degrees:
+                bounds.append(tuple(np.radians(degrees[kind])))
+            elif kind == "pelvis_tx":
+                bounds.append((-0.3, 0.3))
+            else:
+                bounds.append((0.6 * leg_length_m, 1.15 * leg_length_m))
+        bounds += [(0.01, 1.0)] * N_M + [(-10.0, 10.0)] + [(0.0, 2.0)] * N_T
+        if self.impaired:
+            bounds += [(0.0, 1.0)] * N_R
+        lower, upper = np.array(bounds).T
+        return lower, upper
+
+
+def swap_side(name: str) -> str:
+    """Exchange the side suffix `_r` / `_l` of a name."""
+    return name[:-1] + {"r": "l", "l": "r"}[name[-1]] if name[-2:] in ("_r", "_l") else name
 
 
 @dataclass
-class LinearPart:
-    """Decision vector `w`, task parameters, cost and constraints (CasADi SX), limits of the constraints."""
+class PointProblem:
+    """One mesh point as CasADi functions of (head, previous, here, next point, body, task)."""
 
-    w: ca.SX
-    task: ca.SX
+    inputs: list
     cost: ca.SX
     constraints: ca.SX
     lower: np.ndarray
     upper: np.ndarray
+    outputs: dict[str, ca.SX]
 
 
-def get_scale() -> np.ndarray:
-    """Get the scale of the values of a mesh point.
+def build_point_problem(specification: Specification, layout: Layout, n_points: int) -> PointProblem:
+    """Build cost and constraints of one mesh point.
 
-    Returns
-    -------
-    array, shape (N_Z,)
-        Value in SI units over value in the decision vector.
-    """
-    return np.concatenate(
-        [
-            np.ones(N_Q),
-            np.full(N_Q, SPEED_SCALE),
-            np.ones(N_M),
-            np.full(N_Q, ACCELERATION_SCALE),
-            np.full(N_M, ACTIVATION_RATE_SCALE),
-            [TORQUE_SCALE_NM],
-        ]
-    )
-
-
-def build_linear_part() -> LinearPart:
-    """Build cost, collocation, activation limits and symmetry: everything but the equations of motion.
+    Parameters
+    ----------
+    specification : Specification
+        Gives the topology; its numbers are not used.
+    layout : Layout
+        Variables of a point.
+    n_points : int
+        Mesh points of the horizon.
 
     Returns
     -------
-    LinearPart
-        Symbols, cost and constraints with their limits.
+    PointProblem
+        Symbolic expressions; inputs are head (2), three neighbouring points, body and task parameters.
     """
-    scale = get_scale()
-    w = ca.SX.sym("w", 1 + N_POINTS * N_Z)
-    task = ca.SX.sym("task", N_TASK + len(fields(CostWeights)))
-    half_time = w[0]
-    z = [scale * w[1 + k * N_Z : 1 + (k + 1) * N_Z] for k in range(N_POINTS)]
-    x = [p[:N_X] for p in z]
-    dx = [ca.vertcat(p[N_Q : 2 * N_Q], p[N_X : N_X + N_Q], p[N_X + N_Q : -1]) for p in z]
-    inverse = 1 / scale[:N_X]
-    step = half_time / N_INTERVALS
+    symbols = make_symbols(specification)
+    head = ca.SX.sym("head", N_HEAD)
+    points = [ca.SX.sym(name, layout.size) for name in ("before", "here", "after")]
+    task = ca.SX.sym("task", N_TASK)
+    named = {name: task[i] for i, name in enumerate(TASK_FIELDS)}
+    gains = task[len(TASK_FIELDS) : len(TASK_FIELDS) + N_R]
+    weights = task[len(TASK_FIELDS) + N_R :]
+    step = head[0] / n_points
+    before, here, after = (layout.split(p) for p in points)
+    q, v, a = evaluate_spline(before[0], here[0], after[0], step)
+    v[COORDINATES.index("pelvis_tx")] += head[1]
+    tendon, tendon_rate, _ = evaluate_spline(before[3], here[3], after[3], step)
+    activation, torque = here[1], here[2] * TORQUE_SCALE_NM * named["torque_scale"]
+    forces = build_forces(specification, symbols, q, v, a, activation, torque, tendon, tendon_rate)
     g, lower, upper = [], [], []
 
     def add(expression, low, high):
@@ -82,64 +166,89 @@ def build_linear_part() -> LinearPart:
         lower.append(np.full(expression.numel(), low))
         upper.append(np.full(expression.numel(), high))
 
-    for k in range(0, N_POINTS - 2, 2):
-        slope = (dx[k] + 4 * dx[k + 1] + dx[k + 2]) / 6
-        add((x[k + 2] - x[k] - step * slope) * inverse, 0, 0)
-        add((x[k + 1] - (x[k] + x[k + 2]) / 2 - step / 8 * (dx[k] - dx[k + 2])) * inverse, 0, 0)
-    for p in z[:-1]:
-        act, rate = p[2 * N_Q : N_X], p[N_X + N_Q : -1]
-        add(rate * DEACTIVATION_TIME_S + act, 0, np.inf)
-        add(rate * ACTIVATION_TIME_S + act, -np.inf, 1)
-    mirror = get_mirror_order()
-    difference = (z[-1] - z[0][mirror]) / scale
-    travel = COORDINATES.index("pelvis_tx")
-    difference[travel] -= task[0] * half_time
-    add(difference, 0, 0)
-    add(z[0][travel], 0, 0)
-    add(_compute_phase_pin(z[0]), 0, 0)
-    return LinearPart(
-        w, task, _compute_cost(z, task), ca.vertcat(*g), np.concatenate(lower), np.concatenate(upper)
+    add(forces["residual"] / (RESIDUAL_SCALE * named["torque_scale"]), 0, 0)
+    add(forces["tendon_residual"], 0, 0)
+    rate = (after[1] - activation) / step
+    middle = (after[1] + activation) / 2
+    add(rate * (DEACTIVATION_TIME_S * named["slowness"]) + middle, 0, np.inf)
+    add(
+        rate * (ACTIVATION_TIME_S * named["slowness"]) + middle - named["largest_excitation"],
+        -np.inf,
+        0,
+    )
+    if layout.impaired:
+        for first, second in ANTAGONISTS:
+            for side in "rl":
+                pair = [activation[MUSCLES.index(f"{n}_{side}")] for n in (first, second)]
+                add(pair[0] - named["coactivation"] * pair[1], 0, np.inf)
+                add(pair[1] - named["coactivation"] * pair[0], 0, np.inf)
+        reflex = here[4]
+        stretch = forces["fiber_speed"][list(SPASTIC)] - REFLEX_THRESHOLD
+        wanted = gains * 0.5 * (stretch + ca.sqrt(stretch**2 + 0.01))
+        add(REFLEX_TIME_S * (reflex - before[4]) / step + reflex - wanted, 0, 0)
+        add(activation[list(SPASTIC)] - reflex, 0, np.inf)
+    cost = _compute_cost(q, v, a, activation, rate, here[2], forces, head[1], named, weights) / n_points
+    body = symbols.vector
+    outputs = {"position": q, "speed": v, "acceleration": a, "activation": activation, "torque": torque}
+    outputs |= {"tendon_force": tendon, "tendon_rate": tendon_rate}
+    names = ("residual", "joint_moment", "muscle_moment", "muscle_force", "fiber_length")
+    outputs |= {name: forces[name] for name in names}
+    outputs["ground_force"] = ca.vec(forces["ground_force"].T)
+    return PointProblem(
+        [head, *points, body, task],
+        cost,
+        ca.vertcat(*g),
+        np.concatenate(lower),
+        np.concatenate(upper),
+        outputs,
     )
 
 
-def _compute_phase_pin(z):
-    """Hip swing rate difference: zero where the right leg is most forward; fixes the phase."""
-    index = COORDINATES.index
+def evaluate_spline(before, here, after, step):
+    """Evaluate a cubic spline with uniform knots at a knot.
+
+    Parameters
+    ----------
+    before, here, after : casadi expression or array
+        Coefficients of three neighbouring knots.
+    step : casadi expression or float
+        Time between knots (s).
+
+    Returns
+    -------
+    tuple of three
+        Value, first and second derivative.
+    """
     return (
-        z[N_Q + index("hip_flexion_r")]
-        - z[N_Q + index("hip_flexion_l")]
-        - 0.5 * (z[N_Q + index("knee_angle_r")] - z[N_Q + index("knee_angle_l")])
-    ) / SPEED_SCALE
+        (before + 4 * here + after) / 6,
+        (after - before) / (2 * step),
+        (before - 2 * here + after) / step**2,
+    )
 
 
-def _compute_cost(z, task):
-    speed_torque, weights = task[1], task[N_TASK:]
+def _compute_cost(q, v, a, activation, rate, torque, forces, speed, named, weights):
     index = COORDINATES.index
-    simpson = np.ones(N_POINTS)
-    simpson[1:-1:2], simpson[2:-1:2] = 4, 2
-    simpson /= 3 * (N_POINTS - 1)
     joints = [i for i, name in enumerate(COORDINATES) if not name.startswith("pelvis_t")]
-    total = 0
-    for weight, p in zip(simpson, z, strict=True):
-        acceleration = p[N_X : N_X + N_Q] / ACCELERATION_SCALE
-        terms = ca.vertcat(
-            ca.sumsqr(p[2 * N_Q : N_X]),
-            ca.sumsqr(acceleration[joints]),
-            ca.sumsqr(p[N_X + N_Q : -1] / ACTIVATION_RATE_SCALE),
-            (p[-1] / (TORQUE_SCALE_NM * speed_torque)) ** 2,
-            (p[index("pelvis_tilt")] + p[index("lumbar_extension")]) ** 2,
-            acceleration[index("pelvis_ty")] ** 2,
-            sum(_compute_drag(p, task, side) for side in "rl"),
-        )
-        total += weight * ca.dot(weights, terms)
-    return total
+    vertical = forces["ground_force"][:, 1] / named["weight_n"]
+    terms = ca.vertcat(
+        ca.sumsqr(activation),
+        ca.sumsqr(a[joints] / ACCELERATION_SCALE),
+        ca.sumsqr(rate / ACTIVATION_RATE_SCALE),
+        torque**2,
+        (q[index("pelvis_tilt")] + q[index("lumbar_extension")] - named["lean_rad"]) ** 2,
+        (a[index("pelvis_ty")] / ACCELERATION_SCALE) ** 2,
+        sum(_compute_drag(q, v, named, speed, side) for side in "rl"),
+        named["balance"] * (vertical[0] - vertical[1]) ** 2,
+        1,
+    )
+    distance = named["reference_speed_mps"] / speed
+    return ca.dot(weights, terms) * (1 - named["per_distance"] + named["per_distance"] * distance)
 
 
-def _compute_drag(p, task, side):
+def _compute_drag(q, v, named, speed, side):
     """Squared forward speed of the toe tip near the floor, over squared walking speed."""
     index = COORDINATES.index
-    q, v = p[:N_Q], p[N_Q : 2 * N_Q]
-    speed, thigh, shank, forward, down = task[0], task[2], task[3], task[4], task[5]
+    thigh, shank, forward, down = (named[k] for k in ("thigh_m", "shank_m", "forward_m", "down_m"))
     pelvis, hip = index("pelvis_tilt"), index(f"hip_flexion_{side}")
     knee, ankle = index(f"knee_angle_{side}"), index(f"ankle_angle_{side}")
     angle_1, angle_2 = q[pelvis] + q[hip], q[pelvis] + q[hip] - q[knee]
@@ -152,64 +261,3 @@ def _compute_drag(p, task, side):
     height = q[index("pelvis_ty")] + thigh_y + shin_y + foot_y
     toe_speed = v[index("pelvis_tx")] - rate_1 * thigh_y - rate_2 * shin_y - rate_3 * foot_y
     return (toe_speed / speed) ** 2 * ca.exp(-height / (0.01 * (thigh + shank + down)))
-
-
-def get_bounds(leg_length_m: float) -> tuple[np.ndarray, np.ndarray]:
-    """Get the bounds of the decision vector.
-
-    Parameters
-    ----------
-    leg_length_m : float
-        Hip to sole (m); the height of the pelvis scales with it.
-
-    Returns
-    -------
-    tuple of two arrays
-        Lower and upper bounds, scaled.
-    """
-    degrees = {
-        "pelvis_tilt": (-30, 20),
-        "lumbar_extension": (-25, 30),
-        "hip_flexion": (-35, 75),
-        "knee_angle": (-2, 110),
-        "ankle_angle": (-45, 35),
-        "mtp_angle": (-40, 70),
-    }
-    lower, upper = np.empty(N_Z), np.empty(N_Z)
-    for i, name in enumerate(COORDINATES):
-        kind = name.removesuffix("_r").removesuffix("_l")
-        if kind in degrees:
-            lower[i], upper[i] = np.radians(degrees[kind])
-        else:
-            lower[i], upper[i] = {"pelvis_tx": (-1.0, 3.0), "pelvis_ty": (0.6, 1.15)}[kind]
-            if kind == "pelvis_ty":
-                lower[i], upper[i] = lower[i] * leg_length_m, upper[i] * leg_length_m
-    lower[N_Q : 2 * N_Q], upper[N_Q : 2 * N_Q] = -20.0, 20.0
-    lower[2 * N_Q : N_X], upper[2 * N_Q : N_X] = 0.01, 1.0
-    lower[N_X : N_X + N_Q], upper[N_X : N_X + N_Q] = -1000.0, 1000.0
-    lower[N_X + N_Q : -1], upper[N_X + N_Q : -1] = -20.0, 70.0
-    lower[-1], upper[-1] = -200.0, 200.0
-    half = np.array([[0.22], [1.2]])
-    return tuple(
-        np.concatenate([half[side], np.tile(bound / get_scale(), N_POINTS)])
-        for side, bound in enumerate((lower, upper))
-    )
-
-
-def get_mirror_order() -> list[int]:
-    """Get the order of a mesh point's values after left and right are exchanged.
-
-    Returns
-    -------
-    list of int
-        Index of the mirrored value, length N_Z.
-    """
-
-    def swap(names):
-        return [
-            names.index(n[:-1] + {"r": "l", "l": "r"}[n[-1]] if n[-2:] in ("_r", "_l") else n) for n in names
-        ]
-
-    q, m = swap(COORDINATES), swap(MUSCLES)
-    parts = [(q, 0), (q, N_Q), (m, 2 * N_Q), (q, N_X), (m, N_X + N_Q), ([0], N_Z - 1)]
-    return [offset + i for order, offset in parts for i in order]

@@ -13,7 +13,7 @@ import numpy as np
 import opensim
 
 from gaitlib.body.opensim_model import build_model
-from gaitlib.body.specification import GRAVITY_MPS2, Specification
+from gaitlib.body.specification import COMPLIANT_GROUPS, GRAVITY_MPS2, Specification
 from gaitlib.gait import COORDINATES, MUSCLES
 
 MAX_RESIDUAL_PEAK_BW, MAX_RESIDUAL_RMS_BW = 0.05, 0.01
@@ -51,6 +51,7 @@ def replay_gait(
     speed: np.ndarray,
     acceleration: np.ndarray,
     activation: np.ndarray,
+    tendon_force: np.ndarray,
     lumbar_torque_nm: np.ndarray,
     ground_force: np.ndarray,
 ) -> Replay:
@@ -65,6 +66,8 @@ def replay_gait(
         first.
     activation : array, shape (n, 18)
         Muscle activations.
+    tendon_force : array, shape (n, 4)
+        Force in the compliant tendons over maximal isometric force.
     lumbar_torque_nm : array, shape (n,)
         Trunk torque (N m).
     ground_force : array, shape (n, 2, 2)
@@ -76,7 +79,7 @@ def replay_gait(
         Residuals over the stride.
     """
     residuals, ground = compute_missing_forces(
-        specification, position, speed, acceleration, activation, lumbar_torque_nm
+        specification, position, speed, acceleration, activation, tendon_force, lumbar_torque_nm
     )
     return _summarise(residuals[:-1], ground[:-1], ground_force[:-1], specification.mass_kg * GRAVITY_MPS2)
 
@@ -87,6 +90,7 @@ def compute_missing_forces(
     speed: np.ndarray,
     acceleration: np.ndarray,
     activation: np.ndarray,
+    tendon_force: np.ndarray,
     lumbar_torque_nm: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Compute the generalised forces that OpenSim misses for given states and accelerations.
@@ -99,6 +103,8 @@ def compute_missing_forces(
         States and accelerations, in any order.
     activation : array, shape (n, 18)
         Muscle activations.
+    tendon_force : array, shape (n, 4)
+        Force in the compliant tendons over maximal isometric force.
     lumbar_torque_nm : array, shape (n,)
         Trunk torque (N m).
 
@@ -114,6 +120,11 @@ def compute_missing_forces(
     coordinates = [model.getCoordinateSet().get(name) for name in COORDINATES]
     columns = _find_columns(model, state, coordinates)
     muscles = [opensim.Muscle.safeDownCast(model.getForceSet().get(name)) for name in MUSCLES]
+    compliant = [
+        opensim.DeGrooteFregly2016Muscle.safeDownCast(muscle)
+        for muscle in muscles
+        if muscle.getName()[:-2] in COMPLIANT_GROUPS
+    ]
     actuator = opensim.CoordinateActuator.safeDownCast(model.getForceSet().get("lumbar"))
     actuator.overrideActuation(state, True)
     solver = opensim.InverseDynamicsSolver(model)
@@ -128,6 +139,8 @@ def compute_missing_forces(
             udot.set(columns[i], float(acceleration[n, i]))
         for muscle, value in zip(muscles, activation[n], strict=True):
             muscle.setActivation(state, float(value))
+        for muscle, value in zip(compliant, tendon_force[n], strict=True):
+            muscle.setNormalizedTendonForce(state, float(value))
         actuator.setOverrideActuation(state, float(lumbar_torque_nm[n]))
         missing = solver.solve(state, udot).to_numpy()
         residuals[n] = missing[columns]

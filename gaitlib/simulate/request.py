@@ -10,10 +10,11 @@ import numpy as np
 
 from gaitlib.body.dimensions import compute_dimensions
 from gaitlib.body.specification import GRAVITY_MPS2, Specification, build_specification
-from gaitlib.person import STRENGTH_GROUPS, Impairment, Person
+from gaitlib.errors import InputError
+from gaitlib.person import Impairment, Person, unflatten_impairment
 from gaitlib.simulate.parameters import flatten_specification, pack_parameters
 
-ENGINE_VERSION = 1
+ENGINE_VERSION = 2
 """Raised by hand when equations or solver settings change the solutions."""
 
 
@@ -36,13 +37,17 @@ class CostWeights:
     trunk_lean: float = 20.0
     vertical: float = 20.0
     clearance: float = 0.01
+    balance: float = 0.5
+    basal: float = 0.3
 
 
 @dataclass(frozen=True)
 class GaitRequest:
     """One gait to solve.
 
-    `speed_mps` is prescribed. `stride_time_s` is prescribed too, or free (None): then the cost chooses it.
+    `speed_mps` is prescribed, or the middle of a range when `speed_range_mps` is above 0: then the cost per
+    distance chooses. `stride_time_s` is prescribed, or free (None): then the cost chooses it. `kind` is
+    'half' (half a stride, both sides alike) or 'stride' (a whole stride without symmetry).
     """
 
     person: Person
@@ -51,6 +56,16 @@ class GaitRequest:
     stride_time_s: float | None = None
     cohort: str = ""
     weights: CostWeights = field(default_factory=CostWeights)
+    kind: str = "half"
+    speed_range_mps: float = 0.0
+
+    def __post_init__(self):
+        if self.kind not in ("half", "stride"):
+            raise InputError(f"kind: found '{self.kind}', expected 'half' or 'stride'.")
+        if self.kind == "half" and not self.impairment.is_symmetric:
+            raise InputError(
+                "kind: found 'half' with an impairment that differs between sides; expected kind 'stride'."
+            )
 
     @property
     def specification(self) -> Specification:
@@ -62,16 +77,16 @@ class GaitRequest:
         """Hash of everything that determines the solution."""
         numbers = np.round(pack_parameters(flatten_specification(self.specification)), 9)
         text = json.dumps(
-            [ENGINE_VERSION, numbers.tolist(), self.speed_mps, self.stride_time_s, vars(self.weights)],
+            [
+                ENGINE_VERSION,
+                numbers.tolist(),
+                self.impairment.flatten(),
+                [self.speed_mps, self.speed_range_mps, self.stride_time_s, self.kind],
+                vars(self.weights),
+            ],
             sort_keys=True,
         )
         return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-    @property
-    def foot_geometry(self) -> tuple[float, float, float, float]:
-        """Thigh, shank, ankle to toe tip (forward) and ankle height (m)."""
-        d = compute_dimensions(self.person)
-        return d.thigh_m, d.shank_m, d.mtp_ahead_of_ankle_m + d.toe_ahead_of_mtp_m, d.ankle_height_m
 
     @property
     def features(self) -> np.ndarray:
@@ -79,7 +94,8 @@ class GaitRequest:
         leg = compute_dimensions(self.person).leg_length_m
         natural_s = np.sqrt(leg / GRAVITY_MPS2)
         time = 2.0 if self.stride_time_s is None else self.stride_time_s / natural_s / 4
-        strength = [self.impairment.get_strength(groups[0]) for groups in STRENGTH_GROUPS.values()]
+        flat = self.impairment.flatten()
+        scale = {"contracture": 3.0, "spasticity": 0.5, "stoop_deg": 1 / 30}
         return np.array(
             [
                 3 * self.speed_mps / np.sqrt(leg * GRAVITY_MPS2),
@@ -87,7 +103,7 @@ class GaitRequest:
                 2 * np.log(leg),
                 np.log(self.person.mass_kg / leg**3) / 2,
                 self.person.age_years / 60 if self.person.age_years > 40 else 40 / 60,
-                *strength,
+                *(scale.get(n, scale.get(n.split("_")[0], 1.0)) * x for n, x in flat.items()),
             ]
         )
 
@@ -98,22 +114,23 @@ def parse_request(row: dict) -> GaitRequest:
     Parameters
     ----------
     row : dict
-        age_years, sex, height_m, mass_kg, asked_speed_mps, asked_stride_time_s (NaN when free), cohort and
-        strength_<group> columns.
+        age_years, sex, height_m, mass_kg, asked_speed_mps, asked_stride_time_s (NaN when free),
+        speed_range_mps, kind, cohort and the columns of `IMPAIRMENT_COLUMNS`.
 
     Returns
     -------
     GaitRequest
         The request that the row answers.
     """
-    weakness = {g: row[f"strength_{g}"] for g in STRENGTH_GROUPS if row[f"strength_{g}"] < 1}
     stride_time = row["asked_stride_time_s"]
     return GaitRequest(
         person=Person(**{k: row[k] for k in ("age_years", "sex", "height_m", "mass_kg")}),
-        impairment=Impairment(weakness=weakness),
+        impairment=unflatten_impairment(row),
         speed_mps=row["asked_speed_mps"],
         stride_time_s=None if stride_time is None or np.isnan(stride_time) else stride_time,
         cohort=row["cohort"],
+        kind=row["kind"],
+        speed_range_mps=row["speed_range_mps"],
     )
 
 
@@ -131,16 +148,16 @@ def describe_request(request: GaitRequest) -> dict:
         Inverse of `parse_request`, with gait_id.
     """
     person = request.person
-    row = {
+    return {
         "gait_id": request.gait_id,
         "cohort": request.cohort,
+        "kind": request.kind,
         "age_years": person.age_years,
         "sex": person.sex,
         "height_m": person.height_m,
         "mass_kg": person.mass_kg,
         "asked_speed_mps": request.speed_mps,
+        "speed_range_mps": request.speed_range_mps,
         "asked_stride_time_s": np.nan if request.stride_time_s is None else request.stride_time_s,
+        **request.impairment.flatten(),
     }
-    for group, members in STRENGTH_GROUPS.items():
-        row[f"strength_{group}"] = request.impairment.get_strength(members[0])
-    return row

@@ -7,12 +7,29 @@ from dataclasses import dataclass
 import numpy as np
 
 from gaitlib.gait import build_gait
+from gaitlib.simulate.guess import Trajectory
 from gaitlib.simulate.request import GaitRequest, describe_request
 
 
 @dataclass
+class Start:
+    """What restarts a neighbour: the solver's own vectors, and the stride for another kind of problem."""
+
+    kind: str
+    impaired: bool
+    leg_length_m: float
+    decision: np.ndarray
+    duals: tuple[np.ndarray, np.ndarray]
+    trajectory: Trajectory
+
+
+@dataclass
 class SolvedGait:
-    """A solution over the whole stride from right initial contact, and what restarts a neighbour."""
+    """A solution over the whole stride from right initial contact, and what restarts a neighbour.
+
+    Curves have 101 points. `tendon_force` (101, 4) is the force in the compliant tendons over maximal
+    isometric force, `tendon_rate` its rate (1/s).
+    """
 
     gait_id: str
     converged: bool
@@ -23,17 +40,18 @@ class SolvedGait:
     constraint_violation: float
     muscles_at_bound_share: float
     stride_time_s: float
+    speed_mps: float
     phase_offset: int
     position: np.ndarray
     speed: np.ndarray
     acceleration: np.ndarray
     activation: np.ndarray
-    activation_rate: np.ndarray
+    tendon_force: np.ndarray
+    tendon_rate: np.ndarray
     lumbar_torque_nm: np.ndarray
     joint_moment: np.ndarray
     ground_force: np.ndarray
-    decision: np.ndarray
-    duals: tuple[np.ndarray, np.ndarray]
+    start: Start
 
 
 def build_gait_dataset(request: GaitRequest, solved: SolvedGait):
@@ -59,7 +77,7 @@ def build_gait_dataset(request: GaitRequest, solved: SolvedGait):
         ground,
         solved.joint_moment,
         solved.stride_time_s,
-        request.speed_mps,
+        solved.speed_mps,
         {
             "gait_id": request.gait_id,
             "person": request.person.model_dump(),
@@ -95,9 +113,9 @@ def describe_solution(request: GaitRequest, solved: SolvedGait, replay: dict | N
     return (
         describe_request(request)
         | {
-            "speed_mps": request.speed_mps,
+            "speed_mps": solved.speed_mps,
             "stride_time_s": stride_time,
-            "step_length_m": 0.5 * request.speed_mps * stride_time,
+            "step_length_m": 0.5 * solved.speed_mps * stride_time,
             "step_time_s": 0.5 * stride_time,
             "cadence_spm": 120.0 / stride_time,
             "verified": solved.converged and not reasons,

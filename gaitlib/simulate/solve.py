@@ -7,31 +7,37 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread per solve, one process per core
 
 import time  # noqa: E402
+from dataclasses import fields  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import numpy as np  # noqa: E402
 
-from gaitlib.gait import COORDINATES  # noqa: E402
-from gaitlib.simulate.engine import Result, WalkingEngine  # noqa: E402
-from gaitlib.simulate.guess import GUESSES_DEG, N_POINTS, make_guess  # noqa: E402
+from gaitlib.body.dimensions import compute_dimensions  # noqa: E402
+from gaitlib.body.specification import GRAVITY_MPS2  # noqa: E402
+from gaitlib.gait import COORDINATES, MUSCLES  # noqa: E402
+from gaitlib.simulate.engine import Result, Task, WalkingEngine  # noqa: E402
+from gaitlib.simulate.guess import GUESSES_DEG, Trajectory, make_guess  # noqa: E402
 from gaitlib.simulate.parameters import flatten_specification, pack_parameters  # noqa: E402
-from gaitlib.simulate.problem import N_Q, N_X, get_mirror_order  # noqa: E402
+from gaitlib.simulate.problem import SPASTIC, TASK_FIELDS, Layout, swap_side  # noqa: E402
 from gaitlib.simulate.request import GaitRequest  # noqa: E402
-from gaitlib.simulate.solution import SolvedGait  # noqa: E402
+from gaitlib.simulate.solution import SolvedGait, Start  # noqa: E402
 
 _CONTACT_SHARE = 0.03
 """A foot is on the ground above this share of body weight."""
 
-_engines: dict[str, WalkingEngine] = {}
+_STRIDE_TIME_S = (0.4, 3.0)
+"""Range in which the cost chooses a free stride time (s)."""
+
+_engines: dict[tuple, WalkingEngine] = {}
 
 
 def get_engine(request: GaitRequest, cache: Path) -> WalkingEngine:
-    """Get this process's engine, building it at the first call.
+    """Get this process's engine for a request, building it at the first call.
 
     Parameters
     ----------
     request : GaitRequest
-        Any request; all have the same topology.
+        Its kind and whether it needs reflexes choose the engine; all bodies have the same topology.
     cache : pathlib.Path
         Folder for compiled code.
 
@@ -40,17 +46,60 @@ def get_engine(request: GaitRequest, cache: Path) -> WalkingEngine:
     WalkingEngine
         The engine.
     """
-    key = str(cache)
+    key = (str(cache), request.kind, request.impairment.needs_reflexes)
     if key not in _engines:
-        _engines[key] = WalkingEngine(request.specification, Path(cache))
+        _engines[key] = WalkingEngine(request.specification, Path(cache), *key[1:])
     return _engines[key]
+
+
+def make_task(request: GaitRequest) -> Task:
+    """Turn a request into the numbers of the walking problem.
+
+    Parameters
+    ----------
+    request : GaitRequest
+        What is asked.
+
+    Returns
+    -------
+    Task
+        Body, task, ranges of horizon and speed.
+    """
+    specification, dimensions = request.specification, compute_dimensions(request.person)
+    impairment, leg = request.impairment, specification.leg_length_m
+    named = {
+        "torque_scale": specification.torque_scale,
+        "thigh_m": dimensions.thigh_m,
+        "shank_m": dimensions.shank_m,
+        "forward_m": dimensions.mtp_ahead_of_ankle_m + dimensions.toe_ahead_of_mtp_m,
+        "down_m": dimensions.ankle_height_m,
+        "weight_n": specification.mass_kg * GRAVITY_MPS2,
+        "lean_rad": -np.radians(impairment.stoop_deg),
+        "slowness": 1 + 2 * impairment.bradykinesia,
+        "largest_excitation": 1 - 0.6 * impairment.bradykinesia,
+        "coactivation": impairment.coactivation,
+        "per_distance": float(request.speed_range_mps > 0),
+        "reference_speed_mps": np.sqrt(0.2 * GRAVITY_MPS2 * leg),
+        "balance": impairment.balance_margin,
+    }
+    gains = [impairment.get("spasticity", MUSCLES[i][:-2], MUSCLES[i][-1]) for i in SPASTIC]
+    weights = [getattr(request.weights, f.name) for f in fields(request.weights)]
+    share = 0.5 if request.kind == "half" else 1.0
+    times = _STRIDE_TIME_S if request.stride_time_s is None else (request.stride_time_s,) * 2
+    half_range = 0.5 * request.speed_range_mps
+    return Task(
+        body=pack_parameters(flatten_specification(specification)),
+        parameters=np.array([named[name] for name in TASK_FIELDS] + gains + weights),
+        leg_length_m=leg,
+        horizon_s=(share * times[0], share * times[1]),
+        speed_mps=(max(0.1, request.speed_mps - half_range), request.speed_mps + half_range),
+    )
 
 
 def solve_request(
     request: GaitRequest,
     cache: Path,
-    guess: tuple[float, np.ndarray] | np.ndarray | None = None,
-    duals: tuple[np.ndarray, np.ndarray] | None = None,
+    start: Start | Trajectory | None = None,
     time_limit_s: float = 60.0,
 ) -> SolvedGait:
     """Solve one request, warm from a neighbour or cold from several starts.
@@ -61,11 +110,9 @@ def solve_request(
         What to solve.
     cache : pathlib.Path
         Folder for compiled code.
-    guess : array or (half_time_s, points), optional
-        Decision vector of a neighbour, or mesh points; a cold start when left out: every start of
-        `GUESSES_DEG` is tried and the cheapest converged solution kept.
-    duals : tuple of two arrays, optional
-        Multipliers of the neighbour.
+    start : Start or Trajectory, optional
+        Solution of a neighbour, or a stride; a cold start when left out: every start of `GUESSES_DEG` is
+        tried and the cheapest converged solution kept.
     time_limit_s : float
         CPU limit per attempt (s).
 
@@ -74,61 +121,78 @@ def solve_request(
     SolvedGait
         Converged or not, with the solver's status.
     """
-    engine = get_engine(request, cache)
-    parameters = pack_parameters(flatten_specification(request.specification))
+    engine, task = get_engine(request, cache), make_task(request)
     started = time.process_time()
-
-    def attempt(start: np.ndarray, multipliers=None) -> Result:
-        return engine.solve(
-            parameters,
-            request.speed_mps,
-            request.foot_geometry,
-            request.specification.torque_scale,
-            start,
-            multipliers,
-            near=guess is not None,
-            stride_time_s=request.stride_time_s,
-            weights=request.weights,
-            time_limit_s=time_limit_s,
-        )
-
-    if guess is not None:
-        result = attempt(engine.pack(*guess) if isinstance(guess, tuple) else guess, duals)
-    else:
-        leg = request.specification.leg_length_m
-        starts = [make_guess(request.speed_mps, leg, N_POINTS, k) for k in range(len(GUESSES_DEG))]
-        results = [attempt(engine.pack(*start)) for start in starts]
+    if start is None:
+        guesses = [make_guess(request.speed_mps, task.leg_length_m, k) for k in range(len(GUESSES_DEG))]
+        results = [engine.solve(task, engine.pack(g), time_limit_s=time_limit_s) for g in guesses]
         result = min(results, key=lambda r: (not r.converged, r.cost))
-    return _unfold(request, engine, parameters, result, time.process_time() - started)
+    else:
+        result = _solve_near(engine, task, start, time_limit_s)
+    return _unfold(request, engine, result, time.process_time() - started)
 
 
-def _unfold(request, engine, parameters, result: Result, cpu_s: float) -> SolvedGait:
-    """Complete the stride with the mirrored half and move phase 0 to right initial contact."""
-    points = result.points
-    outputs = engine.evaluate(parameters, points)
-    order = np.array(get_mirror_order())
+def _solve_near(engine: WalkingEngine, task: Task, start: Start | Trajectory, time_limit_s: float) -> Result:
+    if isinstance(start, Trajectory):
+        guess, duals = engine.pack(start), None
+    elif (start.kind, start.impaired) == (engine.kind, engine.layout.impaired):
+        guess, duals = start.decision, start.duals
+        guess = engine.scale_height(guess, task.leg_length_m / start.leg_length_m)
+    else:
+        guess, duals = engine.pack(start.trajectory), None
+        guess = engine.scale_height(guess, task.leg_length_m / start.leg_length_m)
+    result = engine.solve(task, guess, duals, near=True, time_limit_s=time_limit_s)
+    if not result.converged and duals is not None:
+        result = engine.solve(task, guess, near=True, time_limit_s=time_limit_s)
+    return result
+
+
+def _unfold(request: GaitRequest, engine: WalkingEngine, result: Result, cpu_s: float) -> SolvedGait:
+    """Complete half a stride with its mirror image and move phase 0 to right initial contact."""
+    half = request.kind == "half"
+    share = 0.5 if half else 1.0
+    stride_time = result.horizon_s / share
+    stride_length = result.speed_mps * stride_time
+    outputs = result.outputs
+    mirror = Layout(False).get_mirror_order()
+    q_order, m_order = mirror[: len(COORDINATES)], [MUSCLES.index(swap_side(m)) for m in MUSCLES]
+    t_order = [2, 3, 0, 1]
     travel = COORDINATES.index("pelvis_tx")
-    half_distance = request.speed_mps * result.half_time_s
-    second = points[:, order].copy()
-    second[:, travel] += half_distance
-    whole = np.vstack([points, second[1:]])
-    ground = np.concatenate([outputs["ground_force"], outputs["ground_force"][1:, ::-1]])
-    moment = np.vstack([outputs["joint_moment"], outputs["joint_moment"][1:, order[:N_Q]]])
-    vertical = ground[:-1, 0, 1]
-    on = vertical > _CONTACT_SHARE * request.specification.mass_kg * 9.80665
+
+    def complete(name: str, order) -> np.ndarray:
+        values = outputs[name]
+        return np.concatenate([values, values[:, order]]) if half else values
+
+    position = complete("position", q_order)
+    if half:
+        position[len(position) // 2 :, travel] += 0.5 * stride_length
+    ground = complete("ground_force", [1, 0])
+    vertical = ground[:, 0, 1]
+    on = vertical > _CONTACT_SHARE * request.specification.mass_kg * GRAVITY_MPS2
     contacts = np.flatnonzero(on & ~np.roll(on, 1))
     offset = int(contacts[0]) if len(contacts) else 0
+    activation = complete("activation", m_order)
+    tendon = complete("tendon_force", t_order)
+    periodic = position.copy()
+    periodic[:, travel] -= np.arange(len(position)) / len(position) * stride_length
+    trajectory = Trajectory(
+        stride_time_s=stride_time,
+        speed_mps=result.speed_mps,
+        position=periodic,
+        activation=activation,
+        torque=complete("torque", [0]).ravel() / request.specification.torque_scale,
+        tendon_force=tendon,
+        reflex=np.zeros((len(position), len(SPASTIC))),
+    )
 
     def roll(values: np.ndarray) -> np.ndarray:
-        rolled = np.roll(values[:-1], -offset, axis=0)
+        rolled = np.roll(values, -offset, axis=0)
         return np.concatenate([rolled, rolled[:1]])
 
-    position = roll(whole[:, :N_Q])
-    wrapped = len(position) - 1 - offset
-    position[wrapped:, travel] += 2 * half_distance
-    position[-1, travel] = position[0, travel] + 2 * half_distance
+    position = roll(position)
+    position[len(position) - 1 - offset :, travel] += stride_length
+    position[-1, travel] = position[0, travel] + stride_length
     position[:, travel] -= position[0, travel]
-    activation = whole[:, 2 * N_Q : N_X]
     return SolvedGait(
         gait_id=request.gait_id,
         converged=result.converged,
@@ -138,16 +202,24 @@ def _unfold(request, engine, parameters, result: Result, cpu_s: float) -> Solved
         cost=result.cost,
         constraint_violation=result.constraint_violation,
         muscles_at_bound_share=float(np.mean(activation > 0.99)),
-        stride_time_s=2 * result.half_time_s,
+        stride_time_s=stride_time,
+        speed_mps=result.speed_mps,
         phase_offset=offset,
         position=position,
-        speed=roll(whole[:, N_Q : 2 * N_Q]),
-        acceleration=roll(whole[:, N_X : N_X + N_Q]),
+        speed=roll(complete("speed", q_order)),
+        acceleration=roll(complete("acceleration", q_order)),
         activation=roll(activation),
-        activation_rate=roll(whole[:, N_X + N_Q : -1]),
-        lumbar_torque_nm=roll(whole[:, -1]),
-        joint_moment=roll(moment),
+        tendon_force=roll(tendon),
+        tendon_rate=roll(complete("tendon_rate", t_order)),
+        lumbar_torque_nm=roll(complete("torque", [0]).ravel()),
+        joint_moment=roll(complete("joint_moment", q_order)),
         ground_force=roll(ground),
-        decision=result.decision,
-        duals=result.duals,
+        start=Start(
+            kind=engine.kind,
+            impaired=engine.layout.impaired,
+            leg_length_m=request.specification.leg_length_m,
+            decision=result.decision,
+            duals=result.duals,
+            trajectory=trajectory,
+        ),
     )

@@ -69,8 +69,7 @@ def solve_gaits(requests: Iterable[GaitRequest], guesses: Iterable | None = None
     requests : iterable of GaitRequest
         What to solve.
     guesses : iterable, optional
-        One guess per request (None for a cold start): (half_time_s, points) as
-        `gaitlib.simulate.guess.make_guess_from_gait` returns.
+        One start per request (None for a cold start), as `gaitlib.simulate.solve.solve_request` takes.
     n_workers : int
         Number of processes.
 
@@ -129,7 +128,7 @@ def _write_model(request: GaitRequest, path: Path) -> None:
     write_model(request.specification, path)
 
 
-def run_solve(request: GaitRequest, cache: Path, guess=None, duals=None, time_limit_s: float = 60.0):
+def run_solve(request: GaitRequest, cache: Path, start=None, time_limit_s: float = 60.0):
     """Solve one request in this (worker) process.
 
     Parameters
@@ -138,7 +137,7 @@ def run_solve(request: GaitRequest, cache: Path, guess=None, duals=None, time_li
         What to solve.
     cache : pathlib.Path
         Folder for compiled code.
-    guess, duals
+    start
         As `gaitlib.simulate.solve.solve_request`.
     time_limit_s : float
         CPU limit per attempt (s).
@@ -150,7 +149,7 @@ def run_solve(request: GaitRequest, cache: Path, guess=None, duals=None, time_li
     """
     from gaitlib.simulate.solve import solve_request
 
-    return solve_request(request, cache, guess, duals, time_limit_s)
+    return solve_request(request, cache, start, time_limit_s)
 
 
 def run_replay(request: GaitRequest, solved) -> dict:
@@ -176,6 +175,7 @@ def run_replay(request: GaitRequest, solved) -> dict:
         solved.speed,
         solved.acceleration,
         solved.activation,
+        solved.tendon_force,
         solved.lumbar_torque_nm,
         solved.ground_force,
     )
