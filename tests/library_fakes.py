@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from gaitlib.gait import COORDINATES, MUSCLES, N_PHASE
+from gaitlib.simulate.guess import make_guess
 from gaitlib.simulate.plan import plan_library
-from gaitlib.simulate.solution import SolvedGait
+from gaitlib.simulate.solution import SolvedGait, Start
 
 COUNTS = {"healthy_child": 8, "older_adult": 8, "cerebral_palsy": 8}
 
@@ -28,12 +29,12 @@ def _log(word: str, gait_id: str) -> None:
             file.write(f"{word} {gait_id} {os.getpid()}\n")
 
 
-def fake_solve(request, guess=None, duals=None, time_limit_s=60.0):
-    """Walk like a metronome; one of eight fails at first, and from another neighbour succeeds in half of them."""
+def fake_solve(request, start=None, time_limit_s=60.0):
+    """Walk like a metronome; one of eight fails, half of those only the first time."""
     gait_id = request.gait_id
     _log("start", gait_id)
     time.sleep(float(os.environ.get("FAKE_SOLVE_S", "0")))
-    solved = build_solved(request, converged=_converges(gait_id, first=duals is not None))
+    solved = build_solved(request, converged=_converges(gait_id, first=isinstance(start, Start)))
     _log("end", gait_id)
     replay = {"reasons": [], "residual_peak_bw": 0.001} if solved.converged else None
     return solved, replay
@@ -56,10 +57,12 @@ def build_solved(request, converged: bool = True) -> SolvedGait:
     return SolvedGait(
         gait_id=request.gait_id, converged=converged, status="Solve_Succeeded" if converged else "Infeasible",
         iterations=3, cpu_s=0.01, cost=1.0, constraint_violation=1e-9, muscles_at_bound_share=0.0,
-        stride_time_s=stride, phase_offset=0, position=position, speed=rates, acceleration=rates,
-        activation=np.full((N_PHASE, n_m), 0.05), activation_rate=np.zeros((N_PHASE, n_m)),
-        lumbar_torque_nm=np.zeros(N_PHASE), joint_moment=rates, ground_force=force,
-        decision=np.arange(5.0), duals=(np.zeros(3), np.zeros(2)),
+        stride_time_s=stride, speed_mps=request.speed_mps, phase_offset=0, position=position, speed=rates,
+        acceleration=rates, activation=np.full((N_PHASE, n_m), 0.05), tendon_force=np.zeros((N_PHASE, 4)),
+        tendon_rate=np.zeros((N_PHASE, 4)), lumbar_torque_nm=np.zeros(N_PHASE), joint_moment=rates,
+        ground_force=force,
+        start=Start(request.kind, request.impairment.needs_reflexes, 0.9, np.arange(5.0),
+                    (np.zeros(3), np.zeros(2)), make_guess(request.speed_mps, 0.9)),
     )  # fmt: skip
 
 

@@ -1,11 +1,11 @@
 """Body size, comfortable speed and stride time of healthy people by age and sex.
 
-Stature: means rounded from the CDC 2000 growth charts (Kuczmarski et al. 2002, Vital Health Stat 11(246)) and,
-for adults, Fryar et al. 2021 (Vital Health Stat 3(46)); SD 4.2 % of the mean. Body mass index: 50th centile by
-age, SD 13 %. Comfortable speed: adults Bohannon & Andrews 2011 (Physiotherapy 97:182), children Hausdorff et
-al. 1999 (doi 10.1152/jappl.1999.86.3.1040). Stride time follows dynamic similarity, step length / leg length =
-1.126 Fr^0.5 with Fr = speed / sqrt(g leg length), fitted to the 22 young adults of the data set
-`speed_steplength_age` (healthy adults, role calibrate).
+Stature: means rounded from the CDC 2000 growth charts (Kuczmarski et al. 2002, Vital Health Stat 11(246))
+and, for adults, Fryar et al. 2021 (Vital Health Stat 3(46)); SD 4.2 % of the mean. Body mass index: 50th
+centile by age, SD 13 %. Comfortable speed: adults Bohannon & Andrews 2011 (Physiotherapy 97:182), children
+Hausdorff et al. 1999 (doi 10.1152/jappl.1999.86.3.1040). Stride time follows dynamic similarity, step length
+/ leg length = 1.126 Fr^0.5 with Fr = speed / sqrt(g leg length), fitted to the 22 young adults of the data
+set `speed_steplength_age` (healthy adults, role calibrate).
 """
 
 from __future__ import annotations

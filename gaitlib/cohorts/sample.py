@@ -49,7 +49,7 @@ def sample_cohort(name: str, n: int, seed: int, stride_share: float = 0.0, free_
     seed : int
         Seed of the study.
     stride_share : float
-        Share of people whose legs differ and who walk a full stride (one-sided patterns always do, and count).
+        Share of people whose legs differ and who walk a full stride; one-sided patterns count.
     free_share : float
         Share of people whose stride time is left to the solver.
 
@@ -89,7 +89,9 @@ def _assign_patterns(cohort: Cohort, n: int) -> np.ndarray:
 
 def _draw(cohort, label, pattern: Pattern, design, n, seed, stride_share, free_share) -> list[dict]:
     stratum = "medication" if pattern.medication else label
-    u = _draw_points(len(VARIABLES) + len(_EXTRA) + len(pattern.impairment), n, (seed, cohort.name, stratum, design))
+    u = _draw_points(
+        len(VARIABLES) + len(_EXTRA) + len(pattern.impairment), n, (seed, cohort.name, stratum, design)
+    )
     first, names = u[:, : len(VARIABLES)], list(VARIABLES)
     extra = dict(zip(_EXTRA, u[:, len(VARIABLES) : len(VARIABLES) + len(_EXTRA)].T, strict=True))
     own = u[:, len(VARIABLES) + len(_EXTRA) :]

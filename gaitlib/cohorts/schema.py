@@ -146,11 +146,15 @@ class Effect(_Section):
     def _check_part(self) -> Effect:
         kind, _, group = self.part.partition(".")
         if kind not in PARTS or bool(group) != (kind in GROUPED_PARTS):
-            raise ValueError(f"part '{self.part}' is unknown; expected one of {', '.join(PARTS)}, with '.group' "
-                             f"behind {', '.join(GROUPED_PARTS)}")  # fmt: skip
+            raise ValueError(
+                f"part '{self.part}' is unknown; expected one of {', '.join(PARTS)}, with '.group' behind "
+                f"{', '.join(GROUPED_PARTS)}"
+            )
         _, low, high = PARTS[kind]
         if not (low <= self.mild <= high and low <= self.severe <= high):
-            raise ValueError(f"{self.part}: mild {self.mild:g} or severe {self.severe:g} is outside {low}-{high}")
+            raise ValueError(
+                f"{self.part}: mild {self.mild:g} or severe {self.severe:g} is outside {low}-{high}"
+            )
         _check_source(self.source)
         return self
 
@@ -256,10 +260,12 @@ def read_cohort(path: str | Path) -> Cohort:
     try:
         return Cohort.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except (OSError, yaml.YAMLError) as error:
-        raise InputError(f"{path.name}: cannot be read as a cohort ({' '.join(str(error).split())}).") from None
+        raise InputError(
+            f"{path.name}: cannot be read as a cohort ({' '.join(str(error).split())})."
+        ) from None
     except ValidationError as error:
         faults = [
-            f"{'.'.join(str(p) for p in fault['loc']) or 'top level'}: {fault['msg'].removeprefix('Value error, ')}"
+            f"{'.'.join(map(str, fault['loc'])) or 'top level'}: {fault['msg'].removeprefix('Value error, ')}"
             for fault in error.errors()
         ]
         raise InputError(f"{path.name}: " + "; ".join(faults) + ".") from None

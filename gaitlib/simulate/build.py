@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import deque
 from collections.abc import Callable
@@ -16,13 +15,15 @@ import pandas as pd
 from gaitlib.body.dimensions import compute_dimensions
 from gaitlib.errors import GaitlibError, WorkError
 from gaitlib.simulate.executors import LocalExecutor
-from gaitlib.simulate.guess import N_POINTS, make_guess_from_gait
-from gaitlib.simulate.library import CURVES, assemble_library, load_library
-from gaitlib.simulate.neighbours import compute_features, compute_table_features
+from gaitlib.simulate.guess import make_guess_from_gait
+from gaitlib.simulate.library import CURVES, GAIT_PREFIX, assemble_library, load_library
+from gaitlib.simulate.neighbours import compute_table_features
 from gaitlib.simulate.parts import PartStore, lock_folder
-from gaitlib.simulate.plan import PlannedGait
+from gaitlib.simulate.plan import PlannedGait, describe_plan
 from gaitlib.simulate.progress import Progress
+from gaitlib.simulate.request import describe_request
 from gaitlib.simulate.solution import build_gait_dataset, describe_solution
+from gaitlib.simulate.starts import pack_start, unpack_start
 from gaitlib.simulate.workers import run_gait
 
 _WINDOW = 64
@@ -80,7 +81,9 @@ def build_library(
     executor = LocalExecutor(1) if own else executor
     try:
         with lock_folder(folder):
-            builder = _Builder(plan, PartStore(folder), executor, start_library, solve, time_limit_s, progress)
+            builder = _Builder(
+                plan, PartStore(folder), executor, start_library, solve, time_limit_s, progress
+            )
             builder.run(limit)
             return assemble_library(folder)
     finally:
@@ -110,9 +113,10 @@ class _Builder:
 
     def __init__(self, plan, store, executor, start_library, solve, time_limit_s, progress):
         self.store, self.executor, self.solve, self.time_limit_s = store, executor, solve, time_limit_s
-        self.plan = {item.request.gait_id: item for item in plan}
-        self.rank = {gait_id: place for place, gait_id in enumerate(self.plan)}
-        self.places = np.array([compute_features(item.request) for item in self.plan.values()])
+        described = describe_plan(plan).drop_duplicates("gait_id")
+        self.plan = {gait_id: plan[place] for place, gait_id in described["gait_id"].items()}
+        self.rank = {gait_id: rank for rank, gait_id in enumerate(self.plan)}
+        self.places = compute_table_features(described)
         states = store.list_states()
         self.pending = [gait_id for gait_id in self.plan if gait_id not in states]
         self.retries = deque((0, gait_id) for gait_id in self.plan if states.get(gait_id) == "retry")
@@ -156,17 +160,19 @@ class _Builder:
                 return
             start, distance = self._find_start(gait_id, attempt)
             request = self.plan[gait_id].request
-            arguments = self._make_start(start, attempt)
-            future = self.executor.submit(self.solve, request, *arguments, self.time_limit_s)
+            guess = self._make_guess(start, attempt)
+            future = self.executor.submit(self.solve, request, guess, self.time_limit_s)
             running[future] = _Job(gait_id, attempt, start, distance, time.monotonic())
 
     def _pick(self, waiting: bool) -> tuple[str | None, int]:
-        """The next gait: a retry whose time has come, else of the next in the plan the one nearest to a start."""
+        """The next gait: a retry whose time has come, else the one nearest to a start of the next in the plan."""
         if not self.starts:
             if waiting:
                 return None, 0  # a seed is being solved
             if self.n_cold >= _MAX_COLD or not self.pending:
-                raise WorkError(f"none of {self.n_cold} seeds converged; see 'reason' in the rows of the parts.")
+                raise WorkError(
+                    f"none of {self.n_cold} seeds converged; see 'reason' in the rows of the parts."
+                )
             self.n_cold += 1
             return self.pending.pop(0), 0
         if self.retries and (self.n_finished >= self.retries[0][0] or not self.pending):
@@ -184,14 +190,14 @@ class _Builder:
         chosen = order[min(attempt, len(order) - 1)]
         return self.starts[chosen], float(distance[chosen])
 
-    def _make_start(self, start: _Start | None, attempt: int) -> tuple:
-        """Guess and multipliers: those of a part, or rebuilt from the curves of a library; primal only again."""
+    def _make_guess(self, start: _Start | None, attempt: int):
+        """The start itself; the second time its stride only, without the solver's vectors."""
         if start is None:
-            return None, None
+            return None
         if start.gaits is not None:
-            return make_guess_from_gait(start.gaits.sel(gait=start.gait_id), N_POINTS), None
-        arrays = self.store.read_arrays(start.gait_id, ("decision", "duals_0", "duals_1"))
-        return arrays["decision"], None if attempt else (arrays["duals_0"], arrays["duals_1"])
+            return make_guess_from_gait(start.gaits.sel(gait=start.gait_id))
+        whole = unpack_start(self.store.read_arrays(start.gait_id, "start_"))
+        return whole.trajectory if attempt else whole
 
     def _receive(self, job: _Job, future) -> bool:
         """Keep a result; False when the worker pool is broken."""
@@ -231,8 +237,6 @@ class _Builder:
         self._write(job, row, arrays)
 
     def _record_failure(self, job: _Job, reason: str) -> None:
-        from gaitlib.simulate.request import describe_request
-
         row = describe_request(self.plan[job.gait_id].request)
         self._write(job, row | {"verified": False, "reason": reason}, {})
 
@@ -281,7 +285,7 @@ class _Builder:
 
 
 def complete_row(row: dict, item: PlannedGait) -> dict:
-    """Complete a row of the table with what the plan knows and JSON can hold.
+    """Complete a row of the table with what the plan knows, in numbers that JSON can hold.
 
     Parameters
     ----------
@@ -293,19 +297,15 @@ def complete_row(row: dict, item: PlannedGait) -> dict:
     Returns
     -------
     dict
-        With kind, leg_length_m, impairment (JSON) and the labels.
+        With leg_length_m and the labels.
     """
-    request = item.request
-    row = row | item.labels | {
-        "kind": getattr(request, "kind", "half"),
-        "leg_length_m": round(compute_dimensions(request.person).leg_length_m, 4),
-        "impairment": json.dumps(request.impairment.model_dump(), sort_keys=True),
-    }  # fmt: skip
+    leg = round(compute_dimensions(item.request.person).leg_length_m, 4)
+    row = row | item.labels | {"leg_length_m": leg}
     return {name: value.item() if isinstance(value, np.generic) else value for name, value in row.items()}
 
 
 def make_arrays(gait, solved) -> dict[str, np.ndarray]:
-    """Collect what a part holds: curves (float32), scalars, and the start of a neighbour.
+    """Collect what a part holds: the Gait (curves as float32) and the start of a neighbour.
 
     Parameters
     ----------
@@ -319,7 +319,6 @@ def make_arrays(gait, solved) -> dict[str, np.ndarray]:
     dict of str to array
         Arrays by name.
     """
-    curves = {name: gait[name].values.astype(np.float32) for name in CURVES}
-    scalars = {name: gait[name].values for name in gait.data_vars if name not in CURVES}
-    start = {"decision": solved.decision, "duals_0": solved.duals[0], "duals_1": solved.duals[1]}
-    return curves | scalars | {name: np.asarray(value) for name, value in start.items()}
+    values = {name: gait[name].values for name in gait.data_vars}
+    small = {name: value.astype(np.float32) if name in CURVES else value for name, value in values.items()}
+    return {f"{GAIT_PREFIX}{name}": value for name, value in small.items()} | pack_start(solved.start)

@@ -37,7 +37,9 @@ class Checker:
         """
         if self._child is None or self._child.poll() is not None:
             self._child = subprocess.Popen(
-                [sys.executable, "-m", "gaitlib.simulate.checker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+                [sys.executable, "-m", "gaitlib.simulate.checker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
             )
             atexit.register(self.close)
         try:

@@ -38,12 +38,16 @@ def add_simulate_parser(subparsers) -> None:
     parser.add_argument("--out", type=Path, help="write the gait as netCDF")
     parser.add_argument("--osim", type=Path, help="write the person's OpenSim model")
     library = parser.add_argument_group("a whole library instead, resumed where it stopped")
-    library.add_argument("--study", type=Path, help="study file, such as studies/full.yaml: its section `library`")
+    library.add_argument(
+        "--study", type=Path, help="study file, such as studies/full.yaml: its section `library`"
+    )
     library.add_argument("--folder", type=Path, help="library folder (that of the study)")
     library.add_argument("--executor", choices=EXECUTORS, help="where to solve (that of the study)")
     library.add_argument("--workers", type=int, help="processes of the local executor (those of the study)")
     library.add_argument("--scheduler", help="address for --executor dask, such as tcp://host:8786")
-    library.add_argument("--shard", metavar="K/N", help="only the k-th of n parts of the plan, to be merged later")
+    library.add_argument(
+        "--shard", metavar="K/N", help="only the k-th of n parts of the plan, to be merged later"
+    )
     library.add_argument("--limit", type=int, help="stop after so many gaits of this sitting")
     parser.set_defaults(run=run_simulate)
 

@@ -85,11 +85,15 @@ class DaskExecutor:
 
         address = address or dask.config.get("scheduler-address", "")
         if not address:
-            raise InputError("--scheduler: missing; name a scheduler such as tcp://host:8786 (start: dask scheduler).")
+            raise InputError(
+                "--scheduler: missing; name a scheduler such as tcp://host:8786 (start: dask scheduler)."
+            )
         try:
             self._client = Client(address, timeout=15, set_as_default=False)
         except (OSError, ValueError) as error:
-            raise InputError(f"--scheduler {address}: no Dask scheduler answers there ({type(error).__name__}).") from None
+            raise InputError(
+                f"--scheduler {address}: no Dask scheduler answers there ({type(error).__name__})."
+            ) from None
         self._pool = self._client.get_executor(pure=False)
 
     def submit(self, function: Callable, *arguments) -> Future:

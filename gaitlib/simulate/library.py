@@ -28,7 +28,8 @@ CURVES = {
     "joint_moment": ("phase", "coordinate"),
 }
 """Curves of a gait and their dimensions."""
-_SCALARS = ("stride_time_s", "speed_mps", "phase_offset")
+GAIT_PREFIX = "gait_"
+"""Names of the variables of a Gait in a part begin with this."""
 
 UNITS = {
     "position": "rad (pelvis_tx, pelvis_ty: m)",
@@ -111,10 +112,12 @@ def assemble_library(folder: Path | str) -> pd.DataFrame:
     if not verified:
         reason = rows[0]["reason"] if rows else "none was tried"
         raise WorkError(f"{folder.name}: none of {len(rows)} gaits is verified; the first because: {reason}")
-    first = store.read_arrays(verified[0], (*CURVES, *_SCALARS))
-    stacked = {name: np.empty((len(verified), *value.shape), value.dtype) for name, value in first.items()}
+    stacked: dict[str, np.ndarray] = {}
     for place, gait_id in enumerate(verified):
-        for name, value in store.read_arrays(gait_id, tuple(stacked)).items():
+        for name, value in store.read_arrays(gait_id, GAIT_PREFIX).items():
+            name = name.removeprefix(GAIT_PREFIX)
+            if name not in stacked:
+                stacked[name] = np.empty((len(verified), *value.shape), value.dtype)
             stacked[name][place] = value
     table = pd.DataFrame(rows)
     write_library(folder, table, build_gait_set(verified, stacked))
@@ -148,7 +151,11 @@ def build_gait_set(ids: list[str], arrays: dict[str, np.ndarray]) -> xr.Dataset:
         name: (("gait", *CURVES.get(name, ())), value, {"units": UNITS[name]} if name in UNITS else {})
         for name, value in arrays.items()
     }
-    attributes = {"title": "Simulated gaits, verified in OpenSim", "licence": "CC BY 4.0", "origin": "simulated"}
+    attributes = {
+        "title": "Simulated gaits, verified in OpenSim",
+        "licence": "CC BY 4.0",
+        "origin": "simulated",
+    }
     return xr.Dataset(variables, coords=labels, attrs=attributes)
 
 
@@ -168,7 +175,9 @@ def write_library(folder: Path, table: pd.DataFrame, gaits: xr.Dataset, encoding
     """
     folder.mkdir(parents=True, exist_ok=True)
     if encoding is None:
-        encoding = {name: {"dtype": "float32", "zlib": True, "complevel": 4, "shuffle": True} for name in CURVES}
+        encoding = {
+            name: {"dtype": "float32", "zlib": True, "complevel": 4, "shuffle": True} for name in CURVES
+        }
     _write_atomically(folder / "gaits.nc", lambda p: gaits.to_netcdf(p, engine="h5netcdf", encoding=encoding))
     _write_atomically(folder / "table.parquet", lambda p: table.to_parquet(p, index=False))
 
@@ -239,8 +248,8 @@ def analyse_failures(table: pd.DataFrame) -> pd.DataFrame:
     table = table.assign(failed=~table["verified"].astype(bool))
     lines = []
     for (cohort, pattern), rows in table.groupby(["cohort", "pattern"], sort=True):
-        line = {"cohort": cohort, "pattern": pattern, "tried": len(rows), "verified": int((~rows["failed"]).sum()),
-                "failed_share": rows["failed"].mean()}  # fmt: skip
+        line = {"cohort": cohort, "pattern": pattern, "tried": len(rows)}
+        line |= {"verified": int((~rows["failed"]).sum()), "failed_share": rows["failed"].mean()}
         for name, column in (("severity", "severity"), ("speed", "asked_speed_mps")):
             rank = rows[column].rank(pct=True)
             line[f"failed_low_{name}"] = rows.loc[rank <= 1 / 3, "failed"].mean()

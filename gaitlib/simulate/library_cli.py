@@ -31,7 +31,9 @@ def add_library_parser(subparsers) -> None:
     export = parts.add_parser("export", help="write a release: small files with a stated rounding error")
     export.add_argument("folder", type=Path, help="library folder")
     export.add_argument("target", type=Path, help="folder of the release")
-    export.add_argument("--max-mb", type=float, default=25.0, help="largest size of the release (million bytes)")
+    export.add_argument(
+        "--max-mb", type=float, default=25.0, help="largest size of the release (million bytes)"
+    )
     parser.set_defaults(run=run_library)
 
 

@@ -1,8 +1,9 @@
 """Finished gaits of a library that is being built: one file each, written in one step, named by content.
 
 `parts/ab/ab12....verified.npz` holds the row of the table (JSON), the curves and what restarts a neighbour.
-The name tells the state, so a listing of the folder is all that a resumed build needs. A file appears whole or
-not at all, whenever the process is killed. The formats are plain numpy and JSON: machines can exchange them.
+The name tells the state, so a listing of the folder is all that a resumed build needs. A file appears whole
+or not at all, whenever the process is killed. The formats are plain numpy and JSON: machines can exchange
+them.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ class PartStore:
         found: dict[str, str] = {}
         for path in self.folder.glob("??/*.npz"):
             gait_id, state, _ = path.name.split(".", 2)
-            if state in STATES and found.get(gait_id, "retry") == "retry":  # a finished part outlives its retry
+            if (
+                state in STATES and found.get(gait_id, "retry") == "retry"
+            ):  # a finished part outlives its retry
                 found[gait_id] = state
         return dict(sorted(found.items()))
 
@@ -85,25 +88,23 @@ class PartStore:
         with np.load(self._locate(gait_id, state)) as stored:
             return json.loads(str(stored["row"]))
 
-    def read_arrays(self, gait_id: str, names: tuple[str, ...], state: str = "verified") -> dict[str, np.ndarray]:
-        """Read arrays of a part.
+    def read_arrays(self, gait_id: str, prefix: str) -> dict[str, np.ndarray]:
+        """Read arrays of a verified part.
 
         Parameters
         ----------
         gait_id : str
             Which.
-        names : tuple of str
-            Which arrays.
-        state : str
-            Its state.
+        prefix : str
+            Beginning of the names wanted.
 
         Returns
         -------
         dict of str to array
-            Those of `names` that the part holds.
+            By name.
         """
-        with np.load(self._locate(gait_id, state)) as stored:
-            return {name: stored[name] for name in names if name in stored}
+        with np.load(self._locate(gait_id, "verified")) as stored:
+            return {name: stored[name] for name in stored.files if name.startswith(prefix)}
 
     def adopt(self, other: PartStore) -> int:
         """Take over the finished parts of another store.
@@ -162,5 +163,7 @@ def lock_folder(folder: Path):
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise WorkError(f"{folder.name}: another build is at work in this folder; wait for it or stop it.") from None
+            raise WorkError(
+                f"{folder.name}: another build is at work in this folder; wait for it or stop it."
+            ) from None
         yield

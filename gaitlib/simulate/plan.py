@@ -10,8 +10,8 @@ import pandas as pd
 from gaitlib.cohorts.growth import compute_typical_stride_time
 from gaitlib.cohorts.sample import sample_cohort
 from gaitlib.errors import InputError
-from gaitlib.person import STRENGTH_GROUPS, Impairment, Person
-from gaitlib.simulate.request import GaitRequest
+from gaitlib.person import Impairment, Person
+from gaitlib.simulate.request import GaitRequest, describe_request
 
 TYPICAL_ADULT = Person(age_years=30, sex="m", height_m=1.76, mass_kg=74.0)
 
@@ -67,18 +67,15 @@ def plan_gait(row: dict) -> PlannedGait:
     PlannedGait
         Request and labels.
     """
-    person = Person(**{name: row[name] for name in Person.model_fields})
-    time = row["stride_time_s"]
-    values = {
-        "person": person,
-        "speed_mps": row["speed_mps"],
-        "impairment": _fit_impairment(row["impairment"]),
-        "stride_time_s": None if np.isnan(time) else time,
-        "cohort": row["cohort"],
-    }
-    if "kind" in GaitRequest.__dataclass_fields__:
-        values["kind"] = row["kind"]
-    return PlannedGait(GaitRequest(**values), {name: row[name] for name in LABELS})
+    request = GaitRequest(
+        Person(**{name: row[name] for name in Person.model_fields}),
+        row["speed_mps"],
+        Impairment(**row["impairment"]),
+        None if np.isnan(row["stride_time_s"]) else row["stride_time_s"],
+        row["cohort"],
+        kind=row["kind"],
+    )
+    return PlannedGait(request, {name: row[name] for name in LABELS})
 
 
 def select_shard(plan: list[PlannedGait], shard: str) -> list[PlannedGait]:
@@ -107,13 +104,17 @@ def select_shard(plan: list[PlannedGait], shard: str) -> list[PlannedGait]:
     return [plan[0], *plan[1:][int(first) - 1 :: int(of)]]
 
 
-def _fit_impairment(values: dict) -> Impairment:
-    """Adapter until the simulator takes every part and side: what it does not know is left out."""
-    known = {name: part for name, part in values.items() if name in Impairment.model_fields}
-    if set(Impairment.model_fields) == {"weakness"}:
-        weakness: dict[str, float] = {}
-        for name, left in known.get("weakness", {}).items():
-            group = name if name in STRENGTH_GROUPS else name[:-2]
-            weakness[group] = min(weakness.get(group, 1.0), left)
-        known["weakness"] = weakness
-    return Impairment(**known)
+def describe_plan(plan: list[PlannedGait]) -> pd.DataFrame:
+    """Lay a plan out as the columns that a library's table begins with.
+
+    Parameters
+    ----------
+    plan : list of PlannedGait
+        The plan.
+
+    Returns
+    -------
+    DataFrame
+        One row per gait.
+    """
+    return pd.DataFrame([describe_request(item.request) | item.labels for item in plan])

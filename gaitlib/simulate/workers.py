@@ -182,14 +182,14 @@ def run_replay(request: GaitRequest, solved) -> dict:
     return asdict(replay) | {"reasons": replay.reasons}
 
 
-def run_gait(request: GaitRequest, guess=None, duals=None, time_limit_s: float = 60.0) -> tuple:
+def run_gait(request: GaitRequest, start=None, time_limit_s: float = 60.0) -> tuple:
     """Solve one request in this (worker) process and check it in OpenSim, in a child of this process.
 
     Parameters
     ----------
     request : GaitRequest
         What to solve.
-    guess, duals
+    start
         As `gaitlib.simulate.solve.solve_request`.
     time_limit_s : float
         CPU limit per attempt (s).
@@ -200,5 +200,5 @@ def run_gait(request: GaitRequest, guess=None, duals=None, time_limit_s: float =
         The solution, and the check; None when there is nothing to check.
     """
     with _busy:
-        solved = run_solve(request, get_cache_folder(), guess, duals, time_limit_s)
+        solved = run_solve(request, get_cache_folder(), start, time_limit_s)
         return solved, _checker.check(request, solved) if solved.converged else None
