@@ -135,7 +135,7 @@ class DaskExecutor:
 
     def close(self) -> None:
         """Leave the scheduler; calls that have not begun are dropped."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._pool.shutdown(wait=False)
         self._client.close()
 
 
