@@ -1,3 +1,23 @@
 """Gait from muscles: simulate, generate, sense, estimate, and test the estimates on real people."""
 
 __version__ = "0.1.0"
+
+
+def load_library(folder=None):
+    """Load a library of simulated gaits; see `gaitlib.simulate.library.load_library`.
+
+    Parameters
+    ----------
+    folder : path, optional
+        Library folder; the shipped one when left out.
+
+    Returns
+    -------
+    table : pandas.DataFrame
+        One row per gait: person, impairment, outcomes, verdict, timing.
+    gaits : xarray.Dataset
+        Curves of the verified gaits, dimension `gait` labelled by gait_id.
+    """
+    from gaitlib.simulate.library import load_library as load
+
+    return load(folder)

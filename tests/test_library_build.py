@@ -94,7 +94,7 @@ def test_every_planned_gait_is_in_the_table_with_a_verdict(built):
     assert (failed["reason"].str.len() > 0).all() and (failed["attempts"] == 2).all()
     stored, gaits = load_library(folder)
     assert list(gaits["gait"].values) == list(stored.loc[stored["verified"], "gait_id"])
-    assert gaits["position"].dtype == float and gaits["position"].dims == ("gait", "phase", "coordinate")
+    assert gaits["position"].dtype == np.float32 and gaits["position"].dims == ("gait", "phase", "coordinate")
     counts = describe_library(stored)
     assert counts["gaits"] == len(plan) and counts["verified"] == int(stored["verified"].sum())
     assert analyse_failures(stored)["tried"].sum() == len(plan)

@@ -1,0 +1,338 @@
+"""Join libraries, check them, and release one: small files whose rounding error is stated.
+
+A release stores every curve as 16-bit integers (CF `scale_factor`), phase last so that neighbours in the file
+are neighbours in time, deflated. The steps are far below what the solver or a camera can tell: see `STEPS`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from gaitlib.errors import InputError, WorkError
+from gaitlib.gait import COORDINATES, TRANSLATIONS, validate_gait
+from gaitlib.simulate.library import (
+    CURVES,
+    SHIPPED_FOLDER,
+    UNITS,
+    describe_library,
+    load_library,
+    write_library,
+)
+from gaitlib.simulate.parts import PartStore, lock_folder
+
+STEPS = {"position": 2e-4, "activation": 1e-3, "ground_force": 0.5, "joint_moment": 0.05}
+"""Rounding steps of a release, in the unit of the variable (rad or m, 1, N, N m); the error is half a step."""
+
+RESOLVE_TOLERANCE_DEG = 2.0
+"""A gait solved again is the same when no joint angle differs more, and its cost by less than 1 %."""
+_COST_TOLERANCE = 0.01
+_LARGEST = 32_000
+_CHUNK = 64
+
+
+def export_library(folder: Path | str, target: Path | str, max_mb: float = 25.0) -> dict:
+    """Write a release of a library.
+
+    Parameters
+    ----------
+    folder, target : path
+        The library; where the release goes.
+    max_mb : float
+        Largest size of both files together (million bytes). If not all gaits fit, cohorts and kinds keep
+        their shares and the gaits are chosen by their gait_id, which is as good as chance.
+
+    Returns
+    -------
+    dict
+        gaits, verified, bytes, sha256 of both files, largest rounding error per variable.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no library.
+    WorkError
+        If not even a tenth of the gaits fits.
+    """
+    table, gaits = load_library(folder)
+    target = Path(target)
+    share = 1.0
+    while True:
+        chosen = _choose(table, share)
+        kept = gaits.sel(gait=chosen.loc[chosen["verified"], "gait_id"].to_list())
+        small, encoding, errors = quantise(kept)
+        small.attrs |= {"rounding_error": json.dumps(errors), "gaits_of_the_full_library": len(gaits["gait"])}
+        write_library(target, chosen, small, encoding)
+        size = sum((target / name).stat().st_size for name in ("gaits.nc", "table.parquet"))
+        if size <= max_mb * 1e6:
+            break
+        share *= 0.97 * max_mb * 1e6 / size
+        if share < 0.1:
+            raise WorkError(f"{target.name}: not a tenth of the gaits fits into {max_mb:g} million bytes.")
+    hashes = {name: hash_file(target / name) for name in ("gaits.nc", "table.parquet")}
+    return {
+        "gaits": len(chosen),
+        "verified": len(kept["gait"]),
+        "bytes": size,
+        "sha256": hashes,
+        "error": errors,
+    }
+
+
+def _choose(table: pd.DataFrame, share: float) -> pd.DataFrame:
+    """The same share of every cohort and kind, verified or not."""
+    if share >= 1:
+        return table
+    order = table.sort_values("gait_id").groupby(["cohort", "kind"]).cumcount()
+    sizes = table.groupby(["cohort", "kind"])["gait_id"].transform("size")
+    return table[order.reindex(table.index) < share * sizes].reset_index(drop=True)
+
+
+def quantise(gaits: xr.Dataset) -> tuple[xr.Dataset, dict, dict[str, float]]:
+    """Prepare curves for 16-bit storage.
+
+    Parameters
+    ----------
+    gaits : xarray.Dataset
+        Gait set.
+
+    Returns
+    -------
+    small : xarray.Dataset
+        With phase as last dimension.
+    encoding : dict
+        For `to_netcdf`.
+    errors : dict of str to float
+        Largest rounding error per variable, in its unit: half of `STEPS`, more only if a curve would not fit.
+    """
+    small, encoding, errors = gaits.copy(), {}, {}
+    for name, step in STEPS.items():
+        values = gaits[name].transpose("gait", ..., "phase")
+        step = max(step, float(np.abs(values).max()) / _LARGEST)
+        rounded = np.rint(values / step).astype(np.int16)
+        small[name] = rounded.assign_attrs(units=UNITS[name], scale_factor=step)
+        chunk = (min(_CHUNK, values.sizes["gait"]), *values.shape[1:])
+        encoding[name] = {"zlib": True, "complevel": 9, "shuffle": True, "chunksizes": chunk}
+        errors[name] = step / 2
+    return small, encoding, errors
+
+
+def hash_file(path: Path) -> str:
+    """Hash a file.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+
+    Returns
+    -------
+    str
+        SHA-256, hexadecimal.
+    """
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def merge_libraries(target: Path | str, sources: list[Path | str]) -> pd.DataFrame:
+    """Join libraries into one folder, each gait once; a verified gait wins over a failed one.
+
+    Parameters
+    ----------
+    target : path
+        Folder to fill; what is there stays.
+    sources : list of path
+        Library folders, with or without parts.
+
+    Returns
+    -------
+    DataFrame
+        Table of the joined library.
+
+    Raises
+    ------
+    InputError
+        If a source holds no library.
+    """
+    target = Path(target)
+    folders = [
+        folder
+        for folder in (target, *map(Path, sources))
+        if folder != target or (target / "gaits.nc").exists()
+    ]
+    loaded = [load_library(folder) for folder in folders]
+    with lock_folder(target):
+        for source in map(Path, sources):
+            PartStore(target).adopt(PartStore(source))
+        table = pd.concat([table for table, _ in loaded], ignore_index=True)
+        table = table.sort_values(["gait_id", "verified"], ascending=[True, False], kind="stable")
+        table = table.drop_duplicates("gait_id").reset_index(drop=True)
+        gaits = xr.concat([gaits for _, gaits in loaded], dim="gait", join="exact", combine_attrs="override")
+        gaits = gaits.drop_duplicates("gait").sel(gait=table.loc[table["verified"], "gait_id"].to_list())
+        write_library(target, table, gaits)
+    return table
+
+
+def verify_library(folder: Path | str | None = None) -> list[str]:
+    """Check that a library is whole: rows and curves belong together, hold and add up.
+
+    Parameters
+    ----------
+    folder : path, optional
+        Library folder; the shipped one when left out.
+
+    Returns
+    -------
+    list of str
+        What is wrong; empty when nothing is.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no library.
+    """
+    from gaitlib.simulate.request import parse_request
+
+    table, gaits = load_library(folder)
+    faults = []
+    if table["gait_id"].duplicated().any():
+        faults.append("table: a gait_id stands twice")
+    verified = table[table["verified"].astype(bool)]
+    if list(gaits["gait"].values) != verified["gait_id"].to_list():
+        return [*faults, "verified rows of the table and gaits of the file differ"]
+    if (table.loc[~table["verified"].astype(bool), "reason"].str.len() == 0).any():
+        faults.append("table: a failed gait has no reason")
+    for place, row in enumerate(verified.to_dict("records")):
+        try:
+            validate_gait(gaits.isel(gait=place).drop_vars("gait").assign_attrs(gait_id=row["gait_id"]))
+            if parse_request(row).gait_id != row["gait_id"]:
+                faults.append(
+                    f"{row['gait_id']}: is not the hash of its row (another version of the engine?)"
+                )
+        except (InputError, KeyError) as error:
+            faults.append(f"{row['gait_id']}: {error}")
+    return faults
+
+
+def resolve_gaits(folder: Path | str | None, n: int, seed: int, n_workers: int = 1) -> pd.DataFrame:
+    """Solve gaits of a library again, each from its own curves, and compare.
+
+    Parameters
+    ----------
+    folder : path or None
+        Library folder; None: the shipped one.
+    n : int
+        How many, chosen at random.
+    seed : int
+        Seed of the choice.
+    n_workers : int
+        Processes.
+
+    Returns
+    -------
+    DataFrame
+        gait_id, cohort, angle_difference_deg (largest over angles and stride), cost_ratio, fault (empty when
+        it is verified again and the same within `RESOLVE_TOLERANCE_DEG`).
+    """
+    from gaitlib.simulate.guess import make_guess_from_gait
+    from gaitlib.simulate.request import parse_request
+    from gaitlib.simulate.workers import make_pool, run_gait
+
+    table, gaits = load_library(folder)
+    verified = table[table["verified"].astype(bool)]
+    rows = verified.sample(min(n, len(verified)), random_state=seed).to_dict("records")
+    with make_pool(n_workers) as pool:
+        jobs = [
+            pool.submit(run_gait, parse_request(r), make_guess_from_gait(gaits.sel(gait=r["gait_id"])))
+            for r in rows
+        ]
+        results = [job.result() for job in jobs]
+    return pd.DataFrame(
+        [
+            _compare(row, gaits.sel(gait=row["gait_id"]), *result)
+            for row, result in zip(rows, results, strict=True)
+        ]
+    )
+
+
+def _compare(row: dict, stored: xr.Dataset, solved, replay: dict | None) -> dict:
+    angles = [n for n, name in enumerate(COORDINATES) if name not in TRANSLATIONS]
+    here = np.roll(solved.position[:-1, angles], solved.phase_offset, axis=0)
+    there = np.roll(stored["position"].values[:-1, angles], int(stored["phase_offset"]), axis=0)
+    difference = float(np.degrees(np.abs(here - there)).max())
+    ratio = solved.cost / row["cost"]
+    fault = ""
+    if not solved.converged:
+        fault = f"did not converge ({solved.status})"
+    elif replay["reasons"]:
+        fault = "; ".join(replay["reasons"])
+    elif difference > RESOLVE_TOLERANCE_DEG or abs(ratio - 1) > _COST_TOLERANCE:
+        fault = f"differs by {difference:.2f} deg, cost by {100 * (ratio - 1):.1f} %"
+    return {"gait_id": row["gait_id"], "cohort": row["cohort"], "angle_difference_deg": difference,
+            "cost_ratio": ratio, "fault": fault}  # fmt: skip
+
+
+def measure_library(folder: Path | str | None = None) -> dict[str, float]:
+    """Measure a library: verified gaits, bytes of its files, and how long it takes to load.
+
+    Parameters
+    ----------
+    folder : path, optional
+        Library folder; the shipped one when left out.
+
+    Returns
+    -------
+    dict of str to float
+        gaits_verified, bytes, load_s.
+    """
+    import time
+
+    began = time.perf_counter()
+    table, _ = load_library(folder)
+    seconds = time.perf_counter() - began
+    place = Path(folder) if folder is not None else SHIPPED_FOLDER
+    size = sum((place / name).stat().st_size for name in ("gaits.nc", "table.parquet"))
+    return {"gaits_verified": describe_library(table)["verified"], "bytes": size, "load_s": seconds}
+
+
+def measure_throughput(n_workers: int, n_gaits: int, seed: int, start_library: Path | str | None) -> float:
+    """Measure how many gaits an hour are finished, on gaits of all cohorts.
+
+    Parameters
+    ----------
+    n_workers : int
+        Local processes.
+    n_gaits : int
+        Gaits to finish; those during which the processes start do not count.
+    seed : int
+        Seed of the plan.
+    start_library : path or None
+        Where starts come from.
+
+    Returns
+    -------
+    float
+        Gaits per hour, verified or not.
+    """
+    from gaitlib.cohorts.schema import COHORTS
+    from gaitlib.simulate.build import build_library
+    from gaitlib.simulate.executors import LocalExecutor
+    from gaitlib.simulate.plan import plan_library
+    from gaitlib.simulate.progress import Progress
+
+    skip = 2 * n_workers
+    counts = dict.fromkeys(COHORTS, -(-(n_gaits + skip) // len(COHORTS)))
+    progress = Progress(n_gaits + skip, quiet=True)
+    executor = LocalExecutor(n_workers)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            build_library(plan_library(counts, seed), folder, executor, start_library, limit=n_gaits + skip,
+                          progress=progress)  # fmt: skip
+    finally:
+        executor.close()
+    return progress.compute_rate(skip)
