@@ -73,8 +73,8 @@ environment.yml: requirements.lock gaitlib/environment.py $(STAMP)
 licences: $(STAMP)  ## list the licence of every package
 	@$(BIN)/python -m gaitlib.licences
 
-picture: $(STAMP)  ## draw the picture of the README anew, from the shipped library
-	@$(BIN)/python -m gaitlib.report.picture
+picture: $(STAMP)  ## draw the picture of the README from what `make book` computed
+	@$(BIN)/python -m gaitlib.report.answer
 
 browser:  ## install Chromium from Debian's packages, for the browser test
 	@if command -v chromium >/dev/null; then chromium --version; \

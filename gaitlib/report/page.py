@@ -76,7 +76,7 @@ def show_figure(figure, caption: str, basis: str, n_people=None, n_walks=None, u
     figure = getattr(figure, "figure", figure)
     if basis in ("simulated", "generated"):
         figure.text(
-            1.0, 1.01, basis.upper(), ha="right", va="bottom", color="#B00020", weight="bold", fontsize=11
+            0.0, 1.01, basis.upper(), ha="left", va="bottom", color="#B00020", weight="bold", fontsize=11
         )
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=150, bbox_inches="tight", metadata={"Software": None})

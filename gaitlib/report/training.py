@@ -168,10 +168,14 @@ def format_checks(summary: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         Strings: check, share passed, median, 95th percentile and limit with unit.
     """
+    units = {"deg": "°", "1": ""}
 
     def show(row, name: str) -> str:
         value = getattr(row, name)
-        return f"{value:.3g} {row.unit}".strip() if np.isfinite(value) else "–"
+        if not np.isfinite(value):
+            return "–"
+        digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 4
+        return f"{_format(value, digits)} {units.get(row.unit, row.unit)}".strip()
 
     return pd.DataFrame(
         [
