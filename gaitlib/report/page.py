@@ -119,8 +119,8 @@ def show_table(
 
 
 def _keep_together(text: str) -> str:
-    """Let an interval break before its bracket only."""
-    text = re.sub(r"\([^()]*\)", lambda found: found[0].replace(" ", _NO_BREAK), text)
+    """Let an interval break before its bracket only, and "8 of 12" nowhere."""
+    text = re.sub(r"\([^()]*\)|\d of \d", lambda found: found[0].replace(" ", _NO_BREAK), text)
     return (
         re.sub(r"(?<=[\d%]) to (?=[\u2212\d])", f"{_NO_BREAK}to{_NO_BREAK}", text) if len(text) < 40 else text
     )
