@@ -51,7 +51,7 @@ def plot_stick_figure(gait: xr.Dataset, dimensions, n_poses: int = 7) -> Figure:
     points = compute_sagittal_points(gait["position"].values, dimensions)
     frames = np.linspace(0, gait.sizes["phase"] - 1, n_poses).astype(int)
     with plt.rc_context(STYLE):
-        figure, ax = plt.subplots(figsize=(8.2, 3.9), layout="constrained")
+        figure, ax = plt.subplots(figsize=(8.2, 3.6), layout="constrained")
         spread = 0.55 * np.arange(n_poses)
         for place, frame in zip(spread, frames, strict=True):
             pose = {name: value[frame] + [place, 0.0] for name, value in points.items()}

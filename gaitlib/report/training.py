@@ -174,8 +174,8 @@ def format_checks(summary: pd.DataFrame) -> pd.DataFrame:
         value = getattr(row, name)
         if not np.isfinite(value):
             return "–"
-        digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 4
-        return f"{_format(value, digits)} {units.get(row.unit, row.unit)}".strip()
+        text = f"{round(value, 4) + 0.0:.3g}".replace("-", "\u2212")
+        return f"{text}{units.get(row.unit, ' ' + row.unit)}"
 
     return pd.DataFrame(
         [
