@@ -58,13 +58,13 @@ def measure_simulate(study) -> dict[str, float]:
     WorkError
         If a gait does not converge.
     """
-    from gaitlib.simulate.plan import CORE_PEOPLE, compute_typical_stride_time
+    from gaitlib.cohorts.growth import compute_typical_stride_time
+    from gaitlib.simulate.plan import TYPICAL_ADULT
     from gaitlib.simulate.request import GaitRequest
     from gaitlib.simulate.workers import make_pool, run_solve
 
-    adult = CORE_PEOPLE["adult"]
     requests = [
-        GaitRequest(adult, speed, stride_time_s=compute_typical_stride_time(adult, speed))
+        GaitRequest(TYPICAL_ADULT, speed, stride_time_s=compute_typical_stride_time(TYPICAL_ADULT, speed))
         for speed in (1.2, 1.3)
     ]
     with tempfile.TemporaryDirectory() as cache, make_pool(1) as pool:

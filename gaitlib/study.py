@@ -8,6 +8,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from gaitlib.cohorts.schema import COHORTS
 from gaitlib.errors import InputError, suggest_name
 
 OUTCOMES = ("speed_mps", "step_length_m", "step_time_s")
@@ -32,6 +33,29 @@ class SimulateSection(_Section):
     resolve_gaits: int = Field(ge=0, le=10_000)
     tolerance_deg: float = Field(gt=0, le=20)
     workers: int = Field(ge=1, le=256)
+
+
+class LibrarySection(_Section):
+    """What `gaitlib simulate --study` builds: gaits per cohort, and where the solves run."""
+
+    folder: str = Field(min_length=1)
+    cohorts: dict[str, int] = Field(min_length=1)
+    stride_share: float = Field(ge=0, le=1)
+    free_time_share: float = Field(ge=0, le=1)
+    start_library: str = ""
+    time_limit_s: float = Field(gt=0, le=3600)
+    executor: Literal["local", "dask"] = "local"
+    workers: int = Field(default=1, ge=1, le=1024)
+    scheduler: str = ""
+
+    @model_validator(mode="after")
+    def _check_cohorts(self) -> LibrarySection:
+        for name, count in self.cohorts.items():
+            if name not in COHORTS:
+                raise ValueError(f"cohorts: '{name}' is unknown{suggest_name(name, COHORTS)}")
+            if not 0 <= count <= 10_000_000:
+                raise ValueError(f"cohorts.{name}: {count} gaits, expected 0 or more")
+        return self
 
 
 class GenerateSection(_Section):
@@ -163,6 +187,7 @@ class Study(_Section):
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     seed: int = Field(ge=0, le=2**31 - 1)
     simulate: SimulateSection
+    library: LibrarySection | None = None
     generate: GenerateSection
     sense: SenseSection
     estimate: EstimateSection

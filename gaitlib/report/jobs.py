@@ -160,7 +160,8 @@ def list_sources(notebook: str, root: Path = ROOT) -> list[str]:
         if path not in seen:
             seen.add(path)
             waiting |= _find_imports(path.read_text(encoding="utf-8"), root)
-    beside = {other for path in seen for kind in ("*.json", "*.csv") for other in path.parent.glob(kind)}
+    kinds = ("*.json", "*.csv", "*.yaml")
+    beside = {other for path in seen for kind in kinds for other in path.parent.glob(kind)}
     found = {str(path.relative_to(root)) for path in seen | beside} | {notebook}
     if any(name.startswith("gaitlib/data/") for name in found):
         found.add("data_manifest.yaml")

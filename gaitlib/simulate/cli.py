@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gaitlib.errors import InputError, WorkError
 from gaitlib.person import parse_impairment, parse_person
+from gaitlib.simulate.executors import EXECUTORS
 
 MAX_SPEED_MPS = 2.2
 
@@ -36,12 +37,18 @@ def add_simulate_parser(subparsers) -> None:
     )
     parser.add_argument("--out", type=Path, help="write the gait as netCDF")
     parser.add_argument("--osim", type=Path, help="write the person's OpenSim model")
-    parser.add_argument("--library", type=Path, metavar="FOLDER", help="build a gait library there instead")
-    parser.add_argument(
-        "--people", type=int, default=0, help="with --library: sampled gaits beside the core of 63"
+    library = parser.add_argument_group("a whole library instead, resumed where it stopped")
+    library.add_argument(
+        "--study", type=Path, help="study file, such as studies/full.yaml: its section `library`"
     )
-    parser.add_argument("--seed", type=int, default=2026, help="with --library: seed of the sample")
-    parser.add_argument("--workers", type=int, default=1, help="solver processes")
+    library.add_argument("--folder", type=Path, help="library folder (that of the study)")
+    library.add_argument("--executor", choices=EXECUTORS, help="where to solve (that of the study)")
+    library.add_argument("--workers", type=int, help="processes of the local executor (those of the study)")
+    library.add_argument("--scheduler", help="address for --executor dask, such as tcp://host:8786")
+    library.add_argument(
+        "--shard", metavar="K/N", help="only the k-th of n parts of the plan, to be merged later"
+    )
+    library.add_argument("--limit", type=int, help="stop after so many gaits of this sitting")
     parser.set_defaults(run=run_simulate)
 
 
@@ -65,8 +72,8 @@ def run_simulate(arguments: argparse.Namespace) -> int:
     WorkError
         If the one gait asked for was not solved or not verified.
     """
-    if arguments.library is not None:
-        return _run_library(arguments)
+    if arguments.study is not None:
+        return _build_library(arguments)
     from gaitlib.simulate.request import GaitRequest
     from gaitlib.simulate.solution import build_gait_dataset, describe_solution
     from gaitlib.simulate.workers import replay_gaits, solve_gaits, write_opensim_model
@@ -103,7 +110,8 @@ def run_simulate(arguments: argparse.Namespace) -> int:
 def _find_guess(request):
     """The shipped gait nearest to the request, or none."""
     from gaitlib.simulate.guess import N_POINTS, make_guess_from_gait
-    from gaitlib.simulate.library import SHIPPED_FOLDER, find_nearest, load_library
+    from gaitlib.simulate.library import SHIPPED_FOLDER, load_library
+    from gaitlib.simulate.neighbours import find_nearest
 
     if not (SHIPPED_FOLDER / "gaits.nc").exists():
         return None
@@ -124,13 +132,35 @@ def _parse_weakness(texts: list[str]) -> dict[str, float]:
     return weakness
 
 
-def _run_library(arguments: argparse.Namespace) -> int:
-    from gaitlib.simulate.library import build_library, describe_library
-    from gaitlib.simulate.plan import plan_core, plan_sample
+def _build_library(arguments: argparse.Namespace) -> int:
+    from gaitlib.simulate.build import build_library
+    from gaitlib.simulate.executors import open_executor
+    from gaitlib.simulate.library import describe_library
+    from gaitlib.simulate.plan import plan_library, select_shard
+    from gaitlib.study import load_study
 
-    requests = plan_core() + (plan_sample(arguments.people, arguments.seed) if arguments.people else [])
-    table = build_library(
-        requests, arguments.library, arguments.workers, report=lambda line: print(line, flush=True)
-    )
+    study = load_study(arguments.study)
+    section = study.library
+    if section is None:
+        raise InputError(f"{arguments.study.name}: has no section `library`; see studies/full.yaml for one.")
+    workers = section.workers if arguments.workers is None else arguments.workers
+    if workers < 1 or (arguments.limit is not None and arguments.limit < 1):
+        raise InputError(f"--workers, --limit: found {workers}, {arguments.limit}; expected 1 or more.")
+    plan = plan_library(section.cohorts, study.seed, section.stride_share, section.free_time_share)
+    if arguments.shard:
+        plan = select_shard(plan, arguments.shard)
+    name = arguments.executor or section.executor
+    executor = open_executor(name, workers, arguments.scheduler or section.scheduler)
+    try:
+        table = build_library(
+            plan,
+            arguments.folder or Path(section.folder),
+            executor,
+            section.start_library or None,
+            time_limit_s=section.time_limit_s,
+            limit=arguments.limit,
+        )
+    finally:
+        executor.close()
     print(json.dumps(describe_library(table), indent=1))
     return 0

@@ -1,18 +1,14 @@
-"""The gait library: content-addressed, resumable, one table of scalars and one file of curves.
+"""The gait library: one table of scalars and one file of curves, with the same gait_id.
 
-A library folder holds `table.parquet` (one row per gait asked for, failures with their reason) and
-`gaits.nc` (curves of the solved ones, same gait_id). While it is being built, every finished gait is one
-file under `parts/`, written in one step, so that an interrupted build goes on where it stopped.
+A library folder holds `table.parquet` (one row per gait asked for, failures with their reason) and `gaits.nc`
+(curves of the verified ones). While it is being built, finished gaits lie under `parts/` (see `parts`).
 """
 
 from __future__ import annotations
 
 import json
 import os
-import pickle
-import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_COMPLETED, wait
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -20,15 +16,29 @@ import pandas as pd
 import xarray as xr
 
 from gaitlib.errors import InputError, WorkError
-from gaitlib.gait import stack_gaits
-from gaitlib.simulate.request import GaitRequest, parse_request
-from gaitlib.simulate.solution import build_gait_dataset, describe_solution
-from gaitlib.simulate.workers import get_cache_folder, make_pool, run_replay, run_solve
-
-_WINDOW = 64
-"""The build looks this far ahead in the plan, so that it stays balanced wherever it is stopped."""
+from gaitlib.gait import COORDINATES, MUSCLES, N_PHASE, SIDES
+from gaitlib.simulate.parts import PartStore
 
 SHIPPED_FOLDER = Path(__file__).resolve().parents[2] / "data" / "library"
+
+CURVES = {
+    "position": ("phase", "coordinate"),
+    "activation": ("phase", "muscle"),
+    "ground_force": ("phase", "foot", "axis"),
+    "joint_moment": ("phase", "coordinate"),
+}
+"""Curves of a gait and their dimensions."""
+GAIT_PREFIX = "gait_"
+"""Names of the variables of a Gait in a part begin with this."""
+
+UNITS = {
+    "position": "rad (pelvis_tx, pelvis_ty: m)",
+    "activation": "1",
+    "ground_force": "N",
+    "joint_moment": "N m (pelvis_tx, pelvis_ty: N)",
+    "stride_time_s": "s",
+    "speed_mps": "m/s",
+}
 
 
 def load_library(folder: Path | str | None = None) -> tuple[pd.DataFrame, xr.Dataset]:
@@ -42,7 +52,7 @@ def load_library(folder: Path | str | None = None) -> tuple[pd.DataFrame, xr.Dat
     Returns
     -------
     table : pandas.DataFrame
-        One row per gait asked for, in the order of `gaits` for the solved ones; `verified` tells whether
+        One row per gait asked for, in the order of `gaits` for the verified ones; `verified` tells whether
         OpenSim confirmed the solution, `reason` why not.
     gaits : xarray.Dataset
         Gait set of the verified gaits, dimension `gait` labelled by gait_id.
@@ -51,6 +61,14 @@ def load_library(folder: Path | str | None = None) -> tuple[pd.DataFrame, xr.Dat
     ------
     InputError
         If the folder or one of its files is missing.
+
+    Examples
+    --------
+    >>> import gaitlib
+    >>> table, gaits = gaitlib.load_library()
+    >>> fast = table.query("verified and speed_mps > 1.5")
+    >>> gaits.sel(gait=fast["gait_id"].to_list(), coordinate="knee_angle_r")["position"].dims
+    ('gait', 'phase')
     """
     folder = Path(folder) if folder is not None else SHIPPED_FOLDER
     for name in ("table.parquet", "gaits.nc"):
@@ -60,200 +78,108 @@ def load_library(folder: Path | str | None = None) -> tuple[pd.DataFrame, xr.Dat
             )
     table = pd.read_parquet(folder / "table.parquet")
     with xr.open_dataset(folder / "gaits.nc", engine="h5netcdf") as stored:
-        gaits = _cast_curves(stored.load(), float)
-    return table, gaits
+        gaits = stored.load()
+    curves = {
+        name: (("gait", *dims), gaits[name].transpose("gait", *dims).values.astype(float), gaits[name].attrs)
+        for name, dims in CURVES.items()
+    }
+    return table, gaits.assign(curves)
 
 
-def find_nearest(table: pd.DataFrame, request: GaitRequest) -> str:
-    """Find the verified gait nearest to a request.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        Table of a library.
-    request : GaitRequest
-        What is to be solved.
-
-    Returns
-    -------
-    str
-        gait_id of the nearest verified gait.
-    """
-    verified = table[table["verified"]]
-    features = np.array([parse_request(row).features for row in verified.to_dict("records")])
-    return str(verified["gait_id"].iloc[int(np.argmin(np.linalg.norm(features - request.features, axis=1)))])
-
-
-def build_library(
-    requests: Iterable[GaitRequest],
-    folder: Path,
-    n_workers: int = 1,
-    report: Callable[[str], None] = print,
-) -> pd.DataFrame:
-    """Solve requests into a library, each from its nearest solved neighbour.
+def assemble_library(folder: Path | str) -> pd.DataFrame:
+    """Write table and curves of the finished parts of a folder.
 
     Parameters
     ----------
-    requests : iterable of GaitRequest
-        What to solve; the first one is the seed, solved from several cold starts.
-    folder : pathlib.Path
-        Library folder; parts that are already there are kept.
-    n_workers : int
-        Solver processes (one more process checks in OpenSim).
-    report : callable
-        Called with a line of progress.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The library's table.
-    """
-    folder = Path(folder)
-    (folder / "parts").mkdir(parents=True, exist_ok=True)
-    wanted = {request.gait_id: request for request in requests}
-    builder = _Builder(folder, wanted, report)
-    builder.run(n_workers)
-    return assemble_library(folder, wanted)
-
-
-def assemble_library(folder: Path, wanted: dict[str, GaitRequest]) -> pd.DataFrame:
-    """Write table and curves of the finished parts.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
+    folder : path
         Library folder with `parts/`.
-    wanted : dict of str to GaitRequest
-        Gaits to include by gait_id.
 
     Returns
     -------
-    pandas.DataFrame
-        The table as written.
+    DataFrame
+        The table as written, sorted by gait_id.
 
     Raises
     ------
     WorkError
         If not one gait is verified.
     """
-    rows, gaits = [], []
-    for gait_id, request in wanted.items():
-        part = _read_part(folder, gait_id)
-        if part is None:
-            continue
-        solved, replay = part
-        row = describe_solution(request, solved, replay)
-        if row["verified"]:
-            gait = build_gait_dataset(request, solved)
-            gaits.append(gait)
-        rows.append(row)
-    if not gaits:
-        raise WorkError(
-            f"{folder}: none of {len(rows)} gaits is verified; see the column 'reason' of its parts."
-        )
+    folder = Path(folder)
+    store = PartStore(folder)
+    states = store.list_states()
+    rows = [store.read_row(gait_id, state) for gait_id, state in states.items()]
+    verified = [gait_id for gait_id, state in states.items() if state == "verified"]
+    if not verified:
+        reason = rows[0]["reason"] if rows else "none was tried"
+        raise WorkError(f"{folder.name}: none of {len(rows)} gaits is verified; the first because: {reason}")
+    stacked: dict[str, np.ndarray] = {}
+    for place, gait_id in enumerate(verified):
+        for name, value in store.read_arrays(gait_id, GAIT_PREFIX).items():
+            name = name.removeprefix(GAIT_PREFIX)
+            if name not in stacked:
+                stacked[name] = np.empty((len(verified), *value.shape), value.dtype)
+            stacked[name][place] = value
     table = pd.DataFrame(rows)
-    stacked = stack_gaits(gaits)
-    stacked.attrs = {
+    write_library(folder, table, build_gait_set(verified, stacked))
+    return table
+
+
+def build_gait_set(ids: list[str], arrays: dict[str, np.ndarray]) -> xr.Dataset:
+    """Put stacked curves into a gait set.
+
+    Parameters
+    ----------
+    ids : list of str
+        gait_id of each gait.
+    arrays : dict of str to array
+        Curves of `CURVES` and scalars, with a leading axis of n gaits.
+
+    Returns
+    -------
+    xarray.Dataset
+        Gait set.
+    """
+    labels = {
+        "gait": ids,
+        "phase": np.linspace(0.0, 100.0, N_PHASE),
+        "coordinate": list(COORDINATES),
+        "muscle": list(MUSCLES),
+        "foot": list(SIDES),
+        "axis": ["x", "y", "z"],
+    }
+    variables = {
+        name: (("gait", *CURVES.get(name, ())), value, {"units": UNITS[name]} if name in UNITS else {})
+        for name, value in arrays.items()
+    }
+    attributes = {
         "title": "Simulated gaits, verified in OpenSim",
         "licence": "CC BY 4.0",
         "origin": "simulated",
     }
-    small = _cast_curves(stacked, np.float32)
-    encoding = {name: {"zlib": True, "complevel": 6} for name in small.data_vars if small[name].ndim > 1}
-    _write_atomically(folder / "gaits.nc", lambda p: small.to_netcdf(p, engine="h5netcdf", encoding=encoding))
+    return xr.Dataset(variables, coords=labels, attrs=attributes)
+
+
+def write_library(folder: Path, table: pd.DataFrame, gaits: xr.Dataset, encoding: dict | None = None) -> None:
+    """Write a library's two files, each in one step.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Where; made if missing.
+    table : DataFrame
+        Its table.
+    gaits : xarray.Dataset
+        Its gait set.
+    encoding : dict, optional
+        How the curves are stored; compressed float32 when left out.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if encoding is None:
+        encoding = {
+            name: {"dtype": "float32", "zlib": True, "complevel": 4, "shuffle": True} for name in CURVES
+        }
+    _write_atomically(folder / "gaits.nc", lambda p: gaits.to_netcdf(p, engine="h5netcdf", encoding=encoding))
     _write_atomically(folder / "table.parquet", lambda p: table.to_parquet(p, index=False))
-    return table
-
-
-def _cast_curves(gaits: xr.Dataset, kind) -> xr.Dataset:
-    return gaits.assign({n: gaits[n].astype(kind) for n in gaits.data_vars if gaits[n].ndim > 1})
-
-
-class _Builder:
-    """Hands requests to solver processes, nearest to what is solved first."""
-
-    def __init__(self, folder: Path, wanted: dict[str, GaitRequest], report: Callable[[str], None]):
-        self.folder, self.wanted, self.report = folder, wanted, report
-        self.features = {gait_id: request.features for gait_id, request in wanted.items()}
-        self.starts: dict[str, tuple] = {}
-        self.pending: list[str] = []
-        self.failed = 0
-        for gait_id in wanted:
-            part = _read_part(folder, gait_id)
-            if part is None:
-                self.pending.append(gait_id)
-            elif part[0].converged:
-                self.starts[gait_id] = (part[0].decision, part[0].duals)
-
-    def run(self, n_workers: int) -> None:
-        total, started, done = len(self.pending), time.monotonic(), 0
-        cache = get_cache_folder()
-        with make_pool(n_workers) as solvers, make_pool(1) as checkers:
-            running, checking = {}, {}
-            if self.pending and not self.starts:
-                first = self.pending.pop(0)
-                running[solvers.submit(run_solve, self.wanted[first], cache)] = (first, 0)
-            while self.pending or running or checking:
-                while self.pending and self.starts and len(running) < n_workers:
-                    gait_id, start = self._pick()
-                    running[solvers.submit(run_solve, self.wanted[gait_id], cache, *start)] = (gait_id, 0)
-                finished, _ = wait([*running, *checking], return_when=FIRST_COMPLETED)
-                for job in finished:
-                    if job in checking:
-                        gait_id, solved = checking.pop(job)
-                        _write_part(self.folder, gait_id, (solved, job.result()))
-                        done += 1
-                        rate = done / (time.monotonic() - started)
-                        left = (total - done) / rate / 60
-                        self.report(f"{done}/{total} gaits, {3600 * rate:.0f} per hour, {left:.0f} min left, "
-                                    f"{self.failed} not converged")  # fmt: skip
-                        continue
-                    gait_id, attempt = running.pop(job)
-                    solved = job.result()
-                    if not solved.converged and attempt == 0 and self.starts:
-                        start = self._find_start(gait_id, rank=1)
-                        retry = solvers.submit(run_solve, self.wanted[gait_id], cache, start[0], None)
-                        running[retry] = (gait_id, 1)
-                        continue
-                    if solved.converged:
-                        self.starts[gait_id] = (solved.decision, solved.duals)
-                        request = self.wanted[gait_id]
-                        checking[checkers.submit(run_replay, request, solved)] = (gait_id, solved)
-                    else:
-                        self.failed += 1
-                        done += 1
-                        _write_part(self.folder, gait_id, (solved, None))
-                    if not self.starts:
-                        raise WorkError(
-                            f"the seed gait {gait_id} did not converge from any start: {solved.status}"
-                        )
-
-    def _pick(self) -> tuple[str, tuple]:
-        """Of the next requests in the plan the one nearest to any solved one, and its start."""
-        solved = np.array([self.features[g] for g in self.starts])
-        pending = np.array([self.features[g] for g in self.pending[:_WINDOW]])
-        distance = np.linalg.norm(pending[:, None] - solved[None], axis=2).min(axis=1)
-        gait_id = self.pending.pop(int(np.argmin(distance)))
-        return gait_id, self._find_start(gait_id)
-
-    def _find_start(self, gait_id: str, rank: int = 0) -> tuple:
-        ids = list(self.starts)
-        distance = np.linalg.norm(np.array([self.features[g] for g in ids]) - self.features[gait_id], axis=1)
-        return self.starts[ids[int(np.argsort(distance)[min(rank, len(ids) - 1)])]]
-
-
-def _part_path(folder: Path, gait_id: str) -> Path:
-    return folder / "parts" / f"{gait_id}.pickle"
-
-
-def _read_part(folder: Path, gait_id: str):
-    """Parts are working files of this machine's own build, never shipped: a pickle is good enough."""
-    path = _part_path(folder, gait_id)
-    return pickle.loads(path.read_bytes()) if path.exists() else None
-
-
-def _write_part(folder: Path, gait_id: str, part) -> None:
-    _write_atomically(_part_path(folder, gait_id), lambda path: Path(path).write_bytes(pickle.dumps(part)))
 
 
 def _write_atomically(path: Path, write: Callable) -> None:
@@ -273,13 +199,62 @@ def describe_library(table: pd.DataFrame) -> dict:
     Returns
     -------
     dict
-        Gaits asked for, verified, per cohort, and the reasons of the others.
+        Gaits asked for, verified, full strides among them, people, per cohort, and the reasons of the others.
     """
-    failed = table[~table["verified"]]
+    failed = table[~table["verified"].astype(bool)]
+    verified = table[table["verified"].astype(bool)]
+    who = ["person_id"] if "person_id" in table else ["age_years", "sex", "height_m", "mass_kg"]
+    strides = int((verified["kind"] == "stride").sum()) if "kind" in table else 0
     return {
         "gaits": len(table),
-        "verified": int(table["verified"].sum()),
-        "people": int(table.drop_duplicates(["age_years", "sex", "height_m", "mass_kg"]).shape[0]),
+        "verified": len(verified),
+        "full_strides": strides,
+        "people": int(table.drop_duplicates(who).shape[0]),
         "verified_by_cohort": json.loads(table.groupby("cohort")["verified"].sum().to_json()),
-        "reasons": json.loads(failed["reason"].str.split(" ").str[:3].str.join(" ").value_counts().to_json()),
+        "reasons": json.loads(shorten_reasons(failed["reason"]).value_counts().to_json()),
     }
+
+
+def shorten_reasons(reasons: pd.Series) -> pd.Series:
+    """Shorten reasons to their kind.
+
+    Parameters
+    ----------
+    reasons : Series of str
+        Column `reason`.
+
+    Returns
+    -------
+    Series of str
+        Without numbers: the first three words.
+    """
+    return reasons.str.replace(r"[-+]?\d[\d.e+-]*", "", regex=True).str.split().str[:3].str.join(" ")
+
+
+def analyse_failures(table: pd.DataFrame) -> pd.DataFrame:
+    """Analyse per cohort how much fails, at which severity and speed, and why.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Table of a library.
+
+    Returns
+    -------
+    DataFrame
+        Per cohort and pattern: tried, verified, failed_share; failed share of the severest and the mildest
+        third and of the slowest and the fastest third; the most frequent reason.
+    """
+    table = table.assign(failed=~table["verified"].astype(bool))
+    lines = []
+    for (cohort, pattern), rows in table.groupby(["cohort", "pattern"], sort=True):
+        line = {"cohort": cohort, "pattern": pattern, "tried": len(rows)}
+        line |= {"verified": int((~rows["failed"]).sum()), "failed_share": rows["failed"].mean()}
+        for name, column in (("severity", "severity"), ("speed", "asked_speed_mps")):
+            rank = rows[column].rank(pct=True)
+            line[f"failed_low_{name}"] = rows.loc[rank <= 1 / 3, "failed"].mean()
+            line[f"failed_high_{name}"] = rows.loc[rank > 2 / 3, "failed"].mean()
+        reasons = shorten_reasons(rows.loc[rows["failed"], "reason"]).value_counts()
+        line["main_reason"] = reasons.index[0] if len(reasons) else ""
+        lines.append(line)
+    return pd.DataFrame(lines)

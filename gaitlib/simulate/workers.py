@@ -5,14 +5,20 @@ CasADi and OpenSim cannot share a process; notebooks and tests import neither an
 
 from __future__ import annotations
 
-import multiprocessing
 import os
+import threading
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
+from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 
+from gaitlib.simulate.checker import Checker
 from gaitlib.simulate.request import GaitRequest
+
+_checker = Checker()
+_busy = threading.Lock()
+"""One solve at a time in a process, however many threads a cluster's worker has."""
 
 
 def get_cache_folder() -> Path:
@@ -30,7 +36,7 @@ def get_cache_folder() -> Path:
 
 
 def make_pool(n_workers: int) -> ProcessPoolExecutor:
-    """Make a pool of fresh processes (spawned, so that no library is inherited).
+    """Make a pool of fresh processes (spawned, so that no library is inherited) that end with this one.
 
     Parameters
     ----------
@@ -42,7 +48,17 @@ def make_pool(n_workers: int) -> ProcessPoolExecutor:
     concurrent.futures.ProcessPoolExecutor
         The pool; use one for solving and another for replay.
     """
-    return ProcessPoolExecutor(n_workers, mp_context=multiprocessing.get_context("spawn"))
+    return ProcessPoolExecutor(n_workers, mp_context=get_context("spawn"), initializer=_end_with_parent)
+
+
+def _end_with_parent() -> None:
+    """Watch the parent: killed hard, it cannot tell its workers to stop."""
+
+    def watch() -> None:
+        connection.wait([parent_process().sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def solve_gaits(requests: Iterable[GaitRequest], guesses: Iterable | None = None, n_workers: int = 1) -> list:
@@ -164,3 +180,25 @@ def run_replay(request: GaitRequest, solved) -> dict:
         solved.ground_force,
     )
     return asdict(replay) | {"reasons": replay.reasons}
+
+
+def run_gait(request: GaitRequest, start=None, time_limit_s: float = 60.0) -> tuple:
+    """Solve one request in this (worker) process and check it in OpenSim, in a child of this process.
+
+    Parameters
+    ----------
+    request : GaitRequest
+        What to solve.
+    start
+        As `gaitlib.simulate.solve.solve_request`.
+    time_limit_s : float
+        CPU limit per attempt (s).
+
+    Returns
+    -------
+    tuple of (SolvedGait, dict or None)
+        The solution, and the check; None when there is nothing to check.
+    """
+    with _busy:
+        solved = run_solve(request, get_cache_folder(), start, time_limit_s)
+        return solved, _checker.check(request, solved) if solved.converged else None

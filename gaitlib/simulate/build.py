@@ -1,0 +1,324 @@
+"""Fill a library: every gait from its nearest solved neighbour, in any order, resumable at any moment."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, wait
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from gaitlib.body.dimensions import compute_dimensions
+from gaitlib.errors import GaitlibError, WorkError
+from gaitlib.simulate.executors import LocalExecutor
+from gaitlib.simulate.guess import make_guess_from_gait
+from gaitlib.simulate.library import CURVES, GAIT_PREFIX, assemble_library, load_library
+from gaitlib.simulate.neighbours import compute_table_features
+from gaitlib.simulate.parts import PartStore, lock_folder
+from gaitlib.simulate.plan import PlannedGait, describe_plan
+from gaitlib.simulate.progress import Progress
+from gaitlib.simulate.request import describe_request
+from gaitlib.simulate.solution import build_gait_dataset, describe_solution
+from gaitlib.simulate.starts import pack_start, unpack_start
+from gaitlib.simulate.workers import run_gait
+
+_WINDOW = 64
+"""The build looks this far ahead in the plan, so that it stays balanced wherever it is stopped."""
+_RETRY_AFTER = 64
+"""A gait that failed waits until so many others are finished: its neighbourhood has grown by then."""
+_MAX_CRASHES = 3
+_MAX_COLD = 5
+_CANCEL_CHECK_S = 5.0
+
+
+def build_library(
+    plan: list[PlannedGait],
+    folder: Path | str,
+    executor=None,
+    start_library: Path | str | None = None,
+    solve: Callable = run_gait,
+    time_limit_s: float = 60.0,
+    limit: int | None = None,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Solve a plan into a library folder and write its table and curves.
+
+    Parameters
+    ----------
+    plan : list of PlannedGait
+        What to solve; the first is the seed, solved cold where there is nothing to start from.
+    folder : path
+        Library folder; what is finished there is kept.
+    executor : LocalExecutor or DaskExecutor, optional
+        Where to solve; one local process when left out.
+    start_library : path, optional
+        A finished library whose gaits serve as starts too.
+    solve : callable
+        As `gaitlib.simulate.workers.run_gait`, importable by name where it runs.
+    time_limit_s : float
+        CPU limit per attempt (s).
+    limit : int, optional
+        Stop after so many finished gaits of this sitting.
+    progress : Progress, optional
+        Is told of every finished gait.
+
+    Returns
+    -------
+    DataFrame
+        The library's table.
+
+    Raises
+    ------
+    WorkError
+        If another build is at work there, the seeds do not converge, or nothing is verified.
+    """
+    folder = Path(folder)
+    own = executor is None
+    executor = LocalExecutor(1) if own else executor
+    try:
+        with lock_folder(folder):
+            builder = _Builder(
+                plan, PartStore(folder), executor, start_library, solve, time_limit_s, progress
+            )
+            builder.run(limit)
+            return assemble_library(folder)
+    finally:
+        if own:
+            executor.close()
+
+
+@dataclass
+class _Start:
+    """A solved gait as a start: a part of this build, or a gait of another library."""
+
+    gait_id: str
+    gaits: object = None
+
+
+@dataclass
+class _Job:
+    gait_id: str
+    attempt: int
+    start: _Start | None
+    distance: float
+    submitted: float
+
+
+class _Builder:
+    """Keeps the plan, the starts found so far, and how near each planned gait is to one of them."""
+
+    def __init__(self, plan, store, executor, start_library, solve, time_limit_s, progress):
+        self.store, self.executor, self.solve, self.time_limit_s = store, executor, solve, time_limit_s
+        described = describe_plan(plan).drop_duplicates("gait_id")
+        self.plan = {gait_id: plan[place] for place, gait_id in described["gait_id"].items()}
+        self.rank = {gait_id: rank for rank, gait_id in enumerate(self.plan)}
+        self.places = compute_table_features(described)
+        states = store.list_states()
+        self.pending = [gait_id for gait_id in self.plan if gait_id not in states]
+        self.retries = deque((0, gait_id) for gait_id in self.plan if states.get(gait_id) == "retry")
+        self.starts: list[_Start] = []
+        self.start_places = np.empty((0, self.places.shape[1]))
+        self.near = np.full(len(self.plan), np.inf)
+        if start_library is not None:
+            self._add_library(start_library)
+        self._add_parts([gait_id for gait_id, state in states.items() if state == "verified"])
+        finished = [state for gait_id, state in states.items() if gait_id in self.plan and state != "retry"]
+        self.progress = progress or Progress(len(self.plan), len(finished), finished.count("failed"))
+        self.n_finished, self.n_cold, self.crashes = 0, 0, {}
+
+    def run(self, limit: int | None) -> None:
+        running: dict = {}
+        try:
+            while True:
+                self._fill(running, limit)
+                if not running:
+                    return
+                finished, _ = wait(running, timeout=_CANCEL_CHECK_S, return_when=FIRST_COMPLETED)
+                broken = False
+                for future in finished:
+                    broken |= not self._receive(running.pop(future), future)
+                if broken:
+                    self.executor.restart()  # all calls that were running are lost with the pool
+                    for job in running.values():
+                        self._requeue(job)
+                    running.clear()
+        finally:
+            for future in running:
+                future.cancel()
+            self.progress.close()
+
+    def _fill(self, running: dict, limit: int | None) -> None:
+        """Hand over as many gaits as the executor can take now."""
+        slots = self.executor.count_slots()
+        while len(running) < slots and (limit is None or self.n_finished + len(running) < limit):
+            gait_id, attempt = self._pick(waiting=bool(running))
+            if gait_id is None:
+                return
+            start, distance = self._find_start(gait_id, attempt)
+            request = self.plan[gait_id].request
+            guess = self._make_guess(start, attempt)
+            future = self.executor.submit(self.solve, request, guess, self.time_limit_s)
+            running[future] = _Job(gait_id, attempt, start, distance, time.monotonic())
+
+    def _pick(self, waiting: bool) -> tuple[str | None, int]:
+        """The next gait: a retry whose time has come, else the one nearest to a start of the next in the plan."""
+        if not self.starts:
+            if waiting:
+                return None, 0  # a seed is being solved
+            if self.n_cold >= _MAX_COLD or not self.pending:
+                raise WorkError(
+                    f"none of {self.n_cold} seeds converged; see 'reason' in the rows of the parts."
+                )
+            self.n_cold += 1
+            return self.pending.pop(0), 0
+        if self.retries and (self.n_finished >= self.retries[0][0] or not self.pending):
+            return self.retries.popleft()[1], 1
+        if not self.pending:
+            return None, 0
+        ahead = [self.rank[gait_id] for gait_id in self.pending[:_WINDOW]]
+        return self.pending.pop(int(np.argmin(self.near[ahead]))), 0
+
+    def _find_start(self, gait_id: str, attempt: int) -> tuple[_Start | None, float]:
+        if not self.starts:
+            return None, float("nan")
+        distance = np.linalg.norm(self.start_places - self.places[self.rank[gait_id]], axis=1)
+        order = np.argsort(distance)[:2]
+        chosen = order[min(attempt, len(order) - 1)]
+        return self.starts[chosen], float(distance[chosen])
+
+    def _make_guess(self, start: _Start | None, attempt: int):
+        """The start itself; the second time its stride only, without the solver's vectors."""
+        if start is None:
+            return None
+        if start.gaits is not None:
+            return make_guess_from_gait(start.gaits.sel(gait=start.gait_id))
+        whole = unpack_start(self.store.read_arrays(start.gait_id, "start_"))
+        return whole.trajectory if attempt else whole
+
+    def _receive(self, job: _Job, future) -> bool:
+        """Keep a result; False when the worker pool is broken."""
+        try:
+            solved, replay = future.result()
+        except (BrokenExecutor, CancelledError) as error:
+            self._requeue(job, f"worker lost: {type(error).__name__}")
+            return False
+        except Exception as error:  # one request must not end the build of the others
+            if type(error).__name__ == "KilledWorker":  # Dask gave up on this gait after several workers
+                self.crashes[job.gait_id] = _MAX_CRASHES
+            self._record_failure(job, f"error: {type(error).__name__}: {error}")
+            return True
+        self._record(job, solved, replay)
+        return True
+
+    def _requeue(self, job: _Job, reason: str = "") -> None:
+        """Try again what was lost with a worker, unless it is what kills workers."""
+        if reason:
+            self.crashes[job.gait_id] = self.crashes.get(job.gait_id, 0) + 1
+        if self.crashes.get(job.gait_id, 0) >= _MAX_CRASHES:
+            self._record_failure(job, reason)
+        elif job.attempt:
+            self.retries.appendleft((0, job.gait_id))
+        else:
+            self.pending.insert(0, job.gait_id)
+
+    def _record(self, job: _Job, solved, replay: dict | None) -> None:
+        item = self.plan[job.gait_id]
+        row = describe_solution(item.request, solved, replay)
+        arrays: dict = {}
+        if row["verified"]:
+            try:
+                arrays = make_arrays(build_gait_dataset(item.request, solved), solved)
+            except GaitlibError as error:
+                row |= {"verified": False, "reason": f"curves: {error}"}
+        self._write(job, row, arrays)
+
+    def _record_failure(self, job: _Job, reason: str) -> None:
+        row = describe_request(self.plan[job.gait_id].request)
+        self._write(job, row | {"verified": False, "reason": reason}, {})
+
+    def _write(self, job: _Job, row: dict, arrays: dict) -> None:
+        item = self.plan[job.gait_id]
+        row = complete_row(row, item) | {
+            "attempts": job.attempt + 1,
+            "start_id": job.start.gait_id if job.start else "",
+            "start_distance": job.distance,
+            "wall_s": time.monotonic() - job.submitted,
+        }
+        again = not row["verified"] and job.attempt == 0 and self.crashes.get(job.gait_id, 0) < _MAX_CRASHES
+        state = "verified" if row["verified"] else "retry" if again else "failed"
+        self.store.write(job.gait_id, state, row, arrays)
+        if again:
+            self.retries.append((self.n_finished + _RETRY_AFTER, job.gait_id))
+            return
+        self.n_finished += 1
+        self.progress.count(bool(row["verified"]))
+        if row["verified"]:
+            self._add_starts([_Start(job.gait_id)], self.places[[self.rank[job.gait_id]]])
+
+    def _add_starts(self, starts: list[_Start], places: np.ndarray) -> None:
+        from scipy.spatial.distance import cdist
+
+        self.starts += starts
+        self.start_places = np.vstack([self.start_places, places])
+        for first in range(0, len(self.places), 1000):
+            part = slice(first, first + 1000)
+            self.near[part] = np.minimum(self.near[part], cdist(self.places[part], places).min(axis=1))
+
+    def _add_parts(self, ids: list[str]) -> None:
+        """Finished parts, also those of another plan."""
+        strange = [gait_id for gait_id in ids if gait_id not in self.rank]
+        known = [gait_id for gait_id in ids if gait_id in self.rank]
+        if known:
+            self._add_starts([_Start(g) for g in known], self.places[[self.rank[g] for g in known]])
+        if strange:
+            rows = pd.DataFrame([self.store.read_row(gait_id, "verified") for gait_id in strange])
+            self._add_starts([_Start(gait_id) for gait_id in strange], compute_table_features(rows))
+
+    def _add_library(self, folder: Path | str) -> None:
+        table, gaits = load_library(folder)
+        table = table[table["verified"].astype(bool)]
+        self._add_starts([_Start(g, gaits) for g in table["gait_id"]], compute_table_features(table))
+
+
+def complete_row(row: dict, item: PlannedGait) -> dict:
+    """Complete a row of the table with what the plan knows, in numbers that JSON can hold.
+
+    Parameters
+    ----------
+    row : dict
+        As `describe_solution`.
+    item : PlannedGait
+        The gait.
+
+    Returns
+    -------
+    dict
+        With leg_length_m and the labels.
+    """
+    leg = round(compute_dimensions(item.request.person).leg_length_m, 4)
+    row = row | item.labels | {"leg_length_m": leg}
+    return {name: value.item() if isinstance(value, np.generic) else value for name, value in row.items()}
+
+
+def make_arrays(gait, solved) -> dict[str, np.ndarray]:
+    """Collect what a part holds: the Gait (curves as float32) and the start of a neighbour.
+
+    Parameters
+    ----------
+    gait : xarray.Dataset
+        A Gait.
+    solved : SolvedGait
+        Its solution.
+
+    Returns
+    -------
+    dict of str to array
+        Arrays by name.
+    """
+    values = {name: gait[name].values for name in gait.data_vars}
+    small = {name: value.astype(np.float32) if name in CURVES else value for name, value in values.items()}
+    return {f"{GAIT_PREFIX}{name}": value for name, value in small.items()} | pack_start(solved.start)

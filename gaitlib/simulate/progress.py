@@ -1,0 +1,70 @@
+"""How a build is getting on: a bar with rate, time left and share of failures."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+
+class Progress:
+    """Progress of a build on the terminal; in a log file one line every half minute.
+
+    Parameters
+    ----------
+    total : int
+        Gaits of the plan.
+    done, failed : int
+        Finished before this sitting, and not verified among them.
+    quiet : bool
+        Count only, print nothing.
+    """
+
+    def __init__(self, total: int, done: int = 0, failed: int = 0, quiet: bool = False):
+        from tqdm import tqdm
+
+        terminal = sys.stderr.isatty()
+        self.moments: list[float] = []
+        self._done, self._failed = done, failed
+        self._bar = tqdm(
+            total=total, initial=done, unit="gait", disable=quiet, smoothing=0.05, ascii=not terminal,
+            mininterval=0.5 if terminal else 30.0, dynamic_ncols=terminal,
+            bar_format="{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]",
+        )  # fmt: skip
+        self._started = time.monotonic()
+
+    def count(self, verified: bool) -> None:
+        """Count a finished gait.
+
+        Parameters
+        ----------
+        verified : bool
+            Whether it passed.
+        """
+        self.moments.append(time.monotonic())
+        self._done += 1
+        self._failed += not verified
+        rate = 3600 * len(self.moments) / max(self.moments[-1] - self._started, 1e-9)
+        text = f"{rate:.0f} per hour, {100 * self._failed / self._done:.1f} % not verified"
+        self._bar.set_postfix_str(text, refresh=False)
+        self._bar.update()
+
+    def compute_rate(self, skip: int = 0) -> float:
+        """Compute the rate of this sitting.
+
+        Parameters
+        ----------
+        skip : int
+            First gaits that do not count: their workers were starting.
+
+        Returns
+        -------
+        float
+            Gaits per hour; NaN when too few are done.
+        """
+        if len(self.moments) <= skip + 1:
+            return float("nan")
+        return 3600 * (len(self.moments) - 1 - skip) / (self.moments[-1] - self.moments[skip])
+
+    def close(self) -> None:
+        """Leave the bar as it stands."""
+        self._bar.close()

@@ -1,0 +1,323 @@
+"""Building a library: resumed after a hard kill, several workers, one of which is killed; joined; released."""
+
+from __future__ import annotations
+
+import collections
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import library_fakes
+import numpy as np
+import pandas as pd
+import pytest
+from library_fakes import build_solved, fake_solve, make_plan
+
+from gaitlib.errors import InputError, WorkError
+from gaitlib.simulate.build import build_library, make_arrays
+from gaitlib.simulate.executors import open_executor
+from gaitlib.simulate.library import analyse_failures, describe_library, load_library
+from gaitlib.simulate.neighbours import compute_features, compute_table_features, find_nearest
+from gaitlib.simulate.parts import PartStore, lock_folder
+from gaitlib.simulate.plan import select_shard
+from gaitlib.simulate.progress import Progress
+from gaitlib.simulate.solution import build_gait_dataset
+from gaitlib.simulate.starts import pack_start, unpack_start
+
+FAKES = Path(library_fakes.__file__)
+ROOT = FAKES.parents[1]
+OUTCOMES = ["gait_id", "cohort", "verified", "speed_mps", "stride_time_s", "severity", "person_id"]
+
+
+class DirectExecutor:
+    """Calls at once, in this process."""
+
+    def submit(self, function, *arguments):
+        from concurrent.futures import Future
+
+        future: Future = Future()
+        future.set_result(function(*arguments))
+        return future
+
+    def count_slots(self):
+        return 1
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A library built without interruption."""
+    folder = tmp_path_factory.mktemp("whole")
+    table = build_library(
+        make_plan(), folder, DirectExecutor(), solve=fake_solve, progress=Progress(1, quiet=True)
+    )
+    return folder, table
+
+
+def start(folder, seconds: float, executor: str = "local", where: str = "") -> subprocess.Popen:
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(ROOT), str(FAKES.parent)]),
+        "FAKE_SOLVE_LOG": str(folder / "log"),
+        "FAKE_SOLVE_S": str(seconds),
+    }
+    command = [sys.executable, str(FAKES), str(folder), executor, where]
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+
+
+def read_log(folder) -> tuple[collections.Counter, collections.Counter]:
+    """How often each gait was begun and ended."""
+    words = [line.split() for line in (folder / "log").read_text().splitlines()]
+    return tuple(collections.Counter(w[1] for w in words if w[0] == kind) for kind in ("start", "end"))
+
+
+def read_pids(folder) -> set[int]:
+    """Processes that solved something."""
+    path = folder / "log"
+    return {int(line.split()[2]) for line in path.read_text().splitlines()} if path.exists() else set()
+
+
+def count_attempts(table: pd.DataFrame) -> dict:
+    return table.set_index("gait_id")["attempts"].to_dict()
+
+
+def test_every_planned_gait_is_in_the_table_with_a_verdict(built):
+    folder, table = built
+    plan = make_plan()
+    assert set(table["gait_id"]) == {item.request.gait_id for item in plan}
+    failed = table[~table["verified"]]
+    assert (failed["reason"].str.len() > 0).all() and (failed["attempts"] == 2).all()
+    stored, gaits = load_library(folder)
+    assert list(gaits["gait"].values) == list(stored.loc[stored["verified"], "gait_id"])
+    assert gaits["position"].dtype == float and gaits["position"].dims == ("gait", "phase", "coordinate")
+    counts = describe_library(stored)
+    assert counts["gaits"] == len(plan) and counts["verified"] == int(stored["verified"].sum())
+    assert analyse_failures(stored)["tried"].sum() == len(plan)
+
+
+def test_each_gait_starts_from_a_solved_neighbour_and_a_retry_from_another(built):
+    table = built[1].set_index("gait_id")
+    warm = table[table["start_id"] != ""]
+    assert len(warm) == len(table) - 1
+    assert table.loc[warm["start_id"], "verified"].all()
+    again = warm[warm["attempts"] == 2]
+    places = compute_table_features(table.reset_index())
+    order = dict(zip(table.index, places, strict=True))
+    for gait_id, row in again.iterrows():
+        distance = np.linalg.norm(order[row["start_id"]] - order[gait_id])
+        assert row["start_distance"] == pytest.approx(distance, abs=1e-3)
+
+
+def test_killed_hard_at_any_moment_it_goes_on_without_loss_or_double_work(tmp_path, built):
+    """Twice kill -9 at a random moment; at most what was running is begun again."""
+    rng, kills = random.Random(3), 2
+    for _ in range(kills):
+        process = start(tmp_path, 0.15)
+        time.sleep(rng.uniform(3.0, 6.0))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    process = start(tmp_path, 0.05)
+    assert process.wait(timeout=120) == 0, process.stderr.read()
+    table = load_library(tmp_path)[0]
+    pd.testing.assert_frame_equal(table[OUTCOMES], built[1][OUTCOMES])
+    begun, ended = read_log(tmp_path)
+    attempts = count_attempts(table)
+    surplus = sum(begun.values()) - sum(attempts.values())
+    assert 0 <= surplus <= 2 * kills, "two workers: at most two solves are lost with each kill"
+    assert all(ended[gait_id] >= attempts[gait_id] for gait_id in attempts)
+    log = (tmp_path / "log").stat().st_size
+    process = start(tmp_path, 0.05)
+    assert process.wait(timeout=60) == 0
+    assert (tmp_path / "log").stat().st_size == log, "nothing is left to do"
+
+
+def test_workers_end_with_a_killed_build(tmp_path):
+    process = start(tmp_path, 0.1)
+    deadline = time.monotonic() + 30
+    while not (tmp_path / "log").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(0.5)
+    workers = read_pids(tmp_path)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    deadline = time.monotonic() + 10
+    while any(is_running(pid) for pid in workers) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert workers and not any(is_running(pid) for pid in workers)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_a_dead_local_worker_costs_no_gait(tmp_path, built):
+    process = start(tmp_path, 0.3)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and (not (tmp_path / "log").exists() or len(read_log(tmp_path)[1]) < 3):
+        time.sleep(0.1)
+    victim = int((tmp_path / "log").read_text().splitlines()[-1].split()[2])
+    os.kill(victim, signal.SIGKILL)
+    assert process.wait(timeout=120) == 0, process.stderr.read()
+    pd.testing.assert_frame_equal(load_library(tmp_path)[0][OUTCOMES], built[1][OUTCOMES])
+
+
+def test_dask_scheduler_and_two_workers_one_killed_during_the_run(tmp_path, built):
+    """Real processes, as on several machines: nothing is lost and nothing is kept twice."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(ROOT), str(FAKES.parent)]),
+        "FAKE_SOLVE_LOG": str(tmp_path / "log"),
+        "FAKE_SOLVE_S": "0.3",
+    }
+    cluster = []
+    address_file = tmp_path / "scheduler.json"
+
+    def launch(*words):
+        command = [sys.executable, "-m", "distributed.cli." + words[0], *words[1:]]
+        log = (tmp_path / f"{words[0]}{len(cluster)}.err").open("w")
+        cluster.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=tmp_path))
+        return cluster[-1]
+
+    try:
+        launch("dask_scheduler", "--port", "0", "--no-dashboard", "--scheduler-file", str(address_file))
+        wait_for(address_file.exists)
+        workers = [
+            launch("dask_worker", "--scheduler-file", str(address_file), "--nthreads", "1", "--no-nanny",
+                   "--no-dashboard", "--local-directory", str(tmp_path))
+            for _ in range(2)
+        ]  # fmt: skip
+        address = json.loads(address_file.read_text())["address"]
+        process = start(tmp_path, 0.3, "dask", address)
+        wait_for(lambda: {worker.pid for worker in workers} <= read_pids(tmp_path))
+        wait_for(lambda: len(read_log(tmp_path)[1]) >= 6)
+        workers[0].send_signal(signal.SIGKILL)
+        assert process.wait(timeout=120) == 0, process.stderr.read()
+    finally:
+        for item in reversed(cluster):
+            item.kill()
+            item.wait()
+    table = load_library(tmp_path)[0]
+    pd.testing.assert_frame_equal(table[OUTCOMES], built[1][OUTCOMES])
+    assert not table["gait_id"].duplicated().any()
+    begun, _ = read_log(tmp_path)
+    attempts = count_attempts(table)
+    lost = sum(begun.values()) - sum(attempts.values())
+    assert 0 <= lost <= 2, "what ran on the killed worker, and what it had not handed over"
+
+
+def wait_for(condition, seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.1)
+
+
+def test_no_scheduler_is_one_clear_error():
+    with pytest.raises(InputError, match="--scheduler: missing"):
+        open_executor("dask")
+    with pytest.raises(InputError, match="tcp://127.0.0.1:9.*no Dask scheduler answers"):
+        open_executor("dask", scheduler="tcp://127.0.0.1:9")
+    with pytest.raises(InputError, match="'slurm'.*local or dask"):
+        open_executor("slurm")
+
+
+def test_two_builds_in_one_folder_are_refused(tmp_path):
+    with lock_folder(tmp_path), pytest.raises(WorkError, match="another build is at work"):
+        build_library(make_plan(), tmp_path, DirectExecutor(), solve=fake_solve)
+
+
+def always_fails(request, start=None, time_limit_s=60.0):
+    return build_solved(request, converged=False), None
+
+
+def raises_on_strides(request, start=None, time_limit_s=60.0):
+    if request.kind == "stride":
+        raise ValueError("no such walk")
+    return fake_solve(request, start, time_limit_s)
+
+
+def test_seeds_that_fail_end_the_build_with_the_reason(tmp_path):
+    with pytest.raises(WorkError, match="none of 5 seeds"):
+        build_library(
+            make_plan(), tmp_path, DirectExecutor(), solve=always_fails, progress=Progress(1, quiet=True)
+        )
+
+
+def raise_in(future_error):
+    class Raising(DirectExecutor):
+        def submit(self, function, *arguments):
+            from concurrent.futures import Future
+
+            future: Future = Future()
+            try:
+                future.set_result(function(*arguments))
+            except Exception as error:
+                future.set_exception(future_error or error)
+            return future
+
+    return Raising()
+
+
+def test_an_error_of_one_gait_is_its_reason_and_ends_nothing(tmp_path):
+    table = build_library(make_plan(), tmp_path, raise_in(None), solve=raises_on_strides,
+                          progress=Progress(1, quiet=True))  # fmt: skip
+    strides = table[table["kind"] == "stride"]
+    assert len(strides) and not strides["verified"].any()
+    assert strides["reason"].str.contains("ValueError: no such walk").all()
+    assert table.loc[table["kind"] == "half", "verified"].any()
+
+
+def test_a_limit_stops_a_sitting_and_the_next_goes_on(tmp_path, built):
+    first = build_library(make_plan(), tmp_path, DirectExecutor(), solve=fake_solve, limit=5,
+                          progress=Progress(1, quiet=True))  # fmt: skip
+    assert 5 <= len(first) < len(built[1])
+    whole = build_library(make_plan(), tmp_path, DirectExecutor(), solve=fake_solve,
+                          progress=Progress(1, quiet=True))  # fmt: skip
+    pd.testing.assert_frame_equal(whole[OUTCOMES], built[1][OUTCOMES])
+
+
+def test_shards_are_disjoint_and_complete():
+    plan = make_plan()
+    ids = [[item.request.gait_id for item in select_shard(plan, f"{k}/3")] for k in (1, 2, 3)]
+    assert all(shard[0] == plan[0].request.gait_id for shard in ids)
+    rest = [gait_id for shard in ids for gait_id in shard[1:]]
+    assert sorted(rest) == sorted(item.request.gait_id for item in plan[1:])
+    for wrong in ("0/3", "4/3", "half", "1"):
+        with pytest.raises(InputError, match="--shard"):
+            select_shard(plan, wrong)
+
+
+def test_a_start_survives_the_part(tmp_path):
+    item = make_plan()[1]
+    solved = build_solved(item.request)
+    store = PartStore(tmp_path)
+    arrays = make_arrays(build_gait_dataset(item.request, solved), solved)
+    store.write(item.request.gait_id, "verified", {"x": 1}, arrays)
+    again = unpack_start(store.read_arrays(item.request.gait_id, "start_"))
+    assert (again.kind, again.impaired) == (solved.start.kind, solved.start.impaired)
+    np.testing.assert_allclose(again.decision, solved.start.decision)
+    np.testing.assert_allclose(again.trajectory.position, solved.start.trajectory.position, atol=1e-6)
+    assert set(pack_start(again)) == set(pack_start(solved.start))
+    assert store.list_states() == {item.request.gait_id: "verified"}
+
+
+def test_nearest_neighbour_is_quick_and_finds_the_gait_itself(built):
+    table = built[1]
+    plan = {item.request.gait_id: item.request for item in make_plan()}
+    many = pd.concat([table] * (10_000 // len(table) + 1), ignore_index=True)
+    gait_id = table.loc[table["verified"], "gait_id"].iloc[3]
+    began = time.perf_counter()
+    assert find_nearest(many, plan[gait_id]) == gait_id
+    assert time.perf_counter() - began < 1.0
+    np.testing.assert_allclose(
+        compute_features(plan[gait_id]),
+        compute_table_features(table[table["gait_id"] == gait_id])[0],
+        atol=1e-4,
+    )
