@@ -9,7 +9,6 @@ import pandas as pd
 import xarray as xr
 
 from gaitlib.events import detect_events_from_force
-from gaitlib.gait import SIDES
 
 _CONTACT_N = 20.0
 
@@ -43,8 +42,8 @@ def check_normal_pattern(gait: xr.Dataset, side: str = "r") -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row per feature of `NORMAL_PATTERN`: feature, unit, wanted_low, wanted_high, found, met. `found` is
-        NaN and `met` False where the curve has no such feature (one hump only, no stance).
+        One row per feature of `NORMAL_PATTERN`: feature, unit, wanted_low, wanted_high, found, met. `found`
+        is NaN and `met` False where the curve has no such feature (one hump only, no stance).
 
     Notes
     -----
