@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gaitlib.errors import InputError, WorkError
 from gaitlib.person import parse_impairment, parse_person
+from gaitlib.simulate.export import add_export_parser
 
 MAX_SPEED_MPS = 2.2
 
@@ -43,6 +44,7 @@ def add_simulate_parser(subparsers) -> None:
     parser.add_argument("--seed", type=int, default=2026, help="with --library: seed of the sample")
     parser.add_argument("--workers", type=int, default=1, help="solver processes")
     parser.set_defaults(run=run_simulate)
+    add_export_parser(parser.add_subparsers(metavar="[export]"))
 
 
 def run_simulate(arguments: argparse.Namespace) -> int:
