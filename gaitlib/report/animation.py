@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
-from gaitlib.body.dimensions import Dimensions
+from gaitlib.body.dimensions import Dimensions, compute_dimensions
 from gaitlib.body.kinematics import compute_sagittal_points
 from gaitlib.gait import COORDINATES, MUSCLE_GROUPS, SIDES
+from gaitlib.person import parse_person
 
 _GRAVITY = 9.80665
 _STYLE = """
@@ -38,6 +40,39 @@ class Walker:
     gait: xr.Dataset
     dimensions: Dimensions
     mass_kg: float
+
+
+def choose_walkers(table: pd.DataFrame, gaits: xr.Dataset, example: pd.Series) -> list[Walker]:
+    """Choose a gait and its most different companion at about the same speed.
+
+    Parameters
+    ----------
+    table, gaits : DataFrame, xarray.Dataset
+        Library.
+    example : Series
+        Row of the first gait.
+
+    Returns
+    -------
+    list of Walker
+        The example, and the verified gait with the weakest muscle group among those within 0.15 m/s.
+    """
+    near = table[table["verified"].astype(bool) & (table["speed_mps"] - example["speed_mps"]).abs().lt(0.15)]
+    weakest = near.filter(like="strength_").min(axis=1).idxmin()
+    return [_make_walker(row, gaits) for row in (example, near.loc[weakest])]
+
+
+def _make_walker(row: pd.Series, gaits: xr.Dataset) -> Walker:
+    strengths = row.filter(like="strength_").astype(float)
+    weak = strengths[strengths < 0.999].sort_values()
+    words = [
+        f"{name.removeprefix('strength_').replace('_', ' ')} at {100 * share:.0f} % of their strength"
+        for name, share in weak.items()
+    ]
+    person = parse_person({key: row[key] for key in ("age_years", "sex", "height_m", "mass_kg")})
+    title = f"{person.age_years:.0f} years, {person.height_m:.2f} m, {row['speed_mps']:.2f} m/s"
+    title += f"; {', '.join(words[:2])}" if words else "; full strength"
+    return Walker(title, gaits.sel(gait=row["gait_id"]), compute_dimensions(person), person.mass_kg)
 
 
 def build_animation(walkers: Sequence[Walker], name: str = "walkers") -> str:

@@ -9,8 +9,9 @@ import pandas as pd
 import xarray as xr
 
 from gaitlib.events import detect_events_from_force
+from gaitlib.gait import MUSCLE_GROUPS
 
-_CONTACT_N = 20.0
+_CONTACT_N, _CONTACT_BW = 20.0, 0.03
 
 NORMAL_PATTERN: tuple[tuple[str, str, float, float], ...] = (
     ("Knee flexion, peak in loading response", "deg", 10.0, 25.0),
@@ -53,8 +54,35 @@ def check_normal_pattern(gait: xr.Dataset, side: str = "r") -> pd.DataFrame:
     least 0.02 body weights lower on both sides, the first in the first half of stance and the second in the
     second half. (5) Body weight is that of the Gait's person, else the mean vertical force over the stride.
     """
-    curves = _roll_to_contact(gait, side)
-    found = _find_pattern(curves) if curves else {}
+    curves = roll_to_contact(gait, side)
+    return _judge(_find_pattern(curves) if curves else {})
+
+
+def check_measured_pattern(angles: dict[str, np.ndarray], forces: dict[str, np.ndarray]) -> pd.DataFrame:
+    """Measure the features of the normal pattern on recorded strides, by the same rules.
+
+    Parameters
+    ----------
+    angles : dict of str to array, shape (strides, 101)
+        'hip_flexion', 'knee_angle', 'ankle_angle' in degrees.
+    forces : dict of str to array, shape (strides, 101)
+        'x' (forward) and 'y' (up) in body weights, from contact to contact.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `check_normal_pattern`; `found` is the median over the strides.
+    """
+    found = []
+    for n in range(len(forces["y"])):
+        loaded = np.flatnonzero(forces["y"][n][:90] > _CONTACT_BW)
+        curves = {"hip": angles["hip_flexion"][n], "knee": angles["knee_angle"][n]}
+        curves |= {"ankle": angles["ankle_angle"][n], "vertical": forces["y"][n], "forward": forces["x"][n]}
+        found.append(_find_pattern(curves | {"toe_off": float(loaded[-1])}))
+    return _judge({name: float(np.nanmedian([row[name] for row in found])) for name in found[0]})
+
+
+def _judge(found: dict[str, float]) -> pd.DataFrame:
     rows = []
     for feature, unit, low, high in NORMAL_PATTERN:
         value = float(found.get(feature, np.nan))
@@ -71,8 +99,23 @@ def check_normal_pattern(gait: xr.Dataset, side: str = "r") -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _roll_to_contact(gait: xr.Dataset, side: str) -> dict | None:
-    """Curves of a leg from its own contact (100 points), and its toe-off in points."""
+def roll_to_contact(gait: xr.Dataset, side: str) -> dict | None:
+    """Roll the curves of a leg so that they begin at its own contact.
+
+    Parameters
+    ----------
+    gait : xarray.Dataset
+        A Gait.
+    side : {'r', 'l'}
+        Leg.
+
+    Returns
+    -------
+    dict or None
+        'hip', 'knee', 'ankle', 'thigh' (to vertical) in degrees, 'vertical' and 'forward' ground force in
+        body weights and the activation of every muscle group, all of shape (100,); 'toe_off' in % of the
+        stride. None where the foot does not land and leave exactly once.
+    """
     force = gait["ground_force"].sel(axis="y").transpose("phase", "foot").values
     time_s = gait["phase"].values / 100.0
     events = detect_events_from_force(time_s, force, _CONTACT_N, periodic=True)
@@ -88,13 +131,15 @@ def _roll_to_contact(gait: xr.Dataset, side: str) -> dict | None:
         return np.roll(values[:-1], -shift)
 
     def angle(name: str) -> np.ndarray:
-        return np.degrees(roll(gait["position"].sel(coordinate=f"{name}_{side}").values))
+        return np.degrees(roll(gait["position"].sel(coordinate=name).values))
 
     own_force = gait["ground_force"].sel(foot=side)
-    return {
-        "hip": angle("hip_flexion"),
-        "knee": angle("knee_angle"),
-        "ankle": angle("ankle_angle"),
+    muscles = {m: roll(gait["activation"].sel(muscle=f"{m}_{side}").values) for m in MUSCLE_GROUPS}
+    return muscles | {
+        "hip": angle(f"hip_flexion_{side}"),
+        "knee": angle(f"knee_angle_{side}"),
+        "ankle": angle(f"ankle_angle_{side}"),
+        "thigh": angle("pelvis_tilt") + angle(f"hip_flexion_{side}"),
         "vertical": roll(own_force.sel(axis="y").values) / weight,
         "forward": roll(own_force.sel(axis="x").values) / weight,
         "toe_off": 100 * ((offs[0] - contacts[0]) % 1.0),
