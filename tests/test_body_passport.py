@@ -8,15 +8,14 @@ import pytest
 from gaitlib.body import passport
 from gaitlib.body.specification import build_specification
 from gaitlib.person import Person
-from gaitlib.report.passport_page import write_passport_page
-from gaitlib.simulate.workers import measure_published_moment_arms
+from gaitlib.report.passport_page import measure_published_model, write_passport_page
 
 ADULT = Person(age_years=30, sex="m", height_m=1.76, mass_kg=74.0)
 
 
 @pytest.fixture(scope="module")
 def arms():
-    return passport.compare_moment_arms(measure_published_moment_arms(passport.list_angles()))
+    return passport.compare_moment_arms(measure_published_model())
 
 
 @pytest.mark.real_data
@@ -40,10 +39,10 @@ def test_page_says_what_it_could_not_evaluate(tmp_path, monkeypatch):
     from gaitlib.errors import WorkError
     from gaitlib.report import passport_page
 
-    def refuse(angles):
+    def refuse():
         raise WorkError("subject_walk_scaled.osim: not on this machine")
 
-    monkeypatch.setattr(passport_page, "measure_published_moment_arms", refuse)
+    monkeypatch.setattr(passport_page, "measure_published_model", refuse)
     text = write_passport_page(tmp_path / "passport.md").read_text(encoding="utf-8")
     assert "Not evaluated against the published model: subject_walk_scaled.osim" in text
 

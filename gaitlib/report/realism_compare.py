@@ -146,6 +146,29 @@ def compute_realism(table: pd.DataFrame, gaits: xr.Dataset, n_adults: int = 10) 
     }
 
 
+def describe_realism(realism: dict[str, pd.DataFrame]) -> str:
+    """Put the comparison into one sentence.
+
+    Parameters
+    ----------
+    realism : dict of str to DataFrame
+        From `compute_realism`.
+
+    Returns
+    -------
+    str
+    """
+    angles = realism["angles"].dropna(subset=["rms_sd"])
+    far = int(angles["poor"].astype(bool).sum())
+    muscles = realism["activations"]
+    good = muscles.loc[~muscles["poor"], "muscle"].to_list()
+    return (
+        f"Against people who were not used to adjust it, {far} of {len(angles)} mean angle curves lie more "
+        f"than {POOR_SD:g} standard deviations away; activations rise and fall with EMG in {len(good)} of "
+        f"{len(muscles)} muscle groups{' (' + ', '.join(good) + ')' if good else ''}."
+    )
+
+
 def choose_children(table: pd.DataFrame, gaits: xr.Dataset, people: pd.DataFrame) -> xr.Dataset:
     """Choose for every real child the simulated one nearest in height and speed.
 
@@ -186,7 +209,7 @@ def compare_speed_law(table: pd.DataFrame, law: pd.DataFrame) -> pd.DataFrame:
         One row per age group: age_group, n_measured (people), exponent and factor of the measured
         step = factor speed^exponent, n_simulated, step_error_percent, reason.
     """
-    free = choose_free_adults(table)
+    free = collect_adult_steps(table, prescribed=False)
     rows = []
     for group, part in law.groupby("age_group", sort=False):
         exponent, factor = np.polyfit(np.log(part["speed"]), np.log(part["step"]), 1)
@@ -202,33 +225,29 @@ def compare_speed_law(table: pd.DataFrame, law: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def choose_free_adults(table: pd.DataFrame) -> pd.DataFrame:
-    """Choose full-strength adults whose stride time was free, and free them of body size.
+def collect_adult_steps(table: pd.DataFrame, prescribed: bool) -> pd.DataFrame:
+    """Collect speed and step length of full-strength adults, free of body size.
 
     Parameters
     ----------
     table : DataFrame
         Table of the library.
+    prescribed : bool
+        Gaits whose stride time was prescribed; those whose stride time the cost chose otherwise.
 
     Returns
     -------
     DataFrame
         age_years; speed over the root of gravity times leg length; step over leg length.
     """
-    chosen = table["verified"].astype(bool) & table["asked_stride_time_s"].isna() & _find_strong(table)
-    rows = table[chosen & (table["age_years"] >= 18)]
-    leg = np.array(
-        [
-            compute_dimensions(Person(**{k: row[k] for k in ("age_years", "sex", "height_m", "mass_kg")}))
-            .leg_length_m
-            for row in rows.to_dict("records")
-        ]
-    )  # fmt: skip
-    speed = rows["speed_mps"].to_numpy() / np.sqrt(9.80665 * leg)
+    chosen = table["verified"].astype(bool) & (table["age_years"] >= 18) & _find_strong(table)
+    rows = table[chosen & (table["asked_stride_time_s"].notna() == prescribed)]
+    people = rows[["age_years", "sex", "height_m", "mass_kg"]].to_dict("records")
+    leg = np.array([compute_dimensions(Person(**person)).leg_length_m for person in people])
     return pd.DataFrame(
         {
             "age_years": rows["age_years"].to_numpy(),
-            "speed": speed,
+            "speed": rows["speed_mps"].to_numpy() / np.sqrt(9.80665 * leg),
             "step": rows["step_length_m"].to_numpy() / leg,
         }
     )

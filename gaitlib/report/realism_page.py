@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from gaitlib.evaluate.style import COLOURS, STYLE
 from gaitlib.report import realism_data as data
 from gaitlib.report.realism import check_measured_pattern, check_normal_pattern
-from gaitlib.report.realism_compare import choose_children, choose_free_adults
+from gaitlib.report.realism_compare import choose_children, collect_adult_steps
 
 
 def format_pattern(gait: xr.Dataset, measured: dict) -> pd.DataFrame:
@@ -219,7 +219,7 @@ def plot_speed_law(table: pd.DataFrame) -> Figure:
     -------
     Figure
     """
-    law, free = data.load_speed_law(), choose_free_adults(table)
+    law = data.load_speed_law()
     with plt.rc_context(STYLE):
         figure, ax = plt.subplots(figsize=(6.2, 4.2), layout="constrained")
         for (group, rows), marker, colour in zip(
@@ -234,10 +234,13 @@ def plot_speed_law(table: pd.DataFrame) -> Figure:
                 markersize=4,
                 label=f"{group}, {people} people",
             )
-        if len(free):
-            ax.plot(free["speed"], free["step"], "o", color=COLOURS[0], label=f"simulated, {len(free)} gaits")
+        for prescribed, face in ((True, "none"), (False, COLOURS[0])):
+            rows = collect_adult_steps(table, prescribed)
+            label = f"simulated, stride time {'prescribed' if prescribed else 'free'} ({len(rows)})"
+            if len(rows):
+                ax.plot(rows["speed"], rows["step"], "o", color=COLOURS[0], markerfacecolor=face, label=label)
         ax.set(xlabel="Speed / √(gravity × leg length)", ylabel="Step length / leg length")
-        figure.legend(loc="outside lower left", frameon=False, ncols=3)
+        figure.legend(loc="outside lower left", frameon=False, ncols=2)
     return figure
 
 

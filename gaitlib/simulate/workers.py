@@ -142,37 +142,6 @@ def _write_files(specification, gait, folder: Path, name: str) -> list[str]:
     return write_files(specification, gait, folder, name)
 
 
-def measure_published_moment_arms(angles_deg: dict) -> dict:
-    """Measure the moment arms of the published 3D model in OpenSim, in a worker process.
-
-    Parameters
-    ----------
-    angles_deg : dict of str to array
-        Angles (degrees) per joint.
-
-    Returns
-    -------
-    dict of (group, joint) to array, shape (members, n)
-        As `gaitlib.body.derive_muscles.measure_moment_arms`.
-
-    Raises
-    ------
-    InputError, WorkError
-        If the model file is not there.
-    """
-    from gaitlib.data.fetch import get_path
-
-    path = get_path("adult_walk_3d_moco", "subject_walk_scaled.osim", "calibrate")
-    with make_pool(1) as pool:
-        return pool.submit(_measure_moment_arms, str(path), angles_deg).result()
-
-
-def _measure_moment_arms(path: str, angles_deg: dict) -> dict:
-    from gaitlib.body.derive_muscles import measure_moment_arms
-
-    return measure_moment_arms(path, angles_deg)
-
-
 def run_solve(request: GaitRequest, cache: Path, guess=None, duals=None, time_limit_s: float = 60.0):
     """Solve one request in this (worker) process.
 
