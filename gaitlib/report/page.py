@@ -92,6 +92,28 @@ def show_figure(figure, caption: str, basis: str, n_people=None, n_walks=None, u
     )
 
 
+def show_markup(markup: str, caption: str, basis: str, n_people=None, n_walks=None, unit: str = "walks"):
+    """Show ready HTML, such as an animation, with its caption and data basis.
+
+    Parameters
+    ----------
+    markup : str
+        Trusted HTML.
+    caption : str
+        What to see; plain text.
+    basis, n_people, n_walks, unit
+        As `describe_basis`.
+
+    Returns
+    -------
+    IPython.display.HTML
+    """
+    from IPython.display import HTML
+
+    words = f"{_mark_basis(basis, n_people, n_walks, unit)} {html.escape(caption)}"
+    return HTML(f'<figure class="plate">{markup}<figcaption>{words}</figcaption></figure>')
+
+
 def show_table(
     table: pd.DataFrame, caption: str, basis: str, n_people=None, n_walks=None, unit: str = "walks"
 ):
