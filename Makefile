@@ -1,7 +1,7 @@
 # `make help` lists the targets. Each one first sees to the environment in .venv; that is skipped when
 # requirements.lock and pyproject.toml are as they were.
 .DEFAULT_GOAL := help
-.PHONY: help setup book full test test-all test-book bench lint data doctor lock licences browser clean distclean
+.PHONY: help setup book full test test-all test-book bench lint data doctor lock licences picture browser clean distclean
 .NOTPARALLEL:
 
 VENV := .venv
@@ -56,6 +56,7 @@ bench: $(STAMP)  ## write build/bench.json
 
 lint: $(STAMP)  ## check the style of code and notebooks
 	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
 
 data: $(STAMP)  ## download the recordings of real people that are not in GAITLIB_DATA
 	@$(BIN)/gaitlib data fetch
@@ -71,6 +72,9 @@ environment.yml: requirements.lock gaitlib/environment.py $(STAMP)
 
 licences: $(STAMP)  ## list the licence of every package
 	@$(BIN)/python -m gaitlib.licences
+
+picture: $(STAMP)  ## draw the picture of the README from what `make book` computed
+	@$(BIN)/python -m gaitlib.report.answer
 
 browser:  ## install Chromium from Debian's packages, for the browser test
 	@if command -v chromium >/dev/null; then chromium --version; \

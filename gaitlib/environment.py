@@ -13,7 +13,7 @@ from pathlib import Path
 from gaitlib.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[1]
-"""Top of the project."""
+"""Top of the project; all paths of a study are relative to it."""
 
 LOCK_FILE = ROOT / "requirements.lock"
 CONDA_FILE = ROOT / "environment.yml"

@@ -1,4 +1,6 @@
-"""Errors that gaitlib raises on purpose."""
+"""Errors that gaitlib raises on purpose, and what their messages share."""
+
+import difflib
 
 
 class GaitlibError(Exception):
@@ -11,3 +13,23 @@ class InputError(GaitlibError, ValueError):
 
 class WorkError(GaitlibError, RuntimeError):
     """The input was fine but the work failed (command line exit code 1)."""
+
+
+def suggest_name(name: str, known) -> str:
+    """Name the nearest known name for a message.
+
+    Parameters
+    ----------
+    name : str
+        What was found.
+    known : iterable of str
+        What is known.
+
+    Returns
+    -------
+    str
+        "; did you mean '...'?", or the known names when none is near.
+    """
+    known = [str(item) for item in known]
+    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"; did you mean '{nearest[0]}'?" if nearest else f"; known: {', '.join(known) or 'none'}"

@@ -13,8 +13,9 @@ import threading
 import time
 from pathlib import Path
 
+from gaitlib.environment import ROOT
 from gaitlib.errors import InputError, WorkError
-from gaitlib.report.jobs import ROOT, Job, prepare_jobs
+from gaitlib.report.jobs import Job, prepare_jobs
 from gaitlib.study import Study
 
 _MARK = "@ "

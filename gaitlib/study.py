@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
@@ -10,7 +9,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from gaitlib.cohorts.schema import COHORTS
-from gaitlib.errors import InputError
+from gaitlib.errors import InputError, suggest_name
 
 OUTCOMES = ("speed_mps", "step_length_m", "step_time_s")
 """Outcomes that every estimator of a study answers."""
@@ -288,26 +287,6 @@ def parse_study(values: object, where: str = "study") -> Study:
     except ValidationError as error:
         faults = [_describe_fault(fault) for fault in error.errors()]
         raise InputError(f"{where}: " + "; ".join(faults) + ".") from None
-
-
-def suggest_name(name: str, known) -> str:
-    """Name the nearest known name for a message.
-
-    Parameters
-    ----------
-    name : str
-        What was found.
-    known : iterable of str
-        What is known.
-
-    Returns
-    -------
-    str
-        "; did you mean '...'?", or the known names when none is near.
-    """
-    known = [str(item) for item in known]
-    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"; did you mean '{nearest[0]}'?" if nearest else f"; known: {', '.join(known) or 'none'}"
 
 
 def _describe_fault(fault: dict) -> str:

@@ -3,13 +3,12 @@
 `make test` opens a small book bound like the real one; `make test-book` names the real one in GAITLIB_BOOK.
 """
 
-import functools
-import http.server
 import json
+import mimetypes
 import os
 import shutil
-import threading
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
@@ -23,6 +22,10 @@ FLAGS = (
     "--no-first-run"
 ).split()
 SMALL_TITLE = "A small book"
+ADDRESS = "http://book.invalid"
+"""Where the browser believes the book to be; every request is answered here, none reaches a network."""
+PATIENCE_MS = 120_000
+DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 800}
 
 
 @pytest.fixture(scope="module")
@@ -81,18 +84,8 @@ def build_notebook() -> dict:
     return {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
 
 
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *words):
-        pass
-
-
-@pytest.fixture(scope="module")
-def address(book):
-    handler = functools.partial(QuietHandler, directory=str(book[0]))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+def get_type(path: Path) -> str:
+    return mimetypes.guess_type(path.name)[0] or "application/octet-stream"
 
 
 @pytest.fixture(scope="module")
@@ -105,46 +98,70 @@ def browser():
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS, timeout=PATIENCE_MS)
         yield browser
         browser.close()
 
 
-@pytest.fixture
-def opened(browser, address):
-    """Open a page of the book; at the end of the test nothing may have gone wrong in it."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(120_000)  # the machine may be busy
-    context.route("**/favicon.ico", lambda route: route.fulfill(status=204))  # asked for unasked by browsers
-    page, faults = context.new_page(), []
-    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on(
-        "requestfailed",
-        lambda request: faults.append(f"failed: {request.url}") if has_failed(request) else None,
-    )
-    page.on(
-        "response",
-        lambda answer: faults.append(f"{answer.status}: {answer.url}") if answer.status >= 400 else None,
-    )
-    page.on(
-        "request",
-        lambda request: faults.append(f"outside: {request.url}") if is_outside(request.url) else None,
-    )
+class Reader:
+    """One tab that opens pages of a book and keeps what went wrong in them.
 
-    def is_outside(url):
-        return url.startswith(("http:", "https:", "ws:")) and not url.startswith(address)
+    A request that the browser gives up itself is no fault: it drops the icon of a page when the next page is
+    opened. What a page asks for in vain is seen where requests are answered.
+    """
 
-    def has_failed(request):
-        return "ERR_ABORTED" not in (request.failure or "")  # given up because the next page was opened
+    def __init__(self, browser, folder: Path):
+        self.folder, self.faults = folder, []
+        context = browser.new_context(viewport=DESK)
+        context.set_default_timeout(PATIENCE_MS)
+        context.route("**/*", self.answer)
+        self.tab = context.new_page()
+        self.tab.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.tab.on("console", lambda said: self.faults.append(said.text) if said.type == "error" else None)
 
-    def open_page(name):
-        page.goto(f"{address}/{name}", wait_until="load")
-        return page
+    def answer(self, route):
+        url = route.request.url
+        if not url.startswith(f"{ADDRESS}/"):
+            self.faults.append(f"outside: {url}")
+            return route.abort()
+        path = self.folder / unquote(urlsplit(url).path).lstrip("/")
+        if path.is_file():
+            return route.fulfill(body=path.read_bytes(), content_type=get_type(path))
+        if path.name != "favicon.ico":  # asked for unasked by browsers
+            self.faults.append(f"missing: {url}")
+        return route.fulfill(status=404)
 
-    yield open_page
-    context.close()
-    assert faults == []
+    def open(self, name: str) -> dict:
+        """Open a page, wait until it is drawn, and look at it on a desk and on a phone."""
+        self.faults.clear()
+        self.tab.set_viewport_size(DESK)
+        self.tab.goto(f"{ADDRESS}/{name}", wait_until="commit")  # the first page leads on to another
+        self.tab.wait_for_selector("article.bd-article h1")
+        self.tab.wait_for_function(IS_DRAWN)
+        seen = self.tab.evaluate(LOOK)
+        self.tab.set_viewport_size(PHONE)
+        self.tab.wait_for_function(f"innerWidth === {PHONE['width']}")
+        seen["overhang_px"] = self.tab.evaluate("document.documentElement.scrollWidth - innerWidth")
+        return seen | {"faults": list(self.faults)}
+
+
+IS_DRAWN = "document.readyState === 'complete' && [...document.images].every(image => image.complete)"
+LOOK = """() => {
+  const find = words => [...document.querySelectorAll(words)];
+  const text = element => element ? element.innerText.trim() : "";
+  return {
+    title: document.title,
+    heading: text(document.querySelector("article.bd-article h1")),
+    chapters: find("nav.bd-links a, .sidebar-primary-items__start a").length,
+    broken: [...document.images].filter(i => !i.naturalWidth).map(i => i.alt || i.src.slice(0, 60)),
+    figures: find("main figure").filter(f => f.checkVisibility() && f.querySelector("img")).map(f => ({
+      caption: text(f.querySelector("figcaption")),
+      width: f.querySelector("img").getBoundingClientRect().width,
+    })),
+    rows: find("main table tbody tr").filter(row => row.checkVisibility()).map(text),
+  };
+}"""
+"""What a reader sees of a page: innerText is what is drawn, so hidden text is empty."""
 
 
 def list_pages(folder):
@@ -153,48 +170,54 @@ def list_pages(folder):
     return [name for name in names if name not in ("genindex.html", "search.html", "index.html")]
 
 
-IMAGES = "[...document.images].map(i => [i.alt || i.src.slice(0, 60), i.complete && i.naturalWidth > 0])"
-"""What the browser made of each picture: its name and whether it was drawn."""
+@pytest.fixture(scope="module")
+def reader(browser, book):
+    return Reader(browser, book[0])
 
 
-def test_first_page_shows_title_and_heading(opened, book):
-    page = opened("index.html")
-    page.wait_for_selector("article.bd-article h1")
-    assert book[1] in page.title()
-    assert page.locator("article.bd-article h1").first.is_visible()
-    assert page.locator("nav.bd-links, .sidebar-primary-items__start").first.count()
-
-
-def test_every_page_opens_and_every_picture_shows(opened, book):
-    pages = list_pages(book[0])
+@pytest.fixture(scope="module")
+def seen(reader, book):
+    """What a reader sees, by page; each page is opened once."""
+    pages = {name: reader.open(name) for name in list_pages(book[0])}
     assert pages
-    for name in pages:
-        page = opened(name)
-        assert page.locator("article.bd-article h1").first.inner_text().strip(), name
-        assert [image for image, drawn in page.evaluate(IMAGES) if not drawn] == [], name
+    return pages
 
 
-def test_a_page_shows_a_figure_with_caption_and_a_table_with_rows(opened, book):
-    both = []
-    for name in list_pages(book[0]):
-        page = opened(name)
-        figures, rows = page.locator("main figure:has(img)"), page.locator("main table tbody tr")
-        if not figures.count() or not rows.count():
-            continue
-        figure, row = figures.first, rows.first
-        figure.scroll_into_view_if_needed()
-        assert figure.is_visible() and figure.locator("figcaption").inner_text().strip(), name
-        assert figure.locator("img").evaluate("image => image.naturalWidth") > 0, name
-        assert figure.locator("img").bounding_box()["width"] > 100, name
-        row.scroll_into_view_if_needed()
-        assert row.is_visible() and row.inner_text().strip(), name
-        both.append(name)
-    assert both
+def test_first_page_leads_to_the_book(reader, book):
+    first = reader.open("index.html")
+    assert book[1] in first["title"] and first["heading"] and first["chapters"]
+    assert first["faults"] == []
 
 
-def test_nothing_runs_off_the_side_of_a_phone(opened, book):
-    for name in list_pages(book[0]):
-        page = opened(name)
-        page.set_viewport_size({"width": 390, "height": 800})
-        wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-        assert wide <= 1, f"{name}: {wide} px wider than the screen"
+def test_nothing_is_missing_or_loaded_from_outside(seen):
+    assert {name: page["faults"] for name, page in seen.items() if page["faults"]} == {}
+
+
+def test_every_page_has_a_heading_and_every_picture_shows(seen):
+    assert [name for name, page in seen.items() if not page["heading"]] == []
+    assert {name: page["broken"] for name, page in seen.items() if page["broken"]} == {}
+
+
+def test_figures_with_captions_and_tables_with_rows_show(seen):
+    figures = [(name, figure) for name, page in seen.items() for figure in page["figures"]]
+    assert [both for both in figures if not both[1]["caption"] or both[1]["width"] <= 100] == []
+    assert [name for name, page in seen.items() if not all(page["rows"])] == []
+    assert [name for name, page in seen.items() if page["figures"] and page["rows"]]
+
+
+def test_nothing_runs_off_the_side_of_a_phone(seen):
+    assert {name: page["overhang_px"] for name, page in seen.items() if page["overhang_px"] > 1} == {}
+
+
+def test_a_fault_of_a_page_is_seen(browser, tmp_path):
+    page = (
+        "<article class=bd-article><h1>Bad</h1><img src=gone.png alt=gone>"
+        "<script src='https://elsewhere.invalid/a.js'></script><script>broken()</script>"
+        "<pre style='width: 900px'>wide</pre></article>"
+    )
+    (tmp_path / "bad.html").write_text(page, encoding="utf-8")
+    seen = Reader(browser, tmp_path).open("bad.html")
+    faults = " ".join(seen["faults"])
+    assert "missing: http://book.invalid/gone.png" in faults
+    assert "outside: https://elsewhere.invalid/a.js" in faults and "broken is not defined" in faults
+    assert seen["broken"] == ["gone"] and seen["overhang_px"] > 100

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from gaitlib.environment import ROOT
 from gaitlib.errors import InputError, WorkError
 from gaitlib.report import notebook as runner
 from gaitlib.report.jobs import list_sources, plan_jobs
@@ -19,7 +20,6 @@ from gaitlib.report.notebook import (
 )
 from gaitlib.study import load_study
 
-ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LONGEST_FUNCTION = 15
 

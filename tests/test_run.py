@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from gaitlib.environment import ROOT
 from gaitlib.errors import InputError
 from gaitlib.report.book import check_pages
 from gaitlib.run import run_study
 
-ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("gaitlib", "notebooks", "workflow", "studies", "book")
 SUBGROUPS = ("child", "joint", "dementia")
 BEHIND = {"5_compare", "0_answer", "book"}

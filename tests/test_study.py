@@ -1,17 +1,16 @@
 """The study file: every fault is named with file, field, what was found and what was expected."""
 
 import copy
-from pathlib import Path
 
 import pytest
 import yaml
 
+from gaitlib.environment import ROOT
 from gaitlib.errors import InputError
 from gaitlib.report.jobs import plan_jobs
 from gaitlib.report.notebook import check_parameters
 from gaitlib.study import load_study, parse_study
 
-ROOT = Path(__file__).resolve().parents[1]
 STUDIES = sorted((ROOT / "studies").glob("*.yaml"))
 
 

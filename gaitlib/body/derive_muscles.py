@@ -46,6 +46,9 @@ ADDED_FORCE = {"tib_ant": ("edl", "ehl")}
 
 RANGE_DEG = {"hip_flexion": (-30.0, 100.0), "knee_angle": (0.0, 115.0), "ankle_angle": (-40.0, 30.0)}
 DEGREE = {1: 6, 2: 6}
+LENGTH_WEIGHT = 3.0
+"""Weight of a length error against a moment arm error. The source model's gastrocnemius is at odds with
+itself near the straight knee: its moment arms differ from the slope of its length by up to 4 mm."""
 
 
 def main(model_path: str, out_path: str) -> None:
@@ -71,6 +74,43 @@ def main(model_path: str, out_path: str) -> None:
     }
     with open(out_path, "w", encoding="utf-8") as file:
         json.dump(table, file, indent=1)
+
+
+def measure_moment_arms(
+    model_path: str, angles_deg: dict[str, np.ndarray]
+) -> dict[tuple[str, str], np.ndarray]:
+    """Measure the moment arms of all members of the groups in the source model.
+
+    Parameters
+    ----------
+    model_path : str
+        OpenSim model with the 3D muscles.
+    angles_deg : dict of str to array, shape (n,)
+        Angles (degrees) per joint: hip_flexion, knee_angle, ankle_angle; all other joints stay at zero.
+
+    Returns
+    -------
+    dict of (group, joint) to array, shape (members, n)
+        Moment arms (m).
+    """
+    import opensim
+
+    opensim.Logger.setLevelString("Error")
+    model = opensim.Model(model_path)
+    state = model.initSystem()
+    found = {}
+    for joint, angles in angles_deg.items():
+        coordinate = model.getCoordinateSet().get(f"{joint}_r")
+        groups = [group for group in GROUP_MEMBERS if joint in GROUP_JOINTS[group]]
+        arms = {group: [] for group in groups}
+        for angle in np.radians(angles):
+            coordinate.setValue(state, float(angle))
+            for group in groups:
+                muscles = [model.getMuscles().get(f"{name}_r") for name in GROUP_MEMBERS[group]]
+                arms[group].append([muscle.computeMomentArm(state, coordinate) for muscle in muscles])
+        coordinate.setValue(state, 0.0)
+        found |= {(group, joint): np.array(values).T for group, values in arms.items()}
+    return found
 
 
 def _measure_segments(model, state) -> dict[str, float]:
@@ -136,12 +176,12 @@ def _fit(angles: np.ndarray, lengths: np.ndarray, arms: np.ndarray):
         lowered = exponents.copy()
         lowered[:, joint] = np.maximum(lowered[:, joint] - 1, 0)
         slopes.append(exponents[:, joint] * np.prod(angles[:, None, :] ** lowered[None], axis=2))
-    system = np.concatenate([basis] + slopes)
-    target = np.concatenate([lengths] + [-arms[:, j] for j in range(n_joints)])
+    system = np.concatenate([LENGTH_WEIGHT * basis] + slopes)
+    target = np.concatenate([LENGTH_WEIGHT * lengths] + [-arms[:, j] for j in range(n_joints)])
     coefficients = np.linalg.lstsq(system, target, rcond=None)[0]
     residual = 1000 * (system @ coefficients - target)
     n = len(lengths)
-    return exponents, coefficients, (_rms(residual[:n]), _rms(residual[n:]))
+    return exponents, coefficients, (_rms(residual[:n] / LENGTH_WEIGHT), _rms(residual[n:]))
 
 
 def _rms(values: np.ndarray) -> float:

@@ -1,10 +1,10 @@
 """Segment lengths and masses of a person.
 
-Adult proportions are those of Winter 2009 (Biomechanics and Motor Control of Human Movement, 4th ed.,
-tables 4.1, after Drillis & Contini 1966), foot and pelvis offsets those of Rajagopal et al. 2016
-(doi 10.1109/TBME.2016.2586891) as shares of its 1.70 m. Children have relatively longer trunks: leg
-segments are scaled with the leg share of stature, one minus the sitting-height ratio by age
-(rounded from Fredriks et al. 2005, doi 10.1136/adc.2004.050799).
+Shares of height and mass come from `segments.csv`, which names a source for each. Children have relatively
+longer trunks and heavier heads: leg segments are scaled with the leg share of stature (one minus the
+sitting-height ratio by age), and all segments but the head share what the head leaves. The head's share
+of body mass by age is the regression of Jensen 1989 (J Biomech 22:529-536) over 4 to 20 years, as listed in
+the human properties database of AIST, Japan.
 """
 
 from __future__ import annotations
@@ -13,9 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gaitlib.body.parameter_tables import load_segments, load_sitting_height
 from gaitlib.person import Person
 
-_SITTING_HEIGHT_RATIO = np.array([[3, 0.570], [5, 0.553], [8, 0.539], [11, 0.528], [14, 0.520], [18, 0.522]])
+_ADULT_YEARS = 18.0
+_HEAD_MASS = (0.27881, -0.021152, 0.00053168)
+"""Jensen 1989: head mass over body mass is c0 + c1 age + c2 age^2."""
+_YOUNGEST_YEARS = 4.0
+"""Age of the youngest children of that study; younger ones are taken to be as they are."""
 
 
 @dataclass(frozen=True)
@@ -71,38 +76,63 @@ def compute_dimensions(person: Person) -> Dimensions:
 
     Notes
     -----
-    The mass of a leg segment follows Winter's adult share times the relative leg length; the trunk takes
-    the rest. Published child mass shares (Jensen 1986) are not used yet.
+    The mass of a leg segment is its adult share, times the relative leg length, times what the head leaves
+    relative to an adult; the trunk (with head and arms) takes the rest. Jensen's regressions of the leg
+    segments themselves were not in reach.
     """
-    adult_ratio = _SITTING_HEIGHT_RATIO[-1, 1]
-    ratio = float(np.interp(person.age_years, *_SITTING_HEIGHT_RATIO.T))
+    sitting = load_sitting_height()
+    adult_ratio = float(sitting[-1, 1])
+    ratio = float(np.interp(person.age_years, *sitting.T))
     leg = (1 - ratio) / (1 - adult_ratio)
     upper = ratio / adult_ratio
+    left = (1 - compute_head_mass_share(person.age_years)) / (1 - compute_head_mass_share(_ADULT_YEARS))
+    share = load_segments()
     height, mass = person.height_m, person.mass_kg
-    thigh, shank = 0.100 * leg * mass, 0.0465 * leg * mass
-    foot, toes = 0.0125 * mass, 0.0020 * mass
-    pelvis = 0.142 * mass
+    lengths = {
+        "thigh_m": share["thigh_length"] * leg,
+        "shank_m": share["shank_length"] * leg,
+        "ankle_height_m": share["ankle_height"] * leg,
+        "heel_behind_ankle_m": share["heel_behind_ankle"],
+        "mtp_ahead_of_ankle_m": share["mtp_ahead_of_ankle"],
+        "toe_ahead_of_mtp_m": share["toe_ahead_of_mtp"],
+        "hip_to_lumbar_m": share["hip_to_lumbar"] * upper,
+        "lumbar_behind_hip_m": share["lumbar_behind_hip"] * upper,
+        "lumbar_to_shoulder_m": share["lumbar_to_shoulder"] * upper,
+        "neck_m": share["neck_length"] * upper,
+        "head_m": share["head_length"] * upper,
+        "upper_arm_m": share["upper_arm_length"],
+        "forearm_m": share["forearm_length"],
+        "hip_width_m": share["hip_width"],
+        "shoulder_width_m": share["shoulder_width"],
+    }
+    masses = {
+        "pelvis_kg": share["pelvis_mass"] * left * mass,
+        "thigh_kg": share["thigh_mass"] * leg * left * mass,
+        "shank_kg": share["shank_mass"] * leg * left * mass,
+        "foot_kg": share["foot_mass"] * left * mass,
+        "toes_kg": share["toes_mass"] * left * mass,
+    }
+    legs = 2 * sum(value for name, value in masses.items() if name != "pelvis_kg")
     return Dimensions(
         height_m=height,
-        thigh_m=0.245 * leg * height,
-        shank_m=0.246 * leg * height,
-        ankle_height_m=0.045 * leg * height,
-        heel_behind_ankle_m=0.035 * height,
-        mtp_ahead_of_ankle_m=0.075 * height,
-        toe_ahead_of_mtp_m=0.042 * height,
-        hip_to_lumbar_m=0.100 * upper * height,
-        lumbar_behind_hip_m=0.030 * upper * height,
-        lumbar_to_shoulder_m=0.188 * upper * height,
-        neck_m=0.052 * upper * height,
-        head_m=0.130 * upper * height,
-        upper_arm_m=0.186 * height,
-        forearm_m=0.146 * height,
-        hip_width_m=0.098 * height,
-        shoulder_width_m=0.214 * height,
-        pelvis_kg=pelvis,
-        trunk_kg=mass - pelvis - 2 * (thigh + shank + foot + toes),
-        thigh_kg=thigh,
-        shank_kg=shank,
-        foot_kg=foot,
-        toes_kg=toes,
+        trunk_kg=mass - masses["pelvis_kg"] - legs,
+        **{name: value * height for name, value in lengths.items()},
+        **masses,
     )
+
+
+def compute_head_mass_share(age_years: float) -> float:
+    """Compute the share of the head in body mass.
+
+    Parameters
+    ----------
+    age_years : float
+        Age (years); below 4 years that of 4 years, from 18 years on that of 18 years.
+
+    Returns
+    -------
+    float
+        Head mass over body mass (Jensen 1989).
+    """
+    age = float(np.clip(age_years, _YOUNGEST_YEARS, _ADULT_YEARS))
+    return _HEAD_MASS[0] + _HEAD_MASS[1] * age + _HEAD_MASS[2] * age**2

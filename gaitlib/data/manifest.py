@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path, PurePosixPath
 from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from gaitlib.errors import InputError
+from gaitlib.environment import ROOT
+from gaitlib.errors import InputError, suggest_name
 
 Role = Literal["evaluate", "baseline", "calibrate"]
 ROLES: tuple[str, ...] = get_args(Role)
@@ -146,7 +146,9 @@ class Manifest(BaseModel):
             If there is no such item; the message names the nearest known one.
         """
         if item_id not in self.items:
-            raise InputError(f"data item '{item_id}' is not in the manifest{_suggest(item_id, self.items)}")
+            raise InputError(
+                f"data item '{item_id}' is not in the manifest{suggest_name(item_id, self.items)}"
+            )
         return self.items[item_id]
 
 
@@ -171,7 +173,7 @@ def load_manifest(path: str | Path | None = None) -> Manifest:
     """
     import yaml
 
-    path = Path(path) if path is not None else Path(__file__).resolve().parents[2] / MANIFEST_NAME
+    path = Path(path) if path is not None else ROOT / MANIFEST_NAME
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -214,11 +216,6 @@ def _describe(item: dict) -> str:
     place = ".".join(str(part) for part in item["loc"]) or "top level"
     if item["type"] == "extra_forbidden":
         model = (Manifest, DataItem, DataItem, DataFile)[min(len(item["loc"]) - 1, 3)]
-        return f"{place}: unknown key{_suggest(str(item['loc'][-1]), model.model_fields)}"
+        return f"{place}: unknown key{suggest_name(str(item['loc'][-1]), model.model_fields)}"
     found = "" if isinstance(item["input"], dict) else f" (found {str(item['input'])[:60]!r})"
     return f"{place}: {item['msg'].removeprefix('Value error, ')}{found}"
-
-
-def _suggest(name: str, known) -> str:
-    nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.0)
-    return f"; did you mean '{nearest[0]}'?" if nearest else ""

@@ -144,7 +144,7 @@ def plot_overview(kept: Results, view: str, library: str = "data/library"):
 
     with plt.rc_context({**STYLE, "axes.titlesize": 14}):
         figure, axes = plt.subplots(
-            1, 3, figsize=(11.5, 4.1), width_ratios=[1.15, 1.15, 1], layout="constrained"
+            1, 3, figsize=(11.5, 3.9), width_ratios=[1.15, 1.15, 1], layout="constrained"
         )
         _draw_walker(axes[0], axes[1], kept, library)
         _draw_estimates(axes[2], kept, view)
@@ -156,7 +156,7 @@ def _draw_walker(left, middle, kept: Results, library: str) -> None:
     from gaitlib.body.dimensions import compute_dimensions
     from gaitlib.body.kinematics import compute_sagittal_points
     from gaitlib.estimate.train import list_persons
-    from gaitlib.report.figures import draw_pixels, draw_pose
+    from gaitlib.report.figures import draw_pixels, draw_pose, frame_people
     from gaitlib.report.resolve import choose_example
     from gaitlib.report.sensors import observe_walks
     from gaitlib.sense.body_walk import build_synthetic_walk
@@ -169,15 +169,15 @@ def _draw_walker(left, middle, kept: Results, library: str) -> None:
     points = compute_sagittal_points(gait["position"].values, compute_dimensions(person))
     for number, frame in enumerate(np.linspace(0, 100, 5).astype(int)):
         draw_pose(left, {name: value[frame] + [0.3 * number, 0] for name, value in points.items()})
-    left.set(aspect="equal", xticks=[], yticks=[], title="1  Muscles make gaits", xlabel="simulated person")
+    left.set(aspect="equal", xticks=[], yticks=[], title="1  Muscles make gaits")
     walk = build_synthetic_walk(gait, person, np.random.default_rng(0), duration_s=4.0, with_outcomes=False)
     clip = observe_walks([walk], ["side"], "walk19", 30, 1.0, 0)[0]
     for moment in (0.15, 0.4, 0.65, 0.9):
         draw_pixels(middle, clip.isel(time=int(moment * (clip.sizes["time"] - 1))))
-    width, height = clip.attrs["image_width_px"], clip.attrs["image_height_px"]
-    middle.set(xlim=(0, width), ylim=(height, 0), aspect="equal", xticks=[], yticks=[])
-    middle.set(title="2  A virtual camera looks", xlabel="keypoints with detector errors")
-    middle.spines[["top", "right"]].set_visible(True)
+    frame_people(middle)
+    middle.set(xticks=[], yticks=[], title="2  A virtual camera looks")
+    for ax, words in ((left, "SIMULATED person"), (middle, "SIMULATED detector errors")):
+        ax.set_xlabel(words, color="#B00020")
     left.spines[["left", "bottom"]].set_visible(False)
 
 
@@ -203,7 +203,7 @@ def _draw_estimates(ax, kept: Results, view: str) -> None:
 
 
 def save_overview(folder: str, target: str, view: str = "side") -> None:
-    """Save the picture of the chain, as `python -m gaitlib.report.answer` does for the README.
+    """Save the picture of the chain, as `make picture` does for the README.
 
     Parameters
     ----------
@@ -219,4 +219,4 @@ def save_overview(folder: str, target: str, view: str = "side") -> None:
 
 
 if __name__ == "__main__":
-    save_overview("build/quick/results", "book/images/overview.png")
+    save_overview("build/quick/results", ".github/picture.png")

@@ -53,7 +53,11 @@ def write_data_page(manifest_file: str | Path, target: str | Path) -> Path:
 
 
 def _describe(name: str, item: DataItem) -> str:
-    people = "number of people not stated" if item.n_people is None else f"{item.n_people} people"
+    people = (
+        "number of people not stated"
+        if item.n_people is None
+        else f"{item.n_people} {'person' if item.n_people == 1 else 'people'}"
+    )
     lines = [
         ("Who", f"{item.subgroup}; {people}"),
         ("Role", ", ".join(_ROLE_WORDS[role] for role in item.roles)),

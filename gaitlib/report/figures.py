@@ -14,7 +14,7 @@ import pandas as pd
 import xarray as xr
 from matplotlib.figure import Figure
 
-from gaitlib.evaluate.style import COLOURS, STYLE, add_simulated_mark
+from gaitlib.evaluate.style import COLOURS, STYLE
 
 RIGHT, LEFT, GREY = COLOURS[0], COLOURS[1], "0.55"
 _JOINTS = {"hip_flexion": "Hip flexion", "knee_angle": "Knee flexion", "ankle_angle": "Ankle dorsiflexion"}
@@ -51,7 +51,7 @@ def plot_stick_figure(gait: xr.Dataset, dimensions, n_poses: int = 7) -> Figure:
     points = compute_sagittal_points(gait["position"].values, dimensions)
     frames = np.linspace(0, gait.sizes["phase"] - 1, n_poses).astype(int)
     with plt.rc_context(STYLE):
-        figure, ax = plt.subplots(figsize=(8.2, 4.0), layout="constrained")
+        figure, ax = plt.subplots(figsize=(8.2, 3.6), layout="constrained")
         spread = 0.55 * np.arange(n_poses)
         for place, frame in zip(spread, frames, strict=True):
             pose = {name: value[frame] + [place, 0.0] for name, value in points.items()}
@@ -65,13 +65,13 @@ def plot_stick_figure(gait: xr.Dataset, dimensions, n_poses: int = 7) -> Figure:
                 fontsize=11,
             )
         ax.axhline(0, color="0.3", linewidth=1.5)
-        ax.set(aspect="equal", xticks=[], ylabel="Height (m)", ylim=(-0.28, dimensions.height_m * 1.06))
+        ax.set(aspect="equal", xticks=[], yticks=[0, 0.5, 1, 1.5], ylabel="Height (m)")
+        ax.set_ylim(-0.28, dimensions.height_m * 1.06)
         ax.spines["bottom"].set_visible(False)
         ax.set_xlabel("Share of the stride from right initial contact; poses are moved apart")
         handles = [plt.Line2D([], [], color=RIGHT, lw=3, label="right leg")]
         handles += [plt.Line2D([], [], color=LEFT, lw=3, ls=(0, (3, 1)), label="left leg")]
-        figure.legend(handles=handles, loc="outside upper left", frameon=False, ncols=2)
-        add_simulated_mark(ax)
+        figure.legend(handles=handles, loc="outside lower left", frameon=False, ncols=2)
     return figure
 
 
@@ -251,7 +251,7 @@ def plot_library(table: pd.DataFrame) -> Figure:
         "failed, kept out": (~table["verified"], "x", COLOURS[1], 40),
     }
     with plt.rc_context(STYLE):
-        figure, ax = plt.subplots(figsize=(6.6, 4.2), layout="constrained")
+        figure, ax = plt.subplots(figsize=(5.8, 4.2), layout="constrained")
         for name, (rows, marker, colour, size) in parts.items():
             if rows.any():
                 part = table[rows]
@@ -285,7 +285,7 @@ def plot_training(
     Figure
     """
     with plt.rc_context(STYLE):
-        figure, ax = plt.subplots(figsize=(6.6, 3.6), layout="constrained")
+        figure, ax = plt.subplots(figsize=(5.8, 3.6), layout="constrained")
         for number, (column, label) in enumerate(lines.items()):
             line = ("-", (0, (5, 2)), (0, (1, 1.2)))[number % 3]
             ax.plot(
@@ -315,15 +315,28 @@ def plot_cameras(clips: list[xr.Dataset], moments=(0.15, 0.4, 0.65)) -> Figure:
     Figure
     """
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(1, len(clips), figsize=(4.8 * len(clips), 3.4), layout="constrained")
+        figure, axes = plt.subplots(1, len(clips), figsize=(4.6 * len(clips), 3.4), layout="constrained")
         for ax, clip in zip(np.ravel(axes), clips, strict=True):
-            width, height = clip.attrs["image_width_px"], clip.attrs["image_height_px"]
             for moment in moments:
                 draw_pixels(ax, clip.isel(time=int(moment * (clip.sizes["time"] - 1))))
-            ax.set(xlim=(0, width), ylim=(height, 0), aspect="equal", xlabel="u (px)", ylabel="v (px)")
+            frame_people(ax)
+            ax.set(xlabel="u (px)", ylabel="v (px)")
             ax.set_title(f"{clip.attrs['view'].capitalize()} view", loc="left")
-            ax.spines[["top", "right"]].set_visible(True)
     return figure
+
+
+def frame_people(ax) -> None:
+    """Show only the part of an image in which people were drawn, rows running downwards.
+
+    Parameters
+    ----------
+    ax : Axes
+        Where `draw_pixels` drew.
+    """
+    ax.margins(0.08)
+    ax.set_aspect("equal", adjustable="datalim")
+    ax.invert_yaxis()
+    ax.spines[["top", "right"]].set_visible(True)
 
 
 def draw_pixels(ax, pose: xr.Dataset) -> None:

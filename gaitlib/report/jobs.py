@@ -6,11 +6,9 @@ import ast
 from dataclasses import dataclass
 from pathlib import Path
 
+from gaitlib.environment import ROOT
 from gaitlib.report.notebook import check_parameters, read_notebook
 from gaitlib.study import Study, load_study
-
-ROOT = Path(__file__).resolve().parents[2]
-"""Top of the project: all paths of a study are relative to it."""
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from gaitlib.errors import InputError, WorkError
-from gaitlib.study import suggest_name
+from gaitlib.errors import InputError, WorkError, suggest_name
 
 _TYPES = {"str": str, "int": int, "float": float, "bool": bool, "list": list, "dict": dict}
 _COMMON_WORDS = {"root", "user", "users", "home", "admin", "runner", "build", "test", "python", "gait"}

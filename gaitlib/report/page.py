@@ -76,7 +76,7 @@ def show_figure(figure, caption: str, basis: str, n_people=None, n_walks=None, u
     figure = getattr(figure, "figure", figure)
     if basis in ("simulated", "generated"):
         figure.text(
-            1.0, 1.01, basis.upper(), ha="right", va="bottom", color="#B00020", weight="bold", fontsize=11
+            0.0, 1.01, basis.upper(), ha="left", va="bottom", color="#B00020", weight="bold", fontsize=11
         )
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=150, bbox_inches="tight", metadata={"Software": None})
@@ -90,6 +90,28 @@ def show_figure(figure, caption: str, basis: str, n_people=None, n_walks=None, u
         f'style="width:{width}px" alt="{html.escape(caption, quote=True)}"></div>'
         f"<figcaption>{words}</figcaption></figure>"
     )
+
+
+def show_markup(markup: str, caption: str, basis: str, n_people=None, n_walks=None, unit: str = "walks"):
+    """Show ready HTML, such as an animation, with its caption and data basis.
+
+    Parameters
+    ----------
+    markup : str
+        Trusted HTML.
+    caption : str
+        What to see; plain text.
+    basis, n_people, n_walks, unit
+        As `describe_basis`.
+
+    Returns
+    -------
+    IPython.display.HTML
+    """
+    from IPython.display import HTML
+
+    words = f"{_mark_basis(basis, n_people, n_walks, unit)} {html.escape(caption)}"
+    return HTML(f'<figure class="plate">{markup}<figcaption>{words}</figcaption></figure>')
 
 
 def show_table(
@@ -119,8 +141,8 @@ def show_table(
 
 
 def _keep_together(text: str) -> str:
-    """Let an interval break before its bracket only."""
-    text = re.sub(r"\([^()]*\)", lambda found: found[0].replace(" ", _NO_BREAK), text)
+    """Let an interval break before its bracket only, and "8 of 12" nowhere."""
+    text = re.sub(r"\([^()]*\)|\d of \d", lambda found: found[0].replace(" ", _NO_BREAK), text)
     return (
         re.sub(r"(?<=[\d%]) to (?=[\u2212\d])", f"{_NO_BREAK}to{_NO_BREAK}", text) if len(text) < 40 else text
     )

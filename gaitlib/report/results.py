@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from gaitlib.environment import ROOT
 from gaitlib.errors import InputError
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 class Results:

@@ -168,10 +168,14 @@ def format_checks(summary: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         Strings: check, share passed, median, 95th percentile and limit with unit.
     """
+    units = {"deg": "°", "1": ""}
 
     def show(row, name: str) -> str:
         value = getattr(row, name)
-        return f"{value:.3g} {row.unit}".strip() if np.isfinite(value) else "–"
+        if not np.isfinite(value):
+            return "–"
+        text = f"{round(value, 4) + 0.0:.3g}".replace("-", "\u2212")
+        return f"{text}{units.get(row.unit, ' ' + row.unit)}"
 
     return pd.DataFrame(
         [

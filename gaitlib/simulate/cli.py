@@ -9,6 +9,7 @@ from pathlib import Path
 from gaitlib.errors import InputError, WorkError
 from gaitlib.person import parse_impairment, parse_person
 from gaitlib.simulate.executors import EXECUTORS
+from gaitlib.simulate.export import add_export_parser
 
 MAX_SPEED_MPS = 2.2
 
@@ -50,6 +51,7 @@ def add_simulate_parser(subparsers) -> None:
     )
     library.add_argument("--limit", type=int, help="stop after so many gaits of this sitting")
     parser.set_defaults(run=run_simulate)
+    add_export_parser(parser.add_subparsers(metavar="[export]"))
 
 
 def run_simulate(arguments: argparse.Namespace) -> int:

@@ -99,7 +99,8 @@ def build_forces(
     Returns
     -------
     dict
-        `residual` (12), `joint_moment` (12: muscles + passive + trunk torque), `muscle_moment` (12),
+        `residual` (12), `joint_moment` (12: muscles + passive + trunk torque), `muscle_moment` and
+        `passive_moment` (12),
         `ground_force` (2, 2: right and left foot, x and y in N), `muscle_force` (18, N), `fiber_length` and
         `fiber_speed` (18, optimal lengths, per second), `tendon_residual` (4: force of tendon less fibre).
     """
@@ -109,12 +110,14 @@ def build_forces(
     inertial = _compute_inverse_dynamics(specification, symbols, index, frames, forces)
     muscles = _compute_muscles(specification, symbols, index, q, v, activation, tendon_force, tendon_rate)
     muscle_moment = muscles.pop("muscle_moment")
-    moment = muscle_moment + _compute_passive_moment(specification, symbols, index, q, v)
+    passive = _compute_passive_moment(specification, symbols, index, q, v)
+    moment = muscle_moment + passive
     moment[LUMBAR] += lumbar_torque
     return {
         "residual": inertial - moment,
         "joint_moment": moment,
         "muscle_moment": muscle_moment,
+        "passive_moment": passive,
         "ground_force": ground,
         **muscles,
     }

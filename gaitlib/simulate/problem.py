@@ -229,6 +229,8 @@ def evaluate_spline(before, here, after, step):
 def _compute_cost(q, v, a, activation, rate, torque, forces, speed, named, weights):
     index = COORDINATES.index
     joints = [i for i, name in enumerate(COORDINATES) if not name.startswith("pelvis_t")]
+    stopped = [i for i, name in enumerate(COORDINATES) if name[:3] in ("hip", "kne", "ank", "lum")]
+    passive = forces["passive_moment"][stopped] / (TORQUE_SCALE_NM * named["torque_scale"])
     vertical = forces["ground_force"][:, 1] / named["weight_n"]
     terms = ca.vertcat(
         ca.sumsqr(activation),
@@ -239,6 +241,7 @@ def _compute_cost(q, v, a, activation, rate, torque, forces, speed, named, weigh
         (a[index("pelvis_ty")] / ACCELERATION_SCALE) ** 2,
         sum(_compute_drag(q, v, named, speed, side) for side in "rl"),
         named["balance"] * (vertical[0] - vertical[1]) ** 2,
+        ca.sumsqr(passive),
         1,
     )
     distance = named["reference_speed_mps"] / speed

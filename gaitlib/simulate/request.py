@@ -38,6 +38,7 @@ class CostWeights:
     vertical: float = 20.0
     clearance: float = 0.01
     balance: float = 0.5
+    passive: float = 0.01
     basal: float = 0.3
 
 

@@ -128,6 +128,35 @@ def _write_model(request: GaitRequest, path: Path) -> None:
     write_model(request.specification, path)
 
 
+def write_opensim_files(specification, gait, folder: Path, name: str) -> list[str]:
+    """Write a gait as files of OpenSim's own tools, in a worker process.
+
+    Parameters
+    ----------
+    specification : gaitlib.body.specification.Specification
+        Body of the person.
+    gait : gaitlib.simulate.export.ExportedGait
+        Curves over one stride.
+    folder : pathlib.Path
+        Existing folder.
+    name : str
+        Beginning of all file names.
+
+    Returns
+    -------
+    list of str
+        Names of the files written.
+    """
+    with make_pool(1) as pool:
+        return pool.submit(_write_files, specification, gait, folder, name).result()
+
+
+def _write_files(specification, gait, folder: Path, name: str) -> list[str]:
+    from gaitlib.simulate.opensim_files import write_files
+
+    return write_files(specification, gait, folder, name)
+
+
 def run_solve(request: GaitRequest, cache: Path, start=None, time_limit_s: float = 60.0):
     """Solve one request in this (worker) process.
 

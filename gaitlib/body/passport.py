@@ -1,0 +1,207 @@
+"""The passport of the body: what its muscles, joints and segments are, beside what was published."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from gaitlib.body.dimensions import compute_dimensions
+from gaitlib.body.parameter_tables import load_muscles
+from gaitlib.body.specification import Specification, build_specification
+from gaitlib.person import Person
+
+RANGE_DEG = {"hip_flexion": (-20.0, 90.0), "knee_angle": (0.0, 110.0), "ankle_angle": (-30.0, 20.0)}
+"""Angles over which moment arms are compared."""
+
+
+def list_angles() -> dict[str, np.ndarray]:
+    """List the angles of the comparison.
+
+    Returns
+    -------
+    dict of str to array
+        Per joint, every 5 degrees.
+    """
+    return {joint: np.arange(low, high + 1, 5.0) for joint, (low, high) in RANGE_DEG.items()}
+
+
+def compute_path_length(group: str, angles_rad: np.ndarray) -> np.ndarray:
+    """Compute the length of a muscle group's path on the body that it was measured on.
+
+    Parameters
+    ----------
+    group : str
+        Muscle group.
+    angles_rad : array, shape (n, joints)
+        Angles (rad) of the joints that the group spans.
+
+    Returns
+    -------
+    array, shape (n,)
+        Length (m).
+    """
+    exponents, coefficients = _get_path(group)
+    return np.prod(angles_rad[:, None, :] ** exponents[None], axis=2) @ coefficients
+
+
+def compute_moment_arm(group: str, joint: str, angles_rad: np.ndarray) -> np.ndarray:
+    """Compute the moment arm of a muscle group: minus the slope of its length.
+
+    Parameters
+    ----------
+    group, joint : str
+        Muscle group and one of its joints.
+    angles_rad : array, shape (n, joints)
+        Angles (rad) of the joints that the group spans.
+
+    Returns
+    -------
+    array, shape (n,)
+        Moment arm (m); positive flexes (ankle: dorsiflexes).
+    """
+    exponents, coefficients = _get_path(group)
+    column = load_muscles()["muscles"][group]["joints"].index(joint)
+    lowered = exponents.copy()
+    lowered[:, column] = np.maximum(lowered[:, column] - 1, 0)
+    return -(np.prod(angles_rad[:, None, :] ** lowered[None], axis=2) * exponents[:, column]) @ coefficients
+
+
+def compare_moment_arms(published: dict[tuple[str, str], np.ndarray]) -> pd.DataFrame:
+    """Compare moment arms with those of the published model, the other joints straight.
+
+    Parameters
+    ----------
+    published : dict of (group, joint) to array, shape (members, n)
+        From `gaitlib.body.derive_muscles.measure_moment_arms` at `list_angles` (m).
+
+    Returns
+    -------
+    pandas.DataFrame
+        group, joint, angle_deg, moment_arm_cm, lowest_cm, highest_cm (of the published members),
+        outside_mm (distance to their range).
+    """
+    rows = []
+    for (group, joint), members in published.items():
+        angles = list_angles()[joint]
+        own = 100 * compute_moment_arm(group, joint, _place(group, joint, angles))
+        low, high = 100 * members.min(axis=0), 100 * members.max(axis=0)
+        outside = 10 * np.maximum(0, np.maximum(low - own, own - high))
+        for values in zip(angles, own, low, high, outside, strict=True):
+            rows.append((group, joint, *values))
+    names = ["group", "joint", "angle_deg", "moment_arm_cm", "lowest_cm", "highest_cm", "outside_mm"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def compare_with_literature() -> pd.DataFrame:
+    """Compare the size of moment arms with values listed in the literature.
+
+    Returns
+    -------
+    pandas.DataFrame
+        joint, group, muscle, low_cm, high_cm, source; own_low_cm, own_high_cm: size of the group's moment arm
+        over 20 to 90 degrees of the joint; met: whether the two ranges overlap.
+    """
+    table = pd.read_csv(Path(__file__).with_name("published_moment_arms.csv"))
+    angles = np.arange(20.0, 91.0, 5.0)
+    own = [
+        100 * np.abs(compute_moment_arm(row.group, row.joint, _place(row.group, row.joint, angles)))
+        for row in table.itertuples()
+    ]
+    table["own_low_cm"] = [values.min() for values in own]
+    table["own_high_cm"] = [values.max() for values in own]
+    table["met"] = (table["own_low_cm"] <= table["high_cm"]) & (table["own_high_cm"] >= table["low_cm"])
+    return table
+
+
+def compute_passive_moment(
+    specification: Specification, coordinate: str, angles_rad: np.ndarray
+) -> np.ndarray:
+    """Compute the passive moment of a joint at rest, without its muscles.
+
+    Parameters
+    ----------
+    specification : Specification
+        Body of a person.
+    coordinate : str
+        Such as 'knee_angle_r'.
+    angles_rad : array, shape (n,)
+        Angles (rad).
+
+    Returns
+    -------
+    array, shape (n,)
+        Moment (N m); positive flexes.
+    """
+    p = next(item for item in specification.passive if item.coordinate == coordinate)
+    stops = np.exp(-p.rate * (angles_rad - p.lower_rad)) - np.exp(p.rate * (angles_rad - p.upper_rad))
+    return p.stop_nm * stops - p.stiffness_nm_rad * angles_rad
+
+
+def describe_muscles() -> pd.DataFrame:
+    """Describe the muscle groups.
+
+    Returns
+    -------
+    pandas.DataFrame
+        group, members, max_isometric_force_n, optimal_fiber_length_m, tendon_slack_length_m, pennation_deg,
+        length_rms_mm, moment_arm_rms_mm, source.
+    """
+    rows = []
+    for group, entry in load_muscles()["muscles"].items():
+        plain = {key: entry[key] for key in ("max_isometric_force_n", "optimal_fiber_length_m")}
+        plain |= {key: entry[key] for key in ("tendon_slack_length_m", "length_rms_mm", "moment_arm_rms_mm")}
+        members = ", ".join(entry["members"])
+        degrees = float(np.degrees(entry["pennation_rad"]))
+        rows.append(
+            {"group": group, "members": members}
+            | plain
+            | {"pennation_deg": degrees, "source": entry["source"]}
+        )
+    return pd.DataFrame(rows)
+
+
+def describe_people(people: dict[str, Person]) -> pd.DataFrame:
+    """Describe how the body changes with the person.
+
+    Parameters
+    ----------
+    people : dict of str to Person
+        Label -> person.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per person: who, leg_length_share, shares of body mass of thigh, shank, foot (with toes) and
+        the rest (pelvis, trunk, head, arms), and the plantarflexors' maximal force per body weight.
+    """
+    rows = []
+    for label, person in people.items():
+        d, mass = compute_dimensions(person), person.mass_kg
+        muscles = build_specification(person).muscles
+        force = sum(m.max_isometric_force_n for m in muscles if m.name in ("soleus_r", "gastroc_r"))
+        rows.append(
+            {
+                "who": label,
+                "leg_length_share": d.leg_length_m / d.height_m,
+                "thigh_share": d.thigh_kg / mass,
+                "shank_share": d.shank_kg / mass,
+                "foot_share": (d.foot_kg + d.toes_kg) / mass,
+                "rest_share": (d.pelvis_kg + d.trunk_kg) / mass,
+                "plantarflexors_bw": force / (mass * 9.80665),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _place(group: str, joint: str, angles_deg: np.ndarray) -> np.ndarray:
+    joints = load_muscles()["muscles"][group]["joints"]
+    placed = np.zeros((len(angles_deg), len(joints)))
+    placed[:, joints.index(joint)] = np.radians(angles_deg)
+    return placed
+
+
+def _get_path(group: str) -> tuple[np.ndarray, np.ndarray]:
+    entry = load_muscles()["muscles"][group]
+    return np.array(entry["exponents"]), np.array(entry["coefficients"])

@@ -1,0 +1,293 @@
+"""How near simulated gaits come to real people, and why they differ where they do."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from gaitlib.body.dimensions import compute_dimensions
+from gaitlib.person import Person
+from gaitlib.report import realism_data as data
+from gaitlib.report.compare_adults import choose_alike
+
+POOR_SD, POOR_CORRELATION, POOR_TIMING = 2.0, 0.5, 10.0
+"""A curve is poor beyond two standard deviations between people; an activation below a correlation of 0.5 or
+with a timing error of more than 10 % of the stride."""
+
+
+def compare_curve(simulated: np.ndarray, measured: np.ndarray, free_offset: bool = False) -> dict:
+    """Compare the mean simulated curve with the mean of measured people.
+
+    Parameters
+    ----------
+    simulated : array, shape (n, 101)
+        Curves of simulated legs (degrees).
+    measured : array, shape (people, 101)
+        One curve per person (degrees).
+    free_offset : bool
+        Whether the zero of the angle is not comparable and is taken out first.
+
+    Returns
+    -------
+    dict
+        rms_deg; sd_deg (between people, mean over the stride); rms_sd (their ratio); offset_deg (simulated
+        minus measured), range_ratio, shift_percent (how much later the simulated curve is);
+        poor (beyond `POOR_SD`), and reason: what of offset, range and timing explains most of it.
+    """
+    own, real = np.nanmean(simulated, axis=0)[:-1], np.nanmean(measured, axis=0)[:-1]
+    offset = float(np.mean(own - real))
+    if free_offset:
+        own = own - offset
+    sd = float(np.nanmean(np.nanstd(measured - free_offset * _mean(measured), axis=0, ddof=1)))
+    rms = _rms(own - real)
+    shift = _find_shift(own, real)
+    ratio = float(np.ptp(own) / np.ptp(real))
+    centred = own - own.mean()
+    without = {
+        f"its mean is {offset:+.0f}° off": _rms(centred + real.mean() - real),
+        f"its range is {100 * ratio:.0f} % of the measured": _rms(own.mean() + centred / ratio - real),
+        f"it is {abs(shift):.0f} % of the stride too {'late' if shift > 0 else 'early'}": _rms(
+            np.roll(own, -shift) - real
+        ),
+    }
+    best = min(without, key=without.get)
+    reason = best if without[best] < 0.8 * rms else "its shape differs"
+    return {
+        "rms_deg": rms,
+        "sd_deg": sd,
+        "rms_sd": rms / sd,
+        "offset_deg": offset,
+        "range_ratio": ratio,
+        "shift_percent": shift,
+        "poor": rms / sd > POOR_SD,
+        "reason": reason,
+    }
+
+
+def compare_activation(simulated: np.ndarray, measured: np.ndarray) -> dict:
+    """Compare the mean activation of a muscle group with the mean EMG envelope.
+
+    Parameters
+    ----------
+    simulated : array, shape (n, 101)
+        Activations.
+    measured : array, shape (strides, 101)
+        EMG envelopes.
+
+    Returns
+    -------
+    dict
+        correlation; timing_percent (how much later the activation is, at its best correlation over the
+        periodic stride); best_correlation; poor and reason.
+    """
+    own, real = np.nanmean(simulated, axis=0)[:-1], np.nanmean(measured, axis=0)[:-1]
+    correlation = _correlate(own, real)
+    shift = _find_shift(own, real)
+    best = _correlate(np.roll(own, -shift), real)
+    late = "late" if shift > 0 else "early"
+    if best < POOR_CORRELATION:
+        reason = "its shape differs"
+    elif abs(shift) > POOR_TIMING:
+        reason = f"it is {abs(shift):.0f} % of the stride too {late}"
+    else:
+        reason = "it alternates alike"
+    return {
+        "correlation": correlation,
+        "timing_percent": shift,
+        "best_correlation": best,
+        "poor": bool(correlation < POOR_CORRELATION or abs(shift) > POOR_TIMING),
+        "reason": reason,
+    }
+
+
+def compute_realism(table: pd.DataFrame, gaits: xr.Dataset, n_adults: int = 10) -> dict[str, pd.DataFrame]:
+    """Hold a library of simulated gaits against everything measured that is in reach.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Table of the library.
+    gaits : xarray.Dataset
+        Its verified gaits.
+    n_adults : int
+        Simulated adults near a comfortable speed to compare.
+
+    Returns
+    -------
+    dict of str to DataFrame
+        'angles': who, curve, n_simulated, n_measured and the fields of `compare_curve`; 'activations':
+        muscle and the fields of `compare_activation`; 'speed_law': age_group, n_simulated, step_error_percent
+        (median of simulated over measured step length at equal dimensionless speed), reason where not
+        evaluated.
+    """
+    adults = gaits.sel(gait=choose_alike(table, n_gaits=n_adults)["gait_id"].to_list())
+    rows = _compare_people("healthy adults", adults, data.load_adult_angles(), data.JOINTS)
+    children, people = data.load_children()
+    rows += _compare_people("children", choose_children(table, gaits, people), children, data.SEGMENTS)
+    with_disease = table[table["verified"].astype(bool) & (table["cohort"] == "parkinsons")]
+    for medication in ("on", "off"):
+        who = f"Parkinson's disease, {medication}"
+        if with_disease.empty:
+            rows.append({"who": who, "reason": "not evaluated: the library holds no such gaits"})
+        else:
+            chosen = gaits.sel(gait=with_disease["gait_id"].to_list())
+            measured = data.load_adult_angles("parkinsons", medication)
+            rows += _compare_people(who, chosen, measured, data.JOINTS)
+    activation = data.collect_simulated(adults, tuple(data.EMG_GROUPS))
+    muscles = [
+        {"muscle": group} | compare_activation(activation[group], envelope)
+        for group, envelope in data.load_adult_emg().items()
+    ]
+    return {
+        "angles": pd.DataFrame(rows),
+        "activations": pd.DataFrame(muscles),
+        "speed_law": compare_speed_law(table, data.load_speed_law()),
+    }
+
+
+def describe_realism(realism: dict[str, pd.DataFrame]) -> str:
+    """Put the comparison into one sentence.
+
+    Parameters
+    ----------
+    realism : dict of str to DataFrame
+        From `compute_realism`.
+
+    Returns
+    -------
+    str
+    """
+    angles = realism["angles"].dropna(subset=["rms_sd"])
+    far = int(angles["poor"].astype(bool).sum())
+    muscles = realism["activations"]
+    good = muscles.loc[~muscles["poor"], "muscle"].to_list()
+    return (
+        f"Against people who were not used to adjust it, {far} of {len(angles)} mean angle curves lie more "
+        f"than {POOR_SD:g} standard deviations away; activations rise and fall with EMG in {len(good)} of "
+        f"{len(muscles)} muscle groups{' (' + ', '.join(good) + ')' if good else ''}."
+    )
+
+
+def choose_children(table: pd.DataFrame, gaits: xr.Dataset, people: pd.DataFrame) -> xr.Dataset:
+    """Choose for every real child the simulated one nearest in height and speed.
+
+    Parameters
+    ----------
+    table, gaits : DataFrame, xarray.Dataset
+        Library.
+    people : DataFrame
+        height_m and speed_mps of the real children.
+
+    Returns
+    -------
+    xarray.Dataset
+        Gait set of full-strength children, each once.
+    """
+    pool = table[table["verified"].astype(bool) & (table["cohort"] == "child") & _find_strong(table)]
+    chosen = []
+    for child in people.itertuples():
+        far = ((pool["height_m"] - child.height_m) / 0.1) ** 2
+        far = far + ((pool["speed_mps"] - child.speed_mps) / 0.1) ** 2
+        chosen.append(pool.loc[far.idxmin(), "gait_id"])
+    return gaits.sel(gait=list(dict.fromkeys(chosen)))
+
+
+def compare_speed_law(table: pd.DataFrame, law: pd.DataFrame) -> pd.DataFrame:
+    """Compare step length at a given speed with the measured law, free of body size.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Table of the library. Only gaits whose stride time the cost chose are compared.
+    law : DataFrame
+        From `realism_data.load_speed_law`.
+
+    Returns
+    -------
+    DataFrame
+        One row per age group: age_group, n_measured (people), exponent and factor of the measured
+        step = factor speed^exponent, n_simulated, step_error_percent, reason.
+    """
+    free = collect_adult_steps(table, prescribed=False)
+    rows = []
+    for group, part in law.groupby("age_group", sort=False):
+        exponent, factor = np.polyfit(np.log(part["speed"]), np.log(part["step"]), 1)
+        own = free[free["age_years"] > 55] if group == "older" else free[free["age_years"] <= 55]
+        row = {"age_group": group, "n_measured": part["person_id"].nunique(), "exponent": exponent}
+        row |= {"factor": float(np.exp(factor)), "n_simulated": len(own)}
+        if own.empty:
+            row |= {"step_error_percent": np.nan, "reason": "not evaluated: all stride times were prescribed"}
+        else:
+            error = own["step"] / (row["factor"] * own["speed"] ** exponent) - 1
+            row |= {"step_error_percent": 100 * float(error.median()), "reason": ""}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def collect_adult_steps(table: pd.DataFrame, prescribed: bool) -> pd.DataFrame:
+    """Collect speed and step length of full-strength adults, free of body size.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Table of the library.
+    prescribed : bool
+        Gaits whose stride time was prescribed; those whose stride time the cost chose otherwise.
+
+    Returns
+    -------
+    DataFrame
+        age_years; speed over the root of gravity times leg length; step over leg length.
+    """
+    chosen = table["verified"].astype(bool) & (table["age_years"] >= 18) & _find_strong(table)
+    rows = table[chosen & (table["asked_stride_time_s"].notna() == prescribed)]
+    people = rows[["age_years", "sex", "height_m", "mass_kg"]].to_dict("records")
+    leg = np.array([compute_dimensions(Person(**person)).leg_length_m for person in people])
+    return pd.DataFrame(
+        {
+            "age_years": rows["age_years"].to_numpy(),
+            "speed": rows["speed_mps"].to_numpy() / np.sqrt(9.80665 * leg),
+            "step": rows["step_length_m"].to_numpy() / leg,
+        }
+    )
+
+
+def _find_strong(table: pd.DataFrame) -> pd.Series:
+    return (table.filter(like="strength_") >= 0.999).all(axis=1)
+
+
+def _compare_people(who: str, gaits: xr.Dataset, measured: dict, titles: dict[str, str]) -> list[dict]:
+    simulated = data.collect_simulated(gaits, tuple(titles))
+    rows = []
+    for name, title in titles.items():
+        # Where the children's heel and toe markers sit decides the zero of their ankle angle.
+        free_offset = name == "ankle" and "thigh" in titles
+        rows.append(
+            {
+                "who": who,
+                "curve": title + (" (offset removed)" if free_offset else ""),
+                "n_simulated": gaits.sizes["gait"],
+                "n_measured": len(measured[name]),
+            }
+            | compare_curve(simulated[name], measured[name], free_offset)
+        )
+    return rows
+
+
+def _mean(curves: np.ndarray) -> np.ndarray:
+    return np.nanmean(curves, axis=1, keepdims=True)
+
+
+def _rms(values: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(values**2)))
+
+
+def _correlate(first: np.ndarray, second: np.ndarray) -> float:
+    return float(np.corrcoef(first, second)[0, 1])
+
+
+def _find_shift(own: np.ndarray, real: np.ndarray) -> int:
+    """How much later `own` is, in % of the periodic stride (-50 to 49)."""
+    scores = [_correlate(np.roll(own, -shift), real) for shift in range(-50, 50)]
+    return int(np.argmax(scores)) - 50

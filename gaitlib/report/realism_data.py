@@ -1,0 +1,190 @@
+"""What simulated gaits are held against: angles, speed laws and EMG of real people, in common terms."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from gaitlib.gait import resample_phase
+
+JOINTS = {"hip": "Hip flexion", "knee": "Knee flexion", "ankle": "Ankle dorsiflexion"}
+SEGMENTS = {"thigh": "Thigh to vertical", "knee": "Knee flexion", "ankle": "Ankle dorsiflexion"}
+EMG_GROUPS = {
+    "hamstrings": ("Hamstrings-lateralis", "Hamstrings-medialis"),
+    "rect_fem": ("Rectus-femoris",),
+    "vasti": ("Vastus-lateralis", "Vastus-medialis"),
+    "gastroc": ("Gastrocnemius-lateralis", "Gastrocnemius-medialis"),
+    "soleus": ("Soleus",),
+    "tib_ant": ("Tibialis-anterior",),
+}
+"""Muscle group -> EMG channels of the measured adult."""
+
+
+def load_adult_angles(group: str = "healthy_adult", medication: str = "") -> dict[str, np.ndarray]:
+    """Load sagittal joint angles of adults, both sides of a person averaged (role: evaluate).
+
+    Parameters
+    ----------
+    group : {'healthy_adult', 'parkinsons'}
+        Whose.
+    medication : {'', 'on', 'off'}
+        State of people with Parkinson's disease.
+
+    Returns
+    -------
+    dict of str to array, shape (people, 101)
+        'hip', 'knee', 'ankle' in degrees.
+    """
+    from gaitlib.data.fetch import get_path
+    from gaitlib.data.readers.clinical import read_joint_angle_bands
+
+    data = read_joint_angle_bands(get_path("parkinson_joint_angles", "Parkinsons_Data.csv", "evaluate"))
+    chosen = (data["group"] == group) & (data["medication"] == medication) & (data["plane"] == "sagittal")
+    angles = {}
+    for joint in JOINTS:
+        part = data.isel(record=(chosen & (data["joint"] == joint)).values)
+        people = part["person_id"].values
+        own = [np.nanmean(part["angle"].values[people == person], axis=0) for person in np.unique(people)]
+        angles[joint] = np.degrees(np.array(own))
+    return angles
+
+
+def load_children() -> tuple[dict[str, np.ndarray], pd.DataFrame]:
+    """Load segment angles of the walking children from their joint centres (role: evaluate).
+
+    Returns
+    -------
+    angles : dict of str to array, shape (people, 101)
+        'thigh' (to vertical), 'knee', 'ankle' in degrees, mean over each child's strides of both sides.
+    people : pandas.DataFrame
+        person_id, height_m, speed_mps.
+    """
+    from gaitlib.data.walks import load_walks
+    from gaitlib.events import detect_events
+    from gaitlib.outcomes import compute_walk_outcomes
+    from gaitlib.walk import get_point
+
+    angles: dict[str, list] = {name: [] for name in SEGMENTS}
+    people = []
+    for walk in load_walks("td_children_c3d", "evaluate"):
+        events = detect_events(walk)
+        strides: dict[str, list] = {name: [] for name in SEGMENTS}
+        for side in "rl":
+            point = {
+                name: get_point(walk, f"{name}_{side}") for name in ("hip", "knee", "ankle", "heel", "toe")
+            }
+            curves = compute_segment_angles(point)
+            own = events[(events["foot"] == side) & (events["event"] == "initial_contact")][
+                "time_s"
+            ].to_numpy()
+            for start, stop in zip(own[:-1], own[1:], strict=True):
+                moments = np.linspace(start, stop, 101)
+                for name, curve in curves.items():
+                    strides[name].append(np.interp(moments, walk["time"].values, curve))
+        for name, values in strides.items():
+            angles[name].append(np.nanmean(values, axis=0))
+        outcomes = compute_walk_outcomes(walk, events)
+        people.append(
+            {
+                "person_id": walk.attrs["person_id"],
+                "height_m": walk.attrs["height_m"],
+                "speed_mps": outcomes["speed_mps"],
+            }
+        )
+    return {name: np.array(values) for name, values in angles.items()}, pd.DataFrame(people)
+
+
+def compute_segment_angles(point: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Compute sagittal segment angles from joint centres and foot points.
+
+    Parameters
+    ----------
+    point : dict of str to array, shape (time, 2 or 3)
+        hip, knee, ankle, heel, toe: x forward, y up (m).
+
+    Returns
+    -------
+    dict of str to array, shape (time,)
+        Degrees: 'thigh' to vertical, knee ahead positive; 'knee' flexion; 'ankle' dorsiflexion of the line
+        from heel to toe, whose zero depends on where the points sit.
+    """
+
+    def lean(upper: np.ndarray, lower: np.ndarray) -> np.ndarray:
+        return np.degrees(np.arctan2(lower[:, 0] - upper[:, 0], upper[:, 1] - lower[:, 1]))
+
+    thigh, shank = lean(point["hip"], point["knee"]), lean(point["knee"], point["ankle"])
+    heel, toe = point["heel"], point["toe"]
+    foot = np.degrees(np.arctan2(toe[:, 1] - heel[:, 1], toe[:, 0] - heel[:, 0]))
+    return {"thigh": thigh, "knee": thigh - shank, "ankle": foot - shank}
+
+
+def load_adult_emg() -> dict[str, np.ndarray]:
+    """Load the EMG envelopes of the measured adult by muscle group (role: calibrate).
+
+    Returns
+    -------
+    dict of str to array, shape (strides, 101)
+        As normalised in the file, mean over the channels of a group.
+    """
+    from gaitlib.data.fetch import get_path
+    from gaitlib.data.readers.matlab import read_laboratory_strides
+
+    data = read_laboratory_strides(get_path("adult_3d", "ExperimentalData.mat", "calibrate"))
+    envelopes = {}
+    for group, channels in EMG_GROUPS.items():
+        mean = data["emg"].sel(channel=list(channels)).mean("channel").values
+        known = np.isfinite(mean).all(axis=1)
+        envelopes[group] = resample_phase(mean[known].T, 101).T
+    return envelopes
+
+
+def load_speed_law() -> pd.DataFrame:
+    """Load speed and step length of young and older adults, made free of body size (role: calibrate).
+
+    Returns
+    -------
+    pandas.DataFrame
+        person_id, age_group, age_years, speed (over the root of gravity times leg length), step (over leg
+        length).
+    """
+    from gaitlib.data.fetch import get_path
+    from gaitlib.data.readers.clinical import read_speed_step_length
+
+    table = read_speed_step_length(get_path("speed_steplength_age", "h2a_allspeeds_43subs.csv", "calibrate"))
+    return pd.DataFrame(
+        {
+            "person_id": table["person_id"],
+            "age_group": table["age_group"],
+            "age_years": table["age_years"],
+            "speed": table["speed_mps"] / np.sqrt(9.80665 * table["leg_length_m"]),
+            "step": table["step_length_m"] / table["leg_length_m"],
+        }
+    )
+
+
+def collect_simulated(gaits: xr.Dataset, curves: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Collect curves of simulated gaits, each leg from its own contact.
+
+    Parameters
+    ----------
+    gaits : xarray.Dataset
+        Gait set.
+    curves : tuple of str
+        'hip', 'knee', 'ankle' (joint angles), 'thigh' (to vertical), all in degrees; or muscle groups.
+
+    Returns
+    -------
+    dict of str to array, shape (legs, 101)
+        Both legs of every gait that has a contact and a toe-off on that side.
+    """
+    from gaitlib.report.realism import roll_to_contact
+
+    found: dict[str, list] = {name: [] for name in curves}
+    for gait_id in gaits["gait"].values:
+        for side in "rl":
+            leg = roll_to_contact(gaits.sel(gait=gait_id), side)
+            if leg is not None:
+                for name in curves:
+                    found[name].append(np.append(leg[name], leg[name][0]))
+    return {name: np.array(values).reshape(-1, 101) for name, values in found.items()}

@@ -1,0 +1,86 @@
+"""The passport: moment arms, passive moments and masses beside published values."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gaitlib.body import passport
+from gaitlib.body.specification import build_specification
+from gaitlib.person import Person
+from gaitlib.report.passport_page import measure_published_model, write_passport_page
+
+ADULT = Person(age_years=30, sex="m", height_m=1.76, mass_kg=74.0)
+
+
+@pytest.fixture(scope="module")
+def arms():
+    return passport.compare_moment_arms(measure_published_model())
+
+
+@pytest.mark.real_data
+def test_moment_arms_lie_among_those_of_the_published_model(arms):
+    """Over the whole range, up to the tolerance of the polynomials (1 mm RMS)."""
+    assert len(arms.groupby(["group", "joint"])) == 12
+    assert arms["outside_mm"].max() < 2.0
+    assert np.sqrt((arms["outside_mm"] ** 2).mean()) < 1.0
+    assert (np.sign(arms["moment_arm_cm"]) == np.sign(arms["lowest_cm"] + arms["highest_cm"])).all()
+
+
+@pytest.mark.real_data
+def test_page_is_complete(tmp_path):
+    text = write_passport_page(tmp_path / "passport.md").read_text(encoding="utf-8")
+    assert text.count("<figure") == 1 and text.count("<table") == 4
+    assert "Not evaluated" not in text and "nan" not in text.replace("finance", "")
+    assert "gastrocnemius flexes the knee from 0 to 110" in text
+
+
+def test_page_says_what_it_could_not_evaluate(tmp_path, monkeypatch):
+    from gaitlib.errors import WorkError
+    from gaitlib.report import passport_page
+
+    def refuse():
+        raise WorkError("subject_walk_scaled.osim: not on this machine")
+
+    monkeypatch.setattr(passport_page, "measure_published_model", refuse)
+    text = write_passport_page(tmp_path / "passport.md").read_text(encoding="utf-8")
+    assert "Not evaluated against the published model: subject_walk_scaled.osim" in text
+
+
+def test_listed_moment_arms_meet_ours_but_for_the_short_one():
+    """Biceps femoris alone is listed at 2 cm; the hamstrings group is led by longer arms."""
+    table = passport.compare_with_literature().set_index("muscle")
+    assert not table.loc["biceps femoris", "met"]
+    assert table.drop(index="biceps femoris")["met"].all()
+
+
+def test_moment_arm_is_minus_the_slope_of_the_path():
+    for group, joint in (("gastroc", "knee_angle"), ("rect_fem", "hip_flexion"), ("soleus", "ankle_angle")):
+        angles = passport._place(group, joint, np.array([10.0, 40.0]))
+        step = passport._place(group, joint, np.degrees([1e-5, 1e-5]))
+        slope = passport.compute_path_length(group, angles + step)
+        slope = (slope - passport.compute_path_length(group, angles - step)) / 2e-5
+        np.testing.assert_allclose(passport.compute_moment_arm(group, joint, angles), -slope, atol=1e-8)
+
+
+def test_passive_moments_push_back_at_both_ends():
+    specification = build_specification(ADULT)
+    for coordinate, low, high in (
+        ("knee_angle_r", -5, 140),
+        ("hip_flexion_l", -25, 120),
+        ("ankle_angle_r", -55, 40),
+    ):
+        ends = passport.compute_passive_moment(specification, coordinate, np.radians([low, high]))
+        assert ends[0] > 5 and ends[1] < -5, coordinate
+
+
+def test_people_differ_as_they_should():
+    people = {
+        "child": Person(age_years=5, sex="f", height_m=1.1, mass_kg=18.0),
+        "adult": ADULT,
+        "old": Person(age_years=80, sex="m", height_m=1.76, mass_kg=74.0),
+    }
+    table = passport.describe_people(people).set_index("who")
+    assert table.loc["child", "thigh_share"] < table.loc["adult", "thigh_share"]
+    assert table.loc["old", "plantarflexors_bw"] < 0.75 * table.loc["adult", "plantarflexors_bw"]
+    assert table.loc["adult", "thigh_share"] == pytest.approx(0.100)

@@ -1,0 +1,164 @@
+"""What the tests of trees of bodies run in worker processes, where CasADi or OpenSim may be imported."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def read(path: str):
+    """Read a tree."""
+    from gaitlib.body.tree_reader import read_tree
+
+    return read_tree(path)
+
+
+def write_joint_model(path: str) -> None:
+    """Write a model with one joint of every supported kind and of every supported function."""
+    import opensim
+
+    model = opensim.Model()
+    model.setName("every_joint")
+    parent = model.getGround()
+    kinds = ("Free", "Ball", "Gimbal", "Universal", "Planar", "Slider", "Pin", "Weld")
+    rng = np.random.default_rng(4)
+    for kind in kinds:
+        parent = _add(opensim, model, parent, kind, rng, getattr(opensim, f"{kind}Joint"))
+    transform = opensim.SpatialTransform()
+    spline = opensim.SimmSpline()
+    line = opensim.PiecewiseLinearFunction()
+    for x, y in ((-1.0, 0.3), (0.0, 0.1), (0.7, 0.4), (1.5, -0.2)):
+        spline.addPoint(x, y)
+        line.addPoint(x, y)
+    coefficients = opensim.Vector(3, 0.0)
+    for i, value in enumerate((0.2, -0.5, 0.1)):
+        coefficients.set(i, value)
+    names = opensim.ArrayStr("bend", 1)
+    functions = {
+        "rotation1": opensim.LinearFunction(-1.0, 0.2),
+        "translation1": opensim.MultiplierFunction(_release(opensim.PolynomialFunction(coefficients)), 1.5),
+        "translation2": spline,
+        "translation3": line,
+    }
+    for part, function in functions.items():
+        axis = getattr(transform, f"upd_{part}")()
+        axis.setCoordinateNames(names)
+        axis.setFunction(_release(function))
+    _add(opensim, model, parent, "Custom", rng, opensim.CustomJoint, transform)
+    model.finalizeConnections()
+    model.printToXML(path)
+
+
+def _release(function):
+    """Leave a function to the C++ object that takes it over."""
+    function.this.disown()
+    return function
+
+
+def _add(opensim, model, parent, kind: str, rng, joint_class, *more):
+    principal = rng.uniform(0.05, 0.1, 3)
+    body = opensim.Body(
+        kind.lower(), rng.uniform(1, 5), opensim.Vec3(*rng.uniform(-0.2, 0.2, 3)), opensim.Inertia(*principal)
+    )
+    model.addBody(body)
+    frames = [opensim.Vec3(*rng.uniform(-0.5, 0.5, 3)) for _ in range(4)]
+    joint = joint_class(f"{kind}_joint", parent, frames[0], frames[1], body, frames[2], frames[3], *more)
+    model.addJoint(joint)
+    return body
+
+
+def compute_by_opensim(path: str, n: int, seed: int, still: tuple[str, ...] = ()) -> dict[str, np.ndarray]:
+    """Inverse dynamics of OpenSim at random states, and its mechanical power by differencing energy."""
+    import opensim
+
+    from gaitlib.body.tree_reader import read_tree
+
+    opensim.Logger.setLevelString("Off")
+    names = read_tree(path).coordinate_names
+    model = opensim.Model(path)
+    state = model.initSystem()
+    for part in model.getComponentsList():
+        force = opensim.Force.safeDownCast(part)
+        if force is not None:
+            force.setAppliesForce(state, False)
+    coordinates = [model.getCoordinateSet().get(name) for name in names]
+    columns = []
+    for coordinate in coordinates:
+        coordinate.setLocked(state, False)
+    for coordinate in coordinates:
+        coordinate.setSpeedValue(state, 1.0)
+        columns.append(int(np.argmax(np.abs(state.getU().to_numpy()))))
+        coordinate.setSpeedValue(state, 0.0)
+    rng = np.random.default_rng(seed)
+    q, u, udot = (rng.normal(0, size, (n, len(names))) for size in (0.5, 2.0, 20.0))
+    u[:, [names.index(name) for name in still]] = 0.0
+    solver = opensim.InverseDynamicsSolver(model)
+    rates = opensim.Vector(len(names), 0.0)
+    tau, power = np.zeros_like(q), np.zeros(n)
+
+    def put(position, speed) -> None:
+        for coordinate, value, rate in zip(coordinates, position, speed, strict=True):
+            coordinate.setValue(state, float(value), False)
+            coordinate.setSpeedValue(state, float(rate))
+
+    def compute_energy(position, speed) -> float:
+        put(position, speed)
+        model.realizeVelocity(state)
+        height = -np.dot(model.calcMassCenterPosition(state).to_numpy(), model.getGravity().to_numpy())
+        return model.calcKineticEnergy(state) + model.getTotalMass(state) * height
+
+    for k in range(n):
+        put(q[k], u[k])
+        for i, column in enumerate(columns):
+            rates.set(column, float(udot[k, i]))
+        tau[k] = solver.solve(state, rates).to_numpy()[columns]
+        steps = np.array([-2, -1, 1, 2]) * 1e-5
+        energy = [compute_energy(q[k] + h * u[k] + h**2 / 2 * udot[k], u[k] + h * udot[k]) for h in steps]
+        power[k] = np.dot(energy, [1, -8, 8, -1]) / 12e-5
+    return {"q": q, "u": u, "udot": udot, "tau": tau, "power": power}
+
+
+def compute_by_engine(tree, q, u, udot) -> np.ndarray:
+    """Inverse dynamics generated from a tree."""
+    from gaitlib.simulate.tree_dynamics import evaluate_inverse_dynamics
+
+    return evaluate_inverse_dynamics(tree, q, u, udot)
+
+
+def compute_reduced(tree, q, u, udot) -> np.ndarray:
+    """Inverse dynamics in the coordinates that move on their own."""
+    from gaitlib.simulate.tree_dynamics import build_reduced_inverse_dynamics
+
+    return np.array(build_reduced_inverse_dynamics(tree)(q.T, u.T, udot.T)).T
+
+
+def write_planar_model(path: str, request) -> None:
+    """Write the model of a person."""
+    from gaitlib.body.opensim_model import write_model
+
+    write_model(request.specification, path)
+
+
+def write_broken_model(path: str, fault: str) -> None:
+    """Write a model that has a joint, a function or a constraint that no tree of numbers can hold."""
+    import opensim
+
+    model = opensim.Model()
+    body = opensim.Body("arm", 1.0, opensim.Vec3(0), opensim.Inertia(0.1, 0.1, 0.1))
+    model.addBody(body)
+    if fault == "joint":
+        joint = opensim.EllipsoidJoint("shoulder", model.getGround(), body, opensim.Vec3(0.1, 0.2, 0.3))
+    elif fault == "function":
+        transform = opensim.SpatialTransform()
+        axis = transform.upd_rotation1()
+        axis.setCoordinateNames(opensim.ArrayStr("bend", 1))
+        axis.setFunction(_release(opensim.Sine(1.0, 1.0, 0.0)))
+        joint = opensim.CustomJoint("shoulder", model.getGround(), body, transform)
+    else:
+        joint = opensim.PinJoint("shoulder", model.getGround(), body)
+        model.addConstraint(
+            opensim.PointConstraint(model.getGround(), opensim.Vec3(0), body, opensim.Vec3(0))
+        )
+        model.updConstraintSet().get(0).setName("shoulder")
+    model.addJoint(joint)
+    model.finalizeConnections()
+    model.printToXML(path)
