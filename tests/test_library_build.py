@@ -18,14 +18,17 @@ import pandas as pd
 import pytest
 from library_fakes import build_solved, fake_solve, make_plan
 
+from gaitlib.cli import main
 from gaitlib.errors import InputError, WorkError
+from gaitlib.simulate import executors
 from gaitlib.simulate.build import build_library, make_arrays
 from gaitlib.simulate.executors import open_executor
-from gaitlib.simulate.library import analyse_failures, describe_library, load_library
+from gaitlib.simulate.library import analyse_failures, describe_library, load_library, write_library
 from gaitlib.simulate.neighbours import compute_features, compute_table_features, find_nearest
 from gaitlib.simulate.parts import PartStore, lock_folder
 from gaitlib.simulate.plan import select_shard
 from gaitlib.simulate.progress import Progress
+from gaitlib.simulate.release import export_library, hash_file, merge_libraries, verify_library
 from gaitlib.simulate.solution import build_gait_dataset
 from gaitlib.simulate.starts import pack_start, unpack_start
 
@@ -90,7 +93,9 @@ def test_every_planned_gait_is_in_the_table_with_a_verdict(built):
     plan = make_plan()
     assert set(table["gait_id"]) == {item.request.gait_id for item in plan}
     failed = table[~table["verified"]]
-    assert len(failed) and (table.loc[table["verified"], "attempts"] == 2).any(), "the fake fails now and then"
+    assert len(failed) and (table.loc[table["verified"], "attempts"] == 2).any(), (
+        "the fake fails now and then"
+    )
     assert (failed["reason"].str.len() > 0).all() and (failed["attempts"] == 2).all()
     stored, gaits = load_library(folder)
     assert list(gaits["gait"].values) == list(stored.loc[stored["verified"], "gait_id"])
@@ -220,7 +225,8 @@ def wait_for(condition, seconds: float = 60.0) -> None:
         time.sleep(0.1)
 
 
-def test_no_scheduler_is_one_clear_error():
+def test_no_scheduler_is_one_clear_error(monkeypatch):
+    monkeypatch.setattr(executors, "_PATIENCE_S", 0.5)
     with pytest.raises(InputError, match="--scheduler: missing"):
         open_executor("dask")
     with pytest.raises(InputError, match="tcp://127.0.0.1:9.*no Dask scheduler answers"):
@@ -322,3 +328,72 @@ def test_nearest_neighbour_is_quick_and_finds_the_gait_itself(built):
         compute_table_features(table[table["gait_id"] == gait_id])[0],
         atol=1e-4,
     )
+
+
+def test_merging_keeps_each_gait_once_and_prefers_the_verified(tmp_path, built):
+    whole, table = built
+    plan = make_plan()
+    for k in (1, 2):
+        shard = select_shard(plan, f"{k}/2")
+        build_library(
+            shard, tmp_path / f"{k}", DirectExecutor(), solve=fake_solve, progress=Progress(1, quiet=True)
+        )
+    merged = merge_libraries(tmp_path / "all", [tmp_path / "1", tmp_path / "2"])
+    pd.testing.assert_frame_equal(merged[OUTCOMES], table[OUTCOMES])
+    gaits, expected = load_library(tmp_path / "all")[1], load_library(whole)[1]
+    np.testing.assert_allclose(gaits["position"].values, expected["position"].values)
+    again = build_library(plan, tmp_path / "all", DirectExecutor(), solve=always_fails,
+                          progress=Progress(1, quiet=True))  # fmt: skip
+    pd.testing.assert_frame_equal(
+        again[OUTCOMES], table[OUTCOMES]
+    )  # its parts were taken over: nothing to do
+
+
+def test_release_states_its_error_and_fits(tmp_path, built):
+    whole, table = built
+    facts = export_library(whole, tmp_path / "release")
+    assert facts["bytes"] == sum(path.stat().st_size for path in (tmp_path / "release").iterdir())
+    assert facts["sha256"]["gaits.nc"] == hash_file(tmp_path / "release" / "gaits.nc")
+    stored, exact = load_library(tmp_path / "release")[1], load_library(whole)[1]
+    for name, error in facts["error"].items():
+        assert np.abs(stored[name] - exact[name]).max() <= error * 1.001 + 1e-6, name
+    assert verify_library(tmp_path / "release") == []
+    once_more = export_library(whole, tmp_path / "again")
+    assert once_more["sha256"] == facts["sha256"], "the same library gives the same bytes"
+    part = export_library(whole, tmp_path / "part", max_mb=0.7 * facts["bytes"] / 1e6)
+    assert part["bytes"] <= 0.7 * facts["bytes"] and 0 < part["verified"] < facts["verified"]
+    with pytest.raises(WorkError, match="not a tenth"):
+        export_library(whole, tmp_path / "none", max_mb=0.001)
+
+
+def test_verify_names_what_is_wrong(tmp_path, built):
+    table, gaits = load_library(built[0])
+    broken = table.copy()
+    broken.loc[broken["verified"].idxmax(), "asked_speed_mps"] += 0.1
+    write_library(tmp_path, broken, gaits)
+    assert any("not the hash of its row" in fault for fault in verify_library(tmp_path))
+    write_library(tmp_path, table, gaits.isel(gait=slice(1, None)))
+    assert any("differ" in fault for fault in verify_library(tmp_path))
+    twice = pd.concat([table, table[~table["verified"]].head(1).assign(reason="")], ignore_index=True)
+    write_library(tmp_path, twice, gaits)
+    faults = verify_library(tmp_path)
+    assert any("stands twice" in fault for fault in faults) and any("no reason" in fault for fault in faults)
+
+
+def test_library_command(tmp_path, built, capsys):
+    assert main(["library", "info", str(built[0])]) == 0
+    assert "cerebral_palsy" in capsys.readouterr().out
+    assert main(["library", "verify", str(built[0])]) == 0
+    assert main(["library", "export", str(built[0]), str(tmp_path / "out")]) == 0
+    assert main(["library", "merge", str(tmp_path / "both"), str(built[0])]) == 0
+    assert main(["library", "info", str(tmp_path / "nothing")]) == 2
+    assert "found no table.parquet" in capsys.readouterr().err
+    load_library(tmp_path / "out")
+
+
+def test_study_without_a_library_and_odd_options_are_refused(tmp_path, capsys):
+    quick = str(ROOT / "studies" / "quick.yaml")
+    assert main(["simulate", "--study", quick, "--workers", "0"]) == 2
+    assert "--workers" in capsys.readouterr().err
+    assert main(["simulate", "--study", quick, "--shard", "5/4", "--folder", str(tmp_path)]) == 2
+    assert "--shard" in capsys.readouterr().err

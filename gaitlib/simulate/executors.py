@@ -13,6 +13,8 @@ from gaitlib.errors import InputError, WorkError
 from gaitlib.simulate.workers import make_pool
 
 EXECUTORS = ("local", "dask")
+_PATIENCE_S = 15.0
+"""A scheduler that does not answer within this time is not there."""
 
 
 class LocalExecutor:
@@ -89,7 +91,7 @@ class DaskExecutor:
                 "--scheduler: missing; name a scheduler such as tcp://host:8786 (start: dask scheduler)."
             )
         try:
-            self._client = Client(address, timeout=15, set_as_default=False)
+            self._client = Client(address, timeout=_PATIENCE_S, set_as_default=False)
         except (OSError, ValueError) as error:
             raise InputError(
                 f"--scheduler {address}: no Dask scheduler answers there ({type(error).__name__})."

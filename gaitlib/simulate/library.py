@@ -83,7 +83,7 @@ def load_library(folder: Path | str | None = None) -> tuple[pd.DataFrame, xr.Dat
 
 
 def _decode(stored: xr.DataArray, dims: tuple[str, ...]) -> xr.Variable:
-    """Curves in their own unit: a release holds integers, phase last (here, as xarray is four times slower)."""
+    """Curves in their own unit: a release holds integers, phase last (xarray decodes them more slowly)."""
     values = np.ascontiguousarray(stored.transpose("gait", *dims).values)
     if values.dtype.kind == "i":
         values = values * np.float32(stored.attrs["scale_factor"])

@@ -18,7 +18,6 @@ import xarray as xr
 from gaitlib.errors import InputError, WorkError
 from gaitlib.gait import COORDINATES, TRANSLATIONS, validate_gait
 from gaitlib.simulate.library import (
-    CURVES,
     SHIPPED_FOLDER,
     UNITS,
     describe_library,
@@ -28,7 +27,7 @@ from gaitlib.simulate.library import (
 from gaitlib.simulate.parts import PartStore, lock_folder
 
 STEPS = {"position": 2e-4, "activation": 1e-3, "ground_force": 0.5, "joint_moment": 0.05}
-"""Rounding steps of a release, in the unit of the variable (rad or m, 1, N, N m); the error is half a step."""
+"""Rounding steps of a release, in the unit of the variable (rad or m, 1, N, N m): twice the error."""
 
 RESOLVE_TOLERANCE_DEG = 2.0
 """A gait solved again is the same when no joint angle differs more, and its cost by less than 1 %."""
