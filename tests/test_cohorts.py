@@ -68,7 +68,7 @@ def test_shares_of_patterns_hold_at_any_length(samples):
 
 
 def test_every_part_and_corner_of_cerebral_palsy_is_met(samples):
-    """In each pattern both ends of each part appear, and corners combine what severity would keep together."""
+    """In each pattern both ends of each part appear; corners combine what severity would keep together."""
     people = samples["cerebral_palsy"]
     for label, pattern in load_cohort("cerebral_palsy").patterns.items():
         rows = people[people["pattern"] == label]
@@ -146,14 +146,11 @@ def rank_uniform(values):
 
 def test_variability_of_a_cohort_is_the_published_one(samples):
     """Mean coefficients of variation (%) against the sources that the files name."""
-    mean = {
-        name: 100 * rows[rows["design"] == "population"]["stride_time_cv"].mean()
-        for name, rows in samples.items()
-    }
+    ordinary = {name: rows[rows["design"] == "population"] for name, rows in samples.items()}
+    mean = {name: 100 * rows["stride_time_cv"].mean() for name, rows in ordinary.items()}
     assert mean["healthy_adult"] == pytest.approx(1.94, abs=0.15)
     assert mean["healthy_adult"] < mean["older_adult"] < mean["parkinsons"] < mean["dementia"]
-    children = samples["healthy_child"]
-    children = children[children["design"] == "population"]
+    children = ordinary["healthy_child"]
     for low, high, published in ((3, 5, 6.4), (6, 8, 3.6), (10, 14, 2.5)):
         found = 100 * children[children["age_years"].between(low, high)]["stride_time_cv"].mean()
         assert found == pytest.approx(published, abs=0.7), (low, high)

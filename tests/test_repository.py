@@ -18,7 +18,10 @@ from gaitlib.environment import ROOT, normalise_name
 
 CHAIN = ("body", "simulate", "generate", "sense", "estimate", "evaluate", "report")
 """Folders along the path of the data; an arrow only runs forward."""
-BENEATH = "cohorts data environment errors event_curves events gait image_curves outcomes person signals study walk".split()
+BENEATH = (
+    *("cohorts", "data", "environment", "errors", "event_curves", "events", "gait", "image_curves"),
+    *("outcomes", "person", "signals", "study", "walk"),
+)
 ON_TOP = ("bench", "cli", "doctor", "licences", "run")
 ENGINES = {
     "casadi": {"compiled", "dynamics", "engine", "muscle", "problem", "solve", "tree_dynamics"},
