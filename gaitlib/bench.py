@@ -22,6 +22,7 @@ from gaitlib.errors import InputError, WorkError
 
 _CLIP_SECONDS = 6.0
 _CLIP_REPEATS = 7
+_THROUGHPUT_GAITS = 40
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def measure_simulate(study) -> dict[str, float]:
         started = time.perf_counter()
         cold = pool.submit(run_solve, requests[0], Path(cache)).result()
         wall = time.perf_counter() - started
-        warm = pool.submit(run_solve, requests[1], Path(cache), cold.decision, cold.duals).result()
+        warm = pool.submit(run_solve, requests[1], Path(cache), cold.start).result()
     for name, solved in (("cold", cold), ("warm", warm)):
         if not solved.converged:
             raise WorkError(f"the {name} gait did not converge: {solved.status}")
@@ -80,6 +81,30 @@ def measure_simulate(study) -> dict[str, float]:
         "simulate.cold_s": cold.cpu_s,
         "simulate.warm_s": warm.cpu_s,
     }
+
+
+def measure_library(study) -> dict[str, float]:
+    """Measure the shipped library, and how many gaits an hour one and two processes finish.
+
+    Parameters
+    ----------
+    study : gaitlib.study.Study
+        Its seed and its shipped library.
+
+    Returns
+    -------
+    dict of str to float
+        library.gaits_verified; library.bytes of both files; library.load_s (s); library.gaits_per_hour_1 and
+        _2: finished gaits (as `measure_throughput`), started from the shipped ones, on 1 and 2 processes.
+    """
+    from gaitlib.simulate import release
+
+    folder = ROOT / study.simulate.library
+    found = {f"library.{name}": value for name, value in release.measure_library(folder).items()}
+    for n in (1, 2):
+        rate = release.measure_throughput(n, _THROUGHPUT_GAITS, study.seed, folder)
+        found[f"library.gaits_per_hour_{n}"] = rate
+    return found
 
 
 def measure_estimate(study) -> dict[str, float]:
@@ -197,8 +222,17 @@ def measure_evaluate(study) -> dict[str, float]:
     return found
 
 
+LIBRARY_KEYS = (
+    "library.gaits_verified",
+    "library.bytes",
+    "library.load_s",
+    "library.gaits_per_hour_1",
+    "library.gaits_per_hour_2",
+)
+
 BENCHES = (
     Bench(("simulate.engine_s", "simulate.cold_s", "simulate.warm_s"), measure_simulate),
+    Bench(LIBRARY_KEYS, measure_library),
     Bench(("estimate.clip_s",), measure_estimate),
     Bench(("book.cold_s",), measure_book),
     Bench(("evaluate",), measure_evaluate),
