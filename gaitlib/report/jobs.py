@@ -30,6 +30,10 @@ class Job:
     parameters: dict
 
 
+_VARIABILITY = {"variability_walks": 8, "variability_strides": 60, "price_per_core_hour": 0.04}
+"""Walks per cohort and strides per walk on the page of the library; the assumed price (euro)."""
+
+
 def plan_jobs(study: Study) -> dict[str, Job]:
     """Plan the notebooks of a study.
 
@@ -58,6 +62,7 @@ def plan_jobs(study: Study) -> dict[str, Job]:
     }
     parts = [
         ("1_simulate", "1_simulate", common | study.simulate.model_dump()),
+        ("1_library", "1_library", common | library | _VARIABILITY),
         ("2_generate", "2_generate", common | library | checkpoints | split | study.generate.model_dump()),
         ("3_train", "3_train", common | library | checkpoints | study.estimate.model_dump()),
         *(

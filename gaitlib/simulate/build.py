@@ -246,7 +246,7 @@ class _Builder:
             "attempts": job.attempt + 1,
             "start_id": job.start.gait_id if job.start else "",
             "start_distance": job.distance,
-            "wall_s": time.monotonic() - job.submitted,
+            "wall_s": time.monotonic() - job.submitted + self._find_spent(job),
         }
         again = not row["verified"] and job.attempt == 0 and self.crashes.get(job.gait_id, 0) < _MAX_CRASHES
         state = "verified" if row["verified"] else "retry" if again else "failed"
@@ -258,6 +258,10 @@ class _Builder:
         self.progress.count(bool(row["verified"]))
         if row["verified"]:
             self._add_starts([_Start(job.gait_id)], self.places[[self.rank[job.gait_id]]])
+
+    def _find_spent(self, job: _Job) -> float:
+        """Worker time of the first attempt (s), kept in the part that waited for the second."""
+        return self.store.read_row(job.gait_id, "retry")["wall_s"] if job.attempt else 0.0
 
     def _add_starts(self, starts: list[_Start], places: np.ndarray) -> None:
         from scipy.spatial.distance import cdist
