@@ -165,7 +165,7 @@ class _Builder:
             running[future] = _Job(gait_id, attempt, start, distance, time.monotonic())
 
     def _pick(self, waiting: bool) -> tuple[str | None, int]:
-        """The next gait: a retry whose time has come, else the one nearest to a start of the next in the plan."""
+        """The next gait: a retry whose time has come, else one near a start, of the next in the plan."""
         if not self.starts:
             if waiting:
                 return None, 0  # a seed is being solved
