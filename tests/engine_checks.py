@@ -10,7 +10,7 @@ from gaitlib.simulate.request import GaitRequest
 N_Q, N_M = len(COORDINATES), len(MUSCLES)
 
 
-def make_random_points(request: GaitRequest, n: int, seed: int) -> np.ndarray:
+def make_random_states(request: GaitRequest, n: int, seed: int) -> dict[str, np.ndarray]:
     """States of all kinds: feet in the floor, at the floor and in the air, limbs moving fast."""
     rng = np.random.default_rng(seed)
     leg = request.specification.leg_length_m
@@ -18,37 +18,88 @@ def make_random_points(request: GaitRequest, n: int, seed: int) -> np.ndarray:
     q[:, COORDINATES.index("pelvis_ty")] = leg * rng.uniform(0.85, 1.02, n)
     for side in "rl":
         q[:, COORDINATES.index(f"knee_angle_{side}")] = rng.uniform(0.0, 1.2, n)
-    v = rng.normal(0, 2.0, (n, N_Q))
-    a = rng.normal(0, 20.0, (n, N_Q))
-    activation = rng.uniform(0.01, 1.0, (n, N_M))
-    rate = np.zeros((n, N_M))
-    return np.hstack([q, v, activation, a, rate, rng.normal(0, 30, (n, 1))])
+    n_t = sum(muscle.compliant for muscle in request.specification.muscles)
+    return {
+        "position": q,
+        "speed": rng.normal(0, 2.0, (n, N_Q)),
+        "acceleration": rng.normal(0, 20.0, (n, N_Q)),
+        "activation": rng.uniform(0.01, 1.0, (n, N_M)),
+        "torque": rng.normal(0, 30, (n, 1)),
+        "tendon_force": rng.uniform(0.05, 0.9, (n, n_t)),
+        "tendon_rate": rng.normal(0, 1.0, (n, n_t)),
+    }
 
 
-def evaluate_engine(request: GaitRequest, cache, points: np.ndarray) -> dict[str, np.ndarray]:
+def evaluate_engine(request: GaitRequest, cache, states: dict) -> dict[str, np.ndarray]:
     """Forces and residuals of the CasADi engine."""
     from gaitlib.simulate.parameters import flatten_specification, pack_parameters
     from gaitlib.simulate.solve import get_engine
 
-    parameters = pack_parameters(flatten_specification(request.specification))
-    return get_engine(request, cache).evaluate(parameters, points)
+    body = pack_parameters(flatten_specification(request.specification))
+    return get_engine(request, cache).evaluate_states(body, *states.values())
 
 
-def evaluate_opensim(request: GaitRequest, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Missing generalised forces and ground forces of OpenSim."""
+def evaluate_opensim(request: GaitRequest, states: dict) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Missing generalised forces, ground forces and imbalance of tendons of OpenSim."""
     from gaitlib.simulate.replay import compute_missing_forces
 
-    q, v = points[:, :N_Q], points[:, N_Q : 2 * N_Q]
-    activation = points[:, 2 * N_Q : 2 * N_Q + N_M]
-    a = points[:, 2 * N_Q + N_M : 3 * N_Q + N_M]
-    return compute_missing_forces(request.specification, q, v, a, activation, points[:, -1])
+    names = ("position", "speed", "acceleration", "activation", "tendon_force", "tendon_rate")
+    return compute_missing_forces(
+        request.specification, *(states[k] for k in names), states["torque"].ravel()
+    )
 
 
-def mirror_points(points: np.ndarray) -> np.ndarray:
+def mirror_states(states: dict) -> dict:
     """Exchange left and right."""
-    from gaitlib.simulate.problem import get_mirror_order
+    half = states["tendon_force"].shape[1] // 2
+    swap_q = [COORDINATES.index(swap_side(name)) for name in COORDINATES]
+    swap_m = [MUSCLES.index(swap_side(name)) for name in MUSCLES]
+    swap_t = [*range(half, 2 * half), *range(half)]
+    order = {
+        "position": swap_q,
+        "speed": swap_q,
+        "acceleration": swap_q,
+        "activation": swap_m,
+        "torque": [0],
+        "tendon_force": swap_t,
+        "tendon_rate": swap_t,
+    }
+    return {name: values[:, order[name]] for name, values in states.items()}
 
-    return points[:, get_mirror_order()]
+
+def swap_side(name: str) -> str:
+    """Exchange the side suffix of a name."""
+    return name[:-1] + {"r": "l", "l": "r"}[name[-1]] if name.endswith(("_r", "_l")) else name
+
+
+def differentiate_problem(request: GaitRequest, cache, seed: int) -> tuple[float, float]:
+    """Largest relative error of the assembled Jacobian and Hessian against central differences."""
+    from gaitlib.simulate.guess import make_guess
+    from gaitlib.simulate.solve import get_engine, make_task
+
+    engine, task = get_engine(request, cache), make_task(request)
+    rng = np.random.default_rng(seed)
+    w = engine.pack(make_guess(request.speed_mps, task.leg_length_m))
+    w = w + 1e-3 * rng.normal(size=w.size)
+    p = np.concatenate([task.body, [1.0], task.parameters])
+    direction = rng.normal(size=w.size) * np.append(0.1, np.append(0.1, np.ones(w.size - 2)))
+    lam = rng.normal(size=engine._lower.size)
+    h = 1e-6
+
+    def lagrangian_gradient(x):
+        _, jacobian = engine._derivatives["jac_g"](x, p)
+        _, gradient = engine._derivatives["grad_f"](x, p)
+        return np.array(gradient).ravel() + np.array(jacobian.T @ lam).ravel()
+
+    _, jacobian = engine._derivatives["jac_g"](w, p)
+    values = [np.array(engine._derivatives["jac_g"](w + s * h * direction, p)[0]).ravel() for s in (1, -1)]
+    slope = (values[0] - values[1]) / (2 * h)
+    error_j = np.abs(np.array(jacobian @ direction).ravel() - slope).max() / np.abs(slope).max()
+    upper = engine._derivatives["hess_lag"](w, p, 1.0, lam)
+    dense = np.array(upper.full())
+    hessian = dense + np.triu(dense, 1).T
+    curve = (lagrangian_gradient(w + h * direction) - lagrangian_gradient(w - h * direction)) / (2 * h)
+    return error_j, np.abs(hessian @ direction - curve).max() / np.abs(curve).max()
 
 
 def evaluate_muscle_curves() -> dict[str, float]:
@@ -56,11 +107,11 @@ def evaluate_muscle_curves() -> dict[str, float]:
     from gaitlib.simulate.muscle import (
         compute_active_force_length,
         compute_force_velocity,
-        compute_muscle_force,
         compute_passive_force_length,
+        compute_rigid_muscle,
     )
 
-    isometric = compute_muscle_force(1.0, 0.3, 0.0, [1000.0, 0.1, 0.2, 0.0, 1.0])
+    isometric = compute_rigid_muscle(1.0, 0.3, 0.0, [1000.0, 0.1, 0.2, 0.0, 1.0])["force"]
     return {
         "active_optimum": float(compute_active_force_length(1.0)),
         "active_short": float(compute_active_force_length(0.4)),

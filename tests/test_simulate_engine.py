@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gaitlib.body.specification import GRAVITY_MPS2
-from gaitlib.gait import COORDINATES, TRANSLATIONS
+from gaitlib.gait import COORDINATES
 from gaitlib.person import Impairment, Person
 from gaitlib.simulate.request import GaitRequest
 from gaitlib.simulate.workers import get_cache_folder, make_pool
@@ -35,32 +35,30 @@ def opensim_process():
 
 
 @pytest.fixture(scope="module")
-def points():
-    return checks.make_random_points(CHILD, 100, seed=1)
+def states():
+    return checks.make_random_states(CHILD, 100, seed=1)
 
 
 @pytest.fixture(scope="module")
-def forces(solver, points):
-    return solver(checks.evaluate_engine, CHILD, get_cache_folder(), points)
+def forces(solver, states):
+    return solver(checks.evaluate_engine, CHILD, get_cache_folder(), states)
 
 
-def test_engine_agrees_with_opensim_at_random_states(opensim_process, points, forces):
-    missing, ground = opensim_process(checks.evaluate_opensim, CHILD, points)
+def test_engine_agrees_with_opensim_at_random_states(opensim_process, states, forces):
+    missing, ground, tendon_error = opensim_process(checks.evaluate_opensim, CHILD, states)
     scale = np.abs(missing).max()
     assert scale > 100
     assert np.abs(forces["residual"] - missing).max() / scale < 1e-6
     assert np.abs(ground).max() > 10
     np.testing.assert_allclose(forces["ground_force"], ground, rtol=1e-8, atol=1e-6)
+    assert np.abs(tendon_error).max() > 0.1
+    np.testing.assert_allclose(np.abs(forces["tendon_residual"]), np.abs(tendon_error), rtol=1e-6, atol=1e-8)
 
 
-def test_vertical_equation_is_newtons_law(points, forces):
+def test_vertical_equation_is_newtons_law(solver, states):
     """Mass times the acceleration of the whole minus contact: closed form when nothing moves."""
-    still = points.copy()
-    still[:, len(COORDINATES) : 2 * len(COORDINATES)] = 0
-    start = 2 * len(COORDINATES) + checks.N_M
-    still[:, start : start + len(COORDINATES)] = 0
-    with make_pool(1) as pool:
-        values = pool.submit(checks.evaluate_engine, CHILD, get_cache_folder(), still).result()
+    still = states | {"speed": 0 * states["speed"], "acceleration": 0 * states["acceleration"]}
+    values = solver(checks.evaluate_engine, CHILD, get_cache_folder(), still)
     up = COORDINATES.index("pelvis_ty")
     weight = CHILD.specification.mass_kg * GRAVITY_MPS2
     expected = weight - values["ground_force"][:, :, 1].sum(axis=1)
@@ -68,24 +66,30 @@ def test_vertical_equation_is_newtons_law(points, forces):
 
 
 def test_free_fall_needs_no_force(solver):
-    flying = checks.make_random_points(CHILD, 20, seed=2)
-    n_q = len(COORDINATES)
-    flying[:, COORDINATES.index("pelvis_ty")] = 5.0
-    flying[:, n_q : 2 * n_q] = 0
-    start = 2 * n_q + checks.N_M
-    flying[:, start : start + n_q] = 0
-    flying[:, start + COORDINATES.index("pelvis_ty")] = -GRAVITY_MPS2
+    flying = checks.make_random_states(CHILD, 20, seed=2)
+    flying["position"][:, COORDINATES.index("pelvis_ty")] = 5.0
+    flying["speed"][:] = 0
+    flying["acceleration"][:] = 0
+    flying["acceleration"][:, COORDINATES.index("pelvis_ty")] = -GRAVITY_MPS2
     values = solver(checks.evaluate_engine, CHILD, get_cache_folder(), flying)
     needed = values["residual"] + values["joint_moment"]
     assert np.abs(needed).max() < 1e-3  # the smooth contact law keeps a trace of force far from the floor
 
 
-def test_exchanging_sides_exchanges_forces(solver, points, forces):
-    mirrored = solver(checks.mirror_points, points)
-    values = solver(checks.evaluate_engine, CHILD, get_cache_folder(), mirrored)
-    swap = [COORDINATES.index(_swap(name)) for name in COORDINATES]
+def test_exchanging_sides_exchanges_forces(solver, states, forces):
+    values = solver(checks.evaluate_engine, CHILD, get_cache_folder(), checks.mirror_states(states))
+    swap = [COORDINATES.index(checks.swap_side(name)) for name in COORDINATES]
     np.testing.assert_allclose(values["residual"], forces["residual"][:, swap], rtol=1e-9, atol=1e-8)
     np.testing.assert_allclose(values["ground_force"], forces["ground_force"][:, ::-1], rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("impairment", [{}, {"coactivation": 0.2, "spasticity": {"soleus": 1.0}}])
+def test_assembled_derivatives_are_those_of_the_problem(solver, impairment):
+    """The sparse Jacobian and Hessian against central differences, mirrored neighbours included."""
+    request = GaitRequest(CHILD.person, 1.0, Impairment(**impairment))
+    jacobian, hessian = solver(checks.differentiate_problem, request, get_cache_folder(), 5)
+    assert jacobian < 1e-5
+    assert hessian < 1e-4
 
 
 def test_ground_only_pushes(forces):
@@ -129,9 +133,3 @@ def test_workers_import_neither_casadi_nor_opensim():
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
-
-
-def _swap(name: str) -> str:
-    if name in TRANSLATIONS or not name.endswith(("_r", "_l")):
-        return name
-    return name[:-1] + ("l" if name.endswith("r") else "r")

@@ -39,7 +39,7 @@ PASSIVE_STRAIN_AT_MAX_FORCE = 0.6
 
 COMPLIANT_GROUPS = ("gastroc", "soleus")
 TENDON_STRAIN_AT_MAX_FORCE = 0.10
-"""Strain of the Achilles tendon at maximal isometric force (Rajagopal et al. 2016); other tendons are rigid."""
+"""Achilles tendon at maximal isometric force (Rajagopal et al. 2016); other tendons are rigid."""
 RIGID_TENDON_STRETCH = 1.01
 """A rigid tendon has the length that it would have under a typical load (strain law of De Groote 2016)."""
 
@@ -126,11 +126,11 @@ class PassiveTorque:
 class Contact:
     """Material of the foot-ground contact (OpenSim `SmoothSphereHalfSpaceForce`)."""
 
-    stiffness_pa: float = 1.0e6
-    dissipation_s_m: float = 2.0
+    stiffness_pa: float = 2.0e6
+    dissipation_s_m: float = 1.5
     friction: float = 0.8
     viscous_friction: float = 0.5
-    transition_velocity_mps: float = 0.2
+    transition_velocity_mps: float = 0.25
     constant_force: float = 1e-5
     hertz_smoothing: float = 300.0
     hunt_crossley_smoothing: float = 50.0
@@ -202,7 +202,7 @@ def build_specification(person: Person, impairment: Impairment | None = None) ->
         muscles=_build_muscles(person, impairment, dimensions),
         spheres=_build_spheres(dimensions),
         passive=_build_passive(torque_scale, impairment),
-        contact=Contact(stiffness_pa=1.0e6 * (person.mass_kg / REFERENCE_MASS_KG)),
+        contact=Contact(stiffness_pa=2.0e6 * (person.mass_kg / REFERENCE_MASS_KG)),
         mass_kg=person.mass_kg,
         leg_length_m=dimensions.leg_length_m,
         torque_scale=torque_scale,
@@ -305,8 +305,8 @@ def _build_spheres(d: Dimensions) -> tuple[Sphere, ...]:
 def _build_passive(torque_scale: float, impairment: Impairment) -> tuple[PassiveTorque, ...]:
     stops_deg = {
         "lumbar_extension": (-25.0 - impairment.stoop_deg, 25.0),
-        "hip_flexion": (-10.0, 100.0),
-        "knee_angle": (3.0, 130.0),
+        "hip_flexion": (-5.0, 100.0),
+        "knee_angle": (0.0, 130.0),
         "ankle_angle": (-40.0, 22.0),
         "mtp_angle": (-35.0, 60.0),
     }
@@ -325,9 +325,9 @@ def _build_passive(torque_scale: float, impairment: Impairment) -> tuple[Passive
                 rate=20.0,
                 lower_rad=float(lower),
                 upper_rad=float(upper),
-                stiffness_nm_rad=(25.0 if toe else added) * torque_scale,
+                stiffness_nm_rad=(40.0 if toe else added) * torque_scale,
                 neutral_rad=RIGID_NEUTRAL_RAD.get(kind, 0.0),
-                damping_nms_rad=((0.4 if toe else 0.1) + RIGID_DAMPING_S * added) * torque_scale,
+                damping_nms_rad=((2.0 if toe else 0.1) + RIGID_DAMPING_S * added) * torque_scale,
             )
         )
     return tuple(passive)

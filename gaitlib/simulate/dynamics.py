@@ -123,6 +123,43 @@ def build_forces(
     }
 
 
+FORCES = (
+    "residual",
+    "joint_moment",
+    "muscle_moment",
+    "muscle_force",
+    "fiber_length",
+    "tendon_residual",
+    "ground_force",
+)
+"""Outputs of `build_force_function`, in order."""
+
+
+def build_force_function(specification: Specification) -> ca.Function:
+    """Build the function from a state to its forces, with OpenSim's friction law.
+
+    Parameters
+    ----------
+    specification : Specification
+        Gives the topology; its numbers are not used.
+
+    Returns
+    -------
+    casadi.Function
+        (q, v, a, activation, trunk torque, tendon force, tendon rate, body) to `FORCES`; the body as
+        `pack_parameters` packs it, `ground_force` as x, y of the right foot, then of the left.
+    """
+    symbols = make_symbols(specification)
+    q, v, a = (ca.SX.sym(name, N_Q) for name in "qva")
+    activation, torque = ca.SX.sym("activation", len(specification.muscles)), ca.SX.sym("torque")
+    n_tendons = sum(muscle.compliant for muscle in specification.muscles)
+    tendon, rate = ca.SX.sym("tendon", n_tendons), ca.SX.sym("rate", n_tendons)
+    forces = build_forces(specification, symbols, q, v, a, activation, torque, tendon, rate)
+    forces["ground_force"] = ca.vec(forces["ground_force"].T)
+    outputs = ca.substitute([forces[name] for name in FORCES], [symbols.smooth_friction], [ca.SX(0)])
+    return ca.Function("forces", [q, v, a, activation, torque, tendon, rate, symbols.vector[:-1]], outputs)
+
+
 def compute_contact_force(penetration, normal_velocity, slip_velocity, radius, contact, smooth_friction):
     """Force of the ground on a sphere, as OpenSim's `SmoothSphereHalfSpaceForce`.
 

@@ -16,10 +16,12 @@ import numpy as np
 from gaitlib.body.specification import Specification
 from gaitlib.gait import COORDINATES
 from gaitlib.simulate.compiled import compile_functions
+from gaitlib.simulate.dynamics import FORCES, build_force_function
 from gaitlib.simulate.guess import Trajectory
 from gaitlib.simulate.problem import (
     N_HEAD,
     N_Q,
+    TASK_FIELDS,
     TORQUE_SCALE_NM,
     Layout,
     build_point_problem,
@@ -147,14 +149,14 @@ class WalkingEngine:
             iterations=int(stats["iter_count"]),
             cost=float(solution["f"]),
             constraint_violation=float(max(np.max(self._lower - g), np.max(g - self._upper), 0.0)),
-            horizon_s=float(decision[0]),
+            horizon_s=self.n_points * float(decision[0]),
             speed_mps=float(decision[1]),
             decision=decision,
             duals=(np.array(solution["lam_x"]).ravel(), np.array(solution["lam_g"]).ravel()),
         )
 
     def evaluate(self, task: Task, decision: np.ndarray) -> dict[str, np.ndarray]:
-        """Evaluate a solution at its mesh points (exact friction).
+        """Evaluate a solution at its mesh points.
 
         Parameters
         ----------
@@ -166,23 +168,55 @@ class WalkingEngine:
         Returns
         -------
         dict of str to array, shape (n_points, n)
-            `position`, `speed`, `acceleration`, `joint_moment`, `muscle_moment`, `residual` (12),
-            `activation`, `muscle_force`, `fiber_length` (18), `tendon_force`, `tendon_rate` (4), `torque`
-            (1) and `ground_force` (n_points, 2, 2).
+            `position`, `speed`, `acceleration` (12), `activation` (18), `torque` (1, N m), `tendon_force`,
+            `tendon_rate` (4), `reflex`, and what `evaluate_states` returns.
         """
-        head, blocks = decision[:N_HEAD], decision[self._columns]
-        n = self.n_points
-        fixed = [np.append(task.body, 0.0), task.parameters]
-        arguments = [np.tile(head[:, None], (1, n)), *(blocks[:, j].T for j in range(3))]
-        values = self._outputs.map(n)(*arguments, *(np.tile(f[:, None], (1, n)) for f in fixed))
-        results = {k: np.array(v).T for k, v in zip(self._output_names, values, strict=True)}
+        step = decision[0]
+        before, here, after = (self.layout.split(decision[self._columns[:, j]].T) for j in range(3))
+        q, v, a = (x.T for x in evaluate_spline(before[0], here[0], after[0], step))
+        tendon, tendon_rate, _ = (x.T for x in evaluate_spline(before[3], here[3], after[3], step))
         travel = COORDINATES.index("pelvis_tx")
-        results["position"][:, travel] += decision[1] * decision[0] * np.arange(n) / n
+        q[:, travel] += decision[1] * step * np.arange(self.n_points)
+        v[:, travel] += decision[1]
+        states = {
+            "position": q,
+            "speed": v,
+            "acceleration": a,
+            "activation": here[1].T,
+            "torque": here[2].T * TORQUE_SCALE_NM * task.parameters[TASK_FIELDS.index("torque_scale")],
+            "tendon_force": tendon,
+            "tendon_rate": tendon_rate,
+        }
+        forces = self.evaluate_states(task.body, *states.values())
+        return states | {"reflex": here[4].T} | forces
+
+    def evaluate_states(
+        self, body, position, speed, acceleration, activation, torque, tendon_force, tendon_rate
+    ) -> dict[str, np.ndarray]:
+        """Evaluate forces and moments of any states, with OpenSim's friction law.
+
+        Parameters
+        ----------
+        body : array
+            As `pack_parameters`.
+        position, speed, acceleration, activation, torque, tendon_force, tendon_rate : array, shape (n, ...)
+            As `evaluate` returns.
+
+        Returns
+        -------
+        dict of str to array
+            `residual`, `joint_moment`, `muscle_moment` (n, 12), `muscle_force`, `fiber_length` (n, 18),
+            `tendon_residual` (n, 4), `ground_force` (n, 2, 2).
+        """
+        inputs = (position, speed, acceleration, activation, torque, tendon_force, tendon_rate)
+        n = len(position)
+        values = self._forces.map(n)(*(x.T for x in inputs), np.tile(body[:, None], (1, n)))
+        results = {name: np.array(value).T for name, value in zip(FORCES, values, strict=True)}
         results["ground_force"] = results["ground_force"].reshape(n, 2, 2)
         return results
 
     def _build(self, specification: Specification, cache: Path) -> None:
-        point = build_point_problem(specification, self.layout, self.n_points)
+        point = build_point_problem(specification, self.layout)
         head, before, here, after, body, task = point.inputs
         z = ca.vertcat(head, before, here, after)
         parameters = ca.vertcat(body, task)
@@ -191,7 +225,7 @@ class WalkingEngine:
         jacobian = ca.jacobian(point.constraints, z)
         lagrangian = sigma * point.cost + ca.dot(multiplier, point.constraints)
         hessian = ca.triu(ca.hessian(lagrangian, z)[0])
-        tag = f"{self.kind}_{'impaired' if self.layout.impaired else 'plain'}"
+        tag = "impaired" if self.layout.impaired else "plain"
 
         def make(name, inputs, outputs):
             return ca.Function(f"{name}_{tag}", inputs, outputs, {"cse": True})
@@ -203,8 +237,7 @@ class WalkingEngine:
             make("hessian", [z, parameters, sigma, multiplier], [ca.vertcat(*hessian.nonzeros())]),
         ]
         self._functions = compile_functions(functions, cache)
-        self._output_names = list(point.outputs)
-        self._outputs = ca.Function("outputs", point.inputs, list(point.outputs.values()))
+        self._forces = build_force_function(specification)
         self._columns = self._find_columns()
         self._assemble(point, jacobian.sparsity(), hessian.sparsity(), parameters.numel())
 
@@ -227,9 +260,9 @@ class WalkingEngine:
         parameters = ca.repmat(p, 1, n)
         costs, constraints = value.map(n)(z, parameters)
         pins = self._build_pins(w)
-        f, g = ca.sum2(costs), ca.vertcat(ca.vec(constraints), pins)
+        f, g = ca.sum2(costs) / n, ca.vertcat(ca.vec(constraints), pins)
         f_gradient = _gather(
-            places.ravel(), np.zeros(places.size, int), (n_w, 1), gradient.map(n)(z, parameters)
+            places.ravel(), np.zeros(places.size, int), (n_w, 1), gradient.map(n)(z, parameters) / n
         )
         rows, columns = (np.array(v) for v in jacobian_sparsity.get_triplet())
         block_j = _gather(
@@ -243,7 +276,7 @@ class WalkingEngine:
         lam_points = ca.reshape(lam[: n * n_g], n_g, n)
         rows, columns = (np.array(v) for v in hessian_sparsity.get_triplet())
         first, second = places[:, rows].ravel(), places[:, columns].ravel()
-        block = hessian.map(n)(z, parameters, ca.repmat(sigma, 1, n), lam_points)
+        block = hessian.map(n)(z, parameters, ca.repmat(sigma / n, 1, n), lam_points)
         # A mirrored neighbour can turn an entry of the upper triangle into one of the lower.
         hess = _gather(np.minimum(first, second), np.maximum(first, second), (n_w, n_w), block)
         self._nlp = {"x": w, "p": p, "f": f, "g": g}
@@ -278,7 +311,7 @@ class WalkingEngine:
 
     def _get_bounds(self, task: Task) -> tuple[np.ndarray, np.ndarray]:
         lower, upper = self.layout.get_bounds(task.leg_length_m)
-        heads = np.array([task.horizon_s, task.speed_mps])
+        heads = np.array([np.divide(task.horizon_s, self.n_points), task.speed_mps])
         return tuple(
             np.concatenate([heads[:, i], np.tile(bound, self.n_points)])
             for i, bound in enumerate((lower, upper))
@@ -355,7 +388,6 @@ class WalkingEngine:
             Decision vector for `solve`.
         """
         n = self.n_points
-        share = 0.5 if self.kind == "half" else 1.0
         t = trajectory
         blocks = [
             _fit_spline(t.position),
@@ -366,7 +398,7 @@ class WalkingEngine:
         if self.layout.impaired:
             blocks.append(t.reflex)
         whole = np.hstack(blocks)
-        return np.concatenate([[share * t.stride_time_s, t.speed_mps], whole[:n].ravel()])
+        return np.concatenate([[t.stride_time_s / len(t.position), t.speed_mps], whole[:n].ravel()])
 
 
 def _fit_spline(values: np.ndarray) -> np.ndarray:

@@ -98,10 +98,10 @@ def export_gait(gait_id: str, out: Path, library: Path | None = None) -> list[st
     WorkError
         If the folder cannot be made.
     """
+    from gaitlib.errors import suggest_name
     from gaitlib.simulate.library import load_library
     from gaitlib.simulate.request import parse_request
     from gaitlib.simulate.workers import write_opensim_files
-    from gaitlib.study import suggest_name
 
     table, gaits = load_library(library)
     known = [str(name) for name in gaits["gait"].values]

@@ -56,7 +56,7 @@ TASK_FIELDS = (
 """Parameters of the task; then come the reflex gains and the cost weights."""
 N_TASK = len(TASK_FIELDS) + N_R + len(fields(CostWeights))
 N_HEAD = 2
-"""Horizon (s) and speed (m/s) come before the points in the decision vector."""
+"""Time between points (s) and speed (m/s) come before the points in the decision vector."""
 
 
 @dataclass(frozen=True)
@@ -118,17 +118,16 @@ def swap_side(name: str) -> str:
 
 @dataclass
 class PointProblem:
-    """One mesh point as CasADi functions of (head, previous, here, next point, body, task)."""
+    """One mesh point as expressions of (head, previous, here, next point, body, task)."""
 
     inputs: list
     cost: ca.SX
     constraints: ca.SX
     lower: np.ndarray
     upper: np.ndarray
-    outputs: dict[str, ca.SX]
 
 
-def build_point_problem(specification: Specification, layout: Layout, n_points: int) -> PointProblem:
+def build_point_problem(specification: Specification, layout: Layout) -> PointProblem:
     """Build cost and constraints of one mesh point.
 
     Parameters
@@ -137,8 +136,6 @@ def build_point_problem(specification: Specification, layout: Layout, n_points: 
         Gives the topology; its numbers are not used.
     layout : Layout
         Variables of a point.
-    n_points : int
-        Mesh points of the horizon.
 
     Returns
     -------
@@ -152,7 +149,7 @@ def build_point_problem(specification: Specification, layout: Layout, n_points: 
     named = {name: task[i] for i, name in enumerate(TASK_FIELDS)}
     gains = task[len(TASK_FIELDS) : len(TASK_FIELDS) + N_R]
     weights = task[len(TASK_FIELDS) + N_R :]
-    step = head[0] / n_points
+    step = head[0]
     before, here, after = (layout.split(p) for p in points)
     q, v, a = evaluate_spline(before[0], here[0], after[0], step)
     v[COORDINATES.index("pelvis_tx")] += head[1]
@@ -187,20 +184,14 @@ def build_point_problem(specification: Specification, layout: Layout, n_points: 
         wanted = gains * 0.5 * (stretch + ca.sqrt(stretch**2 + 0.01))
         add(REFLEX_TIME_S * (reflex - before[4]) / step + reflex - wanted, 0, 0)
         add(activation[list(SPASTIC)] - reflex, 0, np.inf)
-    cost = _compute_cost(q, v, a, activation, rate, here[2], forces, head[1], named, weights) / n_points
+    cost = _compute_cost(q, v, a, activation, rate, here[2], forces, head[1], named, weights)
     body = symbols.vector
-    outputs = {"position": q, "speed": v, "acceleration": a, "activation": activation, "torque": torque}
-    outputs |= {"tendon_force": tendon, "tendon_rate": tendon_rate}
-    names = ("residual", "joint_moment", "muscle_moment", "muscle_force", "fiber_length")
-    outputs |= {name: forces[name] for name in names}
-    outputs["ground_force"] = ca.vec(forces["ground_force"].T)
     return PointProblem(
         [head, *points, body, task],
         cost,
         ca.vertcat(*g),
         np.concatenate(lower),
         np.concatenate(upper),
-        outputs,
     )
 
 

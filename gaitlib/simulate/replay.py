@@ -19,6 +19,7 @@ from gaitlib.gait import COORDINATES, MUSCLES
 MAX_RESIDUAL_PEAK_BW, MAX_RESIDUAL_RMS_BW = 0.05, 0.01
 MAX_MOMENT_RMS_NM = 2.0
 MAX_VERTICAL_IMPULSE_ERROR = 0.02
+MAX_TENDON_ERROR = 0.01
 
 
 @dataclass
@@ -29,6 +30,7 @@ class Replay:
     residual_rms_bw: float
     moment_rms_nm: float
     vertical_force_bw: float
+    tendon_error: float
     ground_force_difference_n: float
 
     @property
@@ -41,6 +43,7 @@ class Replay:
             f"joint moment error {self.moment_rms_nm:.2f} N m": self.moment_rms_nm > MAX_MOMENT_RMS_NM,
             f"mean vertical force {self.vertical_force_bw:.3f} BW": abs(self.vertical_force_bw - 1)
             > MAX_VERTICAL_IMPULSE_ERROR,
+            f"tendon out of balance {self.tendon_error:.3f}": self.tendon_error > MAX_TENDON_ERROR,
         }
         return [text for text, failed in checks.items() if failed]
 
@@ -52,6 +55,7 @@ def replay_gait(
     acceleration: np.ndarray,
     activation: np.ndarray,
     tendon_force: np.ndarray,
+    tendon_rate: np.ndarray,
     lumbar_torque_nm: np.ndarray,
     ground_force: np.ndarray,
 ) -> Replay:
@@ -68,6 +72,8 @@ def replay_gait(
         Muscle activations.
     tendon_force : array, shape (n, 4)
         Force in the compliant tendons over maximal isometric force.
+    tendon_rate : array, shape (n, 4)
+        Its rate (1/s).
     lumbar_torque_nm : array, shape (n,)
         Trunk torque (N m).
     ground_force : array, shape (n, 2, 2)
@@ -78,10 +84,11 @@ def replay_gait(
     Replay
         Residuals over the stride.
     """
-    residuals, ground = compute_missing_forces(
-        specification, position, speed, acceleration, activation, tendon_force, lumbar_torque_nm
+    residuals, ground, tendon_error = compute_missing_forces(
+        specification, position, speed, acceleration, activation, tendon_force, tendon_rate, lumbar_torque_nm
     )
-    return _summarise(residuals[:-1], ground[:-1], ground_force[:-1], specification.mass_kg * GRAVITY_MPS2)
+    weight_n = specification.mass_kg * GRAVITY_MPS2
+    return _summarise(residuals[:-1], ground[:-1], tendon_error[:-1], ground_force[:-1], weight_n)
 
 
 def compute_missing_forces(
@@ -91,8 +98,9 @@ def compute_missing_forces(
     acceleration: np.ndarray,
     activation: np.ndarray,
     tendon_force: np.ndarray,
+    tendon_rate: np.ndarray,
     lumbar_torque_nm: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Compute the generalised forces that OpenSim misses for given states and accelerations.
 
     Parameters
@@ -105,6 +113,8 @@ def compute_missing_forces(
         Muscle activations.
     tendon_force : array, shape (n, 4)
         Force in the compliant tendons over maximal isometric force.
+    tendon_rate : array, shape (n, 4)
+        Its rate (1/s).
     lumbar_torque_nm : array, shape (n,)
         Trunk torque (N m).
 
@@ -114,8 +124,13 @@ def compute_missing_forces(
         Missing generalised force per coordinate (N m; pelvis_tx, pelvis_ty: N).
     ground : array, shape (n, 2, 2)
         Force on the right and left foot (x, y) in N.
+    tendon_error : array, shape (n, 4)
+        Tendon force less fibre force of the compliant muscles over maximal isometric force.
     """
     model = build_model(specification)
+    for muscle in model.getMuscles():
+        # Only the implicit form knows the damping of the fibre.
+        opensim.DeGrooteFregly2016Muscle.safeDownCast(muscle).set_tendon_compliance_dynamics_mode("implicit")
     state = model.initSystem()
     coordinates = [model.getCoordinateSet().get(name) for name in COORDINATES]
     columns = _find_columns(model, state, coordinates)
@@ -132,6 +147,7 @@ def compute_missing_forces(
     udot = opensim.Vector(len(COORDINATES), 0.0)
     residuals = np.zeros((len(position), len(COORDINATES)))
     ground = np.zeros((len(position), 2, 2))
+    tendon_error = np.zeros((len(position), len(compliant)))
     for n in range(len(position)):
         for i, coordinate in enumerate(coordinates):
             coordinate.setValue(state, float(position[n, i]), False)
@@ -139,21 +155,21 @@ def compute_missing_forces(
             udot.set(columns[i], float(acceleration[n, i]))
         for muscle, value in zip(muscles, activation[n], strict=True):
             muscle.setActivation(state, float(value))
-        for muscle, value in zip(compliant, tendon_force[n], strict=True):
+        for muscle, value, rate in zip(compliant, tendon_force[n], tendon_rate[n], strict=True):
             muscle.setNormalizedTendonForce(state, float(value))
+            muscle.setDiscreteVariableValue(state, "implicitderiv_normalized_tendon_force", float(rate))
         actuator.setOverrideActuation(state, float(lumbar_torque_nm[n]))
         missing = solver.solve(state, udot).to_numpy()
         residuals[n] = missing[columns]
+        tendon_error[n] = [muscle.getImplicitResidualNormalizedTendonForce(state) for muscle in compliant]
         for foot, forces in enumerate(contacts):
             for force in forces:
                 values = force.getRecordValues(state)
                 ground[n, foot] += (values.get(0), values.get(1))
-    return residuals, ground
+    return residuals, ground, tendon_error
 
 
-def _summarise(
-    residuals: np.ndarray, ground: np.ndarray, engine_ground: np.ndarray, weight_n: float
-) -> Replay:
+def _summarise(residuals, ground, tendon_error, engine_ground, weight_n: float) -> Replay:
     forward, up = COORDINATES.index("pelvis_tx"), COORDINATES.index("pelvis_ty")
     force = np.hypot(residuals[:, forward], residuals[:, up]) / weight_n
     joints = [i for i, name in enumerate(COORDINATES) if not name.startswith("pelvis")]
@@ -162,6 +178,7 @@ def _summarise(
         residual_rms_bw=float(np.sqrt(np.mean(force**2))),
         moment_rms_nm=float(np.sqrt(np.mean(residuals[:, joints] ** 2, axis=0)).max()),
         vertical_force_bw=float(ground[:, :, 1].sum(axis=1).mean() / weight_n),
+        tendon_error=float(np.abs(tendon_error).max()),
         ground_force_difference_n=float(np.abs(ground - engine_ground).max()),
     )
 

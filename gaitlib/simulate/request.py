@@ -33,12 +33,12 @@ class CostWeights:
     activation: float = 0.5
     acceleration: float = 0.005
     activation_rate: float = 0.01
-    trunk_torque: float = 0.02
+    trunk_torque: float = 0.012
     trunk_lean: float = 20.0
-    vertical: float = 20.0
-    clearance: float = 0.01
+    vertical: float = 8.0
+    clearance: float = 0.0008
     balance: float = 0.5
-    passive: float = 0.01
+    passive: float = 0.008
     basal: float = 0.3
 
 

@@ -136,5 +136,6 @@ REPLAY_FIELDS = (
     "residual_rms_bw",
     "moment_rms_nm",
     "vertical_force_bw",
+    "tendon_error",
     "ground_force_difference_n",
 )

@@ -18,7 +18,7 @@ from gaitlib.gait import COORDINATES, MUSCLES  # noqa: E402
 from gaitlib.simulate.engine import Result, Task, WalkingEngine  # noqa: E402
 from gaitlib.simulate.guess import GUESSES_DEG, Trajectory, make_guess  # noqa: E402
 from gaitlib.simulate.parameters import flatten_specification, pack_parameters  # noqa: E402
-from gaitlib.simulate.problem import SPASTIC, TASK_FIELDS, Layout, swap_side  # noqa: E402
+from gaitlib.simulate.problem import COMPLIANT, SPASTIC, TASK_FIELDS, swap_side  # noqa: E402
 from gaitlib.simulate.request import GaitRequest  # noqa: E402
 from gaitlib.simulate.solution import SolvedGait, Start  # noqa: E402
 
@@ -154,9 +154,9 @@ def _unfold(request: GaitRequest, engine: WalkingEngine, result: Result, cpu_s: 
     stride_time = result.horizon_s / share
     stride_length = result.speed_mps * stride_time
     outputs = result.outputs
-    mirror = Layout(False).get_mirror_order()
-    q_order, m_order = mirror[: len(COORDINATES)], [MUSCLES.index(swap_side(m)) for m in MUSCLES]
-    t_order = [2, 3, 0, 1]
+    q_order = [COORDINATES.index(swap_side(name)) for name in COORDINATES]
+    m_order = _order_mirrored(range(len(MUSCLES)))
+    t_order, r_order = _order_mirrored(COMPLIANT), _order_mirrored(SPASTIC)
     travel = COORDINATES.index("pelvis_tx")
 
     def complete(name: str, order) -> np.ndarray:
@@ -173,6 +173,7 @@ def _unfold(request: GaitRequest, engine: WalkingEngine, result: Result, cpu_s: 
     offset = int(contacts[0]) if len(contacts) else 0
     activation = complete("activation", m_order)
     tendon = complete("tendon_force", t_order)
+    no_reflex = np.zeros((len(position), len(SPASTIC)))
     periodic = position.copy()
     periodic[:, travel] -= np.arange(len(position)) / len(position) * stride_length
     trajectory = Trajectory(
@@ -182,7 +183,7 @@ def _unfold(request: GaitRequest, engine: WalkingEngine, result: Result, cpu_s: 
         activation=activation,
         torque=complete("torque", [0]).ravel() / request.specification.torque_scale,
         tendon_force=tendon,
-        reflex=np.zeros((len(position), len(SPASTIC))),
+        reflex=complete("reflex", r_order) if request.impairment.needs_reflexes else no_reflex,
     )
 
     def roll(values: np.ndarray) -> np.ndarray:
@@ -223,3 +224,9 @@ def _unfold(request: GaitRequest, engine: WalkingEngine, result: Result, cpu_s: 
             trajectory=trajectory,
         ),
     )
+
+
+def _order_mirrored(muscles) -> list[int]:
+    """Order of some muscles, given by index, after left and right are exchanged."""
+    names = [MUSCLES[i] for i in muscles]
+    return [names.index(swap_side(name)) for name in names]

@@ -205,6 +205,7 @@ def run_replay(request: GaitRequest, solved) -> dict:
         solved.acceleration,
         solved.activation,
         solved.tendon_force,
+        solved.tendon_rate,
         solved.lumbar_torque_nm,
         solved.ground_force,
     )
