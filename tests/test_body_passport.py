@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 
 from gaitlib.body import passport
 from gaitlib.body.specification import build_specification
+from gaitlib.errors import WorkError
 from gaitlib.person import Person
+from gaitlib.report import passport_page
 from gaitlib.report.passport_page import measure_published_model, write_passport_page
 
 ADULT = Person(age_years=30, sex="m", height_m=1.76, mass_kg=74.0)
 
 
-@pytest.fixture(scope="module")
+@cache
+def _measure():
+    return measure_published_model()
+
+
+@pytest.fixture
 def arms():
-    return passport.compare_moment_arms(measure_published_model())
+    return passport.compare_moment_arms(_measure())
 
 
 @pytest.mark.real_data
@@ -28,7 +37,8 @@ def test_moment_arms_lie_among_those_of_the_published_model(arms):
 
 
 @pytest.mark.real_data
-def test_page_is_complete(tmp_path):
+def test_page_is_complete(tmp_path, monkeypatch):
+    monkeypatch.setattr(passport_page, "measure_published_model", _measure)
     text = write_passport_page(tmp_path / "passport.md").read_text(encoding="utf-8")
     assert text.count("<figure") == 1 and text.count("<table") == 4
     assert "Not evaluated" not in text and "nan" not in text.replace("finance", "")
@@ -36,9 +46,6 @@ def test_page_is_complete(tmp_path):
 
 
 def test_page_says_what_it_could_not_evaluate(tmp_path, monkeypatch):
-    from gaitlib.errors import WorkError
-    from gaitlib.report import passport_page
-
     def refuse():
         raise WorkError("subject_walk_scaled.osim: not on this machine")
 

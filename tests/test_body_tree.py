@@ -55,7 +55,7 @@ def test_every_joint_and_function_agrees_with_opensim(opensim_process, casadi_pr
     assert np.abs(tau - states["tau"]).max() / np.abs(states["tau"]).max() < 1e-12
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def full_body_path():
     return str(get_path("adult_walk_3d_moco", "subject_walk_scaled.osim", "calibrate"))
 

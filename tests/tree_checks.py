@@ -162,3 +162,60 @@ def write_broken_model(path: str, fault: str) -> None:
     model.addJoint(joint)
     model.finalizeConnections()
     model.printToXML(path)
+
+
+def write_pendulum(path: str, length_m: float, mass_kg: float, gyration_m: float) -> None:
+    """Write a pendulum that swings about z."""
+    import opensim
+
+    model = opensim.Model()
+    moment = mass_kg * gyration_m**2
+    bob = opensim.Body("bob", mass_kg, opensim.Vec3(0, -length_m, 0), opensim.Inertia(moment, moment, moment))
+    model.addBody(bob)
+    joint = opensim.PinJoint("pivot", model.getGround(), bob)
+    joint.updCoordinate().setName("swing")
+    model.addJoint(joint)
+    model.finalizeConnections()
+    model.printToXML(path)
+
+
+def swing_freely(tree, q0: np.ndarray, u0: np.ndarray, step_s: float, n_steps: int) -> tuple:
+    """Let a tree move on its own (fourth-order Runge-Kutta): coordinates, kinetic energy, work of gravity."""
+    import casadi as ca
+
+    from gaitlib.simulate.tree_dynamics import build_inverse_dynamics
+
+    inverse = build_inverse_dynamics(tree)
+    n = len(tree.coordinates)
+    q, u = ca.SX.sym("q", n), ca.SX.sym("u", n)
+    bias, gravity = inverse(q, u, ca.SX.zeros(n)), inverse(q, ca.SX.zeros(n), ca.SX.zeros(n))
+    columns = [inverse(q, ca.SX.zeros(n), ca.SX.eye(n)[:, i]) - gravity for i in range(n)]
+    mass = ca.horzcat(*columns)
+    rates = ca.vertcat(u, ca.solve(mass, -bias), -ca.dot(gravity, u))
+    f = ca.Function("f", [q, u], [rates])
+    energy = ca.Function("energy", [q, u], [0.5 * ca.dot(u, mass @ u)])
+    state, path = np.concatenate([q0, u0, [0.0]]), []
+    for _ in range(n_steps + 1):
+        path.append([*state, float(energy(state[:n], state[n : 2 * n]))])
+        k = [np.array(f(state[:n], state[n : 2 * n])).ravel()]
+        for share in (0.5, 0.5, 1.0):
+            moved = state + share * step_s * k[-1]
+            k.append(np.array(f(moved[:n], moved[n : 2 * n])).ravel())
+        state = state + step_s / 6 * (k[0] + 2 * k[1] + 2 * k[2] + k[3])
+    path = np.array(path)
+    return path[:, :n], path[:, -1], path[:, -2]
+
+
+def stand(request, heights_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Vertical force that is missing in OpenSim, and force of the ground, standing still at given heights."""
+    from gaitlib.gait import COORDINATES, MUSCLES
+    from gaitlib.simulate.replay import compute_missing_forces
+
+    position = np.zeros((len(heights_m), len(COORDINATES)))
+    position[:, COORDINATES.index("pelvis_ty")] = heights_m
+    still = np.zeros_like(position)
+    activation = np.full((len(heights_m), len(MUSCLES)), 0.01)
+    missing, ground = compute_missing_forces(
+        request.specification, position, still, still, activation, np.zeros(len(heights_m))
+    )
+    return missing[:, COORDINATES.index("pelvis_ty")], ground[:, :, 1].sum(axis=1)
