@@ -219,3 +219,52 @@ def stand(request, heights_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         request.specification, position, still, still, activation, np.zeros(len(heights_m))
     )
     return missing[:, COORDINATES.index("pelvis_ty")], ground[:, :, 1].sum(axis=1)
+
+
+def load_bodies(tree, q: np.ndarray, load: np.ndarray, offset: np.ndarray) -> dict[str, tuple]:
+    """Per body: forces that a load at a point of it spares, and minus its virtual work (by differences)."""
+    import casadi as ca
+
+    from gaitlib.simulate.tree_dynamics import compute_forces, compute_motion
+
+    n = len(tree.coordinates)
+    x, still = ca.SX.sym("x", n), ca.SX.zeros(n)
+    motion = compute_motion(tree, x, still, still)
+    alone = compute_forces(tree, motion)
+    found = {}
+    for body in tree.bodies:
+        own = motion[body.name]
+        point = own.origin + own.rotation @ ca.SX(offset)
+        loaded = compute_forces(tree, motion, {body.name: [(ca.SX(load), point)]})
+        spared = ca.Function("spared", [x], [loaded - alone, point])
+        steps = [np.array(spared(q + 1e-6 * row)[1]).ravel() for row in np.eye(n)]
+        back = [np.array(spared(q - 1e-6 * row)[1]).ravel() for row in np.eye(n)]
+        slope = (np.array(steps) - np.array(back)) / 2e-6
+        found[body.name] = (np.array(spared(q)[0]).ravel(), -slope @ load)
+    return found
+
+
+def compute_with_symbols(tree, q, u, udot) -> np.ndarray:
+    """Inverse dynamics generated with symbols in place of masses, centres and inertias."""
+    import dataclasses
+
+    import casadi as ca
+
+    from gaitlib.simulate.tree_dynamics import build_inverse_dynamics, compute_forces, compute_motion
+
+    numbers = ca.SX.sym("numbers", len(tree.bodies), 10)
+    bodies = tuple(
+        dataclasses.replace(
+            body,
+            mass_kg=numbers[i, 0],
+            com_m=tuple(numbers[i, 1 + k] for k in range(3)),
+            inertia_kgm2=tuple(numbers[i, 4 + k] for k in range(6)),
+        )
+        for i, body in enumerate(tree.bodies)
+    )
+    symbolic = dataclasses.replace(tree, bodies=bodies)
+    names = build_inverse_dynamics(tree).sx_in()
+    tau = compute_forces(symbolic, compute_motion(symbolic, *names))
+    values = np.array([[b.mass_kg, *b.com_m, *b.inertia_kgm2] for b in tree.bodies])
+    function = ca.Function("tau", [*names, numbers], [tau])
+    return np.array([np.array(function(*row, values)).ravel() for row in zip(q, u, udot, strict=True)])
