@@ -81,6 +81,19 @@ def test_passive_moments_push_back_at_both_ends():
         assert ends[0] > 5 and ends[1] < -5, coordinate
 
 
+def test_published_passive_law_has_its_listed_values():
+    """At its upper angle a joint pushes back with k1, the far term apart; straight joints are at rest."""
+    moment = passport.compute_published_passive_moment
+    assert moment("hip_flexion", np.array([1.81]))[0] == pytest.approx(-2.44, abs=1e-6)
+    assert moment("ankle_angle", np.array([0.52]))[0] == pytest.approx(-2.03, abs=1e-5)
+    assert moment("knee_angle", np.array([-0.13]))[0] == pytest.approx(
+        6.09, abs=1e-6
+    )  # overextended: it flexes
+    assert moment("knee_angle", np.array([2.4]))[0] == pytest.approx(-11.03, abs=1e-6)
+    for joint in ("hip_flexion", "knee_angle", "ankle_angle"):
+        assert abs(moment(joint, np.array([0.0]))[0]) < 0.2
+
+
 def test_people_differ_as_they_should():
     people = {
         "child": Person(age_years=5, sex="f", height_m=1.1, mass_kg=18.0),
