@@ -14,21 +14,8 @@ from gaitlib.errors import InputError
 from gaitlib.gait import COORDINATES
 from gaitlib.person import Person
 from gaitlib.simulate.request import GaitRequest
-from gaitlib.simulate.workers import make_pool
 
 ADULT = GaitRequest(Person(age_years=40, sex="f", height_m=1.66, mass_kg=62.0), 1.2)
-
-
-@pytest.fixture(scope="module")
-def casadi_process():
-    with make_pool(1) as pool:
-        yield lambda function, *inputs: pool.submit(function, *inputs).result()
-
-
-@pytest.fixture(scope="module")
-def opensim_process():
-    with make_pool(1) as pool:
-        yield lambda function, *inputs: pool.submit(function, *inputs).result()
 
 
 def _compare(opensim_process, casadi_process, path: str, still: tuple[str, ...] = ()):
