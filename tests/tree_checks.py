@@ -208,17 +208,27 @@ def swing_freely(tree, q0: np.ndarray, u0: np.ndarray, step_s: float, n_steps: i
 
 def stand(request, heights_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Vertical force that is missing in OpenSim, and force of the ground, standing still at given heights."""
-    from gaitlib.gait import COORDINATES, MUSCLES
-    from gaitlib.simulate.replay import compute_missing_forces
+    import opensim
 
-    position = np.zeros((len(heights_m), len(COORDINATES)))
-    position[:, COORDINATES.index("pelvis_ty")] = heights_m
-    still = np.zeros_like(position)
-    activation = np.full((len(heights_m), len(MUSCLES)), 0.01)
-    missing, ground = compute_missing_forces(
-        request.specification, position, still, still, activation, np.zeros(len(heights_m))
-    )
-    return missing[:, COORDINATES.index("pelvis_ty")], ground[:, :, 1].sum(axis=1)
+    from gaitlib.body.opensim_model import build_model
+
+    model = build_model(request.specification)
+    state = model.initSystem()
+    forces = [model.getForceSet().get(i) for i in range(model.getForceSet().getSize())]
+    contacts = [opensim.SmoothSphereHalfSpaceForce.safeDownCast(force) for force in forces]
+    for force, contact in zip(forces, contacts, strict=True):
+        force.setAppliesForce(state, contact is not None)
+    height = model.getCoordinateSet().get("pelvis_ty")
+    height.setSpeedValue(state, 1.0)
+    column = int(np.argmax(state.getU().to_numpy()))
+    height.setSpeedValue(state, 0.0)
+    solver = opensim.InverseDynamicsSolver(model)
+    missing, ground = np.zeros((2, len(heights_m)))
+    for n, value in enumerate(heights_m):
+        height.setValue(state, float(value))
+        missing[n] = solver.solve(state).to_numpy()[column]
+        ground[n] = sum(contact.getRecordValues(state).get(1) for contact in contacts if contact is not None)
+    return missing, ground
 
 
 def load_bodies(tree, q: np.ndarray, load: np.ndarray, offset: np.ndarray) -> dict[str, tuple]:
