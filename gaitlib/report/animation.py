@@ -18,6 +18,8 @@ from gaitlib.gait import COORDINATES, MUSCLE_GROUPS, SIDES
 from gaitlib.person import parse_person
 
 _GRAVITY = 9.80665
+_STRENGTH = "^(strength|weakness)_"
+"""Columns of a library's table with the share of strength that is left."""
 _STYLE = """
 .walkers { border: 1px solid #d8dee4; border-radius: 6px; padding: 0.5rem; max-width: 46rem; }
 .walkers .stage { display: flex; flex-wrap: wrap; gap: 0.5rem; }
@@ -58,15 +60,15 @@ def choose_walkers(table: pd.DataFrame, gaits: xr.Dataset, example: pd.Series) -
         The example, and the verified gait with the weakest muscle group among those within 0.15 m/s.
     """
     near = table[table["verified"].astype(bool) & (table["speed_mps"] - example["speed_mps"]).abs().lt(0.15)]
-    weakest = near.filter(like="strength_").min(axis=1).idxmin()
+    weakest = near.filter(regex=_STRENGTH).min(axis=1).idxmin()
     return [_make_walker(row, gaits) for row in (example, near.loc[weakest])]
 
 
 def _make_walker(row: pd.Series, gaits: xr.Dataset) -> Walker:
-    strengths = row.filter(like="strength_").astype(float)
+    strengths = row.filter(regex=_STRENGTH).astype(float)
     weak = strengths[strengths < 0.999].sort_values()
     words = [
-        f"{name.removeprefix('strength_').replace('_', ' ')} at {100 * share:.0f} % of their strength"
+        f"{name.partition('_')[2].replace('_', ' ')} at {100 * share:.0f} % of their strength"
         for name, share in weak.items()
     ]
     person = parse_person({key: row[key] for key in ("age_years", "sex", "height_m", "mass_kg")})

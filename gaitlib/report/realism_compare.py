@@ -11,6 +11,8 @@ from gaitlib.person import Person
 from gaitlib.report import realism_data as data
 from gaitlib.report.compare_adults import choose_alike
 
+HEALTHY = ("child", "adult", "older_adult", "healthy_child", "healthy_adult")
+"""Cohorts without disease."""
 POOR_SD, POOR_CORRELATION, POOR_TIMING = 2.0, 0.5, 10.0
 """A curve is poor beyond two standard deviations between people; an activation below a correlation of 0.5 or
 with a timing error of more than 10 % of the stride."""
@@ -181,7 +183,7 @@ def choose_children(table: pd.DataFrame, gaits: xr.Dataset, people: pd.DataFrame
     xarray.Dataset
         Gait set of full-strength children, each once.
     """
-    pool = table[table["verified"].astype(bool) & (table["cohort"] == "child") & _find_strong(table)]
+    pool = table[find_healthy(table) & (table["age_years"] < 18)]
     chosen = []
     for child in people.itertuples():
         far = ((pool["height_m"] - child.height_m) / 0.1) ** 2
@@ -237,8 +239,11 @@ def collect_adult_steps(table: pd.DataFrame, prescribed: bool) -> pd.DataFrame:
     DataFrame
         age_years; speed over the root of gravity times leg length; step over leg length.
     """
-    chosen = table["verified"].astype(bool) & (table["age_years"] >= 18) & _find_strong(table)
-    rows = table[chosen & (table["asked_stride_time_s"].notna() == prescribed)]
+    rows = table[
+        find_healthy(table)
+        & (table["age_years"] >= 18)
+        & (table["asked_stride_time_s"].notna() == prescribed)
+    ]
     people = rows[["age_years", "sex", "height_m", "mass_kg"]].to_dict("records")
     leg = np.array([compute_dimensions(Person(**person)).leg_length_m for person in people])
     return pd.DataFrame(
@@ -250,8 +255,21 @@ def collect_adult_steps(table: pd.DataFrame, prescribed: bool) -> pd.DataFrame:
     )
 
 
-def _find_strong(table: pd.DataFrame) -> pd.Series:
-    return (table.filter(like="strength_") >= 0.999).all(axis=1)
+def find_healthy(table: pd.DataFrame) -> pd.Series:
+    """Find the verified gaits of people whom nothing hinders.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Table of the library.
+
+    Returns
+    -------
+    Series of bool
+        True where the cohort is one of health and every share of strength and fibre length is whole.
+    """
+    shares = table.filter(regex="^(strength|weakness|contracture)_")
+    return table["verified"].astype(bool) & table["cohort"].isin(HEALTHY) & (shares >= 0.999).all(axis=1)
 
 
 def _compare_people(who: str, gaits: xr.Dataset, measured: dict, titles: dict[str, str]) -> list[dict]:
