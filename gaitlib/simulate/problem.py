@@ -52,6 +52,7 @@ TASK_FIELDS = (
     "per_distance",
     "reference_speed_mps",
     "balance",
+    "bradykinesia",
 )
 """Parameters of the task; then come the reflex gains and the cost weights."""
 N_TASK = len(TASK_FIELDS) + N_R + len(fields(CostWeights))
@@ -232,6 +233,7 @@ def _compute_cost(q, v, a, activation, rate, torque, forces, speed, named, weigh
         (a[index("pelvis_ty")] / ACCELERATION_SCALE) ** 2,
         sum(_compute_drag(q, v, named, speed, side) for side in "rl"),
         named["balance"] * (vertical[0] - vertical[1]) ** 2,
+        named["bradykinesia"] * (q[index("hip_flexion_r")] - q[index("hip_flexion_l")]) ** 2,
         ca.sumsqr(passive),
         1,
     )

@@ -26,8 +26,11 @@ class CostWeights:
     squared joint accelerations over (50 rad/s2)2, `activation_rate` squared rates over (10 /s)2,
     `trunk_torque` the squared trunk torque over (20 N m)2 x body scale, `trunk_lean` the squared lean of
     the trunk from vertical, `vertical` the squared vertical acceleration of the pelvis over (50 m/s2)2
-    (impact and head stability, Veerkamp et al. 2021, doi 10.1016/j.jbiomech.2021.110530), and `clearance`
-    the squared forward speed of the toe over (walking speed)2 times exp(-height / (1 % of leg length)).
+    (impact and head stability, Veerkamp et al. 2021, doi 10.1016/j.jbiomech.2021.110530), `clearance` the
+    squared forward speed of the toe over (walking speed)2 times exp(-height / (1 % of leg length)), `passive`
+    the squared passive moments over (20 N m)2 x body scale. `balance` times the balance margin weighs the
+    squared difference of the two vertical forces over body weight, `amplitude` times bradykinesia the squared
+    angle between the thighs. `basal` is what standing still costs; it only counts where the speed is free.
     """
 
     activation: float = 0.5
@@ -38,8 +41,9 @@ class CostWeights:
     vertical: float = 8.0
     clearance: float = 0.0008
     balance: float = 0.5
+    amplitude: float = 1.0
     passive: float = 0.008
-    basal: float = 0.3
+    basal: float = 0.03
 
 
 @dataclass(frozen=True)

@@ -81,6 +81,7 @@ def make_task(request: GaitRequest) -> Task:
         "per_distance": float(request.speed_range_mps > 0),
         "reference_speed_mps": np.sqrt(0.2 * GRAVITY_MPS2 * leg),
         "balance": impairment.balance_margin,
+        "bradykinesia": impairment.bradykinesia,
     }
     gains = [impairment.get("spasticity", MUSCLES[i][:-2], MUSCLES[i][-1]) for i in SPASTIC]
     weights = [getattr(request.weights, f.name) for f in fields(request.weights)]
