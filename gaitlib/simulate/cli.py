@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gaitlib.errors import InputError, WorkError
 from gaitlib.person import parse_impairment, parse_person
+from gaitlib.simulate.doses import add_doses_parser
 from gaitlib.simulate.executors import EXECUTORS
 from gaitlib.simulate.export import add_export_parser
 
@@ -51,7 +52,9 @@ def add_simulate_parser(subparsers) -> None:
     )
     library.add_argument("--limit", type=int, help="stop after so many gaits of this sitting")
     parser.set_defaults(run=run_simulate)
-    add_export_parser(parser.add_subparsers(metavar="[export]"))
+    parts = parser.add_subparsers(metavar="[export|doses]")
+    add_export_parser(parts)
+    add_doses_parser(parts)
 
 
 def run_simulate(arguments: argparse.Namespace) -> int:
@@ -111,14 +114,14 @@ def run_simulate(arguments: argparse.Namespace) -> int:
 
 def _find_guess(request):
     """The shipped gait nearest to the request, or none."""
-    from gaitlib.simulate.guess import N_POINTS, make_guess_from_gait
+    from gaitlib.simulate.guess import make_guess_from_gait
     from gaitlib.simulate.library import SHIPPED_FOLDER, load_library
     from gaitlib.simulate.neighbours import find_nearest
 
     if not (SHIPPED_FOLDER / "gaits.nc").exists():
         return None
     table, gaits = load_library()
-    return make_guess_from_gait(gaits.sel(gait=find_nearest(table, request)), N_POINTS)
+    return make_guess_from_gait(gaits.sel(gait=find_nearest(table, request)))
 
 
 def _parse_weakness(texts: list[str]) -> dict[str, float]:

@@ -1,0 +1,292 @@
+"""One person, one impairment at a time, five levels: what each parameter does to a gait (dose and response).
+
+The person is the typical adult at 1.2 m/s; the cost chooses the stride time, so that cadence and step length
+may answer too. Impairments of one side are solved as whole strides without symmetry.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from gaitlib.body.dimensions import compute_dimensions
+from gaitlib.body.kinematics import compute_sagittal_points
+from gaitlib.person import Impairment
+from gaitlib.simulate.plan import TYPICAL_ADULT, PlannedGait
+from gaitlib.simulate.request import GaitRequest
+
+DOSES_FOLDER = Path(__file__).resolve().parents[2] / "data" / "doses"
+SPEED_MPS = 1.2
+_CONTACT_N = 20.0
+N_LEVELS = 5
+
+
+@dataclass(frozen=True)
+class Dose:
+    """An impairment that grows: title, unit of a level, levels from none to most, what a level means."""
+
+    title: str
+    unit: str
+    levels: tuple[float, ...]
+    make: Callable[[float], dict]
+    kind: str = "half"
+
+    def make_request(self, level: float) -> GaitRequest:
+        """Make the request of a level.
+
+        Parameters
+        ----------
+        level : float
+            One of `levels`.
+
+        Returns
+        -------
+        GaitRequest
+            The typical adult with that impairment.
+        """
+        impairment = Impairment(**self.make(level))
+        return GaitRequest(TYPICAL_ADULT, SPEED_MPS, impairment, cohort="doses", kind=self.kind)
+
+
+def _levels(first: float, last: float) -> tuple[float, ...]:
+    return tuple(round(float(x), 3) for x in np.linspace(first, last, N_LEVELS))
+
+
+def _weaken(title: str, group: str, last: float, kind: str = "half") -> Dose:
+    return Dose(title, "strength left", _levels(1, last), lambda x: {"weakness": {group: x}}, kind)
+
+
+def _tighten(title: str, group: str, last: float) -> Dose:
+    return Dose(title, "fibre length left", _levels(1, last), lambda x: {"contracture": {group: x}})
+
+
+def _excite(title: str, groups: tuple[str, ...], last: float) -> Dose:
+    return Dose(title, "reflex gain", _levels(0, last), lambda x: {"spasticity": dict.fromkeys(groups, x)})
+
+
+def _raise(title: str, unit: str, part: str, last: float) -> Dose:
+    return Dose(title, unit, _levels(0, last), lambda x: {part: x})
+
+
+DOSES = {
+    "weak_calf": _weaken("Weak plantarflexors, right", "plantarflexors_r", 0.3, "stride"),
+    "weak_dorsiflexors": _weaken("Weak dorsiflexors, right", "dorsiflexors_r", 0.1, "stride"),
+    "weak_knee_extensors": _weaken("Weak knee extensors", "knee_extensors", 0.2),
+    "weak_hip_flexors": _weaken("Weak hip flexors", "hip_flexors", 0.3),
+    "weak_hip_extensors": _weaken("Weak hip extensors", "hip_extensors", 0.3),
+    "tight_gastroc": _tighten("Gastrocnemius contracture", "gastroc", 0.7),
+    "tight_soleus": _tighten("Soleus contracture", "soleus", 0.8),
+    "tight_hamstrings": _tighten("Hamstring contracture", "hamstrings", 0.7),
+    "tight_iliopsoas": _tighten("Iliopsoas contracture", "iliopsoas", 0.7),
+    "tight_rect_fem": _tighten("Rectus femoris contracture", "rect_fem", 0.7),
+    "spastic_calf": _excite("Spastic calf", ("gastroc", "soleus"), 2.0),
+    "spastic_rect_fem": _excite("Spastic rectus femoris", ("rect_fem",), 2.5),
+    "spastic_hamstrings": _excite("Spastic hamstrings", ("hamstrings",), 2.0),
+    "coactivation": _raise("Co-activation", "share of the antagonist", "coactivation", 0.4),
+    "rigidity": _raise("Rigidity", "0-1", "rigidity", 1.0),
+    "bradykinesia": _raise("Bradykinesia", "0-0.7", "bradykinesia", 0.6),
+    "stoop": _raise("Stooped trunk", "degrees", "stoop_deg", 35.0),
+    "balance": _raise("Balance margin", "0-1", "balance_margin", 1.0),
+    "parkinsons": Dose(
+        "Parkinson's settings together",
+        "0-1",
+        _levels(0, 1),
+        lambda x: {"rigidity": 0.5 * x, "bradykinesia": 0.5 * x, "stoop_deg": 15.0 * x},
+    ),
+}
+"""Every part of an impairment, and Parkinson's settings together."""
+
+
+def plan_doses() -> list[PlannedGait]:
+    """Plan every level of every dose.
+
+    Returns
+    -------
+    list of PlannedGait
+        The healthy gait first; `pattern` is the name of the dose, `severity` the level.
+    """
+    plan = [PlannedGait(GaitRequest(TYPICAL_ADULT, SPEED_MPS, cohort="doses"), _label("none", 0.0))]
+    for name, dose in DOSES.items():
+        for level in dose.levels:
+            plan.append(PlannedGait(dose.make_request(level), _label(name, level)))
+    return plan
+
+
+def _label(name: str, level: float) -> dict:
+    return {"pattern": name, "medication": "", "design": "dose", "person_id": "typical", "severity": level}
+
+
+def collect_dose(table: pd.DataFrame, name: str) -> list[tuple[float, str]]:
+    """Find the verified gaits of a dose.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Table of the library of doses.
+    name : str
+        Key of `DOSES`.
+
+    Returns
+    -------
+    list of (level, gait_id)
+        In the order of the levels; a level that failed is left out.
+    """
+    dose = DOSES[name]
+    verified = set(table.loc[table["verified"].astype(bool), "gait_id"])
+    found = [(level, dose.make_request(level).gait_id) for level in dose.levels]
+    found = [(level, gait_id) for level, gait_id in found if gait_id in verified]
+    return found
+
+
+def measure_signs(gait: xr.Dataset) -> dict[str, float]:
+    """Measure what clinical signs are told by, in one gait.
+
+    Parameters
+    ----------
+    gait : xarray.Dataset
+        A Gait.
+
+    Returns
+    -------
+    dict of str to float
+        Degrees: `knee_at_contact` (right knee flexion at right contact), `ankle_at_contact` (dorsiflexion),
+        `stance_dorsiflexion` (largest in right stance), `swing_dorsiflexion` (mean in right swing),
+        `swing_knee` (largest knee flexion in right swing). `left_step_m`, `right_step_m`; `cadence_spm`;
+        `double_support_share` of the stride; `trunk_lean_deg` (mean, forward positive).
+    """
+    position = np.degrees(gait["position"])
+
+    def angle(name: str) -> np.ndarray:
+        return position.sel(coordinate=name).values[:-1]
+
+    right, left = (
+        gait["ground_force"].sel(foot=foot, axis="y").values[:-1] > _CONTACT_N for foot in ("r", "l")
+    )
+    prints = _find_footprints(gait, right, left)
+    stride_m = float(gait["stride_time_s"] * gait["speed_mps"])
+    trunk = angle("pelvis_tilt") + angle("lumbar_extension")
+    return {
+        "knee_at_contact": float(angle("knee_angle_r")[0]),
+        "ankle_at_contact": float(angle("ankle_angle_r")[0]),
+        "stance_dorsiflexion": float(angle("ankle_angle_r")[right].max()),
+        "swing_dorsiflexion": float(angle("ankle_angle_r")[~right].mean()),
+        "swing_knee": float(angle("knee_angle_r")[~right].max()),
+        "left_step_m": (prints[1] - prints[0]) % stride_m,
+        "right_step_m": (prints[0] - prints[1]) % stride_m,
+        "cadence_spm": 120.0 / float(gait["stride_time_s"]),
+        "double_support_share": float(np.mean(right & left)),
+        "trunk_lean_deg": float(-trunk.mean()),
+    }
+
+
+def _find_footprints(gait: xr.Dataset, right: np.ndarray, left: np.ndarray) -> tuple[float, float]:
+    """Place of each heel where it rests, modulo one stride: the median of the slowest fifth of stance."""
+    points = compute_sagittal_points(gait["position"].values[:-1], compute_dimensions(TYPICAL_ADULT))
+    places = []
+    for foot, stands in (("r", right), ("l", left)):
+        heel = points[f"heel_{foot}"]
+        speed = np.linalg.norm(np.roll(heel, -1, axis=0) - heel, axis=1)
+        speed[~stands | (np.arange(len(heel)) == len(heel) - 1)] = np.inf
+        slowest = np.argsort(speed)[: max(3, int(stands.sum()) // 5)]
+        places.append(float(np.median(heel[slowest, 0])))
+    return places[0], places[1]
+
+
+SIGNS = (
+    ("weak_calf", "left_step_m", "falls", "Weak calf shortens the opposite step"),
+    ("weak_calf", "stance_dorsiflexion", "rises", "Weak calf lets the shin fall forward in stance"),
+    ("tight_gastroc", "ankle_at_contact", "falls", "Gastrocnemius contracture: equinus at contact"),
+    ("tight_hamstrings", "knee_at_contact", "rises", "Hamstring contracture: flexed knee at contact"),
+    ("weak_dorsiflexors", "swing_dorsiflexion", "falls", "Weak dorsiflexors: the foot drops in swing"),
+    ("spastic_rect_fem", "swing_knee", "falls", "Spastic rectus femoris: stiff knee in swing"),
+    ("parkinsons", "left_step_m", "falls", "Parkinson's settings shorten the step at equal speed"),
+    ("parkinsons", "cadence_spm", "rises", "Parkinson's settings raise the cadence at equal speed"),
+    ("stoop", "trunk_lean_deg", "rises", "Stoop: the trunk leans forward"),
+    ("balance", "double_support_share", "rises", "Balance margin: longer double support"),
+)
+"""Known clinical signs: dose, measure, direction wanted with growing dose, and words."""
+
+
+def check_signs(table: pd.DataFrame, gaits: xr.Dataset) -> pd.DataFrame:
+    """Check whether known clinical signs emerge.
+
+    Parameters
+    ----------
+    table, gaits : DataFrame, xarray.Dataset
+        Library of doses.
+
+    Returns
+    -------
+    DataFrame
+        Per sign of `SIGNS`: sign, dose, measure, wanted, healthy and largest (value at the first and last
+        level that verified), levels (how many verified), found ('rises' or 'falls', by the slope of a
+        straight line through all levels, from least to most impaired), met.
+    """
+    rows = []
+    for name, measure, wanted, words in SIGNS:
+        levels = collect_dose(table, name)
+        values = [measure_signs(gaits.sel(gait=gait_id))[measure] for _, gait_id in levels]
+        slope = np.polyfit(np.arange(len(values)), values, 1)[0] if len(values) > 1 else np.nan
+        found = "rises" if slope > 0 else "falls" if slope < 0 else "not evaluated"
+        rows.append(
+            {
+                "sign": words,
+                "dose": name,
+                "measure": measure,
+                "wanted": wanted,
+                "healthy": values[0] if values else np.nan,
+                "largest": values[-1] if values else np.nan,
+                "levels": len(values),
+                "found": found,
+                "met": found == wanted,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def add_doses_parser(subparsers) -> None:
+    """Register `doses` beneath `gaitlib simulate`.
+
+    Parameters
+    ----------
+    subparsers : argparse subparsers
+        Where to register.
+    """
+    parser = subparsers.add_parser(
+        "doses", help="solve every impairment at five levels, resumed where it stopped", description=__doc__
+    )
+    parser.add_argument("--folder", type=Path, required=True, help="library folder to fill")
+    parser.add_argument("--workers", type=int, default=2, help="processes")
+    parser.set_defaults(run=run_doses)
+
+
+def run_doses(arguments: argparse.Namespace) -> int:
+    """Answer `gaitlib simulate doses`.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        folder, workers.
+
+    Returns
+    -------
+    int
+        0.
+    """
+    from gaitlib.simulate.build import build_library
+    from gaitlib.simulate.executors import LocalExecutor
+    from gaitlib.simulate.library import load_library
+
+    executor = LocalExecutor(arguments.workers)
+    try:
+        build_library(plan_doses(), arguments.folder, executor)
+    finally:
+        executor.close()
+    print(check_signs(*load_library(arguments.folder)).to_string(index=False))
+    return 0
