@@ -136,7 +136,8 @@ def simulate_model(request: GaitRequest, duration_s: float) -> tuple[float, floa
     height = model.getCoordinateSet().get("pelvis_ty")
     height.setValue(state, 3.0)
     for name in MUSCLES:
-        opensim.Muscle.safeDownCast(model.getForceSet().get(name)).setActivation(state, 0.01)
+        opensim.Muscle.safeDownCast(model.getForceSet().get(name)).setActivation(state, 0.05)
+    model.equilibrateMuscles(state)
     model.realizePosition(state)
     before = model.calcMassCenterPosition(state).get(1)
     manager = opensim.Manager(model)

@@ -24,7 +24,7 @@ BENEATH = (
 )
 ON_TOP = ("bench", "cli", "doctor", "licences", "run")
 ENGINES = {
-    "casadi": {"compiled", "dynamics", "engine", "muscle", "problem", "solve", "tree_dynamics"},
+    "casadi": {"assembly", "compiled", "dynamics", "engine", "muscle", "problem", "solve", "tree_dynamics"},
     "opensim": {"derive_muscles", "opensim_files", "opensim_model", "replay", "tree_reader"},
 }
 """Worker modules: only spawned processes import them."""

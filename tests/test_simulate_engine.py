@@ -111,7 +111,7 @@ def test_muscle_curves_at_textbook_points(solver):
 
 
 def test_model_falls_in_opensims_own_integrator(opensim_process):
-    acceleration, mass = opensim_process(checks.simulate_model, CHILD, 0.1)
+    acceleration, mass = opensim_process(checks.simulate_model, CHILD, 0.05)
     assert acceleration == pytest.approx(-GRAVITY_MPS2, rel=0.01)
     assert mass == pytest.approx(CHILD.person.mass_kg, rel=1e-9)
 

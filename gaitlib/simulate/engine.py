@@ -15,9 +15,10 @@ import numpy as np
 
 from gaitlib.body.specification import Specification
 from gaitlib.gait import COORDINATES
+from gaitlib.simulate.assembly import gather_sparse
 from gaitlib.simulate.compiled import compile_functions
 from gaitlib.simulate.dynamics import FORCES, build_force_function
-from gaitlib.simulate.guess import Trajectory
+from gaitlib.simulate.guess import Trajectory, fit_spline
 from gaitlib.simulate.problem import (
     N_HEAD,
     N_Q,
@@ -261,11 +262,11 @@ class WalkingEngine:
         costs, constraints = value.map(n)(z, parameters)
         pins = self._build_pins(w)
         f, g = ca.sum2(costs) / n, ca.vertcat(ca.vec(constraints), pins)
-        f_gradient = _gather(
+        f_gradient = gather_sparse(
             places.ravel(), np.zeros(places.size, int), (n_w, 1), gradient.map(n)(z, parameters) / n
         )
         rows, columns = (np.array(v) for v in jacobian_sparsity.get_triplet())
-        block_j = _gather(
+        block_j = gather_sparse(
             (rows[None] + n_g * np.arange(n)[:, None]).ravel(),
             places[:, columns].ravel(),
             (n * n_g, n_w),
@@ -278,7 +279,7 @@ class WalkingEngine:
         first, second = places[:, rows].ravel(), places[:, columns].ravel()
         block = hessian.map(n)(z, parameters, ca.repmat(sigma / n, 1, n), lam_points)
         # A mirrored neighbour can turn an entry of the upper triangle into one of the lower.
-        hess = _gather(np.minimum(first, second), np.maximum(first, second), (n_w, n_w), block)
+        hess = gather_sparse(np.minimum(first, second), np.maximum(first, second), (n_w, n_w), block)
         self._nlp = {"x": w, "p": p, "f": f, "g": g}
         self._derivatives = {
             "grad_f": ca.Function("nlp_grad_f", [w, p], [f, f_gradient], ["x", "p"], ["f", "grad_f_x"]),
@@ -390,33 +391,12 @@ class WalkingEngine:
         n = self.n_points
         t = trajectory
         blocks = [
-            _fit_spline(t.position),
+            fit_spline(t.position),
             t.activation,
             t.torque[:, None] / TORQUE_SCALE_NM,
-            _fit_spline(t.tendon_force),
+            fit_spline(t.tendon_force),
         ]
         if self.layout.impaired:
             blocks.append(t.reflex)
         whole = np.hstack(blocks)
         return np.concatenate([[t.stride_time_s / len(t.position), t.speed_mps], whole[:n].ravel()])
-
-
-def _fit_spline(values: np.ndarray) -> np.ndarray:
-    """Coefficients of the periodic cubic spline through values at its knots."""
-    n = len(values)
-    spectrum = np.fft.rfft(values, axis=0)
-    weight = (4 + 2 * np.cos(2 * np.pi * np.arange(len(spectrum)) / n)) / 6
-    return np.fft.irfft(spectrum / weight[:, None], n, axis=0)
-
-
-def _gather(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int], values) -> ca.MX:
-    """Sparse matrix of values at given places; values at the same place add up."""
-    keys = columns.astype(np.int64) * shape[0] + rows
-    places, inverse = np.unique(keys, return_inverse=True)
-    pattern = ca.Sparsity.triplet(*shape, (places % shape[0]).tolist(), (places // shape[0]).tolist())
-    if len(places) == len(keys):
-        order = np.empty(len(keys), int)
-        order[inverse] = np.arange(len(keys))
-        return ca.MX(pattern, ca.vec(values)[order.tolist()])
-    adder = ca.Sparsity.triplet(len(places), len(keys), inverse.tolist(), list(range(len(keys))))
-    return ca.MX(pattern, ca.mtimes(ca.MX(ca.DM(adder, np.ones(len(keys)))), ca.vec(values)))

@@ -119,3 +119,22 @@ def _complete(stride_time_s, speed_mps, position, activation) -> Trajectory:
         tendon_force=activation[:, tendon] + 0.02,
         reflex=np.zeros((len(position), len(spastic))),
     )
+
+
+def fit_spline(values: np.ndarray) -> np.ndarray:
+    """Fit a periodic cubic spline with equally spaced knots.
+
+    Parameters
+    ----------
+    values : array, shape (n, m)
+        Values at the knots of one period.
+
+    Returns
+    -------
+    array, shape (n, m)
+        Coefficients, as `gaitlib.simulate.problem.evaluate_spline` reads them.
+    """
+    n = len(values)
+    spectrum = np.fft.rfft(values, axis=0)
+    weight = (4 + 2 * np.cos(2 * np.pi * np.arange(len(spectrum)) / n)) / 6
+    return np.fft.irfft(spectrum / weight[:, None], n, axis=0)

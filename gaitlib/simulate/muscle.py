@@ -114,10 +114,12 @@ def compute_compliant_muscle(
 
     Parameters
     ----------
-    activation, path_length, path_velocity, parameters
-        As `compute_rigid_muscle`; the tendon length is the slack length.
+    activation, path_length, path_velocity : casadi expression
+        As `compute_rigid_muscle`.
     tendon_force, tendon_rate : casadi expression
         Tendon force over maximal isometric force and its rate (1/s).
+    parameters : sequence of 5
+        As `compute_rigid_muscle`; the tendon length is the slack length.
 
     Returns
     -------

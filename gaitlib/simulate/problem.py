@@ -72,12 +72,30 @@ class Layout:
         return N_Q + N_M + 1 + N_T + (N_R if self.impaired else 0)
 
     def split(self, point):
-        """Split a point into coordinates, activations, trunk torque, tendon forces and reflexes."""
+        """Split a point into its parts.
+
+        Parameters
+        ----------
+        point : casadi expression or array
+            Values of a point along the first axis.
+
+        Returns
+        -------
+        list of five
+            Coefficients of the coordinates, activations, trunk torque, coefficients of the tendon forces,
+            reflexes.
+        """
         edges = np.cumsum([0, N_Q, N_M, 1, N_T, self.size - N_Q - N_M - 1 - N_T])
         return [point[a:b] for a, b in zip(edges[:-1], edges[1:], strict=True)]
 
     def get_mirror_order(self) -> np.ndarray:
-        """Index of the mirrored variable, for every variable of a point."""
+        """Get the order of a point's variables after left and right are exchanged.
+
+        Returns
+        -------
+        array of int
+            Index of the mirrored variable.
+        """
         spastic = [MUSCLES[i] for i in SPASTIC] if self.impaired else []
         blocks = (list(COORDINATES), list(MUSCLES), ["torque"], [MUSCLES[i] for i in COMPLIANT], spastic)
         offset, order = 0, []
@@ -87,7 +105,18 @@ class Layout:
         return np.array(order)
 
     def get_bounds(self, leg_length_m: float) -> tuple[np.ndarray, np.ndarray]:
-        """Bounds of a point's variables for a leg length (m)."""
+        """Get the bounds of a point's variables.
+
+        Parameters
+        ----------
+        leg_length_m : float
+            Hip to sole (m).
+
+        Returns
+        -------
+        tuple of two arrays
+            Lower and upper bounds.
+        """
         degrees = {
             "pelvis_tilt": (-40, 25),
             "lumbar_extension": (-60, 40),
@@ -113,7 +142,18 @@ class Layout:
 
 
 def swap_side(name: str) -> str:
-    """Exchange the side suffix `_r` / `_l` of a name."""
+    """Exchange the side suffix of a name.
+
+    Parameters
+    ----------
+    name : str
+        Of a coordinate or muscle, with or without `_r` or `_l`.
+
+    Returns
+    -------
+    str
+        Name of the other side.
+    """
     return name[:-1] + {"r": "l", "l": "r"}[name[-1]] if name[-2:] in ("_r", "_l") else name
 
 
