@@ -1,8 +1,7 @@
 """The optimal-control problem of walking, built once and solved for any body, impairment and task.
 
-Half a stride with left/right symmetry (50 mesh points) or a whole stride without (100): direct collocation
-on cubic splines, see `gaitlib.simulate.problem`. Derivatives of one mesh point are compiled and assembled
-into the sparse Jacobian and Hessian that IPOPT reads.
+Half a stride with left/right symmetry or a whole stride without: direct collocation on cubic splines, see
+`gaitlib.simulate.problem`. Derivatives of one mesh point are compiled and assembled for IPOPT.
 """
 
 from __future__ import annotations
@@ -351,8 +350,8 @@ class WalkingEngine:
                         "mult_bound_push",
                     )
                 }
-            options = {"ipopt": ipopt, "print_time": False, "no_nlp_grad": True, "calc_lam_p": False}
             derivatives = self._derivatives | ({"hess_lag": self._cost_hessian} if start == "far" else {})
+            options = {"ipopt": ipopt, "print_time": False, "no_nlp_grad": True, "calc_lam_p": False}
             self._solvers[key] = ca.nlpsol("walk", "ipopt", self._nlp, options | derivatives)
         return self._solvers[key]
 
