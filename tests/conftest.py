@@ -44,3 +44,23 @@ def _no_engine_in_this_process():
     yield
     loaded = {"opensim", "casadi"} & sys.modules.keys()
     assert not loaded, f"{', '.join(loaded)} was imported into the process of the tests"
+
+
+def _serve():
+    """A worker process that calls functions of a test's helper module."""
+    from gaitlib.simulate.workers import make_pool
+
+    with make_pool(1) as pool:
+        yield lambda function, *inputs: pool.submit(function, *inputs).result()
+
+
+@pytest.fixture(scope="module")
+def casadi_process():
+    """Call functions where CasADi may be imported."""
+    yield from _serve()
+
+
+@pytest.fixture(scope="module")
+def opensim_process():
+    """Call functions where OpenSim may be imported."""
+    yield from _serve()

@@ -14,21 +14,8 @@ from gaitlib.errors import InputError
 from gaitlib.gait import COORDINATES
 from gaitlib.person import Person
 from gaitlib.simulate.request import GaitRequest
-from gaitlib.simulate.workers import make_pool
 
 ADULT = GaitRequest(Person(age_years=40, sex="f", height_m=1.66, mass_kg=62.0), 1.2)
-
-
-@pytest.fixture(scope="module")
-def casadi_process():
-    with make_pool(1) as pool:
-        yield lambda function, *inputs: pool.submit(function, *inputs).result()
-
-
-@pytest.fixture(scope="module")
-def opensim_process():
-    with make_pool(1) as pool:
-        yield lambda function, *inputs: pool.submit(function, *inputs).result()
 
 
 def _compare(opensim_process, casadi_process, path: str, still: tuple[str, ...] = ()):
@@ -55,7 +42,7 @@ def test_every_joint_and_function_agrees_with_opensim(opensim_process, casadi_pr
     assert np.abs(tau - states["tau"]).max() / np.abs(states["tau"]).max() < 1e-12
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def full_body_path():
     return str(get_path("adult_walk_3d_moco", "subject_walk_scaled.osim", "calibrate"))
 
@@ -124,6 +111,34 @@ def test_locked_coordinates_stay_at_their_default(opensim_process, casadi_proces
         full[:, free] = part
     expected = casadi_process(checks.compute_by_engine, tree, q, u, udot)[:, free]
     np.testing.assert_allclose(casadi_process(checks.compute_reduced, locked, *values), expected, rtol=1e-12)
+
+
+def test_loads_do_their_virtual_work(opensim_process, casadi_process, tmp_path):
+    path = str(tmp_path / "adult.osim")
+    opensim_process(checks.write_planar_model, path, ADULT)
+    tree = opensim_process(checks.read, path)
+    q = np.random.default_rng(8).normal(0, 0.4, len(tree.coordinates))
+    found = casadi_process(
+        checks.load_bodies, tree, q, np.array([30.0, 500.0, -20.0]), np.array([0.1, -0.2, 0.05])
+    )
+    assert len(found) == 10
+    for name, (spared, work) in found.items():
+        np.testing.assert_allclose(spared, work, atol=1e-5, err_msg=name)
+
+
+def test_parameters_may_be_symbols(opensim_process, casadi_process, tmp_path):
+    """The equations are generated once and fed with any body of the same tree."""
+    path = str(tmp_path / "joints.osim")
+    opensim_process(checks.write_joint_model, path)
+    tree = opensim_process(checks.read, path)
+    rng = np.random.default_rng(9)
+    states = [rng.normal(0, size, (3, len(tree.coordinates))) for size in (0.5, 2.0, 20.0)]
+    np.testing.assert_allclose(
+        casadi_process(checks.compute_with_symbols, tree, *states),
+        casadi_process(checks.compute_by_engine, tree, *states),
+        rtol=1e-9,
+        atol=1e-8,
+    )
 
 
 def test_tree_survives_json(opensim_process, tmp_path):

@@ -193,7 +193,9 @@ def test_library_is_held_against_people():
     angles = realism["angles"]
     assert set(angles["n_measured"].dropna()) == {42, 12}
     assert angles["reason"].astype(bool).all()
-    assert set(realism["activations"]["muscle"]) == set(realism_data.EMG_GROUPS)
+    muscles = realism["activations"].groupby("who")["muscle"].agg(set)
+    assert muscles["one measured adult"] == set(realism_data.EMG_GROUPS)
+    assert muscles["children"] == {"rect_fem", "hamstrings", "gastroc", "tib_ant"}
     assert "of 6 mean angle curves" in realism_compare.describe_realism(realism)
 
 

@@ -162,3 +162,119 @@ def write_broken_model(path: str, fault: str) -> None:
     model.addJoint(joint)
     model.finalizeConnections()
     model.printToXML(path)
+
+
+def write_pendulum(path: str, length_m: float, mass_kg: float, gyration_m: float) -> None:
+    """Write a pendulum that swings about z."""
+    import opensim
+
+    model = opensim.Model()
+    moment = mass_kg * gyration_m**2
+    bob = opensim.Body("bob", mass_kg, opensim.Vec3(0, -length_m, 0), opensim.Inertia(moment, moment, moment))
+    model.addBody(bob)
+    joint = opensim.PinJoint("pivot", model.getGround(), bob)
+    joint.updCoordinate().setName("swing")
+    model.addJoint(joint)
+    model.finalizeConnections()
+    model.printToXML(path)
+
+
+def swing_freely(tree, q0: np.ndarray, u0: np.ndarray, step_s: float, n_steps: int) -> tuple:
+    """Let a tree move on its own (fourth-order Runge-Kutta): coordinates, kinetic energy, work of gravity."""
+    import casadi as ca
+
+    from gaitlib.simulate.tree_dynamics import build_inverse_dynamics
+
+    inverse = build_inverse_dynamics(tree)
+    n = len(tree.coordinates)
+    q, u = ca.SX.sym("q", n), ca.SX.sym("u", n)
+    bias, gravity = inverse(q, u, ca.SX.zeros(n)), inverse(q, ca.SX.zeros(n), ca.SX.zeros(n))
+    columns = [inverse(q, ca.SX.zeros(n), ca.SX.eye(n)[:, i]) - gravity for i in range(n)]
+    mass = ca.horzcat(*columns)
+    rates = ca.vertcat(u, ca.solve(mass, -bias), -ca.dot(gravity, u))
+    f = ca.Function("f", [q, u], [rates])
+    energy = ca.Function("energy", [q, u], [0.5 * ca.dot(u, mass @ u)])
+    state, path = np.concatenate([q0, u0, [0.0]]), []
+    for _ in range(n_steps + 1):
+        path.append([*state, float(energy(state[:n], state[n : 2 * n]))])
+        k = [np.array(f(state[:n], state[n : 2 * n])).ravel()]
+        for share in (0.5, 0.5, 1.0):
+            moved = state + share * step_s * k[-1]
+            k.append(np.array(f(moved[:n], moved[n : 2 * n])).ravel())
+        state = state + step_s / 6 * (k[0] + 2 * k[1] + 2 * k[2] + k[3])
+    path = np.array(path)
+    return path[:, :n], path[:, -1], path[:, -2]
+
+
+def stand(request, heights_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Vertical force that is missing in OpenSim, and force of the ground, standing still at given heights."""
+    import opensim
+
+    from gaitlib.body.opensim_model import build_model
+
+    model = build_model(request.specification)
+    state = model.initSystem()
+    forces = [model.getForceSet().get(i) for i in range(model.getForceSet().getSize())]
+    contacts = [opensim.SmoothSphereHalfSpaceForce.safeDownCast(force) for force in forces]
+    for force, contact in zip(forces, contacts, strict=True):
+        force.setAppliesForce(state, contact is not None)
+    height = model.getCoordinateSet().get("pelvis_ty")
+    height.setSpeedValue(state, 1.0)
+    column = int(np.argmax(state.getU().to_numpy()))
+    height.setSpeedValue(state, 0.0)
+    solver = opensim.InverseDynamicsSolver(model)
+    missing, ground = np.zeros((2, len(heights_m)))
+    for n, value in enumerate(heights_m):
+        height.setValue(state, float(value))
+        missing[n] = solver.solve(state).to_numpy()[column]
+        ground[n] = sum(contact.getRecordValues(state).get(1) for contact in contacts if contact is not None)
+    return missing, ground
+
+
+def load_bodies(tree, q: np.ndarray, load: np.ndarray, offset: np.ndarray) -> dict[str, tuple]:
+    """Per body: forces that a load at a point of it spares, and minus its virtual work (by differences)."""
+    import casadi as ca
+
+    from gaitlib.simulate.tree_dynamics import compute_forces, compute_motion
+
+    n = len(tree.coordinates)
+    x, still = ca.SX.sym("x", n), ca.SX.zeros(n)
+    motion = compute_motion(tree, x, still, still)
+    alone = compute_forces(tree, motion)
+    found = {}
+    for body in tree.bodies:
+        own = motion[body.name]
+        point = own.origin + own.rotation @ ca.SX(offset)
+        loaded = compute_forces(tree, motion, {body.name: [(ca.SX(load), point)]})
+        spared = ca.Function("spared", [x], [loaded - alone, point])
+        steps = [np.array(spared(q + 1e-6 * row)[1]).ravel() for row in np.eye(n)]
+        back = [np.array(spared(q - 1e-6 * row)[1]).ravel() for row in np.eye(n)]
+        slope = (np.array(steps) - np.array(back)) / 2e-6
+        found[body.name] = (np.array(spared(q)[0]).ravel(), -slope @ load)
+    return found
+
+
+def compute_with_symbols(tree, q, u, udot) -> np.ndarray:
+    """Inverse dynamics generated with symbols in place of masses, centres and inertias."""
+    import dataclasses
+
+    import casadi as ca
+
+    from gaitlib.simulate.tree_dynamics import build_inverse_dynamics, compute_forces, compute_motion
+
+    numbers = ca.SX.sym("numbers", len(tree.bodies), 10)
+    bodies = tuple(
+        dataclasses.replace(
+            body,
+            mass_kg=numbers[i, 0],
+            com_m=tuple(numbers[i, 1 + k] for k in range(3)),
+            inertia_kgm2=tuple(numbers[i, 4 + k] for k in range(6)),
+        )
+        for i, body in enumerate(tree.bodies)
+    )
+    symbolic = dataclasses.replace(tree, bodies=bodies)
+    names = build_inverse_dynamics(tree).sx_in()
+    tau = compute_forces(symbolic, compute_motion(symbolic, *names))
+    values = np.array([[b.mass_kg, *b.com_m, *b.inertia_kgm2] for b in tree.bodies])
+    function = ca.Function("tau", [*names, numbers], [tau])
+    return np.array([np.array(function(*row, values)).ravel() for row in zip(q, u, udot, strict=True)])

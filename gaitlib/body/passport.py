@@ -139,6 +139,30 @@ def compute_passive_moment(
     return p.stop_nm * stops - p.stiffness_nm_rad * angles_rad
 
 
+def compute_published_passive_moment(joint: str, angles_rad: np.ndarray) -> np.ndarray:
+    """Compute the passive moment of an adult's joint by a published law, without its muscles.
+
+    Parameters
+    ----------
+    joint : {'hip_flexion', 'knee_angle', 'ankle_angle'}
+        Joint.
+    angles_rad : array, shape (n,)
+        Angles (rad), flexion positive.
+
+    Returns
+    -------
+    array, shape (n,)
+        Moment (N m); positive flexes. k1 exp(k2 (q - upper)) + k3 exp(k4 (q - lower)) of
+        `published_passive_moments.csv`, where the knee's q counts extension.
+    """
+    table = pd.read_csv(Path(__file__).with_name("published_passive_moments.csv")).set_index("joint")
+    row = table.loc[joint]
+    q = row["sign"] * np.asarray(angles_rad, dtype=float)
+    stop = row["k1_nm"] * np.exp(row["k2_per_rad"] * (q - row["upper_rad"]))
+    start = row["k3_nm"] * np.exp(row["k4_per_rad"] * (q - row["lower_rad"]))
+    return row["sign"] * (stop + start)
+
+
 def describe_muscles() -> pd.DataFrame:
     """Describe the muscle groups.
 

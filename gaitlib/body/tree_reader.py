@@ -143,9 +143,11 @@ def _read_body(joint, where: str) -> TreeBody:
 
 def _read_frame(frame) -> Frame:
     transform = frame.findTransformInBaseFrame()
-    rotation = transform.R().asMat33()
+    matrix = transform.R().asMat33()
+    rotation = np.array([matrix.get(row, column) for row in range(3) for column in range(3)])
+    rotation[np.abs(rotation) < 1e-15] = 0.0  # what a turn by pi leaves; exact zeros keep equations short
     return Frame(
-        tuple(float(rotation.get(row, column)) for row in range(3) for column in range(3)),
+        tuple(rotation.tolist()),
         tuple(transform.p().to_numpy().tolist()),
     )
 

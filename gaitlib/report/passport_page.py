@@ -154,16 +154,18 @@ def _describe_muscles() -> list[str]:
 
 def _describe_joints() -> list[str]:
     specification = passport.build_specification(_PEOPLE["adult of 30 years"])
-    angles = {"hip_flexion": (-20, 0, 60), "knee_angle": (0, 60, 120), "ankle_angle": (-40, 0, 20, 25)}
+    angles = {"hip_flexion": (-20, 0, 90), "knee_angle": (-5, 0, 60, 120), "ankle_angle": (-40, 0, 20, 30)}
     rows = []
     for joint, values in angles.items():
-        moments = passport.compute_passive_moment(specification, f"{joint}_r", np.radians(values))
-        for angle, moment in zip(values, moments, strict=True):
-            rows.append({"Joint": _JOINTS[joint], "Angle (°)": f"{angle}", "Moment (N m)": f"{moment:.1f}"})
+        own = passport.compute_passive_moment(specification, f"{joint}_r", np.radians(values))
+        published = passport.compute_published_passive_moment(joint, np.radians(values))
+        for angle, moment, other in zip(values, own, published, strict=True):
+            row = {"Joint": _JOINTS[joint], "Angle (°)": f"{angle}", "Simulated body (N m)": f"{moment:z.1f}"}
+            rows.append(row | {"Published law (N m)": f"{other:z.1f}"})
     note = (
         "Passive moments of ligaments and other tissue of an adult of 1.76 m and 74 kg; passive muscle force "
-        "comes on top. Double exponentials after Anderson & Pandy 2001 with own round numbers, chosen on "
-        "simulations of healthy adults."
+        "comes on top; positive flexes. The body's are double exponentials with own round numbers, chosen on "
+        "simulations of healthy adults. Published: Anderson 1999, as used by Falisse et al. 2019."
     )
     return [
         "## What holds the joints at their ends?",

@@ -116,15 +116,15 @@ def compute_realism(table: pd.DataFrame, gaits: xr.Dataset, n_adults: int = 10) 
     Returns
     -------
     dict of str to DataFrame
-        'angles': who, curve, n_simulated, n_measured and the fields of `compare_curve`; 'activations':
-        muscle and the fields of `compare_activation`; 'speed_law': age_group, n_simulated, step_error_percent
-        (median of simulated over measured step length at equal dimensionless speed), reason where not
-        evaluated.
+        'angles': who, curve, n_simulated, n_measured and the fields of `compare_curve`; 'activations': who,
+        muscle, n_measured (strides of the one adult, else people) and the fields of `compare_activation`;
+        'speed_law' as `compare_speed_law`.
     """
     adults = gaits.sel(gait=choose_alike(table, n_gaits=n_adults)["gait_id"].to_list())
     rows = _compare_people("healthy adults", adults, data.load_adult_angles(), data.JOINTS)
     children, people = data.load_children()
-    rows += _compare_people("children", choose_children(table, gaits, people), children, data.SEGMENTS)
+    young = choose_children(table, gaits, people)
+    rows += _compare_people("children", young, children, data.SEGMENTS)
     with_disease = table[table["verified"].astype(bool) & (table["cohort"] == "parkinsons")]
     for medication in ("on", "off"):
         who = f"Parkinson's disease, {medication}"
@@ -134,11 +134,8 @@ def compute_realism(table: pd.DataFrame, gaits: xr.Dataset, n_adults: int = 10) 
             chosen = gaits.sel(gait=with_disease["gait_id"].to_list())
             measured = data.load_adult_angles("parkinsons", medication)
             rows += _compare_people(who, chosen, measured, data.JOINTS)
-    activation = data.collect_simulated(adults, tuple(data.EMG_GROUPS))
-    muscles = [
-        {"muscle": group} | compare_activation(activation[group], envelope)
-        for group, envelope in data.load_adult_emg().items()
-    ]
+    muscles = _compare_muscles("one measured adult", adults, data.load_adult_emg())
+    muscles += _compare_muscles("children", young, data.load_children_emg())
     return {
         "angles": pd.DataFrame(rows),
         "activations": pd.DataFrame(muscles),
@@ -161,11 +158,11 @@ def describe_realism(realism: dict[str, pd.DataFrame]) -> str:
     angles = realism["angles"].dropna(subset=["rms_sd"])
     far = int(angles["poor"].astype(bool).sum())
     muscles = realism["activations"]
-    good = muscles.loc[~muscles["poor"], "muscle"].to_list()
+    good = [f"{row.muscle} in {row.who}" for row in muscles[~muscles["poor"]].itertuples()]
     return (
         f"Against people who were not used to adjust it, {far} of {len(angles)} mean angle curves lie more "
         f"than {POOR_SD:g} standard deviations away; activations rise and fall with EMG in {len(good)} of "
-        f"{len(muscles)} muscle groups{' (' + ', '.join(good) + ')' if good else ''}."
+        f"{len(muscles)} comparisons{' (' + ', '.join(good) + ')' if good else ''}."
     )
 
 
@@ -273,6 +270,15 @@ def _compare_people(who: str, gaits: xr.Dataset, measured: dict, titles: dict[st
             | compare_curve(simulated[name], measured[name], free_offset)
         )
     return rows
+
+
+def _compare_muscles(who: str, gaits: xr.Dataset, envelopes: dict[str, np.ndarray]) -> list[dict]:
+    activation = data.collect_simulated(gaits, tuple(envelopes))
+    return [
+        {"who": who, "muscle": group, "n_measured": len(envelope)}
+        | compare_activation(activation[group], envelope)
+        for group, envelope in envelopes.items()
+    ]
 
 
 def _mean(curves: np.ndarray) -> np.ndarray:

@@ -139,6 +139,42 @@ def load_adult_emg() -> dict[str, np.ndarray]:
     return envelopes
 
 
+def load_children_emg() -> dict[str, np.ndarray]:
+    """Load the EMG envelopes of the walking children by muscle group (role: evaluate).
+
+    Returns
+    -------
+    dict of str to array, shape (people, 101)
+        Mean over each child's live channels and strides, over its own peak: deviation from a 20 Hz low-pass,
+        rectified, smoothed at 6 Hz.
+    """
+    from gaitlib.data.walks import load_walks
+    from gaitlib.events import detect_events
+    from gaitlib.signals import smooth_lowpass
+
+    envelopes: dict[str, list] = {group: [] for group in EMG_GROUPS}
+    for walk in load_walks("td_children_c3d", "evaluate"):
+        events = detect_events(walk)
+        events = events[events["event"] == "initial_contact"]
+        time_s = walk["emg_time"].values
+        rate_hz = 1.0 / float(np.median(np.diff(time_s)))
+        for group in EMG_GROUPS:
+            strides = []
+            for side in "rl":
+                channel = f"{group}_{side}"
+                if channel not in walk["channel"].values or not bool(walk["emg_live"].sel(channel=channel)):
+                    continue
+                raw = walk["emg"].sel(channel=channel).values
+                envelope = smooth_lowpass(np.abs(raw - smooth_lowpass(raw, rate_hz, 20.0)), rate_hz, 6.0)
+                own = events[events["foot"] == side]["time_s"]
+                for start, stop in zip(own.iloc[:-1], own.iloc[1:], strict=True):
+                    strides.append(np.interp(np.linspace(start, stop, 101), time_s, envelope))
+            if strides:
+                mean = np.mean(strides, axis=0)
+                envelopes[group].append(mean / mean.max())
+    return {group: np.array(values) for group, values in envelopes.items() if values}
+
+
 def load_speed_law() -> pd.DataFrame:
     """Load speed and step length of young and older adults, made free of body size (role: calibrate).
 

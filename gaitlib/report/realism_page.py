@@ -97,7 +97,12 @@ def format_activations(activations: pd.DataFrame) -> pd.DataFrame:
     """
     return pd.DataFrame(
         {
+            "Against": activations["who"],
             "Muscle group": activations["muscle"],
+            "Measured": [
+                f"{row.n_measured} {'strides' if row.who == 'one measured adult' else 'people'}"
+                for row in activations.itertuples()
+            ],
             "Correlation": activations["correlation"].map("{:.2f}".format),
             "Timing error (% of stride)": activations["timing_percent"].map("{:+.0f}".format),
             "Correlation at that shift": activations["best_correlation"].map("{:.2f}".format),

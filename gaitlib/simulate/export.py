@@ -89,7 +89,7 @@ def export_gait(gait_id: str, out: Path, library: Path | None = None) -> list[st
     list of str
         Names of the files: GAIT_ID.osim (the person), _motion.mot (coordinates, rad and m), _states.sto,
         _controls.sto, _ground_forces.mot, _external_loads.xml and _inverse_dynamics.xml (a set-up that
-        OpenSim runs as it is).
+        OpenSim runs as it is, started from within the folder: it names its files without a path).
 
     Raises
     ------

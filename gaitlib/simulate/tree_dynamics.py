@@ -8,10 +8,35 @@ nothing of their own.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import casadi as ca
 import numpy as np
 
 from gaitlib.body.tree import Curve, Frame, Tree, TreeBody
+
+
+@dataclass(frozen=True)
+class BodyMotion:
+    """How a body moves: its pose and velocity in the ground, its rates in its own axes.
+
+    `acceleration` is that of the origin, with gravity counted as an acceleration upwards. `turn` and `place`
+    are the pose in the parent; `moving` and `turning` how origin and rotation follow the joint's speeds, in
+    the parent's axes; `columns` are the joint's coordinates.
+    """
+
+    rotation: ca.SX
+    origin: ca.SX
+    velocity: ca.SX
+    rate: ca.SX
+    rate_dot: ca.SX
+    acceleration: ca.SX
+    turn: ca.SX | None = None
+    place: ca.SX | None = None
+    moving: ca.SX | None = None
+    turning: ca.SX | None = None
+    columns: tuple[int, ...] = ()
 
 
 def build_inverse_dynamics(tree: Tree) -> ca.Function:
@@ -31,7 +56,11 @@ def build_inverse_dynamics(tree: Tree) -> ca.Function:
     n = len(tree.coordinates)
     q, u, udot = (ca.SX.sym(name, n) for name in ("q", "u", "udot"))
     return ca.Function(
-        "inverse_dynamics", [q, u, udot], [_compute(tree, q, u, udot)], ["q", "u", "udot"], ["tau"]
+        "inverse_dynamics",
+        [q, u, udot],
+        [compute_forces(tree, compute_motion(tree, q, u, udot))],
+        ["q", "u", "udot"],
+        ["tau"],
     )
 
 
@@ -54,7 +83,7 @@ def build_reduced_inverse_dynamics(tree: Tree) -> ca.Function:
     every = ca.vertcat(*[_follow(tree, c, free, q) for c in tree.coordinates])
     speed = ca.jtimes(every, q, v)
     acceleration = ca.jtimes(speed, q, v) + ca.jtimes(every, q, a)
-    tau = _compute(tree, every, speed, acceleration)
+    tau = compute_forces(tree, compute_motion(tree, every, speed, acceleration))
     return ca.Function(
         "reduced_inverse_dynamics",
         [q, v, a],
@@ -94,49 +123,99 @@ def _follow(tree: Tree, coordinate, free: list[str], q):
     )
 
 
-def _compute(tree: Tree, q, u, udot):
+def compute_motion(tree: Tree, q, u, udot) -> dict[str, BodyMotion]:
+    """Compute how every body moves.
+
+    Parameters
+    ----------
+    tree : Tree
+        The model. Masses, centres, inertias and frame origins may be CasADi symbols instead of numbers.
+    q, u, udot : casadi SX, shape (n,)
+        Coordinates, speeds and accelerations in the order of `tree.coordinates`.
+
+    Returns
+    -------
+    dict of str to BodyMotion
+        By body name, 'ground' first.
+    """
     index = {name: i for i, name in enumerate(tree.coordinate_names)}
-    still = ca.SX.zeros(3)
-    motion = {"ground": (still, still, -ca.SX(list(tree.gravity_mps2)))}
-    joints = {}
+    still = ca.SX(3, 1)
+    upwards = -ca.vertcat(*tree.gravity_mps2)
+    motion = {"ground": BodyMotion(ca.SX.eye(3), still, still, still, still, upwards)}
     for body in tree.bodies:
-        columns = [index[name] for name in body.coordinates]
-        joint = _move_joint(body, q[columns], u[columns], udot[columns])
-        turn, place, place_rate, place_rate2, spin, spin_rate = joint[:6]
-        rate, rate_dot, acceleration = motion[body.parent]
-        motion[body.name] = (
-            turn.T @ (rate + spin),
-            turn.T @ (rate_dot + spin_rate + ca.cross(rate, spin)),
-            turn.T
+        columns = tuple(index[name] for name in body.coordinates)
+        mine = list(columns)
+        turn, place, place_rate, place_rate2, spin, spin_rate, moving, turning = _move_joint(
+            body, q[mine], u[mine], udot[mine]
+        )
+        up = motion[body.parent]
+        swept = ca.cross(up.rate, place) + place_rate
+        motion[body.name] = BodyMotion(
+            rotation=up.rotation @ turn,
+            origin=up.origin + up.rotation @ place,
+            velocity=up.velocity + up.rotation @ swept,
+            rate=turn.T @ (up.rate + spin),
+            rate_dot=turn.T @ (up.rate_dot + spin_rate + ca.cross(up.rate, spin)),
+            acceleration=turn.T
             @ (
-                acceleration
-                + ca.cross(rate_dot, place)
-                + ca.cross(rate, ca.cross(rate, place))
-                + 2 * ca.cross(rate, place_rate)
+                up.acceleration
+                + ca.cross(up.rate_dot, place)
+                + ca.cross(up.rate, swept + place_rate)
                 + place_rate2
             ),
+            turn=turn,
+            place=place,
+            moving=moving,
+            turning=turning,
+            columns=columns,
         )
-        joints[body.name] = (columns, joint)
-    load = {name: [ca.SX.zeros(3), ca.SX.zeros(3)] for name in motion}
+    return motion
+
+
+def compute_forces(tree: Tree, motion: Mapping[str, BodyMotion], loads: Mapping[str, list] | None = None):
+    """Compute the generalised forces that a motion needs.
+
+    Parameters
+    ----------
+    tree : Tree
+        The model.
+    motion : mapping of str to BodyMotion
+        From `compute_motion`.
+    loads : mapping of str to list of (force, point), optional
+        External forces (N) on bodies and where they act (m), both in the ground, as casadi SX of shape (3,).
+
+    Returns
+    -------
+    casadi SX, shape (n,)
+        Generalised forces (N m, N) beside gravity and the loads.
+    """
+    zero = ca.SX(3, 1)
+    forces, moments = ({name: zero for name in motion} for _ in range(2))
     tau = ca.SX.zeros(len(tree.coordinates))
     for body in reversed(tree.bodies):
-        force, moment = _load_body(body, *motion[body.name])
-        columns, (turn, place, *_, moving, turning) = joints[body.name]
-        force = turn @ (load[body.name][0] + force)
-        moment = turn @ (load[body.name][1] + moment)
-        tau[columns] = turning.T @ moment + moving.T @ force
-        load[body.parent][0] += force
-        load[body.parent][1] += moment + ca.cross(place, force)
+        own = motion[body.name]
+        force, moment = _move_mass(body, own)
+        for load, point in (loads or {}).get(body.name, []):
+            force -= own.rotation.T @ load
+            moment -= own.rotation.T @ ca.cross(point - own.origin, load)
+        force = own.turn @ (forces[body.name] + force)
+        moment = own.turn @ (moments[body.name] + moment)
+        tau[list(own.columns)] = own.turning.T @ moment + own.moving.T @ force
+        forces[body.parent] += force
+        moments[body.parent] += moment + ca.cross(own.place, force)
     return tau
 
 
-def _load_body(body: TreeBody, rate, rate_dot, acceleration):
+def _move_mass(body: TreeBody, own: BodyMotion):
     """Force, and moment about the body's origin, that its motion needs, in its own axes."""
-    com = ca.SX(list(body.com_m))
+    com = ca.vertcat(*body.com_m)
     xx, yy, zz, xy, xz, yz = body.inertia_kgm2
-    inertia = ca.SX(np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]))
-    force = body.mass_kg * (acceleration + ca.cross(rate_dot, com) + ca.cross(rate, ca.cross(rate, com)))
-    return force, inertia @ rate_dot + ca.cross(rate, inertia @ rate) + ca.cross(com, force)
+    inertia = ca.vertcat(ca.horzcat(xx, xy, xz), ca.horzcat(xy, yy, yz), ca.horzcat(xz, yz, zz))
+    rate = own.rate
+    force = body.mass_kg * (
+        own.acceleration + ca.cross(own.rate_dot, com) + ca.cross(rate, ca.cross(rate, com))
+    )
+    return force, inertia @ own.rate_dot + ca.cross(rate, inertia @ rate) + ca.cross(com, force)
 
 
 def _move_joint(body: TreeBody, q, u, udot):
@@ -149,21 +228,20 @@ def _move_joint(body: TreeBody, q, u, udot):
     x, v, a = ca.SX.sym("x", n), ca.SX.sym("v", n), ca.SX.sym("a", n)
     outer, outer_origin = _get_frame(body.parent_frame)
     inner, inner_origin = _get_frame(body.child_frame)
-    turn, spin = ca.SX.eye(3), ca.SX.zeros(3)
+    turn, spin = ca.SX.eye(3), ca.SX(3, 1)
     rates = []
     for axis in body.turns:
         angle = _evaluate_curve(axis.curve, None if axis.coordinate is None else x[axis.coordinate])
-        direction = ca.SX(list(axis.direction))
-        rates.append((turn @ direction, angle))
-        turn = turn @ _rotate(direction, angle)
-    shift = ca.SX.zeros(3)
+        rates.append((turn @ ca.sparsify(ca.SX(list(axis.direction))), angle))
+        turn = turn @ _rotate(axis.direction, angle)
+    shift = ca.SX(3, 1)
     for axis in body.shifts:
         length = _evaluate_curve(axis.curve, None if axis.coordinate is None else x[axis.coordinate])
-        shift += ca.SX(list(axis.direction)) * length
+        shift += ca.sparsify(ca.SX(list(axis.direction))) * length
     rotation = outer @ turn @ inner.T
     place = outer_origin + outer @ shift - rotation @ inner_origin
     if n == 0:
-        zero = ca.SX.zeros(3)
+        zero = ca.SX(3, 1)
         return rotation, place, zero, zero, zero, zero, ca.SX(3, 0), ca.SX(3, 0)
     x_rate = v
     if body.turning_speeds:
@@ -184,13 +262,19 @@ def _move_joint(body: TreeBody, q, u, udot):
 
 
 def _get_frame(frame: Frame):
-    return ca.SX(np.reshape(frame.rotation, (3, 3))), ca.SX(list(frame.origin_m))
+    return ca.sparsify(ca.SX(np.reshape(frame.rotation, (3, 3)))), ca.vertcat(*frame.origin_m)
 
 
-def _rotate(axis, angle):
-    """Rotation about a unit vector (Rodrigues)."""
-    cross = ca.skew(axis)
-    return ca.SX.eye(3) + ca.sin(angle) * cross + (1 - ca.cos(angle)) * (cross @ cross)
+def _rotate(axis: tuple[float, float, float], angle):
+    """Rotation about a unit vector (Rodrigues), free of terms that vanish."""
+    cos, sin = ca.cos(angle), ca.sin(angle)
+    turn = ca.SX(3, 3)
+    for i in range(3):
+        turn[i, i] = 1 if abs(axis[i]) == 1 else cos + (1 - cos) * axis[i] ** 2
+        j, k = (i + 1) % 3, (i + 2) % 3
+        both = (1 - cos) * (axis[i] * axis[j])
+        turn[i, j], turn[j, i] = both - sin * axis[k], both + sin * axis[k]
+    return ca.sparsify(turn)
 
 
 def _evaluate_curve(curve: Curve, x):
