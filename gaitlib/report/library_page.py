@@ -391,9 +391,8 @@ def format_cost(cost: dict) -> pd.DataFrame:
         ("at the assumed price", f"{cost['euro']:,.0f} euro"),
         ("Size as a release", f"{cost['gigabytes']:.1f} GB"),
     ]
-    lines += [
-        (f"Duration on {words} ({cores} cores)", _show_days(cost[f"days_{cores}"])) for words, cores in _SIZES
-    ]
+    days = [(f"Duration on {words} ({cores} cores)", cost[f"days_{cores}"]) for words, cores in _SIZES]
+    lines += [(name, _show_days(value)) for name, value in days]
     return pd.DataFrame(lines, columns=["", "Estimate"])
 
 
