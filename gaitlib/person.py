@@ -191,6 +191,23 @@ class Impairment(BaseModel):
         }
         return row | {name: getattr(self, name) for name in SCALAR_PARTS}
 
+    def describe(self) -> str:
+        """Put the impairment into words.
+
+        Returns
+        -------
+        str
+            Such as 'weakness: plantarflexors right 0.30; rigidity 0.5', or 'no impairment'.
+        """
+        words = []
+        for part in _PER_SIDE:
+            values = getattr(self, part)
+            if values:
+                named = (f"{_name_side(name)} {value:.2f}" for name, value in values.items())
+                words.append(f"{part}: {', '.join(named)}")
+        words += [f"{_name_side(n)} {getattr(self, n):g}" for n in SCALAR_PARTS if getattr(self, n)]
+        return "; ".join(words) or "no impairment"
+
     def mirror(self) -> Impairment:
         """Exchange left and right.
 
@@ -208,6 +225,11 @@ class Impairment(BaseModel):
             for part, (groups, *_) in _PER_SIDE.items()
         }
         return self.model_validate(self.model_dump() | swapped)
+
+
+def _name_side(name: str) -> str:
+    sides = {"_r": " right", "_l": " left"}
+    return (name[:-2] + sides[name[-2:]] if name[-2:] in sides else name).replace("_", " ")
 
 
 SCALAR_PARTS = tuple(name for name in Impairment.model_fields if name not in _PER_SIDE)

@@ -8,7 +8,7 @@ import pytest
 from gaitlib.body.dimensions import compute_dimensions, compute_head_mass_share
 from gaitlib.body.kinematics import compute_sagittal_points
 from gaitlib.body.parameter_tables import list_sources, load_muscles
-from gaitlib.body.specification import build_specification, load_muscle_table
+from gaitlib.body.specification import build_specification
 from gaitlib.errors import InputError
 from gaitlib.gait import COORDINATES, MUSCLE_GROUPS, MUSCLES
 from gaitlib.person import Impairment, Person, parse_impairment, parse_person
@@ -55,7 +55,7 @@ def test_every_parameter_names_its_source():
     assert all(row["source"] for row in list_sources())
     muscles = load_muscles()["muscles"]
     assert list(muscles) == list(MUSCLE_GROUPS)
-    for group, entry in load_muscle_table()["muscles"].items():
+    for group, entry in load_muscles()["muscles"].items():
         assert "doi" in muscles[group]["source"]
         for name, value in entry.items():
             assert muscles[group][name] == value, (group, name)
@@ -80,7 +80,7 @@ def test_positive_angles_flex_the_joints():
 
 def test_moment_arm_is_minus_the_slope_of_length():
     rng = np.random.default_rng(0)
-    for name, entry in load_muscle_table()["muscles"].items():
+    for name, entry in load_muscles()["muscles"].items():
         exponents, coefficients = np.array(entry["exponents"]), np.array(entry["coefficients"])
         angles = rng.uniform(-0.2, 0.6, exponents.shape[1])
         for joint in range(exponents.shape[1]):
@@ -120,7 +120,7 @@ def test_gastrocnemius_flexes_the_knee_up_to_110_degrees():
 
 
 def test_path_fit_is_within_tolerance():
-    for name, entry in load_muscle_table()["muscles"].items():
+    for name, entry in load_muscles()["muscles"].items():
         assert entry["moment_arm_rms_mm"] < 1.0, name
         assert entry["length_rms_mm"] < 0.5, name
 
@@ -171,7 +171,7 @@ def _compute_arm(exponents, coefficients, angles, joint):
 
 
 def _get_arm(muscle, joint, degrees):
-    entry = load_muscle_table()["muscles"][muscle]
+    entry = load_muscles()["muscles"][muscle]
     angles = np.radians([degrees if name == joint else 5.0 for name in entry["joints"]])
     return _compute_arm(
         np.array(entry["exponents"]), np.array(entry["coefficients"]), angles, entry["joints"].index(joint)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import opensim
 
+from gaitlib.body.parameter_tables import load_muscles
 from gaitlib.body.specification import (
     FIBER_DAMPING,
     MAX_CONTRACTION_VELOCITY,
@@ -15,7 +16,6 @@ from gaitlib.body.specification import (
     Body,
     Contact,
     Specification,
-    load_muscle_table,
 )
 from gaitlib.errors import WorkError
 
@@ -124,7 +124,7 @@ def _add_contact(model, specification: Specification, bodies) -> None:
 
 
 def _add_muscle(model, specification: Specification, muscle) -> None:
-    entry = load_muscle_table()["muscles"][muscle.group]
+    entry = load_muscles()["muscles"][muscle.group]
     part = opensim.DeGrooteFregly2016Muscle()
     part.setName(muscle.name)
     part.set_max_isometric_force(muscle.max_isometric_force_n)

@@ -136,7 +136,7 @@ def compute_passive_moment(
     """
     p = next(item for item in specification.passive if item.coordinate == coordinate)
     stops = np.exp(-p.rate * (angles_rad - p.lower_rad)) - np.exp(p.rate * (angles_rad - p.upper_rad))
-    return p.stop_nm * stops - p.stiffness_nm_rad * angles_rad
+    return p.stop_nm * stops - p.stiffness_nm_rad * (angles_rad - p.neutral_rad)
 
 
 def compute_published_passive_moment(joint: str, angles_rad: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ the two describe the same body.
 
 Sources
 -------
-Muscles: `muscle_table.json` (Rajagopal 2016, Lai 2017, lumped by `derive_muscles`); path lengths and
+Muscles: `muscles.csv`, `muscle_table.json` (Rajagopal 2016, Lai 2017, lumped by `derive_muscles`); path and
 fibre lengths scale with the segments they span. Maximal isometric force scales with muscle volume over
 fibre length, volume with mass x height (Handsfield et al. 2014, doi 10.1016/j.jbiomech.2013.12.002), and
 falls to 70 % between 40 and 75 years (Thelen 2003, doi 10.1115/1.1531112). Radii of gyration and centres
@@ -16,14 +16,12 @@ Anderson & Pandy 2001 (doi 10.1115/1.1392310) with own round numbers; toe stiffn
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 
 from gaitlib.body.dimensions import Dimensions, compute_dimensions
+from gaitlib.body.parameter_tables import load_muscles, load_segments
 from gaitlib.gait import COORDINATES, MUSCLE_GROUPS, SIDES
 from gaitlib.person import Impairment, Person
 
@@ -150,19 +148,6 @@ class Specification:
     torque_scale: float
 
 
-@cache
-def load_muscle_table() -> dict:
-    """Load the published muscle parameters that come with the package.
-
-    Returns
-    -------
-    dict
-        `source`, `reference_lengths_m` and `muscles` (per group: forces in N, lengths in m, polynomial of
-        the path length over joint angles in rad, fit errors in mm).
-    """
-    return json.loads(Path(__file__).with_name("muscle_table.json").read_text(encoding="utf-8"))
-
-
 def compute_age_strength(age_years: float) -> float:
     """Compute the share of young-adult specific strength at an age.
 
@@ -231,14 +216,17 @@ def _build_bodies(d: Dimensions) -> tuple[Body, ...]:
             d.trunk_kg * (0.72 * d.lumbar_to_shoulder_m) ** 2,
         ),
     ]
+    share = load_segments()
     foot_com = 0.5 * (d.mtp_ahead_of_ankle_m - d.heel_behind_ankle_m)
     foot_length = d.mtp_ahead_of_ankle_m + d.heel_behind_ankle_m
     for s in SIDES:
         bodies += [
             Body(f"femur_{s}", "pelvis", (f"hip_flexion_{s}",), (0.0, 0.0), d.thigh_kg,
-                 (0.0, -0.433 * d.thigh_m), d.thigh_kg * (0.323 * d.thigh_m) ** 2),
+                 (0.0, -share["thigh_com"] * d.thigh_m),
+                 d.thigh_kg * (share["thigh_gyration"] * d.thigh_m) ** 2),
             Body(f"tibia_{s}", f"femur_{s}", (f"knee_angle_{s}",), (0.0, -d.thigh_m), d.shank_kg,
-                 (0.0, -0.433 * d.shank_m), d.shank_kg * (0.302 * d.shank_m) ** 2),
+                 (0.0, -share["shank_com"] * d.shank_m),
+                 d.shank_kg * (share["shank_gyration"] * d.shank_m) ** 2),
             Body(f"foot_{s}", f"tibia_{s}", (f"ankle_angle_{s}",), (0.0, -d.shank_m), d.foot_kg,
                  (foot_com, -0.5 * d.ankle_height_m), d.foot_kg * (0.30 * foot_length) ** 2),
             Body(f"toes_{s}", f"foot_{s}", (f"mtp_angle_{s}",),
@@ -249,7 +237,7 @@ def _build_bodies(d: Dimensions) -> tuple[Body, ...]:
 
 
 def _build_muscles(person: Person, impairment: Impairment, d: Dimensions) -> tuple[Muscle, ...]:
-    table = load_muscle_table()
+    table = load_muscles()
     reference = table["reference_lengths_m"]
     thigh, shank = d.thigh_m / reference["thigh_m"], d.shank_m / reference["shank_m"]
     scale_of_joints = {

@@ -15,9 +15,10 @@ import xarray as xr
 from gaitlib.body.dimensions import Dimensions, compute_dimensions
 from gaitlib.body.kinematics import compute_sagittal_points
 from gaitlib.gait import COORDINATES, MUSCLE_GROUPS, SIDES
-from gaitlib.person import parse_person
+from gaitlib.person import Impairment, parse_person, unflatten_impairment
 
 _GRAVITY = 9.80665
+_HEALTHY = Impairment().flatten()
 _STYLE = """
 .walkers { border: 1px solid #d8dee4; border-radius: 6px; padding: 0.5rem; max-width: 46rem; }
 .walkers .stage { display: flex; flex-wrap: wrap; gap: 0.5rem; }
@@ -55,23 +56,17 @@ def choose_walkers(table: pd.DataFrame, gaits: xr.Dataset, example: pd.Series) -
     Returns
     -------
     list of Walker
-        The example, and the verified gait with the weakest muscle group among those within 0.15 m/s.
+        The example, and the verified gait with the most impairment among those within 0.15 m/s.
     """
     near = table[table["verified"].astype(bool) & (table["speed_mps"] - example["speed_mps"]).abs().lt(0.15)]
-    weakest = near.filter(like="strength_").min(axis=1).idxmin()
-    return [_make_walker(row, gaits) for row in (example, near.loc[weakest])]
+    hindered = (near[list(_HEALTHY)].astype(float) - pd.Series(_HEALTHY)).abs().sum(axis=1).idxmax()
+    return [_make_walker(row, gaits) for row in (example, near.loc[hindered])]
 
 
 def _make_walker(row: pd.Series, gaits: xr.Dataset) -> Walker:
-    strengths = row.filter(like="strength_").astype(float)
-    weak = strengths[strengths < 0.999].sort_values()
-    words = [
-        f"{name.removeprefix('strength_').replace('_', ' ')} at {100 * share:.0f} % of their strength"
-        for name, share in weak.items()
-    ]
     person = parse_person({key: row[key] for key in ("age_years", "sex", "height_m", "mass_kg")})
     title = f"{person.age_years:.0f} years, {person.height_m:.2f} m, {row['speed_mps']:.2f} m/s"
-    title += f"; {', '.join(words[:2])}" if words else "; full strength"
+    title += f"; {unflatten_impairment(row).describe()}"
     return Walker(title, gaits.sel(gait=row["gait_id"]), compute_dimensions(person), person.mass_kg)
 
 

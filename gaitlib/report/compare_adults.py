@@ -7,6 +7,7 @@ import pandas as pd
 import xarray as xr
 
 from gaitlib.gait import resample_phase
+from gaitlib.simulate.library import mark_impaired
 
 _GRAVITY = 9.80665
 _CURVES = {
@@ -46,7 +47,7 @@ def _resample(curves: np.ndarray) -> np.ndarray:
 
 
 def choose_alike(table: pd.DataFrame, speed_mps: float = float("nan"), n_gaits: int = 10) -> pd.DataFrame:
-    """Choose simulated adults of full strength near a speed.
+    """Choose simulated adults without impairment near a speed.
 
     Parameters
     ----------
@@ -62,8 +63,7 @@ def choose_alike(table: pd.DataFrame, speed_mps: float = float("nan"), n_gaits: 
     DataFrame
         Rows nearest in speed, adults of 18-65 years where there are any.
     """
-    strengths = [name for name in table if name.startswith("strength_")]
-    strong = table["verified"].astype(bool) & (table[strengths] >= 0.999).all(axis=1)
+    strong = table["verified"].astype(bool) & ~mark_impaired(table)
     adults = strong & table["age_years"].between(18, 65)
     rows = table[adults if adults.any() else table["verified"].astype(bool)]
     wanted = speed_mps if np.isfinite(speed_mps) else 1.3

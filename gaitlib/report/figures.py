@@ -15,6 +15,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from gaitlib.evaluate.style import COLOURS, STYLE
+from gaitlib.simulate.library import mark_impaired
 
 RIGHT, LEFT, GREY = COLOURS[0], COLOURS[1], "0.55"
 _JOINTS = {"hip_flexion": "Hip flexion", "knee_angle": "Knee flexion", "ankle_angle": "Ankle dorsiflexion"}
@@ -237,17 +238,16 @@ def plot_library(table: pd.DataFrame) -> Figure:
     Parameters
     ----------
     table : DataFrame
-        Columns height_m, speed_mps, verified and strength_<group>.
+        Table of a library.
 
     Returns
     -------
     Figure
     """
-    strengths = [name for name in table if name.startswith("strength_")]
-    weak = (table[strengths] < 0.999).any(axis=1)
+    weak = mark_impaired(table)
     parts = {
-        "full strength": (table["verified"] & ~weak, "o", COLOURS[0], 30),
-        "with weakness": (table["verified"] & weak, "^", COLOURS[4], 34),
+        "no impairment": (table["verified"] & ~weak, "o", COLOURS[0], 30),
+        "impaired": (table["verified"] & weak, "^", COLOURS[4], 34),
         "failed, kept out": (~table["verified"], "x", COLOURS[1], 40),
     }
     with plt.rc_context(STYLE):

@@ -10,6 +10,7 @@ from gaitlib.body.dimensions import compute_dimensions
 from gaitlib.person import Person
 from gaitlib.report import realism_data as data
 from gaitlib.report.compare_adults import choose_alike
+from gaitlib.simulate.library import mark_impaired
 
 POOR_SD, POOR_CORRELATION, POOR_TIMING = 2.0, 0.5, 10.0
 """A curve is poor beyond two standard deviations between people; an activation below a correlation of 0.5 or
@@ -181,7 +182,9 @@ def choose_children(table: pd.DataFrame, gaits: xr.Dataset, people: pd.DataFrame
     xarray.Dataset
         Gait set of full-strength children, each once.
     """
-    pool = table[table["verified"].astype(bool) & (table["cohort"] == "child") & _find_strong(table)]
+    pool = table[
+        table["verified"].astype(bool) & (table["cohort"] == "healthy_child") & ~mark_impaired(table)
+    ]
     chosen = []
     for child in people.itertuples():
         far = ((pool["height_m"] - child.height_m) / 0.1) ** 2
@@ -237,7 +240,7 @@ def collect_adult_steps(table: pd.DataFrame, prescribed: bool) -> pd.DataFrame:
     DataFrame
         age_years; speed over the root of gravity times leg length; step over leg length.
     """
-    chosen = table["verified"].astype(bool) & (table["age_years"] >= 18) & _find_strong(table)
+    chosen = table["verified"].astype(bool) & (table["age_years"] >= 18) & ~mark_impaired(table)
     rows = table[chosen & (table["asked_stride_time_s"].notna() == prescribed)]
     people = rows[["age_years", "sex", "height_m", "mass_kg"]].to_dict("records")
     leg = np.array([compute_dimensions(Person(**person)).leg_length_m for person in people])
@@ -248,10 +251,6 @@ def collect_adult_steps(table: pd.DataFrame, prescribed: bool) -> pd.DataFrame:
             "step": rows["step_length_m"].to_numpy() / leg,
         }
     )
-
-
-def _find_strong(table: pd.DataFrame) -> pd.Series:
-    return (table.filter(like="strength_") >= 0.999).all(axis=1)
 
 
 def _compare_people(who: str, gaits: xr.Dataset, measured: dict, titles: dict[str, str]) -> list[dict]:

@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from gaitlib.gait import COORDINATES, TRANSLATIONS
+from gaitlib.simulate.library import mark_impaired
 
 _ANGLES = [n for n, name in enumerate(COORDINATES) if name not in TRANSLATIONS]
 
@@ -64,14 +65,14 @@ def solve_again(
     seconds : float
         Wall time of it all.
     """
-    from gaitlib.simulate.guess import N_POINTS, make_guess_from_gait
+    from gaitlib.simulate.guess import make_guess_from_gait
     from gaitlib.simulate.request import parse_request
     from gaitlib.simulate.workers import replay_gaits, solve_gaits
 
     started = time.perf_counter()
     requests = [parse_request(row) for row in rows.to_dict("records")]
     order = list(rows["gait_id"])
-    guesses: list = [None if n < cold else make_guess_from_gait(gaits.sel(gait=order[n]), N_POINTS)
+    guesses: list = [None if n < cold else make_guess_from_gait(gaits.sel(gait=order[n]))
                      for n in range(len(order))]  # fmt: skip
     solved = solve_gaits(requests, guesses, workers)
     replays = replay_gaits(requests, solved, 1)
@@ -218,7 +219,7 @@ def summarise_cohorts(table: pd.DataFrame) -> pd.DataFrame:
                 "Age (years)": span(good["age_years"], 0),
                 "Height (m)": span(good["height_m"], 2),
                 "Speed (m/s)": span(good["speed_mps"], 2),
-                "With weakness": str(int((good.filter(like="strength_") < 0.999).any(axis=1).sum())),
+                "Impaired": str(int(mark_impaired(good).sum())),
             }
         )
     return pd.DataFrame(lines)

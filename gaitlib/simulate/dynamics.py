@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import casadi as ca
 import numpy as np
 
-from gaitlib.body.specification import GRAVITY_MPS2, Contact, Specification, load_muscle_table
+from gaitlib.body.parameter_tables import load_muscles
+from gaitlib.body.specification import GRAVITY_MPS2, Contact, Specification
 from gaitlib.gait import COORDINATES
 from gaitlib.simulate.muscle import compute_compliant_muscle, compute_rigid_muscle
 from gaitlib.simulate.parameters import (
@@ -286,7 +287,7 @@ def _cross(r, f):
 
 
 def _compute_muscles(specification, symbols, index, q, v, activation, tendon_force, tendon_rate):
-    table = load_muscle_table()["muscles"]
+    table = load_muscles()["muscles"]
     moment = ca.SX.zeros(N_Q)
     states, residuals = [], []
     for row, muscle in enumerate(specification.muscles):

@@ -17,6 +17,7 @@ import xarray as xr
 
 from gaitlib.errors import InputError, WorkError
 from gaitlib.gait import COORDINATES, MUSCLES, N_PHASE, SIDES
+from gaitlib.person import Impairment
 from gaitlib.simulate.parts import PartStore
 
 SHIPPED_FOLDER = Path(__file__).resolve().parents[2] / "data" / "library"
@@ -221,6 +222,23 @@ def describe_library(table: pd.DataFrame) -> dict:
         "verified_by_cohort": json.loads(table.groupby("cohort")["verified"].sum().to_json()),
         "reasons": json.loads(shorten_reasons(failed["reason"]).value_counts().to_json()),
     }
+
+
+def mark_impaired(table: pd.DataFrame) -> pd.Series:
+    """Mark the gaits of people with any impairment.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Table of a library.
+
+    Returns
+    -------
+    Series of bool
+        One per row.
+    """
+    healthy = pd.Series(Impairment().flatten())
+    return (table[healthy.index].astype(float) - healthy).abs().gt(1e-9).any(axis=1)
 
 
 def shorten_reasons(reasons: pd.Series) -> pd.Series:

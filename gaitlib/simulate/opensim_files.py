@@ -52,7 +52,9 @@ def write_files(specification: Specification, gait: ExportedGait, folder: Path, 
     files.append(write("_motion.mot", list(COORDINATES), gait.position))
     states = [f"{paths[c]}/value" for c in COORDINATES] + [f"{paths[c]}/speed" for c in COORDINATES]
     states += [f"{paths[m]}/activation" for m in MUSCLES]
-    files.append(write("_states.sto", states, np.hstack([gait.position, gait.speed, gait.activation])))
+    tendons, tendon_force = _balance_tendons(model, state, gait)
+    values = np.hstack([gait.position, gait.speed, gait.activation, tendon_force])
+    files.append(write("_states.sto", states + tendons, values))
     excitation = _find_excitation(model, state, gait)
     controls = [paths[m] for m in MUSCLES] + [paths["lumbar"]]
     files.append(write("_controls.sto", controls, np.column_stack([excitation, gait.lumbar_torque_nm])))
@@ -88,6 +90,19 @@ def _put(model, state, gait: ExportedGait, row: int) -> None:
     for i, name in enumerate(MUSCLES):
         muscle = opensim.Muscle.safeDownCast(model.getForceSet().get(name))
         muscle.setActivation(state, float(gait.activation[row, i]))
+
+
+def _balance_tendons(model, state, gait: ExportedGait) -> tuple[list[str], np.ndarray]:
+    """States of compliant tendons: the forces in balance with their fibres (a Gait does not hold them)."""
+    muscles = [opensim.DeGrooteFregly2016Muscle.safeDownCast(model.getForceSet().get(m)) for m in MUSCLES]
+    compliant = [muscle for muscle in muscles if not muscle.get_ignore_tendon_compliance()]
+    force = np.zeros((len(gait.time_s), len(compliant)))
+    for row in range(len(gait.time_s) if compliant else 0):
+        _put(model, state, gait, row)
+        model.realizeVelocity(state)
+        model.equilibrateMuscles(state)
+        force[row] = [m.getStateVariableValue(state, "normalized_tendon_force") for m in compliant]
+    return [f"{m.getAbsolutePathString()}/normalized_tendon_force" for m in compliant], force
 
 
 def _find_excitation(model, state, gait: ExportedGait, n_halvings: int = 30) -> np.ndarray:
