@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +67,37 @@ def build_solved(request, converged: bool = True) -> SolvedGait:
         start=Start(request.kind, request.impairment.needs_reflexes, 0.9, np.arange(5.0),
                     (np.zeros(3), np.zeros(2)), make_guess(request.speed_mps, 0.9)),
     )  # fmt: skip
+
+
+@contextmanager
+def run_cluster(folder: Path, environment: dict, n_workers: int = 2):
+    """A Dask scheduler and its workers as separate processes: yields the address and the workers."""
+    address_file = folder / "scheduler.json"
+    processes: list[subprocess.Popen] = []
+
+    def launch(name: str, *words: str) -> subprocess.Popen:
+        command = [sys.executable, "-m", f"distributed.cli.{name}", *words, "--no-dashboard"]
+        log = (folder / f"{name}{len(processes)}.log").open("w")
+        processes.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=folder))
+        return processes[-1]
+
+    try:
+        launch("dask_scheduler", "--port", "0", "--scheduler-file", str(address_file))
+        wait_for(address_file.exists)
+        known = ("--scheduler-file", str(address_file), "--local-directory", str(folder))
+        workers = [launch("dask_worker", *known, "--nthreads", "1", "--no-nanny") for _ in range(n_workers)]
+        yield json.loads(address_file.read_text())["address"], workers
+    finally:
+        for process in reversed(processes):
+            process.kill()
+            process.wait()
+
+
+def wait_for(condition, seconds: float = 180.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.1)
 
 
 def main(folder: str, executor: str, where: str) -> None:

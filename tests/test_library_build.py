@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import json
 import os
 import random
 import signal
@@ -18,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from library_fakes import build_solved, fake_solve, make_plan
+from library_fakes import build_solved, fake_solve, make_plan, run_cluster, wait_for
 
 from gaitlib.cli import main
 from gaitlib.errors import InputError, WorkError
@@ -63,14 +62,15 @@ def built(tmp_path_factory):
     return folder, build(make_plan(), folder)
 
 
+def make_environment(folder, seconds: float) -> dict:
+    path = os.pathsep.join([str(ROOT), str(FAKES.parent)])
+    fake = {"FAKE_SOLVE_LOG": str(folder / "log"), "FAKE_SOLVE_S": str(seconds)}
+    return {**os.environ, "PYTHONPATH": path, **fake}
+
+
 def start(folder, seconds: float, executor: str = "local", where: str = "") -> subprocess.Popen:
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(ROOT), str(FAKES.parent)]),
-        "FAKE_SOLVE_LOG": str(folder / "log"),
-        "FAKE_SOLVE_S": str(seconds),
-    }
     command = [sys.executable, str(FAKES), str(folder), executor, where]
+    environment = make_environment(folder, seconds)
     return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
 
 
@@ -129,7 +129,7 @@ def test_killed_hard_at_any_moment_it_goes_on_without_loss_or_double_work(tmp_pa
         process.send_signal(signal.SIGKILL)
         process.wait()
     process = start(tmp_path, 0.05)
-    assert process.wait(timeout=120) == 0, process.stderr.read()
+    assert process.wait(timeout=240) == 0, process.stderr.read()
     table = load_library(tmp_path)[0]
     pd.testing.assert_frame_equal(table[OUTCOMES], built[1][OUTCOMES])
     begun, ended = read_log(tmp_path)
@@ -174,45 +174,18 @@ def test_a_dead_local_worker_costs_no_gait(tmp_path, built):
         time.sleep(0.1)
     victim = int((tmp_path / "log").read_text().splitlines()[-1].split()[2])
     os.kill(victim, signal.SIGKILL)
-    assert process.wait(timeout=120) == 0, process.stderr.read()
+    assert process.wait(timeout=240) == 0, process.stderr.read()
     pd.testing.assert_frame_equal(load_library(tmp_path)[0][OUTCOMES], built[1][OUTCOMES])
 
 
 def test_dask_scheduler_and_two_workers_one_killed_during_the_run(tmp_path, built):
     """Real processes, as on several machines: nothing is lost and nothing is kept twice."""
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(ROOT), str(FAKES.parent)]),
-        "FAKE_SOLVE_LOG": str(tmp_path / "log"),
-        "FAKE_SOLVE_S": "0.3",
-    }
-    cluster = []
-    address_file = tmp_path / "scheduler.json"
-
-    def launch(*words):
-        command = [sys.executable, "-m", "distributed.cli." + words[0], *words[1:]]
-        log = (tmp_path / f"{words[0]}{len(cluster)}.err").open("w")
-        cluster.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=tmp_path))
-        return cluster[-1]
-
-    try:
-        launch("dask_scheduler", "--port", "0", "--no-dashboard", "--scheduler-file", str(address_file))
-        wait_for(address_file.exists)
-        workers = [
-            launch("dask_worker", "--scheduler-file", str(address_file), "--nthreads", "1", "--no-nanny",
-                   "--no-dashboard", "--local-directory", str(tmp_path))
-            for _ in range(2)
-        ]  # fmt: skip
-        address = json.loads(address_file.read_text())["address"]
+    with run_cluster(tmp_path, make_environment(tmp_path, 0.3)) as (address, workers):
         process = start(tmp_path, 0.3, "dask", address)
         wait_for(lambda: {worker.pid for worker in workers} <= read_pids(tmp_path))
         wait_for(lambda: len(read_log(tmp_path)[1]) >= 6)
         workers[0].send_signal(signal.SIGKILL)
-        assert process.wait(timeout=120) == 0, process.stderr.read()
-    finally:
-        for item in reversed(cluster):
-            item.kill()
-            item.wait()
+        assert process.wait(timeout=240) == 0, process.stderr.read()
     table = load_library(tmp_path)[0]
     pd.testing.assert_frame_equal(table[OUTCOMES], built[1][OUTCOMES])
     assert not table["gait_id"].duplicated().any()
@@ -220,13 +193,6 @@ def test_dask_scheduler_and_two_workers_one_killed_during_the_run(tmp_path, buil
     attempts = count_attempts(table)
     lost = sum(begun.values()) - sum(attempts.values())
     assert 0 <= lost <= 2, "what ran on the killed worker, and what it had not handed over"
-
-
-def wait_for(condition, seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.1)
 
 
 def test_no_scheduler_is_one_clear_error(monkeypatch):

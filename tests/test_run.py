@@ -83,6 +83,7 @@ def finished(tmp_path_factory):
             os.utime(path, (now - age, now - age))
     order = [
         "1_simulate",
+        "1_library",
         "2_generate",
         "generator",
         "3_train",
@@ -138,7 +139,7 @@ def test_changed_code_runs_the_pages_that_import_it(project):
 
 def test_changed_library_runs_everything_that_reads_it(project):
     (project / "data/library/gaits.nc").write_text("new")
-    assert list_pages(project) == {"1_simulate", "2_generate", "3_train"} | EVALUATE | BEHIND
+    assert list_pages(project) == {"1_simulate", "1_library", "2_generate", "3_train"} | EVALUATE | BEHIND
 
 
 def test_a_misspelt_key_stops_before_anything_runs(project):
@@ -214,6 +215,7 @@ def test_a_failed_run_names_the_cell_and_goes_on_from_there(project):
         subgroups={"child": values["evaluate"]["subgroups"]["child"]}))  # fmt: skip
     made = {
         "1_simulate": ["1_simulate.json"],
+        "1_library": ["1_library.json"],
         "2_generate": ["2_generate.json", "generator.safetensors"],
         "3_train": ["3_train.json", "estimator.safetensors"],
         "4_evaluate": [

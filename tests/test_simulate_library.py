@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from library_fakes import run_cluster
 
 from gaitlib.cli import main
 from gaitlib.cohorts.growth import compute_typical_stride_time
@@ -173,6 +175,20 @@ def test_real_engine_builds_resumes_and_releases(tmp_path):
     assert verify_library(tmp_path / "built") == []
     export_library(tmp_path / "built", tmp_path / "release")
     assert resolve_gaits(tmp_path / "release", 2, seed=1)["fault"].to_list() == ["", ""]
+
+
+@pytest.mark.slow
+def test_real_engine_on_a_dask_cluster(tmp_path):
+    """CasADi in the workers, OpenSim in their children, on two workers of a real scheduler."""
+    plan = plan_library({"healthy_adult": 4}, seed=3)
+    with run_cluster(tmp_path, {**os.environ, "OMP_NUM_THREADS": "1"}) as (address, _):
+        executor = open_executor("dask", scheduler=address)
+        try:
+            table = build_library(plan, tmp_path / "built", executor, SHIPPED_FOLDER)
+        finally:
+            executor.close()
+    assert table["verified"].mean() > 0.5
+    assert (table.loc[table["verified"], "residual_peak_bw"] < 0.05).all()
 
 
 @pytest.mark.slow

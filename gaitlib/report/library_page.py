@@ -98,6 +98,27 @@ def list_distributions(name: str) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
+def show_distributions(name: str):
+    """Show every distribution of a cohort, folded away until it is asked for.
+
+    Parameters
+    ----------
+    name : str
+        The cohort.
+
+    Returns
+    -------
+    IPython.display.HTML
+    """
+    from IPython.display import HTML
+
+    from gaitlib.report.page import show_table
+
+    cohort = load_cohort(name)
+    table = show_table(list_distributions(name), cohort.about, "simulated")
+    return HTML(f"<details><summary>{cohort.title}: all distributions</summary>{table.data}</details>")
+
+
 def _describe_variable(who: str, key: str, item: Variable) -> dict:
     text = f"{item.low:g} to {item.high:g}"
     if item.mean is not None:
@@ -152,13 +173,11 @@ def plot_impairments(table: pd.DataFrame):
     -------
     matplotlib Figure
     """
-    table = table.assign(
-        weakest=table.filter(like="weakness_").min(axis=1), burden=compute_burden(table)
-    )  # fmt: skip
+    table = table.assign(weakest=table.filter(like="weakness_").min(axis=1), burden=compute_burden(table))
     return _plot_cohorts(
         table,
-        [("severity", "weakest", "Severity (0-1)", "Strength left, weakest group"),
-         ("severity", "burden", "Severity (0-1)", "Largest other part (0-1)")],
+        [("severity", "weakest", "Severity (0-1)", "Strength left"),
+         ("severity", "burden", "Severity (0-1)", "Other part (0-1)")],
     )  # fmt: skip
 
 
@@ -372,9 +391,8 @@ def format_cost(cost: dict) -> pd.DataFrame:
         ("at the assumed price", f"{cost['euro']:,.0f} euro"),
         ("Size as a release", f"{cost['gigabytes']:.1f} GB"),
     ]
-    lines += [
-        (f"Duration on {words} ({cores} cores)", _show_days(cost[f"days_{cores}"])) for words, cores in _SIZES
-    ]
+    days = [(f"Duration on {words} ({cores} cores)", cost[f"days_{cores}"]) for words, cores in _SIZES]
+    lines += [(name, _show_days(value)) for name, value in days]
     return pd.DataFrame(lines, columns=["", "Estimate"])
 
 

@@ -34,6 +34,12 @@ def add_library_parser(subparsers) -> None:
     export.add_argument(
         "--max-mb", type=float, default=25.0, help="largest size of the release (million bytes)"
     )
+    export.add_argument(
+        "--command",
+        dest="made_by",
+        default="gaitlib simulate --study studies/full.yaml",
+        help="what made the library, for the data card",
+    )
     parser.set_defaults(run=run_library)
 
 
@@ -93,7 +99,10 @@ def _merge(arguments) -> int:
 
 
 def _export(arguments) -> int:
-    from gaitlib.simulate.release import export_library
+    from gaitlib.simulate.release import export_library, format_manifest
 
-    print(json.dumps(export_library(arguments.folder, arguments.target, arguments.max_mb), indent=1))
+    facts = export_library(arguments.folder, arguments.target, arguments.max_mb, arguments.made_by)
+    print(json.dumps({name: facts[name] for name in ("gaits", "verified", "bytes", "error")}, indent=1))
+    print("For data_manifest.yaml, under `artefacts`:")
+    print(format_manifest(arguments.target, arguments.made_by))
     return 0

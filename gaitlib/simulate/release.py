@@ -17,6 +17,7 @@ import xarray as xr
 
 from gaitlib.errors import InputError, WorkError
 from gaitlib.gait import COORDINATES, TRANSLATIONS, validate_gait
+from gaitlib.simulate.card import find_revision, write_card
 from gaitlib.simulate.library import (
     SHIPPED_FOLDER,
     UNITS,
@@ -36,7 +37,9 @@ _LARGEST = 32_000
 _CHUNK = 64
 
 
-def export_library(folder: Path | str, target: Path | str, max_mb: float = 25.0) -> dict:
+def export_library(
+    folder: Path | str, target: Path | str, max_mb: float = 25.0, command: str = "gaitlib simulate"
+) -> dict:
     """Write a release of a library.
 
     Parameters
@@ -46,6 +49,8 @@ def export_library(folder: Path | str, target: Path | str, max_mb: float = 25.0)
     max_mb : float
         Largest size of both files together (million bytes). If not all gaits fit, cohorts and kinds keep
         their shares and the gaits are chosen by their gait_id, which is as good as chance.
+    command : str
+        What made the library; the data card (README.md) names it.
 
     Returns
     -------
@@ -75,13 +80,51 @@ def export_library(folder: Path | str, target: Path | str, max_mb: float = 25.0)
         if share < 0.1:
             raise WorkError(f"{target.name}: not a tenth of the gaits fits into {max_mb:g} million bytes.")
     hashes = {name: hash_file(target / name) for name in ("gaits.nc", "table.parquet")}
-    return {
+    facts = {
         "gaits": len(chosen),
         "verified": len(kept["gait"]),
         "bytes": size,
         "sha256": hashes,
         "error": errors,
     }
+    write_card(target, chosen, facts, len(gaits["gait"]), command, RESOLVE_TOLERANCE_DEG)
+    return facts
+
+
+def format_manifest(folder: Path | str, command: str) -> str:
+    """Format the rows of the manifest for a release.
+
+    Parameters
+    ----------
+    folder : path
+        Release.
+    command : str
+        What made the library.
+
+    Returns
+    -------
+    str
+        YAML for `artefacts` of data_manifest.yaml.
+    """
+    import yaml
+
+    titles = {
+        "gaits.nc": "Simulated gaits, verified in OpenSim: curves",
+        "table.parquet": "Simulated gaits asked for: people, outcomes, verdicts",
+    }
+    rows = {
+        f"data/library/{name}": {
+            "title": title,
+            "origin": "simulated",
+            "licence": "CC-BY-4.0",
+            "command": f"{command}; gaitlib library export",
+            "revision": find_revision(),
+            "bytes": (Path(folder) / name).stat().st_size,
+            "sha256": hash_file(Path(folder) / name),
+        }
+        for name, title in titles.items()
+    }
+    return yaml.safe_dump(rows, sort_keys=False, width=200)
 
 
 def _choose(table: pd.DataFrame, share: float) -> pd.DataFrame:

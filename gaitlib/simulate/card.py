@@ -1,0 +1,142 @@
+"""The data card of a released library: what it holds, how it was made, its limits, its licence."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pandas as pd
+
+import gaitlib
+from gaitlib.cohorts.schema import COHORTS, load_cohort
+from gaitlib.environment import ROOT
+from gaitlib.simulate.library import UNITS, analyse_failures, describe_library
+from gaitlib.simulate.request import ENGINE_VERSION
+
+_CARD = """# Gait library
+
+Simulated gaits of simulated people. **No recording of a person is in it, and none was used to make it
+except healthy adults set aside for the choice of the cost weights.** Licence: CC BY 4.0 (cite as in
+`CITATION.cff`).
+
+| | |
+|---|---|
+| Gaits asked for / verified in OpenSim | {gaits:,} / {verified:,} |
+| of these full strides without symmetry | {full_strides:,} |
+| Simulated people | {people:,} |
+| In the full library (this release is {share:.0%} of it) | {full:,} verified |
+| Made by | `{command}` and `gaitlib library export` |
+| gaitlib {version}, engine {engine}, revision | {revision} |
+
+{cohorts}
+
+## Files
+
+- `table.parquet`: one row per gait asked for: person (`age_years`, `sex`, `height_m`, `mass_kg`),
+  impairment (`weakness_*`, `contracture_*`, `spasticity_*` per group and side, `rigidity`,
+  `coactivation`, `bradykinesia`, `stoop_deg`, `balance_margin`), cohort, pattern, severity, what was
+  asked, outcomes, verdict (`verified`, `reason`), solver status, residuals, time. Gaits that failed stay
+  in it, without curves.
+- `gaits.nc` (netCDF 4): curves of the verified gaits over 101 points of the stride, dimension `gait`
+  labelled by `gait_id`; 16-bit integers with `scale_factor`, so that any netCDF reader shows units.
+  Largest rounding error: {errors}.
+
+`gait_id` is the hash of all that determines the solve. Load both with `gaitlib.load_library()`.
+
+## How it was made
+
+People are drawn from six cohorts (`gaitlib/cohorts/*.yaml`: every distribution with unit, range and
+source, or marked as an assumption). Each gait is found by optimal control from its nearest solved
+neighbour and checked in OpenSim: forces must move the skeleton as claimed. Stride-to-stride variability
+(`stride_time_cv`, `stride_length_cv`) is a property given to the person, for a stochastic model; the
+curves do not hold it.
+
+## What it is not for
+
+- It is no sample of a population: ages, severities and speeds are spread evenly on purpose (`design`
+  tells people drawn from the cohort's distribution from those drawn over its whole range).
+- It says nothing about one patient, and it is no medical device.
+- The body is planar: no width, no hip abduction, no turning. No freezing, tremor, pain or walking aid.
+- Sizes of impairments are the engine's own scales; no clinical score was mapped onto them.
+- The problem has local optima, and a gait depends on the neighbour that it started from (`start_id`).
+  Solved again from its own curves, a gait comes back within {tolerance:g} degrees.
+- Failures are not at random: {worst}.
+"""
+
+
+def write_card(
+    folder: Path, table: pd.DataFrame, facts: dict, full: int, command: str, tolerance_deg: float
+) -> None:
+    """Write README.md of a release.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Release.
+    table : DataFrame
+        Its table.
+    facts : dict
+        `error` per variable, as `gaitlib.simulate.release.export_library` returns.
+    full : int
+        Verified gaits of the library that it was taken from.
+    command : str
+        What made the library.
+    tolerance_deg : float
+        How close a gait comes when it is solved again.
+    """
+    counts = describe_library(table)
+    errors = "; ".join(f"{name} {value:.2g} ({UNITS[name]})" for name, value in facts["error"].items())
+    text = _CARD.format(
+        **{name: counts[name] for name in ("gaits", "verified", "full_strides", "people")},
+        full=full,
+        share=counts["verified"] / full,
+        command=command,
+        version=gaitlib.__version__,
+        engine=ENGINE_VERSION,
+        revision=find_revision(),
+        cohorts=_tabulate(table),
+        errors=errors,
+        tolerance=tolerance_deg,
+        worst=_find_worst(table),
+    )
+    (folder / "README.md").write_text(text, encoding="utf-8")
+
+
+def find_revision() -> str:
+    """Find the revision of the project's source.
+
+    Returns
+    -------
+    str
+        First twelve digits, with '+' when files are changed; 'unknown' outside a clone.
+    """
+    try:
+        command = ["git", "-C", str(ROOT), "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def _tabulate(table: pd.DataFrame) -> str:
+    lines = ["| Cohort | Ages | Speeds (m/s) | Verified of tried | Full strides |", "|---|---|---|---|---|"]
+    for name in COHORTS:
+        rows = table[table["cohort"] == name]
+        good = rows[rows["verified"].astype(bool)]
+        if len(good):
+            age, speed = good["age_years"], good["speed_mps"]
+            lines.append(
+                f"| {load_cohort(name).title} | {age.min():.0f} to {age.max():.0f} | {speed.min():.2f} to "
+                f"{speed.max():.2f} | {len(good)} of {len(rows)} | {int((good['kind'] == 'stride').sum())} |"
+            )
+    return "\n".join(lines)
+
+
+def _find_worst(table: pd.DataFrame) -> str:
+    """Where most failed."""
+    analysis = analyse_failures(table)
+    worst = analysis[analysis["tried"] >= 10].nlargest(1, "failed_share")
+    if worst.empty or not worst["failed_share"].iloc[0]:
+        return "no pattern with ten or more gaits had a failure"
+    row = worst.iloc[0]
+    place = f"{row['cohort']}, {row['pattern']}".replace("_", " ")
+    return f"most in {place} ({row['failed_share']:.0%} of {row['tried']}, {row['main_reason']})"
