@@ -73,7 +73,7 @@ class BaselineGenerator:
         tuple of (DataFrame, Dataset)
             Table and gait set.
         """
-        wanted = check_conditions(conditions, self.representation.conditions.names)
+        wanted = check_conditions(conditions, self.representation.conditions)
         encoded = self.representation.conditions.encode(wanted)
         vectors = self._draw(encoded, np.random.default_rng(seed))
         return finish_samples(self.representation, self.floor, vectors, wanted, conditions, correct)

@@ -16,6 +16,7 @@ from gaitlib.body.dimensions import compute_dimensions
 from gaitlib.errors import InputError
 from gaitlib.gait import COORDINATES, TRANSLATIONS
 from gaitlib.generate.correct import compute_joint_speed
+from gaitlib.generate.distances import find_nearest, place_gaits
 from gaitlib.generate.gait_set import GRAVITY_MPS2, flatten_variable
 from gaitlib.generate.library_input import select_verified
 from gaitlib.generate.representation import build_groups
@@ -111,9 +112,7 @@ def measure_fidelity(
     table, gaits = test
     people = label_people(table)
     first = next(iter(models.values())).representation
-    names = [name for name in first.conditions.names if name in table]
-    basis = first.encode(*train), first.encode(*test)
-    wanted = table[names].assign(stride_time_s=gaits["stride_time_s"].to_numpy())
+    wanted = first.conditions.read(table).assign(stride_time_s=gaits["stride_time_s"].to_numpy())
     solved_outcomes = _compute_outcomes(table, gaits)
     rows = _measure_own(table, gaits, people)
     for model_name, model in models.items():
@@ -123,7 +122,7 @@ def measure_fidelity(
         found += _measure_joint_speed(raw_table, raw, people)
         found += _compare_curves(table, made_table, gaits, made, people)
         found += _compare_distributions(table, made_table, gaits, made)
-        found.append(("neighbour_ratio", "all", "1", _measure_novelty(first, basis, made_table, made)))
+        found.append(("neighbour_ratio", "all", "1", _measure_novelty(first, train, test, made_table, made)))
         found += _measure_slip(made_table, made)
         found.append(_compare_open_time(model, wanted, table, seed))
         rows += [(model_name, *row) for row in found]
@@ -279,15 +278,8 @@ def _compare_distributions(table, made_table, gaits, made) -> list[tuple]:
     return rows
 
 
-def _measure_novelty(representation, basis, made_table, made) -> float:
-    train, test = basis
-    weight = np.sqrt(np.concatenate([representation.symmetric.share, representation.antisymmetric.share]))
-    start = representation.n_conditions
-
-    def find_nearest(vectors: np.ndarray) -> np.ndarray:
-        a, b = vectors[:, start:] * weight, train[:, start:] * weight
-        squared = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None] - 2 * a @ b.T
-        return np.sqrt(np.maximum(squared, 0.0).min(axis=1))
-
-    made_vectors = representation.encode(made_table, made)
-    return float(np.median(find_nearest(made_vectors)) / max(np.median(find_nearest(test)), 1e-12))
+def _measure_novelty(representation, train, test, made_table, made) -> float:
+    known = place_gaits(representation, *train)
+    new, own = (place_gaits(representation, *pair) for pair in ((made_table, made), test))
+    usual = np.median(find_nearest(own, known))
+    return float(np.median(find_nearest(new, known)) / max(usual, 1e-12))

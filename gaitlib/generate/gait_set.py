@@ -105,6 +105,25 @@ def scale_to_bodies(table: pd.DataFrame, curves: dict[str, np.ndarray]) -> xr.Da
     )
 
 
+def join_gait_sets(parts: list[xr.Dataset]) -> xr.Dataset:
+    """Put gait sets one after the other.
+
+    Parameters
+    ----------
+    parts : list of xarray.Dataset
+        Gait sets with the same variables.
+
+    Returns
+    -------
+    xarray.Dataset
+        One gait set, labelled by number.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    names = ("position", "activation", "ground_force", "joint_moment", "stride_time_s", "speed_mps")
+    return build_gait_set(**{n: np.concatenate([part[n].to_numpy() for part in parts]) for n in names})
+
+
 def build_gait_set(
     position: np.ndarray,
     activation: np.ndarray,

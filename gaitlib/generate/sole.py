@@ -40,12 +40,9 @@ def stack_dimensions(people: pd.DataFrame) -> Dimensions:
         Every field an array of shape (n, 1), so that it broadcasts over the stride.
     """
     columns = ["age_years", "sex", "height_m", "mass_kg"]
-    unique, inverse = np.unique(
-        people[columns].astype({"sex": str}).to_records(index=False), return_inverse=True
-    )
-    each = [
-        compute_dimensions(Person.model_construct(**dict(zip(columns, row, strict=True)))) for row in unique
-    ]
+    unique = people[columns].drop_duplicates()
+    inverse = pd.MultiIndex.from_frame(unique).get_indexer(pd.MultiIndex.from_frame(people[columns]))
+    each = [compute_dimensions(Person.model_construct(**row)) for row in unique.to_dict("records")]
     values = {
         f.name: np.array([getattr(d, f.name) for d in each])[inverse][:, None] for f in fields(Dimensions)
     }

@@ -184,7 +184,8 @@ def draw_masks(
     level = torch.rand((n, 1), generator=generator)
     subset = (torch.rand((n, n_maskable), generator=generator) < level).float()
     everything = torch.ones_like(subset)
-    everything[:, layout.often_open] = (torch.rand(n, generator=generator) < 0.5).float()
+    for index in layout.often_open:
+        everything[:, index] = (torch.rand(n, generator=generator) < 0.5).float()
     subset = torch.where(kind < config.all_known_share, everything, subset)
     subset = torch.where(kind > 1.0 - config.all_open_share, torch.zeros_like(subset), subset)
     return torch.cat([subset, torch.zeros(n, layout.n_entries - n_maskable)], dim=1)
