@@ -13,7 +13,7 @@ import xarray as xr
 from gaitlib.errors import InputError
 from gaitlib.generate.conditions import check_conditions, hold_body_mass_index
 from gaitlib.generate.config import GeneratorConfig, parse_generator_config
-from gaitlib.generate.correct import FloorBand, correct_gaits, measure_floor_band
+from gaitlib.generate.correct import CHANGES, FloorBand, correct_gaits, measure_floor_band
 from gaitlib.generate.gait_set import join_gait_sets
 from gaitlib.generate.library_input import hash_library, select_learnable, select_verified
 from gaitlib.generate.representation import GaitRepresentation
@@ -298,13 +298,19 @@ def finish_samples(
         people[name] = wanted[name].where(wanted[name].notna(), people[name])
     open_mass = wanted["mass_kg"].isna() if "mass_kg" in wanted else pd.Series(True, index=wanted.index)
     people = hold_body_mass_index(people, open_mass.to_numpy())
-    parts = []
+    table = representation.describe(people)
+    changed, parts = [], []
     for start in range(0, len(vectors), _BLOCK):
         rows = slice(start, start + _BLOCK)
-        part = representation.decode(vectors[rows], people.iloc[rows])
-        parts.append(correct_gaits(*part, floor) if correct else part)
-    table = pd.concat([part[0] for part in parts], ignore_index=True)
-    gaits = join_gait_sets([part[1] for part in parts])
+        body = table[["age_years", "height_m", "mass_kg", "speed_mps", "stride_time_s"]].iloc[rows]
+        part = representation.build_curves(vectors[rows], body)
+        if correct:
+            change, part = correct_gaits(body, part, floor)
+            changed.append(change)
+        parts.append(part)
+    gaits = join_gait_sets(parts)
+    if correct:
+        table = pd.concat([table, pd.concat(changed, ignore_index=True)[list(CHANGES)]], axis=1)
     table["step_length_m"] = 0.5 * table["speed_mps"] * table["stride_time_s"]
     table["within_library"] = _find_within(scale, wanted)
     ids = [f"generated-{hashlib.sha256(row.tobytes()).hexdigest()[:16]}" for row in np.round(vectors, 6)]

@@ -228,15 +228,46 @@ class GaitRepresentation:
             Gait set, labelled by position.
         """
         vectors = np.asarray(vectors, dtype=float)
-        n = self.n_conditions
-        people = self.conditions.decode(vectors[:, :n]) if people is None else people
+        people = self.conditions.decode(vectors[:, : self.n_conditions]) if people is None else people
+        table = self.describe(people)
+        return table, self.build_curves(vectors, table)
+
+    def describe(self, people: pd.DataFrame) -> pd.DataFrame:
+        """Lay out everything that is known about strides before their curves.
+
+        Parameters
+        ----------
+        people : DataFrame
+            Conditions by the names of `conditions`.
+
+        Returns
+        -------
+        DataFrame
+            Person, speed, stride time, every impairment, step_time_s, cadence_spm.
+        """
         table = self.conditions.complete(people.reset_index(drop=True))
-        table["step_time_s"] = 0.5 * table["stride_time_s"]
-        table["cadence_spm"] = 120.0 / table["stride_time_s"]
+        time = table["stride_time_s"]
+        return table.assign(step_time_s=0.5 * time, cadence_spm=120.0 / time)
+
+    def build_curves(self, vectors: np.ndarray, table: pd.DataFrame) -> xr.Dataset:
+        """Build the curves of strides.
+
+        Parameters
+        ----------
+        vectors : array, shape (n, len(names))
+            Standardised vectors; their conditions do not matter.
+        table : DataFrame
+            height_m, mass_kg, speed_mps, stride_time_s of each stride.
+
+        Returns
+        -------
+        xarray.Dataset
+            Gait set, labelled by position.
+        """
+        n = self.n_conditions
         n_components = len(self.symmetric.share) + self.n_antisymmetric
         shift = vectors[:, -1] * self.contact_scale if self.contact_scale else None
-        curves = self._synthesise(vectors[:, n : n + n_components], shift)
-        return table, scale_to_bodies(table, curves)
+        return scale_to_bodies(table, self._synthesise(vectors[:, n : n + n_components], shift))
 
     def mirror(self, vectors: np.ndarray) -> np.ndarray:
         """Mirror left and right: exchange one-sided conditions, turn the antisymmetric part round.

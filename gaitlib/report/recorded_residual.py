@@ -1,7 +1,7 @@
 """Residual force of recorded walking, for comparison with generated strides.
 
-Children: centre of mass from joint centres (markers low-pass filtered) and scaled segment masses (Winter 2009,
-table 4.1), against force plates, where both feet are known to stand on their own plate or to swing. Adult:
+Children: centre of mass from joint centres (markers low-pass filtered) and scaled segment masses (Winter
+2009, table 4.1), against force plates, where both feet are known to stand on their own plate or to swing. Adult:
 inverse dynamics of the published 3D model and recording, as its authors computed it with OpenSim. In both,
 mass times acceleration of the centre of mass less all outer forces is the residual force at the pelvis.
 """
@@ -13,6 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from gaitlib.errors import WorkError
+from gaitlib.events import detect_events
 from gaitlib.generate.physics import CUTOFF_HZ, summarise_residual
 from gaitlib.signals import find_runs, smooth_lowpass
 from gaitlib.walk import get_point
@@ -30,6 +31,7 @@ _SEGMENTS = (
 """From, to, share of body mass, place of the centre of mass on the way."""
 
 _MARGIN_S = 0.05
+_SWING_MARGIN_S = 0.03
 _SHORTEST_S = 0.25
 
 
@@ -74,7 +76,7 @@ def measure_walk_residual(walk: xr.Dataset, cutoff_hz: float = CUTOFF_HZ) -> dic
         share * ((1 - place) * get_point(walk, first) + place * get_point(walk, last))
         for first, last, share, place in _SEGMENTS
     ) / sum(share for *_, share, _ in _SEGMENTS)
-    force = walk["ground_force"].values
+    force = _fill_swing(walk)
     known = np.isfinite(force).all(axis=(1, 2))
     seen = np.isfinite(center).all(axis=1)
     runs = [run for run in find_runs(seen) if run[1] - run[0] > 1.0 * fps]
@@ -93,15 +95,26 @@ def measure_walk_residual(walk: xr.Dataset, cutoff_hz: float = CUTOFF_HZ) -> dic
     return summarise_residual(residual[usable], mass) | {"duration_s": float(usable.sum() / fps)}
 
 
+def _fill_swing(walk: xr.Dataset) -> np.ndarray:
+    """Ground force (time, foot, space) with zeros where a foot swings, by its points."""
+    force, time_s = walk["ground_force"].values.copy(), walk["time"].values
+    events = detect_events(walk)
+    for foot, side in enumerate("rl"):
+        own = events[events["foot"] == side]
+        for left_s in own.loc[own["event"] == "toe_off", "time_s"]:
+            lands = own.loc[(own["event"] == "initial_contact") & (own["time_s"] > left_s), "time_s"]
+            if len(lands):
+                swing = (time_s > left_s + _SWING_MARGIN_S) & (time_s < lands.iloc[0] - _SWING_MARGIN_S)
+                force[:, foot] = np.where(swing[:, None] & np.isnan(force[:, foot]), 0.0, force[:, foot])
+    return force
+
+
 def _measure_children() -> list[dict]:
     from gaitlib.data.walks import load_walks
 
-    found = [(walk.attrs["person_id"], measure_walk_residual(walk)) for walk in _load(load_walks)]
+    walks = load_walks("td_children_c3d", "evaluate")
+    found = [(walk.attrs["person_id"], measure_walk_residual(walk)) for walk in walks]
     return [{"person_id": person} | row for person, row in found if row is not None]
-
-
-def _load(load_walks) -> list[xr.Dataset]:
-    return load_walks("td_children_c3d", "evaluate")
 
 
 def _measure_adult() -> list[dict]:
