@@ -75,7 +75,7 @@ def compute_dimensions(person: Person) -> Dimensions:
     the rest. Published child mass shares (Jensen 1986) are not used yet.
     """
     adult_ratio = _SITTING_HEIGHT_RATIO[-1, 1]
-    ratio = np.interp(person.age_years, *_SITTING_HEIGHT_RATIO.T)
+    ratio = float(np.interp(person.age_years, *_SITTING_HEIGHT_RATIO.T))
     leg = (1 - ratio) / (1 - adult_ratio)
     upper = ratio / adult_ratio
     height, mass = person.height_m, person.mass_kg

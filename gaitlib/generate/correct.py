@@ -83,17 +83,47 @@ def correct_gaits(
     gaits : xarray.Dataset
         The corrected gait set.
     """
-    table, band = table.copy(), band or FloorBand()
-    position = gaits["position"].to_numpy().astype(np.float32)
-    force, force_change = correct_forces(
-        gaits["ground_force"].to_numpy(), table["mass_kg"].to_numpy(dtype=float)
+    position, force, changes = correct_curves(
+        gaits["position"].to_numpy(), gaits["ground_force"].to_numpy(), table, band
     )
-    dimensions = stack_dimensions(table)
-    size = table["height_m"].to_numpy(dtype=np.float32)[:, None]
-    before = position.copy()
+    corrected = gaits.copy()
+    corrected["position"] = (gaits["position"].dims, position, gaits["position"].attrs)
+    corrected["ground_force"] = (gaits["ground_force"].dims, force, gaits["ground_force"].attrs)
+    return table.assign(**changes), corrected
+
+
+def correct_curves(
+    position: np.ndarray, ground_force: np.ndarray, people: pd.DataFrame, band: FloorBand | None = None
+) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    """Do what `correct_gaits` does, with plain arrays.
+
+    Parameters
+    ----------
+    position : array, shape (n, 101, 12)
+        Coordinates (rad, m).
+    ground_force : array, shape (n, 101, 2, 3)
+        Ground force (N).
+    people : DataFrame
+        age_years, height_m, mass_kg of each stride.
+    band : FloorBand, optional
+        Heights that the soles of solved gaits keep.
+
+    Returns
+    -------
+    position, force : array
+        Corrected.
+    changes : dict of str to array, shape (n,)
+        The columns `CHANGES`.
+    """
+    band = band or FloorBand()
+    before = position.astype(np.float32)
+    position = before.copy()
+    force, force_change = correct_forces(ground_force, people["mass_kg"].to_numpy(dtype=float))
+    dimensions = stack_dimensions(people)
+    size = people["height_m"].to_numpy(dtype=np.float32)[:, None]
     for _ in range(_ROUNDS):
         height, slip = compute_soles(position, dimensions)
-        weight = compute_contact_weight(force, height, table)
+        weight = compute_contact_weight(force, height, people)
         ahead = _compute_way_back(*compute_slip_steps(slip, weight))
         up = _compute_way_up(find_lowest(height), add_points(weight), size[..., None], band)
         for foot, side in enumerate(SIDES):
@@ -101,15 +131,9 @@ def correct_gaits(
     height, _ = compute_soles(position, dimensions)
     lift = compute_lift(find_lowest(height).min(axis=2), size[:, 0], band)
     position[..., _TY] += lift
-
-    corrected = gaits.copy()
-    change = np.degrees(np.abs(position - before)[..., _LEGS].max(axis=(1, 2)))
-    corrected["position"] = (gaits["position"].dims, position.astype(float), gaits["position"].attrs)
-    corrected["ground_force"] = (gaits["ground_force"].dims, force, gaits["ground_force"].attrs)
-    table["leg_change_deg"] = change
-    table["up_change_m"] = np.abs(lift).max(axis=1)
-    table["force_change"] = force_change
-    return table, corrected
+    change = np.degrees(np.abs(position[..., _LEGS] - before[..., _LEGS]).max(axis=(1, 2)))
+    changes = (change, np.abs(lift).max(axis=1), force_change)
+    return position.astype(float), force, dict(zip(CHANGES, changes, strict=True))
 
 
 def compute_joint_speed(table: pd.DataFrame, gaits: xr.Dataset) -> np.ndarray:

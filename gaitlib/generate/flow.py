@@ -13,8 +13,8 @@ import xarray as xr
 from gaitlib.errors import InputError
 from gaitlib.generate.conditions import check_conditions, hold_body_mass_index
 from gaitlib.generate.config import GeneratorConfig, parse_generator_config
-from gaitlib.generate.correct import CHANGES, FloorBand, correct_gaits, measure_floor_band
-from gaitlib.generate.gait_set import join_gait_sets
+from gaitlib.generate.correct import CHANGES, FloorBand, correct_curves, measure_floor_band
+from gaitlib.generate.gait_set import build_gait_set
 from gaitlib.generate.library_input import hash_library, select_learnable, select_verified
 from gaitlib.generate.representation import GaitRepresentation
 
@@ -299,25 +299,27 @@ def finish_samples(
     open_mass = wanted["mass_kg"].isna() if "mass_kg" in wanted else pd.Series(True, index=wanted.index)
     people = hold_body_mass_index(people, open_mass.to_numpy())
     table = representation.describe(people)
-    changed, parts = [], []
+    people = table[["age_years", "height_m", "mass_kg", "speed_mps", "stride_time_s"]]
+    parts, changes = [], []
     for start in range(0, len(vectors), _BLOCK):
-        rows = slice(start, start + _BLOCK)
-        body = table[["age_years", "height_m", "mass_kg", "speed_mps", "stride_time_s"]].iloc[rows]
-        part = representation.build_curves(vectors[rows], body)
+        body = people.iloc[start : start + _BLOCK]
+        curves = representation.build_curves(vectors[start : start + _BLOCK], body)
         if correct:
-            change, part = correct_gaits(body, part, floor)
-            changed.append(change)
-        parts.append(part)
-    gaits = join_gait_sets(parts)
-    if correct:
-        table = pd.concat([table, pd.concat(changed, ignore_index=True)[list(CHANGES)]], axis=1)
+            moved = correct_curves(curves["position"], curves["ground_force"], body, floor)
+            curves["position"], curves["ground_force"] = moved[:2]
+            changes.append(moved[2])
+        parts.append(curves)
+    for name in CHANGES if correct else ():
+        table[name] = np.concatenate([change[name] for change in changes])
+    curves = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     table["step_length_m"] = 0.5 * table["speed_mps"] * table["stride_time_s"]
     table["within_library"] = _find_within(scale, wanted)
     ids = [f"generated-{hashlib.sha256(row.tobytes()).hexdigest()[:16]}" for row in np.round(vectors, 6)]
     for label in [name for name in _LABELS if name in labels]:
         table.insert(0, label, labels[label].to_numpy())
     table.insert(0, "gait_id", ids)
-    return table, gaits.assign_coords(gait=ids)
+    times = {name: table[name].to_numpy() for name in ("stride_time_s", "speed_mps")}
+    return table, build_gait_set(**curves, **times, gait_id=ids)
 
 
 def _find_within(scale, wanted: pd.DataFrame) -> np.ndarray:

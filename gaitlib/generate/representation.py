@@ -34,7 +34,14 @@ from gaitlib.generate.fourier import (
     shift_coefficients,
     shift_curves,
 )
-from gaitlib.generate.gait_set import AXES, compute_travel, compute_units, flatten_variable, scale_to_bodies
+from gaitlib.generate.gait_set import (
+    AXES,
+    build_gait_set,
+    compute_travel,
+    compute_units,
+    flatten_variable,
+    scale_to_bodies,
+)
 
 HARMONICS = {"position": 24, "activation": 24, "ground_force": 40, "joint_moment": 40}
 """Harmonics of a stride kept per variable (50 would be all)."""
@@ -230,7 +237,11 @@ class GaitRepresentation:
         vectors = np.asarray(vectors, dtype=float)
         people = self.conditions.decode(vectors[:, : self.n_conditions]) if people is None else people
         table = self.describe(people)
-        return table, self.build_curves(vectors, table)
+        return table, build_gait_set(
+            **self.build_curves(vectors, table),
+            stride_time_s=table["stride_time_s"].to_numpy(),
+            speed_mps=table["speed_mps"].to_numpy(),
+        )
 
     def describe(self, people: pd.DataFrame) -> pd.DataFrame:
         """Lay out everything that is known about strides before their curves.
@@ -249,7 +260,7 @@ class GaitRepresentation:
         time = table["stride_time_s"]
         return table.assign(step_time_s=0.5 * time, cadence_spm=120.0 / time)
 
-    def build_curves(self, vectors: np.ndarray, table: pd.DataFrame) -> xr.Dataset:
+    def build_curves(self, vectors: np.ndarray, table: pd.DataFrame) -> dict[str, np.ndarray]:
         """Build the curves of strides.
 
         Parameters
@@ -261,8 +272,8 @@ class GaitRepresentation:
 
         Returns
         -------
-        xarray.Dataset
-            Gait set, labelled by position.
+        dict of str to array
+            As `gaitlib.generate.gait_set.build_gait_set` takes them (SI units).
         """
         n = self.n_conditions
         n_components = len(self.symmetric.share) + self.n_antisymmetric

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,8 @@ LOADED_SHARE = 0.05
 SLIP_LOAD_SHARE = 0.25
 """Slip counts while a foot carries at least this share of the body weight: a landing foot skids unloaded."""
 
+_AGE_STEP_YEARS = 0.25
+
 _CONTACT_DEPTH_SHARE = 0.004
 """Spheres within about this share of body height above the lowest one count as touching."""
 
@@ -31,16 +34,31 @@ def stack_dimensions(people: pd.DataFrame) -> Dimensions:
     Parameters
     ----------
     people : DataFrame
-        age_years, sex, height_m, mass_kg, one row per stride.
+        age_years, height_m, mass_kg, one row per stride.
 
     Returns
     -------
     Dimensions
-        Every field an array of shape (n, 1), so that it broadcasts over the stride.
+        Every field an array of shape (n, 1), so that it broadcasts over the stride. Lengths go with height,
+        masses with mass; their shares are interpolated over age in steps of `_AGE_STEP_YEARS`.
     """
-    columns = {name: people[name].to_numpy(dtype=np.float32) for name in ("age_years", "height_m", "mass_kg")}
-    together = compute_dimensions(Person.model_construct(sex="", **columns))
-    return Dimensions(**{f.name: getattr(together, f.name)[:, None] for f in fields(Dimensions)})
+    age, height, mass = (people[name].to_numpy(dtype=float) for name in ("age_years", "height_m", "mass_kg"))
+    ages, shares = _tabulate_shares()
+    values = {
+        name: (np.interp(age, ages, share) * (mass if name.endswith("_kg") else height)).astype(np.float32)
+        for name, share in shares.items()
+    }
+    return Dimensions(**{name: value[:, None] for name, value in values.items()})
+
+
+@cache
+def _tabulate_shares() -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    ages = np.arange(0.0, 100.0 + _AGE_STEP_YEARS, _AGE_STEP_YEARS)
+    bodies = [
+        compute_dimensions(Person.model_construct(age_years=a, sex="f", height_m=1.0, mass_kg=1.0))
+        for a in ages
+    ]
+    return ages, {f.name: np.array([getattr(body, f.name) for body in bodies]) for f in fields(Dimensions)}
 
 
 def compute_leg_angles(

@@ -111,6 +111,8 @@ def train_flow(
         for group in optimiser.param_groups:
             group["lr"] = rate
         batch = data[torch.randint(len(data), (config.batch_size,), generator=generator)]
+        if config.jitter > 0:
+            batch = batch + config.jitter * torch.randn(batch.shape, generator=generator)
         if turn:
             flip = torch.rand((len(batch), 1), generator=generator) < 0.5
             batch = torch.where(flip, batch[:, order] * sign, batch)

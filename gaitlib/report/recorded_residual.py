@@ -1,9 +1,9 @@
 """Residual force of recorded walking, for comparison with generated strides.
 
 Children: centre of mass from joint centres (markers low-pass filtered) and scaled segment masses (Winter
-2009, table 4.1), against force plates, where both feet are known to stand on their own plate or to swing. Adult:
-inverse dynamics of the published 3D model and recording, as its authors computed it with OpenSim. In both,
-mass times acceleration of the centre of mass less all outer forces is the residual force at the pelvis.
+2009, table 4.1), against force plates, where both feet are known to stand on their own plate or to swing.
+Adult: inverse dynamics of the published 3D model and recording, as its authors computed it with OpenSim. In
+both, mass times acceleration of the centre of mass less all outer forces is the residual force at the pelvis.
 """
 
 from __future__ import annotations
