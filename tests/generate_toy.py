@@ -6,9 +6,8 @@ import pandas as pd
 
 from gaitlib.body.dimensions import compute_dimensions
 from gaitlib.gait import COORDINATES, MUSCLES, N_PHASE
-from gaitlib.generate.conditions import STRENGTH_CONDITIONS
 from gaitlib.generate.gait_set import build_gait_set
-from gaitlib.person import Person
+from gaitlib.person import STRENGTH_GROUPS, Person
 
 STANCE = 0.62
 GRAVITY = 9.80665
@@ -28,7 +27,7 @@ def build_toy_library(n, seed=0):
             "height_m": height,
             "mass_kg": np.interp(age, [5, 18], [15.5, 22.5]) * height**2 * rng.uniform(0.9, 1.2),
             "speed_mps": rng.uniform(0.6, 1.5) * np.sqrt(height / 1.7),
-            **{name: 1.0 for name in STRENGTH_CONDITIONS},
+            **{f"strength_{name}": 1.0 for name in STRENGTH_GROUPS},
             "verified": True,
         }
         row["strength_plantarflexors"] = float(rng.choice([1.0, rng.uniform(0.4, 1.0)]))

@@ -7,7 +7,13 @@ from generate_toy import build_toy_library
 
 from gaitlib.errors import InputError
 from gaitlib.generate.baselines import LinearGaussianGenerator, NeighbourGenerator
-from gaitlib.generate.correct import FloorBand, compute_joint_speed, correct_forces, correct_gaits
+from gaitlib.generate.correct import (
+    ALLOWED_SLIP_M,
+    FloorBand,
+    compute_joint_speed,
+    correct_forces,
+    correct_gaits,
+)
 from gaitlib.generate.fidelity import label_people, measure_fidelity, split_people, summarise_fidelity
 from gaitlib.generate.plausible import check_gaits, measure_limits, summarise_checks
 from gaitlib.generate.sole import measure_soles
@@ -20,8 +26,8 @@ def library():
 
 def test_standing_feet_of_the_family_neither_slip_nor_sink(library):
     soles = measure_soles(*library)
-    assert np.abs(soles).to_numpy().max() < 1e-9
-    np.testing.assert_allclose(compute_joint_speed(*library), library[0]["speed_mps"])
+    assert np.abs(soles).to_numpy().max() < 1e-6
+    np.testing.assert_allclose(compute_joint_speed(*library), library[0]["speed_mps"], rtol=1e-6)
 
 
 def test_correction_leaves_consistent_gaits_alone(library):
@@ -29,7 +35,7 @@ def test_correction_leaves_consistent_gaits_alone(library):
     corrected_table, corrected = correct_gaits(table, gaits, FloorBand(-0.01, 0.01))
     np.testing.assert_allclose(corrected["position"], gaits["position"], atol=1e-9)
     np.testing.assert_allclose(corrected["ground_force"], gaits["ground_force"], atol=1e-6)
-    assert corrected_table["hip_change_deg"].max() < 1e-6
+    assert corrected_table["leg_change_deg"].max() < 1e-6
 
 
 def test_slip_of_a_known_size_is_measured_and_removed(library):
@@ -39,7 +45,7 @@ def test_slip_of_a_known_size_is_measured_and_removed(library):
     slip = measure_soles(table, sliding)["slip_m"]
     assert slip.between(0.055, 0.0601).all()
     _, corrected = correct_gaits(table, sliding)
-    assert measure_soles(table, corrected)["slip_m"].max() < 2e-3
+    assert measure_soles(table, corrected)["slip_m"].max() < 1.3 * ALLOWED_SLIP_M
 
 
 def test_wrong_travel_is_taken_up_by_the_hips_and_keeps_speed_and_time(library):
@@ -51,13 +57,13 @@ def test_wrong_travel_is_taken_up_by_the_hips_and_keeps_speed_and_time(library):
     shorter["stride_time_s"] = ("gait", wrong["stride_time_s"].to_numpy())
     corrected_table, corrected = correct_gaits(wrong, shorter)
     soles = measure_soles(corrected_table, corrected)
-    assert soles["slip_m"].max() < 0.004
+    assert soles["slip_m"].max() < 1.1 * ALLOWED_SLIP_M
     forward = corrected["position"].sel(coordinate="pelvis_tx").to_numpy()
     travel = forward[:, -1] - forward[:, 0]
     np.testing.assert_allclose(
         travel, corrected_table["speed_mps"] * corrected_table["stride_time_s"], rtol=1e-9
     )
-    assert corrected_table["hip_change_deg"].between(0.1, 4).all()
+    assert corrected_table["leg_change_deg"].between(0.1, 4).all()
     np.testing.assert_array_equal(corrected_table["stride_time_s"], wrong["stride_time_s"])
 
 
@@ -122,7 +128,7 @@ def test_fidelity_tells_a_good_model_from_a_poor_one(library):
     error = wide.loc[("joint_speed_mae", "all")]
     assert error["linear"] < error["neighbour"] < error["noisy"]
     assert wide.loc[("curve_rmse", "position"), "linear"] < wide.loc[("curve_rmse", "position"), "noisy"]
-    assert wide.loc[("joint_speed_mae", "all"), "solved"] < 1e-9
+    assert wide.loc[("joint_speed_mae", "all"), "solved"] < 1e-6
     assert (wide.loc[("outcome_mae", "step_length_m"), list(models)].astype(float) < 0.1).all()
     novelty = wide.loc[("neighbour_ratio", "all")]
     assert novelty["copy"] < 0.5 * novelty["noisy"]
@@ -131,7 +137,7 @@ def test_fidelity_tells_a_good_model_from_a_poor_one(library):
 def test_linear_baseline_recovers_a_linear_law():
     table, gaits = build_toy_library(60)
     model = LinearGaussianGenerator(ridge=1e-9).fit(table, gaits)
-    known = table[list(model.representation.conditions.names)].assign(stride_time_s=np.nan)
+    known = model.representation.conditions.read(table).assign(stride_time_s=np.nan)
     drawn = model._draw(model.representation.conditions.encode(known), np.random.default_rng(0))
     index = model.representation.names.index("stride_time_s")
     assert np.corrcoef(drawn[:, index], model.representation.encode(table, gaits)[:, index])[0, 1] > 0.97

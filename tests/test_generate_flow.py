@@ -37,7 +37,7 @@ def test_known_conditions_hold_exactly_and_open_ones_are_filled(generator, libra
     table, gaits = generator.sample(wanted, seed=1)
     np.testing.assert_array_equal(table["speed_mps"][:2], [0.9, 1.1])
     np.testing.assert_array_equal(table["age_years"][[0, 2]], [30.0, 8.0])
-    assert table[list(generator.representation.conditions.names)].notna().all().all()
+    assert generator.representation.conditions.read(table).notna().all().all()
     assert list(table["cohort"]) == list("abc") and list(table["gait_id"]) == list(gaits["gait"].to_numpy())
     for index in range(3):
         validate_gait(gaits.isel(gait=index).drop_vars("gait"))
@@ -72,7 +72,7 @@ def test_faster_is_faster_and_takes_longer_steps(generator):
 
 def test_samples_follow_the_law_of_the_family(generator):
     table, _ = build_toy_library(60, seed=5)
-    known = table[list(generator.representation.conditions.names)].drop(columns="stride_time_s")
+    known = generator.representation.conditions.read(table).drop(columns="stride_time_s")
     made, _ = generator.sample(known, seed=1)
     error = np.abs(made["stride_time_s"] / table["stride_time_s"] - 1).mean()
     spread = np.abs(table["stride_time_s"].mean() / table["stride_time_s"] - 1).mean()
@@ -149,7 +149,7 @@ def test_wrong_weight_files_are_refused(tiny, tmp_path):
 def test_wrong_settings_and_columns_are_refused(library, tiny):
     with pytest.raises(InputError, match="hiden"):
         GaitGenerator().fit(*library, {"hiden": 3})
-    with pytest.raises(InputError, match="did you mean 'strength_plantarflexors'"):
+    with pytest.raises(InputError, match="did you mean 'weakness_plantarflexors'"):
         tiny.sample(pd.DataFrame({"strength_plantarflexor": [0.5]}))
     with pytest.raises(InputError, match="not trained"):
         GaitGenerator().sample(pd.DataFrame({"speed_mps": [1.0]}))

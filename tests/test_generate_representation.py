@@ -93,7 +93,7 @@ def test_series_of_a_cosine_has_one_coefficient():
 
 def test_body_size_scales_lengths_and_forces(library, representation):
     vectors = representation.encode(*library)[:1]
-    people = library[0][list(representation.conditions.names)].iloc[:1]
+    people = representation.conditions.read(library[0]).iloc[:1]
     _, small = representation.decode(vectors, people)
     _, heavy = representation.decode(vectors, people.assign(mass_kg=people["mass_kg"] * 2))
     np.testing.assert_allclose(heavy["ground_force"], 2 * small["ground_force"])

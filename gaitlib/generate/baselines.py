@@ -1,4 +1,4 @@
-"""Two simple conditional generators that the flow has to beat.
+"""Conditional generators that the flow has to beat.
 
 Both work on the same vectors, through the same decoding and the same correction, so that only the model
 of the distribution differs.
@@ -73,7 +73,7 @@ class BaselineGenerator:
         tuple of (DataFrame, Dataset)
             Table and gait set.
         """
-        wanted = check_conditions(conditions, self.representation.conditions.names)
+        wanted = check_conditions(conditions, self.representation.conditions)
         encoded = self.representation.conditions.encode(wanted)
         vectors = self._draw(encoded, np.random.default_rng(seed))
         return finish_samples(self.representation, self.floor, vectors, wanted, conditions, correct)
@@ -102,15 +102,57 @@ class NeighbourGenerator(BaselineGenerator):
         self._library = vectors
 
     def _draw(self, encoded: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        rows = _find_near_rows(encoded, self._library, rng)
+        drawn = self._library[rows]
         n_conditions = encoded.shape[1]
-        drawn = np.empty((len(encoded), self._library.shape[1]))
-        for index, row in enumerate(encoded):
-            difference = np.nan_to_num(row - self._library[:, :n_conditions])
-            distance = (difference**2).sum(axis=1)
-            near = np.flatnonzero(distance <= distance.min() + 1e-12)
-            drawn[index] = self._library[rng.choice(near)]
         drawn[:, n_conditions:] += self.noise * rng.standard_normal(drawn[:, n_conditions:].shape)
         return drawn
+
+
+class AutoencoderGenerator(BaselineGenerator):
+    """A conditional variational autoencoder; conditions left open are those of a near library gait.
+
+    Parameters
+    ----------
+    steps : int
+        Batches of the training.
+    seed : int
+        Fixes the training.
+    """
+
+    def __init__(self, steps: int = 2000, seed: int = 0) -> None:
+        super().__init__()
+        self.steps, self.seed = steps, seed
+
+    def _prepare(self, vectors: np.ndarray) -> None:
+        from gaitlib.generate.autoencoder import train_autoencoder
+        from gaitlib.generate.train import use_one_thread
+
+        n = self.representation.n_conditions
+        mirror = self.representation.get_mirror()
+        self._library = vectors
+        with use_one_thread():
+            self._model = train_autoencoder(vectors[:, :n], vectors[:, n:], *mirror, self.steps, self.seed)
+
+    def _draw(self, encoded: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        import torch
+
+        n = encoded.shape[1]
+        near = self._library[_find_near_rows(encoded, self._library, rng), :n]
+        known = np.where(np.isnan(encoded), near, encoded)
+        generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
+        made = self._model.draw(torch.as_tensor(known, dtype=torch.float32), generator)
+        return np.concatenate([known, made.numpy().astype(float)], axis=1)
+
+
+def _find_near_rows(encoded: np.ndarray, library: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """One of the library rows whose conditions are nearest, as far as conditions are known."""
+    rows = np.empty(len(encoded), dtype=int)
+    for index, row in enumerate(encoded):
+        known = np.isfinite(row)
+        distance = ((row[known] - library[:, : len(row)][:, known]) ** 2).sum(axis=1)
+        rows[index] = rng.choice(np.flatnonzero(distance <= distance.min() + 1e-12))
+    return rows
 
 
 class LinearGaussianGenerator(BaselineGenerator):

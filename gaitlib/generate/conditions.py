@@ -9,13 +9,23 @@ import numpy as np
 import pandas as pd
 
 from gaitlib.errors import InputError
-from gaitlib.person import STRENGTH_GROUPS
+from gaitlib.gait import SIDES
+from gaitlib.generate.impairments import (
+    COLUMNS,
+    PAIRS,
+    SCALARS,
+    choose_columns,
+    get_range,
+    is_impairment,
+    spread_impairments,
+    strip_side,
+)
 
 BASE_CONDITIONS = ("age_years", "sex", "height_m", "mass_kg", "speed_mps", "stride_time_s")
-STRENGTH_CONDITIONS = tuple(f"strength_{group}" for group in STRENGTH_GROUPS)
-CONDITIONS = BASE_CONDITIONS + STRENGTH_CONDITIONS
+CONDITIONS = BASE_CONDITIONS + PAIRS + COLUMNS
 """Every condition may be left open: leave the column out or the cell empty. An open condition is
-sampled as the library has it (where the study prescribed the stride time, as the study spread it)."""
+sampled as the library has it (where the study prescribed the stride time, as the study spread it). A name
+without side means both sides. Conditions that never vary in a library cannot be asked for another value."""
 
 _RANGES = {
     "age_years": (3.0, 95.0),
@@ -24,7 +34,6 @@ _RANGES = {
     "speed_mps": (0.1, 3.0),
     "stride_time_s": (0.4, 3.0),
 }
-_STRENGTH_RANGE = (0.1, 1.0)
 _BODY_MASS_INDEX = (11.0, 45.0)
 _LOGARITHMIC = frozenset(_RANGES)
 _DERIVED = (
@@ -43,10 +52,12 @@ _EXTRA_COLUMNS = frozenset({"gait_id", "person_id", "cohort", "walk_id"})
 class ConditionScale:
     """Centre and spread of the transformed conditions of a library.
 
-    Positive quantities enter as logarithms, sex as -1 (f) and +1 (m), strengths as they are. `lower` and
-    `upper` are the ends of the library, to which values that were left open are held. `derived` (4, n) gives
-    the standardised dimensionless quantities (step length, speed, stride time, body mass index) as sums of
-    standardised conditions.
+    `names` are the conditions that tell the library's gaits apart; an impairment has one entry where both
+    sides are always alike and one per side where they are not. Positive quantities enter as logarithms, sex
+    as -1 (f) and +1 (m), impairments as they are. `lower` and `upper` are the ends of the library, to which
+    values that were left open are held. `derived` (4, n) gives the standardised dimensionless quantities
+    (step length, speed, stride time, body mass index) as sums of standardised conditions. `constants` are
+    the impairments that never vary.
     """
 
     names: tuple[str, ...]
@@ -55,6 +66,7 @@ class ConditionScale:
     lower: np.ndarray
     upper: np.ndarray
     derived: np.ndarray
+    constants: dict[str, float]
 
     def encode(self, values: pd.DataFrame) -> np.ndarray:
         """Standardise conditions.
@@ -62,7 +74,7 @@ class ConditionScale:
         Parameters
         ----------
         values : DataFrame
-            Columns `names` in their own units; missing columns and empty cells are open.
+            Conditions in their own units, by any of their names; missing columns and empty cells are open.
 
         Returns
         -------
@@ -82,7 +94,7 @@ class ConditionScale:
         Returns
         -------
         DataFrame
-            Columns `names` (years, 'f'/'m', m, kg, m/s, share of strength).
+            Columns `names` (years, 'f'/'m', m, kg, m/s, s, impairments in their own units).
         """
         raw = np.clip(np.asarray(standardised, dtype=float) * self.scale + self.mean, self.lower, self.upper)
         columns = {}
@@ -95,6 +107,44 @@ class ConditionScale:
                 columns[name] = raw[:, index]
         return pd.DataFrame(columns)
 
+    def read(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Read the conditions of a table by the names of this scale.
+
+        Parameters
+        ----------
+        table : DataFrame
+            Conditions by any of their names.
+
+        Returns
+        -------
+        DataFrame
+            Columns `names`, NaN where open.
+        """
+        full = spread_impairments(table, missing=np.nan)
+        columns = {}
+        for name in self.names:
+            source = table if name in BASE_CONDITIONS else full
+            key = f"{name}_{SIDES[0]}" if name in PAIRS else name
+            columns[name] = source[key] if key in source else np.nan
+        return pd.DataFrame(columns, index=table.index)
+
+    def complete(self, people: pd.DataFrame) -> pd.DataFrame:
+        """Lay out the impairments of `decode` in full, those that never vary included.
+
+        Parameters
+        ----------
+        people : DataFrame
+            Columns `names`.
+
+        Returns
+        -------
+        DataFrame
+            Person, speed and stride time, then every column of `gaitlib.generate.impairments.COLUMNS`.
+        """
+        impaired = people[[name for name in self.names if name not in BASE_CONDITIONS]]
+        full = spread_impairments(impaired.assign(**self.constants))
+        return pd.concat([people[list(BASE_CONDITIONS)], full], axis=1)
+
 
 def fit_condition_scale(table: pd.DataFrame) -> ConditionScale:
     """Measure centre, spread and range of the conditions of a library.
@@ -102,42 +152,46 @@ def fit_condition_scale(table: pd.DataFrame) -> ConditionScale:
     Parameters
     ----------
     table : DataFrame
-        One row per gait with every column of `CONDITIONS`; further `strength_*` columns are taken too.
+        One row per gait with `BASE_CONDITIONS` and impairments by any of their names.
 
     Returns
     -------
     ConditionScale
-        A condition that does not vary gets the spread 1.
+        Both sides of an impairment share centre and spread, so that the mirror only exchanges them. A
+        condition that does not vary gets the spread 1.
 
     Raises
     ------
     InputError
         If a column is missing or holds empty cells.
     """
-    missing = [name for name in CONDITIONS if name not in table]
+    missing = [name for name in BASE_CONDITIONS if name not in table]
     if missing:
         raise InputError(
             f"library table: columns {missing} are missing; found {list(table.columns)}. "
             "Load it with gaitlib.simulate.library.load_library()."
         )
-    extra = [c for c in table.columns if str(c).startswith("strength_") and c not in CONDITIONS]
-    names = CONDITIONS + tuple(extra)
+    impaired, constants = choose_columns(spread_impairments(table))
+    names = BASE_CONDITIONS + impaired
     values = transform_conditions(table, names)
     if not np.isfinite(values).all():
         bad = [names[i] for i in np.flatnonzero(~np.isfinite(values).all(axis=0))]
         raise InputError(f"library table: columns {bad} hold empty cells; expected a value for every gait.")
-    spread = values.std(axis=0)
+    pooled = [_pool_sides(values, names, name) for name in names]
+    mean = np.array([v.mean() for v in pooled])
+    lower, upper = (np.array([end(v) for v in pooled]) for end in (np.min, np.max))
+    # Most people lack most impairments: by its spread alone a rare one would be a huge number.
+    rare = np.array([0.0 if name in BASE_CONDITIONS else 0.25 for name in names])
+    spread = np.maximum([v.std() for v in pooled], rare * (upper - lower))
     scale = np.where(spread > 1e-6, spread, 1.0)
     derived = np.array([[powers.get(name, 0.0) for name in names] for powers in _DERIVED]) * scale
-    derived_spread = (((values - values.mean(axis=0)) / scale) @ derived.T).std(axis=0)
-    return ConditionScale(
-        names=names,
-        mean=values.mean(axis=0),
-        scale=scale,
-        derived=derived / np.where(derived_spread > 1e-6, derived_spread, 1.0)[:, None],
-        lower=values.min(axis=0),
-        upper=values.max(axis=0),
-    )
+    derived_spread = (((values - mean) / scale) @ derived.T).std(axis=0)
+    derived = derived / np.where(derived_spread > 1e-6, derived_spread, 1.0)[:, None]
+    return ConditionScale(names, mean, scale, lower, upper, derived, constants)
+
+
+def _pool_sides(values: np.ndarray, names: tuple[str, ...], name: str) -> np.ndarray:
+    return values[:, [i for i, other in enumerate(names) if strip_side(other) == strip_side(name)]]
 
 
 def transform_conditions(values: pd.DataFrame, names: tuple[str, ...]) -> np.ndarray:
@@ -153,76 +207,112 @@ def transform_conditions(values: pd.DataFrame, names: tuple[str, ...]) -> np.nda
     Returns
     -------
     array, shape (n, len(names))
-        log of positive quantities, -1/+1 for sex, strengths unchanged; NaN where open.
+        log of positive quantities, -1/+1 for sex, impairments unchanged; NaN where open.
     """
     out = np.full((len(values), len(names)), np.nan)
+    full = spread_impairments(values, missing=np.nan)
     for index, name in enumerate(names):
-        if name not in values:
-            continue
         if name == "sex":
-            out[:, index] = values[name].map({"f": -1.0, "m": 1.0}).to_numpy(dtype=float)
+            if name in values:
+                out[:, index] = values[name].map({"f": -1.0, "m": 1.0}).to_numpy(dtype=float)
+        elif name in _LOGARITHMIC:
+            if name in values:
+                out[:, index] = np.log(values[name].to_numpy(dtype=float))
+        elif name in PAIRS:
+            right, left = (full[f"{name}_{side}"].to_numpy() for side in SIDES)
+            out[:, index] = np.where(np.isnan(right), left, right)
         else:
-            column = values[name].to_numpy(dtype=float)
-            out[:, index] = np.log(column) if name in _LOGARITHMIC else column
+            out[:, index] = full[name].to_numpy()
     return out
 
 
-def check_conditions(conditions: pd.DataFrame, names: tuple[str, ...] = CONDITIONS) -> pd.DataFrame:
+def check_conditions(conditions: pd.DataFrame, scale: ConditionScale | None = None) -> pd.DataFrame:
     """Check names and values of wanted conditions.
 
     Parameters
     ----------
     conditions : DataFrame
-        One row per stride wanted; columns among `names`, empty cells mean open. Labels such as gait_id or
-        person_id may stand beside them.
-    names : tuple of str
-        Conditions that the model knows.
+        One row per stride wanted; columns among `CONDITIONS`, empty cells mean open. Labels such as gait_id
+        or person_id may stand beside them.
+    scale : ConditionScale, optional
+        Of the library that a generator learned from: only what varies there can be asked for.
 
     Returns
     -------
     DataFrame
-        A copy with the known condition columns as numbers ('sex' as 'f'/'m').
+        The conditions as numbers ('sex' as 'f'/'m'), by the names of `scale`.
 
     Raises
     ------
     InputError
-        Listing every unknown column (with its nearest known name) and every value outside its range.
+        Listing every unknown column (with its nearest known name), every value outside its range and every
+        value that the library cannot answer for.
     """
     if not isinstance(conditions, pd.DataFrame) or len(conditions) == 0:
         raise InputError("conditions: found no rows; expected a table with one row per stride wanted.")
-    problems = []
-    for column in conditions.columns:
-        if column in names or column in _EXTRA_COLUMNS:
+    conditions = conditions.reset_index(drop=True)
+    problems, checked = [], {}
+    for column in map(str, conditions.columns):
+        if column in _EXTRA_COLUMNS:
             continue
-        near = difflib.get_close_matches(str(column), names, n=1, cutoff=0.0)[0]
-        problems.append(f"column '{column}' is unknown, did you mean '{near}'?")
-    checked = pd.DataFrame(index=range(len(conditions)))
-    for name in [n for n in names if n in conditions]:
-        column = conditions[name].reset_index(drop=True)
-        if name == "sex":
-            wrong = ~(column.isin(["f", "m"]) | column.isna())
-            expected = "'f', 'm' or empty"
-            checked[name] = column
-        else:
-            lower, upper = _RANGES.get(name, _STRENGTH_RANGE)
-            number = pd.to_numeric(column, errors="coerce").astype(float)
-            wrong = (number.isna() & column.notna()) | (number < lower) | (number > upper)
-            expected = f"a number from {lower:g} to {upper:g} or empty"
-            checked[name] = number
+        if column not in BASE_CONDITIONS and not is_impairment(column):
+            known = (*BASE_CONDITIONS, *PAIRS, *SCALARS)
+            near = difflib.get_close_matches(column.replace("strength_", "weakness_"), known, 1, 0.0)[0]
+            problems.append(f"column '{column}' is unknown, did you mean '{near}'?")
+            continue
+        checked[column], wrong, expected = _check_values(column, conditions[column])
         if wrong.any():
             row = int(np.flatnonzero(wrong.to_numpy())[0])
-            problems.append(f"'{name}' row {row} is {column.iloc[row]!r}, expected {expected}")
+            found = conditions[column].iloc[row]
+            problems.append(f"'{column}' row {row} is {found!r}, expected {expected}")
+    checked = pd.DataFrame(checked, index=conditions.index)
     if not problems and {"height_m", "mass_kg"} <= set(checked):
         index = checked["mass_kg"] / checked["height_m"] ** 2
         wrong = (index < _BODY_MASS_INDEX[0]) | (index > _BODY_MASS_INDEX[1])
         if wrong.any():
             row = int(np.flatnonzero(wrong.to_numpy())[0])
             problems.append(f"row {row}: body mass index {index.iloc[row]:.1f} kg/m^2 is outside 11-45")
+    if not problems and scale is not None:
+        checked, problems = _fit_to_scale(checked, scale)
     if problems:
-        raise InputError(
-            "conditions: " + "; ".join(problems) + ". Known conditions: " + ", ".join(names) + "."
-        )
+        raise InputError("conditions: " + "; ".join(problems) + ".")
     return checked
+
+
+def _check_values(name: str, column: pd.Series) -> tuple[pd.Series, pd.Series, str]:
+    if name == "sex":
+        return column, ~(column.isin(["f", "m"]) | column.isna()), "'f', 'm' or empty"
+    plain = strip_side(name.replace("strength_", "weakness_"))
+    lower, upper = _RANGES[name] if name in _RANGES else get_range(plain)
+    number = pd.to_numeric(column, errors="coerce").astype(float)
+    wrong = (number.isna() & column.notna()) | (number < lower) | (number > upper)
+    return number, wrong, f"a number from {lower:g} to {upper:g} or empty"
+
+
+def _fit_to_scale(checked: pd.DataFrame, scale: ConditionScale) -> tuple[pd.DataFrame, list[str]]:
+    """Conditions by the names of the library, and what it cannot answer for."""
+    full = spread_impairments(checked, missing=np.nan)
+    fitted = {name: checked[name] for name in BASE_CONDITIONS if name in checked}
+    problems = []
+    for name in (*PAIRS, *SCALARS):
+        columns = [name] if name in SCALARS else [f"{name}_{side}" for side in SIDES]
+        asked = full[columns].to_numpy()
+        if np.isnan(asked).all():
+            continue
+        apart = np.nan_to_num(asked[:, 0] - asked[:, -1])
+        if name in scale.constants:
+            if np.nanmax(np.abs(asked - scale.constants[name])) > 1e-6:
+                problems.append(
+                    f"'{name}' was {scale.constants[name]:g} in every gait that this generator learned from: "
+                    "ask for that or leave it open"
+                )
+        elif name in scale.names:
+            if np.abs(apart).max() > 1e-6:
+                problems.append(f"'{name}' was alike on both sides in every gait that this generator knows")
+            fitted[name] = np.where(np.isnan(asked[:, 0]), asked[:, -1], asked[:, 0])
+        else:
+            fitted |= {column: full[column] for column in columns}
+    return pd.DataFrame(fitted, index=checked.index), problems
 
 
 def hold_body_mass_index(people: pd.DataFrame, mass_is_open: np.ndarray) -> pd.DataFrame:

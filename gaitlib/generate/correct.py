@@ -3,15 +3,16 @@
 Steps
 1. Forces: the ground does not pull (negative vertical forces are cut); the vertical force is scaled so that
    its mean over the stride carries the body weight and the fore-aft force is shifted in proportion to the
-   load so that its mean is zero. Both means hold exactly for any periodic gait (Newton).
-2. Forward: `pelvis_tx` is shifted so that the loaded soles together stand still as far as the joint angles
-   allow; what is left over the stride is spread evenly, so travel = speed x stride time holds exactly.
-3. Hips: what is left of the slip of each foot while it carries load is taken up by its hip, by at most
-   `MAX_HIP_CHANGE_DEG`; over the swing the change fades smoothly into that of the next stance.
-4. Up: where the lowest point of the soles leaves the band that the solved gaits keep (the floor is
-   elastic: soles sink in under load), `pelvis_ty` is shifted smoothly back.
+   load so that its mean is zero. Both means hold exactly for any periodic gait (Newton). Travel of the
+   pelvis = speed x stride time holds exactly already.
+2. Legs: where a foot that carries load slips by more than `ALLOWED_SLIP_M`, the excess is taken up by hip and
+   knee, and by the ankle so that the foot keeps its pitch; over the swing the change fades into that of the
+   next stance. Likewise where a sole lies deeper than those of solved gaits, or a loaded one higher: the
+   floor is elastic, soles sink in a little under load.
+3. Pelvis: where a sole is still too deep, the pelvis is raised.
 
-All other joint angles, activations and moments are not touched.
+The trunk carries most of the mass, so moving a leg by millimetres hardly disturbs the balance of forces,
+while moving the pelvis does. Trunk, activations and moments are not touched.
 """
 
 from __future__ import annotations
@@ -28,17 +29,26 @@ from gaitlib.generate.gait_set import GRAVITY_MPS2
 from gaitlib.generate.sole import (
     LOADED_SHARE,
     SLIP_LOAD_SHARE,
+    add_points,
     compute_contact_weight,
+    compute_leg_angles,
     compute_slip_steps,
     compute_soles,
+    find_lowest,
+    measure_stance_slip,
     stack_dimensions,
 )
 
-MAX_HIP_CHANGE_DEG = 5.0
-_MAX_HIP_CHANGE_RAD = np.radians(MAX_HIP_CHANGE_DEG)
+CHANGES = ("leg_change_deg", "up_change_m", "force_change")
+"""Columns that tell what a correction changed."""
+ALLOWED_SLIP_M = 0.007
+_REACH_DAMPING = 0.08
 _TOLERANCE_SHARE = 0.0005
-_HIPS = [COORDINATES.index(f"hip_flexion_{side}") for side in SIDES]
+_ROUNDS = 2
 _TX, _TY = COORDINATES.index("pelvis_tx"), COORDINATES.index("pelvis_ty")
+
+
+_LEGS = [COORDINATES.index(f"{name}_{side}") for name in ("hip_flexion", "knee_angle") for side in SIDES]
 
 
 @dataclass(frozen=True)
@@ -59,7 +69,7 @@ def correct_gaits(
     Parameters
     ----------
     table : DataFrame
-        age_years, sex, height_m, mass_kg, speed_mps, stride_time_s of each stride.
+        age_years, height_m, mass_kg of each stride.
     gaits : xarray.Dataset
         Gait set in the same order.
     band : FloorBand, optional
@@ -68,43 +78,62 @@ def correct_gaits(
     Returns
     -------
     table : DataFrame
-        A copy with what was changed: travel_error_m (travel of the joints less speed x stride time, before),
-        hip_change_deg (largest change of a hip angle), forward_change_m and up_change_m (largest shift of the
-        pelvis), force_change (body weights).
+        A copy with what was changed: leg_change_deg (largest change of a hip or knee angle), up_change_m
+        (largest shift of the pelvis), force_change (body weights).
     gaits : xarray.Dataset
         The corrected gait set.
     """
-    table, band = table.copy(), band or FloorBand()
-    position = gaits["position"].to_numpy().astype(float).copy()
-    force, force_change = correct_forces(
-        gaits["ground_force"].to_numpy(), table["mass_kg"].to_numpy(dtype=float)
+    position, force, changes = correct_curves(
+        gaits["position"].to_numpy(), gaits["ground_force"].to_numpy(), table, band
     )
-    dimensions = stack_dimensions(table)
-    height, slip = compute_soles(position, dimensions)
-    shift, error = _compute_shift(force, height, slip, table)
-    hips = position[..., _HIPS]
-    for _ in range(2):
-        slip = slip + shift[..., None, None]
-        position[..., _HIPS] += _compute_hip_change(force, height, slip, table, position[..., _TY])
-        height, slip = compute_soles(position, dimensions)
-        shift, _ = _compute_shift(force, height, slip, table)
-    change = np.clip(position[..., _HIPS] - hips, -_MAX_HIP_CHANGE_RAD, _MAX_HIP_CHANGE_RAD)
-    position[..., _HIPS] = hips + change
-    position[..., _TX] += shift
-
-    lowest = height.min(axis=(2, 3))
-    lift = compute_lift(lowest, table["height_m"].to_numpy(dtype=float), band)
-    position[..., _TY] += lift
-
     corrected = gaits.copy()
     corrected["position"] = (gaits["position"].dims, position, gaits["position"].attrs)
     corrected["ground_force"] = (gaits["ground_force"].dims, force, gaits["ground_force"].attrs)
-    table["travel_error_m"] = error
-    table["hip_change_deg"] = np.degrees(np.abs(change).max(axis=(1, 2)))
-    table["forward_change_m"] = np.abs(shift).max(axis=1)
-    table["up_change_m"] = np.abs(lift).max(axis=1)
-    table["force_change"] = force_change
-    return table, corrected
+    return table.assign(**changes), corrected
+
+
+def correct_curves(
+    position: np.ndarray, ground_force: np.ndarray, people: pd.DataFrame, band: FloorBand | None = None
+) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    """Do what `correct_gaits` does, with plain arrays.
+
+    Parameters
+    ----------
+    position : array, shape (n, 101, 12)
+        Coordinates (rad, m).
+    ground_force : array, shape (n, 101, 2, 3)
+        Ground force (N).
+    people : DataFrame
+        age_years, height_m, mass_kg of each stride.
+    band : FloorBand, optional
+        Heights that the soles of solved gaits keep.
+
+    Returns
+    -------
+    position, force : array
+        Corrected.
+    changes : dict of str to array, shape (n,)
+        The columns `CHANGES`.
+    """
+    band = band or FloorBand()
+    before = position.astype(np.float32)
+    position = before.copy()
+    force, force_change = correct_forces(ground_force, people["mass_kg"].to_numpy(dtype=float))
+    dimensions = stack_dimensions(people)
+    size = people["height_m"].to_numpy(dtype=np.float32)[:, None]
+    for _ in range(_ROUNDS):
+        height, slip = compute_soles(position, dimensions)
+        weight = compute_contact_weight(force, height, people)
+        ahead = _compute_way_back(*compute_slip_steps(slip, weight))
+        up = _compute_way_up(find_lowest(height), add_points(weight), size[..., None], band)
+        for foot, side in enumerate(SIDES):
+            _move_foot(position, side, ahead[..., foot], up[..., foot], dimensions)
+    height, _ = compute_soles(position, dimensions)
+    lift = compute_lift(find_lowest(height).min(axis=2), size[:, 0], band)
+    position[..., _TY] += lift
+    change = np.degrees(np.abs(position[..., _LEGS] - before[..., _LEGS]).max(axis=(1, 2)))
+    changes = (change, np.abs(lift).max(axis=1), force_change)
+    return position.astype(float), force, dict(zip(CHANGES, changes, strict=True))
 
 
 def compute_joint_speed(table: pd.DataFrame, gaits: xr.Dataset) -> np.ndarray:
@@ -124,7 +153,9 @@ def compute_joint_speed(table: pd.DataFrame, gaits: xr.Dataset) -> np.ndarray:
     """
     position = gaits["position"].to_numpy()
     height, slip = compute_soles(position, stack_dimensions(table))
-    drift, _ = _compute_drift(gaits["ground_force"].to_numpy(), height, slip, table)
+    weight = compute_contact_weight(gaits["ground_force"].to_numpy(), height, table)
+    step, load = compute_slip_steps(slip, weight)
+    drift = (load * step).sum(axis=2) / np.maximum(load.sum(axis=2), LOADED_SHARE)
     travel = position[:, -1, _TX] - position[:, 0, _TX]
     return (travel - drift.sum(axis=1)) / gaits["stride_time_s"].to_numpy()
 
@@ -160,7 +191,7 @@ def correct_forces(ground_force: np.ndarray, mass_kg: np.ndarray) -> tuple[np.nd
 
 
 def compute_lift(lowest: np.ndarray, height_m: np.ndarray, band: FloorBand) -> np.ndarray:
-    """Compute the smooth shift that brings the soles back into the band.
+    """Compute the smooth shift that raises sunk soles into the band.
 
     Parameters
     ----------
@@ -176,15 +207,11 @@ def compute_lift(lowest: np.ndarray, height_m: np.ndarray, band: FloorBand) -> n
     array, shape (n, 101)
         Shift upwards (m), periodic; afterwards no point lies below the band.
     """
-    size = height_m[:, None]
-    periodic = lowest[:, :-1]
-    too_high = np.maximum(periodic - band.upper * size, 0.0)
-    lower_it = gaussian_filter1d(too_high, 2.0, axis=1, mode="wrap")
-    too_low = np.maximum(band.lower * size - (periodic - lower_it), 0.0)
-    raise_it = gaussian_filter1d(
-        maximum_filter1d(too_low, 13, axis=1, mode="wrap"), 2.0, axis=1, mode="wrap", truncate=3
-    )
-    lift = raise_it - lower_it
+    too_low = np.maximum(band.lower * height_m[:, None] - lowest[:, :-1], 0.0)
+    lift = np.zeros_like(too_low)
+    rows = np.flatnonzero(too_low.any(axis=1))
+    if len(rows):
+        lift[rows] = _spread_out(too_low[rows])
     return np.concatenate([lift, lift[:, :1]], axis=1)
 
 
@@ -204,40 +231,58 @@ def measure_floor_band(table: pd.DataFrame, gaits: xr.Dataset) -> FloorBand:
         1st and 99th percentile over the gaits of the lowest and highest value over the stride, and a little.
     """
     height, _ = compute_soles(gaits["position"].to_numpy(), stack_dimensions(table))
-    lowest = height.min(axis=(2, 3)) / table["height_m"].to_numpy(dtype=float)[:, None]
+    lowest = find_lowest(height).min(axis=2) / table["height_m"].to_numpy(dtype=float)[:, None]
     return FloorBand(
         float(np.percentile(lowest.min(axis=1), 1) - _TOLERANCE_SHARE),
         float(np.percentile(lowest.max(axis=1), 99) + _TOLERANCE_SHARE),
     )
 
 
-def _compute_drift(force, height, slip, table) -> tuple[np.ndarray, np.ndarray]:
-    """Load-weighted slip of both feet per interval, (n, 100), and the load of each foot, (n, 100, 2)."""
-    step, weight = compute_slip_steps(slip, compute_contact_weight(force, height, table))
-    return (weight * step).sum(axis=2) / np.maximum(weight.sum(axis=2), LOADED_SHARE), weight
-
-
-def _compute_shift(force, height, slip, table) -> tuple[np.ndarray, np.ndarray]:
-    """Shift of the pelvis (n, 101) that stills the soles; travel of the joints less that of the pelvis."""
-    drift, _ = _compute_drift(force, height, slip, table)
-    steps = drift.mean(axis=1, keepdims=True) - drift
-    return np.concatenate([np.zeros((len(steps), 1)), np.cumsum(steps, axis=1)], axis=1), -drift.sum(axis=1)
-
-
-def _compute_hip_change(force, height, slip, table, pelvis_height) -> np.ndarray:
-    """Change of both hip angles (n, 101, 2) that undoes the slip of each loaded foot; periodic."""
-    step, weight = compute_slip_steps(slip, compute_contact_weight(force, height, table))
+def _compute_way_back(step: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """How far each foot must be moved forward (n, 101, 2) to take off the excess of its slip; periodic."""
     loaded = weight > SLIP_LOAD_SHARE
     step = np.where(loaded, step, 0.0)
-    free = gaussian_filter1d((~loaded).astype(float), 4.0, axis=1, mode="wrap") * ~loaded
+    slipped = measure_stance_slip(step, loaded)
+    step *= (np.maximum(slipped - ALLOWED_SLIP_M, 0.0) / np.maximum(slipped, 1e-9))[:, None, :]
+    free = gaussian_filter1d((~loaded).astype(np.float32), 4.0, axis=1, mode="wrap") * ~loaded
     fade = free / np.maximum(free.sum(axis=1, keepdims=True), 1e-12)
     path = np.cumsum(step - step.sum(axis=1, keepdims=True) * fade, axis=1)
-    path = np.concatenate([path[:, -1:], path], axis=1)
-    path[:, :-1] = gaussian_filter1d(path[:, :-1], 1.0, axis=1, mode="wrap")
-    path[:, -1] = path[:, 0]
-    standing = np.concatenate([loaded, loaded[:, :1]], axis=1)
-    mean = (path * standing).sum(axis=1, keepdims=True) / np.maximum(standing.sum(axis=1, keepdims=True), 1)
-    return -(path - mean) / pelvis_height[..., None]
+    mean = (path * loaded).sum(axis=1, keepdims=True) / np.maximum(loaded.sum(axis=1, keepdims=True), 1)
+    path = gaussian_filter1d(path - mean, 1.5, axis=1, mode="wrap")
+    return -np.concatenate([path[:, -1:], path], axis=1)
+
+
+def _compute_way_up(lowest: np.ndarray, load: np.ndarray, size: np.ndarray, band: FloorBand) -> np.ndarray:
+    """How far each foot must be raised (n, 101, 2) out of the floor or, where loaded, down to it."""
+    too_low = np.maximum(band.lower * size - lowest, 0.0)[:, :-1]
+    too_high = (np.maximum(lowest - band.upper * size, 0.0) * (load > SLIP_LOAD_SHARE))[:, :-1]
+    way = np.zeros_like(too_low)
+    rows = np.flatnonzero(too_low.any(axis=(1, 2)) | too_high.any(axis=(1, 2)))
+    if len(rows):
+        way[rows] = _spread_out(too_low[rows]) - gaussian_filter1d(too_high[rows], 3.0, axis=1, mode="wrap")
+    return np.concatenate([way, way[:, :1]], axis=1)
+
+
+def _spread_out(excess: np.ndarray) -> np.ndarray:
+    """A smooth periodic curve (axis 1) that is nowhere below `excess`."""
+    wide = maximum_filter1d(excess, 19, axis=1, mode="wrap")
+    return gaussian_filter1d(wide, 3.0, axis=1, mode="wrap", truncate=3)
+
+
+def _move_foot(position: np.ndarray, side: str, ahead: np.ndarray, up: np.ndarray, body) -> None:
+    """Move a foot by small ways (m) with hip and knee, in place; damped where the leg is straight."""
+    thigh, shank, _, _ = compute_leg_angles(position, side)
+    a, c = body.thigh_m * np.cos(thigh), body.thigh_m * np.sin(thigh)
+    b, d = body.shank_m * np.cos(shank), body.shank_m * np.sin(shank)
+    damping = (_REACH_DAMPING * body.thigh_m) ** 2
+    xx, xy, yy = a**2 + b**2 + damping, a * c + b * d, c**2 + d**2 + damping
+    determinant = xx * yy - xy**2
+    pull_x, pull_y = (yy * ahead - xy * up) / determinant, (xx * up - xy * ahead) / determinant
+    of_thigh, of_shank = a * pull_x + c * pull_y, b * pull_x + d * pull_y
+    for name, change in (
+        ("hip_flexion", of_thigh), ("knee_angle", of_thigh - of_shank), ("ankle_angle", -of_shank)
+    ):  # fmt: skip
+        position[..., COORDINATES.index(f"{name}_{side}")] += change
 
 
 def _average(values: np.ndarray) -> np.ndarray:

@@ -16,6 +16,8 @@ from gaitlib.body.dimensions import compute_dimensions
 from gaitlib.errors import InputError
 from gaitlib.gait import COORDINATES, TRANSLATIONS
 from gaitlib.generate.correct import compute_joint_speed
+from gaitlib.generate.coverage import K_NEIGHBOURS, measure_coverage, measure_memory
+from gaitlib.generate.distances import place_gaits
 from gaitlib.generate.gait_set import GRAVITY_MPS2, flatten_variable
 from gaitlib.generate.library_input import select_verified
 from gaitlib.generate.representation import build_groups
@@ -24,6 +26,9 @@ from gaitlib.outcomes import OUTCOMES, compute_gait_outcomes
 from gaitlib.person import Person
 
 OUTCOME_NAMES = ("speed_mps", "step_length_m", "step_time_s", "stance_share", "double_support_share")
+OUTCOME_TOLERANCE = 0.02
+"""Speed, step length and step time of the curves may differ by this share from those asked for."""
+
 _PERSON = ["age_years", "sex", "height_m", "mass_kg"]
 
 
@@ -102,8 +107,9 @@ def measure_fidelity(
         `gaitlib.outcomes`; `joint_speed_mae`, `joint_speed_mape`: the speed that the joints make with the
         standing foot still, before the correction, against the speed asked for; `curve_rmse` per kind of
         curve; `wasserstein` per channel (mean over the phases of the one-dimensional distance, in standard
-        deviations of the held-out gaits); `neighbour_ratio`: median distance to the nearest training gait
-        over the same of held-out gaits (far below 1 is memorised); `slip` of the standing foot;
+        deviations of the held-out gaits); `precision`, `recall`, `density`, `coverage`, `neighbour_ratio`
+        and `copied_share` (see `gaitlib.generate.coverage`); `slip` of the standing foot; `outcomes_met`:
+        share of strides whose speed, step length and step time are all within 2 % of those asked for;
         `open_stride_time`: distance of the stride times sampled when they are left open.
         The model `solved` gives the held-out gaits themselves where a measure applies to them.
     """
@@ -111,9 +117,7 @@ def measure_fidelity(
     table, gaits = test
     people = label_people(table)
     first = next(iter(models.values())).representation
-    names = [name for name in first.conditions.names if name in table]
-    basis = first.encode(*train), first.encode(*test)
-    wanted = table[names].assign(stride_time_s=gaits["stride_time_s"].to_numpy())
+    wanted = first.conditions.read(table).assign(stride_time_s=gaits["stride_time_s"].to_numpy())
     solved_outcomes = _compute_outcomes(table, gaits)
     rows = _measure_own(table, gaits, people)
     for model_name, model in models.items():
@@ -123,7 +127,7 @@ def measure_fidelity(
         found += _measure_joint_speed(raw_table, raw, people)
         found += _compare_curves(table, made_table, gaits, made, people)
         found += _compare_distributions(table, made_table, gaits, made)
-        found.append(("neighbour_ratio", "all", "1", _measure_novelty(first, basis, made_table, made)))
+        found += _measure_places(first, train, test, made_table, made)
         found += _measure_slip(made_table, made)
         found.append(_compare_open_time(model, wanted, table, seed))
         rows += [(model_name, *row) for row in found]
@@ -214,6 +218,9 @@ def _compute_outcomes(table: pd.DataFrame, gaits: xr.Dataset) -> pd.DataFrame:
 
 def _compare_outcomes(solved: pd.DataFrame, made: pd.DataFrame, people: np.ndarray) -> list[tuple]:
     rows = []
+    asked = ["speed_mps", "step_length_m", "step_time_s"]
+    within = ((made[asked] / solved[asked] - 1.0).abs() <= OUTCOME_TOLERANCE).all(axis=1)
+    rows.append(("outcomes_met", "all", "share", float(within.mean())))
     for name in OUTCOME_NAMES:
         error = (made[name] - solved[name]).abs().to_numpy()
         unit = OUTCOMES[name].unit
@@ -279,15 +286,9 @@ def _compare_distributions(table, made_table, gaits, made) -> list[tuple]:
     return rows
 
 
-def _measure_novelty(representation, basis, made_table, made) -> float:
-    train, test = basis
-    weight = np.sqrt(np.concatenate([representation.symmetric.share, representation.antisymmetric.share]))
-    start = representation.n_conditions
-
-    def find_nearest(vectors: np.ndarray) -> np.ndarray:
-        a, b = vectors[:, start:] * weight, train[:, start:] * weight
-        squared = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None] - 2 * a @ b.T
-        return np.sqrt(np.maximum(squared, 0.0).min(axis=1))
-
-    made_vectors = representation.encode(made_table, made)
-    return float(np.median(find_nearest(made_vectors)) / max(np.median(find_nearest(test)), 1e-12))
+def _measure_places(representation, train, test, made_table, made) -> list[tuple]:
+    known, held_out, new = (place_gaits(representation, *pair) for pair in (train, test, (made_table, made)))
+    found = measure_memory(new, known, held_out)
+    if min(len(held_out), len(new)) > K_NEIGHBOURS:
+        found |= measure_coverage(held_out, new)
+    return [(name, "all", "1", value) for name, value in found.items()]

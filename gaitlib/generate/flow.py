@@ -13,14 +13,16 @@ import xarray as xr
 from gaitlib.errors import InputError
 from gaitlib.generate.conditions import check_conditions, hold_body_mass_index
 from gaitlib.generate.config import GeneratorConfig, parse_generator_config
-from gaitlib.generate.correct import FloorBand, correct_gaits, measure_floor_band
+from gaitlib.generate.correct import CHANGES, FloorBand, correct_curves, measure_floor_band
+from gaitlib.generate.gait_set import build_gait_set
 from gaitlib.generate.library_input import hash_library, select_learnable, select_verified
 from gaitlib.generate.representation import GaitRepresentation
 
 if TYPE_CHECKING:
     import torch
 
-_BATCH = 1024
+_BLOCK = 256
+"""Strides made at once: few enough for the processor's cache."""
 _LABELS = ("person_id", "cohort", "walk_id")
 
 
@@ -136,8 +138,9 @@ class GaitGenerator:
         Parameters
         ----------
         conditions : DataFrame
-            Columns among age_years, sex ('f'/'m'), height_m, mass_kg, speed_mps and the strength_* shares.
-            Missing columns and empty cells are open. person_id, cohort, walk_id are carried along.
+            Columns among age_years, sex ('f'/'m'), height_m, mass_kg, speed_mps, stride_time_s and the
+            impairments (`gaitlib.generate.impairments`). Missing columns and empty cells are open.
+            person_id, cohort, walk_id are carried along.
         seed : int or torch.Generator
             Source of randomness: equal seeds give equal strides.
         correct : bool
@@ -160,8 +163,8 @@ class GaitGenerator:
         if self.network is None:
             raise InputError("generator: not trained yet; call fit() or load() first.")
         scale = self.representation.conditions
-        wanted = check_conditions(conditions, scale.names)
-        vectors = self._sample_vectors(scale.encode(wanted), seed)
+        wanted = check_conditions(conditions, scale)
+        vectors = self.sample_vectors(scale.encode(wanted), seed)
         return finish_samples(self.representation, self.floor, vectors, wanted, conditions, correct)
 
     def save(self, path: str | Path) -> Path:
@@ -213,7 +216,25 @@ class GaitGenerator:
 
         return read_weights(cls(), Path(path), library_hash)
 
-    def _sample_vectors(self, encoded: np.ndarray, seed: int | torch.Generator) -> np.ndarray:
+    def sample_vectors(
+        self, encoded: np.ndarray, seed: int | torch.Generator = 0, noise: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Sample vectors of strides.
+
+        Parameters
+        ----------
+        encoded : array, shape (n, n_conditions)
+            Standardised conditions, NaN where open.
+        seed : int or torch.Generator
+            Source of randomness.
+        noise : array, shape (n, n_entries), optional
+            Standard normal start in place of a drawn one: near starts end in near strides.
+
+        Returns
+        -------
+        array, shape (n, n_entries)
+            Vectors; known conditions hold their value.
+        """
         import torch
 
         from gaitlib.generate.network import integrate_flow
@@ -221,20 +242,24 @@ class GaitGenerator:
 
         generator = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(int(seed))
         n_entries = len(self.representation.names)
+        if noise is None:
+            noise = torch.randn((len(encoded), n_entries), generator=generator)
+        noise = torch.as_tensor(noise, dtype=torch.float32)
+        given = torch.as_tensor(encoded, dtype=torch.float32)
+        known, clean = torch.zeros_like(noise), torch.zeros_like(noise)
+        known[:, : given.shape[1]] = torch.isfinite(given).float()
+        clean[:, : given.shape[1]] = torch.nan_to_num(given)
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         network = self.network.to(device)
-        parts = []
-        for start in range(0, len(encoded), _BATCH):
-            block = torch.as_tensor(encoded[start : start + _BATCH], dtype=torch.float32)
-            noise = torch.randn((len(block), n_entries), generator=generator)
-            known = torch.zeros_like(noise)
-            known[:, : block.shape[1]] = torch.isfinite(block).float()
-            clean = torch.zeros_like(noise)
-            clean[:, : block.shape[1]] = torch.nan_to_num(block)
-            inputs = [v.to(device) for v in (noise, clean, known)]
-            with use_one_thread():
-                parts.append(integrate_flow(network, *inputs, self.config.ode_steps).cpu().numpy())
-        return np.concatenate(parts).astype(float)
+        with use_one_thread():
+            parts = [
+                integrate_flow(
+                    network, *(v[start : start + _BLOCK].to(device) for v in (noise, clean, known)),
+                    self.config.ode_steps,
+                )
+                for start in range(0, len(noise), _BLOCK)
+            ]  # fmt: skip
+        return torch.cat(parts).cpu().numpy().astype(float)
 
 
 def finish_samples(
@@ -273,16 +298,28 @@ def finish_samples(
         people[name] = wanted[name].where(wanted[name].notna(), people[name])
     open_mass = wanted["mass_kg"].isna() if "mass_kg" in wanted else pd.Series(True, index=wanted.index)
     people = hold_body_mass_index(people, open_mass.to_numpy())
-    table, gaits = representation.decode(vectors, people)
-    if correct:
-        table, gaits = correct_gaits(table, gaits, floor)
+    table = representation.describe(people)
+    people = table[["age_years", "height_m", "mass_kg", "speed_mps", "stride_time_s"]]
+    parts, changes = [], []
+    for start in range(0, len(vectors), _BLOCK):
+        body = people.iloc[start : start + _BLOCK]
+        curves = representation.build_curves(vectors[start : start + _BLOCK], body)
+        if correct:
+            moved = correct_curves(curves["position"], curves["ground_force"], body, floor)
+            curves["position"], curves["ground_force"] = moved[:2]
+            changes.append(moved[2])
+        parts.append(curves)
+    for name in CHANGES if correct else ():
+        table[name] = np.concatenate([change[name] for change in changes])
+    curves = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     table["step_length_m"] = 0.5 * table["speed_mps"] * table["stride_time_s"]
     table["within_library"] = _find_within(scale, wanted)
     ids = [f"generated-{hashlib.sha256(row.tobytes()).hexdigest()[:16]}" for row in np.round(vectors, 6)]
     for label in [name for name in _LABELS if name in labels]:
         table.insert(0, label, labels[label].to_numpy())
     table.insert(0, "gait_id", ids)
-    return table, gaits.assign_coords(gait=ids)
+    times = {name: table[name].to_numpy() for name in ("stride_time_s", "speed_mps")}
+    return table, build_gait_set(**curves, **times, gait_id=ids)
 
 
 def _find_within(scale, wanted: pd.DataFrame) -> np.ndarray:

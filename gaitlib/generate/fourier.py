@@ -163,6 +163,53 @@ def analyse_curves(curves: np.ndarray, n_harmonics: int) -> np.ndarray:
     return np.concatenate(parts, axis=1).transpose(0, 2, 1)
 
 
+def shift_coefficients(coefficients: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """Move the phase of series: the result at phase p is the series at p + shift.
+
+    Parameters
+    ----------
+    coefficients : array, shape (n, n_channels, 2 n_harmonics + 1)
+        As `analyse_curves` returns.
+    shift : array, shape (n,)
+        Share of the stride.
+
+    Returns
+    -------
+    array, same shape
+        Coefficients of the moved series.
+    """
+    n_harmonics = (coefficients.shape[2] - 1) // 2
+    angle = 2.0 * np.pi * np.arange(1, n_harmonics + 1) * np.asarray(shift)[:, None, None]
+    cosine, sine = coefficients[..., 1 : n_harmonics + 1], coefficients[..., n_harmonics + 1 :]
+    moved = [
+        coefficients[..., :1],
+        cosine * np.cos(angle) + sine * np.sin(angle),
+        sine * np.cos(angle) - cosine * np.sin(angle),
+    ]
+    return np.concatenate(moved, axis=2)
+
+
+def shift_curves(curves: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """Move the phase of periodic curves: the result at phase p is the curve at p + shift.
+
+    Parameters
+    ----------
+    curves : array, shape (n, 101, n_channels)
+        Samples from 0 to 100 % of the stride.
+    shift : array, shape (n,)
+        Share of the stride.
+
+    Returns
+    -------
+    array, same shape
+        Moved curves.
+    """
+    spectrum = np.fft.rfft(curves[:, :-1], axis=1)
+    turn = np.exp(2j * np.pi * np.arange(spectrum.shape[1]) * np.asarray(shift)[:, None])
+    moved = np.fft.irfft(spectrum * turn[..., None], n=curves.shape[1] - 1, axis=1)
+    return np.concatenate([moved, moved[:, :1]], axis=1).astype(curves.dtype)
+
+
 def build_basis(n_harmonics: int, n_points: int) -> np.ndarray:
     """Build the matrix that turns coefficients into curves.
 

@@ -9,10 +9,11 @@ import pandas as pd
 import xarray as xr
 
 from gaitlib.errors import InputError
+from gaitlib.generate.distances import find_nearest, place_gaits
 from gaitlib.generate.representation import GaitRepresentation
 
 MAX_ISOLATION = 5.0
-"""A gait is set aside when its nearest neighbour is this many times farther than is usual in the library."""
+"""A gait is set aside when its nearest neighbour is this many times farther than is usual in its cohort."""
 
 _FEWEST = 30
 
@@ -118,12 +119,16 @@ def measure_isolation(table: pd.DataFrame, gaits: xr.Dataset) -> np.ndarray:
     Returns
     -------
     array, shape (n,)
-        Distance of the curves to the nearest other gait over the median of these distances.
+        Distance of the curves to the nearest other gait, or its mirror image, over the median of these
+        distances in the cohort.
     """
     representation = GaitRepresentation(explained=0.99).fit(table, gaits)
-    share = np.sqrt(np.concatenate([representation.symmetric.share, representation.antisymmetric.share]))
-    curves = representation.encode(table, gaits)[:, representation.n_conditions :] * share
-    distance = np.linalg.norm(curves[:, None] - curves[None], axis=2)
-    np.fill_diagonal(distance, np.inf)
-    nearest = distance.min(axis=1)
-    return nearest / max(float(np.median(nearest)), 1e-12)
+    places = place_gaits(representation, table, gaits)
+    turned = places * representation.get_mirror()[1][representation.n_conditions :]
+    if representation.n_antisymmetric:
+        nearest = np.minimum(find_nearest(places, places, same=True), find_nearest(places, turned))[:, 0]
+    else:
+        nearest = find_nearest(places, places, same=True)[:, 0]
+    group = table["cohort"].to_numpy() if "cohort" in table else np.zeros(len(table))
+    usual = pd.Series(nearest).groupby(group).transform("median").to_numpy()
+    return nearest / np.maximum(usual, 1e-12)

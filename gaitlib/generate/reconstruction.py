@@ -30,7 +30,7 @@ def measure_reconstruction(
         5th percentile) and rmse_share = rmse / range.
     """
     _, back = representation.decode(
-        representation.encode(table, gaits), table[list(representation.conditions.names)]
+        representation.encode(table, gaits), representation.conditions.read(table)
     )
     mass = table["mass_kg"].to_numpy(dtype=float)[:, None, None]
     rows = []

@@ -8,7 +8,10 @@ Steps of encoding
 4. Each part is whitened by its own principal components (the antisymmetric part about zero, so the mirror
    of a stride is a change of sign). A library of symmetric gaits has no antisymmetric component at all, so
    every stride decoded from it is symmetric by construction.
-5. Beside them stand the conditions (person, speed, stride time, strength), standardised.
+5. Beside them stand the conditions (person, speed, stride time, impairment), standardised.
+6. In an asymmetric stride the left foot does not land half a stride after the right one. Inside, phase 0
+   lies such that both feet are equally early or late; how much is one more antisymmetric entry, and
+   decoded strides begin with the right contact again.
 """
 
 from __future__ import annotations
@@ -22,8 +25,23 @@ import xarray as xr
 from gaitlib.errors import InputError
 from gaitlib.gait import COORDINATES, MUSCLES, N_PHASE, SIDES, TRANSLATIONS
 from gaitlib.generate.conditions import ConditionScale, fit_condition_scale
-from gaitlib.generate.fourier import ChannelGroup, analyse_curves, build_basis, build_group
-from gaitlib.generate.gait_set import AXES, compute_travel, compute_units, flatten_variable, scale_to_bodies
+from gaitlib.generate.contact import measure_contact_shift
+from gaitlib.generate.fourier import (
+    ChannelGroup,
+    analyse_curves,
+    build_basis,
+    build_group,
+    shift_coefficients,
+    shift_curves,
+)
+from gaitlib.generate.gait_set import (
+    AXES,
+    build_gait_set,
+    compute_travel,
+    compute_units,
+    flatten_variable,
+    scale_to_bodies,
+)
 
 HARMONICS = {"position": 24, "activation": 24, "ground_force": 40, "joint_moment": 40}
 """Harmonics of a stride kept per variable (50 would be all)."""
@@ -32,6 +50,8 @@ WEIGHTS = {"position": 3.0, "activation": 1.0, "ground_force": 1.0, "joint_momen
 """Share of each variable in the principal components: body movement first."""
 
 ACTIVATION_MARGIN = 0.02
+_SMALLEST_SHIFT = 1e-4
+_CONTACT_SHARE = 0.1
 _TX = COORDINATES.index("pelvis_tx")
 
 
@@ -73,7 +93,7 @@ class VectorLayout:
 
     The first `n_conditions` of `n_entries` are conditions; `mirror_order` and `mirror_sign` (n_entries,) give
     the mirror; `derived` (k, n_conditions) sums of conditions that help to tell gaits; `weight` (n_entries,)
-    the importance of the entries; `often_open` the condition that is most often left open alone.
+    the importance of the entries; `often_open` conditions that are often left open alone.
     """
 
     n_entries: int
@@ -82,7 +102,7 @@ class VectorLayout:
     mirror_sign: np.ndarray
     derived: np.ndarray
     weight: np.ndarray
-    often_open: int
+    often_open: tuple[int, ...]
 
 
 @dataclass
@@ -103,6 +123,7 @@ class GaitRepresentation:
     scales: dict[str, np.ndarray] = field(default_factory=dict)
     symmetric: Part | None = None
     antisymmetric: Part | None = None
+    contact_scale: float = 0.0
     _synthesis: np.ndarray | None = None
 
     def fit(self, table: pd.DataFrame, gaits: xr.Dataset) -> GaitRepresentation:
@@ -131,7 +152,9 @@ class GaitRepresentation:
                 "expected the same number and at least 8."
             )
         self.conditions = fit_condition_scale(_take_realised(table, gaits))
-        raw = self._analyse(table, gaits)
+        spread = float(np.sqrt((measure_contact_shift(gaits) ** 2).mean()))
+        self.contact_scale = spread if spread > _SMALLEST_SHIFT else 0.0
+        raw, _ = self._analyse(table, gaits)
         self.scales = {g.name: _compute_scale(g, raw[g.name]) for g in build_groups()}
         symmetric, antisymmetric = self._split(raw)
         self.symmetric = _fit_part(symmetric, self.explained, self.max_components, symmetric.mean(axis=0))
@@ -157,7 +180,14 @@ class GaitRepresentation:
         """Names of the entries of a vector: conditions, then components."""
         symmetric = tuple(f"symmetric_{i}" for i in range(self.symmetric.to_vector.shape[1]))
         antisymmetric = tuple(f"antisymmetric_{i}" for i in range(self.n_antisymmetric))
-        return (*self.conditions.names, *symmetric, *antisymmetric)
+        contact = ("antisymmetric_contact",) if self.contact_scale else ()
+        return (*self.conditions.names, *symmetric, *antisymmetric, *contact)
+
+    @property
+    def shares(self) -> np.ndarray:
+        """Share of the weighted variance of each entry after the conditions."""
+        contact = [_CONTACT_SHARE] if self.contact_scale else []
+        return np.concatenate([self.symmetric.share, self.antisymmetric.share, contact])
 
     def encode(self, table: pd.DataFrame, gaits: xr.Dataset) -> np.ndarray:
         """Turn Gaits into vectors.
@@ -174,12 +204,15 @@ class GaitRepresentation:
         array, shape (n, len(names))
             Standardised vectors. Speed and stride time are those realised by the gait.
         """
-        symmetric, antisymmetric = self._split(self._analyse(table, gaits))
+        raw, shift = self._analyse(table, gaits)
+        symmetric, antisymmetric = self._split(raw)
         blocks = [
             self.conditions.encode(_take_realised(table, gaits)),
             (symmetric - self.symmetric.mean) @ self.symmetric.to_vector,
             antisymmetric @ self.antisymmetric.to_vector,
         ]
+        if self.contact_scale:
+            blocks.append(shift[:, None] / self.contact_scale)
         return np.concatenate(blocks, axis=1)
 
     def decode(
@@ -192,24 +225,60 @@ class GaitRepresentation:
         vectors : array, shape (n, len(names))
             Standardised vectors.
         people : DataFrame, optional
-            Conditions to use instead of those in the vectors (same columns and units).
+            Conditions to use instead of those in the vectors, by the names of `conditions`.
 
         Returns
         -------
         table : DataFrame
-            One row per gait: conditions, step_time_s, cadence_spm.
+            One row per gait: person, speed, stride time, every impairment, step_time_s, cadence_spm.
         gaits : xarray.Dataset
             Gait set, labelled by position.
         """
         vectors = np.asarray(vectors, dtype=float)
-        n = self.n_conditions
-        table = (
-            self.conditions.decode(vectors[:, :n]) if people is None else people.reset_index(drop=True).copy()
+        people = self.conditions.decode(vectors[:, : self.n_conditions]) if people is None else people
+        table = self.describe(people)
+        return table, build_gait_set(
+            **self.build_curves(vectors, table),
+            stride_time_s=table["stride_time_s"].to_numpy(),
+            speed_mps=table["speed_mps"].to_numpy(),
         )
-        table["step_time_s"] = 0.5 * table["stride_time_s"]
-        table["cadence_spm"] = 120.0 / table["stride_time_s"]
-        curves = self._synthesise(vectors[:, n:])
-        return table, scale_to_bodies(table, curves)
+
+    def describe(self, people: pd.DataFrame) -> pd.DataFrame:
+        """Lay out everything that is known about strides before their curves.
+
+        Parameters
+        ----------
+        people : DataFrame
+            Conditions by the names of `conditions`.
+
+        Returns
+        -------
+        DataFrame
+            Person, speed, stride time, every impairment, step_time_s, cadence_spm.
+        """
+        table = self.conditions.complete(people.reset_index(drop=True))
+        time = table["stride_time_s"]
+        return table.assign(step_time_s=0.5 * time, cadence_spm=120.0 / time)
+
+    def build_curves(self, vectors: np.ndarray, table: pd.DataFrame) -> dict[str, np.ndarray]:
+        """Build the curves of strides.
+
+        Parameters
+        ----------
+        vectors : array, shape (n, len(names))
+            Standardised vectors; their conditions do not matter.
+        table : DataFrame
+            height_m, mass_kg, speed_mps, stride_time_s of each stride.
+
+        Returns
+        -------
+        dict of str to array
+            As `gaitlib.generate.gait_set.build_gait_set` takes them (SI units).
+        """
+        n = self.n_conditions
+        n_components = len(self.symmetric.share) + self.n_antisymmetric
+        shift = vectors[:, -1] * self.contact_scale if self.contact_scale else None
+        return scale_to_bodies(table, self._synthesise(vectors[:, n : n + n_components], shift))
 
     def mirror(self, vectors: np.ndarray) -> np.ndarray:
         """Mirror left and right: exchange one-sided conditions, turn the antisymmetric part round.
@@ -251,7 +320,7 @@ class GaitRepresentation:
         VectorLayout
             Conditions weigh 1, components by the square root of their share, at least 0.1.
         """
-        shares = np.sqrt(np.concatenate([self.symmetric.share, self.antisymmetric.share]))
+        shares = np.sqrt(self.shares)
         components = np.maximum(shares / max(shares.max(initial=0.0), 1e-12), 0.1)
         order, sign = self.get_mirror()
         return VectorLayout(
@@ -261,10 +330,12 @@ class GaitRepresentation:
             mirror_sign=sign,
             derived=self.conditions.derived,
             weight=np.concatenate([np.ones(self.n_conditions), components]),
-            often_open=self.names.index("stride_time_s"),
+            often_open=(self.names.index("stride_time_s"),),
         )
 
-    def _analyse(self, table: pd.DataFrame, gaits: xr.Dataset) -> dict[str, np.ndarray]:
+    def _analyse(self, table: pd.DataFrame, gaits: xr.Dataset) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """Coefficients per variable, phase moved by the shift of the contacts, and that shift."""
+        shift = measure_contact_shift(gaits) if self.contact_scale else np.zeros(len(table))
         units = compute_units(table["height_m"].to_numpy(dtype=float), table["mass_kg"].to_numpy(dtype=float))
         coefficients = {}
         for group in build_groups():
@@ -278,21 +349,23 @@ class GaitRepresentation:
                 ramp = np.linspace(0.0, 1.0, curves.shape[1])
                 tx = curves[..., _TX]
                 curves[..., _TX] = tx - tx[:, :1] - (tx[:, -1:] - tx[:, :1]) * ramp
-            coefficients[group.name] = analyse_curves(curves, group.n_harmonics)
+            coefficients[group.name] = shift_coefficients(analyse_curves(curves, group.n_harmonics), shift)
         coefficients["position"][:, _TX, 0] = 0.0  # where the stride starts is free: phase 0 is x = 0
-        return coefficients
+        return coefficients, shift
 
     def _split(self, raw: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         parts = [g.split(raw[g.name] / self.scales[g.name][:, None]) for g in build_groups()]
         return np.concatenate([p[0] for p in parts], axis=1), np.concatenate([p[1] for p in parts], axis=1)
 
-    def _synthesise(self, components: np.ndarray) -> dict[str, np.ndarray]:
+    def _synthesise(self, components: np.ndarray, shift: np.ndarray | None) -> dict[str, np.ndarray]:
         """Curves per variable, shape (n, 101, n_channels), still in shares of the body."""
         if self._synthesis is None:
             probe = np.vstack([np.zeros(components.shape[1]), np.eye(components.shape[1])])
             self._synthesis = self._synthesise_slowly(probe).astype(np.float32)
         offset, matrix = self._synthesis[0], self._synthesis[1:] - self._synthesis[0]
         flat = (components.astype(np.float32) @ matrix + offset).reshape(len(components), N_PHASE, -1)
+        if shift is not None:
+            flat = shift_curves(flat, -shift)
         curves, start = {}, 0
         for group in build_groups():
             stop = start + len(group.channels)
@@ -336,7 +409,11 @@ def _compute_scale(group: ChannelGroup, coefficients: np.ndarray) -> np.ndarray:
 
 def _fit_part(values, explained, max_components, mean, total=None) -> Part:
     centred = values - mean
-    _, singular, axes = np.linalg.svd(centred, full_matrices=False)
+    if len(centred) > 2 * centred.shape[1]:
+        squared, axes = np.linalg.eigh(centred.T @ centred)
+        singular, axes = np.sqrt(np.maximum(squared[::-1], 0.0)), axes[:, ::-1].T
+    else:
+        _, singular, axes = np.linalg.svd(centred, full_matrices=False)
     power = singular**2
     total = float(power.sum()) if total is None else total
     if power.sum() < 1e-6 * total:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from functools import cache
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from gaitlib.body.dimensions import Dimensions, compute_dimensions
-from gaitlib.body.kinematics import compute_sagittal_points
 from gaitlib.body.specification import GRAVITY_MPS2, _build_spheres
 from gaitlib.gait import COORDINATES, SIDES
 from gaitlib.person import Person
@@ -19,6 +19,8 @@ LOADED_SHARE = 0.05
 
 SLIP_LOAD_SHARE = 0.25
 """Slip counts while a foot carries at least this share of the body weight: a landing foot skids unloaded."""
+
+_AGE_STEP_YEARS = 0.25
 
 _CONTACT_DEPTH_SHARE = 0.004
 """Spheres within about this share of body height above the lowest one count as touching."""
@@ -32,24 +34,57 @@ def stack_dimensions(people: pd.DataFrame) -> Dimensions:
     Parameters
     ----------
     people : DataFrame
-        age_years, sex, height_m, mass_kg, one row per stride.
+        age_years, height_m, mass_kg, one row per stride.
 
     Returns
     -------
     Dimensions
-        Every field an array of shape (n, 1), so that it broadcasts over the stride.
+        Every field an array of shape (n, 1), so that it broadcasts over the stride. Lengths go with height,
+        masses with mass; their shares are interpolated over age in steps of `_AGE_STEP_YEARS`.
     """
-    columns = ["age_years", "sex", "height_m", "mass_kg"]
-    unique, inverse = np.unique(
-        people[columns].astype({"sex": str}).to_records(index=False), return_inverse=True
-    )
-    each = [
-        compute_dimensions(Person.model_construct(**dict(zip(columns, row, strict=True)))) for row in unique
-    ]
+    age, height, mass = (people[name].to_numpy(dtype=float) for name in ("age_years", "height_m", "mass_kg"))
+    ages, shares = _tabulate_shares()
     values = {
-        f.name: np.array([getattr(d, f.name) for d in each])[inverse][:, None] for f in fields(Dimensions)
+        name: (np.interp(age, ages, share) * (mass if name.endswith("_kg") else height)).astype(np.float32)
+        for name, share in shares.items()
     }
-    return Dimensions(**values)
+    return Dimensions(**{name: value[:, None] for name, value in values.items()})
+
+
+@cache
+def _tabulate_shares() -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    ages = np.arange(0.0, 100.0 + _AGE_STEP_YEARS, _AGE_STEP_YEARS)
+    bodies = [
+        compute_dimensions(Person.model_construct(age_years=a, sex="f", height_m=1.0, mass_kg=1.0))
+        for a in ages
+    ]
+    return ages, {f.name: np.array([getattr(body, f.name) for body in bodies]) for f in fields(Dimensions)}
+
+
+def compute_leg_angles(
+    position: np.ndarray, side: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Compute the absolute angles of the segments of a leg.
+
+    Parameters
+    ----------
+    position : array, shape (..., 12)
+        Coordinates (rad, m).
+    side : str
+        'r' or 'l'.
+
+    Returns
+    -------
+    tuple of array, shape (...)
+        Thigh, shank, foot and toes (rad): 0 as in quiet standing, forward and up positive.
+    """
+    hip, knee, ankle, toe = (
+        position[..., _COLUMN[f"{name}_{side}"]]
+        for name in ("hip_flexion", "knee_angle", "ankle_angle", "mtp_angle")
+    )
+    thigh = position[..., _COLUMN["pelvis_tilt"]] + hip
+    shank = thigh - knee
+    return thigh, shank, shank + ankle, shank + ankle + toe
 
 
 def compute_soles(position: np.ndarray, dimensions: Dimensions) -> tuple[np.ndarray, np.ndarray]:
@@ -69,25 +104,29 @@ def compute_soles(position: np.ndarray, dimensions: Dimensions) -> tuple[np.ndar
     slip : array, shape (n, 101, 2, 3)
         Way that the touching point has slid forward since phase 0 (m); a rolling sphere does not slip.
     """
-    points = compute_sagittal_points(position, dimensions)
     spheres = {sphere.name: sphere for sphere in _build_spheres(dimensions)}
     shape = (*position.shape[:2], len(SIDES), 3)
-    height, slip = np.empty(shape), np.empty(shape)
+    height, slip = np.empty(shape, position.dtype), np.empty(shape, position.dtype)
+    pelvis = [position[..., _COLUMN[name]] for name in ("pelvis_tx", "pelvis_ty")]
     for foot, side in enumerate(SIDES):
-        angles = [
-            position[..., _COLUMN[f"{name}_{side}"]] for name in ("hip_flexion", "knee_angle", "ankle_angle")
-        ]
-        pitch = position[..., _COLUMN["pelvis_tilt"]] + angles[0] - angles[1] + angles[2]
-        toes = pitch + position[..., _COLUMN[f"mtp_angle_{side}"]]
-        for index, (name, angle, origin) in enumerate(
-            (("heel", pitch, "ankle"), ("ball", pitch, "ankle"), ("toe", toes, "mtp"))
+        thigh, shank, pitch, toes = compute_leg_angles(position, side)
+        ankle_x = pelvis[0] + dimensions.thigh_m * np.sin(thigh) + dimensions.shank_m * np.sin(shank)
+        ankle_y = pelvis[1] - dimensions.thigh_m * np.cos(thigh) - dimensions.shank_m * np.cos(shank)
+        cos, sin = np.cos(pitch), np.sin(pitch)
+        ahead, below = dimensions.mtp_ahead_of_ankle_m, dimensions.mtp_below_ankle_m
+        toe = ankle_x + cos * ahead + sin * below, ankle_y + sin * ahead - cos * below
+        of_toes = np.cos(toes), np.sin(toes)
+        for index, (name, x0, y0, angle, c, s) in enumerate(
+            (
+                ("heel", ankle_x, ankle_y, pitch, cos, sin),
+                ("ball", ankle_x, ankle_y, pitch, cos, sin),
+                ("toe", *toe, toes, *of_toes),
+            )
         ):
             sphere = spheres[f"{name}_{side}"]
             x, y = sphere.location_m
-            cos, sin = np.cos(angle), np.sin(angle)
-            base = points[f"{origin}_{side}"]
-            height[..., foot, index] = base[..., 1] + sin * x + cos * y - sphere.radius_m
-            rolled = base[..., 0] + cos * x - sin * y + sphere.radius_m * angle
+            height[..., foot, index] = y0 + s * x + c * y - sphere.radius_m
+            rolled = x0 + c * x - s * y + sphere.radius_m * angle
             slip[..., foot, index] = rolled - rolled[:, :1]
     return height, slip
 
@@ -109,12 +148,44 @@ def compute_contact_weight(ground_force: np.ndarray, height: np.ndarray, people:
     array, shape (n, 101, 2, 3)
         Load of each sphere in body weights, zero where a foot does not stand.
     """
-    weight = people["mass_kg"].to_numpy(dtype=float)[:, None, None] * GRAVITY_MPS2
-    load = ground_force[..., 1] / weight
+    weight = people["mass_kg"].to_numpy(dtype=np.float32)[:, None, None] * GRAVITY_MPS2
+    load = (ground_force[..., 1] / weight).astype(height.dtype)
     load = np.where(load > LOADED_SHARE, load, 0.0)
-    depth = _CONTACT_DEPTH_SHARE * people["height_m"].to_numpy(dtype=float)[:, None, None, None]
-    touch = np.exp((height.min(axis=-1, keepdims=True) - height) / depth)
-    return load[..., None] * touch / touch.sum(axis=-1, keepdims=True)
+    depth = _CONTACT_DEPTH_SHARE * people["height_m"].to_numpy(dtype=np.float32)[:, None, None, None]
+    touch = np.exp((find_lowest(height)[..., None] - height) / depth)
+    return (load / add_points(touch))[..., None] * touch
+
+
+def find_lowest(height: np.ndarray) -> np.ndarray:
+    """Find the lowest of heel, ball and toe.
+
+    Parameters
+    ----------
+    height : array, shape (..., 3)
+        As `compute_soles`.
+
+    Returns
+    -------
+    array, shape (...)
+        Height (m); reducing an axis of three by hand is several times faster.
+    """
+    return np.minimum(np.minimum(height[..., 0], height[..., 1]), height[..., 2])
+
+
+def add_points(values: np.ndarray) -> np.ndarray:
+    """Add up heel, ball and toe.
+
+    Parameters
+    ----------
+    values : array, shape (..., 3)
+        Anything per sphere.
+
+    Returns
+    -------
+    array, shape (...)
+        The sum.
+    """
+    return values[..., 0] + values[..., 1] + values[..., 2]
 
 
 def compute_slip_steps(slip: np.ndarray, load: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -133,8 +204,8 @@ def compute_slip_steps(slip: np.ndarray, load: np.ndarray) -> tuple[np.ndarray, 
         Its load in body weights.
     """
     middle = 0.5 * (load[:, 1:] + load[:, :-1]) * ((load[:, 1:] > 0) & (load[:, :-1] > 0))
-    weight = middle.sum(axis=-1)
-    step = (middle * np.diff(slip, axis=1)).sum(axis=-1) / np.maximum(weight, 1e-12)
+    weight = add_points(middle)
+    step = add_points(middle * np.diff(slip, axis=1)) / np.maximum(weight, 1e-12)
     return np.where(weight > 0, step, 0.0), weight
 
 
@@ -159,13 +230,9 @@ def measure_soles(table: pd.DataFrame, gaits: xr.Dataset) -> pd.DataFrame:
     height, slip = compute_soles(position, stack_dimensions(table))
     load = compute_contact_weight(force, height, table)
     step, weight = compute_slip_steps(slip, load)
-    slipped = np.zeros(len(table))
-    for foot in range(len(SIDES)):
-        slipped = np.maximum(
-            slipped, _measure_stance_slip(step[..., foot], weight[..., foot] > SLIP_LOAD_SHARE)
-        )
-    lowest = height.min(axis=(2, 3))
-    standing = load.sum(axis=(2, 3)) > 0.5
+    slipped = measure_stance_slip(step, weight > SLIP_LOAD_SHARE).max(axis=1)
+    lowest = find_lowest(height).min(axis=2)
+    standing = add_points(load).sum(axis=2) > 0.5
     return pd.DataFrame(
         {
             "slip_m": slipped,
@@ -176,16 +243,36 @@ def measure_soles(table: pd.DataFrame, gaits: xr.Dataset) -> pd.DataFrame:
     )
 
 
-def _measure_stance_slip(step: np.ndarray, standing: np.ndarray) -> np.ndarray:
-    """Range of the running slip within each stance; a stance may run over the end of the stride."""
-    n, points = step.shape
-    start = np.argmin(standing, axis=1)
-    order = (start[:, None] + np.arange(points)) % points
+def measure_stance_slip(step: np.ndarray, standing: np.ndarray) -> np.ndarray:
+    """Measure the range of the running slip of each foot within its stance.
+
+    Parameters
+    ----------
+    step : array, shape (n, 100, 2)
+        Slip in each interval (m).
+    standing : array of bool, shape (n, 100, 2)
+        Where a foot stands; a stance may run over the end of the stride.
+
+    Returns
+    -------
+    array, shape (n, 2)
+        Largest range over the stances (m).
+    """
+    points = step.shape[1]
+    start = np.argmin(standing, axis=1)[:, None]
+    order = (start + np.arange(points)[None, :, None]) % points
     step, standing = np.take_along_axis(step, order, axis=1), np.take_along_axis(standing, order, axis=1)
-    largest, low, high, path = (np.zeros(n) for _ in range(4))
-    for index in range(points):
-        path = np.where(standing[:, index], path + step[:, index], 0.0)
-        low = np.where(standing[:, index], np.minimum(low, path), 0.0)
-        high = np.where(standing[:, index], np.maximum(high, path), 0.0)
-        largest = np.maximum(largest, high - low)
+    path = np.cumsum(np.where(standing, step, 0.0), axis=1)
+    begins = standing & ~np.concatenate([np.zeros_like(standing[:, :1]), standing[:, :-1]], axis=1)
+    before = np.concatenate([np.zeros_like(path[:, :1]), path[:, :-1]], axis=1)
+    number = np.cumsum(begins, axis=1) * standing
+    largest = np.zeros(step[:, 0].shape)
+    for stance in range(1, int(number.max(initial=0)) + 1):
+        inside = number == stance
+        base = np.where(inside & begins, before, 0.0).sum(axis=1)
+        high = np.where(inside, path, -np.inf).max(axis=1)
+        low = np.where(inside, path, np.inf).min(axis=1)
+        found = inside.any(axis=1)
+        spread = np.maximum(high, base) - np.minimum(low, base)
+        largest = np.where(found, np.maximum(largest, np.where(found, spread, 0.0)), largest)
     return largest

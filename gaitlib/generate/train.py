@@ -111,6 +111,8 @@ def train_flow(
         for group in optimiser.param_groups:
             group["lr"] = rate
         batch = data[torch.randint(len(data), (config.batch_size,), generator=generator)]
+        if config.jitter > 0:
+            batch = batch + config.jitter * torch.randn(batch.shape, generator=generator)
         if turn:
             flip = torch.rand((len(batch), 1), generator=generator) < 0.5
             batch = torch.where(flip, batch[:, order] * sign, batch)
@@ -184,7 +186,8 @@ def draw_masks(
     level = torch.rand((n, 1), generator=generator)
     subset = (torch.rand((n, n_maskable), generator=generator) < level).float()
     everything = torch.ones_like(subset)
-    everything[:, layout.often_open] = (torch.rand(n, generator=generator) < 0.5).float()
+    for index in layout.often_open:
+        everything[:, index] = (torch.rand(n, generator=generator) < 0.5).float()
     subset = torch.where(kind < config.all_known_share, everything, subset)
     subset = torch.where(kind > 1.0 - config.all_open_share, torch.zeros_like(subset), subset)
     return torch.cat([subset, torch.zeros(n, layout.n_entries - n_maskable)], dim=1)

@@ -19,7 +19,7 @@ from gaitlib.generate.representation import GaitRepresentation, Part
 if TYPE_CHECKING:
     from gaitlib.generate.flow import GaitGenerator
 
-FORMAT = "gaitlib-generator-1"
+FORMAT = "gaitlib-generator-2"
 _PART_FIELDS = ("mean", "to_vector", "to_coefficients", "share")
 _SCALE_FIELDS = ("mean", "scale", "lower", "upper", "derived")
 
@@ -52,6 +52,8 @@ def write_weights(generator: GaitGenerator, path: Path) -> Path:
         "format": FORMAT,
         "config": generator.config.model_dump(),
         "conditions": list(r.conditions.names),
+        "constants": r.conditions.constants,
+        "contact_scale": r.contact_scale,
         "library_hash": generator.library_hash,
         "n_gaits": generator.n_gaits,
         "floor": [generator.floor.lower, generator.floor.upper],
@@ -138,7 +140,8 @@ def _rebuild_representation(config, description: dict, tensors: dict) -> GaitRep
     r.symmetric = Part(*(tensors[f"symmetric.{name}"] for name in _PART_FIELDS))
     r.antisymmetric = Part(*(tensors[f"antisymmetric.{name}"] for name in _PART_FIELDS))
     scale = [tensors[f"conditions.{name}"] for name in _SCALE_FIELDS]
-    r.conditions = ConditionScale(tuple(description["conditions"]), *scale)
+    r.conditions = ConditionScale(tuple(description["conditions"]), *scale, description["constants"])
+    r.contact_scale = description["contact_scale"]
     r.scales = {n.removeprefix("scales."): v for n, v in tensors.items() if n.startswith("scales.")}
     return r
 

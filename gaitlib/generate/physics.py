@@ -1,0 +1,181 @@
+"""How well strides obey Newton: residual force at the pelvis by inverse dynamics in OpenSim.
+
+The force of the ground must supply what the motion of the body needs. What is left over has to be pushed or
+pulled at the pelvis by nobody's hand: the residual force, the usual yardstick of recorded motion (Hicks et
+al. 2015, doi 10.1115/1.4029304). Motion and ground force pass the same low-pass filter (Kristianslund et al.
+2012, doi 10.1016/j.jbiomech.2011.12.011).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from gaitlib.body.specification import GRAVITY_MPS2, build_specification
+from gaitlib.gait import COORDINATES
+from gaitlib.person import Person
+from gaitlib.signals import smooth_lowpass
+
+CUTOFF_HZ = 6.0
+"""Usual cut-off of the zero-lag low-pass filter for markers of walking people."""
+
+_PELVIS = [COORDINATES.index(name) for name in ("pelvis_tx", "pelvis_ty")]
+
+
+def measure_residuals(
+    table: pd.DataFrame, gaits: xr.Dataset, n_workers: int = 1, cutoff_hz: float | None = CUTOFF_HZ
+) -> pd.DataFrame:
+    """Measure the residual force of strides, in worker processes.
+
+    Parameters
+    ----------
+    table : DataFrame
+        gait_id, age_years, sex, height_m, mass_kg of each stride.
+    gaits : xarray.Dataset
+        Gait set in the same order.
+    n_workers : int
+        Processes that run OpenSim.
+    cutoff_hz : float, optional
+        Cut-off of the low-pass filter (Hz); no filter if None.
+
+    Returns
+    -------
+    DataFrame
+        gait_id, residual_rms_bw and residual_peak_bw: size of the sagittal residual force over the stride as
+        a share of body weight.
+    """
+    from gaitlib.simulate.workers import make_pool
+
+    times = gaits["stride_time_s"].to_numpy()
+    position = gaits["position"].to_numpy().astype(float)
+    force = gaits["ground_force"].to_numpy().astype(float)[..., :2].sum(axis=2)
+    motions = [differentiate_stride(*pair, cutoff_hz) for pair in zip(position, times, strict=True)]
+    jobs = []
+    with make_pool(n_workers) as pool:
+        for row, motion in zip(table.to_dict("records"), motions, strict=True):
+            person = Person.model_construct(**{k: row[k] for k in Person.model_fields})
+            jobs.append(pool.submit(run_inverse_dynamics, build_specification(person), *motion))
+        needed = [job.result()[:, _PELVIS] for job in jobs]
+    rows = []
+    for n, (gait_id, mass) in enumerate(zip(table["gait_id"], table["mass_kg"], strict=True)):
+        ground = smooth_stride(force[n], times[n], cutoff_hz)[:-1]
+        rows.append({"gait_id": gait_id} | summarise_residual(needed[n] - ground, float(mass)))
+    return pd.DataFrame(rows)
+
+
+def run_inverse_dynamics(specification, position, speed, acceleration) -> np.ndarray:
+    """Run `gaitlib.generate.replay.compute_inverse_dynamics` in this (worker) process.
+
+    Parameters
+    ----------
+    specification, position, speed, acceleration
+        As `compute_inverse_dynamics`.
+
+    Returns
+    -------
+    array, shape (n, 12)
+        Generalised forces.
+    """
+    from gaitlib.generate.replay import compute_inverse_dynamics
+
+    return compute_inverse_dynamics(specification, position, speed, acceleration)
+
+
+def summarise_residual(residual: np.ndarray, mass_kg: float) -> dict[str, float]:
+    """Summarise a residual force.
+
+    Parameters
+    ----------
+    residual : array, shape (n, 2)
+        Forward and upward residual force (N).
+    mass_kg : float
+        Body mass (kg).
+
+    Returns
+    -------
+    dict of str to float
+        residual_rms_bw and residual_peak_bw, shares of body weight.
+    """
+    size = np.linalg.norm(residual, axis=1) / (mass_kg * GRAVITY_MPS2)
+    return {"residual_rms_bw": float(np.sqrt((size**2).mean())), "residual_peak_bw": float(size.max())}
+
+
+def differentiate_stride(
+    position: np.ndarray, stride_time_s: float, cutoff_hz: float | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Differentiate the coordinates of a periodic stride twice.
+
+    Parameters
+    ----------
+    position : array, shape (101, 12)
+        Coordinates (rad, m); `pelvis_tx` advances, all else is periodic.
+    stride_time_s : float
+        Duration (s).
+    cutoff_hz : float, optional
+        Cut-off of a low-pass filter (Hz).
+
+    Returns
+    -------
+    tuple of array, shape (100, 12)
+        Position, speed and acceleration at phase 0 to 99 %.
+    """
+    ramp = np.zeros_like(position)
+    forward = _PELVIS[0]
+    travel = position[-1, forward] - position[0, forward]
+    ramp[:, forward] = np.linspace(0.0, 1.0, len(position)) * travel
+    periodic = smooth_stride(position - ramp, stride_time_s, cutoff_hz)[:-1]
+    spectrum = np.fft.rfft(periodic, axis=0)
+    turn = 2j * np.pi * np.arange(len(spectrum))[:, None] / stride_time_s
+    turn[-1] = 0.0  # the highest frequency has no defined slope
+    speed, acceleration = (np.fft.irfft(spectrum * turn**k, n=len(periodic), axis=0) for k in (1, 2))
+    speed[:, forward] += travel / stride_time_s
+    return periodic + ramp[:-1], speed, acceleration
+
+
+def smooth_stride(values: np.ndarray, stride_time_s: float, cutoff_hz: float | None) -> np.ndarray:
+    """Smooth periodic curves as a recording of many such strides would be.
+
+    Parameters
+    ----------
+    values : array, shape (101, n)
+        One stride, the last sample repeats the first.
+    stride_time_s : float
+        Duration (s).
+    cutoff_hz : float, optional
+        Cut-off of the zero-lag low-pass filter (Hz); nothing is done if None.
+
+    Returns
+    -------
+    array, same shape
+        Smoothed curves.
+    """
+    if cutoff_hz is None:
+        return values
+    n = len(values) - 1
+    strides = np.concatenate([values[:-1]] * 5)
+    smooth = smooth_lowpass(strides, n / stride_time_s, cutoff_hz)[2 * n : 3 * n]
+    return np.concatenate([smooth, smooth[:1]])
+
+
+def compare_residuals(parts: dict[str, Iterable[float]]) -> pd.DataFrame:
+    """Compare residual forces of several kinds of gait.
+
+    Parameters
+    ----------
+    parts : dict of str to iterable of float
+        Name -> residual_rms_bw of each gait.
+
+    Returns
+    -------
+    DataFrame
+        name, n, median, lower and upper quartile (shares of body weight).
+    """
+    rows = []
+    for name, values in parts.items():
+        values = np.asarray(list(values), dtype=float)
+        low, middle, high = np.percentile(values, [25, 50, 75]) if len(values) else [np.nan] * 3
+        rows.append({"name": name, "n": len(values), "median": middle, "lower": low, "upper": high})
+    return pd.DataFrame(rows)
