@@ -187,14 +187,22 @@ def format_checks(summary: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def train_estimator_on(library: Library, generator, settings: dict, seed: int, checkpoints: Path):
-    """Train the estimator on simulated and generated walks.
+def train_estimator_on(
+    library: Library,
+    generator,
+    settings: dict,
+    seed: int,
+    checkpoints: Path,
+    kind: str = "keypoints",
+    log=None,
+):
+    """Train one estimator on simulated and generated walks.
 
     Parameters
     ----------
     library : tuple of (DataFrame, Dataset)
         The library; its held-out people calibrate and test.
-    generator : GaitGenerator
+    generator : GaitGenerator or None
         Adds gaits of people in between; trained on the training people only.
     settings : dict
         Section `estimate` of the study.
@@ -202,6 +210,10 @@ def train_estimator_on(library: Library, generator, settings: dict, seed: int, c
         Fixes everything.
     checkpoints : Path
         An interrupted training goes on from here.
+    kind : {'keypoints', 'inertial'}
+        What the estimator reads.
+    log : callable, optional
+        Called with a line of text now and then.
 
     Returns
     -------
@@ -210,20 +222,44 @@ def train_estimator_on(library: Library, generator, settings: dict, seed: int, c
     history, errors : DataFrame
         Of the training; of clips of held-out people.
     """
-    from gaitlib.estimate.network import NetworkConfig
-    from gaitlib.estimate.train import TrainingConfig, train_estimator
+    from gaitlib.estimate.train import train_estimator
 
+    sampler = generator if settings["generated_gaits"] > 0 else None
+    config = build_training_config(settings, kind)
+    return train_estimator(*library, config, seed, checkpoints / kind, sampler, log)
+
+
+def build_training_config(settings: dict, kind: str = "keypoints"):
+    """Build the training settings of an estimator.
+
+    Parameters
+    ----------
+    settings : dict
+        Section `estimate` of the study.
+    kind : {'keypoints', 'inertial'}
+        What the estimator reads.
+
+    Returns
+    -------
+    gaitlib.estimate.train.TrainingConfig
+        For `gaitlib.estimate.train.train_estimator`.
+    """
+    from gaitlib.estimate.inertial_sampler import InertialSamplerConfig
+    from gaitlib.estimate.network import NetworkConfig
+    from gaitlib.estimate.sampler import SamplerConfig
+    from gaitlib.estimate.train import TrainingConfig
+
+    inertial = kind == "inertial"
     network = NetworkConfig(
-        width=settings["width"], n_clips=settings["clips"], reuse=settings["reuse"],
-        batch_size=settings["batch_size"], learning_rate=settings["learning_rate"],
+        kind=kind, width=settings["width"], n_clips=settings["inertial_clips" if inertial else "clips"],
+        reuse=settings["reuse"], batch_size=settings["batch_size"], learning_rate=settings["learning_rate"],
+        pretrain_clips=settings["pretrain_clips"],
     )  # fmt: skip
-    config = TrainingConfig(
-        network=network, held_out_share=settings["held_out_share"],
-        n_calibration=settings["calibration_clips"],
+    return TrainingConfig(
+        network=network, sampler=InertialSamplerConfig() if inertial else SamplerConfig(),
+        held_out_share=settings["held_out_share"], n_calibration=settings["calibration_clips"],
         n_test=settings["test_clips"], n_generated=settings["generated_gaits"], n_workers=settings["workers"],
     )  # fmt: skip
-    sampler = generator if settings["generated_gaits"] > 0 else None
-    return train_estimator(*library, config, seed, checkpoints, sampler)
 
 
 def format_errors(summary: pd.DataFrame) -> pd.DataFrame:
