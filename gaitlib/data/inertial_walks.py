@@ -103,11 +103,10 @@ def split_turn_trial(signals: xr.Dataset, events: pd.DataFrame, name: str) -> li
     for way, (start, end) in spans.items():
         if end - start >= _SHORTEST_S:
             inside = events[(events["time_s"] >= start) & (events["time_s"] <= end)]
-            known = {"height_m": about["height_m"], "age_years": about["age_years"]}
-            walks.append(
-                _cut(signals, start, end, "lower_back_events", "healthy_adult", about["person_id"], f"{name}-{way}",
-                     site="lower_back", events=inside.assign(time_s=inside["time_s"] - start), **known)
-            )  # fmt: skip
+            place = ("lower_back_events", "healthy_adult", about["person_id"], f"{name}-{way}")
+            known = {"height_m": about["height_m"], "age_years": about["age_years"], "site": "lower_back"}
+            events_here = inside.assign(time_s=inside["time_s"] - start)
+            walks.append(_cut(signals, start, end, *place, events=events_here, **known))
     return walks
 
 
