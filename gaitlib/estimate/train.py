@@ -17,6 +17,7 @@ from gaitlib.estimate.network import NetworkConfig
 from gaitlib.estimate.pool import GaitPool, build_pool
 from gaitlib.estimate.sampler import Clip, SamplerConfig, sample_clips
 from gaitlib.estimate.targets import OUTCOME_NAMES
+from gaitlib.gait import MUSCLE_GROUPS
 from gaitlib.person import Person
 
 _PERSON_COLUMNS = ["age_years", "sex", "height_m", "mass_kg"]
@@ -125,8 +126,39 @@ def train_estimator(
         "n_generated_gaits": int(n_generated),
         "n_held_out_gaits": int(len(calibration) + len(test)),
         "sampler": asdict(config.sampler),
+        "activation_errors": measure_activation_errors(estimator, clips),
     }
     return estimator, history, tabulate_errors(estimator, clips)
+
+
+def measure_activation_errors(estimator: GaitEstimator, clips: list[Clip]) -> dict[str, dict[str, float]]:
+    """Compare estimated muscle activity with that of synthetic clips.
+
+    Parameters
+    ----------
+    estimator : GaitEstimator
+        Calibrated.
+    clips : list of Clip
+        Clips with truth.
+
+    Returns
+    -------
+    dict of str to dict
+        Muscle group -> rms (0-1), rms_of_mean (of the mean curve of training), coverage of the intervals.
+    """
+    known = [clip for clip in clips if np.isfinite(clip.activation).all()]
+    truth = np.stack([clip.activation for clip in known])
+    _, _, curves = estimator.predict_raw([clip.features for clip in known])
+    usual = estimator.network.activation_mean.numpy().reshape(truth.shape[2:])
+    inside = np.abs(curves - truth) <= estimator.calibration.activation_half_width
+    return {
+        name: {
+            "rms": float(np.sqrt(np.mean((curves - truth)[:, :, n] ** 2))),
+            "rms_of_mean": float(np.sqrt(np.mean((usual - truth)[:, :, n] ** 2))),
+            "coverage": float(inside[:, :, n].mean()),
+        }
+        for n, name in enumerate(MUSCLE_GROUPS)
+    }
 
 
 def tabulate_errors(estimator: GaitEstimator, clips: list[Clip]) -> pd.DataFrame:

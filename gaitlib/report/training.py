@@ -24,8 +24,17 @@ _MEASURES = {
     ("neighbour_ratio", "all"): ("Novelty: distance to nearest training gait, relative", 2),
     ("slip", "median"): ("Slip of the standing foot, median (m)", 3),
 }
-_OUTCOMES = {"speed_mps": ("Speed", "m/s", 1.0, 3), "step_length_m": ("Step length", "cm", 100.0, 1),
-             "step_time_s": ("Step time", "s", 1.0, 3)}  # fmt: skip
+_OUTCOMES = {
+    "speed_mps": ("Speed", "m/s", 1.0, 3),
+    "step_length_m": ("Step length", "cm", 100.0, 1),
+    "step_time_s": ("Step time", "s", 1.0, 3),
+    "stance_share": ("Stance", "% of the stride", 100.0, 1),
+    "double_support_share": ("Double support", "% of the stride", 100.0, 1),
+    "step_time_asymmetry": ("Step time asymmetry", "%", 100.0, 1),
+    "step_length_asymmetry": ("Step length asymmetry", "%", 100.0, 1),
+    "stride_time_cv": ("Stride time variability", "%", 100.0, 1),
+}
+_MAIN = ("speed_mps", "step_length_m", "step_time_s")
 
 
 @dataclass(frozen=True)
@@ -262,13 +271,15 @@ def build_training_config(settings: dict, kind: str = "keypoints"):
     )  # fmt: skip
 
 
-def format_errors(summary: pd.DataFrame) -> pd.DataFrame:
+def format_errors(summary: pd.DataFrame, title_of_view: str = "View") -> pd.DataFrame:
     """Format errors on held-out synthetic people for print.
 
     Parameters
     ----------
     summary : DataFrame
         From `gaitlib.estimate.train.summarise_errors`, by view.
+    title_of_view : str
+        What a view is: 'View' of a camera, 'Site' of a sensor.
 
     Returns
     -------
@@ -281,7 +292,7 @@ def format_errors(summary: pd.DataFrame) -> pd.DataFrame:
             rows.append(
                 {
                     "Outcome": f"{title} ({unit})",
-                    "View": str(row.view).replace("_", " "),
+                    title_of_view: str(row.view).replace("_", " "),
                     "Clips": f"{row.n}",
                     "Answered": f"{row.answered:.0%}",
                     "MAE": _format(factor * row.mae, decimals),
@@ -291,6 +302,32 @@ def format_errors(summary: pd.DataFrame) -> pd.DataFrame:
                 }
             )
     return pd.DataFrame(rows)
+
+
+def format_activation(errors: dict) -> pd.DataFrame:
+    """Format the errors of muscle activity for print.
+
+    Parameters
+    ----------
+    errors : dict
+        From `gaitlib.estimate.train.measure_activation_errors`.
+
+    Returns
+    -------
+    DataFrame
+        Strings, one row per muscle group.
+    """
+    return pd.DataFrame(
+        [
+            {
+                "Muscle group": name.replace("_", " "),
+                "RMS error": _format(row["rms"], 3),
+                "RMS error of the mean curve": _format(row["rms_of_mean"], 3),
+                "Truth inside the 90 % interval": _format_share(row["coverage"]),
+            }
+            for name, row in errors.items()
+        ]
+    )
 
 
 def _format(value: float, decimals: int) -> str:
@@ -359,7 +396,8 @@ def list_error_columns(history: pd.DataFrame) -> dict[str, str]:
         Column -> label.
     """
     found = {}
-    for outcome, (title, _, _, _) in _OUTCOMES.items():
+    for outcome in _MAIN:
+        title = _OUTCOMES[outcome][0]
         columns = [name for name in history if outcome in str(name)]
         found |= {name: title.lower() for name in columns[:1]}
     return found or {"loss": "loss"}
