@@ -22,6 +22,7 @@ COMMANDS = {
         "gaitlib.estimate.cli:add_estimate_parser",
         "speed, step length and step time from keypoints",
     ),
+    "train": ("gaitlib.report.ship:add_train_parser", "train the estimators that come with the project"),
     "bench": ("gaitlib.bench:add_bench_parser", "measure times and errors into build/bench.json"),
 }
 """Where each command registers itself, and its line in the help."""

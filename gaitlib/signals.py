@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 
@@ -80,14 +82,20 @@ def smooth_lowpass(values: np.ndarray, fps: float, cutoff_hz: float) -> np.ndarr
     array, shape (n, ...)
         Smoothed samples.
     """
-    from scipy.signal import butter, sosfiltfilt
+    from scipy.signal import sosfiltfilt
 
     values = np.asarray(values, dtype=float)
     if cutoff_hz >= 0.45 * fps or len(values) < 8:
         return values.copy()
-    sections = butter(2, cutoff_hz, fs=fps, output="sos")
     pad = min(len(values) - 2, int(np.ceil(fps / cutoff_hz)))
-    return sosfiltfilt(sections, values, axis=0, padlen=pad)
+    return sosfiltfilt(_design_lowpass(cutoff_hz, fps), values, axis=0, padlen=pad)
+
+
+@cache
+def _design_lowpass(cutoff_hz: float, fps: float) -> np.ndarray:
+    from scipy.signal import butter
+
+    return butter(2, cutoff_hz, fs=fps, output="sos")
 
 
 def find_turns(values: np.ndarray, threshold: float) -> list[tuple[int, int]]:

@@ -86,10 +86,12 @@ class SenseSection(_Section):
 
 
 class EstimateSection(_Section):
-    """Chapter 3: size and training of the estimator, on synthetic walks only."""
+    """Chapter 3: size and training of the estimators, on synthetic walks only."""
 
     width: int = Field(ge=8, le=1024)
     clips: int = Field(ge=10)
+    inertial_clips: int = Field(ge=10)
+    pretrain_clips: int = Field(ge=0)
     reuse: float = Field(gt=0, le=1000)
     batch_size: int = Field(ge=1)
     learning_rate: float = Field(gt=0, le=1)

@@ -306,7 +306,7 @@ def mirror_walk(walk: xr.Dataset) -> xr.Dataset:
     mirrored = walk.copy(deep=True)
     for name in walk.data_vars:
         values = walk[name]
-        for dim in ("keypoint", "foot", "muscle", "channel"):
+        for dim in ("keypoint", "segment", "foot", "muscle", "channel"):
             if dim in values.dims and dim in values.coords:
                 labels = [str(label) for label in values[dim].values]
                 swapped = [swap_side(label) for label in labels]

@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 from toys import make_person, make_toy_gait
 
+from gaitlib.environment import ROOT
 from gaitlib.gait import stack_gaits
+from gaitlib.person import Person
 
 
 def make_toy_set(n: int, seed: int = 0):
@@ -23,3 +25,17 @@ def make_toy_set(n: int, seed: int = 0):
         rows.append({"gait_id": f"toy{index}", "verified": True, "speed_mps": speed} | person.model_dump())
         gaits.append(gait)
     return pd.DataFrame(rows), stack_gaits(gaits)
+
+
+def make_library_walk(index=0, duration_s=6.0, fps=200.0, seed=0):
+    """A walk of one of the shipped simulated gaits, without variation."""
+    from gaitlib.sense.body_walk import build_synthetic_walk
+    from gaitlib.simulate.library import load_library
+
+    table, gaits = load_library(ROOT / "data" / "library")
+    row = table[table["verified"]].reset_index().iloc[index]
+    gait = gaits.sel(gait=row["gait_id"])
+    person = Person(**{name: row[name] for name in ("age_years", "sex", "height_m", "mass_kg")})
+    rng = np.random.default_rng(seed)
+    options = {"duration_s": duration_s, "fps": fps, "with_outcomes": False}
+    return build_synthetic_walk(gait, person, rng, **options)

@@ -29,6 +29,7 @@ from gaitlib.estimate.normalise import (
     normalise_clip,
 )
 from gaitlib.estimate.result import Estimate, build_abstention, build_estimate
+from gaitlib.estimate.targets import OUTCOME_NAMES
 from gaitlib.events import detect_events_from_curves
 
 LEG_SHARE_OF_HEIGHT = 0.491
@@ -69,7 +70,7 @@ def estimate_classical(keypoints: xr.Dataset, height_m: float | None = None) -> 
         )
         if rhythm < 0.3:
             return build_abstention("too few steps: no rhythm found in a view from the front or the back")
-        return build_estimate(np.array([np.nan, np.nan, step_time]))
+        return _build(step_time_s=step_time)
     steps = _measure_steps(clip, ankle)
     if steps is None:
         return build_abstention("too few steps: fewer than three initial contacts found")
@@ -78,7 +79,11 @@ def estimate_classical(keypoints: xr.Dataset, height_m: float | None = None) -> 
         0, 1
     ]
     speed = abs(travel) if abs(travel) > MIN_TRAVEL_SPEED else step_length / step_time
-    return build_estimate(np.array([speed * leg_m, step_length * leg_m, step_time]))
+    return _build(speed_mps=speed * leg_m, step_length_m=step_length * leg_m, step_time_s=step_time)
+
+
+def _build(**found: float) -> Estimate:
+    return build_estimate(np.array([found.get(name, np.nan) for name in OUTCOME_NAMES]))
 
 
 def _measure_steps(clip: NormalisedClip, ankle: np.ndarray) -> tuple[float, float] | None:

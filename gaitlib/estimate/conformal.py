@@ -1,9 +1,13 @@
 """Intervals by split-conformal prediction, and limits beyond which the estimator abstains.
 
 Normalised split conformal prediction (Lei et al. 2018, doi 10.1080/01621459.2017.1307116): on held-out
-synthetic people the absolute log error is divided by the predicted scale; the quantile of these scores
-widens or narrows the predicted scale so that the stated share of intervals holds the truth. The guarantee
-is for people like the synthetic ones; coverage on real people has to be measured.
+synthetic people the absolute error is divided by the predicted scale; the quantile of these scores widens or
+narrows the predicted scale so that the stated share of intervals holds the truth. Muscle activity gets one
+half width per muscle and moment of the stride. Clips of inertial sensors are calibrated site by site. The
+guarantee is for people like the synthetic ones; coverage on real people has to be measured.
+
+How unlike training a clip is, is told by the Mahalanobis distance of its measures from those of held-out
+synthetic clips; beyond the limit the estimator abstains and names the measure that is farthest off.
 """
 
 from __future__ import annotations
@@ -13,32 +17,28 @@ from dataclasses import dataclass
 import numpy as np
 
 from gaitlib.errors import InputError
-from gaitlib.estimate.features import SIDE_FEATURES
+from gaitlib.estimate.features import ClipFeatures
+from gaitlib.estimate.kinds import InputKind, get_kind, name_group
 
-_WATCHED = tuple(
-    name
-    for name in SIDE_FEATURES
-    if name not in ("height_known", "image_known", "focal_known", "duration", "valid_share", "log_height")
-)
 _DISTANCE_QUANTILE = 0.999
 _DISTANCE_MARGIN = 1.5
 _MIN_RHYTHM_QUANTILE = 0.002
+_MAX_MIN_RHYTHM = 0.3
+_MIN_CLIPS = 30
 
 
 @dataclass(frozen=True)
-class Calibration:
-    """What `calibrate_intervals` found.
+class GroupLimits:
+    """Calibration of one group of clips.
 
     Parameters
     ----------
-    level : float
-        Coverage wanted (0-1).
-    factor : array, shape (3,)
+    factor : array, shape (n_outcome,)
         Factor on the predicted scale per outcome.
     centre : array, shape (n_watched,)
-        Mean of the watched clip measures.
+        Median of the watched measures.
     precision : array, shape (n_watched, n_watched)
-        Inverse covariance of the watched clip measures.
+        Their inverse covariance.
     max_distance : float
         Greatest Mahalanobis distance taken as known ground.
     min_rhythm : float
@@ -47,13 +47,34 @@ class Calibration:
         Clips used.
     """
 
-    level: float
     factor: np.ndarray
     centre: np.ndarray
     precision: np.ndarray
     max_distance: float
     min_rhythm: float
     n_clips: int
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What `calibrate_intervals` found.
+
+    Parameters
+    ----------
+    kind : str
+        'keypoints' or 'inertial'.
+    level : float
+        Coverage wanted (0-1).
+    groups : dict of str to GroupLimits
+        By site; of a camera 'image' alone.
+    activation_half_width : array, shape (9, 101)
+        Half width of the interval of the muscle activity, NaN if it was not calibrated.
+    """
+
+    kind: str
+    level: float
+    groups: dict[str, GroupLimits]
+    activation_half_width: np.ndarray
 
     def to_dict(self) -> dict:
         """Turn into plain values.
@@ -63,9 +84,13 @@ class Calibration:
         dict
             For JSON.
         """
-        values = dict(vars(self))
+        groups = {name: {k: _plain(v) for k, v in vars(group).items()} for name, group in self.groups.items()}
+        half = np.round(self.activation_half_width, 5)
         return {
-            key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in values.items()
+            "kind": self.kind,
+            "level": self.level,
+            "groups": groups,
+            "activation_half_width": _plain(half),
         }
 
     @classmethod
@@ -82,25 +107,39 @@ class Calibration:
         Calibration
             The same calibration.
         """
-        arrays = {key: np.array(values[key]) for key in ("factor", "centre", "precision")}
-        return cls(**(values | arrays))
+        groups = {
+            name: GroupLimits(**{k: np.array(v) if isinstance(v, list) else v for k, v in group.items()})
+            for name, group in values["groups"].items()
+        }
+        half = np.array(values["activation_half_width"], dtype=float)
+        return cls(values["kind"], values["level"], groups, half)
 
 
 def calibrate_intervals(
-    location: np.ndarray, log_scale: np.ndarray, truth: np.ndarray, side: np.ndarray, level: float = 0.9
+    kind: InputKind,
+    features: list[ClipFeatures],
+    location: np.ndarray,
+    log_scale: np.ndarray,
+    truth: np.ndarray,
+    level: float = 0.9,
+    activation_error: np.ndarray | None = None,
 ) -> Calibration:
     """Find the factors that make intervals cover, and the limits of known ground.
 
     Parameters
     ----------
-    location, log_scale : array, shape (n, 3)
-        Predicted log outcomes and log scales on held-out synthetic people.
-    truth : array, shape (n, 3)
-        True log outcomes.
-    side : array, shape (n, n_side)
-        Clip measures.
+    kind : InputKind
+        What is read.
+    features : list of ClipFeatures
+        Clips of held-out synthetic people.
+    location, log_scale : array, shape (n, n_outcome)
+        Predicted outcomes and log scales, on the scales of the network.
+    truth : array, shape (n, n_outcome)
+        True outcomes on the same scales, NaN where unknown.
     level : float
         Coverage wanted (0-1).
+    activation_error : array, shape (n, 2, 9, 101), optional
+        Estimated minus true muscle activity.
 
     Returns
     -------
@@ -112,23 +151,46 @@ def calibrate_intervals(
     InputError
         If there are too few clips for the level.
     """
-    n = len(truth)
-    rank = int(np.ceil((n + 1) * level))
-    if rank > n or n < 30:
-        raise InputError(f"calibrate: found {n} clips, expected at least 30 for a coverage of {level:g}.")
-    scores = np.sort(np.abs(truth - location) / np.exp(log_scale), axis=0)
-    watched = _watch(side)
+    names = np.array([name_group(kind, item) for item in features])
+    if len(features) < _MIN_CLIPS:
+        raise InputError(
+            f"calibrate: found {len(features)} clips, expected at least {_MIN_CLIPS} "
+            f"for a coverage of {level:g}."
+        )
+    side = np.array([item.side for item in features])
+    scores = np.abs(truth - location) / np.exp(log_scale)
+    groups = {}
+    for name in np.unique(names):
+        rows = names == name
+        if rows.sum() >= _MIN_CLIPS:
+            groups[str(name)] = _calibrate_group(kind, side[rows], scores[rows], level)
+    half = np.full((1, 1), np.nan)
+    if activation_error is not None:
+        half = _quantile(np.abs(activation_error).reshape(-1, *activation_error.shape[2:]), level)
+    return Calibration(kind.name, level, groups, half)
+
+
+def _calibrate_group(kind: InputKind, side: np.ndarray, scores: np.ndarray, level: float) -> GroupLimits:
+    watched = side[:, kind.watched]
     centre = np.median(watched, axis=0)
-    covariance = np.cov(watched.T) + 1e-4 * np.eye(watched.shape[1])
-    precision = np.linalg.inv(covariance)
-    distance = _measure_distance(watched, centre, precision)
+    precision = np.linalg.inv(np.cov(watched.T) + 1e-4 * np.eye(watched.shape[1]))
+    distance = np.sqrt(_weigh_parts(watched, centre, precision).sum(axis=1).clip(0.0))
     limit = _DISTANCE_MARGIN * float(np.quantile(distance, _DISTANCE_QUANTILE))
-    rhythm = float(np.quantile(side[:, SIDE_FEATURES.index("rhythm")], _MIN_RHYTHM_QUANTILE))
-    return Calibration(level, scores[rank - 1], centre, precision, limit, min(rhythm, 0.3), n)
+    rhythm = float(np.quantile(side[:, kind.side.index("rhythm")], _MIN_RHYTHM_QUANTILE))
+    factor = np.array([_quantile(column[np.isfinite(column)], level) for column in scores.T])
+    return GroupLimits(factor, centre, precision, limit, min(rhythm, _MAX_MIN_RHYTHM), len(side))
+
+
+def _quantile(scores: np.ndarray, level: float) -> np.ndarray:
+    """Split-conformal quantile along the first axis; infinite where there are too few scores."""
+    rank = int(np.ceil((len(scores) + 1) * level))
+    if rank > len(scores):
+        return np.full(scores.shape[1:], np.inf)
+    return np.sort(scores, axis=0)[rank - 1]
 
 
 def apply_calibration(
-    calibration: Calibration, location: np.ndarray, log_scale: np.ndarray, side: np.ndarray
+    calibration: Calibration, features: ClipFeatures, location: np.ndarray, log_scale: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, str]:
     """Turn a prediction into an interval, or say why not.
 
@@ -136,33 +198,46 @@ def apply_calibration(
     ----------
     calibration : Calibration
         From `calibrate_intervals`.
-    location, log_scale : array, shape (3,)
-        Predicted log outcomes and log scales.
-    side : array, shape (n_side,)
-        Clip measures.
+    features : ClipFeatures
+        The clip.
+    location, log_scale : array, shape (n_outcome,)
+        Predicted outcomes and log scales, on the scales of the network.
 
     Returns
     -------
-    lower, upper : array, shape (3,)
-        Ends of the intervals (log).
+    lower, upper : array, shape (n_outcome,)
+        Ends of the intervals, on the same scales.
     reason : str
         Why to abstain; empty if all is well.
     """
-    half = calibration.factor * np.exp(log_scale)
+    kind = get_kind(calibration.kind)
+    name = name_group(kind, features)
+    if name not in calibration.groups:
+        return location, location, f"no training for this site: {name}"
+    group = calibration.groups[name]
+    half = group.factor * np.exp(log_scale)
+    rhythm = float(features.side[kind.side.index("rhythm")])
+    parts = _weigh_parts(features.side[None, kind.watched].astype(float), group.centre, group.precision)[0]
+    distance = float(np.sqrt(max(parts.sum(), 0.0)))
     reason = ""
-    rhythm = float(side[SIDE_FEATURES.index("rhythm")])
-    distance = float(_measure_distance(_watch(side[None]), calibration.centre, calibration.precision)[0])
-    if rhythm < calibration.min_rhythm:
-        reason = f"no steady walking rhythm found (strength {rhythm:.2f})"
-    elif distance > calibration.max_distance:
-        reason = f"input unlike training (distance {distance:.1f}, limit {calibration.max_distance:.1f})"
+    if rhythm < group.min_rhythm:
+        reason = (
+            f"no steady walking rhythm found (strength {rhythm:.2f}, at least {group.min_rhythm:.2f} needed)"
+        )
+    elif distance > group.max_distance:
+        farthest = kind.side[kind.watched[int(np.argmax(parts))]]
+        reason = (
+            f"input unlike training (distance {distance:.1f}, limit {group.max_distance:.1f}; "
+            f"farthest off: {farthest})"
+        )
     return location - half, location + half, reason
 
 
-def _watch(side: np.ndarray) -> np.ndarray:
-    return side[:, [SIDE_FEATURES.index(name) for name in _WATCHED]]
-
-
-def _measure_distance(watched: np.ndarray, centre: np.ndarray, precision: np.ndarray) -> np.ndarray:
+def _weigh_parts(watched: np.ndarray, centre: np.ndarray, precision: np.ndarray) -> np.ndarray:
+    """Share of each measure in the squared Mahalanobis distance, shape (n, n_watched)."""
     off = watched - centre
-    return np.sqrt(np.maximum(np.einsum("ni,ij,nj->n", off, precision, off), 0.0))
+    return off * (off @ precision)
+
+
+def _plain(value):
+    return value.tolist() if isinstance(value, np.ndarray) else value

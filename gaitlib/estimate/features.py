@@ -13,7 +13,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import xarray as xr
@@ -30,6 +30,11 @@ SIDE_FEATURES = (
     "log_height",
     "image_known",
     "focal_known",
+    "age_known",
+    "age",
+    "view_known",
+    "view_across",
+    "view_along",
     "lateral_speed",
     "depth_speed",
     "total_speed",
@@ -67,11 +72,42 @@ class ClipFeatures:
         Measures of the clip.
     problem : str
         Why no estimate is possible; empty if all is well.
+    mirrored : bool
+        Whether right and left are exchanged, because the person was seen walking to the left.
+    sites : array of int, shape (n_sensor,)
+        Where the sequences come from: one row for a camera, one per inertial sensor.
     """
 
     sequence: np.ndarray
     side: np.ndarray
     problem: str = ""
+    mirrored: bool = False
+    sites: np.ndarray = field(default_factory=lambda: np.zeros(1, dtype=int))
+
+
+@dataclass(frozen=True)
+class SideInformation:
+    """What is known beside the keypoints; None where it is not.
+
+    Parameters
+    ----------
+    image_size_px : (float, float), optional
+        Width and height (px); the mean position of the person serves as centre if not given.
+    height_m : float, optional
+        Body height (m).
+    focal_length_px : float, optional
+        Focal length (px).
+    age_years : float, optional
+        Age (years).
+    azimuth_deg : float, optional
+        Direction of view: 0 from the front, 90 from the person's right, 180 from behind (deg).
+    """
+
+    image_size_px: tuple[float, float] | None = None
+    height_m: float | None = None
+    focal_length_px: float | None = None
+    age_years: float | None = None
+    azimuth_deg: float | None = None
 
 
 def compute_features(keypoints: xr.Dataset, height_m: float | None = None) -> ClipFeatures:
@@ -80,8 +116,8 @@ def compute_features(keypoints: xr.Dataset, height_m: float | None = None) -> Cl
     Parameters
     ----------
     keypoints : xarray.Dataset
-        Image keypoints of any known layout. Attributes `fps` (needed), `image_width_px`, `image_height_px`
-        and `focal_length_px` (helpful).
+        Image keypoints of any known layout. Attributes `fps` (needed), `image_width_px`, `image_height_px`,
+        `focal_length_px`, `stated_age_years`, `stated_azimuth_deg` (helpful).
     height_m : float, optional
         Body height (m).
 
@@ -95,9 +131,10 @@ def compute_features(keypoints: xr.Dataset, height_m: float | None = None) -> Cl
     InputError
         If the layout or the frame rate is unknown or not possible.
     """
-    return compute_features_from_arrays(
-        *read_keypoints(keypoints), height_m, keypoints.attrs.get("focal_length_px")
-    )
+    pixels, confidence, fps, size = read_keypoints(keypoints)
+    age, azimuth = (keypoints.attrs.get(name) for name in ("stated_age_years", "stated_azimuth_deg"))
+    known = SideInformation(size, height_m, keypoints.attrs.get("focal_length_px"), age, azimuth)
+    return compute_features_from_arrays(pixels, confidence, fps, known)
 
 
 def read_keypoints(keypoints: xr.Dataset) -> tuple[np.ndarray, np.ndarray, float, tuple[float, float] | None]:
@@ -191,9 +228,7 @@ def compute_features_from_arrays(
     pixels: np.ndarray,
     confidence: np.ndarray,
     fps: float,
-    image_size_px: tuple[float, float] | None = None,
-    height_m: float | None = None,
-    focal_length_px: float | None = None,
+    known: SideInformation | None = None,
 ) -> ClipFeatures:
     """Compute the common sequence (array form of `compute_features`).
 
@@ -205,35 +240,63 @@ def compute_features_from_arrays(
         0-1.
     fps : float
         Frames per second.
-    image_size_px : (float, float), optional
-        Width and height (px); the mean position of the person serves as centre if not given.
-    height_m, focal_length_px : float, optional
-        Body height (m) and focal length (px), where known.
+    known : SideInformation, optional
+        What is known beside the keypoints.
 
     Returns
     -------
     ClipFeatures
         See there.
     """
-    clip = normalise_clip(pixels, confidence, fps, image_size_px)
+    known = known or SideInformation()
+    size, focal = known.image_size_px, known.focal_length_px
+    clip = normalise_clip(pixels, confidence, fps, size)
     if isinstance(clip, str):
         return ClipFeatures(np.zeros((N_CHANNELS, 0)), np.zeros(len(SIDE_FEATURES)), clip)
     relative, travel, n_time = clip.relative, clip.travel, len(clip.relative)
     velocity = np.gradient(relative, 1 / COMMON_FPS, axis=0)
     speed = np.gradient(travel, 1 / COMMON_FPS, axis=0)
     typical = float(np.median(clip.inverse_scale))
-    depth = clip.inverse_rate * (focal_length_px or (image_size_px[0] if image_size_px else 1.5 / typical))
+    depth = clip.inverse_rate * (focal or (size[0] if size else 1.5 / typical))
     side = _measure_clip(relative, clip.valid, travel, velocity, clip.inverse_rate / typical, depth)
-    side |= {"height_known": float(height_m is not None), "log_height": np.log((height_m or 1.6) / 1.6)}
-    side |= {"image_known": float(image_size_px is not None)}
-    side |= {"focal_known": float(focal_length_px is not None)}
+    side |= {"image_known": float(size is not None), "focal_known": float(focal is not None)}
+    side |= describe_person(known.height_m, known.age_years) | _describe_view(known.azimuth_deg)
     side |= {"duration": clip.duration_s / 5.0, "valid_share": clip.valid_share}
     side["log_roughness"] = np.log(clip.roughness_px * typical + 1e-3)
     channels = [relative.reshape(n_time, -1), np.clip(velocity.reshape(n_time, -1) / 3.0, -4, 4)]
     rates = np.column_stack([speed, np.full(n_time, clip.inverse_rate / typical)])
     sequence = np.concatenate([*channels, clip.valid.astype(float), np.clip(rates, -6, 6)], axis=1).T
     vector = np.clip(np.array([side[name] for name in SIDE_FEATURES]), -8, 8)
-    return ClipFeatures(sequence.astype(np.float32), vector.astype(np.float32))
+    return ClipFeatures(sequence.astype(np.float32), vector.astype(np.float32), mirrored=clip.mirrored)
+
+
+def describe_person(height_m: float | None, age_years: float | None) -> dict[str, float]:
+    """Put what is known about a person into side features.
+
+    Parameters
+    ----------
+    height_m, age_years : float or None
+        Body height (m), age (years); None where unknown.
+
+    Returns
+    -------
+    dict of str to float
+        height_known, log_height, age_known, age (units of 20 years from the age of 10, saturating at 70).
+    """
+    age = 0.0 if age_years is None else (min(float(age_years), 70.0) - 10.0) / 20.0
+    return {
+        "height_known": float(height_m is not None),
+        "log_height": float(np.log((height_m or 1.6) / 1.6)),
+        "age_known": float(age_years is not None),
+        "age": age,
+    }
+
+
+def _describe_view(azimuth_deg: float | None) -> dict[str, float]:
+    """Seen from which side does not matter, as clips are mirrored to walk to the right."""
+    turn = None if azimuth_deg is None else np.deg2rad(azimuth_deg)
+    across, along = (0.0, 0.0) if turn is None else (abs(np.sin(turn)), np.cos(turn))
+    return {"view_known": float(turn is not None), "view_across": across, "view_along": along}
 
 
 def _measure_clip(relative, valid, travel, velocity, scale_rate, depth_speed) -> dict[str, float]:
@@ -308,7 +371,7 @@ def find_step_time(
     spread = centred.std(axis=0)
     if spread.max() <= 1e-9:
         return 0.55, 0.0
-    correlation = _correlate_with_itself(centred / np.sqrt(np.maximum(spread, 0.02 * spread.max())))
+    correlation = correlate_with_itself(centred / np.sqrt(np.maximum(spread, 0.02 * spread.max())))
     first, last = (int(np.ceil(limit * fps)) for limit in STEP_TIME_RANGE_S)
     lags = np.arange(first, min(last, len(centred) // 2 - 1))
     if len(lags) < 3:
@@ -316,7 +379,7 @@ def find_step_time(
     score = correlation[2 * lags] - correlation[lags]
     rhythm = score.copy()
     if bounce is not None and bounce.std() > 0:
-        score = score + _BOUNCE_WEIGHT * _correlate_with_itself((bounce - bounce.mean())[:, None])[lags]
+        score = score + _BOUNCE_WEIGHT * correlate_with_itself((bounce - bounce.mean())[:, None])[lags]
     inner = score[1:-1]
     peak = (inner >= score[:-2]) & (inner >= score[2:]) & (inner > _NEARLY * score.max())
     best = int(np.argmax(peak)) + 1 if peak.any() else int(np.argmax(score))
@@ -328,8 +391,19 @@ def find_step_time(
     return float((lags[best] + np.clip(shift, -0.5, 0.5)) / fps), float(0.5 * rhythm[best])
 
 
-def _correlate_with_itself(centred: np.ndarray) -> np.ndarray:
-    """Correlation of a sequence with itself at every lag, summed over channels."""
+def correlate_with_itself(centred: np.ndarray) -> np.ndarray:
+    """Correlate a sequence with itself at every lag, summed over channels.
+
+    Parameters
+    ----------
+    centred : array, shape (n_time, n_channel)
+        Without mean.
+
+    Returns
+    -------
+    array, shape (n_time,)
+        1 at lag 0, about 1 where it repeats.
+    """
     n = len(centred)
     spectrum = np.fft.rfft(centred, 2 * n, axis=0)
     raw = np.fft.irfft((np.abs(spectrum) ** 2).sum(axis=1), 2 * n)[:n]

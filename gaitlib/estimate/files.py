@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gaitlib.errors import InputError
 
-KIND, VERSION = "gaitlib-estimator", "1"
+KIND, VERSION = "gaitlib-estimator", "2"
 
 
 def save_estimator(path: str | Path, tensors: dict, about: dict) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,49 +12,38 @@ import pandas as pd
 import torch
 
 from gaitlib.errors import InputError
-from gaitlib.estimate.features import SIDE_FEATURES, ClipFeatures
-from gaitlib.estimate.sampler import OUTCOME_NAMES, Clip
-from gaitlib.sense.noise import find_partner
-from gaitlib.walk import KEYPOINTS_3D
+from gaitlib.estimate.features import ClipFeatures
+from gaitlib.estimate.kinds import mirror_features
+from gaitlib.estimate.sampler import Clip
+from gaitlib.estimate.targets import OUTCOME_NAMES, encode_outcomes
 
 _CHECKPOINT = "checkpoint.pt"
-_PARTNER = find_partner(list(KEYPOINTS_3D))
 
 
-def _mirror_order() -> tuple[np.ndarray, np.ndarray]:
-    """Channel order and signs of the mirrored image (left and right exchanged, u turned)."""
-    pairs = np.stack([2 * _PARTNER, 2 * _PARTNER + 1], axis=1).ravel()
-    n = 2 * len(_PARTNER)
-    order = np.concatenate([pairs, n + pairs, 2 * n + _PARTNER, 2 * n + len(_PARTNER) + np.arange(3)])
-    sign = np.concatenate([np.tile([-1.0, 1.0], 2 * len(_PARTNER)), np.ones(len(_PARTNER)), [-1.0, 1.0, 1.0]])
-    return order, sign.astype(np.float32)
-
-
-_ORDER, _SIGN = _mirror_order()
-_LATERAL = SIDE_FEATURES.index("lateral_speed")
-_STANCE = SIDE_FEATURES.index("stance_speed")
-
-
-def mirror_features(features: ClipFeatures) -> ClipFeatures:
-    """Mirror a clip: as seen in a mirror, left and right exchanged.
+@dataclass(frozen=True)
+class Batch:
+    """Clips padded to one length and one number of sensors.
 
     Parameters
     ----------
-    features : ClipFeatures
-        A clip.
-
-    Returns
-    -------
-    ClipFeatures
-        The mirrored clip.
+    sequence : tensor, shape (n, n_sensor, n_channel, n_time)
+        Channels, zero where padded.
+    mask : tensor, shape (n, n_sensor, n_time)
+        1 in the clip, 0 in the padding.
+    side : tensor, shape (n, n_side)
+        Measures of the clips.
+    site : tensor of int, shape (n, n_sensor)
+        Where each sequence comes from.
     """
-    side = features.side.copy()
-    side[[_LATERAL, _STANCE]] *= -1
-    return ClipFeatures(features.sequence[_ORDER] * _SIGN[:, None], side, features.problem)
+
+    sequence: torch.Tensor
+    mask: torch.Tensor
+    side: torch.Tensor
+    site: torch.Tensor
 
 
-def batch_features(features: list[ClipFeatures]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Pad clips to one length.
+def batch_features(features: list[ClipFeatures]) -> Batch:
+    """Pad clips to one length and one number of sensors.
 
     Parameters
     ----------
@@ -63,35 +52,50 @@ def batch_features(features: list[ClipFeatures]) -> tuple[torch.Tensor, torch.Te
 
     Returns
     -------
-    sequence, mask, side : tensor
-        Shapes (n, N_CHANNELS, n_time), (n, 1, n_time), (n, n_side).
+    Batch
+        For the network.
     """
-    longest = max(item.sequence.shape[1] for item in features)
-    sequence = np.zeros((len(features), features[0].sequence.shape[0], longest), dtype=np.float32)
-    mask = np.zeros((len(features), 1, longest), dtype=np.float32)
+    longest = max(item.sequence.shape[-1] for item in features)
+    most = max(len(item.sites) for item in features)
+    n_channels = features[0].sequence.shape[-2]
+    sequence = np.zeros((len(features), most, n_channels, longest), dtype=np.float32)
+    mask = np.zeros((len(features), most, longest), dtype=np.float32)
+    site = np.zeros((len(features), most), dtype=np.int64)
     for row, item in enumerate(features):
-        sequence[row, :, : item.sequence.shape[1]] = item.sequence
-        mask[row, 0, : item.sequence.shape[1]] = 1.0
+        place = (row, slice(len(item.sites)))
+        sequence[place][..., : item.sequence.shape[-1]] = item.sequence
+        mask[place][..., : item.sequence.shape[-1]] = 1.0
+        site[place] = item.sites
     side = np.stack([item.side for item in features]).astype(np.float32)
-    return torch.from_numpy(sequence), torch.from_numpy(mask), torch.from_numpy(side)
+    return Batch(*(torch.from_numpy(part) for part in (sequence, mask, side, site)))
 
 
-def compute_loss(location: torch.Tensor, log_scale: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-    """Negative log likelihood of a Laplace distribution of the log outcomes.
+def compute_loss(prediction, truth: torch.Tensor, activity: torch.Tensor, weight: float) -> torch.Tensor:
+    """Negative log likelihood of a Laplace distribution of the outcomes, plus error of the muscle activity.
 
     Parameters
     ----------
-    location, log_scale : tensor, shape (n, 3)
-        Prediction.
-    truth : tensor, shape (n, 3)
-        True log outcomes.
+    prediction : Prediction
+        Of the network.
+    truth : tensor, shape (n, n_outcome)
+        True outcomes on the network's scales, NaN where unknown.
+    activity : tensor, shape (n, 2, n_component)
+        True coefficients of the muscle activity, in standard deviations; NaN where unknown.
+    weight : float
+        Of the muscle activity.
 
     Returns
     -------
     tensor
         Mean loss.
     """
-    return ((location - truth).abs() * torch.exp(-log_scale) + log_scale).mean()
+    known = torch.isfinite(truth)
+    gap = (prediction.location - torch.where(known, truth, prediction.location.detach())).abs()
+    outcomes = gap * torch.exp(-prediction.log_scale) + prediction.log_scale
+    loss = (outcomes * known).sum() / known.sum().clamp(min=1)
+    seen = torch.isfinite(activity)
+    error = (prediction.activity - torch.where(seen, activity, prediction.activity.detach())) ** 2
+    return loss + weight * error.sum() / seen.sum().clamp(min=1)
 
 
 def fit_network(network, config, sample_clips, seed: int, folder=None, executor=None, log=None):
@@ -158,7 +162,9 @@ def fit_network(network, config, sample_clips, seed: int, folder=None, executor=
 
 def _train_chunk(network, average, optimiser, buffer, rng, config, number, n_chunks, steps) -> dict:
     clips = [clip for chunk in buffer for clip in chunk]
-    lengths = np.array([clip.features.sequence.shape[1] for clip in clips])
+    lengths = np.array([clip.features.sequence.shape[-1] for clip in clips])
+    truths = encode_outcomes([clip.truth for clip in clips])
+    activity = network.project_activation(np.stack([clip.activation for clip in clips]))
     network.train()
     losses, errors = [], []
     for step in range(steps):
@@ -170,12 +176,14 @@ def _train_chunk(network, average, optimiser, buffer, rng, config, number, n_chu
         rows = _draw_batch(rng, lengths, min(config.batch_size, len(clips)))
         turned = rng.uniform(size=len(rows)) < 0.5
         features = [
-            mirror_features(clips[n].features) if turn else clips[n].features
+            mirror_features(network.kind, clips[n].features) if turn else clips[n].features
             for n, turn in zip(rows, turned, strict=True)
         ]
-        truth = torch.tensor(np.log([clips[n].truth for n in rows]), dtype=torch.float32)
-        location, log_scale = network(*batch_features(features))
-        loss = compute_loss(location, log_scale, truth)
+        truth = torch.tensor(truths[rows], dtype=torch.float32)
+        own = activity[rows]
+        own = torch.where(torch.from_numpy(turned)[:, None, None], own.flip(1), own)
+        prediction = network(batch_features(features))
+        loss = compute_loss(prediction, truth, own, config.activation_weight)
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -185,10 +193,10 @@ def _train_chunk(network, average, optimiser, buffer, rng, config, number, n_chu
             for slow, fast in zip(average.parameters(), network.parameters(), strict=True):
                 slow.lerp_(fast, 1 - decay)
         losses.append(float(loss.detach()))
-        errors.append((location - truth).abs().median(dim=0).values.detach().numpy())
+        errors.append((prediction.location.detach() - truth).abs().nanmedian(dim=0).values.numpy())
     row = {"loss": float(np.mean(losses))}
     return row | {
-        f"error_{name}": float(e) for name, e in zip(OUTCOME_NAMES, np.mean(errors, axis=0), strict=True)
+        f"error_{name}": float(e) for name, e in zip(OUTCOME_NAMES, np.nanmean(errors, axis=0), strict=True)
     }
 
 
@@ -202,7 +210,9 @@ def _draw_batch(rng: np.random.Generator, lengths: np.ndarray, size: int) -> np.
 
 def _standardise(network, average, clips: list[Clip]) -> None:
     side = np.array([clip.features.side for clip in clips])
+    curves = np.stack([clip.activation for clip in clips])
     for each in (network, average):
+        each.set_activation_basis(curves)
         each.side_mean.copy_(torch.tensor(side.mean(axis=0), dtype=torch.float32))
         each.side_std.copy_(torch.tensor(side.std(axis=0) + 0.05, dtype=torch.float32))
 

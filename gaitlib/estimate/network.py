@@ -1,32 +1,26 @@
-"""The network that reads keypoint sequences, and the estimator built around it.
+"""The network family: one reads image keypoints, one inertial sensors.
 
-`GaitNetwork` is a temporal convolutional network with dilated residual blocks (Bai et al. 2018, arXiv
-1803.01271). It predicts the logarithms of speed and step length as shares of body height and of step time,
-each with a scale, as a correction to classical measures of the clip. Where no body height is given it
-predicts that too. `GaitEstimator` adds conformal intervals, abstention, files.
+A temporal convolutional network with dilated residual blocks (Bai et al. 2018, arXiv 1803.01271) reads each
+sequence; clips of several sensors are averaged over sensors. It predicts speed and step length as shares of
+body height and the step time, as corrections to classical measures of the clip; the phases of the stride,
+asymmetry, variability, each with a scale; and the muscle activity of both legs as coefficients of principal
+components. Where no body height is given it predicts that too.
 """
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import torch
-import xarray as xr
 from torch import nn
 
-from gaitlib.errors import InputError
-from gaitlib.estimate.conformal import Calibration, apply_calibration, calibrate_intervals
-from gaitlib.estimate.features import N_CHANNELS, SIDE_FEATURES, ClipFeatures, compute_features, get_height
-from gaitlib.estimate.result import Estimate, build_abstention, build_estimate
-from gaitlib.estimate.sampler import OUTCOME_NAMES, Clip
+from gaitlib.estimate.kinds import get_kind
+from gaitlib.estimate.targets import TARGETS
+from gaitlib.gait import MUSCLE_GROUPS, N_PHASE
 
-_HEIGHT_COLUMNS = [SIDE_FEATURES.index("height_known"), SIDE_FEATURES.index("log_height")]
+_START = ("height_known", "log_height", "log_best_speed", "log_step_time")
 _REFERENCE_HEIGHT_M = 1.6
-_START = (("log_best_speed", 0.49), ("log_step_time", 0.55))
 _CORRECTION = 0.2
 _SLIGHT_CORRECTION = 0.02
 
@@ -37,6 +31,8 @@ class NetworkConfig:
 
     Parameters
     ----------
+    kind : str
+        What is read: 'keypoints' or 'inertial'.
     width : int
         Channels of the network.
     fine_dilations, coarse_dilations : tuple of int
@@ -57,8 +53,15 @@ class NetworkConfig:
         Of AdamW.
     averaging : float
         Decay of the running average of the weights.
+    n_components : int
+        Principal components of the muscle activity of a leg.
+    activation_weight : float
+        Weight of the muscle activity in the loss.
+    pretrain_clips : int
+        Clips of masked sequence modelling before the outcomes are learned; 0 for none.
     """
 
+    kind: str = "keypoints"
     width: int = 48
     fine_dilations: tuple[int, ...] = (1, 2)
     coarse_dilations: tuple[int, ...] = (1, 2, 4, 8)
@@ -70,6 +73,9 @@ class NetworkConfig:
     learning_rate: float = 5.0e-3
     weight_decay: float = 1.0e-2
     averaging: float = 0.995
+    n_components: int = 24
+    activation_weight: float = 0.5
+    pretrain_clips: int = 0
 
 
 class _Norm(nn.Module):
@@ -95,92 +101,190 @@ class _Block(nn.Module):
         return x + self.mix_channels(nn.functional.gelu(self.mix_time(self.norm(x) * mask)))
 
 
+@dataclass(frozen=True)
+class Prediction:
+    """What the network answers.
+
+    Parameters
+    ----------
+    location, log_scale : tensor, shape (n, n_outcome)
+        Of `OUTCOME_NAMES` on the scales of `gaitlib.estimate.targets`.
+    activity : tensor, shape (n, 2, n_component)
+        Coefficients of the muscle activity of the right and the left leg, in standard deviations.
+    """
+
+    location: torch.Tensor
+    log_scale: torch.Tensor
+    activity: torch.Tensor
+
+
 class GaitNetwork(nn.Module):
-    """Keypoint sequence -> log outcomes and their scales.
+    """Sequences of keypoints or inertial sensors -> outcomes, their scales, muscle activity.
 
     Parameters
     ----------
     config : NetworkConfig
-        Size.
+        Size, and what is read.
     """
 
     def __init__(self, config: NetworkConfig):
         super().__init__()
-        width, n_side, n_out = config.width, len(SIDE_FEATURES), len(OUTCOME_NAMES)
-        self.stem = nn.Conv1d(N_CHANNELS, width, 5, stride=2, padding=2)
+        self.config, self.kind = config, get_kind(config.kind)
+        width, n_side, n_out = config.width, len(self.kind.side), len(TARGETS)
+        self.stem = nn.Conv1d(self.kind.n_channels, width, 5, stride=2, padding=2)
+        self.site = nn.Embedding(len(self.kind.sites), width)
         self.fine = nn.ModuleList(_Block(width, dilation) for dilation in config.fine_dilations)
         self.coarse = nn.ModuleList(_Block(width, dilation) for dilation in config.coarse_dilations)
         self.norm = _Norm(width)
         self.attention = nn.Conv1d(width, 2, 1)
         self.head = nn.Sequential(
-            nn.Linear(4 * width + n_side, 96),
+            nn.Linear(4 * width + n_side, 2 * width),
             nn.GELU(),
-            nn.Linear(96, 48),
+            nn.Linear(2 * width, width),
             nn.GELU(),
-            nn.Linear(48, 2 * n_out + 1),
+            nn.Linear(width, 2 * n_out + 1 + 2 * config.n_components),
         )
-        self.skip = nn.Linear(n_side, len(_START)).requires_grad_(False)
         self.register_buffer("side_mean", torch.zeros(n_side))
         self.register_buffer("side_std", torch.ones(n_side))
+        n_curve = len(MUSCLE_GROUPS) * N_PHASE
+        self.register_buffer("activation_mean", torch.zeros(n_curve))
+        self.register_buffer("activation_basis", torch.zeros(config.n_components, n_curve))
         self._start()
 
     def _start(self) -> None:
         """Start from the classical measures; the rest is learned as a correction."""
-        nn.init.zeros_(self.skip.weight)
-        nn.init.zeros_(self.skip.bias)
-        nn.init.normal_(self.head[-1].weight, std=0.01)
-        nn.init.zeros_(self.head[-1].bias)
+        nn.init.normal_(self.site.weight, std=0.5)
+        last = self.head[-1]
+        nn.init.normal_(last.weight, std=0.01)
+        nn.init.zeros_(last.bias)
         with torch.no_grad():
-            self.head[-1].bias[len(OUTCOME_NAMES) : 2 * len(OUTCOME_NAMES)] = -2.0
-            for row, (name, factor) in enumerate(_START):
-                self.skip.weight[row, SIDE_FEATURES.index(name)] = 1.0
-                self.skip.bias[row] = float(np.log(factor))
+            last.bias[len(TARGETS) : 2 * len(TARGETS)] = -2.0
 
-    def forward(
-        self, sequence: torch.Tensor, mask: torch.Tensor, side: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Predict.
+    def set_activation_basis(self, curves: np.ndarray) -> None:
+        """Set the principal components on which muscle activity is predicted.
 
         Parameters
         ----------
-        sequence : tensor, shape (batch, N_CHANNELS, n_time)
-            Channels, zero where padded.
-        mask : tensor, shape (batch, 1, n_time)
-            1 in the clip, 0 in the padding.
-        side : tensor, shape (batch, n_side)
-            Measures of the clips.
+        curves : array, shape (n, 2, 9, 101)
+            Activation of training clips; legs count as samples.
+        """
+        flat = curves.reshape(-1, self.activation_mean.shape[0])
+        flat = flat[np.isfinite(flat).all(axis=1)]
+        if len(flat) == 0:
+            return
+        mean = flat.mean(axis=0)
+        _, size, directions = np.linalg.svd(flat - mean, full_matrices=False)
+        n = min(len(self.activation_basis), len(size))
+        scaled = directions[:n] * size[:n, None] / np.sqrt(len(flat))
+        self.activation_mean.copy_(torch.tensor(mean, dtype=torch.float32))
+        self.activation_basis[:n] = torch.tensor(scaled, dtype=torch.float32)
+
+    def project_activation(self, curves: np.ndarray) -> torch.Tensor:
+        """Bring activation curves to coefficients.
+
+        Parameters
+        ----------
+        curves : array, shape (n, 2, 9, 101)
+            Activation (0-1).
 
         Returns
         -------
-        location, log_scale : tensor, shape (batch, 3)
-            Of the logarithms of `OUTCOME_NAMES` (m/s, m, s).
+        tensor, shape (n, 2, n_component)
+            In standard deviations of the training clips; later components count less, by their share of the
+            variance.
         """
-        mask = mask[:, :, ::2]
-        x = self.stem(sequence)
+        flat = torch.tensor(curves.reshape(len(curves), 2, -1), dtype=torch.float32) - self.activation_mean
+        size = (self.activation_basis**2).sum(dim=1)
+        return flat @ self.activation_basis.T / size.clamp(min=1e-12) * self._weigh_components()
+
+    def rebuild_activation(self, activity: torch.Tensor) -> np.ndarray:
+        """Bring coefficients back to curves.
+
+        Parameters
+        ----------
+        activity : tensor, shape (n, 2, n_component)
+            As of `project_activation`.
+
+        Returns
+        -------
+        array, shape (n, 2, 9, 101)
+            Activation, kept within 0-1.
+        """
+        flat = self.activation_mean + (activity / self._weigh_components()) @ self.activation_basis
+        return flat.clamp(0.0, 1.0).reshape(*activity.shape[:2], len(MUSCLE_GROUPS), N_PHASE).numpy()
+
+    def _weigh_components(self) -> torch.Tensor:
+        """Root share of the variance, so that errors of coefficients weigh as errors of curves."""
+        size = (self.activation_basis**2).sum(dim=1)
+        return (size / size.mean().clamp(min=1e-12)).sqrt().clamp(min=0.05)
+
+    def encode(self, batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Read the sequences.
+
+        Parameters
+        ----------
+        batch : gaitlib.estimate.fitting.Batch
+            Clips.
+
+        Returns
+        -------
+        x : tensor, shape (n * n_sensor, width, n_time / 4)
+            Features over time, at 12.5 Hz.
+        mask : tensor, shape (n * n_sensor, 1, n_time / 4)
+            1 in the clip, 0 in the padding.
+        """
+        sequence, mask = batch.sequence.flatten(0, 1), batch.mask.flatten(0, 1)[:, None, ::2]
+        x = (self.stem(sequence) + self.site(batch.site.flatten())[..., None]) * mask
         for block in self.fine:
             x = block(x, mask)
         x, mask = _halve(x, mask)
         for block in self.coarse:
             x = block(x, mask)
+        return x, mask
+
+    def forward(self, batch) -> Prediction:
+        """Predict.
+
+        Parameters
+        ----------
+        batch : gaitlib.estimate.fitting.Batch
+            Clips.
+
+        Returns
+        -------
+        Prediction
+            For each clip.
+        """
+        x, mask = self.encode(batch)
         x = self.norm(x)
-        count = mask.sum(dim=2)
+        count = mask.sum(dim=2).clamp(min=1)
         mean = (x * mask).sum(dim=2) / count
         spread = (((x - mean[..., None]) ** 2 * mask).sum(dim=2) / count + 1e-6).sqrt()
         weight = self.attention(x).masked_fill(mask == 0, -1e4).softmax(dim=2)
         focus = torch.einsum("bct,bkt->bkc", x, weight).flatten(1)
-        standard = (side - self.side_mean) / self.side_std
-        out = self.head(torch.cat([mean, spread, focus, standard], dim=1))
-        n = len(OUTCOME_NAMES)
-        known, log_height = side[:, _HEIGHT_COLUMNS[0]], side[:, _HEIGHT_COLUMNS[1]]
-        height = torch.where(known > 0.5, log_height, _CORRECTION * out[:, -1]) + float(
-            np.log(_REFERENCE_HEIGHT_M)
+        pooled = torch.cat([mean, spread, focus], dim=1).unflatten(0, batch.site.shape)
+        worn = (batch.mask[..., :1] > 0).to(pooled.dtype)
+        pooled = (pooled * worn).sum(dim=1) / worn.sum(dim=1).clamp(min=1)
+        standard = (batch.side - self.side_mean) / self.side_std
+        out = self.head(torch.cat([pooled, standard], dim=1))
+        n = len(TARGETS)
+        activity = out[:, 2 * n + 1 :].unflatten(1, (2, -1))
+        return Prediction(self._locate(out, batch.side), out[:, n : 2 * n].clamp(-5.5, 1.5), activity)
+
+    def _locate(self, out: torch.Tensor, side: torch.Tensor) -> torch.Tensor:
+        """Outcomes: classical measures of the clip plus what was learned."""
+        at = {name: side[:, self.kind.side.index(name)] for name in _START}
+        height = torch.where(
+            at["height_known"] > 0.5, at["log_height"], _CORRECTION * out[:, 2 * len(TARGETS)]
         )
-        base = self.skip(side)
-        speed = base[:, 0] + _CORRECTION * out[:, 0] + height
-        time = base[:, 1] + _CORRECTION * out[:, 2]
-        length = speed + time + _SLIGHT_CORRECTION * out[:, 1]
-        location = torch.stack([speed, length, time], dim=1)
-        return location, out[:, n : 2 * n].clamp(-5.5, 1.0)
+        height = height + float(np.log(_REFERENCE_HEIGHT_M))
+        found = {"speed_mps": at["log_best_speed"] + float(np.log(0.49)) + _CORRECTION * out[:, 0] + height}
+        found["step_time_s"] = at["log_step_time"] + float(np.log(0.55)) + _CORRECTION * out[:, 2]
+        found["step_length_m"] = found["speed_mps"] + found["step_time_s"] + _SLIGHT_CORRECTION * out[:, 1]
+        for n, target in enumerate(TARGETS):
+            if target.size:
+                found[target.name] = target.start / target.size + _CORRECTION * out[:, n]
+        return torch.stack([found[target.name] for target in TARGETS], dim=1)
 
 
 def _halve(x: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -188,208 +292,3 @@ def _halve(x: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Ten
     total = nn.functional.avg_pool1d(x * mask, 2, ceil_mode=True)
     share = nn.functional.avg_pool1d(mask, 2, ceil_mode=True)
     return total / share.clamp(min=0.25), (share > 0).to(x.dtype)
-
-
-SampleClips = Callable[[int, int], list[Clip]]
-"""(seed, number) -> clips; the same seed gives the same clips."""
-
-
-@dataclass
-class GaitEstimator:
-    """Speed, step length and step time from image keypoints, each with an interval.
-
-    Parameters
-    ----------
-    config : NetworkConfig
-        Size and training of the network.
-    network : GaitNetwork, optional
-        Set by `fit` or `load`.
-    calibration : Calibration, optional
-        Set by `calibrate` or `load`.
-    provenance : dict
-        Plain values kept in the file: what it was trained on, seed, sampler.
-    """
-
-    config: NetworkConfig = field(default_factory=NetworkConfig)
-    network: GaitNetwork | None = None
-    calibration: Calibration | None = None
-    provenance: dict = field(default_factory=dict)
-
-    def fit(
-        self, sample_clips: SampleClips, seed: int = 0, folder=None, executor=None, log=None
-    ) -> pd.DataFrame:
-        """Train on clips sampled on the fly.
-
-        Parameters
-        ----------
-        sample_clips : callable
-            (seed, number) -> list of Clip.
-        seed : int
-            Everything random follows from it.
-        folder : path, optional
-            Where checkpoints are kept; an interrupted training goes on from there.
-        executor : concurrent.futures.Executor, optional
-            Samples ahead in other processes.
-        log : callable, optional
-            Called with a line of text now and then.
-
-        Returns
-        -------
-        pandas.DataFrame
-            One row per chunk: clips seen, loss, median absolute relative error per outcome.
-        """
-        from gaitlib.estimate.fitting import fit_network
-
-        torch.manual_seed(seed)
-        network = GaitNetwork(self.config)
-        self.network, history = fit_network(network, self.config, sample_clips, seed, folder, executor, log)
-        self.provenance["seed"] = seed
-        return history
-
-    def calibrate(self, clips: list[Clip], level: float = 0.9) -> GaitEstimator:
-        """Set intervals and the limits of abstention on held-out synthetic people.
-
-        Parameters
-        ----------
-        clips : list of Clip
-            Clips of people that `fit` has not seen.
-        level : float
-            Coverage wanted (0-1).
-
-        Returns
-        -------
-        GaitEstimator
-            Itself.
-        """
-        location, log_scale = self.predict_log([clip.features for clip in clips])
-        truth = np.log([clip.truth for clip in clips])
-        side = np.array([clip.features.side for clip in clips])
-        self.calibration = calibrate_intervals(location, log_scale, truth, side, level)
-        return self
-
-    def predict(self, keypoints: xr.Dataset, height_m: float | None = None) -> Estimate:
-        """Estimate the outcomes of one clip.
-
-        Parameters
-        ----------
-        keypoints : xarray.Dataset
-            Image keypoints; see `gaitlib.sense.layouts.build_image_keypoints`.
-        height_m : float, optional
-            Body height (m); attribute `height_m` of the keypoints if not given.
-
-        Returns
-        -------
-        Estimate
-            Values with intervals, or an abstention with its reason.
-        """
-        return self.predict_features([compute_features(keypoints, get_height(keypoints, height_m))])[0]
-
-    def predict_features(self, features: list[ClipFeatures]) -> list[Estimate]:
-        """Estimate the outcomes of many clips.
-
-        Parameters
-        ----------
-        features : list of ClipFeatures
-            From `gaitlib.estimate.features.compute_features`.
-
-        Returns
-        -------
-        list of Estimate
-            In the same order.
-
-        Raises
-        ------
-        InputError
-            If the estimator was not fitted and calibrated.
-        """
-        if self.calibration is None:
-            raise InputError("GaitEstimator: not calibrated; call fit() and calibrate(), or load().")
-        results: list[Estimate] = [build_abstention(item.problem) for item in features]
-        usable = [n for n, item in enumerate(features) if not item.problem]
-        if usable:
-            location, log_scale = self.predict_log([features[n] for n in usable])
-            for row, n in enumerate(usable):
-                lower, upper, reason = apply_calibration(
-                    self.calibration, location[row], log_scale[row], features[n].side
-                )
-                if reason:
-                    results[n] = build_abstention(reason)
-                else:
-                    results[n] = build_estimate(np.exp(location[row]), np.exp(lower), np.exp(upper))
-        return results
-
-    def predict_log(self, features: list[ClipFeatures]) -> tuple[np.ndarray, np.ndarray]:
-        """Predict logarithms and their log scale, averaged with the mirrored clip.
-
-        Parameters
-        ----------
-        features : list of ClipFeatures
-            Without problems.
-
-        Returns
-        -------
-        location, log_scale : array, shape (n, 3)
-            Of log m/s, log m, log s.
-        """
-        from gaitlib.estimate.fitting import batch_features, mirror_features
-
-        if self.network is None:
-            raise InputError("GaitEstimator: not fitted; call fit() or load().")
-        order = np.argsort([item.sequence.shape[1] for item in features])
-        location, log_scale = np.zeros((len(features), 3)), np.zeros((len(features), 3))
-        self.network.eval()
-        with torch.no_grad():
-            for rows in np.array_split(order, max(1, len(features) // 64)):
-                both = [self.network(*batch_features([turn(features[n]) for n in rows]))
-                        for turn in (lambda item: item, mirror_features)]  # fmt: skip
-                location[rows] = 0.5 * (both[0][0] + both[1][0]).numpy()
-                log_scale[rows] = 0.5 * (both[0][1] + both[1][1]).numpy()
-        return location, log_scale
-
-    def save(self, path) -> None:
-        """Write weights, calibration and provenance to one safetensors file.
-
-        Parameters
-        ----------
-        path : path
-            File to write.
-        """
-        from gaitlib.estimate.files import save_estimator
-
-        if self.network is None or self.calibration is None:
-            raise InputError("GaitEstimator: nothing to save; call fit() and calibrate() first.")
-        about = {"config": asdict(self.config), "provenance": self.provenance}
-        about["calibration"] = self.calibration.to_dict()
-        save_estimator(path, copy.deepcopy(self.network.state_dict()), about)
-
-    @classmethod
-    def load(cls, path) -> GaitEstimator:
-        """Read an estimator.
-
-        Parameters
-        ----------
-        path : path
-            File written by `save`.
-
-        Returns
-        -------
-        GaitEstimator
-            Ready to predict.
-
-        Raises
-        ------
-        InputError
-            If the file is missing, of another kind or version, or was changed.
-        """
-        from gaitlib.estimate.files import load_estimator
-
-        tensors, about = load_estimator(path)
-        values = {key: tuple(v) if isinstance(v, list) else v for key, v in about["config"].items()}
-        estimator = cls(NetworkConfig(**values), provenance=about["provenance"])
-        estimator.network = GaitNetwork(estimator.config)
-        try:
-            estimator.network.load_state_dict(tensors)
-        except RuntimeError as error:
-            raise InputError(f"{path}: weights do not fit this version of the network ({error}).") from None
-        estimator.calibration = Calibration.from_dict(about["calibration"])
-        return estimator

@@ -45,6 +45,8 @@ class NormalisedClip:
         Share of its frames in which the least often known hip, knee or ankle is known.
     roughness_px : float
         What smoothing took off (px, median).
+    mirrored : bool
+        Whether the image was mirrored and the sides exchanged.
     """
 
     relative: np.ndarray
@@ -55,6 +57,7 @@ class NormalisedClip:
     duration_s: float
     valid_share: float
     roughness_px: float
+    mirrored: bool
 
 
 def normalise_clip(
@@ -90,11 +93,12 @@ def normalise_clip(
     centre = np.array(image_size_px) / 2 if image_size_px else middle.mean(axis=0)
     travel = (middle - centre) * inverse[:, None]
     relative = (points - middle[:, None]) * inverse[:, None, None]
-    if _find_direction(travel, relative, valid) < 0:
+    mirrored = _find_direction(travel, relative, valid) < 0
+    if mirrored:
         relative, valid = relative[:, _PARTNER] * [-1.0, 1.0], valid[:, _PARTNER]
         travel = travel * [-1.0, 1.0]
     relative = np.clip(np.where(valid[..., None], relative, 0.0), -4.0, 4.0)
-    return NormalisedClip(relative, valid, travel, inverse, rate, duration, share, roughness)
+    return NormalisedClip(relative, valid, travel, inverse, rate, duration, share, roughness, mirrored)
 
 
 def _find_span(complete: np.ndarray, patience: int) -> slice:

@@ -11,51 +11,67 @@ import xarray as xr
 from gaitlib.errors import InputError
 from gaitlib.estimate.features import check_fps
 from gaitlib.estimate.result import Estimate
+from gaitlib.sense.camera import VIEWS
 from gaitlib.sense.layouts import build_image_keypoints, get_layout
 
-SHIPPED_ESTIMATOR = Path("data") / "estimator" / "estimator.safetensors"
-"""Weights that come with the project, relative to its root."""
+SHIPPED_ESTIMATORS = {
+    kind: Path("data") / "estimator" / f"{kind}.safetensors" for kind in ("keypoints", "inertial")
+}
+"""Weights that come with the project, by what they read, relative to its root."""
 METHODS = ("synthetic", "classical")
+SIGNAL_COLUMNS = ("acc_x", "acc_y", "acc_z", "gyr_x", "gyr_y", "gyr_z")
+"""Columns of inertial signals: m/s^2 with gravity, rad/s."""
 
 
 def estimate_clip(
-    keypoints: np.ndarray | xr.Dataset,
+    data: np.ndarray | xr.Dataset,
     fps: float | None = None,
     height_m: float | None = None,
     layout: str | None = None,
+    site: str | None = None,
     confidence: np.ndarray | None = None,
     image_size_px: tuple[int, int] | None = None,
     focal_length_px: float | None = None,
+    age_years: float | None = None,
+    view: str | None = None,
     method: str = "synthetic",
     estimator=None,
 ) -> Estimate:
-    """Estimate speed, step length and step time of one clip.
+    """Estimate the gait of one clip; `gaitlib.estimate(...)` calls this.
 
     Parameters
     ----------
-    keypoints : array, shape (n_time, n_keypoint, 2), or xarray.Dataset
-        Pixels, u to the right and v down, NaN where unknown; or image keypoints with their attributes.
+    data : array or xarray.Dataset
+        Image keypoints, shape (n_time, n_keypoint, 2): pixels, u to the right and v down, NaN where unknown.
+        Or inertial signals of one sensor, shape (n_time, 6): acceleration (m/s^2, with gravity) and angular
+        velocity (rad/s). Or one of both as a labelled dataset (see `gaitlib.sense`).
     fps : float, optional
-        Frames per second; needed for arrays.
+        Frames or samples per second; needed for arrays.
     height_m : float, optional
         Body height (m).
     layout : str, optional
-        Keypoint layout; needed for arrays.
+        Keypoint layout; needed for arrays of keypoints.
+    site : str, optional
+        Where the sensor is worn, such as 'lower_back'; needed for arrays of inertial signals.
     confidence : array, shape (n_time, n_keypoint), optional
         0-1.
     image_size_px : (int, int), optional
         Width and height of the image (px).
     focal_length_px : float, optional
         Focal length (px); helps where the person walks towards or away from the camera.
+    age_years : float, optional
+        Age (years).
+    view : str, optional
+        Where the camera stands, a name of `gaitlib.sense.camera.VIEWS`.
     method : str
-        'synthetic' (the trained network) or 'classical'.
+        'synthetic' (the trained network) or 'classical' (keypoints only).
     estimator : GaitEstimator, optional
         The network to use; the shipped one if not given.
 
     Returns
     -------
     Estimate
-        Values with 90 % intervals, or an abstention with its reason.
+        Values with 90 % intervals and muscle activity, or an abstention with its reason.
 
     Raises
     ------
@@ -64,32 +80,99 @@ def estimate_clip(
     """
     if method not in METHODS:
         raise InputError(f"method: found '{method}', expected one of {', '.join(METHODS)}.")
-    if not isinstance(keypoints, xr.Dataset):
-        if layout is None:
-            raise InputError("layout: not given; name the layout of the keypoint array, such as coco17.")
-        pixels, fps = np.asarray(keypoints, dtype=float), check_fps(fps)
-        if pixels.ndim != 3 or len(pixels) == 0:
+    if layout is not None and site is not None:
+        raise InputError("layout and site: both given; layout is for keypoints, site for inertial signals.")
+    if not isinstance(data, xr.Dataset):
+        if layout is None and site is None:
             raise InputError(
-                f"keypoints: found shape {pixels.shape}, expected (time, keypoint, 2) with frames."
+                "layout: not given; name the layout of a keypoint array, such as coco17, or the site of an "
+                "inertial sensor, such as lower_back."
             )
-        attributes: dict = {"layout": layout, "fps": fps}
-        if image_size_px is not None:
-            attributes |= {"image_width_px": image_size_px[0], "image_height_px": image_size_px[1]}
-        if focal_length_px is not None:
-            attributes["focal_length_px"] = focal_length_px
-        keypoints = build_image_keypoints(np.arange(len(pixels)) / fps, pixels, confidence, attributes)
+        values = np.asarray(data, dtype=float)
+        if site is not None:
+            data = build_signals(values, fps, site)
+        else:
+            data = _build_keypoints(values, fps, layout, confidence, image_size_px, focal_length_px)
+    inertial = "acceleration" in data
+    data = data.assign_attrs(_check_known(age_years, view))
     if method == "classical":
         from gaitlib.estimate.classical import estimate_classical
 
-        return estimate_classical(keypoints, height_m)
-    return (estimator or load_shipped_estimator()).predict(keypoints, height_m)
+        if inertial:
+            raise InputError("method: 'classical' reads image keypoints only.")
+        return estimate_classical(data, height_m)
+    estimator = estimator or load_shipped_estimator("inertial" if inertial else "keypoints")
+    return estimator.predict(data, height_m, site)
 
 
-def load_shipped_estimator(path: str | Path | None = None):
-    """Load the estimator that comes with the project.
+def build_signals(values: np.ndarray, fps: float | None, site: str) -> xr.Dataset:
+    """Label the signals of one inertial sensor.
 
     Parameters
     ----------
+    values : array, shape (n_time, 6)
+        Acceleration (m/s^2, with gravity), angular velocity (rad/s).
+    fps : float
+        Samples per second.
+    site : str
+        Where it is worn.
+
+    Returns
+    -------
+    xarray.Dataset
+        For `gaitlib.estimate.inertial.compute_inertial_features`.
+
+    Raises
+    ------
+    InputError
+        If shape, rate or site are wrong.
+    """
+    from gaitlib.estimate.inertial import get_site
+
+    get_site(site)
+    if values.ndim != 2 or values.shape[1] != 6 or len(values) == 0:
+        raise InputError(
+            f"inertial signals: found shape {values.shape}, expected (time, 6): acceleration, rotation."
+        )
+    dims = ("time", "space")
+    return xr.Dataset(
+        {"acceleration": (dims, values[:, :3]), "angular_velocity": (dims, values[:, 3:])},
+        attrs={"fps": check_fps(fps), "site": site},
+    )
+
+
+def _build_keypoints(pixels, fps, layout, confidence, image_size_px, focal_length_px) -> xr.Dataset:
+    fps = check_fps(fps)
+    if pixels.ndim != 3 or len(pixels) == 0:
+        raise InputError(f"keypoints: found shape {pixels.shape}, expected (time, keypoint, 2) with frames.")
+    attributes: dict = {"layout": layout, "fps": fps}
+    if image_size_px is not None:
+        attributes |= {"image_width_px": image_size_px[0], "image_height_px": image_size_px[1]}
+    if focal_length_px is not None:
+        attributes["focal_length_px"] = focal_length_px
+    return build_image_keypoints(np.arange(len(pixels)) / fps, pixels, confidence, attributes)
+
+
+def _check_known(age_years: float | None, view: str | None) -> dict[str, float]:
+    known: dict[str, float] = {}
+    if age_years is not None:
+        if not 2 <= age_years <= 110:
+            raise InputError(f"age_years: found {age_years}, expected 2 to 110.")
+        known["stated_age_years"] = float(age_years)
+    if view is not None:
+        if view not in VIEWS:
+            raise InputError(f"view: found '{view}', expected one of {', '.join(VIEWS)}.")
+        known["stated_azimuth_deg"] = VIEWS[view]
+    return known
+
+
+def load_shipped_estimator(kind: str = "keypoints", path: str | Path | None = None):
+    """Load an estimator that comes with the project.
+
+    Parameters
+    ----------
+    kind : {'keypoints', 'inertial'}
+        What it reads.
     path : path, optional
         Another file.
 
@@ -103,12 +186,56 @@ def load_shipped_estimator(path: str | Path | None = None):
     InputError
         If there is none.
     """
-    from gaitlib.estimate.network import GaitEstimator
+    from gaitlib.estimate.estimator import GaitEstimator
 
     if path is None:
-        here = Path(__file__).resolve().parents[2] / SHIPPED_ESTIMATOR
-        path = here if here.is_file() else SHIPPED_ESTIMATOR
+        here = Path(__file__).resolve().parents[2] / SHIPPED_ESTIMATORS[kind]
+        path = here if here.is_file() else SHIPPED_ESTIMATORS[kind]
     return GaitEstimator.load(path)
+
+
+def read_signal_csv(path: str | Path) -> np.ndarray:
+    """Read inertial signals from a CSV file with columns `SIGNAL_COLUMNS`.
+
+    Parameters
+    ----------
+    path : path
+        CSV file, one row per sample.
+
+    Returns
+    -------
+    array, shape (n_time, 6)
+        Acceleration (m/s^2, with gravity), angular velocity (rad/s); NaN for empty cells.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or columns are missing or not numbers.
+    """
+    table = _read_csv(Path(path))
+    missing = [column for column in SIGNAL_COLUMNS if column not in table.columns]
+    if missing:
+        raise InputError(
+            f"{Path(path).name}: columns {', '.join(missing)} are missing; expected "
+            f"{', '.join(SIGNAL_COLUMNS)} (m/s^2 with gravity, rad/s)."
+        )
+    return _convert(Path(path), table, list(SIGNAL_COLUMNS)).to_numpy()
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path)
+    except FileNotFoundError:
+        raise InputError(f"{path.name}: file not found.") from None
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, OSError) as error:
+        raise InputError(f"{path.name}: not a readable CSV file ({error}).") from None
+
+
+def _convert(path: Path, table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    try:
+        return table[columns].astype(float)
+    except ValueError as error:
+        raise InputError(f"{path.name}: a column holds something that is no number ({error}).") from None
 
 
 def read_keypoint_csv(path: str | Path, layout: str) -> tuple[np.ndarray, np.ndarray]:
@@ -138,12 +265,7 @@ def read_keypoint_csv(path: str | Path, layout: str) -> tuple[np.ndarray, np.nda
         If the file cannot be read, or columns are missing or not numbers.
     """
     path, names = Path(path), get_layout(layout)
-    try:
-        table = pd.read_csv(path)
-    except FileNotFoundError:
-        raise InputError(f"{path.name}: file not found.") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, OSError) as error:
-        raise InputError(f"{path.name}: not a readable CSV file ({error}).") from None
+    table = _read_csv(path)
     wanted = [f"{name}_{axis}" for name in names for axis in ("u", "v")]
     missing = [column for column in wanted if column not in table.columns]
     if missing:
@@ -153,12 +275,7 @@ def read_keypoint_csv(path: str | Path, layout: str) -> tuple[np.ndarray, np.nda
         )
     levels = [f"{name}_confidence" for name in names]
     used = wanted + [column for column in levels if column in table.columns]
-    try:
-        table = table[used].astype(float)
-    except ValueError as error:
-        raise InputError(
-            f"{path.name}: a keypoint column holds something that is no number ({error})."
-        ) from None
+    table = _convert(path, table, used)
     pixels = table[wanted].to_numpy().reshape(len(table), len(names), 2)
     confidence = np.isfinite(pixels).all(axis=-1).astype(float)
     for column, name in enumerate(levels):

@@ -1,15 +1,16 @@
-"""What an estimator answers: values with intervals, or an abstention with its reason."""
+"""What an estimator answers: values with intervals, muscle activity, or an abstention with its reason."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 import numpy as np
+import xarray as xr
 
-from gaitlib.estimate.sampler import OUTCOME_NAMES
+from gaitlib.estimate.targets import OUTCOME_NAMES, UNITS
+from gaitlib.gait import MUSCLES, N_PHASE
 
-UNITS = {"speed_mps": "m/s", "step_length_m": "m", "step_time_s": "s"}
-"""Unit of each outcome."""
+_STEP_TIME = OUTCOME_NAMES.index("step_time_s")
 
 
 @dataclass(frozen=True)
@@ -40,23 +41,33 @@ class Estimate:
         'ok', or the reason of the abstention.
     values : dict of str to Value
         Empty on abstention.
+    activation : xarray.Dataset or None
+        activation, lower, upper (muscle, phase), 0-1: muscles as `gaitlib.gait.MUSCLES`, phase in percent of
+        the stride from the initial contact of the muscle's own leg. None where the method gives none.
     """
 
     status: str = "ok"
     values: dict[str, Value] = field(default_factory=dict)
+    activation: xr.Dataset | None = field(default=None, compare=False)
 
     @property
     def ok(self) -> bool:
         """Whether there are values."""
         return self.status == "ok"
 
-    def to_dict(self) -> dict:
+    def to_dict(self, with_activation: bool = False) -> dict:
         """Turn into plain values for JSON.
+
+        Parameters
+        ----------
+        with_activation : bool
+            Include the curves of the muscle activity.
 
         Returns
         -------
         dict
-            status, and per outcome value, lower, upper, unit (None for an interval that is not given).
+            status, and per outcome value, lower, upper, unit (None for an interval that is not given); with
+            activation: phase_percent, and per muscle value, lower, upper over it.
         """
 
         def plain(number: float) -> float | None:
@@ -64,26 +75,34 @@ class Estimate:
 
         answer: dict = {"status": self.status}
         for name, item in self.values.items():
-            answer[name] = {
-                "value": plain(item.value),
-                "lower": plain(item.lower),
-                "upper": plain(item.upper),
-            }
+            answer[name] = {end: plain(getattr(item, end)) for end in ("value", "lower", "upper")}
             answer[name]["unit"] = item.unit
+        if with_activation and self.activation is not None:
+            curves = self.activation
+            ends = {"value": "activation", "lower": "lower", "upper": "upper"}
+            answer["activation"] = {"phase_percent": curves["phase"].values.tolist()} | {
+                str(muscle): {
+                    end: [plain(round(float(v), 4)) for v in curves[name].sel(muscle=muscle).values]
+                    for end, name in ends.items()
+                }
+                for muscle in curves["muscle"].values
+            }
         return answer
 
 
 def build_estimate(
-    values: np.ndarray, lower: np.ndarray | None = None, upper: np.ndarray | None = None
+    values: np.ndarray, lower: np.ndarray | None = None, upper: np.ndarray | None = None, activation=None
 ) -> Estimate:
-    """Put an estimate together.
+    """Put an estimate together; the cadence follows from the step time.
 
     Parameters
     ----------
-    values : array, shape (3,)
-        In the order of `OUTCOME_NAMES` (m/s, m, s).
-    lower, upper : array, shape (3,), optional
+    values : array, shape (n_outcome,)
+        In the order and units of `OUTCOME_NAMES`, NaN where the method gives none.
+    lower, upper : array, shape (n_outcome,), optional
         Ends of the intervals.
+    activation : xarray.Dataset, optional
+        From `build_activation`.
 
     Returns
     -------
@@ -91,16 +110,39 @@ def build_estimate(
         With status 'ok'.
     """
     nothing = np.full(len(OUTCOME_NAMES), np.nan)
-    rows = zip(
-        OUTCOME_NAMES,
-        values,
-        nothing if lower is None else lower,
-        nothing if upper is None else upper,
-        strict=True,
-    )
+    rows = np.array([values, nothing if lower is None else lower, nothing if upper is None else upper])
+    found = dict(zip(OUTCOME_NAMES, rows.T, strict=True))
+    step_time, shortest, longest = rows[:, _STEP_TIME]
+    found["cadence_spm"] = np.array([60 / step_time, 60 / longest, 60 / shortest])
     return Estimate(
-        "ok", {name: Value(float(v), float(low), float(high), UNITS[name]) for name, v, low, high in rows}
+        "ok", {name: Value(*(float(v) for v in row), UNITS[name]) for name, row in found.items()}, activation
     )
+
+
+def build_activation(curves: np.ndarray, half_width: np.ndarray) -> xr.Dataset:
+    """Label curves of muscle activity.
+
+    Parameters
+    ----------
+    curves : array, shape (2, 9, 101)
+        Of the right and the left leg, each from its own initial contact.
+    half_width : array, broadcast to (9, 101)
+        Half width of the interval.
+
+    Returns
+    -------
+    xarray.Dataset
+        As `Estimate.activation`.
+    """
+    half = np.broadcast_to(half_width, curves.shape)
+    ends = {
+        "activation": curves,
+        "lower": np.maximum(curves - half, 0),
+        "upper": np.minimum(curves + half, 1),
+    }
+    data = {name: (("muscle", "phase"), value.reshape(-1, N_PHASE)) for name, value in ends.items()}
+    phase = ("phase", np.linspace(0.0, 100.0, N_PHASE), {"units": "% of the stride of the muscle's own leg"})
+    return xr.Dataset(data, coords={"muscle": list(MUSCLES), "phase": phase})
 
 
 def build_abstention(reason: str) -> Estimate:

@@ -13,8 +13,9 @@ import xarray as xr
 
 from gaitlib.errors import InputError
 from gaitlib.estimate.features import SIDE_FEATURES, compute_features, get_height
-from gaitlib.estimate.result import OUTCOME_NAMES
 
+RIDGE_OUTCOMES = ("speed_mps", "step_length_m", "step_time_s")
+"""What the regression estimates."""
 PENALTIES = tuple(np.logspace(-2, 4, 13))
 """Penalties that are tried (1)."""
 _KEYS = ("dataset", "subgroup", "person_id", "walk_id", "view")
@@ -84,7 +85,7 @@ def crossvalidate_ridge(
         raise InputError(
             f"crossvalidate_ridge: found {len(clips)} clips and {len(reference)} reference rows."
         )
-    missing = [name for name in OUTCOME_NAMES if name not in reference.columns]
+    missing = [name for name in RIDGE_OUTCOMES if name not in reference.columns]
     if missing:
         raise InputError(f"crossvalidate_ridge: reference lacks {', '.join(missing)}.")
     measured = [compute_ridge_features(clip) for clip in clips]
@@ -92,7 +93,7 @@ def crossvalidate_ridge(
     problems = np.array([problem for _, problem in measured], dtype=object)
     people = np.array([f"{clip.attrs.get('dataset')}/{clip.attrs.get('person_id')}" for clip in clips])
     rows = []
-    for name in OUTCOME_NAMES:
+    for name in RIDGE_OUTCOMES:
         truth = reference[name].to_numpy(dtype=float)
         usable = (problems == "") & np.isfinite(truth)
         estimate = np.full(len(clips), np.nan)

@@ -12,25 +12,24 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from gaitlib.errors import InputError, WorkError
-from gaitlib.estimate.features import ClipFeatures, compute_features_from_arrays
+from gaitlib.estimate.features import ClipFeatures, SideInformation, compute_features_from_arrays
 from gaitlib.estimate.normalise import MIN_DURATION_S
-from gaitlib.sense.body_walk import GaitCurves, build_walk_points
+from gaitlib.estimate.pool import GaitPool
+from gaitlib.estimate.truth import WalkEvents, find_walk_events, measure_window
+from gaitlib.sense.body_walk import GaitCurves, build_walk_motion
 from gaitlib.sense.camera import Camera, project_points
 from gaitlib.sense.layouts import WALK_LAYOUT, combine_points, get_build_matrix, get_read_matrix
 from gaitlib.sense.noise import DetectorErrors, add_errors, apply_definition_bias
 from gaitlib.sense.variation import WalkVariation
 from gaitlib.walk import KEYPOINTS_3D
 
-OUTCOME_NAMES = ("speed_mps", "step_length_m", "step_time_s")
-"""What the estimator estimates."""
-
 WALK_FPS = 60.0
 """Samples per second of the walks that clips are taken from (Hz)."""
 
-_LANDING_SHARE = (0.03, 0.10)
 _AT = {name: n for n, name in enumerate(KEYPOINTS_3D)}
 _HIPS = [_AT["hip_r"], _AT["hip_l"]]
 _TRAINED_LAYOUTS = ("coco17", "body25", "mediapipe33", "h36m17", "pig", WALK_LAYOUT)
+_USUAL_FPS = (24, 25, 25, 30, 30, 30, 50, 60, 60, 100, 120)
 _UPPER = [
     n for name, n in _AT.items() if not any(part in name for part in ("hip", "knee", "ankle", "heel", "toe"))
 ]
@@ -53,6 +52,8 @@ class SamplerConfig:
         Share of clips with a panning camera, or with a person who walks on the spot (0-1).
     height_unknown_share, image_unknown_share, focal_known_share : float
         Share of clips without body height, without image size, with focal length (0-1).
+    age_known_share, view_known_share : float
+        Share of clips with the person's age, with the direction of view (0-1).
     height_error_m : float
         Standard deviation of the stated body height (m).
     unchanged_share : float
@@ -66,13 +67,15 @@ class SamplerConfig:
     """
 
     duration_s: tuple[float, float] = (2.1, 7.0)
-    views: tuple[tuple[str, float], ...] = (("side", 0.4), ("end", 0.25), ("any", 0.35))
-    clips_per_walk: int = 4
+    views: tuple[tuple[str, float], ...] = (("side", 0.35), ("end", 0.3), ("any", 0.35))
+    clips_per_walk: int = 6
     panning_share: float = 0.15
     treadmill_share: float = 0.07
     height_unknown_share: float = 0.12
     image_unknown_share: float = 0.15
     focal_known_share: float = 0.25
+    age_known_share: float = 0.4
+    view_known_share: float = 0.4
     height_error_m: float = 0.015
     unchanged_share: float = 0.25
     noise_free_share: float = 0.2
@@ -88,8 +91,10 @@ class Clip:
     ----------
     features : ClipFeatures
         What the network reads.
-    truth : array, shape (3,)
-        `OUTCOME_NAMES` of the walk in view (m/s, m, s).
+    truth : array, shape (n_outcome,)
+        `gaitlib.estimate.targets.OUTCOME_NAMES` of the walk in view, NaN where it holds too little.
+    activation : array, shape (2, 9, 101)
+        Muscle activation of its gait, sides exchanged where the features are of the mirrored person.
     height_m : float
         True body height (m).
     gait : int
@@ -102,6 +107,7 @@ class Clip:
 
     features: ClipFeatures
     truth: np.ndarray
+    activation: np.ndarray
     height_m: float
     gait: int
     view: str
@@ -109,13 +115,13 @@ class Clip:
 
 
 def sample_clips(
-    gaits: GaitCurves, n_clips: int, rng: np.random.Generator, config: SamplerConfig | None = None
+    pool: GaitPool, n_clips: int, rng: np.random.Generator, config: SamplerConfig | None = None
 ) -> list[Clip]:
     """Sample clips of synthetic walks with their truth.
 
     Parameters
     ----------
-    gaits : GaitCurves
+    pool : GaitPool
         Gaits to draw from, each equally likely.
     n_clips : int
         Number of clips.
@@ -137,16 +143,16 @@ def sample_clips(
         If hardly any clip can be estimated.
     """
     config = config or SamplerConfig()
-    if len(gaits.curves) == 0:
+    if len(pool) == 0:
         raise InputError("sample_clips: the set holds no gaits; give at least one.")
     clips: list[Clip] = []
     for _ in range(20 * n_clips):
-        index = int(rng.integers(len(gaits.curves)))
-        walk = _build_walk(gaits.select(index), rng, config)
+        index = int(rng.integers(len(pool)))
+        walk = build_varied_walk(pool.curves.select(index), rng, config)
         if walk is None:
             continue
         for _ in range(config.clips_per_walk):
-            clip = _shoot_clip(*walk, index, rng, config)
+            clip = _shoot_clip(walk, pool.activation[index], index, rng, config)
             if clip is not None and len(clips) < n_clips:
                 clips.append(clip)
         if len(clips) >= n_clips:
@@ -154,51 +160,6 @@ def sample_clips(
     raise WorkError(
         f"sample_clips: only {len(clips)} of {n_clips} clips could be used; check the gaits' speeds."
     )
-
-
-def measure_truth(points: np.ndarray, fps: float) -> np.ndarray | None:
-    """Measure the outcomes of a noise-free walk quickly, by the definitions of `gaitlib.outcomes`.
-
-    Parameters
-    ----------
-    points : array, shape (n_time, 19, 3)
-        Positions (m), walking along x.
-    fps : float
-        Samples per second.
-
-    Returns
-    -------
-    array, shape (3,) or None
-        Speed (m/s), step length (m), step time (s); None with fewer than three contacts.
-    """
-    from scipy.signal import find_peaks
-
-    middle = points[:, _HIPS, 0].mean(axis=1)
-    moments, sides = [], []
-    for number, side in enumerate("rl"):
-        ahead = points[:, _AT[f"heel_{side}"], 0] - middle
-        span = np.ptp(ahead)
-        peaks, _ = find_peaks(ahead, prominence=0.4 * span, distance=max(int(0.35 * fps), 1))
-        for peak in peaks[(peaks > 0) & (peaks < len(ahead) - 1)]:
-            before, at, after = ahead[peak - 1 : peak + 2]
-            bend = before - 2 * at + after
-            moments.append(peak + (0.5 * (before - after) / bend if abs(bend) > 1e-12 else 0.0))
-            sides.append(number)
-    order = np.argsort(moments)
-    frames, sides = np.array(moments)[order], np.array(sides)[order]
-    if len(frames) < 3 or np.any(np.diff(sides) == 0):
-        return None
-    axis = np.arange(len(points))
-    paths = [points[:, _AT[f"heel_{side}"], 0] for side in "rl"]
-    stride = 2 * (frames[-1] - frames[0]) / (len(frames) - 1)
-    landed = frames[:, None] + stride * np.linspace(*_LANDING_SHARE, 6)
-    landed = np.where(landed <= axis[-1], landed, frames[:, None])
-    prints = np.array([np.interp(landed[n], axis, paths[side]).mean() for n, side in enumerate(sides)])
-    place = np.interp(frames[[0, -1]], axis, middle)
-    both = [sides[1:] == side for side in (0, 1)]
-    step_length = np.mean([np.diff(prints)[rows].mean() for rows in both])
-    step_time = np.mean([np.diff(frames)[rows].mean() for rows in both]) / fps
-    return np.array([(place[1] - place[0]) / (frames[-1] - frames[0]) * fps, step_length, step_time])
 
 
 def draw_camera(
@@ -248,7 +209,7 @@ def draw_camera(
         focal_length_px=float(focal),
         image_width_px=width,
         image_height_px=height,
-        fps=float(rng.choice([24, 25, 30, 50, 60, 100, 120], p=[0.1, 0.15, 0.3, 0.12, 0.23, 0.06, 0.04])),
+        fps=_draw_fps(rng),
         motion="panning" if panning else "fixed",
         aim_height_m=float(height_m * rng.uniform(0.45, 0.6)),
         roll_deg=float(rng.normal(0.0, 1.0)),
@@ -257,24 +218,83 @@ def draw_camera(
     )
 
 
-def _build_walk(gait: GaitCurves, rng, config: SamplerConfig):
+def _draw_fps(rng: np.random.Generator) -> float:
+    if rng.uniform() < 0.8:
+        return float(rng.choice(_USUAL_FPS))
+    return float(np.exp(rng.uniform(np.log(24), np.log(120))))
+
+
+@dataclass(frozen=True)
+class VariedWalk:
+    """One synthetic walk: its points, its events and who walks.
+
+    Parameters
+    ----------
+    time_s : array, shape (n_time,)
+        Time (s).
+    points : array, shape (n_time, 19, 3)
+        Positions (m).
+    pitch_rad : array, shape (n_time, 4)
+        Sagittal rotation of `gaitlib.sense.segments.PITCH_SEGMENTS`.
+    events : WalkEvents
+        For the truth of its windows.
+    height_m, age_years : float
+        Of the person.
+    """
+
+    time_s: np.ndarray
+    points: np.ndarray
+    pitch_rad: np.ndarray
+    events: WalkEvents
+    height_m: float
+    age_years: float
+
+
+def build_varied_walk(
+    gait: GaitCurves, rng: np.random.Generator, config: SamplerConfig, fps: float = WALK_FPS
+) -> VariedWalk | None:
+    """Let one gait walk, varied as `config` says.
+
+    Parameters
+    ----------
+    gait : GaitCurves
+        One gait.
+    rng : numpy.random.Generator
+        Source of randomness.
+    config : SamplerConfig
+        How much walks vary, how long clips are.
+    fps : float
+        Samples per second of the walk.
+
+    Returns
+    -------
+    VariedWalk or None
+        None where the variation leaves no walk with steps.
+    """
     variation = config.variation.scale(rng.uniform(0.2, 1.3))
     if rng.uniform() < config.unchanged_share:
         variation = replace(variation, angle_offset_deg=0.0, angle_harmonic_deg=0.0, amplitude_spread=0.0)
-    time_s, points = build_walk_points(gait, rng, config.duration_s[1] + 0.5, WALK_FPS, variation)
+    motion = build_walk_motion(gait, rng, config.duration_s[1] + 0.8, fps, variation)
+    time_s, points = motion.time_s, motion.points
     forward = points[:, _HIPS, 0].mean(axis=1)
     if forward[-1] - forward[0] < 0.05 * time_s[-1] or not np.isfinite(points).all():
         return None
-    return time_s, points, gait.persons[0].height_m
+    events = find_walk_events(time_s, points)
+    if events is None:
+        return None
+    return VariedWalk(
+        time_s, points, motion.pitch_rad, events, gait.persons[0].height_m, gait.persons[0].age_years
+    )
 
 
-def _shoot_clip(time_s, points, height_m, index, rng, config: SamplerConfig) -> Clip | None:
+def _shoot_clip(walk: VariedWalk, activation, index: int, rng, config: SamplerConfig) -> Clip | None:
     """One camera, one window, one detector."""
     low, high = config.duration_s
+    height_m = walk.height_m
     duration = low + (high - low) * rng.beta(1.0, 1.3)
-    start = rng.uniform(0.0, time_s[-1] - duration)
-    rows = slice(int(start * WALK_FPS), int((start + duration) * WALK_FPS) + 1)
-    window = points[rows]
+    start = rng.uniform(0.0, walk.time_s[-1] - duration)
+    first_row = int(start * WALK_FPS)
+    window = walk.points[first_row : int((start + duration) * WALK_FPS) + 1]
     seen = apply_definition_bias(
         window, KEYPOINTS_3D, height_m, rng, config.errors.definition_bias_m * rng.uniform(0, 1.5)
     )
@@ -293,24 +313,30 @@ def _shoot_clip(time_s, points, height_m, index, rng, config: SamplerConfig) -> 
     pixels, confidence, span = _detect(pixels, camera.fps, rng, config)
     if span is None:
         return None
-    first, last = (int(frame / camera.fps * WALK_FPS) for frame in (span.start, span.stop))
-    truth = measure_truth(window[first : last + 1], WALK_FPS)
+    edges = (first_row / WALK_FPS + frame / camera.fps for frame in (span.start, span.stop))
+    truth = measure_window(walk.events, *edges)
     if truth is None:
         return None
-    stated = height_m + config.height_error_m * rng.standard_normal()
     features = compute_features_from_arrays(
-        pixels[span],
-        confidence[span],
-        camera.fps,
-        None
-        if rng.uniform() < config.image_unknown_share
-        else (camera.image_width_px, camera.image_height_px),
-        None if rng.uniform() < config.height_unknown_share else stated,
-        camera.focal_length_px if rng.uniform() < config.focal_known_share else None,
+        pixels[span], confidence[span], camera.fps, _draw_side_information(walk, camera, rng, config)
     )
     if features.problem:
         return None
-    return Clip(features, truth, height_m, index, camera.view, treadmill or camera.motion == "panning")
+    own = activation[::-1] if features.mirrored else activation
+    moving = treadmill or camera.motion == "panning"
+    return Clip(features, truth, own, height_m, index, camera.view, moving)
+
+
+def _draw_side_information(walk: VariedWalk, camera: Camera, rng, config: SamplerConfig) -> SideInformation:
+    """What is said about a clip beside its keypoints: sometimes much, sometimes nothing."""
+    stated = walk.height_m + config.height_error_m * rng.standard_normal()
+    known = rng.uniform(size=5) < (
+        1 - config.image_unknown_share, 1 - config.height_unknown_share, config.focal_known_share,
+        config.age_known_share, config.view_known_share,
+    )  # fmt: skip
+    facts = ((camera.image_width_px, camera.image_height_px), stated, camera.focal_length_px, walk.age_years,
+             camera.azimuth_deg)  # fmt: skip
+    return SideInformation(*(fact if here else None for fact, here in zip(facts, known, strict=True)))
 
 
 def _detect(pixels: np.ndarray, fps: float, rng, config: SamplerConfig):

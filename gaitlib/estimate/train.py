@@ -11,13 +11,17 @@ import pandas as pd
 import xarray as xr
 
 from gaitlib.errors import InputError
-from gaitlib.estimate.network import GaitEstimator, NetworkConfig
-from gaitlib.estimate.sampler import OUTCOME_NAMES, Clip, SamplerConfig, sample_clips
+from gaitlib.estimate.estimator import GaitEstimator
+from gaitlib.estimate.inertial_sampler import InertialSamplerConfig, sample_inertial_clips
+from gaitlib.estimate.network import NetworkConfig
+from gaitlib.estimate.pool import GaitPool, build_pool
+from gaitlib.estimate.sampler import Clip, SamplerConfig, sample_clips
+from gaitlib.estimate.targets import OUTCOME_NAMES
+from gaitlib.gait import MUSCLE_GROUPS
 from gaitlib.person import Person
-from gaitlib.sense.body_walk import GaitCurves, prepare_gaits
 
 _PERSON_COLUMNS = ["age_years", "sex", "height_m", "mass_kg"]
-_WORKER_GAITS: dict[str, tuple[GaitCurves, SamplerConfig]] = {}
+_WORKER_POOL: dict[str, tuple] = {}
 
 
 @dataclass(frozen=True)
@@ -28,8 +32,8 @@ class TrainingConfig:
     ----------
     network : NetworkConfig
         Size and schedule of the network.
-    sampler : SamplerConfig
-        What clips look like.
+    sampler : SamplerConfig or InertialSamplerConfig
+        What clips look like; decides which kind of clips, and must fit `network.kind`.
     held_out_share : float
         Share of synthetic people kept for calibration and test, half each (0-1).
     n_calibration, n_test : int
@@ -43,7 +47,7 @@ class TrainingConfig:
     """
 
     network: NetworkConfig = field(default_factory=NetworkConfig)
-    sampler: SamplerConfig = field(default_factory=SamplerConfig)
+    sampler: SamplerConfig | InertialSamplerConfig = field(default_factory=SamplerConfig)
     held_out_share: float = 0.2
     n_calibration: int = 1000
     n_test: int = 1000
@@ -98,9 +102,9 @@ def train_estimator(
     config = config or TrainingConfig()
     table, gaits = select_verified(table, gaits)
     training, calibration, test = split_people(table, config.held_out_share, seed)
-    curves = prepare_gaits(gaits, list_persons(table))
+    pool = build_pool(gaits, list_persons(table))
     parts = {
-        name: _take(curves, rows) for name, rows in (("fit", training), ("cal", calibration), ("test", test))
+        name: pool.take(rows) for name, rows in (("fit", training), ("cal", calibration), ("test", test))
     }
     n_generated = 0
     if walk_sampler is not None:
@@ -108,23 +112,53 @@ def train_estimator(
             table.iloc[training], config.n_generated, np.random.default_rng([seed, 7])
         )
         made_table, made = walk_sampler.sample(conditions, seed)
-        parts["fit"] = _join(parts["fit"], prepare_gaits(made, list_persons(made_table)))
+        parts["fit"] = parts["fit"].join(build_pool(made, list_persons(made_table)))
         n_generated = len(made_table)
     estimator = GaitEstimator(config.network)
     with _open_workers(config.n_workers, parts["fit"], config.sampler) as (sample, executor):
         history = estimator.fit(sample, seed, folder, executor, log)
-    estimator.calibrate(sample_clips(parts["cal"], config.n_calibration, np.random.default_rng([seed, 8]),
-    config.sampler),
-                        config.level)  # fmt: skip
-    clips = sample_clips(parts["test"], config.n_test, np.random.default_rng([seed, 9]), config.sampler)
+    clips = _sample_here(parts["cal"], config.sampler, [seed, 8], config.n_calibration)
+    estimator.calibrate(clips, config.level)
+    clips = _sample_here(parts["test"], config.sampler, [seed, 9], config.n_test)
     estimator.provenance |= {
         "trained_on": "synthetic walks only",
         "n_library_gaits": int(len(training)),
         "n_generated_gaits": int(n_generated),
         "n_held_out_gaits": int(len(calibration) + len(test)),
         "sampler": asdict(config.sampler),
+        "activation_errors": measure_activation_errors(estimator, clips),
     }
     return estimator, history, tabulate_errors(estimator, clips)
+
+
+def measure_activation_errors(estimator: GaitEstimator, clips: list[Clip]) -> dict[str, dict[str, float]]:
+    """Compare estimated muscle activity with that of synthetic clips.
+
+    Parameters
+    ----------
+    estimator : GaitEstimator
+        Calibrated.
+    clips : list of Clip
+        Clips with truth.
+
+    Returns
+    -------
+    dict of str to dict
+        Muscle group -> rms (0-1), rms_of_mean (of the mean curve of training), coverage of the intervals.
+    """
+    known = [clip for clip in clips if np.isfinite(clip.activation).all()]
+    truth = np.stack([clip.activation for clip in known])
+    _, _, curves = estimator.predict_raw([clip.features for clip in known])
+    usual = estimator.network.activation_mean.numpy().reshape(truth.shape[2:])
+    inside = np.abs(curves - truth) <= estimator.calibration.activation_half_width
+    return {
+        name: {
+            "rms": float(np.sqrt(np.mean((curves - truth)[:, :, n] ** 2))),
+            "rms_of_mean": float(np.sqrt(np.mean((usual - truth)[:, :, n] ** 2))),
+            "coverage": float(inside[:, :, n].mean()),
+        }
+        for n, name in enumerate(MUSCLE_GROUPS)
+    }
 
 
 def tabulate_errors(estimator: GaitEstimator, clips: list[Clip]) -> pd.DataFrame:
@@ -319,43 +353,30 @@ def draw_conditions(table: pd.DataFrame, n: int, rng: np.random.Generator) -> pd
     return frame
 
 
-def _take(curves: GaitCurves, rows: np.ndarray) -> GaitCurves:
-    chosen = (tuple(part[n] for n in rows) for part in (curves.dimensions, curves.persons))
-    return GaitCurves(curves.curves[rows], curves.stride_time_s[rows], *chosen)
+def _sample_here(pool: GaitPool, config, seed, n_clips: int) -> list[Clip]:
+    sample = sample_inertial_clips if isinstance(config, InertialSamplerConfig) else sample_clips
+    return sample(pool, n_clips, np.random.default_rng(seed), config)
 
 
-def _join(first: GaitCurves, second: GaitCurves) -> GaitCurves:
-    return GaitCurves(
-        np.concatenate([first.curves, second.curves]),
-        np.concatenate([first.stride_time_s, second.stride_time_s]),
-        first.dimensions + second.dimensions,
-        first.persons + second.persons,
-    )
-
-
-def _sample_here(gaits: GaitCurves, config: SamplerConfig, seed: int, n_clips: int) -> list[Clip]:
-    return sample_clips(gaits, n_clips, np.random.default_rng(seed), config)
-
-
-def _start_worker(gaits: GaitCurves, config: SamplerConfig) -> None:
-    _WORKER_GAITS["all"] = (gaits, config)
+def _start_worker(pool: GaitPool, config) -> None:
+    _WORKER_POOL["all"] = (pool, config)
 
 
 def _sample_in_worker(seed: int, n_clips: int) -> list[Clip]:
-    return _sample_here(*_WORKER_GAITS["all"], seed, n_clips)
+    return _sample_here(*_WORKER_POOL["all"], seed, n_clips)
 
 
 @contextlib.contextmanager
-def _open_workers(n_workers: int, gaits: GaitCurves, config: SamplerConfig):
+def _open_workers(n_workers: int, pool: GaitPool, config):
     """Function that samples, and an executor of spawned processes (None for none)."""
     if n_workers <= 0:
-        yield functools.partial(_sample_here, gaits, config), None
+        yield functools.partial(_sample_here, pool, config), None
         return
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
 
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(
-        n_workers, context, initializer=_start_worker, initargs=(gaits, config)
+        n_workers, context, initializer=_start_worker, initargs=(pool, config)
     ) as executor:
         yield _sample_in_worker, executor

@@ -69,6 +69,7 @@ def plan_jobs(study: Study) -> dict[str, Job]:
             (f"4_evaluate_{name}", "4_evaluate", common | library | _collect_subgroup(study, name))
             for name in subgroups
         ),
+        ("4_signals", "4_signals", common | library | _collect_signals(study)),
         ("5_compare", "5_compare", common | summary | {"bootstrap": study.evaluate.bootstrap}),
         ("0_answer", "0_answer", common | summary),
     ]
@@ -93,6 +94,16 @@ def _collect_subgroup(study: Study, name: str) -> dict:
         "fps": study.sense.fps,
         "noise": study.sense.noise,
         "clip_seconds": study.sense.clip_seconds,
+    }
+
+
+def _collect_signals(study: Study) -> dict:
+    sense = study.sense
+    return {
+        "bootstrap": study.evaluate.bootstrap,
+        "layout": sense.layout,
+        "fps": sense.fps,
+        "noise": sense.noise,
     }
 
 

@@ -139,8 +139,7 @@ def estimate_walks(
 
 def _estimate_each(clips: list[xr.Dataset], method: str, estimator) -> list:
     if method == "synthetic":
-        from gaitlib.estimate.features import compute_features
-        from gaitlib.estimate.network import get_height
+        from gaitlib.estimate.features import compute_features, get_height
 
         return estimator.predict_features([compute_features(clip, get_height(clip)) for clip in clips])
     from gaitlib.estimate.classical import estimate_classical

@@ -24,8 +24,17 @@ _MEASURES = {
     ("neighbour_ratio", "all"): ("Novelty: distance to nearest training gait, relative", 2),
     ("slip", "median"): ("Slip of the standing foot, median (m)", 3),
 }
-_OUTCOMES = {"speed_mps": ("Speed", "m/s", 1.0, 3), "step_length_m": ("Step length", "cm", 100.0, 1),
-             "step_time_s": ("Step time", "s", 1.0, 3)}  # fmt: skip
+_OUTCOMES = {
+    "speed_mps": ("Speed", "m/s", 1.0, 3),
+    "step_length_m": ("Step length", "cm", 100.0, 1),
+    "step_time_s": ("Step time", "s", 1.0, 3),
+    "stance_share": ("Stance", "% of the stride", 100.0, 1),
+    "double_support_share": ("Double support", "% of the stride", 100.0, 1),
+    "step_time_asymmetry": ("Step time asymmetry", "%", 100.0, 1),
+    "step_length_asymmetry": ("Step length asymmetry", "%", 100.0, 1),
+    "stride_time_cv": ("Stride time variability", "%", 100.0, 1),
+}
+_MAIN = ("speed_mps", "step_length_m", "step_time_s")
 
 
 @dataclass(frozen=True)
@@ -191,14 +200,22 @@ def format_checks(summary: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def train_estimator_on(library: Library, generator, settings: dict, seed: int, checkpoints: Path):
-    """Train the estimator on simulated and generated walks.
+def train_estimator_on(
+    library: Library,
+    generator,
+    settings: dict,
+    seed: int,
+    checkpoints: Path,
+    kind: str = "keypoints",
+    log=None,
+):
+    """Train one estimator on simulated and generated walks.
 
     Parameters
     ----------
     library : tuple of (DataFrame, Dataset)
         The library; its held-out people calibrate and test.
-    generator : GaitGenerator
+    generator : GaitGenerator or None
         Adds gaits of people in between; trained on the training people only.
     settings : dict
         Section `estimate` of the study.
@@ -206,6 +223,10 @@ def train_estimator_on(library: Library, generator, settings: dict, seed: int, c
         Fixes everything.
     checkpoints : Path
         An interrupted training goes on from here.
+    kind : {'keypoints', 'inertial'}
+        What the estimator reads.
+    log : callable, optional
+        Called with a line of text now and then.
 
     Returns
     -------
@@ -214,29 +235,55 @@ def train_estimator_on(library: Library, generator, settings: dict, seed: int, c
     history, errors : DataFrame
         Of the training; of clips of held-out people.
     """
-    from gaitlib.estimate.network import NetworkConfig
-    from gaitlib.estimate.train import TrainingConfig, train_estimator
+    from gaitlib.estimate.train import train_estimator
 
+    sampler = generator if settings["generated_gaits"] > 0 else None
+    config = build_training_config(settings, kind)
+    return train_estimator(*library, config, seed, checkpoints / kind, sampler, log)
+
+
+def build_training_config(settings: dict, kind: str = "keypoints"):
+    """Build the training settings of an estimator.
+
+    Parameters
+    ----------
+    settings : dict
+        Section `estimate` of the study.
+    kind : {'keypoints', 'inertial'}
+        What the estimator reads.
+
+    Returns
+    -------
+    gaitlib.estimate.train.TrainingConfig
+        For `gaitlib.estimate.train.train_estimator`.
+    """
+    from gaitlib.estimate.inertial_sampler import InertialSamplerConfig
+    from gaitlib.estimate.network import NetworkConfig
+    from gaitlib.estimate.sampler import SamplerConfig
+    from gaitlib.estimate.train import TrainingConfig
+
+    inertial = kind == "inertial"
     network = NetworkConfig(
-        width=settings["width"], n_clips=settings["clips"], reuse=settings["reuse"],
-        batch_size=settings["batch_size"], learning_rate=settings["learning_rate"],
+        kind=kind, width=settings["width"], n_clips=settings["inertial_clips" if inertial else "clips"],
+        reuse=settings["reuse"], batch_size=settings["batch_size"], learning_rate=settings["learning_rate"],
+        pretrain_clips=settings["pretrain_clips"],
     )  # fmt: skip
-    config = TrainingConfig(
-        network=network, held_out_share=settings["held_out_share"],
-        n_calibration=settings["calibration_clips"],
+    return TrainingConfig(
+        network=network, sampler=InertialSamplerConfig() if inertial else SamplerConfig(),
+        held_out_share=settings["held_out_share"], n_calibration=settings["calibration_clips"],
         n_test=settings["test_clips"], n_generated=settings["generated_gaits"], n_workers=settings["workers"],
     )  # fmt: skip
-    sampler = generator if settings["generated_gaits"] > 0 else None
-    return train_estimator(*library, config, seed, checkpoints, sampler)
 
 
-def format_errors(summary: pd.DataFrame) -> pd.DataFrame:
+def format_errors(summary: pd.DataFrame, title_of_view: str = "View") -> pd.DataFrame:
     """Format errors on held-out synthetic people for print.
 
     Parameters
     ----------
     summary : DataFrame
         From `gaitlib.estimate.train.summarise_errors`, by view.
+    title_of_view : str
+        What a view is: 'View' of a camera, 'Site' of a sensor.
 
     Returns
     -------
@@ -249,7 +296,7 @@ def format_errors(summary: pd.DataFrame) -> pd.DataFrame:
             rows.append(
                 {
                     "Outcome": f"{title} ({unit})",
-                    "View": str(row.view).replace("_", " "),
+                    title_of_view: str(row.view).replace("_", " "),
                     "Clips": f"{row.n}",
                     "Answered": f"{row.answered:.0%}",
                     "MAE": _format(factor * row.mae, decimals),
@@ -259,6 +306,32 @@ def format_errors(summary: pd.DataFrame) -> pd.DataFrame:
                 }
             )
     return pd.DataFrame(rows)
+
+
+def format_activation(errors: dict) -> pd.DataFrame:
+    """Format the errors of muscle activity for print.
+
+    Parameters
+    ----------
+    errors : dict
+        From `gaitlib.estimate.train.measure_activation_errors`.
+
+    Returns
+    -------
+    DataFrame
+        Strings, one row per muscle group.
+    """
+    return pd.DataFrame(
+        [
+            {
+                "Muscle group": name.replace("_", " "),
+                "RMS error": _format(row["rms"], 3),
+                "RMS error of the mean curve": _format(row["rms_of_mean"], 3),
+                "Truth inside the 90 % interval": _format_share(row["coverage"]),
+            }
+            for name, row in errors.items()
+        ]
+    )
 
 
 def _format(value: float, decimals: int) -> str:
@@ -327,7 +400,8 @@ def list_error_columns(history: pd.DataFrame) -> dict[str, str]:
         Column -> label.
     """
     found = {}
-    for outcome, (title, _, _, _) in _OUTCOMES.items():
+    for outcome in _MAIN:
+        title = _OUTCOMES[outcome][0]
         columns = [name for name in history if outcome in str(name)]
         found |= {name: title.lower() for name in columns[:1]}
     return found or {"loss": "loss"}

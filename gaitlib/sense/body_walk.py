@@ -22,6 +22,7 @@ from gaitlib.body.kinematics import compute_sagittal_points
 from gaitlib.errors import InputError
 from gaitlib.gait import COORDINATES, SIDES
 from gaitlib.person import Person, parse_person
+from gaitlib.sense.segments import PITCH_SEGMENTS, compute_pitch
 from gaitlib.sense.upper_body import add_width_and_arms
 from gaitlib.sense.variation import NO_VARIATION, WalkVariation, vary_angles, vary_proportions
 
@@ -112,6 +113,7 @@ def prepare_gaits(gaits: xr.Dataset, persons: list[Person] | Person | None = Non
     curves[..., _TX] = np.gradient(position[..., _TX], 1.0 / (position.shape[1] - 1), axis=1)
     for index in range(n_gait):
         curves[index, :, -1] = _share_load(position[index], forces[index], dimensions[index])
+    curves[:, [0, -1], _TX] = curves[:, [0, -1], _TX].mean(axis=1, keepdims=True)
     return GaitCurves(
         curves, np.array(gaits["stride_time_s"].values, dtype=float), dimensions, tuple(persons)
     )
@@ -171,17 +173,79 @@ def build_synthetic_walk(
             f"build_synthetic_walk: duration {duration_s:.2f} s at {fps:g} fps; expected at least one stride "
             f"({curves.stride_time_s.min():.2f} s) and 15 fps."
         )
-    time_s, points = build_walk_points(curves, rng, duration_s, fps, variation)
+    motion = build_walk_motion(curves, rng, duration_s, fps, variation)
     walker = curves.persons[0]
     attrs = {"origin": "simulated", "dataset": "simulated", "walk_id": "walk", "person_id": "person"}
     attrs |= {"subgroup": "simulated", "height_m": walker.height_m, "age_years": walker.age_years}
     attrs |= {"sex": walker.sex, "mass_kg": walker.mass_kg, "fps": float(fps)} | attributes
-    walk = build_walk(time_s, points, **attrs)
+    walk = build_walk(motion.time_s, motion.points, **attrs)
+    walk["segment_pitch"] = (("time", "segment"), motion.pitch_rad, {"units": "rad"})
+    walk = walk.assign_coords(segment=list(PITCH_SEGMENTS))
     if with_outcomes:
         from gaitlib.outcomes import compute_walk_outcomes
 
         walk.attrs["outcomes"] = json.dumps({k: float(v) for k, v in compute_walk_outcomes(walk).items()})
     return walk
+
+
+@dataclass(frozen=True)
+class WalkMotion:
+    """A walk as plain arrays.
+
+    Parameters
+    ----------
+    time_s : array, shape (n_time,)
+        Time (s).
+    points : array, shape (n_time, 19, 3)
+        Positions of `gaitlib.walk.KEYPOINTS_3D` (m).
+    pitch_rad : array, shape (n_time, 4)
+        Sagittal rotation of `gaitlib.sense.segments.PITCH_SEGMENTS` about z (rad), backwards positive.
+    """
+
+    time_s: np.ndarray
+    points: np.ndarray
+    pitch_rad: np.ndarray
+
+
+def build_walk_motion(
+    gait: GaitCurves,
+    rng: np.random.Generator,
+    duration_s: float,
+    fps: float,
+    variation: WalkVariation = NO_VARIATION,
+) -> WalkMotion:
+    """Build the motion of a walk (array form of `build_synthetic_walk`).
+
+    Parameters
+    ----------
+    gait : GaitCurves
+        The gaits, strung together in turn.
+    rng : numpy.random.Generator
+        Source of randomness.
+    duration_s : float
+        Length of the walk (s).
+    fps : float
+        Samples per second.
+    variation : WalkVariation
+        How much the walk differs from its gait.
+
+    Returns
+    -------
+    WalkMotion
+        Points for the camera and, with the pitch of the segments, for inertial sensors.
+    """
+    body = vary_proportions(gait.dimensions[0], rng, variation.proportion_spread)
+    slower = np.sqrt(body.leg_length_m / gait.dimensions[0].leg_length_m)
+    n_time = int(round(duration_s * fps)) + 1
+    time_s = np.arange(n_time) / fps
+    stride, phase, rate = _draw_phase(gait.stride_time_s * slower, time_s, rng, variation)
+    base = _interpolate_strides(gait.curves, stride, phase)
+    angles = vary_angles(base[:, :-1], stride + phase, rng, variation)
+    load = np.stack([base[:, -1], 1.0 - base[:, -1]], axis=1)
+    points, forward, height = _carry_pelvis(base, angles, load, rate, fps, gait.dimensions[0], body)
+    points = {name: value + np.stack([forward, height], axis=-1) for name, value in points.items()}
+    space = add_width_and_arms(points, body, stride + phase, rng)
+    return WalkMotion(time_s, space, compute_pitch(angles))
 
 
 def build_walk_points(
@@ -191,7 +255,7 @@ def build_walk_points(
     fps: float,
     variation: WalkVariation = NO_VARIATION,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Build the points of a walk (array form of `build_synthetic_walk`).
+    """Build the points of a walk: what a camera needs of `build_walk_motion`.
 
     Parameters
     ----------
@@ -213,17 +277,8 @@ def build_walk_points(
     points : array, shape (n_time, 19, 3)
         Positions of `gaitlib.walk.KEYPOINTS_3D` (m).
     """
-    body = vary_proportions(gait.dimensions[0], rng, variation.proportion_spread)
-    slower = np.sqrt(body.leg_length_m / gait.dimensions[0].leg_length_m)
-    n_time = int(round(duration_s * fps)) + 1
-    time_s = np.arange(n_time) / fps
-    stride, phase, rate = _draw_phase(gait.stride_time_s * slower, time_s, rng, variation)
-    base = _interpolate_strides(gait.curves, stride, phase)
-    angles = vary_angles(base[:, :-1], stride + phase, rng, variation)
-    load = np.stack([base[:, -1], 1.0 - base[:, -1]], axis=1)
-    points, forward, height = _carry_pelvis(base, angles, load, rate, fps, gait.dimensions[0], body)
-    points = {name: value + np.stack([forward, height], axis=-1) for name, value in points.items()}
-    return time_s, add_width_and_arms(points, body, stride + phase, rng)
+    motion = build_walk_motion(gait, rng, duration_s, fps, variation)
+    return motion.time_s, motion.points
 
 
 def _carry_pelvis(base, angles, load, rate, fps, simulated: Dimensions, body: Dimensions):
@@ -289,21 +344,32 @@ def _draw_phase(stride_time_s, time_s, rng, variation: WalkVariation):
 
 
 def _interpolate_strides(curves: np.ndarray, stride: np.ndarray, phase: np.ndarray) -> np.ndarray:
-    """Curves over time; strides of different gaits are cross-faded over the last fifth."""
+    """Curves over time; strides of different gaits are cross-faded over the last fifth.
+
+    Cubic (Catmull & Rom 1974) and periodic: between straight pieces an accelerometer would feel kinks.
+    """
     n_gait, n_phase = curves.shape[:2]
-    place = phase * (n_phase - 1)
-    left = np.minimum(place.astype(int), n_phase - 2)
-    share = (place - left)[:, None]
+    period = n_phase - 1
+    place = phase * period
+    left = np.minimum(place.astype(int), period - 1)
+    t = (place - left)[:, None]
+    weights = (
+        t * (-0.5 + t * (1.0 - 0.5 * t)),
+        1.0 + t * t * (1.5 * t - 2.5),
+        t * (0.5 + t * (2.0 - 1.5 * t)),
+        t * t * (0.5 * t - 0.5),
+    )
     this = stride.astype(int) % n_gait
 
     def read(gait: np.ndarray) -> np.ndarray:
-        return (1 - share) * curves[gait, left] + share * curves[gait, left + 1]
+        return sum(w * curves[gait, (left + shift) % period] for shift, w in enumerate(weights, start=-1))
 
     values = read(this)
     if n_gait > 1:
         ramp = np.clip((phase - 0.8) / 0.2, 0, 1)[:, None]
         fade = ramp**2 * (3 - 2 * ramp)
         values = (1 - fade) * values + fade * read((this + 1) % n_gait)
+    values[:, -1] = np.clip(values[:, -1], 0.0, 1.0)
     return values
 
 

@@ -77,6 +77,10 @@ class WalkVariation:
 
 NO_VARIATION = WalkVariation().scale(0.0)
 
+STEADY_VARIATION = WalkVariation(angle_offset_deg=2.0, angle_harmonic_deg=0.4, amplitude_spread=0.04)
+"""For inertial sensors: joint curves that are bent independently of each other shake the pelvis over the foot
+on the floor. A camera hardly sees it; the second derivative does."""
+
 
 def vary_angles(
     base: np.ndarray, turns: np.ndarray, rng: np.random.Generator, variation: WalkVariation

@@ -1,0 +1,236 @@
+"""Straight walks of real people with inertial sensors, each beside what was measured at the same time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from gaitlib.data.fetch import get_path, get_paths
+from gaitlib.data.manifest import Manifest, load_manifest
+from gaitlib.data.readers.inertial import read_freezing_recording, read_lower_back_trial
+from gaitlib.data.readers.matlab import LowerBackTest, read_lower_back_person, read_lower_back_tests
+from gaitlib.errors import InputError
+from gaitlib.signals import find_runs
+
+_REFERENCE_SYSTEMS = ("INDIP", "Stereophoto")
+_SHORTEST_S = 2.0
+_FREEZING_MARGIN_S = 1.0
+_WINDOW_S = 8.0
+_SWING_RAD_S = 1.5
+_MIN_STRIDE_S = 0.6
+_MIN_STRIDES = 4
+_MAX_STRIDE_CV = 0.2
+
+
+def load_inertial_walks(
+    dataset_id: str, purpose: str = "evaluate", manifest: Manifest | None = None
+) -> list[xr.Dataset]:
+    """Load the straight walks of a set of real people with inertial sensors.
+
+    Parameters
+    ----------
+    dataset_id : {'lower_back_events', 'mobilised_lab', 'parkinson_fog_imu'}
+        Item of the manifest.
+    purpose : {'evaluate'}
+        What the walks are wanted for; the roles of the item must allow it.
+    manifest : Manifest, optional
+        By default the project's.
+
+    Returns
+    -------
+    list of xarray.Dataset
+        Signals as of the readers, one straight walk each; attributes dataset, subgroup, person_id, walk_id,
+        height_m and age_years (NaN if unknown), fps, origin 'real'. What was measured: either attribute
+        `events` (table of foot, event, time_s in the time of the walk), or attributes such as
+        `reference_speed_mps`.
+
+    Raises
+    ------
+    InputError
+        If the set is unknown or may not be used for the purpose; or a file is malformed.
+    WorkError
+        If a file is neither here nor can be downloaded.
+    """
+    loaders = {
+        "lower_back_events": _load_lower_back_events,
+        "mobilised_lab": _load_mobilised,
+        "parkinson_fog_imu": _load_freezing,
+    }
+    if dataset_id not in loaders:
+        raise InputError(f"data item '{dataset_id}' has no inertial walks; known: {', '.join(loaders)}")
+    return loaders[dataset_id](purpose, manifest or load_manifest())
+
+
+def _load_lower_back_events(purpose: str, manifest: Manifest) -> list[xr.Dataset]:
+    walks = []
+    for path in sorted(get_paths("lower_back_events", purpose, "*_lb.txt", manifest), key=_sort_trial):
+        stem = path.name.removesuffix("_lb.txt")
+        info = get_path("lower_back_events", f"{stem}.json", purpose, manifest)
+        walks += split_turn_trial(*read_lower_back_trial(path, info), stem)
+    return walks
+
+
+def _sort_trial(path: Path) -> tuple[int, ...]:
+    return tuple(int(word) for word in path.name.removesuffix("_lb.txt").split("-"))
+
+
+def split_turn_trial(signals: xr.Dataset, events: pd.DataFrame, name: str) -> list[xr.Dataset]:
+    """Split a trial of out, U-turn and back into its two straight walks.
+
+    Parameters
+    ----------
+    signals : xarray.Dataset
+        From `gaitlib.data.readers.inertial.read_lower_back_trial`.
+    events : DataFrame
+        Likewise.
+    name : str
+        Name of the trial.
+
+    Returns
+    -------
+    list of xarray.Dataset
+        Way out and way back, where they last 2 s or more.
+    """
+    about = signals.attrs
+    spans = {
+        "out": (about["walk_start_s"], about["turn_start_s"]),
+        "back": (about["turn_end_s"], about["walk_end_s"]),
+    }
+    walks = []
+    for way, (start, end) in spans.items():
+        if end - start >= _SHORTEST_S:
+            inside = events[(events["time_s"] >= start) & (events["time_s"] <= end)]
+            place = ("lower_back_events", "healthy_adult", about["person_id"], f"{name}-{way}")
+            known = {"height_m": about["height_m"], "age_years": about["age_years"], "site": "lower_back"}
+            events_here = inside.assign(time_s=inside["time_s"] - start)
+            walks.append(_cut(signals, start, end, *place, events=events_here, **known))
+    return walks
+
+
+def _load_mobilised(purpose: str, manifest: Manifest) -> list[xr.Dataset]:
+    walks = []
+    for path in get_paths("mobilised_lab", purpose, "*data.mat", manifest):
+        cohort, number = path.parts[-3:-1]
+        person = read_lower_back_person(path.with_name("infoForAlgo.mat"))
+        subgroup = {"HA": "older_adult", "MS": "multiple_sclerosis"}.get(cohort, cohort.lower())
+        for test in read_lower_back_tests(path):
+            walks += split_bouts(test, f"{cohort}{number}", subgroup, person["height_m"])
+    return walks
+
+
+def split_bouts(test: LowerBackTest, person_id: str, subgroup: str, height_m: float) -> list[xr.Dataset]:
+    """Split a test of the Mobilise-D format into its walking bouts.
+
+    Parameters
+    ----------
+    test : LowerBackTest
+        Signals and reference.
+    person_id, subgroup : str
+        Who walks.
+    height_m : float
+        Body height (m).
+
+    Returns
+    -------
+    list of xarray.Dataset
+        One per bout of the first reference system that has any: INDIP, else stereophotogrammetry.
+    """
+    bouts = test.bouts[test.bouts["kind"] == "MicroWB"]
+    system = next((name for name in _REFERENCE_SYSTEMS if (bouts["system"] == name).any()), None)
+    walks = []
+    for bout in bouts[bouts["system"] == system].itertuples():
+        if bout.end_s - bout.start_s >= _SHORTEST_S:
+            reference = {
+                "reference_speed_mps": bout.speed_mps,
+                "reference_step_length_m": bout.stride_length_m / 2,
+                "reference_step_time_s": 60.0 / bout.cadence_spm if bout.cadence_spm > 0 else np.nan,
+            }
+            name = f"{person_id}/{test.name}/{bout.bout}"
+            walks.append(
+                _cut(test.signals, bout.start_s, bout.end_s, "mobilised_lab", subgroup, person_id, name,
+                     site="lower_back", height_m=height_m, age_years=np.nan, system=system, **reference)
+            )  # fmt: skip
+    return walks
+
+
+def _load_freezing(purpose: str, manifest: Manifest) -> list[xr.Dataset]:
+    walks = []
+    for path in get_paths("parkinson_fog_imu", purpose, "*.xlsx", manifest):
+        walks += split_steady_walking(read_freezing_recording(path), path.stem)
+    return walks
+
+
+def split_steady_walking(recording: xr.Dataset, name: str) -> list[xr.Dataset]:
+    """Split a recording of the freezing set into windows of steady walking, by the feet alone.
+
+    Parameters
+    ----------
+    recording : xarray.Dataset
+        From `gaitlib.data.readers.inertial.read_freezing_recording`.
+    name : str
+        Name of the recording.
+
+    Returns
+    -------
+    list of xarray.Dataset
+        Signals of the lumbar sensor in windows of 8 s without freezing within 1 s, in which each foot swings
+        at least five times and its stride times vary by less than 20 %; attribute `reference_step_time_s`:
+        half of the mean time between swings of the same foot.
+
+    Notes
+    -----
+    A swing is a peak of the foot's angular velocity about its principal axis above half of the 95th
+    percentile, at least 0.6 s after the one before.
+    """
+    fps, time_s = recording.attrs["fps"], recording["time"].values
+    frozen = recording["freezing"].values
+    calm = np.ones(len(time_s), dtype=bool)
+    for start, stop in find_runs(frozen):
+        calm[
+            (time_s >= time_s[start] - _FREEZING_MARGIN_S) & (time_s <= time_s[stop - 1] + _FREEZING_MARGIN_S)
+        ] = False
+    lumbar = recording.sel(sensor="lumbar").drop_vars("sensor")
+    feet = [recording["angular_velocity"].sel(sensor=f"foot_{side}").values for side in "rl"]
+    known = np.isfinite(lumbar["acceleration"].values).all(axis=1) & np.isfinite(np.hstack(feet)).all(axis=1)
+    walks = []
+    for start, stop in find_runs(calm & known):
+        for first in np.arange(time_s[start], time_s[stop - 1] - _WINDOW_S + 1e-9, _WINDOW_S):
+            rows = (time_s >= first) & (time_s < first + _WINDOW_S)
+            strides = [_find_stride_times(foot[rows], fps) for foot in feet]
+            if any(len(s) < _MIN_STRIDES or np.std(s) > _MAX_STRIDE_CV * np.mean(s) for s in strides):
+                continue
+            step = 0.5 * float(np.mean([np.mean(s) for s in strides]))
+            walks.append(
+                _cut(lumbar, first, first + _WINDOW_S, "parkinson_fog_imu", "parkinsons",
+                     recording.attrs["person_id"], f"{name}/{first:.0f}s", site="lower_back", height_m=np.nan,
+                     age_years=np.nan, reference_step_time_s=step)
+            )  # fmt: skip
+    return walks
+
+
+def _find_stride_times(turning: np.ndarray, fps: float) -> np.ndarray:
+    """Times between swings of one foot (s)."""
+    from scipy.ndimage import gaussian_filter1d
+    from scipy.signal import find_peaks
+
+    centred = turning - turning.mean(axis=0)
+    axis = np.linalg.eigh(centred.T @ centred)[1][:, -1]
+    rate = gaussian_filter1d(centred @ axis, 0.03 * fps)
+    rate = rate * np.sign(np.mean(rate**3) or 1.0)
+    top = np.percentile(rate, 95)
+    if top < _SWING_RAD_S:
+        return np.empty(0)
+    peaks, _ = find_peaks(rate, height=0.5 * top, distance=max(int(_MIN_STRIDE_S * fps), 1))
+    return np.diff(peaks) / fps
+
+
+def _cut(signals, start_s, end_s, dataset, subgroup, person_id, walk_id, **attributes) -> xr.Dataset:
+    time_s = signals["time"].values
+    part = signals[["acceleration", "angular_velocity"]].isel(time=(time_s >= start_s) & (time_s <= end_s))
+    part = part.assign_coords(time=part["time"] - start_s)
+    about = {"dataset": dataset, "subgroup": subgroup, "person_id": str(person_id), "walk_id": walk_id}
+    part.attrs = about | {"origin": "real", "fps": float(signals.attrs["fps"])} | attributes
+    return part

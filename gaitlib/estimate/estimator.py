@@ -1,0 +1,256 @@
+"""The estimator that is built around a network: conformal intervals, abstention, files."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+import pandas as pd
+import torch
+import xarray as xr
+
+from gaitlib.errors import InputError
+from gaitlib.estimate.conformal import Calibration, apply_calibration, calibrate_intervals
+from gaitlib.estimate.features import ClipFeatures, compute_features, get_height
+from gaitlib.estimate.files import load_estimator, save_estimator
+from gaitlib.estimate.fitting import batch_features, fit_network
+from gaitlib.estimate.inertial import compute_inertial_features
+from gaitlib.estimate.kinds import mirror_features
+from gaitlib.estimate.network import GaitNetwork, NetworkConfig
+from gaitlib.estimate.pretrain import pretrain_network
+from gaitlib.estimate.result import Estimate, build_abstention, build_activation, build_estimate
+from gaitlib.estimate.sampler import Clip
+from gaitlib.estimate.targets import OUTCOME_NAMES, decode_outcomes, encode_outcomes
+
+SampleClips = Callable[[int, int], list[Clip]]
+"""(seed, number) -> clips; the same seed gives the same clips."""
+
+
+@dataclass
+class GaitEstimator:
+    """Outcomes and muscle activity from keypoints or inertial sensors, each with an interval.
+
+    Parameters
+    ----------
+    config : NetworkConfig
+        Size and training of the network, and what it reads.
+    network : GaitNetwork, optional
+        Set by `fit` or `load`.
+    calibration : Calibration, optional
+        Set by `calibrate` or `load`.
+    provenance : dict
+        Plain values kept in the file: what it was trained on, seed, sampler.
+    """
+
+    config: NetworkConfig = field(default_factory=NetworkConfig)
+    network: GaitNetwork | None = None
+    calibration: Calibration | None = None
+    provenance: dict = field(default_factory=dict)
+
+    def fit(
+        self, sample_clips: SampleClips, seed: int = 0, folder=None, executor=None, log=None
+    ) -> pd.DataFrame:
+        """Train on clips sampled on the fly.
+
+        Parameters
+        ----------
+        sample_clips : callable
+            (seed, number) -> list of Clip.
+        seed : int
+            Everything random follows from it.
+        folder : path, optional
+            Where checkpoints are kept; an interrupted training goes on from there.
+        executor : concurrent.futures.Executor, optional
+            Samples ahead in other processes.
+        log : callable, optional
+            Called with a line of text now and then.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per chunk: clips seen, loss, median absolute error per outcome on the network's scales.
+        """
+        torch.manual_seed(seed)
+        network = GaitNetwork(self.config)
+        if self.config.pretrain_clips:
+            pretrain_network(network, sample_clips, seed, self.config.pretrain_clips, log)
+        self.network, history = fit_network(network, self.config, sample_clips, seed, folder, executor, log)
+        self.provenance["seed"] = seed
+        return history
+
+    def calibrate(self, clips: list[Clip], level: float = 0.9) -> GaitEstimator:
+        """Set intervals and the limits of abstention on held-out synthetic people.
+
+        Parameters
+        ----------
+        clips : list of Clip
+            Clips of people that `fit` has not seen.
+        level : float
+            Coverage wanted (0-1).
+
+        Returns
+        -------
+        GaitEstimator
+            Itself.
+        """
+        features = [clip.features for clip in clips]
+        location, log_scale, curves = self.predict_raw(features)
+        truth = encode_outcomes([clip.truth for clip in clips])
+        gap = curves - np.stack([clip.activation for clip in clips])
+        gap = gap[np.isfinite(gap).all(axis=(1, 2, 3))]
+        kind = self._get_network().kind
+        error = gap if len(gap) else None
+        self.calibration = calibrate_intervals(kind, features, location, log_scale, truth, level, error)
+        return self
+
+    def predict(self, data: xr.Dataset, height_m: float | None = None, site: str | None = None) -> Estimate:
+        """Estimate the outcomes of one clip.
+
+        Parameters
+        ----------
+        data : xarray.Dataset
+            Image keypoints (see `gaitlib.sense.layouts.build_image_keypoints`), or inertial signals (see
+            `gaitlib.estimate.inertial.compute_inertial_features`).
+        height_m : float, optional
+            Body height (m); attribute `height_m` of the data if not given.
+        site : str, optional
+            Where an inertial sensor is worn; attribute `site` or coordinate `sensor` if not given.
+
+        Returns
+        -------
+        Estimate
+            Values with intervals, or an abstention with its reason.
+
+        Raises
+        ------
+        InputError
+            If the data are not of the kind that this estimator reads.
+        """
+        height = get_height(data, height_m)
+        wanted = "pixel_position" if self.config.kind == "keypoints" else "acceleration"
+        if wanted not in data:
+            raise InputError(f"estimator for {self.config.kind}: the data hold no '{wanted}'.")
+        if self.config.kind == "keypoints":
+            return self.predict_features([compute_features(data, height)])[0]
+        age = data.attrs.get("stated_age_years")
+        return self.predict_features([compute_inertial_features(data, site, height, age)])[0]
+
+    def predict_features(self, features: list[ClipFeatures]) -> list[Estimate]:
+        """Estimate the outcomes of many clips.
+
+        Parameters
+        ----------
+        features : list of ClipFeatures
+            From `gaitlib.estimate.features.compute_features` or
+            `gaitlib.estimate.inertial.compute_inertial_features`.
+
+        Returns
+        -------
+        list of Estimate
+            In the same order.
+
+        Raises
+        ------
+        InputError
+            If the estimator was not fitted and calibrated.
+        """
+        if self.calibration is None:
+            raise InputError("GaitEstimator: not calibrated; call fit() and calibrate(), or load().")
+        results: list[Estimate] = [build_abstention(item.problem) for item in features]
+        usable = [n for n, item in enumerate(features) if not item.problem]
+        if usable:
+            location, log_scale, curves = self.predict_raw([features[n] for n in usable])
+            for row, n in enumerate(usable):
+                lower, upper, reason = apply_calibration(
+                    self.calibration, features[n], location[row], log_scale[row]
+                )
+                if reason:
+                    results[n] = build_abstention(reason)
+                    continue
+                own = curves[row, ::-1] if features[n].mirrored else curves[row]
+                activation = build_activation(own, self.calibration.activation_half_width)
+                ends = (decode_outcomes(part) for part in (location[row], lower, upper))
+                results[n] = build_estimate(*ends, activation)
+        return results
+
+    def predict_raw(self, features: list[ClipFeatures]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Predict on the network's scales, averaged with the mirrored clip.
+
+        Parameters
+        ----------
+        features : list of ClipFeatures
+            Without problems.
+
+        Returns
+        -------
+        location, log_scale : array, shape (n, n_outcome)
+            See `gaitlib.estimate.targets.encode_outcomes`.
+        activation : array, shape (n, 2, 9, 101)
+            Muscle activity of the right and the left leg as they appear in the features.
+        """
+        network = self._get_network()
+        order = np.argsort([item.sequence.shape[-1] for item in features])
+        location, log_scale = (np.zeros((len(features), len(OUTCOME_NAMES))) for _ in range(2))
+        activity = torch.zeros(len(features), 2, self.config.n_components)
+        network.eval()
+        with torch.no_grad():
+            for rows in np.array_split(order, max(1, len(features) // 64)):
+                part = [features[n] for n in rows]
+                seen = network(batch_features(part))
+                turned = network(batch_features([mirror_features(network.kind, item) for item in part]))
+                location[rows] = 0.5 * (seen.location + turned.location).numpy()
+                log_scale[rows] = 0.5 * (seen.log_scale + turned.log_scale).numpy()
+                activity[rows] = 0.5 * (seen.activity + turned.activity.flip(1))
+            curves = network.rebuild_activation(activity)
+        return location, log_scale, curves
+
+    def _get_network(self) -> GaitNetwork:
+        if self.network is None:
+            raise InputError("GaitEstimator: not fitted; call fit() or load().")
+        return self.network
+
+    def save(self, path) -> None:
+        """Write weights, calibration and provenance to one safetensors file.
+
+        Parameters
+        ----------
+        path : path
+            File to write.
+        """
+        if self.network is None or self.calibration is None:
+            raise InputError("GaitEstimator: nothing to save; call fit() and calibrate() first.")
+        about = {"config": asdict(self.config), "provenance": self.provenance}
+        about["calibration"] = self.calibration.to_dict()
+        save_estimator(path, copy.deepcopy(self.network.state_dict()), about)
+
+    @classmethod
+    def load(cls, path) -> GaitEstimator:
+        """Read an estimator.
+
+        Parameters
+        ----------
+        path : path
+            File written by `save`.
+
+        Returns
+        -------
+        GaitEstimator
+            Ready to predict.
+
+        Raises
+        ------
+        InputError
+            If the file is missing, of another kind or version, or was changed.
+        """
+        tensors, about = load_estimator(path)
+        values = {key: tuple(v) if isinstance(v, list) else v for key, v in about["config"].items()}
+        estimator = cls(NetworkConfig(**values), provenance=about["provenance"])
+        estimator.network = GaitNetwork(estimator.config)
+        try:
+            estimator.network.load_state_dict(tensors)
+        except RuntimeError as error:
+            raise InputError(f"{path}: weights do not fit this version of the network ({error}).") from None
+        estimator.calibration = Calibration.from_dict(about["calibration"])
+        return estimator

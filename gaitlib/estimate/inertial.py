@@ -1,0 +1,296 @@
+"""Inertial sequences of any sites, rates and orientations -> one common sequence per sensor.
+
+1. Signals are smoothed (Gaussian, 25 ms) and resampled to 50 Hz.
+2. Up is the direction of the mean acceleration, so the sensor may be worn in any orientation.
+3. On a limb the axis of rotation is the principal axis of the horizontal angular velocity. On the trunk,
+   forward is the horizontal direction whose acceleration repeats from step to step (sideways acceleration
+   repeats from stride to stride), after Moe-Nilssen 1998 (doi 10.1016/S0268-0033(98)00089-8).
+4. Three channels remain: vertical and forward acceleration, angular velocity in the sagittal plane.
+5. Measures of the whole clip: step time from autocorrelation (Moe-Nilssen & Helbostad 2004, doi
+   10.1016/S0021-9290(03)00233-1), a first guess of speed from the rise of the trunk (Zijlstra & Hof 2003,
+   doi 10.1016/S0966-6362(02)00190-X).
+
+The simulated body is planar, so what happens sideways is not simulated and not read.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from gaitlib.errors import InputError
+from gaitlib.estimate.features import (
+    STEP_TIME_RANGE_S,
+    ClipFeatures,
+    check_fps,
+    correlate_with_itself,
+    describe_person,
+)
+from gaitlib.estimate.normalise import COMMON_FPS, MIN_DURATION_S, SMOOTHING_S
+
+TRUNK_SITES = ("lower_back", "chest")
+LIMB_SITES = ("thigh", "shank", "ankle", "foot", "wrist")
+SITES = TRUNK_SITES + tuple(f"{name}_{side}" for name in LIMB_SITES for side in "rl")
+"""Where a sensor may be worn."""
+INERTIAL_FEATURES = (
+    "height_known",
+    "log_height",
+    "age_known",
+    "age",
+    "log_best_speed",
+    "log_step_time",
+    "rhythm",
+    "duration",
+    "sensors",
+    "log_vertical",
+    "log_forward",
+    "log_sagittal",
+)
+"""Measures of the whole clip, in the order of `ClipFeatures.side`."""
+N_INERTIAL_CHANNELS = 3
+_UNITS = np.array([4.0, 4.0, 2.0])
+_GRAVITY_RANGE = (7.0, 13.0)
+_NEARLY = 0.7
+_LEG_SHARE = 0.53
+_MAX_GAP_S = 0.1
+
+
+def get_site(name: str) -> int:
+    """Get the number of a site.
+
+    Parameters
+    ----------
+    name : str
+        One of `SITES`; a limb without side, such as 'thigh', is taken as the right one.
+
+    Returns
+    -------
+    int
+        Its place in `SITES`.
+
+    Raises
+    ------
+    InputError
+        If it is not known.
+    """
+    full = f"{name}_r" if name in LIMB_SITES else name
+    if full not in SITES:
+        known = ", ".join((*TRUNK_SITES, *(f"{limb}_r, {limb}_l" for limb in LIMB_SITES)))
+        raise InputError(f"site: found '{name}', expected one of {known}.")
+    return SITES.index(full)
+
+
+def compute_inertial_features(
+    signals: xr.Dataset,
+    site: str | None = None,
+    height_m: float | None = None,
+    age_years: float | None = None,
+) -> ClipFeatures:
+    """Compute the common sequences of a clip.
+
+    Parameters
+    ----------
+    signals : xarray.Dataset
+        acceleration(time[, sensor], space) in m/s^2 with gravity, angular_velocity(time[, sensor], space) in
+        rad/s; attribute fps. Sensors are named as in `SITES`.
+    site : str, optional
+        Where the sensor is worn, if there is no dimension `sensor`.
+    height_m, age_years : float, optional
+        Body height (m), age (years).
+
+    Returns
+    -------
+    ClipFeatures
+        With `problem` set where the clip cannot be used.
+
+    Raises
+    ------
+    InputError
+        If a variable, the site or the rate is missing or not possible.
+    """
+    missing = [name for name in ("acceleration", "angular_velocity") if name not in signals]
+    if missing:
+        raise InputError(f"inertial signals: {', '.join(missing)} missing; expected acceleration (m/s^2) and "
+                         "angular_velocity (rad/s).")  # fmt: skip
+    if "sensor" not in signals.dims:
+        site = site or signals.attrs.get("site")
+        if site is None:
+            raise InputError("site: not given; name where the sensor is worn, such as lower_back.")
+        signals = signals.expand_dims(sensor=[site])
+    arrays = [
+        signals[name].transpose("sensor", "time", "space").values
+        for name in ("acceleration", "angular_velocity")
+    ]
+    values = np.concatenate(arrays, axis=2)
+    sites = [get_site(str(name)) for name in signals["sensor"].values]
+    return compute_inertial_arrays(values, check_fps(signals.attrs.get("fps")), sites, height_m, age_years)
+
+
+def compute_inertial_arrays(
+    values: np.ndarray, fps: float, sites: list[int], height_m: float | None, age_years: float | None = None
+) -> ClipFeatures:
+    """Compute the common sequences (array form of `compute_inertial_features`).
+
+    Parameters
+    ----------
+    values : array, shape (n_sensor, n_time, 6)
+        Acceleration (m/s^2, with gravity) and angular velocity (rad/s); NaN where unknown.
+    fps : float
+        Samples per second.
+    sites : list of int
+        Places in `SITES`.
+    height_m, age_years : float or None
+        Body height (m), age (years).
+
+    Returns
+    -------
+    ClipFeatures
+        See there.
+    """
+    duration = values.shape[1] / fps
+    empty = (np.zeros((len(sites), N_INERTIAL_CHANNELS, 0)), np.zeros(len(INERTIAL_FEATURES)))
+    if duration < MIN_DURATION_S - 0.5 / fps:
+        return ClipFeatures(*empty, f"too short: {duration:.2f} s, at least {MIN_DURATION_S:g} s needed")
+    sequences, periods, guesses = [], [], []
+    for sensor, site in zip(values, sites, strict=True):
+        filled = _fill(sensor, fps)
+        if isinstance(filled, str):
+            return ClipFeatures(*empty, f"{SITES[site]}: {filled}")
+        smooth = _resample(filled, fps)
+        gravity = float(np.linalg.norm(smooth[:, :3].mean(axis=0)))
+        if not _GRAVITY_RANGE[0] < gravity < _GRAVITY_RANGE[1]:
+            return ClipFeatures(
+                *empty,
+                f"{SITES[site]}: mean acceleration {gravity:.1f} m/s^2 is not gravity (about 9.8): "
+                "are the units m/s^2, and is gravity in the signal?",
+            )
+        trunk = SITES[site] in TRUNK_SITES
+        sequence = _align(smooth, trunk)
+        period, rhythm = _find_step_time(sequence, trunk)
+        sequences.append(sequence)
+        periods.append((rhythm, period))
+        guesses.append(_guess_speed(sequence, SITES[site], period, height_m or 1.6))
+    rhythm, step_time = max(periods)
+    sequence = np.stack([part.T for part in sequences])
+    rms = np.log(sequence.std(axis=2) + 1e-3).mean(axis=0)
+    side = describe_person(height_m, age_years)
+    side |= {"log_best_speed": np.mean(guesses), "log_step_time": np.log(step_time / 0.55), "rhythm": rhythm}
+    side |= {"duration": duration / 5.0, "sensors": float(len(sites))}
+    side |= dict(zip(("log_vertical", "log_forward", "log_sagittal"), rms, strict=True))
+    vector = np.clip([side[name] for name in INERTIAL_FEATURES], -8, 8).astype(np.float32)
+    clipped = np.clip(sequence, -6, 6).astype(np.float32)
+    return ClipFeatures(clipped, vector, sites=np.array(sites))
+
+
+def _fill(sensor: np.ndarray, fps: float) -> np.ndarray | str:
+    """Bridge gaps of up to 0.1 s."""
+    known = np.isfinite(sensor).all(axis=1)
+    if known.all():
+        return sensor
+    rows = np.flatnonzero(known)
+    gaps = np.diff(np.r_[-1, rows, len(sensor)]) - 1
+    if len(rows) == 0 or gaps.max() > max(_MAX_GAP_S * fps, 1):
+        return "a gap of more than 0.1 s; cut the clip there"
+    return np.stack([np.interp(np.arange(len(sensor)), rows, column[rows]) for column in sensor.T], axis=1)
+
+
+def _resample(values: np.ndarray, fps: float) -> np.ndarray:
+    from scipy.ndimage import gaussian_filter1d
+
+    smooth = gaussian_filter1d(values, SMOOTHING_S * fps, axis=0, mode="nearest")
+    last = len(values) - 1
+    place = np.arange(int(last / fps * COMMON_FPS + 1e-6) + 1) / COMMON_FPS * fps
+    left = np.minimum(place.astype(int), last - 1)
+    share = (place - left)[:, None]
+    return (1 - share) * smooth[left] + share * smooth[left + 1]
+
+
+def _align(values: np.ndarray, trunk: bool) -> np.ndarray:
+    """Vertical and forward acceleration and sagittal angular velocity, in `_UNITS`, shape (n_time, 3)."""
+    acceleration, turning = values[:, :3], values[:, 3:]
+    mean = acceleration.mean(axis=0)
+    up = mean / np.linalg.norm(mean)
+    first = np.cross(up, np.eye(3)[np.argmin(np.abs(up))])
+    first /= np.linalg.norm(first)
+    level = np.stack([first, np.cross(up, first)])
+    vertical = (acceleration - mean) @ up
+    horizontal = (acceleration - mean) @ level.T
+    if trunk:
+        lag = max(int(round(find_period(vertical[:, None], *STEP_TIME_RANGE_S)[0] * COMMON_FPS)), 1)
+        same, other = horizontal[lag:] + horizontal[:-lag], horizontal[lag:] - horizontal[:-lag]
+        forward = np.linalg.eigh(same.T @ same - other.T @ other)[1][:, -1]
+        across = np.array([-forward[1], forward[0]])
+        if np.dot(horizontal @ forward, np.gradient(vertical)) < 0:
+            forward, across = -forward, -across
+        if not np.any(horizontal):
+            across = np.array([0.0, 1.0])
+    else:
+        rates = (turning - turning.mean(axis=0)) @ level.T
+        across = np.linalg.eigh(rates.T @ rates)[1][:, -1]
+        if np.mean((rates @ across) ** 3) < 0:
+            across = -across
+        forward = np.array([across[1], -across[0]])
+    sagittal = (turning - turning.mean(axis=0)) @ level.T @ across
+    return np.stack([vertical, horizontal @ forward, sagittal], axis=1) / _UNITS
+
+
+def find_period(signal: np.ndarray, shortest_s: float, longest_s: float) -> tuple[float, float]:
+    """Find the shortest time after which a signal nearly repeats.
+
+    Parameters
+    ----------
+    signal : array, shape (n_time, n_channel)
+        Signal at `COMMON_FPS`.
+    shortest_s, longest_s : float
+        Where to look (s).
+
+    Returns
+    -------
+    period_s : float
+        Period (s), refined between samples; the middle of the range where nothing repeats.
+    strength : float
+        Autocorrelation there, 1 for a periodic signal.
+    """
+    first, last = int(np.ceil(shortest_s * COMMON_FPS)), int(longest_s * COMMON_FPS)
+    centred = signal - signal.mean(axis=0)
+    last = min(last, int(0.6 * len(centred)))
+    if last - first < 3 or not centred.std() > 1e-9:
+        return 0.5 * (shortest_s + longest_s), 0.0
+    score = correlate_with_itself(centred)[first - 1 : last + 2]
+    inner = score[1:-1]
+    peak = (inner >= score[:-2]) & (inner >= score[2:]) & (inner > _NEARLY * inner.max())
+    best = (int(np.argmax(peak)) if peak.any() else int(np.argmax(inner))) + 1
+    before, at, after = score[best - 1 : best + 2]
+    bend = before - 2 * at + after
+    shift = 0.5 * (before - after) / bend if abs(bend) > 1e-9 else 0.0
+    return float(first - 1 + best + np.clip(shift, -0.5, 0.5)) / COMMON_FPS, float(at)
+
+
+def _find_step_time(sequence: np.ndarray, trunk: bool) -> tuple[float, float]:
+    if trunk:
+        return find_period(sequence[:, :2], *STEP_TIME_RANGE_S)
+    low, high = STEP_TIME_RANGE_S
+    stride, strength = find_period(sequence[:, 2:], 2 * low, 2 * high)
+    return 0.5 * stride, strength
+
+
+def _guess_speed(sequence: np.ndarray, site: str, step_time_s: float, height_m: float) -> float:
+    """Logarithm of speed in leg lengths per second, as the network starts from it."""
+    leg = _LEG_SHARE * height_m
+    if site in TRUNK_SITES:
+        rise = _integrate(sequence[:, 0] * _UNITS[0], step_time_s, 2)
+        share = min(2 * np.sqrt(2) * rise.std() / leg, 0.3)
+        step = 2 * np.sqrt(max(2 * share - share**2, 1e-4))
+    else:
+        swing = _integrate(sequence[:, 2] * _UNITS[2], 2 * step_time_s, 1)
+        step = 2 * np.sin(min(np.sqrt(2) * swing.std(), 1.0)) * (1.0 if site.startswith("thigh") else 0.7)
+    return float(np.log(np.clip(step / step_time_s, 0.15, 4.0)))
+
+
+def _integrate(signal: np.ndarray, period_s: float, times: int) -> np.ndarray:
+    """Integrate in the frequency domain, without what is slower than the period."""
+    spectrum = np.fft.rfft(signal - signal.mean())
+    frequency = np.fft.rfftfreq(len(signal), 1 / COMMON_FPS)
+    keep = frequency > 0.7 / period_s
+    spectrum[keep] /= (2j * np.pi * frequency[keep]) ** times
+    return np.fft.irfft(np.where(keep, spectrum, 0.0), len(signal))

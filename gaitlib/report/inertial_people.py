@@ -1,0 +1,96 @@
+"""Inertial sensors on real people: the estimator beside what was measured at the same time."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from gaitlib.report.people import shorten_reason
+
+DATASETS = {
+    "lower_back_events": "Healthy adults, hand-checked events",
+    "mobilised_lab": "Older adults and multiple sclerosis, laboratory reference",
+    "parkinson_fog_imu": "Parkinson's disease, foot sensors as reference",
+}
+"""Sets of real people -> words for readers."""
+_TIMES = ("step_time_s", "cadence_spm", "stance_share", "double_support_share", "step_time_asymmetry",
+          "stride_time_cv")  # fmt: skip
+
+
+def estimate_inertial_people(walks: list[xr.Dataset], estimator) -> pd.DataFrame:
+    """Estimate walks of real people and put the reference beside each.
+
+    Parameters
+    ----------
+    walks : list of xarray.Dataset
+        From `gaitlib.data.inertial_walks.load_inertial_walks`.
+    estimator : GaitEstimator
+        Reads inertial signals.
+
+    Returns
+    -------
+    DataFrame
+        The agreement table: origin, dataset, subgroup, person_id, walk_id, view (the site), outcome, method
+        'synthetic', reference, estimate, lower, upper, status.
+    """
+    from gaitlib.estimate.features import get_height
+    from gaitlib.estimate.inertial import compute_inertial_features
+
+    features = [compute_inertial_features(walk, None, get_height(walk)) for walk in walks]
+    rows = []
+    for walk, answer in zip(walks, estimator.predict_features(features), strict=True):
+        about = {key: walk.attrs[key] for key in ("origin", "dataset", "subgroup", "person_id", "walk_id")}
+        about |= {"view": walk.attrs["site"], "method": "synthetic", "status": shorten_reason(answer.status)}
+        for outcome, reference in measure_reference(walk).items():
+            row = about | {"outcome": outcome, "reference": reference}
+            if answer.ok:
+                item = answer.values[outcome]
+                row |= {"estimate": item.value, "lower": item.lower, "upper": item.upper}
+            rows.append(row)
+    table = pd.DataFrame(rows)
+    for name in ("estimate", "lower", "upper"):
+        table[name] = table.get(name, pd.Series(np.nan, index=table.index)).astype(float)
+    return table
+
+
+def measure_reference(walk: xr.Dataset) -> dict[str, float]:
+    """Read what was measured of a walk.
+
+    Parameters
+    ----------
+    walk : xarray.Dataset
+        From `gaitlib.data.inertial_walks.load_inertial_walks`.
+
+    Returns
+    -------
+    dict of str to float
+        Outcome -> reference, known ones only.
+    """
+    if "events" in walk.attrs:
+        found = _measure_events(walk.attrs["events"], float(walk["time"].values[-1]))
+    else:
+        prefix = "reference_"
+        found = {k.removeprefix(prefix): float(v) for k, v in walk.attrs.items() if k.startswith(prefix)}
+        if "step_time_s" in found:
+            found["cadence_spm"] = 60.0 / found["step_time_s"]
+    return {name: value for name, value in found.items() if np.isfinite(value)}
+
+
+def _measure_events(events: pd.DataFrame, duration_s: float) -> dict[str, float]:
+    """Times from events alone, by the definitions of `gaitlib.outcomes`."""
+    from gaitlib.estimate.targets import OUTCOME_NAMES
+    from gaitlib.estimate.truth import WalkEvents, measure_window
+
+    lands = events["event"] == "initial_contact"
+    contacts = events[lands].sort_values("time_s")
+    moments, feet = contacts["time_s"].to_numpy(), (contacts["foot"] == "l").to_numpy().astype(int)
+    offs = tuple(np.sort(events.loc[~lands & (events["foot"] == side), "time_s"].to_numpy()) for side in "rl")
+    still = np.zeros(2)
+    walk = WalkEvents(np.array([0.0, duration_s]), still, moments, feet, np.zeros(len(moments)), offs)
+    found = measure_window(walk, -1.0, duration_s + 1.0)
+    if found is None:
+        return {}
+    named = dict(zip(OUTCOME_NAMES, found.tolist(), strict=True))
+    named["cadence_spm"] = 60.0 / named["step_time_s"]
+    return {name: named[name] for name in _TIMES}

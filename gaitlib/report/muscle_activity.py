@@ -1,0 +1,270 @@
+"""Muscle activity of real people: the estimator's curves beside electromyography (EMG), muscle by muscle.
+
+EMG has no absolute scale, so curves are compared by their shape: correlation over the stride, and when the
+muscle switches on and off. The stride of a muscle begins at the initial contact of its own leg. Processing,
+thresholds and baselines were fixed before any estimate was compared (see the log of decisions in the book).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from gaitlib.gait import MUSCLE_GROUPS, N_PHASE
+
+EMG_GROUPS = {"rect_fem": "rect_fem", "hamstrings": "hamstrings", "gastroc": "gastroc", "tib_ant": "tib_ant"}
+"""EMG channel of the children -> muscle group of the simulation; tibialis posterior is not simulated."""
+ADULT_GROUPS = {
+    "Rectus-femoris": "rect_fem",
+    "Hamstrings-lateralis": "hamstrings",
+    "Hamstrings-medialis": "hamstrings",
+    "Gastrocnemius-lateralis": "gastroc",
+    "Gastrocnemius-medialis": "gastroc",
+    "Tibialis-anterior": "tib_ant",
+}
+"""EMG channel of the adult -> muscle group."""
+METHODS = {
+    "synthetic": "estimator, trained on synthetic walks only",
+    "mean_simulated": "mean simulated curve at that speed",
+    "other_adult": "EMG of one healthy adult",
+    "other_children": "mean EMG of the other children",
+}
+"""Method -> words for readers; the first is tested, the others are what it must beat."""
+_HIGH_PASS_HZ, _ENVELOPE_HZ = 20.0, 6.0
+_ON_SHARE = 0.5
+_FROUDE_WIDTH = 0.05
+_GRAVITY = 9.80665
+
+
+def compute_envelopes(walk: xr.Dataset) -> dict[str, np.ndarray]:
+    """Compute the mean EMG envelope per muscle over the strides of a walk.
+
+    Parameters
+    ----------
+    walk : Walk
+        With emg(emg_time, channel) in V and emg_live(channel).
+
+    Returns
+    -------
+    dict of str to array, shape (101,)
+        Channel ('rect_fem_r', ...) to envelope over the stride of its own leg, as a share of its peak; live
+        channels with at least one stride only.
+
+    Notes
+    -----
+    Band above 20 Hz, rectified, low-pass at 6 Hz (Butterworth of fourth order, forward and backward), each
+    stride on 101 points, mean over strides. Strides run between detected contacts of the same foot.
+    """
+    from scipy.signal import butter, sosfiltfilt
+
+    from gaitlib.events import detect_events
+
+    if "emg" not in walk:
+        return {}
+    time_s = walk["emg_time"].values
+    fps = (len(time_s) - 1) / (time_s[-1] - time_s[0])
+    raw = walk["emg"].values - walk["emg"].values.mean(axis=0)
+    high = sosfiltfilt(butter(2, _HIGH_PASS_HZ, "high", fs=fps, output="sos"), raw, axis=0)
+    smooth = sosfiltfilt(butter(2, _ENVELOPE_HZ, fs=fps, output="sos"), np.abs(high), axis=0)
+    events = detect_events(walk)
+    contacts = events[events["event"] == "initial_contact"]
+    found = {}
+    for column, channel in enumerate(walk["channel"].values):
+        name, side = str(channel).rsplit("_", 1)
+        moments = contacts.loc[contacts["foot"] == side, "time_s"].to_numpy()
+        if name not in EMG_GROUPS or not bool(walk["emg_live"].values[column]) or len(moments) < 2:
+            continue
+        strides = [
+            np.interp(np.linspace(first, last, N_PHASE), time_s, smooth[:, column])
+            for first, last in zip(moments[:-1], moments[1:], strict=True)
+        ]
+        mean = np.clip(np.mean(strides, axis=0), 0.0, None)
+        found[str(channel)] = mean / mean.max()
+    return found
+
+
+def compare_muscles(
+    walks: list[xr.Dataset], clips: list[xr.Dataset], estimator, library: tuple, adult: xr.Dataset
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Compare estimated muscle activity with EMG.
+
+    Parameters
+    ----------
+    walks : list of Walk
+        Children with EMG.
+    clips : list of xarray.Dataset
+        Image keypoints of the same walks, in the same order.
+    estimator : GaitEstimator
+        Reads keypoints.
+    library : tuple of (DataFrame, Dataset)
+        Simulated gaits, for the mean simulated curve.
+    adult : xarray.Dataset
+        Strides of one healthy adult, from `gaitlib.data.readers.matlab.read_laboratory_strides`.
+
+    Returns
+    -------
+    scores : DataFrame
+        One row per person, muscle, side and method: correlation, onset_error, offset_error (percent of the
+        stride; NaN where a curve is never on), status.
+    curves : DataFrame
+        person_id, muscle, side, method ('emg' too), phase (%), activity (share of the peak).
+    """
+    from gaitlib.estimate.features import compute_features, get_height
+    from gaitlib.outcomes import compute_walk_outcomes
+
+    answers = estimator.predict_features([compute_features(clip, get_height(clip)) for clip in clips])
+    measured = [compute_envelopes(walk) for walk in walks]
+    grown = build_adult_curves(adult)
+    scores, curves = [], []
+    for number, (walk, answer) in enumerate(zip(walks, answers, strict=True)):
+        if not measured[number]:
+            continue
+        speed = compute_walk_outcomes(walk)["speed_mps"]
+        usual = mean_simulated_curves(*library, speed, walk.attrs["height_m"])
+        for channel, emg in measured[number].items():
+            name, side = channel.rsplit("_", 1)
+            others = [
+                own[c] for n, own in enumerate(measured) if n != number for c in own if c.startswith(name)
+            ]
+            candidates = {"mean_simulated": usual[name], "other_adult": grown[name]}
+            candidates["other_children"] = np.mean(others, axis=0)
+            if answer.ok:
+                candidates["synthetic"] = answer.activation["activation"].sel(muscle=channel).values
+            about = {"person_id": walk.attrs["person_id"], "muscle": name, "side": side}
+            for method in METHODS:
+                row = about | {"method": method, "status": answer.status if method == "synthetic" else "ok"}
+                if method in candidates:
+                    row |= score_curve(candidates[method], emg)
+                    curves.append(_tabulate(about, method, candidates[method]))
+                scores.append(row)
+            curves.append(_tabulate(about, "emg", emg))
+    return pd.DataFrame(scores), pd.concat(curves, ignore_index=True)
+
+
+def _tabulate(about: dict, method: str, curve: np.ndarray) -> pd.DataFrame:
+    phase = np.linspace(0.0, 100.0, N_PHASE)
+    return pd.DataFrame(
+        {**about, "method": method, "phase": phase, "activity": curve / max(curve.max(), 1e-9)}
+    )
+
+
+def score_curve(estimate: np.ndarray, emg: np.ndarray) -> dict[str, float]:
+    """Score the shape of a curve against EMG.
+
+    Parameters
+    ----------
+    estimate, emg : array, shape (101,)
+        Curves over the stride, any unit.
+
+    Returns
+    -------
+    dict of str to float
+        correlation (1); onset_error, offset_error: absolute difference (percent of the stride).
+    """
+    flat = estimate.std() < 1e-9 or emg.std() < 1e-9
+    burst, true = find_burst(estimate), find_burst(emg)
+    errors = [abs((a - b + 50.0) % 100.0 - 50.0) for a, b in zip(burst, true, strict=True)]
+    correlation = np.nan if flat else float(np.corrcoef(estimate, emg)[0, 1])
+    return {"correlation": correlation, "onset_error": errors[0], "offset_error": errors[1]}
+
+
+def find_burst(curve: np.ndarray) -> tuple[float, float]:
+    """Find when a muscle switches on and off: the longest stretch above half of its range.
+
+    Parameters
+    ----------
+    curve : array, shape (101,)
+        Activity over the stride; the end joins the beginning.
+
+    Returns
+    -------
+    onset, offset : float
+        Percent of the stride; NaN for a flat curve.
+    """
+    one = np.asarray(curve, dtype=float)[:-1]
+    low, high = one.min(), one.max()
+    if high - low < 1e-9:
+        return np.nan, np.nan
+    on = one > low + _ON_SHARE * (high - low)
+    starts = np.flatnonzero(on & ~np.roll(on, 1))
+    lengths = [int(np.argmin(np.roll(on, -start))) for start in starts]
+    longest = int(np.argmax(lengths))
+    step = 100.0 / len(one)
+    return float(starts[longest] * step), float((starts[longest] + lengths[longest]) % len(one) * step)
+
+
+def mean_simulated_curves(
+    table: pd.DataFrame, gaits: xr.Dataset, speed_mps: float, height_m: float
+) -> dict[str, np.ndarray]:
+    """Average the activity of simulated people of full strength at a speed.
+
+    Parameters
+    ----------
+    table, gaits : DataFrame, Dataset
+        The library.
+    speed_mps, height_m : float
+        Of the person; people of other sizes are matched by the Froude number of speed and height.
+
+    Returns
+    -------
+    dict of str to array, shape (101,)
+        Muscle group -> mean curve of both legs from their own contact.
+    """
+    from gaitlib.estimate.pool import build_pool
+    from gaitlib.estimate.train import list_persons, select_verified
+
+    table, gaits = select_verified(table, gaits)
+    strong = [name for name in table.columns if name.startswith("strength_")]
+    rows = np.flatnonzero((table[strong] > 0.999).all(axis=1).to_numpy())
+    table, gaits = table.iloc[rows].reset_index(drop=True), gaits.isel(gait=rows)
+    curves = build_pool(gaits, list_persons(table)).activation.mean(axis=1)
+    froude = table["speed_mps"].to_numpy() / np.sqrt(_GRAVITY * table["height_m"].to_numpy())
+    distance = (froude - speed_mps / np.sqrt(_GRAVITY * height_m)) / _FROUDE_WIDTH
+    weight = np.exp(-0.5 * (distance**2 - (distance**2).min()))
+    mean = np.einsum("n,nmp->mp", weight / weight.sum(), curves)
+    return dict(zip(MUSCLE_GROUPS, mean, strict=True))
+
+
+def build_adult_curves(strides: xr.Dataset) -> dict[str, np.ndarray]:
+    """Average the EMG of one adult over strides and heads of a muscle.
+
+    Parameters
+    ----------
+    strides : xarray.Dataset
+        emg(stride, phase, channel) on 100 points.
+
+    Returns
+    -------
+    dict of str to array, shape (101,)
+        Muscle group -> envelope as a share of its peak.
+    """
+    parts: dict[str, list] = {}
+    for channel, group in ADULT_GROUPS.items():
+        mean = np.nanmean(strides["emg"].sel(channel=channel).values, axis=0)
+        curve = np.interp(np.linspace(0, 1, N_PHASE), np.linspace(0, 1, len(mean)), mean)
+        parts.setdefault(group, []).append(curve / curve.max())
+    return {group: np.mean(curves, axis=0) for group, curves in parts.items()}
+
+
+def summarise_muscles(scores: pd.DataFrame) -> pd.DataFrame:
+    """Summarise the scores by muscle and method; the person is the unit.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        From `compare_muscles`.
+
+    Returns
+    -------
+    DataFrame
+        muscle, method, n_people, correlation, onset_error, offset_error: means over people of the means of
+        their legs.
+    """
+    columns = ["correlation", "onset_error", "offset_error"]
+    person = scores.groupby(["muscle", "method", "person_id"], sort=False)[columns].mean().reset_index()
+    known = person.dropna(subset=["correlation"])
+    groups = known.groupby(["muscle", "method"], sort=False)
+    return groups.agg(
+        n_people=("person_id", "nunique"), **{name: (name, "mean") for name in columns}
+    ).reset_index()

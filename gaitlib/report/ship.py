@@ -1,0 +1,111 @@
+"""The command `gaitlib train STUDY`: train the weights that come with the project, with their model card."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from pathlib import Path
+
+from gaitlib.environment import ROOT
+from gaitlib.errors import InputError
+
+KINDS = ("keypoints", "inertial")
+"""What is trained: one estimator each."""
+
+
+def add_train_parser(subparsers) -> argparse.ArgumentParser:
+    """Register `gaitlib train`.
+
+    Parameters
+    ----------
+    subparsers : argparse subparsers
+        Of the program.
+
+    Returns
+    -------
+    argparse.ArgumentParser
+        Its parser.
+    """
+    parser = subparsers.add_parser("train", help="train the estimators that come with the project")
+    parser.add_argument("study", help="study file, such as studies/full.yaml")
+    parser.add_argument("--output", default="data/estimator", help="folder for weights and model card")
+    parser.add_argument("--generator", help="generator file; trained first if not given")
+    parser.add_argument("--clips", type=int, help="clips of cameras, in place of the study's number")
+    parser.add_argument("--inertial-clips", type=int, help="clips of inertial sensors, likewise")
+    parser.add_argument("--only", choices=KINDS, nargs="+", default=list(KINDS), help="train only these")
+    parser.set_defaults(run=run_train)
+    return parser
+
+
+def run_train(arguments: argparse.Namespace) -> int:
+    """Answer `gaitlib train`.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        study, output, generator, clips, inertial_clips, only.
+
+    Returns
+    -------
+    int
+        0.
+
+    Raises
+    ------
+    InputError
+        If the study or the generator is wrong.
+
+    Notes
+    -----
+    Work in progress is kept in build/<study>/train; an interrupted training goes on from there. For each
+    estimator, prints what the manifest holds: bytes and hash of the weights.
+    """
+    from gaitlib.estimate.card import write_model_card
+    from gaitlib.report.training import split_library, train_estimator_on
+    from gaitlib.simulate.library import load_library
+    from gaitlib.study import load_study
+
+    study = load_study(arguments.study)
+    settings = study.estimate.model_dump()
+    settings |= {"clips": arguments.clips or settings["clips"]}
+    settings |= {"inertial_clips": arguments.inertial_clips or settings["inertial_clips"]}
+    library = load_library(ROOT / study.simulate.library)
+    folder = ROOT / "build" / study.name / "train"
+    generator = _get_generator(arguments.generator, study, library, split_library, folder)
+    output = Path(arguments.output)
+    output.mkdir(parents=True, exist_ok=True)
+    cards = []
+    for kind in arguments.only:
+        estimator, _, errors = train_estimator_on(
+            library, generator, settings, study.seed, folder, kind, print
+        )
+        path = output / f"{kind}.safetensors"
+        estimator.save(path)
+        content = path.read_bytes()
+        print(f"{path}: {len(content)} bytes, sha256 {hashlib.sha256(content).hexdigest()}")
+        cards.append(write_model_card(output / f"{kind}.md", estimator, errors, _describe(arguments)))
+    print("written: " + ", ".join(str(card) for card in cards))
+    return 0
+
+
+def _get_generator(path: str | None, study, library, split_library, folder: Path):
+    from gaitlib.generate.flow import GaitGenerator
+
+    if path is not None:
+        if not Path(path).is_file():
+            raise InputError(f"--generator {path}: no such file.")
+        return GaitGenerator.load(path)
+    if study.estimate.generated_gaits == 0:
+        return None
+    split = split_library(*library, study.estimate.held_out_share, study.seed)
+    chosen = study.generate
+    settings = {"hidden": chosen.hidden, "n_blocks": chosen.blocks, "steps": chosen.steps,
+                "batch_size": chosen.batch_size, "learning_rate": chosen.learning_rate}  # fmt: skip
+    return GaitGenerator().fit(*split.training, settings, study.seed, folder / "generator")
+
+
+def _describe(arguments: argparse.Namespace) -> str:
+    words = ["gaitlib train", arguments.study]
+    words += ["--clips", str(arguments.clips)] if arguments.clips else []
+    words += ["--inertial-clips", str(arguments.inertial_clips)] if arguments.inertial_clips else []
+    return " ".join(words)

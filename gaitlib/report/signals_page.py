@@ -1,0 +1,258 @@
+"""What the page on inertial sensors and muscle activity shows: tables, figures, sentences."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from gaitlib.report.inertial_people import DATASETS
+from gaitlib.report.muscle_activity import METHODS
+
+_OUTCOMES = {
+    "speed_mps": ("Speed (m/s)", 1.0, 3),
+    "step_length_m": ("Step length (cm)", 100.0, 1),
+    "step_time_s": ("Step time (ms)", 1000.0, 1),
+    "cadence_spm": ("Cadence (steps/min)", 1.0, 1),
+    "stance_share": ("Stance (% of the stride)", 100.0, 1),
+    "double_support_share": ("Double support (% of the stride)", 100.0, 1),
+    "step_time_asymmetry": ("Step time asymmetry (%)", 100.0, 1),
+    "stride_time_cv": ("Stride time variability (%)", 100.0, 1),
+}
+_MUSCLES = {
+    "rect_fem": "Rectus femoris",
+    "hamstrings": "Hamstrings",
+    "gastroc": "Gastrocnemius",
+    "tib_ant": "Tibialis anterior",
+}
+
+
+def summarise_sensors(tidy: pd.DataFrame, seed: int, n_resamples: int) -> pd.DataFrame:
+    """Summarise the agreement of inertial sensors, people resampled for the intervals.
+
+    Parameters
+    ----------
+    tidy : DataFrame
+        From `gaitlib.report.inertial_people.estimate_inertial_people`.
+    seed : int
+        Of the resampling.
+    n_resamples : int
+        How often people are resampled.
+
+    Returns
+    -------
+    DataFrame
+        One row per data set and outcome, as `gaitlib.evaluate.tables.build_agreement_table` gives.
+    """
+    import numpy as np
+
+    from gaitlib.evaluate.tables import build_agreement_table
+
+    rng = np.random.default_rng(seed)
+    return build_agreement_table(tidy, by=("dataset", "outcome"), rng=rng, n_resamples=n_resamples)
+
+
+def format_sensors(agreement: pd.DataFrame, tidy: pd.DataFrame) -> pd.DataFrame:
+    """Format the agreement of inertial sensors for print.
+
+    Parameters
+    ----------
+    agreement : DataFrame
+        From `summarise_sensors`.
+    tidy : DataFrame
+        The rows behind it, for the coverage.
+
+    Returns
+    -------
+    DataFrame
+        Strings.
+    """
+    from gaitlib.evaluate.inputs import format_number
+
+    inside = (tidy["reference"] >= tidy["lower"]) & (tidy["reference"] <= tidy["upper"])
+    answered = tidy.assign(inside=inside.astype(float))[tidy["status"] == "ok"]
+    person = answered.groupby(["dataset", "outcome", "person_id"])["inside"].mean()
+    coverage = person.groupby(["dataset", "outcome"]).mean()
+    rows = []
+    for dataset, words in DATASETS.items():
+        for outcome, (title, factor, decimals) in _OUTCOMES.items():
+            for row in agreement.query("dataset == @dataset and outcome == @outcome").to_dict("records"):
+                low, high = (
+                    format_number(factor * row[f"mae_{end}"], decimals) for end in ("lower", "upper")
+                )
+                rows.append(
+                    {
+                        "People": words,
+                        "Outcome": title,
+                        "People, answered of all": f"{row['n_people']} of {row['n_people_all']}",
+                        "MAE (95 % interval)": f"{format_number(factor * row['mae'], decimals)} ({low} to {high})",
+                        "Bias": format_number(factor * row["bias"], decimals),
+                        "Truth inside the 90 % interval": f"{coverage.get((dataset, outcome), float('nan')):.0%}",
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+def format_muscles(summary: pd.DataFrame) -> pd.DataFrame:
+    """Format the scores of muscle activity for print.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        From `gaitlib.report.muscle_activity.summarise_muscles`.
+
+    Returns
+    -------
+    DataFrame
+        Strings, one row per muscle and method.
+    """
+    from gaitlib.evaluate.inputs import format_number
+
+    rows = []
+    for muscle, title in _MUSCLES.items():
+        for method, words in METHODS.items():
+            for row in summary.query("muscle == @muscle and method == @method").itertuples():
+                rows.append(
+                    {
+                        "Muscle": title,
+                        "Curve": words,
+                        "Children": f"{row.n_people}",
+                        "Correlation with EMG": format_number(row.correlation, 2),
+                        "Onset off by (% of the stride)": format_number(row.onset_error, 0),
+                        "Offset off by (% of the stride)": format_number(row.offset_error, 0),
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+def count_better(scores: pd.DataFrame, baseline: str) -> list[str]:
+    """List the muscles on which the estimator's correlation is higher than a baseline's.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        From `gaitlib.report.muscle_activity.compare_muscles`.
+    baseline : str
+        A name of `gaitlib.report.muscle_activity.METHODS`.
+
+    Returns
+    -------
+    list of str
+        Muscles, by the mean over the people who have both curves.
+    """
+    person = scores.groupby(["muscle", "person_id", "method"])["correlation"].mean().unstack("method")
+    both = person.dropna(subset=["synthetic", baseline]).groupby("muscle").mean()
+    return [_MUSCLES[muscle] for muscle in _MUSCLES if both["synthetic"][muscle] > both[baseline][muscle]]
+
+
+def write_answer(agreement: pd.DataFrame, scores: pd.DataFrame) -> list[str]:
+    """Write the short answer of the page.
+
+    Parameters
+    ----------
+    agreement : DataFrame
+        From `summarise_sensors`.
+    scores : DataFrame
+        From `gaitlib.report.muscle_activity.compare_muscles`.
+
+    Returns
+    -------
+    list of str
+        Sentences.
+    """
+    from gaitlib.evaluate.inputs import format_number
+
+    def say(dataset: str, outcome: str) -> str:
+        row = agreement.query("dataset == @dataset and outcome == @outcome").iloc[0]
+        title, factor, decimals = _OUTCOMES[outcome]
+        unit = title[title.index("(") + 1 : -1]
+        value = format_number(factor * row["mae"], decimals)
+        return f"{value} {unit} ({row['n_people']} of {row['n_people_all']} people answered)"
+
+    better = count_better(scores, "mean_simulated")
+    real = count_better(scores, "other_children")
+    return [
+        f"Lower-back sensor, step time off by {say('lower_back_events', 'step_time_s')} in healthy adults and "
+        f"{say('parkinson_fog_imu', 'step_time_s')} in Parkinson's disease (mean absolute error).",
+        f"Speed off by {say('mobilised_lab', 'speed_mps')} in older adults and multiple sclerosis.",
+        f"Muscle activity: closer to the children's EMG than the mean simulated curve for {len(better)} of "
+        f"{len(_MUSCLES)} measured muscles ({', '.join(better).lower() or 'none'}), and closer than the mean EMG "
+        f"of the other children for {len(real)} ({', '.join(real).lower() or 'none'}).",
+    ]
+
+
+def plot_muscles(curves: pd.DataFrame):
+    """Draw EMG, the estimator and the mean simulated curve over the stride, one panel per muscle.
+
+    Parameters
+    ----------
+    curves : DataFrame
+        From `gaitlib.report.muscle_activity.compare_muscles`.
+
+    Returns
+    -------
+    Figure
+        Lines: mean over people; grey band: middle 80 % of people's EMG.
+    """
+    import matplotlib.pyplot as plt
+
+    from gaitlib.evaluate.style import COLOURS, STYLE
+
+    shown = {"emg": ("EMG", "0.25", "-"), "synthetic": ("estimator", COLOURS[1], "-"),
+             "mean_simulated": ("mean simulated curve", COLOURS[0], (0, (4, 2)))}  # fmt: skip
+    person = curves.groupby(["muscle", "method", "person_id", "phase"])["activity"].mean()
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(2, 2, figsize=(8.6, 6.2), sharex=True, sharey=True, layout="constrained")
+        for ax, (muscle, title) in zip(axes.flat, _MUSCLES.items(), strict=True):
+            emg = person.loc[muscle, "emg"].unstack("phase")
+            ax.fill_between(emg.columns, emg.quantile(0.1), emg.quantile(0.9), color="0.85", linewidth=0)
+            for method, (words, colour, line) in shown.items():
+                mean = person.loc[muscle, method].groupby("phase").mean()
+                ax.plot(mean.index, mean, color=colour, linestyle=line, linewidth=2.4, label=words)
+            ax.set_title(title)
+            ax.set(xlim=(0, 100), ylim=(0, 1.05))
+        figure.supxlabel("Stride of the muscle's own leg from initial contact (%)")
+        figure.supylabel("Activity (share of the peak)")
+        figure.legend(
+            *axes.flat[0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False
+        )
+    return figure
+
+
+def plot_sensors(tidy: pd.DataFrame):
+    """Draw estimated against measured step time, one point per person.
+
+    Parameters
+    ----------
+    tidy : DataFrame
+        From `gaitlib.report.inertial_people.estimate_inertial_people`.
+
+    Returns
+    -------
+    Figure
+    """
+    import matplotlib.pyplot as plt
+
+    from gaitlib.evaluate.style import STYLE, add_legend, get_style
+
+    rows = tidy[(tidy["outcome"] == "step_time_s") & (tidy["status"] == "ok")]
+    person = rows.groupby(["dataset", "person_id"])[["reference", "estimate"]].mean().reset_index()
+    with plt.rc_context(STYLE):
+        figure, ax = plt.subplots(figsize=(5.6, 5.4), layout="constrained")
+        for position, (dataset, words) in enumerate(DATASETS.items()):
+            part = person[person["dataset"] == dataset]
+            ax.scatter(
+                part["reference"], part["estimate"], s=46, alpha=0.8, label=words, **get_style(position)
+            )
+        ends = [
+            person[["reference", "estimate"]].min().min() - 0.02,
+            person[["reference", "estimate"]].max().max() + 0.02,
+        ]
+        ax.plot(ends, ends, color="0.6", linewidth=1.2, zorder=0)
+        ax.set(
+            xlabel="Measured step time (s)",
+            ylabel="Estimated step time (s)",
+            xlim=ends,
+            ylim=ends,
+            aspect="equal",
+        )
+        add_legend(ax, ax.get_legend_handles_labels()[0])
+    return figure
