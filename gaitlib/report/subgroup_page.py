@@ -357,26 +357,3 @@ def plot_agreement(tidy: pd.DataFrame, outcome: str, method: str, margins: Mappi
         right.set_title("Error against size", loc="left", pad=22)
         figure.subplots_adjust(wspace=0.35)
     return figure
-
-
-def show_known(subgroup: str):
-    """Show what real recordings do tell about a subgroup that could not be evaluated.
-
-    Parameters
-    ----------
-    subgroup : str
-        Name of the subgroup.
-
-    Returns
-    -------
-    IPython.display.HTML or None
-        None where there is nothing to show.
-    """
-    from gaitlib.report.known import list_known
-    from gaitlib.report.page import show_table
-
-    found = list_known(subgroup)
-    if found is None:
-        return None
-    table, caption, n_people = found
-    return show_table(table, caption, "real", n_people)
