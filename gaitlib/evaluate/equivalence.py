@@ -247,7 +247,7 @@ def compare_methods(
     rows = []
     for key, group in table.groupby(by, sort=True, dropna=False):
         row = dict(zip(by, key, strict=True)) | {"new": new, "standard": standard}
-        paired, counts = _pair_errors(group, new, standard)
+        paired, counts = pair_errors(group, new, standard)
         row.update(counts)
         margin = margins.get(row["outcome"])
         row.update(margin=margin.value if margin else np.nan, margin_source=margin.source if margin else "")
@@ -281,8 +281,23 @@ def compare_methods(
     return result
 
 
-def _pair_errors(group: pd.DataFrame, new: str, standard: str) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Give person means of both absolute errors on walks where both exist, and what was left out."""
+def pair_errors(group: pd.DataFrame, new: str, standard: str) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Give person means of both absolute errors on walks where both exist, and what was left out.
+
+    Parameters
+    ----------
+    group : DataFrame
+        Checked agreement table of one outcome and view.
+    new, standard : str
+        Names of the methods.
+
+    Returns
+    -------
+    people : DataFrame
+        Index: person; columns new, standard.
+    counts : dict
+        n_people, n_walks, n_people_unpaired, n_abstained_new, n_abstained_standard.
+    """
     ok = group[group["status"] == "ok"].copy()
     ok["error"] = (ok["estimate"] - ok["reference"]).abs()
     wide = ok.pivot_table(

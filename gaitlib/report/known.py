@@ -180,7 +180,8 @@ def _show_parkinson_sensors(kept: Results, seed: int):
 
     tidy = kept.save_table("sensor_steps_parkinsons", own.measure_sensor_steps())
     table = build_agreement_table(tidy, by=("outcome", "method"), rng=np.random.default_rng([seed, 42]))
-    shown = format_agreement_table(table, labels={"real": "real people"})
+    shown = format_agreement_table(table, ("mae", "bias", "r", "loa")).rename(columns={"Walks": "Stretches"})
+    shown = shown.drop(columns=["Origin", "Outcome", "Method", "Note"])
     return page.show_table(
         shown,
         "Step time from one sensor on the lower back (autocorrelation, Moe-Nilssen 2004; classical, "
