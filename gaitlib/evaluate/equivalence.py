@@ -220,8 +220,8 @@ def compare_methods(
         n_abstained_new, n_abstained_standard (walks without an estimate: a method that refuses the hard walks
         must not win by it); mae_new, mae_standard; difference (new - standard) with lower, upper (Student, 1
         - 2 alpha) and bca_lower, bca_upper; p_noninferior, p_equivalent, p_noninferior_holm; verdict:
-        "equivalent", "better", "non-inferior", "worse by more than the margin", "inconclusive" or "not
-        compared"; note.
+        "better", "equivalent", "worse, within the margin", "non-inferior", "worse by more than the margin",
+        "inconclusive" or "not compared"; note.
 
     Raises
     ------
@@ -233,7 +233,8 @@ def compare_methods(
     1. Only walks (and views) on which both methods gave an estimate count; absolute errors are differenced
        there.
     2. Differences are averaged inside each person; the test is a one-sample test over people.
-    3. "better" means the interval lies below zero; it takes precedence over "equivalent".
+    3. "better" means the interval lies below zero; it takes precedence over "equivalent". "worse, within the
+       margin" means equivalent by the margin although the interval lies above zero.
     """
     table = check_agreement_table(tidy)
     by = _check_by(table, [name for name in by if name != "method"])
@@ -322,7 +323,7 @@ def _judge(test: Tost, margin: float) -> str:
     if not np.isfinite(margin):
         return "no margin declared"
     if test.equivalent:
-        return "equivalent"
+        return "worse, within the margin" if test.lower > 0 else "equivalent"
     if test.upper < margin:
         return "non-inferior"
     if test.lower > margin:

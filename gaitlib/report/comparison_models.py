@@ -1,4 +1,4 @@
-"""Over everyone: gaps between groups, a mixed model of the bias, telling groups apart, power."""
+"""Over everyone: gaps between groups, a mixed model of the bias, power."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def format_gaps(
                 "Gap to the best (95 % CI)": "best"
                 if row.subgroup == row.compared_with
                 else format_interval(row.gap, row.lower, row.upper, decimals),
-                "p (Holm)": format_number(row.p_holm, 3),
+                "p (Holm)": _format_p(row.p_holm),
                 "Note": row.note or "–",
             }
         )
@@ -106,6 +106,29 @@ def fit_bias(real: pd.DataFrame, outcome: str, method: str = "synthetic"):
     return model, "; ".join([*notes, *model.notes])
 
 
+def name_first_levels(real: pd.DataFrame, subgroups: Mapping[str, str]) -> str:
+    """Name the group and view that the others are compared with in the models of the bias.
+
+    Parameters
+    ----------
+    real : DataFrame
+        Estimates of real people.
+    subgroups : mapping
+        Name -> words for readers.
+
+    Returns
+    -------
+    str
+        The first in the alphabet of those that enter `fit_bias`.
+    """
+    own = real[(real["method"] == "synthetic") & (real["status"] == "ok")]
+    counts = own.groupby("subgroup")["person_id"].nunique()
+    names = sorted(counts.index[counts >= 2])
+    if not names:
+        return "none"
+    return f"{subgroups.get(names[0], names[0])}, {min(own['view'])} view"
+
+
 def format_bias(models: Mapping, subgroups: Mapping[str, str]) -> pd.DataFrame:
     """Format models of the bias for print.
 
@@ -131,121 +154,59 @@ def format_bias(models: Mapping, subgroups: Mapping[str, str]) -> pd.DataFrame:
             rows.append(
                 {
                     "Outcome": get_label(outcome),
-                    "Term": _name_term(str(name), outcome, subgroups, model),
+                    "Term": _name_term(str(name), outcome, subgroups),
                     "Change of error (95 % CI)": format_interval(
                         term["estimate"], term["lower"], term["upper"], decimals
                     ),
-                    "p": format_number(term["p"], 3),
+                    "p": _format_p(term["p"]),
                 }
             )
-        rows.append({"Outcome": get_label(outcome), "Term": _describe_spread(model, decimals)})
     return pd.DataFrame(rows).fillna("–")
 
 
-def _name_term(term: str, outcome: str, subgroups: Mapping[str, str], model) -> str:
+def _format_p(p: float) -> str:
+    return "below 0.001" if p < 0.001 else format_number(p, 3)
+
+
+def _name_term(term: str, outcome: str, subgroups: Mapping[str, str]) -> str:
     if term == "Intercept":
-        return "error of the first group, mean size"
+        return "Mean error (first group, first view, mean size)"
     if term == "size":
-        return f"per {get_unit(outcome)} of truth".replace("per  of", "per unit of")
+        return f"Per {get_unit(outcome) or 'unit'} of truth"
     kind, _, level = term.partition("[T.")
     level = level.rstrip("]")
-    return f"{subgroups.get(level, level)} less first group" if "subgroup" in kind else f"{level} view"
+    return subgroups.get(level, level) if "subgroup" in kind else f"{level.capitalize()} view"
 
 
-def _describe_spread(model, decimals: int) -> str:
-    parts = [model.kind, f"{model.n_people} people, {model.n_walks} walks"]
-    if model.sd_person > 0:
-        parts.append(f"SD between people {format_number(model.sd_person, decimals)}")
-    parts.append(f"SD of residuals {format_number(model.sd_residual, decimals)}")
-    found = model.diagnostics
-    parts.append(
-        f"residuals: skewness {format_number(found['skewness'], 1)}, Shapiro p "
-        f"{format_number(found['shapiro_p'], 3)}, spread against fitted p "
-        f"{format_number(found['spread_p'], 3)}"
-    )
-    return "; ".join(parts)
-
-
-def collect_person_means(
-    real: pd.DataFrame, source: str, view: str, groups: tuple[str, str], dataset: str
-) -> pd.DataFrame:
-    """Collect one row of quantities per person, as a method or the reference gives them.
+def format_assumptions(models: Mapping) -> pd.DataFrame:
+    """Format which model was fitted and whether its assumptions hold.
 
     Parameters
     ----------
-    real : DataFrame
-        Estimates of real people.
-    source : str
-        A method, or 'reference'.
-    view : str
-        Which view.
-    groups : tuple of str
-        Subgroups to keep.
-    dataset : str
-        Data set that both groups come from.
+    models : mapping
+        outcome -> result of `fit_bias`.
 
     Returns
     -------
     DataFrame
-        Index: person_id; subgroup and one column per outcome; people with every outcome only.
+        Strings, one row per outcome.
     """
-    own = real[(real["view"] == view) & real["subgroup"].isin(groups) & (real["dataset"] == dataset)]
-    column = "reference" if source == "reference" else "estimate"
-    own = own[own["method"] == ("synthetic" if source == "reference" else source)]
-    own = own if source == "reference" else own[own["status"] == "ok"]
-    wide = own.pivot_table(index=["person_id", "subgroup"], columns="outcome", values=column, aggfunc="mean")
-    return wide.dropna().reset_index("subgroup")
-
-
-def format_task(
-    real: pd.DataFrame, view: str, positive: str = "neurological", negative: str = "healthy_adult"
-) -> tuple[pd.DataFrame, str]:
-    """Format how well the quantities tell two groups of people apart.
-
-    Parameters
-    ----------
-    real : DataFrame
-        Estimates of real people.
-    view : str
-        Which view.
-    positive, negative : str
-        Subgroup to be found, and the other.
-
-    Returns
-    -------
-    table : DataFrame
-        Strings: area under the ROC curve of slow walking alone (nothing fitted) and of all quantities (linear
-        discriminant, each pair of people judged by a model that has seen neither), for the truth and each
-        method; and the difference to the truth on the same people (DeLong).
-    dataset : str
-        Where both groups come from; empty if there is none.
-    """
-    from gaitlib.evaluate.discrimination import compare_aucs, compute_auc, compute_pair_auc
-
-    sets = [set(real.loc[real["subgroup"] == name, "dataset"]) for name in (positive, negative)]
-    shared = sorted(sets[0] & sets[1])
-    if not shared:
-        return pd.DataFrame([{"Measured by": "–", "Note": "no data set holds both groups"}]), ""
-    truth = collect_person_means(real, "reference", view, (positive, negative), shared[0])
     rows = []
-    for source, words in {"reference": "the truth (body keypoints in space)", **people.METHODS}.items():
-        means = collect_person_means(real, source, view, (positive, negative), shared[0])
-        found = means["subgroup"] == positive
-        row = {"Measured by": words, "People": f"{found.sum()} / {(~found).sum()}"}
-        if "speed_mps" not in means or min(found.sum(), (~found).sum()) < 3:
-            why = "too few people with an answer" if "speed_mps" in means else "gives no speed in this view"
-            rows.append(row | {"Slow walking alone": f"not evaluated: {why}"})
-            continue
-        slow = compute_auc(found, -means["speed_mps"])
-        several = compute_pair_auc(found, means.drop(columns="subgroup"))
-        row["Slow walking alone"] = format_interval(slow.value, slow.lower, slow.upper, 2)
-        row["All quantities, unseen people"] = format_interval(several.value, several.lower, several.upper, 2)
-        if source != "reference":
-            both = truth.loc[means.index]
-            gap = compare_aucs(found, -means["speed_mps"], -both["speed_mps"])
-            row["Less truth, slow walking"] = format_interval(gap.difference, gap.lower, gap.upper, 2)
-        rows.append(row)
-    return pd.DataFrame(rows).fillna("–"), shared[0]
+    for outcome, (model, note) in models.items():
+        row = {"Outcome": get_label(outcome)}
+        if model is not None:
+            decimals, found = get_decimals(outcome), model.diagnostics
+            row |= {
+                "Model": model.kind,
+                "People / walks": f"{model.n_people} / {model.n_walks}",
+                "SD of people": format_number(model.sd_person, decimals),
+                "SD of residuals": format_number(model.sd_residual, decimals),
+                "Skewness": format_number(found["skewness"], 1),
+                "Normal? (Shapiro p)": _format_p(found["shapiro_p"]),
+                "Equal spread? (p)": _format_p(found["spread_p"]),
+            }
+        rows.append(row | {"Note": note or "–"})
+    return pd.DataFrame(rows).fillna("–")
 
 
 def describe_power(real: pd.DataFrame, margins: Mapping, view: str, rival: str = "ridge_real") -> list[str]:
