@@ -118,5 +118,5 @@ def test_cluster_permutation(rng, paired):
         oracle = by_mass[round(cluster.mass, 4)]
         if paired:
             assert cluster.p == pytest.approx(oracle, abs=0.06)
-        else:  # MNE's two-group test keeps the largest signed mass only, so its p lies between half of ours and ours
+        else:  # MNE keeps the largest signed mass of two groups, so its p lies between half of ours and ours
             assert 0.5 * cluster.p - 0.04 <= oracle <= cluster.p + 0.04

@@ -99,10 +99,12 @@ def format_child(child: SideCurves, strides: dict[str, xr.Dataset], simulated: S
 
     Parameters
     ----------
-    child, simulated : SideCurves
-        Curves of both.
+    child : SideCurves
+        The child's curves.
     strides : dict
         From `load_child`.
+    simulated : SideCurves
+        Simulated children.
 
     Returns
     -------
