@@ -67,7 +67,7 @@ def test_shifted_curves_differ_in_place_and_not_in_range():
     assert all(cluster.p < 0.05 for clusters in found["clusters"] for cluster in clusters)
     table = parkinsons.format_curves({"made against real": found})
     assert table["Differs at (% of stride)"].str.contains("0–100").all()
-    assert parkinsons.describe_clusters([]) == "nowhere (p 1.0)"
+    assert parkinsons.describe_clusters([]) == "nowhere (p 1.000)"
 
 
 def test_profile_table_leaves_each_healthy_person_out():

@@ -103,9 +103,10 @@ def test_details_and_file_of_statistics():
     table = build_table(GROUPS, methods=(("synthetic", 0.0, 0.02),), origin="real")
     one = table[table["subgroup"] == "neurological"]
     agreement = build_agreement_table(one, margins=MARGINS, n_resamples=200)
-    shown = format_details(agreement, one, MARGINS, ["side", "front"]).iloc[0]
-    assert shown["Bias within margin (TOST, Holm)"].startswith("yes")
-    assert len(format_details(agreement, one, MARGINS, ["front"])) == 1
+    reliability, bias = format_details(agreement, one, MARGINS, ["side", "front"])
+    assert bias["Bias within margin (TOST, Holm)"].tolist() == ["yes (p below 0.001)"]
+    assert float(reliability["MDC95 (95 % CI)"].iloc[0][:5]) == pytest.approx(1.96 * 2**0.5 * 0.02, abs=0.02)
+    assert "nobody" in format_details(agreement, one, MARGINS, ["front"])[0]["Note"][0]
     listed = list_statistics(table, 1, 200)
     assert set(listed["subgroup"]) == {"neurological", "healthy_adult"} and listed["bca_lower"].notna().any()
     mae = listed[listed["statistic"] == "mae"]

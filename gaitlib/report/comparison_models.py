@@ -8,7 +8,14 @@ import numpy as np
 import pandas as pd
 
 from gaitlib.errors import InputError
-from gaitlib.evaluate.inputs import format_interval, format_number, get_decimals, get_label, get_unit
+from gaitlib.evaluate.inputs import (
+    format_interval,
+    format_number,
+    format_p,
+    get_decimals,
+    get_label,
+    get_unit,
+)
 from gaitlib.report import people
 from gaitlib.report.page import join_words
 from gaitlib.report.subgroup_words import NOT_EVALUATED, OUTCOME_WORDS
@@ -57,7 +64,7 @@ def format_gaps(
                 "Gap to the best (95 % CI)": "best"
                 if row.subgroup == row.compared_with
                 else format_interval(row.gap, row.lower, row.upper, decimals),
-                "p (Holm)": _format_p(row.p_holm),
+                "p (Holm)": format_p(row.p_holm),
                 "Note": row.note or "–",
             }
         )
@@ -158,14 +165,10 @@ def format_bias(models: Mapping, subgroups: Mapping[str, str]) -> pd.DataFrame:
                     "Change of error (95 % CI)": format_interval(
                         term["estimate"], term["lower"], term["upper"], decimals
                     ),
-                    "p": _format_p(term["p"]),
+                    "p": format_p(term["p"]),
                 }
             )
     return pd.DataFrame(rows).fillna("–")
-
-
-def _format_p(p: float) -> str:
-    return "below 0.001" if p < 0.001 else format_number(p, 3)
 
 
 def _name_term(term: str, outcome: str, subgroups: Mapping[str, str]) -> str:
@@ -202,8 +205,8 @@ def format_assumptions(models: Mapping) -> pd.DataFrame:
                 "SD of people": format_number(model.sd_person, decimals),
                 "SD of residuals": format_number(model.sd_residual, decimals),
                 "Skewness": format_number(found["skewness"], 1),
-                "Normal? (Shapiro p)": _format_p(found["shapiro_p"]),
-                "Equal spread? (p)": _format_p(found["spread_p"]),
+                "Normal? (Shapiro p)": format_p(found["shapiro_p"]),
+                "Equal spread? (p)": format_p(found["spread_p"]),
             }
         rows.append(row | {"Note": note or "–"})
     return pd.DataFrame(rows).fillna("–")

@@ -291,7 +291,7 @@ def _draw_ground(ax, spans: list, kind: str) -> None:
         _draw_span(ax, left, right, 0.13 + 0.075 * (level % 2), f"{right - left:.2f} m")
     ax.set(
         xlim=(-0.1, 3.35),
-        ylim=(-0.13, 0.29),
+        ylim=(-0.13, 0.29 if len(spans) > 1 else 0.18),
         yticks=[],
         xlabel="Way (m); ● heel at its footprint, seen from above",
     )

@@ -7,8 +7,15 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import pandas as pd
 
-from gaitlib.evaluate.inputs import format_interval, format_number, get_decimals, get_label
+from gaitlib.evaluate.inputs import format_interval, format_number, format_p, get_decimals, get_label
 from gaitlib.evaluate.people import MIN_PEOPLE
+
+_RELIABILITY = (
+    "CCC (95 % CI)",
+    "ICC(3,1) (95 % CI)",
+    "MDC95 (95 % CI)",
+    "MDC95, same person (95 % CI)",
+)
 
 
 def format_details(
@@ -17,7 +24,7 @@ def format_details(
     margins: Mapping,
     views: Iterable[str],
     method: str = "synthetic",
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Format what a second reader asks for: consistency, repeatability, slope, equivalence, power.
 
     Parameters
@@ -33,8 +40,9 @@ def format_details(
 
     Returns
     -------
-    DataFrame
-        Strings, one row per outcome and view that could be estimated.
+    tuple of DataFrame
+        Strings, one row per outcome and view that could be estimated: reliability (concordance, consistency,
+        smallest change), and bias (slope, test against the margin, power).
     """
     rows = []
     verdicts = _judge_bias(tidy[tidy["method"] == method], margins)
@@ -48,7 +56,10 @@ def format_details(
             ]
             for row in own.to_dict("records"):
                 rows.append(_describe(row, outcome, view) | verdicts.get((outcome, view), {}))
-    return pd.DataFrame(rows or [{"Outcome": "–", "Note": "nobody could be estimated"}]).fillna("–")
+    table = pd.DataFrame(rows or [{"Outcome": "–", "Note": "nobody could be estimated"}]).fillna("–")
+    keys = [name for name in ("Outcome", "View", "Note") if name in table]
+    own = [name for name in _RELIABILITY if name in table]
+    return table[[*keys, *own]], table.drop(columns=own)
 
 
 def _describe(row: dict, outcome: str, view: str) -> dict:
@@ -63,8 +74,8 @@ def _describe(row: dict, outcome: str, view: str) -> dict:
         "CCC (95 % CI)": show("ccc", 2),
         "ICC(3,1) (95 % CI)": show("icc_3_1", 2),
         "MDC95 (95 % CI)": show("mdc95", decimals),
-        "MDC95, same person": show("mdc95_within", decimals),
-        "Error per unit of truth": show("slope_reference", 2),
+        "MDC95, same person (95 % CI)": show("mdc95_within", decimals),
+        "Error per unit of truth (95 % CI)": show("slope_reference", 2),
     }
 
 
@@ -85,7 +96,7 @@ def _judge_bias(tidy: pd.DataFrame, margins: Mapping) -> dict[tuple, dict]:
         words = "not tested" if pd.isna(row.equivalent) else "yes" if row.equivalent else "not shown"
         found[row.outcome, row.view] = {
             "Bias (90 % CI)": format_interval(row.bias, row.lower, row.upper, decimals),
-            "Bias within margin (TOST, Holm)": f"{words} (p {format_number(row.p_holm, 3)})",
+            "Bias within margin (TOST, Holm)": f"{words} (p {format_p(row.p_holm)})",
             "Smallest bias detectable": format_number(
                 compute_detectable_difference(float(error.std(ddof=1)), len(error)), decimals
             ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from gaitlib.evaluate.inputs import format_interval, format_number
+from gaitlib.evaluate.inputs import format_interval, format_number, format_p
 from gaitlib.report.gait_curves import JOINTS, SideCurves
 
 _FIRST_S = 20.0
@@ -111,14 +111,10 @@ def describe_clusters(clusters, alpha: float = 0.05) -> str:
     str
         Such as "0–35 (p 0.001)"; "nowhere (p 0.2)" where no cluster is significant.
     """
-    shown = [f"{c.first}–{c.last} (p {_format_p(c.p)})" for c in clusters if c.p < alpha]
+    shown = [f"{c.first}–{c.last} (p {format_p(c.p)})" for c in clusters if c.p < alpha]
     if shown:
         return "; ".join(shown)
-    return f"nowhere (p {_format_p(min((c.p for c in clusters), default=1.0))})"
-
-
-def _format_p(p: float) -> str:
-    return f"{p:.3f}" if p < 0.1 else f"{p:.1f}"
+    return f"nowhere (p {format_p(min((c.p for c in clusters), default=1.0))})"
 
 
 def format_profiles(groups: dict[str, SideCurves], normal: SideCurves) -> pd.DataFrame:
