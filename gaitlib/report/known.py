@@ -7,9 +7,16 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from gaitlib.evaluate.inputs import format_number
 from gaitlib.report import gait_curves, page
 from gaitlib.report.results import Results
 
+_WITTWER = {
+    "speed_mps": ("Walking speed (m/s)", 1.04, 0.95, 1.0, 2),
+    "stride_length_m": ("Stride length (m)", 1.20, 1.13, 1.0, 2),
+    "double_support_share": ("Double support (% of the stride)", 24.0, 30.0, 100.0, 0),
+}
+"""Outcome -> words, published mean at both visits, factor to its unit, decimals."""
 _JOINT_SOURCE = "doi 10.6084/m9.figshare.14896881"
 
 
@@ -54,7 +61,10 @@ def show_known(
     if subgroup == "cerebral_palsy":
         return _show_cerebral_palsy(kept, stand_in, library, agreement, view)
     if subgroup == "dementia":
-        return page.show_list(list_addable("dementia") + list_addable("older_adult"))
+        return page.show_all(
+            _show_dementia_targets(walks),
+            page.show_list(list_addable("dementia") + list_addable("older_adult")),
+        )
     found = list_addable(subgroup)
     if found:
         return page.show_list(found)
@@ -87,8 +97,8 @@ def list_addable(subgroup: str) -> list[str]:
     if subgroup == "dementia" and not found:
         return [
             "No open recording of walking with dementia was found. The sets below hold older adults without "
-            "the diagnosis, the nearest there is; whoever adds one gets its walks read by "
-            "gaitlib.data.readers."
+            "the diagnosis, the nearest there is. Readers for them are part of the code "
+            "(gaitlib.data.readers); this page does not evaluate them."
         ]
     return found
 
@@ -189,6 +199,37 @@ def _show_parkinson_sensors(kept: Results, seed: int):
         "errors), in stretches of 8 s without freezing (doi 10.1186/s12984-022-00992-x).",
         "real", tidy["person_id"].nunique(), len(tidy), "stretches",
     )  # fmt: skip
+
+
+def _show_dementia_targets(walks: list):
+    """Published means of people with Alzheimer's dementia beside the simulated people of the page."""
+    from gaitlib.outcomes import compute_walk_outcomes
+
+    made = pd.DataFrame(
+        [{"person_id": walk.attrs["person_id"]} | compute_walk_outcomes(walk) for walk in walks]
+    )
+    rows = []
+    for name, (words, first, later, factor, decimals) in _WITTWER.items():
+        own = factor * made.groupby("person_id")[name].mean() if len(made) else pd.Series(dtype=float)
+        simulated = "nobody fits"
+        if len(own) > 1:
+            simulated = f"{format_number(own.mean(), decimals)} ({format_number(own.std(), decimals)})"
+        rows.append(
+            {
+                "Quantity": words,
+                "Published, first visit": format_number(first, decimals),
+                "Published, a year later": format_number(later, decimals),
+                "Simulated people of this page": simulated,
+            }
+        )
+    return page.show_table(
+        pd.DataFrame(rows),
+        "Means of people with Alzheimer's dementia in a clinic (Wittwer 2010, Gait Posture 32:113), "
+        "beside mean (standard deviation) of the simulated people who stand in. The simulated ones are "
+        "chosen by age and speed, so speed agrees by choice; the others show how far age and speed alone "
+        "carry.",
+        "published",
+    )
 
 
 def _show_cerebral_palsy(kept: Results, rules: Mapping, library: str, agreement: pd.DataFrame, view: str):
