@@ -1,7 +1,7 @@
 # `make help` lists the targets. Each one first sees to the environment in .venv; that is skipped when
 # requirements.lock and pyproject.toml are as they were.
 .DEFAULT_GOAL := help
-.PHONY: help setup book full test test-all test-book bench lint data doctor lock licences picture browser clean distclean
+.PHONY: help setup book full test test-all test-book oracle bench lint data doctor lock licences picture browser clean distclean
 .NOTPARALLEL:
 
 VENV := .venv
@@ -50,6 +50,11 @@ test-all: $(STAMP)  ## all tests
 
 test-book: $(STAMP)  ## the browser test, on the book that `make book` built
 	@GAITLIB_BOOK=build/quick/book $(PYTEST) -m browser tests/test_book_browser.py
+
+oracle: $(STAMP)  ## the statistics against pingouin, scikit-learn and MNE, in an environment of their own
+	@test -d build/oracle || "$(BIN)/python" -m venv build/oracle
+	@build/oracle/bin/python -m pip --disable-pip-version-check -qq install -r tests/requirements-oracle.txt
+	@PYTHONPATH=. build/oracle/bin/python -m pytest --quiet -p no:cacheprovider tests/test_evaluate_oracle.py
 
 bench: $(STAMP)  ## write build/bench.json
 	@$(BIN)/gaitlib bench --output build/bench.json

@@ -166,14 +166,3 @@ def test_delong_variance_by_its_definition():
     above = np.array([np.mean(x > b) for x in a])
     below = np.array([np.mean(a > y) for y in b])
     assert found.standard_error**2 == pytest.approx(above.var(ddof=1) / 20 + below.var(ddof=1) / 30)
-
-
-def test_against_pingouin_where_installed():
-    pingouin = pytest.importorskip("pingouin", reason="optional oracle, GPL, not a dependency")
-    import pandas as pd
-
-    long = pd.DataFrame(RATINGS).melt(ignore_index=False).reset_index()
-    oracle = pingouin.intraclass_corr(long, "index", "variable", "value").set_index("Type")["ICC"]
-    found = compute_icc(RATINGS)["value"]
-    assert found["icc_2_1"] == pytest.approx(oracle["ICC2"], abs=1e-6)
-    assert found["icc_3_1"] == pytest.approx(oracle["ICC3"], abs=1e-6)

@@ -123,3 +123,30 @@ def compute_jackknife_z(value: float, left_out: np.ndarray, level: float) -> tup
     half = special.stdtrit(n - 1, 0.5 + level / 2) * np.sqrt((n - 1) / n * np.sum((z - z.mean()) ** 2))
     centre = np.arctanh(value)
     return float(np.tanh(centre - half)), float(np.tanh(centre + half))
+
+
+def compute_welch_interval(a, b, level: float = 0.95) -> tuple[float, float, float]:
+    """Compute the difference of two means of different people with Welch's interval.
+
+    Parameters
+    ----------
+    a, b : array_like, shape (people,)
+        One value per person, at least two each.
+    level : float
+        Confidence level.
+
+    Returns
+    -------
+    difference, lower, upper : float
+        Mean of a less mean of b; NaN where a group has fewer than two people.
+    """
+    a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+    if min(a.size, b.size) < 2:
+        return float("nan"), float("nan"), float("nan")
+    errors = np.array([group.var(ddof=1) / group.size for group in (a, b)])
+    difference = float(a.mean() - b.mean())
+    if errors.sum() == 0:
+        return difference, difference, difference
+    df = errors.sum() ** 2 / (errors**2 / (np.array([a.size, b.size]) - 1)).sum()
+    half = float(special.stdtrit(df, 0.5 + level / 2) * np.sqrt(errors.sum()))
+    return difference, difference - half, difference + half

@@ -36,6 +36,10 @@ class BiasModel(NamedTuple):
         with the fitted value) and spread_p.
     notes : list of str
         What the reader must know: rows left out, warnings of the fit.
+    residuals : DataFrame
+        One row per estimate: person, fitted, residual (what neither terms nor person explain).
+    person_effects : Series
+        Index: people; the predicted random effect of each; empty in the two linear models.
     """
 
     effects: pd.DataFrame
@@ -46,6 +50,8 @@ class BiasModel(NamedTuple):
     n_walks: int
     diagnostics: dict
     notes: list
+    residuals: pd.DataFrame
+    person_effects: pd.Series
 
 
 def fit_bias_model(tidy: pd.DataFrame, formula: str = "C(subgroup)", level: float = 0.95) -> BiasModel:
@@ -118,9 +124,13 @@ def fit_bias_model(tidy: pd.DataFrame, formula: str = "C(subgroup)", level: floa
         sd_person = float(np.sqrt(fit.cov_re.iloc[0, 0]))
     effects = _list_effects(fit.params[names], fit.bse[names], n_people - len(names), level)
     residual, fitted = np.asarray(fit.resid), np.asarray(fit.fittedvalues)
+    people = pd.Series(dtype=float)
+    if kind == MIXED:
+        people = pd.Series({name: float(effect.iloc[0]) for name, effect in fit.random_effects.items()})
     return BiasModel(
         effects, kind, sd_person, float(np.sqrt(fit.scale)), n_people, count_walks(used),
         _diagnose(residual, fitted), notes,
+        pd.DataFrame({"person": used["person"].to_numpy(), "fitted": fitted, "residual": residual}), people,
     )  # fmt: skip
 
 

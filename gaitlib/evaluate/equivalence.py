@@ -220,8 +220,8 @@ def compare_methods(
         n_abstained_new, n_abstained_standard (walks without an estimate: a method that refuses the hard walks
         must not win by it); mae_new, mae_standard; difference (new - standard) with lower, upper (Student, 1
         - 2 alpha) and bca_lower, bca_upper; p_noninferior, p_equivalent, p_noninferior_holm; verdict:
-        "equivalent", "better", "non-inferior", "worse by more than the margin", "inconclusive" or "not
-        compared"; note.
+        "better", "equivalent", "worse, within the margin", "non-inferior", "worse by more than the margin",
+        "inconclusive" or "not compared"; note.
 
     Raises
     ------
@@ -233,7 +233,8 @@ def compare_methods(
     1. Only walks (and views) on which both methods gave an estimate count; absolute errors are differenced
        there.
     2. Differences are averaged inside each person; the test is a one-sample test over people.
-    3. "better" means the interval lies below zero; it takes precedence over "equivalent".
+    3. "better" means the interval lies below zero; it takes precedence over "equivalent". "worse, within the
+       margin" means equivalent by the margin although the interval lies above zero.
     """
     table = check_agreement_table(tidy)
     by = _check_by(table, [name for name in by if name != "method"])
@@ -247,7 +248,7 @@ def compare_methods(
     rows = []
     for key, group in table.groupby(by, sort=True, dropna=False):
         row = dict(zip(by, key, strict=True)) | {"new": new, "standard": standard}
-        paired, counts = _pair_errors(group, new, standard)
+        paired, counts = pair_errors(group, new, standard)
         row.update(counts)
         margin = margins.get(row["outcome"])
         row.update(margin=margin.value if margin else np.nan, margin_source=margin.source if margin else "")
@@ -281,8 +282,23 @@ def compare_methods(
     return result
 
 
-def _pair_errors(group: pd.DataFrame, new: str, standard: str) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Give person means of both absolute errors on walks where both exist, and what was left out."""
+def pair_errors(group: pd.DataFrame, new: str, standard: str) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Give person means of both absolute errors on walks where both exist, and what was left out.
+
+    Parameters
+    ----------
+    group : DataFrame
+        Checked agreement table of one outcome and view.
+    new, standard : str
+        Names of the methods.
+
+    Returns
+    -------
+    people : DataFrame
+        Index: person; columns new, standard.
+    counts : dict
+        n_people, n_walks, n_people_unpaired, n_abstained_new, n_abstained_standard.
+    """
     ok = group[group["status"] == "ok"].copy()
     ok["error"] = (ok["estimate"] - ok["reference"]).abs()
     wide = ok.pivot_table(
@@ -307,7 +323,7 @@ def _judge(test: Tost, margin: float) -> str:
     if not np.isfinite(margin):
         return "no margin declared"
     if test.equivalent:
-        return "equivalent"
+        return "worse, within the margin" if test.lower > 0 else "equivalent"
     if test.upper < margin:
         return "non-inferior"
     if test.lower > margin:

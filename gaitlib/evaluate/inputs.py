@@ -288,3 +288,19 @@ def format_interval(value: float, lower: float, upper: float, decimals: int) -> 
     if not np.isfinite(value) or not (np.isfinite(lower) and np.isfinite(upper)):
         return text
     return f"{text} ({format_number(lower, decimals)} to {format_number(upper, decimals)})"
+
+
+def format_p(p: float) -> str:
+    """Format a p value with three decimals.
+
+    Parameters
+    ----------
+    p : float
+        0 to 1, NaN where there was no test.
+
+    Returns
+    -------
+    str
+        "below 0.001" where it is smaller.
+    """
+    return "below 0.001" if p < 0.001 else format_number(p, 3)

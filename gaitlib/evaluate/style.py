@@ -61,17 +61,19 @@ def add_legend(ax: Axes, handles: list) -> None:
         ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(0, -0.16), frameon=False)
 
 
-def add_simulated_mark(ax: Axes) -> None:
+def add_simulated_mark(ax: Axes, fontsize: float = 34) -> None:
     """Print SIMULATED across an axes.
 
     Parameters
     ----------
     ax : Axes
         Where to print.
+    fontsize : float
+        Smaller for small axes.
     """
     ax.text(
-        0.5, 0.5, "SIMULATED", transform=ax.transAxes, rotation=28, ha="center", va="center", fontsize=34,
-        color="#B00020", alpha=0.22, weight="bold", zorder=5,
+        0.5, 0.5, "SIMULATED", transform=ax.transAxes, rotation=28, ha="center", va="center",
+        fontsize=fontsize, color="#B00020", alpha=0.22, weight="bold", zorder=5,
     )  # fmt: skip
 
 

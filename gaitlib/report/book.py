@@ -11,6 +11,7 @@ from pathlib import Path
 
 from gaitlib.errors import WorkError
 from gaitlib.report.data_page import write_data_page
+from gaitlib.report.definitions_page import write_definitions_page
 from gaitlib.report.jobs import plan_jobs
 from gaitlib.report.notebook import find_private_text
 from gaitlib.report.passport_page import write_passport_page
@@ -50,6 +51,8 @@ def list_book_sources(root: str | Path) -> list[str]:
         root / "gaitlib/report/book.py",
         root / "gaitlib/report/data_page.py",
         root / "gaitlib/report/passport_page.py",
+        root / "gaitlib/report/definitions_page.py",
+        root / "gaitlib/outcomes.py",
     ]
     return sorted(str(path.relative_to(root)) for path in files)
 
@@ -127,6 +130,7 @@ def assemble_book(study: Study, root: str | Path, target: str | Path) -> Path:
     (target / "_config.yml").write_text(config.replace("{title}", study.book.title), encoding="utf-8")
     write_data_page(root / "data_manifest.yaml", target / "data.md")
     write_passport_page(target / "passport.md")
+    write_definitions_page(target / "definitions.md")
     return target
 
 

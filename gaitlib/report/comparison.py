@@ -166,8 +166,10 @@ def _format_mae(rows: pd.DataFrame, outcome: str) -> str:
     return format_interval(values["mae"], values["mae_lower"], values["mae_upper"], get_decimals(outcome))
 
 
-def plot_overview(agreement: pd.DataFrame, outcome: str, view: str, subgroups: Mapping[str, str]):
-    """Draw the error of every group and method.
+def plot_overview(
+    agreement: pd.DataFrame, outcome: str, view: str, subgroups: Mapping[str, str], statistic: str = "mae"
+):
+    """Draw one statistic of every group and method.
 
     Parameters
     ----------
@@ -177,6 +179,9 @@ def plot_overview(agreement: pd.DataFrame, outcome: str, view: str, subgroups: M
         What to show.
     subgroups : mapping
         Name -> words for readers.
+    statistic : str
+        A name of `gaitlib.evaluate.agreement.STATISTICS`, or 'interval_coverage' with the promised
+        coverage as a line.
 
     Returns
     -------
@@ -193,9 +198,11 @@ def plot_overview(agreement: pd.DataFrame, outcome: str, view: str, subgroups: M
     height = 2.8 + 0.8 * rows["subgroup"].nunique()
     with plt.rc_context(STYLE):
         ax = plt.subplots(figsize=(8.6, height), layout="constrained")[1]
+        promised = {"reference_value": 0.9, "reference_label": "promised: 90 %"}
         return plot_forest(
-            rows, outcome, "mae", ax=ax, labels=dict(subgroups) | people.METHODS, simulated=False
-        )
+            rows, outcome, statistic, ax=ax, labels=dict(subgroups) | people.METHODS, simulated=False,
+            **(promised if statistic == "interval_coverage" else {}),
+        )  # fmt: skip
 
 
 def format_pooled(pooled: pd.DataFrame, views: Iterable[str]) -> pd.DataFrame:

@@ -1,17 +1,78 @@
-"""What real recordings do tell about groups whose walking speed nobody has published with its motion."""
+"""What other recordings tell about a group, beside the evaluation itself."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
 from gaitlib.evaluate.inputs import format_number
+from gaitlib.report import gait_curves, page
+from gaitlib.report.results import Results
 
-_JOINTS = {"hip": "Hip", "knee": "Knee", "ankle": "Ankle"}
+_WITTWER = {
+    "speed_mps": ("Walking speed (m/s)", 1.04, 0.95, 1.0, 2),
+    "stride_length_m": ("Stride length (m)", 1.20, 1.13, 1.0, 2),
+    "double_support_share": ("Double support (% of the stride)", 24.0, 30.0, 100.0, 0),
+}
+"""Outcome -> words, published mean at both visits, factor to its unit, decimals."""
+_JOINT_SOURCE = "doi 10.6084/m9.figshare.14896881"
 
 
-def list_known(subgroup: str) -> tuple[pd.DataFrame, str, int | None] | None:
-    """List what real recordings tell about a subgroup without an evaluation on real people.
+def show_known(
+    kept: Results,
+    subgroup: str,
+    stand_in: Mapping,
+    library: str,
+    walks: list,
+    agreement: pd.DataFrame,
+    view: str,
+    seed: int,
+):
+    """Show what other recordings of real people tell about a subgroup and the simulated people of its page.
+
+    Parameters
+    ----------
+    kept : Results
+        Where the library lies, and where the tables go.
+    subgroup : str
+        Name of the subgroup.
+    stand_in : mapping
+        Section `stand_in` of the study; empty for real people.
+    library : str
+        Folder of the library.
+    walks : list of Walk
+        Walks of the page.
+    agreement : DataFrame
+        Of the page.
+    view : str
+        The main view.
+    seed : int
+        Source of randomness.
+
+    Returns
+    -------
+    IPython.display.HTML
+        A sentence that says so where there is nothing to show.
+    """
+    if subgroup == "parkinsons":
+        return _show_parkinsons(kept, stand_in, library, walks, seed)
+    if subgroup == "cerebral_palsy":
+        return _show_cerebral_palsy(kept, stand_in, library, agreement, view)
+    if subgroup == "dementia":
+        return page.show_all(
+            _show_dementia_targets(walks),
+            page.show_list(list_addable("dementia") + list_addable("older_adult")),
+        )
+    found = list_addable(subgroup)
+    if found:
+        return page.show_list(found)
+    return page.show_text("No other open recording of this group was found that adds to the ones above.")
+
+
+def list_addable(subgroup: str) -> list[str]:
+    """List the sets of a group that a reader can add.
 
     Parameters
     ----------
@@ -20,80 +81,201 @@ def list_known(subgroup: str) -> tuple[pd.DataFrame, str, int | None] | None:
 
     Returns
     -------
-    tuple of (DataFrame, str, int or None) or None
-        Table of strings, its caption, number of people; None where nothing is known.
+    list of str
+        One line per set of the data manifest that holds this population and is not fetched by itself.
     """
-    if subgroup == "parkinsons":
-        return _list_parkinson_ranges()
-    if subgroup == "cerebral_palsy":
-        return _list_video_benchmark()
-    return None
+    from gaitlib.data.manifest import load_manifest
+
+    items = load_manifest().items
+    names = {"child": "healthy_child"}
+    found = [
+        f"{item.title} ({item.subgroup}): {item.holds}. Not fetched by itself; `gaitlib data list` tells "
+        f"how to add it (item {name})."
+        for name, item in items.items()
+        if item.fetch == "manual" and names.get(subgroup, subgroup) in item.populations
+    ]
+    if subgroup == "dementia" and not found:
+        return [
+            "No open recording of walking with dementia was found. The sets below hold older adults without "
+            "the diagnosis, the nearest there is. Readers for them are part of the code "
+            "(gaitlib.data.readers); this page does not evaluate them."
+        ]
+    return found
 
 
-def _list_parkinson_ranges() -> tuple[pd.DataFrame, str, int]:
-    """Sagittal range of motion with and without medication, beside healthy adults."""
-    from gaitlib.data.fetch import get_path
-    from gaitlib.data.readers.clinical import read_joint_angle_bands
+def _choose_gaits(kept: Results, subgroup: str, rules: Mapping, library: str):
+    """Verified gaits of a page's cohort, or of those who stand in, and who walks in each."""
+    from gaitlib.simulate.library import load_library
 
-    bands = read_joint_angle_bands(get_path("parkinson_joint_angles", "Parkinsons_Data.csv", "evaluate"))
-    keys = ["person_id", "group", "medication", "joint"]
-    table = pd.DataFrame({key: bands[key].values for key in [*keys, "plane"]})
-    table["range_deg"] = np.degrees(np.ptp(bands["angle"].values, axis=1))
-    ranges = table[table["plane"] == "sagittal"].groupby(keys)["range_deg"].mean().reset_index()
-    groups = {
-        "Parkinson's disease, on medication": ("parkinsons", "on"),
-        "Parkinson's disease, off medication": ("parkinsons", "off"),
-        "Healthy adults": ("healthy_adult", ""),
-    }
-    rows = []
-    for title, (group, medication) in groups.items():
-        part = ranges[(ranges["group"] == group) & (ranges["medication"] == medication)]
-        row = {"Group": title, "People": str(part["person_id"].nunique())}
-        for joint, name in _JOINTS.items():
-            values = part.loc[part["joint"] == joint, "range_deg"]
-            row[f"{name}: range (°)"] = (
-                f"{format_number(values.mean(), 0)} ({format_number(values.std(), 0)})"
-            )
-        rows.append(row)
-    caption = (
-        "Range of motion over the stride in the sagittal plane, mean (standard deviation) over people, "
-        "computed from "
-        "published joint angles (doi 10.6084/m9.figshare.14896881). Walking speed was not recorded with "
-        "them, so they "
-        "cannot test the estimator."
+    table, gaits = load_library(kept.locate(library))
+    good = table[table["verified"].astype(bool)]
+    own = good[good["cohort"] == subgroup]
+    if own.empty:
+        own = good[
+            good["age_years"].between(rules["youngest_years"], rules["oldest_years"])
+            & good["speed_mps"].between(rules["slowest_mps"], rules["fastest_mps"])
+        ]
+    people = own.groupby(["age_years", "sex", "height_m", "mass_kg"], sort=False).ngroup().astype(str)
+    return gaits.sel(gait=own["gait_id"].tolist()), people.tolist()
+
+
+def _show_parkinsons(kept: Results, rules: Mapping, library: str, walks: list, seed: int):
+    from gaitlib.report import subgroup_parkinsons as own
+
+    gaits, people = _choose_gaits(kept, "parkinsons", rules, library)
+    normal = gait_curves.load_measured_curves("healthy_adult")
+    off, on = (gait_curves.load_measured_curves("parkinsons", state) for state in ("off", "on"))
+    parts = []
+    rng = np.random.default_rng([seed, 41])
+    if len(set(people)) >= 3:
+        made = gait_curves.collect_side_curves(gaits, people)
+        n = len(made.people)
+        parts = [
+            page.show_figure(
+                gait_curves.plot_side_curves(
+                    {f"Real, off medication\n{len(off.people)} people": off, f"Simulated\n{n} people": made},
+                    normal,
+                ),
+                "Joint angles over the own stride of each leg. Left: real people with Parkinson's "
+                f"disease, off medication ({_JOINT_SOURCE}); their toe-off is not in the file. Right: "
+                "simulated people who stand in.",
+                "real", len(off.people), 2 * len(off.people), "strides",
+            ),
+            page.show_table(
+                own.format_curves(
+                    {
+                        "Simulated, Parkinson's off": own.compare_curves(made, off, rng),
+                        "Healthy adults, Parkinson's off": own.compare_curves(normal, off, rng),
+                    }
+                ),
+                "Are the simulated people like the real ones? Range of motion in degrees, first group "
+                "against second; share of the first group's curves inside two standard deviations of the "
+                "second; last column: where the curves differ (cluster permutation test over people). "
+                "Real walking speeds are not known, so a difference may be one of speed.",
+                "simulated", n,
+            ),
+            page.show_table(
+                own.format_profiles(
+                    {"Parkinson's, on": on, "Parkinson's, off": off, "Simulated": made}, normal
+                ),
+                "Distance of each person's curves from the mean of healthy adults, mean (standard "
+                "deviation). Built like the Gait Profile Score (Baker 2009) from three sagittal curves "
+                "instead of nine, so it cannot be compared with published scores.",
+                "real", len(off.people) + len(normal.people),
+            ),
+        ]  # fmt: skip
+    return page.show_all(*parts, _show_parkinson_strides(walks), _show_parkinson_sensors(kept, seed))
+
+
+def _show_parkinson_strides(walks: list):
+    from gaitlib.outcomes import compute_walk_outcomes
+    from gaitlib.report import subgroup_parkinsons as own
+
+    people = own.load_stride_people()
+    made = pd.DataFrame(
+        [{"person_id": walk.attrs["person_id"]} | compute_walk_outcomes(walk) for walk in walks]
     )
-    return pd.DataFrame(rows), caption, ranges.loc[ranges["group"] == "parkinsons", "person_id"].nunique()
+    return page.show_table(
+        own.format_strides(people, made),
+        "Targets for a simulated cohort: stride tables of real people who walked for five minutes in a "
+        "hallway (doi 10.13026/C27G6C), mean (standard deviation) over people, beside the simulated "
+        "people of this page. Simulated walks last seconds, so their variability is a rough number.",
+        "real", len(people), int(people["n_strides"].sum()), "strides",
+    )  # fmt: skip
 
 
-def _list_video_benchmark() -> tuple[pd.DataFrame, str, None]:
-    """Errors of a published model trained on real patients, from its published predictions."""
-    from gaitlib.data.tables import load_table
+def _show_parkinson_sensors(kept: Results, seed: int):
+    from gaitlib.evaluate.tables import build_agreement_table, format_agreement_table
+    from gaitlib.report import subgroup_parkinsons as own
 
-    table = load_table("cp_video_benchmark", "evaluate")
-    quantities = {
-        "speed_mps": ("Walking speed (m/s)", 2),
-        "cadence_spm": ("Cadence (steps/min)", 1),
-        "gait_deviation_index": ("Gait Deviation Index", 1),
-        "knee_flexion_at_max_extension_deg": ("Knee flexion at greatest extension (°)", 1),
-    }
+    tidy = kept.save_table("sensor_steps_parkinsons", own.measure_sensor_steps())
+    table = build_agreement_table(tidy, by=("outcome", "method"), rng=np.random.default_rng([seed, 42]))
+    shown = format_agreement_table(table, ("mae", "bias", "r", "loa")).rename(columns={"Walks": "Stretches"})
+    shown = shown.drop(columns=["Origin", "Outcome", "Method", "Note"])
+    return page.show_table(
+        shown,
+        "Step time from one sensor on the lower back (autocorrelation, Moe-Nilssen 2004; classical, "
+        "nothing trained) against gyroscopes on both ankles (Salarian 2004; itself a method with "
+        "errors), in stretches of 8 s without freezing (doi 10.1186/s12984-022-00992-x).",
+        "real", tidy["person_id"].nunique(), len(tidy), "stretches",
+    )  # fmt: skip
+
+
+def _show_dementia_targets(walks: list):
+    """Published means of people with Alzheimer's dementia beside the simulated people of the page."""
+    from gaitlib.outcomes import compute_walk_outcomes
+
+    made = pd.DataFrame(
+        [{"person_id": walk.attrs["person_id"]} | compute_walk_outcomes(walk) for walk in walks]
+    )
     rows = []
-    for name, (title, decimals) in quantities.items():
-        pairs = table[[name, f"{name}_predicted"]].dropna()
-        error = (pairs[f"{name}_predicted"] - pairs[name]).abs().mean()
-        r = pairs[name].corr(pairs[f"{name}_predicted"])
+    for name, (words, first, later, factor, decimals) in _WITTWER.items():
+        own = factor * made.groupby("person_id")[name].mean() if len(made) else pd.Series(dtype=float)
+        simulated = "nobody fits"
+        if len(own) > 1:
+            simulated = f"{format_number(own.mean(), decimals)} ({format_number(own.std(), decimals)})"
         rows.append(
             {
-                "Quantity": title,
-                "Rows": str(len(pairs)),
-                "MAE": format_number(error, decimals),
-                "r": format_number(r, 2),
+                "Quantity": words,
+                "Published, first visit": format_number(first, decimals),
+                "Published, a year later": format_number(later, decimals),
+                "Simulated people of this page": simulated,
             }
         )
-    caption = (
-        "A published model that was trained on patients with cerebral palsy (Kidzinski 2020, doi "
-        "10.1038/s41467-020-17807-z): its errors against the gait laboratory, recomputed from the published "
-        "predictions. Video and laboratory were not recorded at the same time. Its input is not part of "
-        "the open data, "
-        "so our estimator could not be run on it."
+    return page.show_table(
+        pd.DataFrame(rows),
+        "Means of people with Alzheimer's dementia in a clinic (Wittwer 2010, Gait Posture 32:113), "
+        "beside mean (standard deviation) of the simulated people who stand in. The simulated ones are "
+        "chosen by age and speed, so speed agrees by choice; the others show how far age and speed alone "
+        "carry.",
+        "published",
     )
-    return pd.DataFrame(rows), caption, None
+
+
+def _show_cerebral_palsy(kept: Results, rules: Mapping, library: str, agreement: pd.DataFrame, view: str):
+    from gaitlib.data.manifest import load_manifest
+    from gaitlib.report import subgroup_cerebral_palsy as own
+
+    gaits, people = _choose_gaits(kept, "cerebral_palsy", rules, library)
+    strides = own.load_child()
+    child = own.collect_child_curves(strides)
+    n = len(child.people)
+    columns = {f"One real child\n{n} strides a side": child}
+    made = gait_curves.SideCurves({joint: np.empty((0, 2, 101)) for joint in gait_curves.JOINTS}, [])
+    if people:
+        made = gait_curves.collect_side_curves(gaits, people)
+        columns[f"Simulated\n{len(made.people)} children"] = made
+    ours = agreement[(agreement["method"] == "synthetic") & (agreement["view"] == view)]
+    n_children = load_manifest().get_item("cp_video_benchmark").n_people
+    n_strides = sum(data.sizes["stride"] for data in strides.values())
+    return page.show_all(
+        page.show_table(
+            own.format_benchmark(own.load_benchmark(), ours),
+            "A published model trained on patients (Kidzinski 2020, doi 10.1038/s41467-020-17807-z), "
+            f"recomputed from its published predictions for {n_children} children. Video and gait "
+            "laboratory were not recorded at the same time, so part of the error is the child walking "
+            "differently and r has a ceiling below 1. The file does not say which rows belong to one "
+            "child, so no intervals can be given. Its input is not part of the open data, so our "
+            "estimator could not be run on it: the last column is about simulated people and no "
+            "comparison.",
+            "real", n_children,
+        ),
+        page.show_figure(
+            gait_curves.plot_side_curves(columns),
+            "Joint angles of one child with cerebral palsy in deep crouch (doi "
+            "10.3389/fnhum.2020.00040): a case, not the population. Beside it simulated children who "
+            "stand in; they have no spasticity and no contracture.",
+            "real", 1, n_strides, "strides",
+        ),
+        page.show_table(
+            own.format_child(child, strides, made),
+            "Mean (standard deviation) over the child's strides; simulated: over people.",
+            "real", 1, n_strides, "strides",
+        ),
+        page.show_figure(
+            own.plot_child_emg(strides, gaits),
+            "When are the muscles on? Electromyogram of the same child and activation of simulated "
+            "children, each in shares of its own peak.",
+            "real", 1, n_strides, "strides",
+        ),
+    )  # fmt: skip

@@ -140,6 +140,31 @@ def show_table(
     return HTML(f'<div class="wide">{body}</div><p class="tablenote">{words}</p>')
 
 
+def show_csv(table: pd.DataFrame, name: str, words: str):
+    """Show a link that saves a table as CSV; the file is part of the page.
+
+    Parameters
+    ----------
+    table : DataFrame
+        What to save.
+    name : str
+        File name.
+    words : str
+        Text of the link.
+
+    Returns
+    -------
+    IPython.display.HTML
+    """
+    from IPython.display import HTML
+
+    data = base64.b64encode(table.to_csv(index=False).encode()).decode()
+    return HTML(
+        f'<p><a download="{html.escape(name, quote=True)}" href="data:text/csv;charset=utf-8;base64,{data}">'
+        f"{html.escape(words)}</a></p>"
+    )
+
+
 def _keep_together(text: str) -> str:
     """Let an interval break before its bracket only, and "8 of 12" nowhere."""
     text = re.sub(r"\([^()]*\)|\d of \d", lambda found: found[0].replace(" ", _NO_BREAK), text)

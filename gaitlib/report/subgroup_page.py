@@ -327,7 +327,7 @@ def format_comparison(
 
 
 def plot_agreement(tidy: pd.DataFrame, outcome: str, method: str, margins: Mapping):
-    """Draw estimate against truth, and error against size, side by side.
+    """Draw estimate against truth, and error against size, side by side, with one legend beneath.
 
     Parameters
     ----------
@@ -341,42 +341,33 @@ def plot_agreement(tidy: pd.DataFrame, outcome: str, method: str, margins: Mappi
     Returns
     -------
     matplotlib Figure
+        With the bias that changes with size where its slope is told apart from zero.
     """
     import matplotlib.pyplot as plt
 
+    from gaitlib.evaluate.agreement import compute_proportional_bias
+    from gaitlib.evaluate.people import MIN_PEOPLE
     from gaitlib.evaluate.plots import plot_bland_altman, plot_scatter
     from gaitlib.evaluate.style import STYLE
 
     labels = people.METHODS | {"all": "one walk"}
     rows = tidy.assign(group="all")
+    slopes = False
+    if rows["person_id"].nunique() >= MIN_PEOPLE:
+        line = compute_proportional_bias(rows["reference"], rows["estimate"], rows["person_id"])
+        slopes = bool(line.slope_lower > 0 or line.slope_upper < 0)
+    common = {"margins": margins, "group": "group", "labels": labels}
     with plt.rc_context(STYLE):
-        figure, (left, right) = plt.subplots(1, 2, figsize=(9.6, 4.6))
-        plot_scatter(rows, outcome, method, ax=left, margins=margins, group="group", labels=labels)
-        plot_bland_altman(rows, outcome, method, ax=right, margins=margins, group="group", labels=labels)
+        figure, (left, right) = plt.subplots(1, 2, figsize=(9.6, 5.9), layout="constrained")
+        plot_scatter(rows, outcome, method, ax=left, **common)
+        plot_bland_altman(rows, outcome, method, ax=right, proportional=slopes, **common)
         left.set_title("Estimate against truth", loc="left", pad=22)
         right.set_title("Error against size", loc="left", pad=22)
-        figure.subplots_adjust(wspace=0.35)
+        found = {}
+        for ax in (left, right):
+            legend = ax.get_legend()
+            for handle, text in zip(legend.legend_handles, legend.get_texts(), strict=True):
+                found.setdefault(text.get_text().split("\n")[0], handle)
+            legend.remove()
+        figure.legend(found.values(), found.keys(), loc="outside lower left", frameon=False, ncols=2)
     return figure
-
-
-def show_known(subgroup: str):
-    """Show what real recordings do tell about a subgroup that could not be evaluated.
-
-    Parameters
-    ----------
-    subgroup : str
-        Name of the subgroup.
-
-    Returns
-    -------
-    IPython.display.HTML or None
-        None where there is nothing to show.
-    """
-    from gaitlib.report.known import list_known
-    from gaitlib.report.page import show_table
-
-    found = list_known(subgroup)
-    if found is None:
-        return None
-    table, caption, n_people = found
-    return show_table(table, caption, "real", n_people)

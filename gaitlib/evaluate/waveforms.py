@@ -1,0 +1,231 @@
+"""Gait-cycle curves of two groups: distance to normal, share inside a band, cluster permutation test.
+
+One curve per person and joint: the person is the unit here too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from gaitlib.errors import InputError
+from gaitlib.evaluate.people import MIN_PEOPLE
+
+_CHUNK = 500
+
+
+class Cluster(NamedTuple):
+    """A stretch of the cycle in which two groups differ: first and last point, mass, corrected p value."""
+
+    first: int
+    last: int
+    mass: float
+    p: float
+
+
+def compute_profile_scores(
+    curves: Mapping[str, np.ndarray], normal: Mapping[str, np.ndarray]
+) -> pd.DataFrame:
+    """Compute how far each person's curves lie from the mean curve of healthy people.
+
+    Parameters
+    ----------
+    curves : mapping of str to ndarray, shape (people, points)
+        Joint -> curves of the people (degrees), the same people in the same order for every joint.
+    normal : mapping of str to ndarray, shape (healthy people, points)
+        The same joints of healthy people.
+
+    Returns
+    -------
+    DataFrame
+        One row per person: one column per joint (root mean square difference, Gait Variable Score) and
+        'profile' (root mean square over the joints), in the unit of the curves.
+
+    Raises
+    ------
+    InputError
+        Joints or shapes differ, or a value is missing.
+
+    Notes
+    -----
+    The published Gait Profile Score takes nine curves of pelvis, hip, knee, ankle and foot. With fewer curves
+    the number is not comparable with published scores; it is comparable between groups that have the same
+    curves. Everybody's distance to an average is above zero, that of healthy people too.
+
+    References
+    ----------
+    Baker R et al. (2009) Gait Posture 30:265, doi 10.1016/j.gaitpost.2009.05.020.
+    """
+    if set(curves) != set(normal):
+        raise InputError(
+            f"curves: joints {', '.join(curves)}; expected those of normal, {', '.join(normal)}."
+        )
+    scores = {}
+    for joint in curves:
+        own, healthy = _check_curves(curves[joint], joint), _check_curves(normal[joint], f"normal {joint}")
+        if own.shape[1] != healthy.shape[1]:
+            raise InputError(f"{joint}: {own.shape[1]} points, expected the {healthy.shape[1]} of normal.")
+        scores[joint] = np.sqrt(np.mean((own - healthy.mean(axis=0)) ** 2, axis=1))
+    if len({len(values) for values in scores.values()}) != 1:
+        raise InputError("curves: numbers of people differ between joints.")
+    table = pd.DataFrame(scores)
+    table["profile"] = np.sqrt((table**2).mean(axis=1))
+    return table
+
+
+def compute_band_share(curves: np.ndarray, band: np.ndarray, width_sd: float = 2.0) -> np.ndarray:
+    """Compute which share of each curve lies inside the band of another group.
+
+    Parameters
+    ----------
+    curves : ndarray, shape (people, points)
+        Curves to judge.
+    band : ndarray, shape (other people, points)
+        Curves that make the band: their mean plus and minus `width_sd` standard deviations.
+    width_sd : float
+        Half width of the band.
+
+    Returns
+    -------
+    ndarray, shape (people,)
+        0 to 1.
+
+    Raises
+    ------
+    InputError
+        Shapes differ or a value is missing.
+    """
+    own, other = _check_curves(curves, "curves"), _check_curves(band, "band")
+    if own.shape[1] != other.shape[1]:
+        raise InputError(f"curves: {own.shape[1]} points, expected the {other.shape[1]} of the band.")
+    off = np.abs(own - other.mean(axis=0))
+    return (off <= width_sd * other.std(axis=0, ddof=1)).mean(axis=1)
+
+
+def find_clusters(
+    first: np.ndarray,
+    second: np.ndarray,
+    rng: np.random.Generator,
+    n_permutations: int = 2000,
+    paired: bool = False,
+    threshold_p: float = 0.05,
+) -> list[Cluster]:
+    """Find where in the gait cycle two groups differ, with one error rate for the whole cycle.
+
+    Parameters
+    ----------
+    first, second : ndarray, shape (people, points)
+        Curves; in a paired test row n of both is the same person.
+    rng : numpy.random.Generator
+        Source of the permutations of people (paired: of signs).
+    n_permutations : int
+        How many.
+    paired : bool
+        Whether the same people were measured twice.
+    threshold_p : float
+        Two-sided p value of a single point above which it joins a cluster. It shapes the clusters and not the
+        error rate.
+
+    Returns
+    -------
+    list of Cluster
+        In the order of the cycle; mass is the sum of t, p the share of permutations (the observed one
+        counted) whose largest cluster is at least as heavy. Empty where no point passes the threshold.
+
+    Raises
+    ------
+    InputError
+        Fewer than three people, shapes differ, or a value is missing.
+
+    Notes
+    -----
+    1. Student's t at each point (pooled variance, or of the differences).
+    2. Neighbouring points beyond the threshold with the same sign form a cluster.
+    3. People are permuted as wholes, so points of one curve stay together.
+    4. A small p says that the curves differ somewhere. It does not prove where a cluster ends, and a large p
+       does not prove that they are alike (Sassenhagen & Draschkow 2019, doi 10.1111/psyp.13335).
+
+    References
+    ----------
+    Maris E, Oostenveld R (2007) J Neurosci Methods 164:177, doi 10.1016/j.jneumeth.2007.03.024.
+    """
+    a, b = _check_curves(first, "first"), _check_curves(second, "second")
+    if min(len(a), len(b)) < MIN_PEOPLE or a.shape[1] != b.shape[1] or (paired and len(a) != len(b)):
+        raise InputError(
+            f"curves: shapes {a.shape} and {b.shape}; expected at least {MIN_PEOPLE} people each and equally "
+            "many points (paired: the same people)."
+        )
+    draw = _permute_signs if paired else _permute_groups
+    values = a - b if paired else np.concatenate([a, b])
+    df = len(values) - (1 if paired else 2)
+    limit = stats.t.ppf(1 - threshold_p / 2, df)
+    observed = draw(values, len(a), None, 1)[0]
+    heaviest = np.concatenate(
+        [
+            _weigh_heaviest(draw(values, len(a), rng, min(_CHUNK, n_permutations - done)), limit)
+            for done in range(0, n_permutations, _CHUNK)
+        ]
+    )
+    clusters = []
+    for start, end in _find_stretches(observed, limit):
+        mass = float(observed[start : end + 1].sum())
+        p = (1 + np.sum(heaviest >= abs(mass) * (1 - 1e-12))) / (1 + n_permutations)
+        clusters.append(Cluster(start, end, mass, float(p)))
+    return clusters
+
+
+def _check_curves(curves, name: str) -> np.ndarray:
+    curves = np.asarray(curves, dtype=float)
+    if curves.ndim != 2 or not np.isfinite(curves).all():
+        raise InputError(f"{name}: shape {curves.shape}, expected finite values of shape (people, points).")
+    return curves
+
+
+def _permute_groups(values: np.ndarray, n_first: int, rng, count: int) -> np.ndarray:
+    """Pooled t at every point for permuted group labels (None: the labels as they are), (count, points)."""
+    member = np.zeros((count, len(values)))
+    member[:, :n_first] = 1.0
+    if rng is not None:
+        member = rng.permuted(member, axis=1)
+    n_second = len(values) - n_first
+    centred = values - values.mean(axis=0)
+    total = (centred**2).sum(axis=0)
+    mean = member @ centred / n_first
+    other = -mean * n_first / n_second
+    spread = total - n_first * mean**2 - n_second * other**2
+    error = np.sqrt(np.maximum(spread, 0) / (len(values) - 2) * (1 / n_first + 1 / n_second))
+    return _divide(mean - other, error)
+
+
+def _permute_signs(values: np.ndarray, n_first: int, rng, count: int) -> np.ndarray:
+    signs = np.ones((count, n_first)) if rng is None else rng.choice([-1.0, 1.0], (count, n_first))
+    mean = signs @ values / n_first
+    spread = (values**2).sum(axis=0) - n_first * mean**2
+    return _divide(mean, np.sqrt(np.maximum(spread, 0) / (n_first - 1) / n_first))
+
+
+def _divide(difference: np.ndarray, error: np.ndarray) -> np.ndarray:
+    """t, with no difference counting as zero where nobody varies."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.nan_to_num(difference / error, nan=0.0, posinf=1e6, neginf=-1e6)
+
+
+def _find_stretches(t: np.ndarray, limit: float) -> list[tuple[int, int]]:
+    sign = np.sign(t) * (np.abs(t) > limit)
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], sign, [0]])))
+    return [(int(i), int(j - 1)) for i, j in zip(edges, edges[1:], strict=False) if sign[i]]
+
+
+def _weigh_heaviest(t: np.ndarray, limit: float) -> np.ndarray:
+    """Largest absolute cluster mass of each row."""
+    heaviest = np.zeros(len(t))
+    for signed in (t, -t):
+        running = np.zeros(len(t))
+        for point in signed.T:
+            running = np.where(point > limit, running + point, 0.0)
+            heaviest = np.maximum(heaviest, running)
+    return heaviest

@@ -1,0 +1,135 @@
+"""Telling groups apart on unseen people, models of the bias, and pages over all groups."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from evaluate_toys import build_table
+
+from gaitlib.errors import InputError
+from gaitlib.evaluate.bias_model import MIXED, fit_bias_model
+from gaitlib.evaluate.discrimination import compute_auc, compute_pair_auc
+from gaitlib.report import comparison_models, comparison_task, training_runs
+from gaitlib.report.results import Results
+from gaitlib.report.subgroup_details import format_details, list_statistics
+
+MARGINS = {"speed_mps": {"value": 0.1, "kind": "clinical", "source": "test source"}}
+GROUPS = (("neurological", 12, 2), ("healthy_adult", 11, 2))
+
+
+def test_features_of_noise_tell_nobody_apart():
+    """The mean area over experiments is one half; leaving out single people would drag it below."""
+    rng = np.random.default_rng(0)
+    positive = np.arange(20) < 10
+    areas = [compute_pair_auc(positive, rng.normal(size=(20, 3))).value for _ in range(40)]
+    assert np.mean(areas) == pytest.approx(0.5, abs=0.06)
+
+
+def test_one_feature_is_the_plain_area_where_its_direction_is_clear():
+    rng = np.random.default_rng(1)
+    positive = np.arange(24) < 12
+    score = rng.normal(size=24) + 1.5 * positive
+    one, plain = compute_pair_auc(positive, score[:, None]), compute_auc(positive, score)
+    assert one.value == plain.value and one.standard_error == pytest.approx(plain.standard_error)
+
+
+def test_two_features_find_what_one_hides():
+    rng = np.random.default_rng(2)
+    positive = np.arange(60) < 30
+    shared = rng.normal(0, 5, 60)
+    features = np.column_stack([shared + positive * 1.5, shared + rng.normal(0, 0.5, 60)])
+    assert (
+        compute_pair_auc(positive, features).value > 0.9 > 0.7 > compute_auc(positive, features[:, 0]).value
+    )
+
+
+@pytest.mark.parametrize(
+    ("positive", "features"), [([1, 1, 0, 0, 0], np.zeros((5, 2))), ([1, 1, 1, 0, 0, 0], np.zeros(6))]
+)
+def test_too_few_people_or_no_table(positive, features):
+    with pytest.raises(InputError, match="features|people"):
+        compute_pair_auc(positive, features)
+
+
+def test_task_compares_methods_on_the_same_people():
+    table = build_table(GROUPS, origin="real")
+    slow = table["subgroup"] == "neurological"
+    table.loc[slow, ["reference", "estimate"]] -= 0.4
+    found, dataset, n_people = comparison_task.format_task(table, "side")
+    assert (dataset, n_people) == ("demo", 23)
+    assert found["People"].tolist()[:2] == ["12 / 11", "12 / 11"]
+    assert float(found["Slow walking alone"][0][:4]) > 0.8
+    assert "gives no speed" in found.set_index("Measured by").loc["classical geometry", "Slow walking alone"]
+
+
+def test_residuals_and_people_of_the_model_are_kept():
+    table = build_table(GROUPS, methods=(("synthetic", 0.0, 0.03),))
+    rng = np.random.default_rng(3)
+    own = dict(zip(sorted(set(table["person_id"])), rng.normal(0, 0.1, 23), strict=True))
+    table["estimate"] += table["person_id"].map(own)
+    model = fit_bias_model(table)
+    assert model.kind == MIXED and len(model.person_effects) == 23
+    assert len(model.residuals) == len(table) and abs(model.residuals["residual"].mean()) < 1e-6
+    effects = model.person_effects.rename(lambda name: name.partition("/")[2])
+    assert np.corrcoef(effects, pd.Series(own)[effects.index])[0, 1] > 0.9
+
+
+def test_residual_figure_has_a_panel_for_people():
+    from gaitlib.evaluate.model_plots import plot_residuals
+
+    table = build_table(GROUPS, methods=(("synthetic", 0.0, 0.03),))
+    table["estimate"] += table["person_id"].str[-2:].astype(float) / 50
+    figure = plot_residuals(fit_bias_model(table), "m/s")
+    assert len(figure.axes) == 3 and all("(m/s)" in ax.get_ylabel() for ax in figure.axes)
+
+
+def test_gaps_name_the_worst_group_and_models_name_what_is_missing():
+    table = build_table([*GROUPS, ("child", 12, 1)], origin="real")
+    table.loc[table["subgroup"] == "child", "estimate"] += 0.3
+    names = {"child": "Children", "neurological": "Patients", "healthy_adult": "Healthy adults"}
+    gaps, worst = comparison_models.format_gaps(table, names, "side", 1, 200)
+    assert worst[0].startswith("Walking speed: worst for children")
+    assert (gaps["Gap to the best (95 % CI)"] == "best").sum() == 1
+    models = {"speed_mps": comparison_models.fit_bias(table, "speed_mps")}
+    assert "age is not known" in models["speed_mps"][1]
+    terms = comparison_models.format_bias(models, names).set_index("Term")
+    assert terms.loc["Healthy adults", "p"] == "below 0.001"
+    assert comparison_models.fit_bias(table[:0], "speed_mps") == (None, "no estimates")
+    assert "could have shown" in comparison_models.describe_power(table, MARGINS, "side")[0]
+
+
+def test_details_and_file_of_statistics():
+    from gaitlib.evaluate.tables import build_agreement_table
+
+    table = build_table(GROUPS, methods=(("synthetic", 0.0, 0.02),), origin="real")
+    one = table[table["subgroup"] == "neurological"]
+    agreement = build_agreement_table(one, margins=MARGINS, n_resamples=200)
+    reliability, bias = format_details(agreement, one, MARGINS, ["side", "front"])
+    assert bias["Bias within margin (TOST, Holm)"].tolist() == ["yes (p below 0.001)"]
+    assert float(reliability["MDC95 (95 % CI)"].iloc[0][:5]) == pytest.approx(1.96 * 2**0.5 * 0.02, abs=0.02)
+    assert "nobody" in format_details(agreement, one, MARGINS, ["front"])[0]["Note"][0]
+    listed = list_statistics(table, 1, 200)
+    assert set(listed["subgroup"]) == {"neurological", "healthy_adult"} and listed["bca_lower"].notna().any()
+    mae = listed[listed["statistic"] == "mae"]
+    assert (mae["analytic_lower"] <= mae["value"]).all() and (mae["n_walks"] > mae["n_people"]).all()
+
+
+def test_training_runs_are_read_or_said_to_be_missing(tmp_path, monkeypatch):
+    monkeypatch.setattr("gaitlib.report.results.ROOT", tmp_path)
+    kept = Results("results")
+    runs = training_runs.load_runs(kept, MARGINS, "side", 1, 200)
+    assert "not evaluated" in training_runs.format_runs(runs, "ablation").iloc[0, 0]
+    assert training_runs.plot_efficiency(runs, "speed_mps") is None
+    table = build_table(GROUPS, methods=(("synthetic", 0.0, 0.02),), origin="real")
+    parts = [
+        table.assign(kind="efficiency", arm=arm, n_train=n, seed=seed)
+        for arm, n in (("synthetic people", 0), ("real people", 5), ("real people", 20))
+        for seed in (1, 2)
+    ]
+    kept.save_table("training_runs", pd.concat(parts))
+    runs = training_runs.load_runs(kept, MARGINS, "side", 1, 200)
+    assert len(runs) == 3 and (runs["n_people"] == 23).all()  # seeds are no people
+    assert len(training_runs.format_runs(runs, "efficiency")) == 3
+    assert "people" in training_runs.plot_efficiency(runs, "speed_mps").axes[0].get_xlabel()
+    kept.save_table("training_runs", table)
+    with pytest.raises(InputError, match="kind, arm, n_train, seed"):
+        training_runs.load_runs(kept, MARGINS, "side", 1, 200)
