@@ -19,7 +19,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from gaitlib.estimate.features import find_step_time, get_height, read_keypoints
+from gaitlib.estimate.features import get_height, read_keypoints
 from gaitlib.estimate.normalise import (
     COMMON_FPS,
     LEGS,
@@ -29,6 +29,7 @@ from gaitlib.estimate.normalise import (
     normalise_clip,
 )
 from gaitlib.estimate.result import Estimate, build_abstention, build_estimate
+from gaitlib.estimate.rhythm import find_step_time
 from gaitlib.estimate.targets import OUTCOME_NAMES
 from gaitlib.events import detect_events_from_curves
 

@@ -108,7 +108,7 @@ def mirror_features(kind: InputKind, features: ClipFeatures) -> ClipFeatures:
         The mirrored clip.
     """
     turned = not features.mirrored
-    if kind is INERTIAL:
+    if kind.name == INERTIAL.name:
         sites = np.array([_swap_site(site) for site in features.sites])
         return ClipFeatures(features.sequence, features.side, features.problem, turned, sites)
     side = features.side.copy()

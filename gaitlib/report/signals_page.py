@@ -75,17 +75,19 @@ def format_sensors(agreement: pd.DataFrame, tidy: pd.DataFrame) -> pd.DataFrame:
     for dataset, words in DATASETS.items():
         for outcome, (title, factor, decimals) in _OUTCOMES.items():
             for row in agreement.query("dataset == @dataset and outcome == @outcome").to_dict("records"):
-                low, high = (
-                    format_number(factor * row[f"mae_{end}"], decimals) for end in ("lower", "upper")
+                mae, low, high, bias = (
+                    format_number(factor * row[name], decimals)
+                    for name in ("mae", "mae_lower", "mae_upper", "bias")
                 )
+                inside = coverage.get((dataset, outcome), float("nan"))
                 rows.append(
                     {
                         "People": words,
                         "Outcome": title,
                         "People, answered of all": f"{row['n_people']} of {row['n_people_all']}",
-                        "MAE (95 % interval)": f"{format_number(factor * row['mae'], decimals)} ({low} to {high})",
-                        "Bias": format_number(factor * row["bias"], decimals),
-                        "Truth inside the 90 % interval": f"{coverage.get((dataset, outcome), float('nan')):.0%}",
+                        "MAE (95 % interval)": f"{mae} ({low} to {high})",
+                        "Bias": bias,
+                        "Truth inside the 90 % interval": f"{inside:.0%}",
                     }
                 )
     return pd.DataFrame(rows)
@@ -109,7 +111,8 @@ def format_muscles(summary: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for muscle, title in _MUSCLES.items():
         for method, words in METHODS.items():
-            for row in summary.query("muscle == @muscle and method == @method").itertuples():
+            chosen = (summary["muscle"] == muscle) & (summary["method"] == method)
+            for row in summary[chosen].itertuples():
                 rows.append(
                     {
                         "Muscle": title,
@@ -170,12 +173,12 @@ def write_answer(agreement: pd.DataFrame, scores: pd.DataFrame) -> list[str]:
     better = count_better(scores, "mean_simulated")
     real = count_better(scores, "other_children")
     return [
-        f"Lower-back sensor, step time off by {say('lower_back_events', 'step_time_s')} in healthy adults and "
-        f"{say('parkinson_fog_imu', 'step_time_s')} in Parkinson's disease (mean absolute error).",
+        f"Lower-back sensor, step time off by {say('lower_back_events', 'step_time_s')} in healthy adults "
+        f"and {say('parkinson_fog_imu', 'step_time_s')} in Parkinson's disease (mean absolute error).",
         f"Speed off by {say('mobilised_lab', 'speed_mps')} in older adults and multiple sclerosis.",
         f"Muscle activity: closer to the children's EMG than the mean simulated curve for {len(better)} of "
-        f"{len(_MUSCLES)} measured muscles ({', '.join(better).lower() or 'none'}), and closer than the mean EMG "
-        f"of the other children for {len(real)} ({', '.join(real).lower() or 'none'}).",
+        f"{len(_MUSCLES)} measured muscles ({', '.join(better).lower() or 'none'}), and closer than the "
+        f"mean EMG of the other children for {len(real)} ({', '.join(real).lower() or 'none'}).",
     ]
 
 
@@ -239,20 +242,12 @@ def plot_sensors(tidy: pd.DataFrame):
         figure, ax = plt.subplots(figsize=(5.6, 5.4), layout="constrained")
         for position, (dataset, words) in enumerate(DATASETS.items()):
             part = person[person["dataset"] == dataset]
-            ax.scatter(
-                part["reference"], part["estimate"], s=46, alpha=0.8, label=words, **get_style(position)
-            )
-        ends = [
-            person[["reference", "estimate"]].min().min() - 0.02,
-            person[["reference", "estimate"]].max().max() + 0.02,
-        ]
+            style = get_style(position)
+            ax.scatter(part["reference"], part["estimate"], s=46, alpha=0.8, label=words, **style)
+        values = person[["reference", "estimate"]]
+        ends = [values.min().min() - 0.02, values.max().max() + 0.02]
         ax.plot(ends, ends, color="0.6", linewidth=1.2, zorder=0)
-        ax.set(
-            xlabel="Measured step time (s)",
-            ylabel="Estimated step time (s)",
-            xlim=ends,
-            ylim=ends,
-            aspect="equal",
-        )
+        ax.set(xlabel="Measured step time (s)", ylabel="Estimated step time (s)")
+        ax.set(xlim=ends, ylim=ends, aspect="equal")
         add_legend(ax, ax.get_legend_handles_labels()[0])
     return figure

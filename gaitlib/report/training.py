@@ -235,44 +235,12 @@ def train_estimator_on(
     history, errors : DataFrame
         Of the training; of clips of held-out people.
     """
+    from gaitlib.estimate.settings import build_training_config
     from gaitlib.estimate.train import train_estimator
 
     sampler = generator if settings["generated_gaits"] > 0 else None
     config = build_training_config(settings, kind)
     return train_estimator(*library, config, seed, checkpoints / kind, sampler, log)
-
-
-def build_training_config(settings: dict, kind: str = "keypoints"):
-    """Build the training settings of an estimator.
-
-    Parameters
-    ----------
-    settings : dict
-        Section `estimate` of the study.
-    kind : {'keypoints', 'inertial'}
-        What the estimator reads.
-
-    Returns
-    -------
-    gaitlib.estimate.train.TrainingConfig
-        For `gaitlib.estimate.train.train_estimator`.
-    """
-    from gaitlib.estimate.inertial_sampler import InertialSamplerConfig
-    from gaitlib.estimate.network import NetworkConfig
-    from gaitlib.estimate.sampler import SamplerConfig
-    from gaitlib.estimate.train import TrainingConfig
-
-    inertial = kind == "inertial"
-    network = NetworkConfig(
-        kind=kind, width=settings["width"], n_clips=settings["inertial_clips" if inertial else "clips"],
-        reuse=settings["reuse"], batch_size=settings["batch_size"], learning_rate=settings["learning_rate"],
-        pretrain_clips=settings["pretrain_clips"],
-    )  # fmt: skip
-    return TrainingConfig(
-        network=network, sampler=InertialSamplerConfig() if inertial else SamplerConfig(),
-        held_out_share=settings["held_out_share"], n_calibration=settings["calibration_clips"],
-        n_test=settings["test_clips"], n_generated=settings["generated_gaits"], n_workers=settings["workers"],
-    )  # fmt: skip
 
 
 def format_errors(summary: pd.DataFrame, title_of_view: str = "View") -> pd.DataFrame:

@@ -1,0 +1,167 @@
+"""Inertial sensors: what the common sequence must not depend on, clips that cannot be used, real walks."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from sense_toys import make_toy_set
+
+from gaitlib.data.inertial_walks import split_steady_walking, split_turn_trial
+from gaitlib.errors import InputError
+from gaitlib.estimate.estimator import GaitEstimator
+from gaitlib.estimate.inertial import (
+    INERTIAL_FEATURES,
+    SITES,
+    compute_inertial_features,
+    find_period,
+    get_site,
+)
+from gaitlib.estimate.inertial_sampler import InertialSamplerConfig, sample_inertial_clips
+from gaitlib.estimate.kinds import INERTIAL, mirror_features
+from gaitlib.estimate.network import NetworkConfig
+from gaitlib.estimate.pool import build_pool
+from gaitlib.estimate.predict import estimate_clip
+from gaitlib.estimate.train import TrainingConfig, list_persons, train_estimator
+from gaitlib.report.inertial_people import measure_reference
+
+STEP_S = 0.54
+
+
+def make_signals(fps=100.0, duration_s=6.0, turn=None, site="lower_back"):
+    """A trunk that bounces once per step, sways once per stride and nods a little."""
+    time = np.arange(int(duration_s * fps)) / fps
+    step = 2 * np.pi * time / STEP_S
+    acceleration = np.stack([0.8 * np.sin(step), 9.81 + 2 * np.cos(step), 0.7 * np.cos(step / 2)], axis=1)
+    rotation = np.stack([0.1 * np.sin(step / 2), 0.3 * np.cos(step / 2), 0.4 * np.sin(step)], axis=1)
+    turn = np.eye(3) if turn is None else turn
+    return xr.Dataset(
+        {
+            "acceleration": (("time", "space"), acceleration @ turn),
+            "angular_velocity": (("time", "space"), rotation @ turn),
+        },
+        attrs={"fps": fps, "site": site},
+    )
+
+
+def get_side(features):
+    return dict(zip(INERTIAL_FEATURES, features.side.tolist(), strict=True))
+
+
+@pytest.fixture(scope="module")
+def clips():
+    toys = make_toy_set(12)
+    pool = build_pool(toys[1], list_persons(toys[0]))
+    return sample_inertial_clips(pool, 40, np.random.default_rng(0), InertialSamplerConfig())
+
+
+def test_the_period_of_a_known_rhythm():
+    wave = np.sin(2 * np.pi * np.arange(300) / 50 / 0.567)[:, None]
+    assert find_period(wave, 0.24, 1.1) == (pytest.approx(0.567, abs=0.003), pytest.approx(1.0, abs=0.01))
+
+
+def test_the_orientation_of_the_sensor_does_not_matter():
+    turn = np.linalg.qr(np.random.default_rng(1).standard_normal((3, 3)))[0]
+    turn = turn * np.sign(np.linalg.det(turn))
+    first, second = (compute_inertial_features(make_signals(turn=t), height_m=1.7) for t in (None, turn))
+    assert second.sequence == pytest.approx(first.sequence, abs=1e-4)
+    assert get_side(second)["log_step_time"] == pytest.approx(np.log(STEP_S / 0.55), abs=0.01)
+
+
+def test_sway_from_side_to_side_is_not_read():
+    sequence = compute_inertial_features(make_signals(), height_m=1.7).sequence[0]
+    assert sequence[1].std() * 4.0 == pytest.approx(0.8 / np.sqrt(2), rel=0.1)
+
+
+def test_the_sampling_rate_hardly_matters():
+    sides = [get_side(compute_inertial_features(make_signals(fps), height_m=1.7)) for fps in (50.0, 128.0)]
+    for name in ("log_step_time", "log_best_speed", "log_vertical"):
+        assert sides[1][name] == pytest.approx(sides[0][name], abs=0.03)
+
+
+def test_synthetic_clips_hold_their_step_time(clips):
+    guess = np.array([0.55 * np.exp(get_side(clip.features)["log_step_time"]) for clip in clips])
+    true = np.array([clip.truth[2] for clip in clips])
+    assert np.median(np.abs(guess / true - 1)) < 0.02
+    assert {len(clip.features.sites) for clip in clips} >= {1, 2}
+
+
+def test_mirroring_exchanges_the_legs(clips):
+    for clip in clips:
+        turned = mirror_features(INERTIAL, clip.features)
+        names = [SITES[site] for site in clip.features.sites]
+        swapped = [n[:-1] + {"r": "l", "l": "r"}[n[-1]] if n[-2] == "_" else n for n in names]
+        assert [SITES[site] for site in turned.sites] == swapped
+
+
+def test_clips_that_cannot_be_used_say_why():
+    signals = make_signals()
+    assert "too short" in compute_inertial_features(make_signals(duration_s=1.5)).problem
+    bare = signals.assign(acceleration=signals["acceleration"] - [0.0, 9.81, 0.0])
+    assert "not gravity" in compute_inertial_features(bare).problem
+    broken = signals.copy(deep=True)
+    broken["acceleration"].values[100:150] = np.nan
+    assert "gap" in compute_inertial_features(broken).problem
+    with pytest.raises(InputError, match="angular_velocity missing"):
+        compute_inertial_features(signals.drop_vars("angular_velocity"))
+    with pytest.raises(InputError, match="expected one of lower_back"):
+        get_site("elbow")
+    with pytest.raises(InputError, match=r"expected \(time, 6\)"):
+        estimate_clip(np.zeros((100, 3)), fps=100, site="lower_back")
+    with pytest.raises(InputError, match="both given"):
+        estimate_clip(np.zeros((100, 6)), fps=100, site="lower_back", layout="coco17")
+
+
+def test_an_inertial_estimator_learns_and_comes_back(tmp_path):
+    network = NetworkConfig("inertial", width=16, fine_dilations=(1,), coarse_dilations=(1,), n_clips=120,
+                            chunk_clips=60, reuse=3.0, pretrain_clips=60)  # fmt: skip
+    config = TrainingConfig(network, InertialSamplerConfig(lower_back_share=1.0, several_share=0.0), 0.4,
+                            n_calibration=60, n_test=40, n_workers=0)  # fmt: skip
+    estimator, history, errors = train_estimator(*make_toy_set(20), config, seed=0)
+    assert len(history) == 2 and set(errors["view"]) == {"lower_back"}
+    estimator.save(tmp_path / "worn.safetensors")
+    loaded = GaitEstimator.load(tmp_path / "worn.safetensors")
+    signals = make_signals()
+    values = np.concatenate([signals[name] for name in ("acceleration", "angular_velocity")], axis=1)
+    answer = estimate_clip(values, fps=100, height_m=1.7, site="lower_back", estimator=loaded)
+    assert answer.status == estimator.predict(signals, 1.7).status
+    refused = estimate_clip(values, fps=100, height_m=1.7, site="wrist", estimator=loaded)
+    assert "no training for this site: wrist" in refused.status
+    with pytest.raises(InputError, match="hold no 'acceleration'"):
+        loaded.predict(xr.Dataset(attrs={"fps": 30.0}))
+
+
+def test_a_trial_with_a_turn_becomes_two_walks():
+    signals = make_signals(duration_s=12.0).assign_coords(time=np.arange(1200) / 100.0)
+    signals.attrs |= {"walk_start_s": 1.0, "turn_start_s": 5.5, "turn_end_s": 6.5, "walk_end_s": 11.0,
+                      "height_m": 1.7, "age_years": 40.0, "person_id": "7"}  # fmt: skip
+    contacts = np.arange(1.0, 11.0, STEP_S)
+    rows = [("rl"[n % 2], "initial_contact", t) for n, t in enumerate(contacts)]
+    rows += [("lr"[n % 2], "toe_off", t + 0.12) for n, t in enumerate(contacts)]
+    events = pd.DataFrame(rows, columns=["foot", "event", "time_s"]).sort_values("time_s")
+    walks = split_turn_trial(signals, events, "7-1")
+    assert [walk.attrs["walk_id"] for walk in walks] == ["7-1-out", "7-1-back"]
+    found = measure_reference(walks[0])
+    assert found["step_time_s"] == pytest.approx(STEP_S) and found["cadence_spm"] == pytest.approx(
+        60 / STEP_S
+    )
+    assert found["stance_share"] == pytest.approx((STEP_S + 0.12) / (2 * STEP_S), abs=1e-6)
+    assert found["double_support_share"] == pytest.approx(0.24 / (2 * STEP_S), abs=1e-6)
+
+
+def test_steady_windows_come_from_the_feet_alone():
+    fps, time = 128.0, np.arange(int(24 * 128)) / 128.0
+    swing = 4 * np.maximum(np.sin(2 * np.pi * time / 1.1), 0) ** 3
+    feet = {"foot_r": swing, "foot_l": np.roll(swing, int(0.55 * fps)), "lumbar": 0 * swing}
+    turning = np.stack([np.stack([0 * s, 0 * s, s], axis=1) for s in feet.values()], axis=1)
+    recording = xr.Dataset(
+        {
+            "acceleration": (("time", "sensor", "space"), np.full_like(turning, 5.6)),
+            "angular_velocity": (("time", "sensor", "space"), turning),
+            "freezing": ("time", (time > 9) & (time < 10)),
+        },
+        coords={"time": time, "sensor": list(feet), "space": ["x", "y", "z"]},
+        attrs={"fps": fps, "person_id": "pt1"},
+    )
+    walks = split_steady_walking(recording, "r")
+    assert [walk.attrs["walk_id"] for walk in walks] == ["r/0s", "r/11s"]
+    assert walks[0].attrs["reference_step_time_s"] == pytest.approx(0.55, abs=0.005)
