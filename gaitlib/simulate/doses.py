@@ -281,11 +281,11 @@ def run_doses(arguments: argparse.Namespace) -> int:
     """
     from gaitlib.simulate.build import build_library
     from gaitlib.simulate.executors import LocalExecutor
-    from gaitlib.simulate.library import load_library
+    from gaitlib.simulate.library import SHIPPED_FOLDER, load_library
 
     executor = LocalExecutor(arguments.workers)
     try:
-        build_library(plan_doses(), arguments.folder, executor)
+        build_library(plan_doses(), arguments.folder, executor, start_library=SHIPPED_FOLDER)
     finally:
         executor.close()
     print(check_signs(*load_library(arguments.folder)).to_string(index=False))
