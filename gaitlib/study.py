@@ -113,6 +113,7 @@ class Margin(_Section):
 class StandIn(_Section):
     """Which simulated people are shown where no real people exist."""
 
+    cohort: Literal[COHORTS]
     youngest_years: float = Field(ge=3, le=95)
     oldest_years: float = Field(ge=3, le=95)
     slowest_mps: float = Field(ge=0.2, le=2.5)

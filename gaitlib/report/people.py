@@ -215,7 +215,7 @@ def draw_stand_ins(
     table, gaits : DataFrame, xarray.Dataset
         The library.
     rules : mapping
-        youngest_years, oldest_years, slowest_mps, fastest_mps.
+        cohort, youngest_years, oldest_years, slowest_mps, fastest_mps.
     held_out : iterable of str
         gait_id of simulated people whom the estimator has not seen in training; only these are drawn.
     n_walks : int
@@ -237,6 +237,7 @@ def draw_stand_ins(
     from gaitlib.sense.variation import WalkVariation
 
     fits = table["verified"].astype(bool) & table["gait_id"].isin(set(held_out))
+    fits &= table["cohort"] == rules["cohort"]
     fits &= table["age_years"].between(rules["youngest_years"], rules["oldest_years"])
     fits &= table["speed_mps"].between(rules["slowest_mps"], rules["fastest_mps"])
     chosen = table[fits].reset_index(drop=True)
