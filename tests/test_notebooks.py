@@ -47,11 +47,13 @@ def test_the_chain_has_its_notebooks():
     names = [path.stem for path in NOTEBOOKS]
     assert names == [
         "0_answer",
+        "1_impairments",
         "1_library",
         "1_simulate",
         "2_generate",
         "3_train",
         "4_evaluate",
+        "4_signals",
         "5_compare",
     ]
 

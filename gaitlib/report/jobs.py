@@ -62,6 +62,7 @@ def plan_jobs(study: Study) -> dict[str, Job]:
     }
     parts = [
         ("1_simulate", "1_simulate", common | study.simulate.model_dump()),
+        ("1_impairments", "1_impairments", common | {"library": "data/doses"}),
         ("1_library", "1_library", common | library | _VARIABILITY),
         ("2_generate", "2_generate", common | library | checkpoints | split | study.generate.model_dump()),
         ("3_train", "3_train", common | library | checkpoints | study.estimate.model_dump()),
