@@ -47,7 +47,7 @@ def _resample(curves: np.ndarray) -> np.ndarray:
 
 
 def choose_alike(table: pd.DataFrame, speed_mps: float = float("nan"), n_gaits: int = 10) -> pd.DataFrame:
-    """Choose simulated adults without impairment near a speed.
+    """Choose simulated healthy adults near a speed.
 
     Parameters
     ----------

@@ -246,8 +246,8 @@ def plot_library(table: pd.DataFrame) -> Figure:
     """
     weak = mark_impaired(table)
     parts = {
-        "no impairment": (table["verified"] & ~weak, "o", COLOURS[0], 30),
-        "impaired": (table["verified"] & weak, "^", COLOURS[4], 34),
+        "healthy cohorts": (table["verified"] & ~weak, "o", COLOURS[0], 30),
+        "patient cohorts": (table["verified"] & weak, "^", COLOURS[4], 34),
         "failed, kept out": (~table["verified"], "x", COLOURS[1], 40),
     }
     with plt.rc_context(STYLE):

@@ -197,7 +197,7 @@ def find_burst(curve: np.ndarray) -> tuple[float, float]:
 def mean_simulated_curves(
     table: pd.DataFrame, gaits: xr.Dataset, speed_mps: float, height_m: float
 ) -> dict[str, np.ndarray]:
-    """Average the activity of simulated people of full strength at a speed.
+    """Average the activity of simulated people of healthy cohorts at a speed.
 
     Parameters
     ----------
@@ -213,10 +213,10 @@ def mean_simulated_curves(
     """
     from gaitlib.estimate.pool import build_pool
     from gaitlib.estimate.train import list_persons, select_verified
+    from gaitlib.simulate.library import mark_impaired
 
     table, gaits = select_verified(table, gaits)
-    strong = [name for name in table.columns if name.startswith("strength_")]
-    rows = np.flatnonzero((table[strong] > 0.999).all(axis=1).to_numpy())
+    rows = np.flatnonzero(~mark_impaired(table))
     table, gaits = table.iloc[rows].reset_index(drop=True), gaits.isel(gait=rows)
     curves = build_pool(gaits, list_persons(table)).activation.mean(axis=1)
     froude = table["speed_mps"].to_numpy() / np.sqrt(_GRAVITY * table["height_m"].to_numpy())

@@ -10,7 +10,6 @@ import pandas as pd
 import xarray as xr
 
 from gaitlib.gait import COORDINATES, TRANSLATIONS
-from gaitlib.simulate.library import mark_impaired
 
 _ANGLES = [n for n, name in enumerate(COORDINATES) if name not in TRANSLATIONS]
 
@@ -219,7 +218,6 @@ def summarise_cohorts(table: pd.DataFrame) -> pd.DataFrame:
                 "Age (years)": span(good["age_years"], 0),
                 "Height (m)": span(good["height_m"], 2),
                 "Speed (m/s)": span(good["speed_mps"], 2),
-                "Impaired": str(int(mark_impaired(good).sum())),
             }
         )
     return pd.DataFrame(lines)

@@ -38,7 +38,7 @@ except healthy adults set aside for the choice of the cost weights.** Licence: C
   asked, outcomes, verdict (`verified`, `reason`), solver status, residuals, time. Gaits that failed stay
   in it, without curves.
 - `gaits.nc` (netCDF 4): curves of the verified gaits over 101 points of the stride, dimension `gait`
-  labelled by `gait_id`; 16-bit integers with `scale_factor`, so that any netCDF reader shows units.
+  labelled by `gait_id`; integers with `scale_factor`, so that any netCDF reader shows units.
   Largest rounding error: {errors}.
 
 `gait_id` is the hash of all that determines the solve. Load both with `gaitlib.load_library()`.

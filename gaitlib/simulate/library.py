@@ -17,7 +17,6 @@ import xarray as xr
 
 from gaitlib.errors import InputError, WorkError
 from gaitlib.gait import COORDINATES, MUSCLES, N_PHASE, SIDES
-from gaitlib.person import Impairment
 from gaitlib.simulate.parts import PartStore
 
 SHIPPED_FOLDER = Path(__file__).resolve().parents[2] / "data" / "library"
@@ -29,6 +28,7 @@ CURVES = {
     "joint_moment": ("phase", "coordinate"),
 }
 """Curves of a gait and their dimensions."""
+HEALTHY_COHORTS = ("healthy_child", "healthy_adult", "older_adult")
 GAIT_PREFIX = "gait_"
 """Names of the variables of a Gait in a part begin with this."""
 
@@ -225,7 +225,7 @@ def describe_library(table: pd.DataFrame) -> dict:
 
 
 def mark_impaired(table: pd.DataFrame) -> pd.Series:
-    """Mark the gaits of people with any impairment.
+    """Mark the gaits of people of a patient cohort; the strength of healthy people varies too.
 
     Parameters
     ----------
@@ -237,8 +237,7 @@ def mark_impaired(table: pd.DataFrame) -> pd.Series:
     Series of bool
         One per row.
     """
-    healthy = pd.Series(Impairment().flatten())
-    return (table[healthy.index].astype(float) - healthy).abs().gt(1e-9).any(axis=1)
+    return ~table["cohort"].isin(HEALTHY_COHORTS)
 
 
 def shorten_reasons(reasons: pd.Series) -> pd.Series:

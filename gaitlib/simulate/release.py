@@ -1,7 +1,8 @@
 """Join libraries, check them, and release one: small files whose rounding error is stated.
 
-A release stores every curve as 16-bit integers (CF `scale_factor`), phase last so that neighbours in the file
-are neighbours in time, deflated. The steps are far below what the solver or a camera can tell: see `STEPS`.
+A release stores every curve as integers (CF `scale_factor`; coordinates of 32 bits, so that accelerations can
+be had from them, the rest of 16), phase last so that neighbours in the file are neighbours in time, deflated.
+The steps are far below what the solver or a camera can tell: see `STEPS`.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from gaitlib.simulate.library import (
 )
 from gaitlib.simulate.parts import PartStore, lock_folder
 
-STEPS = {"position": 2e-4, "activation": 1e-3, "ground_force": 0.5, "joint_moment": 0.05}
+STEPS = {"position": 2e-6, "activation": 1e-3, "ground_force": 0.5, "joint_moment": 0.05}
 """Rounding steps of a release, in the unit of the variable (rad or m, 1, N, N m): twice the error."""
 
 RESOLVE_TOLERANCE_DEG = 2.0
@@ -137,7 +138,7 @@ def _choose(table: pd.DataFrame, share: float) -> pd.DataFrame:
 
 
 def quantise(gaits: xr.Dataset) -> tuple[xr.Dataset, dict, dict[str, float]]:
-    """Prepare curves for 16-bit storage.
+    """Prepare curves for storage as integers.
 
     Parameters
     ----------
@@ -156,8 +157,9 @@ def quantise(gaits: xr.Dataset) -> tuple[xr.Dataset, dict, dict[str, float]]:
     small, encoding, errors = gaits.copy(), {}, {}
     for name, step in STEPS.items():
         values = gaits[name].transpose("gait", ..., "phase")
-        step = max(step, float(np.abs(values).max()) / _LARGEST)
-        rounded = np.rint(values / step).astype(np.int16)
+        kind = np.int32 if name == "position" else np.int16
+        step = max(step, float(np.abs(values).max()) / _LARGEST) if kind is np.int16 else step
+        rounded = np.rint(values / step).astype(kind)
         small[name] = rounded.assign_attrs(units=UNITS[name], scale_factor=step)
         chunk = (min(_CHUNK, values.sizes["gait"]), *values.shape[1:])
         encoding[name] = {"zlib": True, "complevel": 9, "shuffle": True, "chunksizes": chunk}
