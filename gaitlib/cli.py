@@ -17,6 +17,10 @@ COMMANDS = {
     "data": ("gaitlib.data.cli:add_data_parser", "list, fetch and verify the recordings of real people"),
     "run": ("gaitlib.run:add_run_parser", "run a study and build its book"),
     "simulate": ("gaitlib.simulate.cli:add_simulate_parser", "solve the gait of a person"),
+    "generate": (
+        "gaitlib.report.ship_generator:add_generate_parser",
+        "train the generator, or make strides with it",
+    ),
     "estimate": (
         "gaitlib.estimate.cli:add_estimate_parser",
         "speed, step length and step time from keypoints",

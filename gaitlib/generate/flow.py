@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,8 @@ class GaitGenerator:
         SHA-256 of the gaits it was trained on.
     seed : int
         Seed of the training.
+    train_s : float
+        Wall time of the training in this process (s); NaN for a loaded generator.
     """
 
     def __init__(self) -> None:
@@ -53,6 +56,7 @@ class GaitGenerator:
         self.library_hash = ""
         self.seed = 0
         self.n_gaits = 0
+        self.train_s = float("nan")
         self.floor = FloorBand()
 
     def fit(
@@ -112,6 +116,7 @@ class GaitGenerator:
         self.library_hash = hash_library(table, gaits)
         checkpoint = find_checkpoint(folder, self.library_hash, "generator", self.config, self.seed)
         others = None if monitor is None else self.representation.encode(*select_verified(*monitor))
+        started = time.perf_counter()
         with use_one_thread():
             self.network, self.history = train_flow(
                 vectors,
@@ -123,6 +128,7 @@ class GaitGenerator:
                 stop_at=stop_at,
                 report=report,
             )
+        self.train_s = time.perf_counter() - started
         return self
 
     def sample(

@@ -93,8 +93,8 @@ class VectorLayout:
 
     The first `n_conditions` of `n_entries` are conditions; `mirror_order` and `mirror_sign` (n_entries,) give
     the mirror; `derived` (k, n_conditions) sums of conditions that help to tell gaits; `weight` (n_entries,)
-    the importance of the entries; `often_open` conditions that are often left open alone; `jitter` (n_entries,) the standard
-    deviation of noise that training adds.
+    the importance of the entries; `often_open` conditions that are often left open alone;
+    `jitter` (n_entries,) the standard deviation of noise that training adds.
     """
 
     n_entries: int
