@@ -107,6 +107,44 @@ def measure_library(study) -> dict[str, float]:
     return found
 
 
+def measure_generate(study) -> dict[str, float]:
+    """Train the study's generator without a checkpoint and compare it with held-out simulated people.
+
+    Parameters
+    ----------
+    study : gaitlib.study.Study
+        Tells library, sizes and seed.
+
+    Returns
+    -------
+    dict of str to float
+        generate.train_s: wall time (s) of the training on one thread. generate.strides_per_s: corrected
+        strides per second of one core (CPU time). generate.swd: Wasserstein distance of the joint angles to
+        held-out people, mean over phases and channels (standard deviations of the held-out gaits).
+        generate.conditional_speed_error: relative difference of the speed that the joints make, before
+        correction, from the speed asked for, mean over people.
+    """
+    from gaitlib.generate.fidelity import measure_fidelity, measure_throughput, summarise_fidelity
+    from gaitlib.generate.flow import GaitGenerator
+    from gaitlib.report.training import split_library
+    from gaitlib.simulate.library import load_library
+
+    chosen = study.generate
+    library = load_library(ROOT / study.simulate.library)
+    split = split_library(*library, study.estimate.held_out_share, study.seed)
+    settings = {"hidden": chosen.hidden, "n_blocks": chosen.blocks, "steps": chosen.steps,
+                "batch_size": chosen.batch_size, "learning_rate": chosen.learning_rate}  # fmt: skip
+    flow = GaitGenerator().fit(*split.training, settings, study.seed)
+    found = summarise_fidelity(measure_fidelity({"flow": flow}, split.training, split.held_out, study.seed))
+    found = found.set_index(["measure", "part"])["flow"]
+    return {
+        "generate.train_s": flow.train_s,
+        "generate.strides_per_s": measure_throughput(flow),
+        "generate.swd": float(found["wasserstein", "position"]),
+        "generate.conditional_speed_error": float(found["joint_speed_mape", "all"]) / 100,
+    }
+
+
 def measure_estimate(study) -> dict[str, float]:
     """Time the estimate of one clip, the network being loaded.
 
@@ -233,6 +271,15 @@ LIBRARY_KEYS = (
 BENCHES = (
     Bench(("simulate.engine_s", "simulate.cold_s", "simulate.warm_s"), measure_simulate),
     Bench(LIBRARY_KEYS, measure_library),
+    Bench(
+        (
+            "generate.train_s",
+            "generate.strides_per_s",
+            "generate.swd",
+            "generate.conditional_speed_error",
+        ),
+        measure_generate,
+    ),
     Bench(("estimate.clip_s",), measure_estimate),
     Bench(("book.cold_s",), measure_book),
     Bench(("evaluate",), measure_evaluate),

@@ -18,6 +18,10 @@ COMMANDS = {
     "run": ("gaitlib.run:add_run_parser", "run a study and build its book"),
     "simulate": ("gaitlib.simulate.cli:add_simulate_parser", "solve the gait of a person"),
     "library": ("gaitlib.simulate.library_cli:add_library_parser", "check, join and release gait libraries"),
+    "generate": (
+        "gaitlib.report.ship_generator:add_generate_parser",
+        "train the generator, or make strides with it",
+    ),
     "estimate": (
         "gaitlib.estimate.cli:add_estimate_parser",
         "speed, step length and step time from keypoints",

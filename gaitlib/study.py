@@ -67,6 +67,10 @@ class GenerateSection(_Section):
     batch_size: int = Field(ge=1)
     learning_rate: float = Field(gt=0, le=1)
     samples: int = Field(ge=10)
+    rival_steps: int = Field(default=1500, ge=1)
+    unseen_steps: int = Field(default=1500, ge=1)
+    inverse_steps: int = Field(default=1500, ge=1)
+    physics_gaits: int = Field(default=24, ge=5)
 
 
 class SenseSection(_Section):

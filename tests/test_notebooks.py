@@ -51,6 +51,7 @@ def test_the_chain_has_its_notebooks():
         "1_library",
         "1_simulate",
         "2_generate",
+        "2_physics",
         "3_train",
         "4_evaluate",
         "4_signals",

@@ -86,6 +86,7 @@ def finished(tmp_path_factory):
         "1_library",
         "2_generate",
         "generator",
+        "2_physics",
         "3_train",
         "estimator",
         *EVALUATE,
@@ -115,7 +116,7 @@ def test_nothing_changed_nothing_runs(project):
         ("sense", "fps", 25, EVALUATE | BEHIND),
         ("simulate", "resolve_gaits", 2, {"1_simulate", "0_answer", "book"}),
         ("estimate", "clips", 400, {"3_train"} | EVALUATE | BEHIND),
-        ("generate", "steps", 7, {"2_generate", "3_train"} | EVALUATE | BEHIND),
+        ("generate", "steps", 7, {"2_generate", "2_physics", "3_train"} | EVALUATE | BEHIND),
         ("book", "title", "Another title", {"book"}),
     ],
 )
@@ -139,7 +140,8 @@ def test_changed_code_runs_the_pages_that_import_it(project):
 
 def test_changed_library_runs_everything_that_reads_it(project):
     (project / "data/library/gaits.nc").write_text("new")
-    assert list_pages(project) == {"1_simulate", "1_library", "2_generate", "3_train"} | EVALUATE | BEHIND
+    pages = {"1_simulate", "1_library", "2_generate", "2_physics", "3_train"}
+    assert list_pages(project) == pages | EVALUATE | BEHIND
 
 
 def test_a_misspelt_key_stops_before_anything_runs(project):
@@ -217,6 +219,7 @@ def test_a_failed_run_names_the_cell_and_goes_on_from_there(project):
         "1_simulate": ["1_simulate.json"],
         "1_library": ["1_library.json"],
         "2_generate": ["2_generate.json", "generator.safetensors"],
+        "2_physics": ["2_physics.json"],
         "3_train": ["3_train.json", "estimator.safetensors"],
         "4_evaluate": [
             "estimates_{subgroup}.parquet",

@@ -20,12 +20,11 @@ class GeneratorConfig(BaseModel):
     learning_rate: float = Field(default=4e-3, gt=0)
     weight_decay: float = Field(default=1e-4, ge=0)
     ema_decay: float = Field(default=0.999, ge=0, lt=1)
-    jitter: float = Field(default=0.0, ge=0, le=1)
     all_known_share: float = Field(default=0.5, ge=0, le=1)
     all_open_share: float = Field(default=0.1, ge=0, le=1)
     explained: float = Field(default=0.99, gt=0, le=1)
     max_components: int = Field(default=64, ge=1)
-    ode_steps: int = Field(default=8, ge=1)
+    ode_steps: int = Field(default=5, ge=1)
     checkpoint_every: int = Field(default=500, ge=1)
     log_every: int = Field(default=50, ge=1)
 

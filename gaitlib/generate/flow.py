@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,8 @@ class GaitGenerator:
         SHA-256 of the gaits it was trained on.
     seed : int
         Seed of the training.
+    train_s : float
+        Wall time of the training in this process (s); NaN for a loaded generator.
     """
 
     def __init__(self) -> None:
@@ -53,6 +56,7 @@ class GaitGenerator:
         self.library_hash = ""
         self.seed = 0
         self.n_gaits = 0
+        self.train_s = float("nan")
         self.floor = FloorBand()
 
     def fit(
@@ -99,7 +103,7 @@ class GaitGenerator:
         InputError
             If table, gaits or settings do not fit.
         """
-        from gaitlib.generate.train import train_flow, use_one_thread
+        from gaitlib.generate.train import find_checkpoint, train_flow, use_one_thread
 
         self.config = parse_generator_config(config)
         self.seed = int(seed)
@@ -110,13 +114,9 @@ class GaitGenerator:
         self.representation.fit(table, gaits)
         vectors = self.representation.encode(table, gaits)
         self.library_hash = hash_library(table, gaits)
-        checkpoint = None
-        if folder is not None:
-            text = f"{self.library_hash} {self.config.model_dump_json()} {self.seed}"
-            checkpoint = (
-                Path(folder) / f"checkpoint-{hashlib.sha256(text.encode()).hexdigest()[:12]}.safetensors"
-            )
+        checkpoint = find_checkpoint(folder, self.library_hash, "generator", self.config, self.seed)
         others = None if monitor is None else self.representation.encode(*select_verified(*monitor))
+        started = time.perf_counter()
         with use_one_thread():
             self.network, self.history = train_flow(
                 vectors,
@@ -128,6 +128,7 @@ class GaitGenerator:
                 stop_at=stop_at,
                 report=report,
             )
+        self.train_s = time.perf_counter() - started
         return self
 
     def sample(
@@ -237,29 +238,13 @@ class GaitGenerator:
         """
         import torch
 
-        from gaitlib.generate.network import integrate_flow
-        from gaitlib.generate.train import use_one_thread
+        from gaitlib.generate.network import sample_flow
 
         generator = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(int(seed))
-        n_entries = len(self.representation.names)
         if noise is None:
-            noise = torch.randn((len(encoded), n_entries), generator=generator)
+            noise = torch.randn((len(encoded), len(self.representation.names)), generator=generator)
         noise = torch.as_tensor(noise, dtype=torch.float32)
-        given = torch.as_tensor(encoded, dtype=torch.float32)
-        known, clean = torch.zeros_like(noise), torch.zeros_like(noise)
-        known[:, : given.shape[1]] = torch.isfinite(given).float()
-        clean[:, : given.shape[1]] = torch.nan_to_num(given)
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        network = self.network.to(device)
-        with use_one_thread():
-            parts = [
-                integrate_flow(
-                    network, *(v[start : start + _BLOCK].to(device) for v in (noise, clean, known)),
-                    self.config.ode_steps,
-                )
-                for start in range(0, len(noise), _BLOCK)
-            ]  # fmt: skip
-        return torch.cat(parts).cpu().numpy().astype(float)
+        return sample_flow(self.network, encoded, noise, self.config.ode_steps, _BLOCK)
 
 
 def finish_samples(

@@ -8,8 +8,6 @@ al. 2015, doi 10.1115/1.4029304). Motion and ground force pass the same low-pass
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -158,24 +156,3 @@ def smooth_stride(values: np.ndarray, stride_time_s: float, cutoff_hz: float | N
     strides = np.concatenate([values[:-1]] * 5)
     smooth = smooth_lowpass(strides, n / stride_time_s, cutoff_hz)[2 * n : 3 * n]
     return np.concatenate([smooth, smooth[:1]])
-
-
-def compare_residuals(parts: dict[str, Iterable[float]]) -> pd.DataFrame:
-    """Compare residual forces of several kinds of gait.
-
-    Parameters
-    ----------
-    parts : dict of str to iterable of float
-        Name -> residual_rms_bw of each gait.
-
-    Returns
-    -------
-    DataFrame
-        name, n, median, lower and upper quartile (shares of body weight).
-    """
-    rows = []
-    for name, values in parts.items():
-        values = np.asarray(list(values), dtype=float)
-        low, middle, high = np.percentile(values, [25, 50, 75]) if len(values) else [np.nan] * 3
-        rows.append({"name": name, "n": len(values), "median": middle, "lower": low, "upper": high})
-    return pd.DataFrame(rows)

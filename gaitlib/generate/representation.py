@@ -93,7 +93,8 @@ class VectorLayout:
 
     The first `n_conditions` of `n_entries` are conditions; `mirror_order` and `mirror_sign` (n_entries,) give
     the mirror; `derived` (k, n_conditions) sums of conditions that help to tell gaits; `weight` (n_entries,)
-    the importance of the entries; `often_open` conditions that are often left open alone.
+    the importance of the entries; `often_open` conditions that are often left open alone;
+    `jitter` (n_entries,) the standard deviation of noise that training adds.
     """
 
     n_entries: int
@@ -103,6 +104,7 @@ class VectorLayout:
     derived: np.ndarray
     weight: np.ndarray
     often_open: tuple[int, ...]
+    jitter: np.ndarray | None = None
 
 
 @dataclass

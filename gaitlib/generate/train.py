@@ -5,6 +5,7 @@ Imports torch: only modules that train import this one.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -104,6 +105,7 @@ def train_flow(
     importance = torch.as_tensor(layout.weight, dtype=torch.float32, device=device)
     order = torch.as_tensor(layout.mirror_order)
     sign = torch.as_tensor(layout.mirror_sign, dtype=torch.float32)
+    jitter = None if layout.jitter is None else torch.as_tensor(layout.jitter, dtype=torch.float32)
     turn = bool((sign < 0).any()) or bool((order != torch.arange(len(order))).any())
     last = config.steps if stop_at is None else min(stop_at, config.steps)
     for step in range(start, last):
@@ -111,8 +113,8 @@ def train_flow(
         for group in optimiser.param_groups:
             group["lr"] = rate
         batch = data[torch.randint(len(data), (config.batch_size,), generator=generator)]
-        if config.jitter > 0:
-            batch = batch + config.jitter * torch.randn(batch.shape, generator=generator)
+        if jitter is not None:
+            batch = batch + jitter * torch.randn(batch.shape, generator=generator)
         if turn:
             flip = torch.rand((len(batch), 1), generator=generator) < 0.5
             batch = torch.where(flip, batch[:, order] * sign, batch)
@@ -141,6 +143,35 @@ def train_flow(
             _write_checkpoint(checkpoint, progress, network, average, optimiser, generator)
     network.load_state_dict(average)
     return network.to("cpu").eval(), pd.DataFrame(rows)
+
+
+def find_checkpoint(
+    folder: str | Path | None, library_hash: str, kind: str, config: GeneratorConfig, seed: int
+) -> Path | None:
+    """Name the checkpoint of a training after everything that determines it.
+
+    Parameters
+    ----------
+    folder : path or None
+        Where it lies; None for no checkpoint.
+    library_hash : str
+        Hash of the gaits.
+    kind : str
+        What is trained.
+    config : GeneratorConfig
+        Settings.
+    seed : int
+        Seed.
+
+    Returns
+    -------
+    Path or None
+        An interrupted training goes on from it, any other leaves it alone.
+    """
+    if folder is None:
+        return None
+    text = f"{library_hash} {kind} {config.model_dump_json()} {seed}"
+    return Path(folder) / f"checkpoint-{hashlib.sha256(text.encode()).hexdigest()[:12]}.safetensors"
 
 
 @contextmanager

@@ -64,7 +64,16 @@ def plan_jobs(study: Study) -> dict[str, Job]:
         ("1_simulate", "1_simulate", common | study.simulate.model_dump()),
         ("1_impairments", "1_impairments", common | {"library": "data/doses"}),
         ("1_library", "1_library", common | library | _VARIABILITY),
-        ("2_generate", "2_generate", common | library | checkpoints | split | study.generate.model_dump()),
+        (
+            "2_generate",
+            "2_generate",
+            common | library | checkpoints | split | study.generate.model_dump(exclude={"physics_gaits"}),
+        ),  # fmt: skip
+        (
+            "2_physics",
+            "2_physics",
+            common | library | split | {"physics_gaits": study.generate.physics_gaits},
+        ),
         ("3_train", "3_train", common | library | checkpoints | study.estimate.model_dump()),
         *(
             (f"4_evaluate_{name}", "4_evaluate", common | library | _collect_subgroup(study, name))

@@ -21,8 +21,13 @@ _MEASURES = {
     ("curve_rmse", "activation"): ("Muscle activation, RMS (0 to 1)", 3),
     ("wasserstein", "position"): ("Distance of distributions, joint angles (SD)", 2),
     ("wasserstein", "activation"): ("Distance of distributions, activation (SD)", 2),
-    ("neighbour_ratio", "all"): ("Novelty: distance to nearest training gait, relative", 2),
-    ("slip", "median"): ("Slip of the standing foot, median (m)", 3),
+    ("wasserstein", "ground_force"): ("Distance of distributions, ground force (SD)", 2),
+    ("precision", "all"): ("Precision", 2),
+    ("recall", "all"): ("Recall", 2),
+    ("density", "all"): ("Density (1 is best)", 2),
+    ("coverage", "all"): ("Coverage", 2),
+    ("neighbour_ratio", "all"): ("Novelty: distance to nearest training gait, relative (1 is best)", 2),
+    ("copied_share", "all"): ("Share of copies of training gaits", 2),
 }
 _OUTCOMES = {
     "speed_mps": ("Speed", "m/s", 1.0, 3),
@@ -92,8 +97,10 @@ def list_held_out_gaits(
     return split_library(table, gaits, held_out_share, seed).held_out[0]["gait_id"].to_list()
 
 
-def train_generators(split: Split, settings: dict, seed: int, checkpoints: Path) -> dict:
-    """Train the flow and the two simple generators that it must beat, on the training people.
+def train_generators(
+    split: Split, settings: dict, seed: int, checkpoints: Path, rival_steps: int = 1500
+) -> dict:
+    """Train the flow and the generators that it must beat, on the training people.
 
     Parameters
     ----------
@@ -105,18 +112,25 @@ def train_generators(split: Split, settings: dict, seed: int, checkpoints: Path)
         Fixes the training.
     checkpoints : Path
         An interrupted training goes on from here.
+    rival_steps : int
+        Training steps of the autoencoder.
 
     Returns
     -------
     dict
-        'flow', 'nearest gait + noise', 'linear Gaussian'.
+        'flow', 'nearest gait + noise', 'autoencoder', 'linear Gaussian'.
     """
-    from gaitlib.generate.baselines import LinearGaussianGenerator, NeighbourGenerator
+    from gaitlib.generate.baselines import (
+        AutoencoderGenerator,
+        LinearGaussianGenerator,
+        NeighbourGenerator,
+    )
     from gaitlib.generate.flow import GaitGenerator
 
     flow = GaitGenerator().fit(*split.training, settings, seed, checkpoints, monitor=split.held_out)
     models = {"flow": flow}
     models["nearest gait + noise"] = NeighbourGenerator().fit(*split.training, settings)
+    models["autoencoder"] = AutoencoderGenerator(rival_steps, seed).fit(*split.training, settings)
     models["linear Gaussian"] = LinearGaussianGenerator().fit(*split.training, settings)
     return models
 

@@ -1,0 +1,209 @@
+"""From a gait back to what may hinder the person: a posterior over impairments.
+
+An amortised posterior (simulation-based inference): a second, small flow carries noise to impairments, given
+person, speed, stride time and the components of the curves. It learns from solved gaits and from strides of
+the generator, whose curves it sees with some noise, so that it does not trust details that no measurement
+gives. Rare impairments have a peak at healthy and a tail; samples are held to the library's range.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from gaitlib.errors import InputError
+from gaitlib.generate.conditions import BASE_CONDITIONS
+from gaitlib.generate.config import GeneratorConfig
+from gaitlib.generate.flow import GaitGenerator
+from gaitlib.generate.impairments import get_healthy
+from gaitlib.generate.library_input import select_learnable
+from gaitlib.generate.representation import VectorLayout
+
+LEVELS = (0.5, 0.8, 0.9)
+CURVE_NOISE = 0.15
+"""Noise on the components (standard deviations of the library)."""
+
+_COPIES = 6
+_HEALTHY_WITHIN = 1e-6
+
+
+class ImpairmentPosterior:
+    """Posterior over impairments given a gait.
+
+    Parameters
+    ----------
+    steps : int
+        Training steps.
+    seed : int
+        Fixes training and sampling.
+    """
+
+    def __init__(self, steps: int = 2000, seed: int = 0) -> None:
+        self.config = GeneratorConfig(steps=steps, all_known_share=1.0, all_open_share=0.0, hidden=128)
+        self.seed = seed
+        self.representation = None
+        self.network = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Impairments that the library varies."""
+        return self.representation.conditions.names[len(BASE_CONDITIONS) :]
+
+    def fit(
+        self,
+        flow: GaitGenerator,
+        table: pd.DataFrame,
+        gaits: xr.Dataset,
+        folder: str | Path | None = None,
+    ) -> ImpairmentPosterior:
+        """Learn from solved gaits and from strides generated for mixed conditions.
+
+        Parameters
+        ----------
+        flow : GaitGenerator
+            Trained on the same people.
+        table, gaits : DataFrame, xarray.Dataset
+            Gaits that the flow has learned from.
+        folder : path, optional
+            Where the checkpoint lies; an interrupted training goes on from it.
+
+        Returns
+        -------
+        ImpairmentPosterior
+            Itself.
+
+        Raises
+        ------
+        InputError
+            If the library varies no impairment.
+        """
+        from gaitlib.generate.train import find_checkpoint, train_flow, use_one_thread
+
+        self.representation = flow.representation
+        if not self.names:
+            raise InputError("inverse: no impairment varies in this library; there is nothing to infer.")
+        table, gaits = select_learnable(table, gaits)
+        solved = self.representation.encode(table, gaits)
+        drawn = np.repeat(solved[:, : self.representation.n_conditions], _COPIES, axis=0)
+        vectors = np.concatenate([solved, solved, flow.sample_vectors(drawn, self.seed)])
+        layout = self._build_layout()
+        checkpoint = find_checkpoint(folder, flow.library_hash, "inverse", self.config, self.seed)
+        with use_one_thread():
+            self.network, _ = train_flow(
+                vectors[:, self._order], layout, self.config, self.seed, checkpoint=checkpoint
+            )
+        return self
+
+    def sample(self, table: pd.DataFrame, gaits: xr.Dataset, n_samples: int = 200) -> np.ndarray:
+        """Sample impairments that may be behind gaits.
+
+        Parameters
+        ----------
+        table : DataFrame
+            Person of each gait; its impairments are not looked at.
+        gaits : xarray.Dataset
+            Gait set in the same order.
+        n_samples : int
+            Samples of each posterior.
+
+        Returns
+        -------
+        array, shape (n, n_samples, len(names))
+            Impairments in their own units, within the library's range.
+        """
+        import torch
+
+        from gaitlib.generate.network import sample_flow
+
+        base = table[[name for name in BASE_CONDITIONS if name in table]]
+        healthy = {name: get_healthy(name) for name in self.names}
+        known = self.representation.encode(base.assign(**healthy), gaits)[:, self._order]
+        n_known = len(self._order) - len(self.names)
+        known = np.repeat(known[:, :n_known], n_samples, axis=0)
+        generator = torch.Generator().manual_seed(self.seed)
+        noise = torch.randn((len(known), len(self._order)), generator=generator)
+        made = sample_flow(self.network, known, noise, self.config.ode_steps)[:, n_known:]
+        scale = self.representation.conditions
+        place = slice(len(BASE_CONDITIONS), None)
+        values = made * scale.scale[place] + scale.mean[place]
+        values = np.clip(values, scale.lower[place], scale.upper[place])
+        return values.reshape(len(table), n_samples, -1)
+
+    @property
+    def _order(self) -> np.ndarray:
+        """What is known first (person, task, curves), impairments last."""
+        n, base = self.representation.n_conditions, len(BASE_CONDITIONS)
+        rest = np.arange(n, len(self.representation.names))
+        return np.concatenate([np.arange(base), rest, np.arange(base, n)])
+
+    def _build_layout(self) -> VectorLayout:
+        order = self._order
+        place = np.argsort(order)
+        mirror, sign = self.representation.get_mirror()
+        n_known = len(order) - len(self.names)
+        jitter = np.zeros(len(order))
+        jitter[len(BASE_CONDITIONS) : n_known] = CURVE_NOISE
+        return VectorLayout(
+            n_entries=len(order),
+            n_conditions=n_known,
+            mirror_order=place[mirror[order]],
+            mirror_sign=sign[order],
+            derived=np.zeros((0, n_known)),
+            weight=np.ones(len(order)),
+            often_open=(),
+            jitter=jitter,
+        )
+
+
+def measure_calibration(
+    posterior: ImpairmentPosterior, table: pd.DataFrame, gaits: xr.Dataset, n_samples: int = 200
+) -> pd.DataFrame:
+    """Measure how often the truth lies within the intervals of the posterior.
+
+    Parameters
+    ----------
+    posterior : ImpairmentPosterior
+        Fitted.
+    table, gaits : DataFrame, xarray.Dataset
+        Solved gaits of people that it has not learned from.
+    n_samples : int
+        Samples of each posterior.
+
+    Returns
+    -------
+    DataFrame
+        impairment ('all' for all of them), who ('everyone' or 'impaired' in it), n_gaits, covered_50,
+        covered_80, covered_90 (shares), mae of the posterior median and mae_prior of the library's median, in
+        the impairment's unit (for 'all' in shares of the library's range).
+    """
+    truth = posterior.representation.conditions.read(table)[list(posterior.names)].to_numpy(dtype=float)
+    samples = posterior.sample(table, gaits, n_samples)
+    scale = posterior.representation.conditions
+    span = (scale.upper - scale.lower)[len(BASE_CONDITIONS) :]
+    middle = np.median(samples, axis=1)
+    prior = np.array([get_healthy(name) for name in posterior.names])
+    tolerance = 0.01 * span
+    inside = {}
+    for level in LEVELS:
+        low, high = np.quantile(samples, [0.5 - level / 2, 0.5 + level / 2], axis=1)
+        inside[level] = (truth >= low - tolerance) & (truth <= high + tolerance)
+    impaired = np.abs(truth - prior) > _HEALTHY_WITHIN
+    rows = []
+    for place, name in [(slice(None), "all"), *enumerate(posterior.names)]:
+        unit = span if name == "all" else 1.0
+        error, blind = (np.abs(v - truth)[:, place] / unit for v in (middle, prior))
+        for who, chosen in (("everyone", np.ones_like(impaired)), ("impaired", impaired)):
+            part = chosen[:, place]
+            count = int(part.any(axis=1).sum()) if name == "all" else int(part.sum())
+            row = {"impairment": name, "who": who, "n_gaits": count}
+            for level in LEVELS:
+                row[f"covered_{level:.0%}".rstrip("%")] = _average(inside[level][:, place][part])
+            rows.append(row | {"mae": _average(error[part]), "mae_prior": _average(blind[part])})
+    return pd.DataFrame(rows)
+
+
+def _average(values: np.ndarray) -> float:
+    return float(np.mean(values)) if len(values) else float("nan")
