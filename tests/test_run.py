@@ -58,7 +58,9 @@ def finished(tmp_path_factory):
     shutil.copy(ROOT / "data_manifest.yaml", root)
     (root / "data/library").mkdir(parents=True)
     for name in ("gaits.nc", "table.parquet"):
-        (root / "data/library" / name).touch()
+        for folder in ("library", "doses"):
+            (root / "data" / folder).mkdir(parents=True, exist_ok=True)
+            (root / "data" / folder / name).touch()
 
     def keep_some(values):
         groups = values["evaluate"]["subgroups"]
@@ -83,6 +85,7 @@ def finished(tmp_path_factory):
             os.utime(path, (now - age, now - age))
     order = [
         "1_simulate",
+        "1_impairments",
         "1_library",
         "2_generate",
         "generator",
@@ -92,6 +95,7 @@ def finished(tmp_path_factory):
         *EVALUATE,
         "estimates",
         "agreement_",
+        "4_signals",
     ]
     for number, stem in enumerate([*order, "5_compare", "agreement.", "0_answer", "index"]):
         for path in (root / "build").rglob(f"{stem}*"):
@@ -113,10 +117,10 @@ def test_nothing_changed_nothing_runs(project):
 @pytest.mark.parametrize(
     ("section", "key", "value", "pages"),
     [
-        ("sense", "fps", 25, EVALUATE | BEHIND),
+        ("sense", "fps", 25, {"4_signals"} | EVALUATE | BEHIND),
         ("simulate", "resolve_gaits", 2, {"1_simulate", "0_answer", "book"}),
-        ("estimate", "clips", 400, {"3_train"} | EVALUATE | BEHIND),
-        ("generate", "steps", 7, {"2_generate", "2_physics", "3_train"} | EVALUATE | BEHIND),
+        ("estimate", "clips", 400, {"3_train", "4_signals"} | EVALUATE | BEHIND),
+        ("generate", "steps", 7, {"2_generate", "2_physics", "3_train", "4_signals"} | EVALUATE | BEHIND),
         ("book", "title", "Another title", {"book"}),
     ],
 )
@@ -140,7 +144,7 @@ def test_changed_code_runs_the_pages_that_import_it(project):
 
 def test_changed_library_runs_everything_that_reads_it(project):
     (project / "data/library/gaits.nc").write_text("new")
-    pages = {"1_simulate", "1_library", "2_generate", "2_physics", "3_train"}
+    pages = {"1_simulate", "1_library", "2_generate", "2_physics", "3_train", "4_signals"}
     assert list_pages(project) == pages | EVALUATE | BEHIND
 
 
@@ -217,15 +221,17 @@ def test_a_failed_run_names_the_cell_and_goes_on_from_there(project):
         subgroups={"child": values["evaluate"]["subgroups"]["child"]}))  # fmt: skip
     made = {
         "1_simulate": ["1_simulate.json"],
+        "1_impairments": ["1_impairments.json"],
         "1_library": ["1_library.json"],
         "2_generate": ["2_generate.json", "generator.safetensors"],
         "2_physics": ["2_physics.json"],
-        "3_train": ["3_train.json", "estimator.safetensors"],
+        "3_train": ["3_train.json", "estimator.safetensors", "estimator_inertial.safetensors"],
         "4_evaluate": [
             "estimates_{subgroup}.parquet",
             "agreement_{subgroup}.parquet",
             "4_evaluate_{subgroup}.json",
         ],
+        "4_signals": ["4_signals.json", "estimates_inertial.parquet"],
         "5_compare": ["agreement.parquet", "5_compare.json"],
         "0_answer": ["0_answer.json"],
     }
