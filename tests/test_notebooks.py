@@ -45,7 +45,15 @@ def write_notebook(path, *cells, parameters='name: str = "a"\ncount: int = 3\nsh
 
 def test_the_chain_has_its_notebooks():
     names = [path.stem for path in NOTEBOOKS]
-    assert names == ["0_answer", "1_simulate", "2_generate", "3_train", "4_evaluate", "5_compare"]
+    assert names == [
+        "0_answer",
+        "1_simulate",
+        "2_generate",
+        "3_train",
+        "4_evaluate",
+        "4_signals",
+        "5_compare",
+    ]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -90,6 +90,7 @@ def finished(tmp_path_factory):
         *EVALUATE,
         "estimates",
         "agreement_",
+        "4_signals",
     ]
     for number, stem in enumerate([*order, "5_compare", "agreement.", "0_answer", "index"]):
         for path in (root / "build").rglob(f"{stem}*"):
@@ -111,10 +112,10 @@ def test_nothing_changed_nothing_runs(project):
 @pytest.mark.parametrize(
     ("section", "key", "value", "pages"),
     [
-        ("sense", "fps", 25, EVALUATE | BEHIND),
+        ("sense", "fps", 25, {"4_signals"} | EVALUATE | BEHIND),
         ("simulate", "resolve_gaits", 2, {"1_simulate", "0_answer", "book"}),
-        ("estimate", "clips", 400, {"3_train"} | EVALUATE | BEHIND),
-        ("generate", "steps", 7, {"2_generate", "3_train"} | EVALUATE | BEHIND),
+        ("estimate", "clips", 400, {"3_train", "4_signals"} | EVALUATE | BEHIND),
+        ("generate", "steps", 7, {"2_generate", "3_train", "4_signals"} | EVALUATE | BEHIND),
         ("book", "title", "Another title", {"book"}),
     ],
 )
@@ -138,7 +139,7 @@ def test_changed_code_runs_the_pages_that_import_it(project):
 
 def test_changed_library_runs_everything_that_reads_it(project):
     (project / "data/library/gaits.nc").write_text("new")
-    assert list_pages(project) == {"1_simulate", "2_generate", "3_train"} | EVALUATE | BEHIND
+    assert list_pages(project) == {"1_simulate", "2_generate", "3_train", "4_signals"} | EVALUATE | BEHIND
 
 
 def test_a_misspelt_key_stops_before_anything_runs(project):
@@ -215,12 +216,13 @@ def test_a_failed_run_names_the_cell_and_goes_on_from_there(project):
     made = {
         "1_simulate": ["1_simulate.json"],
         "2_generate": ["2_generate.json", "generator.safetensors"],
-        "3_train": ["3_train.json", "estimator.safetensors"],
+        "3_train": ["3_train.json", "estimator.safetensors", "estimator_inertial.safetensors"],
         "4_evaluate": [
             "estimates_{subgroup}.parquet",
             "agreement_{subgroup}.parquet",
             "4_evaluate_{subgroup}.json",
         ],
+        "4_signals": ["4_signals.json", "estimates_inertial.parquet"],
         "5_compare": ["agreement.parquet", "5_compare.json"],
         "0_answer": ["0_answer.json"],
     }
