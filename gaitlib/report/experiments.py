@@ -1,7 +1,7 @@
 """The command `gaitlib experiments STUDY`: ablations, and error against the number of real training people.
 
-Real people on whom a synthetic-trained network is tested never enter it. Networks that learn from real people are
-cross-validated by person; their rows say so by `n_real`. Hours on two cores: for the full study.
+Real people on whom a synthetic-trained network is tested never enter it. Networks that learn from real people
+are cross-validated by person; their rows say so by `n_real`. Hours on two cores: for the full study.
 """
 
 from __future__ import annotations
@@ -83,9 +83,8 @@ def run_experiments(arguments: argparse.Namespace) -> int:
     estimators = train_variants(library, generator, study.estimate.model_dump(), study.seed, folder, print)
     clips, reference = _observe(study)
     tables = [estimate_variant(name, estimator, clips, reference) for name, estimator in estimators.items()]
-    tables += compare_starts(
-        estimators["full"], estimators["pretrained"], clips, reference, study.seed, print
-    )
+    pretrained = pretrain_start(library, estimators["full"], study.estimate.model_dump(), study.seed, print)
+    tables += compare_starts(estimators["full"], pretrained, clips, reference, study.seed, print)
     output = Path(arguments.output)
     output.parent.mkdir(parents=True, exist_ok=True)
     pd.concat(tables, ignore_index=True)[list(COLUMNS)].to_parquet(output)
@@ -151,6 +150,58 @@ def train_variants(library, generator, settings: dict, seed: int, folder: Path, 
             log(f"training: {name}")
         trained[name] = train_estimator(*people, own, seed, folder / name, sampler, log)[0]
     return trained
+
+
+def pretrain_start(library, full, settings: dict, seed: int, log=None):
+    """Pre-train a network by masked sequence modelling alone, on the simulated training people.
+
+    Parameters
+    ----------
+    library : tuple of (DataFrame, Dataset)
+        Simulated gaits.
+    full : GaitEstimator
+        Gives the size, and the scale of the clip measures.
+    settings : dict
+        Section `estimate` of the study.
+    seed : int
+        Fixes everything.
+    log : callable, optional
+        Called with a line of text now and then.
+
+    Returns
+    -------
+    GaitNetwork
+        Its encoder has seen sequences, but no outcome.
+    """
+    from gaitlib.estimate.pool import build_pool
+    from gaitlib.estimate.pretrain import pretrain_network
+    from gaitlib.estimate.sampler import sample_clips
+    from gaitlib.estimate.train import list_persons
+    from gaitlib.report.training import split_library
+
+    table, gaits = split_library(*library, settings["held_out_share"], seed).training
+    pool = build_pool(gaits, list_persons(table))
+    network = _start_fresh(full, seed)
+    n_clips = settings["pretrain_clips"] or max(settings["clips"] // 3, 1)
+
+    def sample(number: int, n: int) -> list:
+        return sample_clips(pool, n, np.random.default_rng(number))
+
+    pretrain_network(network, sample, seed, n_clips, log)
+    return network
+
+
+def _start_fresh(full, seed: int):
+    """A network at random, with the scale of the clip measures."""
+    import torch
+
+    from gaitlib.estimate.network import GaitNetwork
+
+    torch.manual_seed(seed)
+    network = GaitNetwork(full.config)
+    network.side_mean.copy_(full.network.side_mean)
+    network.side_std.copy_(full.network.side_std)
+    return network
 
 
 def select_healthy_adults(table: pd.DataFrame, gaits) -> tuple:
@@ -220,8 +271,8 @@ def compare_starts(
     ----------
     full : GaitEstimator
         Trained on synthetic walks: start of 'real_plus_synthetic'.
-    pretrained : GaitEstimator
-        Its settings give size and masked pre-training of 'real_after_pretraining'.
+    pretrained : GaitNetwork
+        From `pretrain_start`: start of 'real_after_pretraining'.
     clips : list of xarray.Dataset
         Image keypoints of real people.
     reference : DataFrame
@@ -241,19 +292,12 @@ def compare_starts(
         Columns `COLUMNS`; one table per data set, view, start and number of people. Numbers that a data set
         cannot give are left out.
     """
-    import torch
-
     from gaitlib.estimate.features import compute_features, get_height
-    from gaitlib.estimate.network import GaitNetwork
     from gaitlib.estimate.real import EPOCHS, crossvalidate_network
 
-    torch.manual_seed(seed)
-    scratch = GaitNetwork(full.config)
-    scratch.side_mean.copy_(full.network.side_mean)
-    scratch.side_std.copy_(full.network.side_std)
     starts = {
-        "real_only": scratch,
-        "real_after_pretraining": pretrained.network,
+        "real_only": _start_fresh(full, seed),
+        "real_after_pretraining": pretrained,
         "real_plus_synthetic": full.network,
     }
     known = reference.set_index(["dataset", "walk_id"])
