@@ -22,28 +22,29 @@ _CHECKPOINT = "checkpoint.pt"
 
 @dataclass(frozen=True)
 class Batch:
-    """Clips padded to one length and one number of sensors.
+    """Clips padded to one length; clips of several sensors have one row each.
 
     Parameters
     ----------
-    sequence : tensor, shape (n, n_sensor, n_channel, n_time)
+    sequence : tensor, shape (n_row, n_channel, n_time)
         Channels, zero where padded.
-    mask : tensor, shape (n, n_sensor, n_time)
+    mask : tensor, shape (n_row, 1, n_time)
         1 in the clip, 0 in the padding.
+    site, owner : tensor of int, shape (n_row,)
+        Where each sequence comes from, and which clip it belongs to.
     side : tensor, shape (n, n_side)
         Measures of the clips.
-    site : tensor of int, shape (n, n_sensor)
-        Where each sequence comes from.
     """
 
     sequence: torch.Tensor
     mask: torch.Tensor
-    side: torch.Tensor
     site: torch.Tensor
+    owner: torch.Tensor
+    side: torch.Tensor
 
 
 def batch_features(features: list[ClipFeatures]) -> Batch:
-    """Pad clips to one length and one number of sensors.
+    """Pad clips to one length.
 
     Parameters
     ----------
@@ -56,18 +57,16 @@ def batch_features(features: list[ClipFeatures]) -> Batch:
         For the network.
     """
     longest = max(item.sequence.shape[-1] for item in features)
-    most = max(len(item.sites) for item in features)
-    n_channels = features[0].sequence.shape[-2]
-    sequence = np.zeros((len(features), most, n_channels, longest), dtype=np.float32)
-    mask = np.zeros((len(features), most, longest), dtype=np.float32)
-    site = np.zeros((len(features), most), dtype=np.int64)
-    for row, item in enumerate(features):
-        place = (row, slice(len(item.sites)))
-        sequence[place][..., : item.sequence.shape[-1]] = item.sequence
-        mask[place][..., : item.sequence.shape[-1]] = 1.0
-        site[place] = item.sites
+    site = np.concatenate([item.sites for item in features])
+    owner = np.repeat(np.arange(len(features)), [len(item.sites) for item in features])
+    sequence = np.zeros((len(site), features[0].sequence.shape[-2], longest), dtype=np.float32)
+    mask = np.zeros((len(site), 1, longest), dtype=np.float32)
+    for number, item in enumerate(features):
+        n_time = item.sequence.shape[-1]
+        sequence[owner == number, :, :n_time] = item.sequence
+        mask[owner == number, :, :n_time] = 1.0
     side = np.stack([item.side for item in features]).astype(np.float32)
-    return Batch(*(torch.from_numpy(part) for part in (sequence, mask, side, site)))
+    return Batch(*(torch.from_numpy(part) for part in (sequence, mask, site, owner, side)))
 
 
 def compute_loss(prediction, truth: torch.Tensor, activity: torch.Tensor, weight: float) -> torch.Tensor:

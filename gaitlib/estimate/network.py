@@ -228,13 +228,13 @@ class GaitNetwork(nn.Module):
 
         Returns
         -------
-        x : tensor, shape (n * n_sensor, width, n_time / 4)
+        x : tensor, shape (n_row, width, n_time / 4)
             Features over time, at 12.5 Hz.
-        mask : tensor, shape (n * n_sensor, 1, n_time / 4)
+        mask : tensor, shape (n_row, 1, n_time / 4)
             1 in the clip, 0 in the padding.
         """
-        sequence, mask = batch.sequence.flatten(0, 1), batch.mask.flatten(0, 1)[:, None, ::2]
-        x = (self.stem(sequence) + self.site(batch.site.flatten())[..., None]) * mask
+        mask = batch.mask[..., ::2]
+        x = (self.stem(batch.sequence) + self.site(batch.site)[..., None]) * mask
         for block in self.fine:
             x = block(x, mask)
         x, mask = _halve(x, mask)
@@ -262,9 +262,10 @@ class GaitNetwork(nn.Module):
         spread = (((x - mean[..., None]) ** 2 * mask).sum(dim=2) / count + 1e-6).sqrt()
         weight = self.attention(x).masked_fill(mask == 0, -1e4).softmax(dim=2)
         focus = torch.einsum("bct,bkt->bkc", x, weight).flatten(1)
-        pooled = torch.cat([mean, spread, focus], dim=1).unflatten(0, batch.site.shape)
-        worn = (batch.mask[..., :1] > 0).to(pooled.dtype)
-        pooled = (pooled * worn).sum(dim=1) / worn.sum(dim=1).clamp(min=1)
+        rows = torch.cat([mean, spread, focus], dim=1)
+        share = 1.0 / torch.bincount(batch.owner, minlength=len(batch.side))[batch.owner]
+        pooled = rows.new_zeros(len(batch.side), rows.shape[1])
+        pooled = pooled.index_add(0, batch.owner, rows * share[:, None])
         standard = (batch.side - self.side_mean) / self.side_std
         out = self.head(torch.cat([pooled, standard], dim=1))
         n = len(TARGETS)

@@ -8,6 +8,7 @@ start for other tasks.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -94,12 +95,11 @@ def compute_masked_loss(network, decoder: nn.Module, batch: Batch, rng: np.rando
     """
     hidden = _draw_stretches(batch.mask, rng)
     keep = hidden.repeat_interleave(_FACTOR, dim=-1)[..., : batch.mask.shape[-1]] == 0
-    left = Batch(batch.sequence * keep[:, :, None], batch.mask, batch.side, batch.site)
-    x, mask = network.encode(left)
+    x, mask = network.encode(replace(batch, sequence=batch.sequence * keep))
     filled = decoder(network.norm(x))
-    true = nn.functional.avg_pool1d(batch.sequence.flatten(0, 1), _FACTOR, ceil_mode=True)
+    true = nn.functional.avg_pool1d(batch.sequence, _FACTOR, ceil_mode=True)
     length = min(true.shape[-1], filled.shape[-1], hidden.shape[-1])
-    weight = hidden.flatten(0, 1)[:, None, :length] * mask[..., :length]
+    weight = hidden[..., :length] * mask[..., :length]
     true, filled = true[..., :length], filled[..., :length]
     spread = true.var(dim=(0, 2), keepdim=True) + 1e-3
     error = (filled - true) ** 2 / spread
@@ -107,10 +107,10 @@ def compute_masked_loss(network, decoder: nn.Module, batch: Batch, rng: np.rando
 
 
 def _draw_stretches(mask: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    """1 where hidden, at 12.5 Hz, shape (n, n_sensor, n_time / 4): about 40 % of all frames in stretches."""
-    n, n_sensor, n_time = mask.shape
+    """1 where hidden, at 12.5 Hz, shape (n_row, 1, n_time / 4): about 40 % of all frames in stretches."""
+    n_row, _, n_time = mask.shape
     length = math.ceil(n_time / _FACTOR)
-    hidden = np.zeros((n, n_sensor, length), dtype=np.float32)
+    hidden = np.zeros((n_row, 1, length), dtype=np.float32)
     longest = max(2, round(_STRETCH_S[1] * _RATE_HZ))
     shortest = max(1, round(_STRETCH_S[0] * _RATE_HZ))
     count = math.ceil(_HIDDEN_SHARE * length / (0.5 * (shortest + longest)))

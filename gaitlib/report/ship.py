@@ -61,7 +61,7 @@ def run_train(arguments: argparse.Namespace) -> int:
     estimator, prints what the manifest holds: bytes and hash of the weights.
     """
     from gaitlib.estimate.card import write_model_card
-    from gaitlib.report.training import split_library, train_estimator_on
+    from gaitlib.report.training import train_estimator_on
     from gaitlib.simulate.library import load_library
     from gaitlib.study import load_study
 
@@ -71,7 +71,7 @@ def run_train(arguments: argparse.Namespace) -> int:
     settings |= {"inertial_clips": arguments.inertial_clips or settings["inertial_clips"]}
     library = load_library(ROOT / study.simulate.library)
     folder = ROOT / "build" / study.name / "train"
-    generator = _get_generator(arguments.generator, study, library, split_library, folder)
+    generator = get_generator(arguments.generator, study, library, folder)
     output = Path(arguments.output)
     output.mkdir(parents=True, exist_ok=True)
     cards = []
@@ -88,8 +88,32 @@ def run_train(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _get_generator(path: str | None, study, library, split_library, folder: Path):
+def get_generator(path: str | None, study, library: tuple, folder: Path):
+    """Load a generator, or train one on the training people of the library.
+
+    Parameters
+    ----------
+    path : str or None
+        Its file.
+    study : gaitlib.study.Study
+        Settings, split and seed.
+    library : tuple of (DataFrame, Dataset)
+        Simulated gaits.
+    folder : Path
+        Where work in progress is kept.
+
+    Returns
+    -------
+    GaitGenerator or None
+        None if the study asks for no generated gaits.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or malformed.
+    """
     from gaitlib.generate.flow import GaitGenerator
+    from gaitlib.report.training import split_library
 
     if path is not None:
         if not Path(path).is_file():

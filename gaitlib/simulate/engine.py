@@ -30,7 +30,6 @@ from gaitlib.simulate.problem import (
 
 _ITERATIONS = {"far": 80, "near": 400, "warm": 150}
 """Limits; the result of a far start is only a better guess."""
-
 N_POINTS = {"half": 50, "stride": 100}
 """Mesh points of the horizon: one per percent of the stride."""
 

@@ -1,0 +1,345 @@
+"""The command `gaitlib experiments STUDY`: ablations, and error against the number of real training people.
+
+Real people on whom a synthetic-trained network is tested never enter it. Networks that learn from real people
+are cross-validated by person; their rows say so by `n_real`. Hours on two cores: for the full study.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from gaitlib.environment import ROOT
+
+DATASETS = ("td_children_c3d", "neuro_bvh")
+"""Real people with keypoints."""
+N_REAL = (2, 4, 8, None)
+"""How many real people a network learns from; None: all others."""
+COLUMNS = (
+    "method",
+    "n_real",
+    "dataset",
+    "subgroup",
+    "view",
+    "outcome",
+    "person",
+    "walk",
+    "reference",
+    "estimate",
+)
+"""Of the table that is written."""
+
+
+def add_experiments_parser(subparsers) -> argparse.ArgumentParser:
+    """Register `gaitlib experiments`.
+
+    Parameters
+    ----------
+    subparsers : argparse subparsers
+        Of the program.
+
+    Returns
+    -------
+    argparse.ArgumentParser
+        Its parser.
+    """
+    parser = subparsers.add_parser("experiments", help="ablations and data efficiency (hours)")
+    parser.add_argument("study", help="study file, such as studies/full.yaml")
+    parser.add_argument("--generator", help="generator file; trained first if not given")
+    parser.add_argument("--output", default="data/experiments.parquet", help="table to write")
+    parser.set_defaults(run=run_experiments)
+    return parser
+
+
+def run_experiments(arguments: argparse.Namespace) -> int:
+    """Answer `gaitlib experiments`.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        study, generator, output.
+
+    Returns
+    -------
+    int
+        0.
+
+    Notes
+    -----
+    Checkpoints are kept in build/<study>/experiments: an interrupted run goes on from there.
+    """
+    from gaitlib.report.ship import get_generator
+    from gaitlib.simulate.library import load_library
+    from gaitlib.study import load_study
+
+    study = load_study(arguments.study)
+    library = load_library(ROOT / study.simulate.library)
+    folder = ROOT / "build" / study.name / "experiments"
+    generator = get_generator(arguments.generator, study, library, folder)
+    estimators = train_variants(library, generator, study.estimate.model_dump(), study.seed, folder, print)
+    clips, reference = _observe(study)
+    tables = [estimate_variant(name, estimator, clips, reference) for name, estimator in estimators.items()]
+    pretrained = pretrain_start(library, estimators["full"], study.estimate.model_dump(), study.seed, print)
+    tables += compare_starts(estimators["full"], pretrained, clips, reference, study.seed, print)
+    output = Path(arguments.output)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    pd.concat(tables, ignore_index=True)[list(COLUMNS)].to_parquet(output)
+    print(f"written: {output}")
+    return 0
+
+
+def _observe(study) -> tuple[list, pd.DataFrame]:
+    from gaitlib.report.people import collect_real_walks, measure_walks
+    from gaitlib.report.sensors import observe_walks
+
+    walks = collect_real_walks(DATASETS, "baseline")
+    sense = study.sense
+    clips = observe_walks(walks, sense.views, sense.layout, sense.fps, sense.noise, study.seed)
+    return clips, measure_walks(walks, study.evaluate.outcomes)
+
+
+def train_variants(library, generator, settings: dict, seed: int, folder: Path, log=None) -> dict:
+    """Train the estimator in full and with something left out.
+
+    Parameters
+    ----------
+    library : tuple of (DataFrame, Dataset)
+        Simulated gaits.
+    generator : GaitGenerator
+        Adds gaits of people in between.
+    settings : dict
+        Section `estimate` of the study.
+    seed : int
+        Fixes everything.
+    folder : Path
+        Checkpoints.
+    log : callable, optional
+        Called with a line of text now and then.
+
+    Returns
+    -------
+    dict of str to GaitEstimator
+        'full', 'pretrained' (masked sequence modelling first), 'no_generator', 'no_noise',
+        'healthy_adults_only'.
+    """
+    from gaitlib.estimate.sampler import SamplerConfig
+    from gaitlib.estimate.settings import build_training_config
+    from gaitlib.estimate.train import train_estimator
+
+    config = build_training_config(settings | {"pretrain_clips": 0})
+    n_pretrain = settings["pretrain_clips"] or max(settings["clips"] // 3, 1)
+    clean = SamplerConfig(noise_free_share=1.0, unchanged_share=config.sampler.unchanged_share)
+    variants = {
+        "full": (library, config, generator),
+        "pretrained": (
+            library,
+            replace(config, network=replace(config.network, pretrain_clips=n_pretrain)),
+            generator,
+        ),
+        "no_generator": (library, replace(config, n_generated=0), None),
+        "no_noise": (library, replace(config, sampler=clean), generator),
+        "healthy_adults_only": (select_healthy_adults(*library), replace(config, n_generated=0), None),
+    }
+    trained = {}
+    for name, (people, own, sampler) in variants.items():
+        if log:
+            log(f"training: {name}")
+        trained[name] = train_estimator(*people, own, seed, folder / name, sampler, log)[0]
+    return trained
+
+
+def pretrain_start(library, full, settings: dict, seed: int, log=None):
+    """Pre-train a network by masked sequence modelling alone, on the simulated training people.
+
+    Parameters
+    ----------
+    library : tuple of (DataFrame, Dataset)
+        Simulated gaits.
+    full : GaitEstimator
+        Gives the size, and the scale of the clip measures.
+    settings : dict
+        Section `estimate` of the study.
+    seed : int
+        Fixes everything.
+    log : callable, optional
+        Called with a line of text now and then.
+
+    Returns
+    -------
+    GaitNetwork
+        Its encoder has seen sequences, but no outcome.
+    """
+    from gaitlib.estimate.pool import build_pool
+    from gaitlib.estimate.pretrain import pretrain_network
+    from gaitlib.estimate.sampler import sample_clips
+    from gaitlib.estimate.train import list_persons
+    from gaitlib.report.training import split_library
+
+    table, gaits = split_library(*library, settings["held_out_share"], seed).training
+    pool = build_pool(gaits, list_persons(table))
+    network = _start_fresh(full, seed)
+    n_clips = settings["pretrain_clips"] or max(settings["clips"] // 3, 1)
+
+    def sample(number: int, n: int) -> list:
+        return sample_clips(pool, n, np.random.default_rng(number))
+
+    pretrain_network(network, sample, seed, n_clips, log)
+    return network
+
+
+def _start_fresh(full, seed: int):
+    """A network at random, with the scale of the clip measures."""
+    import torch
+
+    from gaitlib.estimate.network import GaitNetwork
+
+    torch.manual_seed(seed)
+    network = GaitNetwork(full.config)
+    network.side_mean.copy_(full.network.side_mean)
+    network.side_std.copy_(full.network.side_std)
+    return network
+
+
+def select_healthy_adults(table: pd.DataFrame, gaits) -> tuple:
+    """Select the gaits of adults of 18 to 64 years at full strength.
+
+    Parameters
+    ----------
+    table, gaits : DataFrame, Dataset
+        The library.
+
+    Returns
+    -------
+    tuple of (DataFrame, Dataset)
+        Those.
+    """
+    strong = [name for name in table.columns if name.startswith("strength_")]
+    fits = table["age_years"].between(18, 64) & (table[strong] > 0.999).all(axis=1)
+    return table[fits].reset_index(drop=True), gaits
+
+
+def estimate_variant(name: str, estimator, clips: list, reference: pd.DataFrame) -> pd.DataFrame:
+    """Estimate every clip of real people by a synthetic-trained network.
+
+    Parameters
+    ----------
+    name : str
+        Of the variant.
+    estimator : GaitEstimator
+        Trained on synthetic walks only.
+    clips : list of xarray.Dataset
+        Image keypoints of `gaitlib.report.sensors.observe_walks`.
+    reference : DataFrame
+        From `gaitlib.report.people.measure_walks`.
+
+    Returns
+    -------
+    DataFrame
+        Columns `COLUMNS`; n_real 0; estimate NaN where it abstains.
+    """
+    from gaitlib.report.people import estimate_walks
+
+    outcomes = [name for name in reference.columns if name in estimator_outcomes()]
+    table = estimate_walks(clips, reference, ["synthetic"], outcomes, estimator)
+    table = table.rename(columns={"person_id": "person", "walk_id": "walk"})
+    return table.assign(method=name, n_real=0.0)[list(COLUMNS)]
+
+
+def estimator_outcomes() -> tuple[str, ...]:
+    """List what the estimators answer.
+
+    Returns
+    -------
+    tuple of str
+        `gaitlib.estimate.targets.OUTCOME_NAMES`.
+    """
+    from gaitlib.estimate.targets import OUTCOME_NAMES
+
+    return OUTCOME_NAMES
+
+
+def compare_starts(
+    full, pretrained, clips: list, reference: pd.DataFrame, seed: int, log=None, n_real=N_REAL, epochs=None
+) -> list[pd.DataFrame]:
+    """Train networks on real people from three starts, person-wise cross-validated.
+
+    Parameters
+    ----------
+    full : GaitEstimator
+        Trained on synthetic walks: start of 'real_plus_synthetic'.
+    pretrained : GaitNetwork
+        From `pretrain_start`: start of 'real_after_pretraining'.
+    clips : list of xarray.Dataset
+        Image keypoints of real people.
+    reference : DataFrame
+        From `gaitlib.report.people.measure_walks`.
+    seed : int
+        Fixes everything.
+    log : callable, optional
+        Called with a line of text now and then.
+    n_real : tuple of int or None
+        How many people to learn from.
+    epochs : tuple of int, optional
+        Lengths of training that are tried.
+
+    Returns
+    -------
+    list of DataFrame
+        Columns `COLUMNS`; one table per data set, view, start and number of people. Numbers that a data set
+        cannot give are left out.
+    """
+    from gaitlib.estimate.features import compute_features, get_height
+    from gaitlib.estimate.real import EPOCHS, crossvalidate_network
+
+    starts = {
+        "real_only": _start_fresh(full, seed),
+        "real_after_pretraining": pretrained,
+        "real_plus_synthetic": full.network,
+    }
+    known = reference.set_index(["dataset", "walk_id"])
+    groups: dict[tuple, list] = {}
+    for clip in clips:
+        features = compute_features(clip, get_height(clip))
+        if not features.problem:
+            groups.setdefault((clip.attrs["dataset"], clip.attrs["view"]), []).append((clip, features))
+    tables = []
+    for members in groups.values():
+        attrs = [clip.attrs for clip, _ in members]
+        people = np.array([about["person_id"] for about in attrs])
+        rows = known.loc[[(about["dataset"], about["walk_id"]) for about in attrs]]
+        truth = np.column_stack(
+            [rows.get(name, pd.Series(np.nan, rows.index)) for name in estimator_outcomes()]
+        )
+        for number in n_real:
+            if number is not None and number > int(0.8 * len(np.unique(people))):
+                continue
+            for name, start in starts.items():
+                if log:
+                    log(f"{name}: {attrs[0]['dataset']}, {attrs[0]['view']}, {number or 'all'} people")
+                found = crossvalidate_network(
+                    start,
+                    [own for _, own in members],
+                    truth,
+                    people,
+                    number,
+                    seed=seed,
+                    epochs=epochs or EPOCHS,
+                )
+                tables.append(_tabulate(attrs, truth, found, name, number, len(np.unique(people)) - 1))
+    return tables
+
+
+def _tabulate(attrs: list[dict], truth, found, method: str, number: int | None, most: int) -> pd.DataFrame:
+    rows = []
+    for about, true, values in zip(attrs, truth, found, strict=True):
+        for outcome, reference, estimate in zip(estimator_outcomes(), true, values, strict=True):
+            if np.isfinite(reference):
+                row = {key: about[key] for key in ("dataset", "subgroup", "view")}
+                row |= {"person": about["person_id"], "walk": about["walk_id"], "outcome": outcome}
+                row |= {"method": method, "n_real": float(number or most)}
+                rows.append(row | {"reference": float(reference), "estimate": float(estimate)})
+    return pd.DataFrame(rows, columns=list(COLUMNS))

@@ -1,0 +1,71 @@
+"""Networks that learn from real people: nobody is estimated by a network that has seen them."""
+
+import numpy as np
+import pytest
+from sense_toys import make_toy_set
+
+from gaitlib.errors import InputError
+from gaitlib.estimate.estimator import GaitEstimator
+from gaitlib.estimate.network import GaitNetwork, NetworkConfig
+from gaitlib.estimate.pool import build_pool
+from gaitlib.estimate.real import crossvalidate_network
+from gaitlib.estimate.sampler import SamplerConfig, sample_clips
+from gaitlib.estimate.train import list_persons
+from gaitlib.report.experiments import COLUMNS, compare_starts, select_healthy_adults
+from gaitlib.report.people import measure_walks
+from gaitlib.report.sensors import observe_walks
+from gaitlib.sense.body_walk import build_synthetic_walk
+
+CONFIG = NetworkConfig(width=8, fine_dilations=(1,), coarse_dilations=(1,))
+
+
+@pytest.fixture(scope="module")
+def clips():
+    toys = make_toy_set(6)
+    easy = SamplerConfig(views=(("side", 1.0),), noise_free_share=1.0, clips_per_walk=4)
+    return sample_clips(build_pool(toys[1], list_persons(toys[0])), 24, np.random.default_rng(2), easy)
+
+
+def test_a_network_does_not_see_the_person_it_estimates(clips):
+    features, truth = [clip.features for clip in clips], np.array([clip.truth for clip in clips])
+    people = np.array([f"p{clip.gait}" for clip in clips])
+    start, own = GaitNetwork(CONFIG), people == people[0]
+    first = crossvalidate_network(start, features, truth, people, n_folds=10, epochs=(1, 2))
+    changed = np.where(own[:, None], truth * 3.0, truth)
+    second = crossvalidate_network(start, features, changed, people, n_folds=10, epochs=(1, 2))
+    assert np.isfinite(first).all()
+    assert first[own] == pytest.approx(second[own])
+    assert not np.allclose(first[~own], second[~own])
+    with pytest.raises(InputError, match="40 people wanted"):
+        crossvalidate_network(start, features, truth, people, n_real=40)
+    with pytest.raises(InputError, match="expected at least 3"):
+        crossvalidate_network(start, features[:1], truth[:1], people[:1])
+
+
+def test_starts_are_compared_in_one_tidy_table():
+    table, gaits = make_toy_set(4)
+    persons = list_persons(table)
+    walks = [
+        build_synthetic_walk(gaits.sel(gait=table["gait_id"][n]), persons[n], np.random.default_rng(n),
+                             duration_s=4.0, dataset="toy", subgroup="toy", person_id=f"p{n}",
+                             walk_id=f"w{n}")
+        for n in range(4)
+    ]  # fmt: skip
+    clips = observe_walks(walks, ["side"], "body25", 30.0, 0.0, 1)
+    full = GaitEstimator(CONFIG, GaitNetwork(CONFIG))
+    reference = measure_walks(walks, ["speed_mps", "step_time_s"])
+    numbers = (2, 30, None)
+    tables = compare_starts(full, GaitNetwork(CONFIG), clips, reference, 0, n_real=numbers, epochs=(1,))
+    assert all(tuple(part.columns) == COLUMNS for part in tables)
+    assert {(part["method"][0], part["n_real"][0]) for part in tables} == {
+        (name, n)
+        for name in ("real_only", "real_after_pretraining", "real_plus_synthetic")
+        for n in (2.0, 3.0)
+    }
+    assert all(set(part["outcome"]) == {"speed_mps", "step_time_s"} for part in tables)
+
+
+def test_healthy_adults_are_neither_weak_nor_young():
+    table, gaits = make_toy_set(6)
+    table = table.assign(age_years=[5.0, 30, 30, 60, 80, 40], strength_soleus=[1, 1, 0.5, 1, 1, 1.0])
+    assert select_healthy_adults(table, gaits)[0]["age_years"].tolist() == [30.0, 60.0, 40.0]
