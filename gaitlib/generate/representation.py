@@ -24,6 +24,7 @@ import xarray as xr
 
 from gaitlib.errors import InputError
 from gaitlib.gait import COORDINATES, MUSCLES, N_PHASE, SIDES, TRANSLATIONS
+from gaitlib.generate.components import Part, VectorLayout, fit_part
 from gaitlib.generate.conditions import ConditionScale, fit_condition_scale
 from gaitlib.generate.contact import measure_contact_shift
 from gaitlib.generate.fourier import (
@@ -71,40 +72,6 @@ def build_groups() -> tuple[ChannelGroup, ...]:
         "joint_moment": list(COORDINATES),
     }
     return tuple(build_group(name, names, HARMONICS[name]) for name, names in channels.items())
-
-
-@dataclass
-class Part:
-    """Whitened principal components of the symmetric or antisymmetric part.
-
-    `to_vector` (n_coefficients, n_components) whitens, `to_coefficients` (n_components, n_coefficients)
-    undoes it, `mean` (n_coefficients,), `share` (n_components,) is the weighted variance explained.
-    """
-
-    mean: np.ndarray
-    to_vector: np.ndarray
-    to_coefficients: np.ndarray
-    share: np.ndarray
-
-
-@dataclass(frozen=True)
-class VectorLayout:
-    """What a network has to know about the entries of a vector.
-
-    The first `n_conditions` of `n_entries` are conditions; `mirror_order` and `mirror_sign` (n_entries,) give
-    the mirror; `derived` (k, n_conditions) sums of conditions that help to tell gaits; `weight` (n_entries,)
-    the importance of the entries; `often_open` conditions that are often left open alone;
-    `jitter` (n_entries,) the standard deviation of noise that training adds.
-    """
-
-    n_entries: int
-    n_conditions: int
-    mirror_order: np.ndarray
-    mirror_sign: np.ndarray
-    derived: np.ndarray
-    weight: np.ndarray
-    often_open: tuple[int, ...]
-    jitter: np.ndarray | None = None
 
 
 @dataclass
@@ -159,9 +126,9 @@ class GaitRepresentation:
         raw, _ = self._analyse(table, gaits)
         self.scales = {g.name: _compute_scale(g, raw[g.name]) for g in build_groups()}
         symmetric, antisymmetric = self._split(raw)
-        self.symmetric = _fit_part(symmetric, self.explained, self.max_components, symmetric.mean(axis=0))
+        self.symmetric = fit_part(symmetric, self.explained, self.max_components, symmetric.mean(axis=0))
         total = float(((symmetric - symmetric.mean(axis=0)) ** 2).sum())
-        self.antisymmetric = _fit_part(
+        self.antisymmetric = fit_part(
             antisymmetric, self.explained, self.max_components, np.zeros(antisymmetric.shape[1]), total
         )
         self._synthesis = None
@@ -407,29 +374,6 @@ def _compute_scale(group: ChannelGroup, coefficients: np.ndarray) -> np.ndarray:
         if kind.any():
             scale[kind] = np.sqrt(variance[kind].mean()) / WEIGHTS[group.name]
     return np.maximum(scale, 1e-9)
-
-
-def _fit_part(values, explained, max_components, mean, total=None) -> Part:
-    centred = values - mean
-    if len(centred) > 2 * centred.shape[1]:
-        squared, axes = np.linalg.eigh(centred.T @ centred)
-        singular, axes = np.sqrt(np.maximum(squared[::-1], 0.0)), axes[:, ::-1].T
-    else:
-        _, singular, axes = np.linalg.svd(centred, full_matrices=False)
-    power = singular**2
-    total = float(power.sum()) if total is None else total
-    if power.sum() < 1e-6 * total:
-        count = 0
-    else:
-        count = int(np.searchsorted(np.cumsum(power) / power.sum(), explained) + 1)
-    count = min(count, max_components, int((singular > 1e-6 * max(singular[0], 1e-12)).sum()))
-    deviation = singular[:count] / np.sqrt(max(len(values) - 1, 1))
-    return Part(
-        mean=mean,
-        to_vector=axes[:count].T / deviation,
-        to_coefficients=axes[:count] * deviation[:, None],
-        share=power[:count] / max(total, 1e-300),
-    )
 
 
 def _swap_suffix(name: str) -> str:

@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 
 from gaitlib.errors import InputError
+from gaitlib.generate.components import Part
 from gaitlib.generate.conditions import ConditionScale
 from gaitlib.generate.config import parse_generator_config
 from gaitlib.generate.correct import FloorBand
-from gaitlib.generate.representation import GaitRepresentation, Part
+from gaitlib.generate.representation import GaitRepresentation
 
 if TYPE_CHECKING:
     from gaitlib.generate.flow import GaitGenerator
