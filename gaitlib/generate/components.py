@@ -1,4 +1,8 @@
+<<<<<<< HEAD
 """Whitened principal components of gaits."""
+=======
+"""Whitened principal components, and what a network has to know about the entries of a vector."""
+>>>>>>> generate
 
 from __future__ import annotations
 
@@ -21,12 +25,40 @@ class Part:
     share: np.ndarray
 
 
+<<<<<<< HEAD
 def fit_part(values, explained, max_components, mean, total=None) -> Part:
     """Fit the principal components of values.
+=======
+@dataclass(frozen=True)
+class VectorLayout:
+    """What a network has to know about the entries of a vector.
+
+    The first `n_conditions` of `n_entries` are conditions; `mirror_order` and `mirror_sign` (n_entries,) give
+    the mirror; `derived` (k, n_conditions) sums of conditions that help to tell gaits; `weight` (n_entries,)
+    the importance of the entries; `often_open` conditions that are often left open alone;
+    `jitter` (n_entries,) the standard deviation of noise that training adds.
+    """
+
+    n_entries: int
+    n_conditions: int
+    mirror_order: np.ndarray
+    mirror_sign: np.ndarray
+    derived: np.ndarray
+    weight: np.ndarray
+    often_open: tuple[int, ...]
+    jitter: np.ndarray | None = None
+
+
+def fit_part(
+    values: np.ndarray, explained: float, max_components: int, mean: np.ndarray, total: float | None = None
+) -> Part:
+    """Find the whitened principal components of a part.
+>>>>>>> generate
 
     Parameters
     ----------
     values : array, shape (n, n_coefficients)
+<<<<<<< HEAD
         Weighted Fourier coefficients of gaits.
     explained : float
         Share of the variance to keep.
@@ -36,11 +68,27 @@ def fit_part(values, explained, max_components, mean, total=None) -> Part:
         Centre.
     total : float, optional
         Sum of squares that `share` refers to; that of the values when left out.
+=======
+        Coefficients of the library.
+    explained : float
+        Share of the variance that the kept components explain.
+    max_components : int
+        Most components.
+    mean : array, shape (n_coefficients,)
+        Centre.
+    total : float, optional
+        Sum of squares that shares refer to; that of `values` if None. A part with almost none of it gets no
+        component.
+>>>>>>> generate
 
     Returns
     -------
     Part
+<<<<<<< HEAD
         Without components where the values hardly vary.
+=======
+        The components.
+>>>>>>> generate
     """
     centred = values - mean
     if len(centred) > 2 * centred.shape[1]:

@@ -1,9 +1,9 @@
 """From a gait back to what may hinder the person: a posterior over impairments.
 
 An amortised posterior (simulation-based inference): a second, small flow carries noise to impairments, given
-person, speed, stride time and the components of the curves. It learns from solved gaits and from strides of
-the generator, whose curves it sees with some noise, so that it does not trust details that no measurement
-gives. Rare impairments have a peak at healthy and a tail; samples are held to the library's range.
+person, speed, stride time and the components of the curves. It learns from solved gaits and mostly from
+strides of the generator at all doses, whose curves it sees with noise, so that it does not trust details that
+no measurement gives. Rare impairments have a peak at healthy and a tail; samples are held to the library's range.
 """
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ import pandas as pd
 import xarray as xr
 
 from gaitlib.errors import InputError
+from gaitlib.generate.components import VectorLayout
 from gaitlib.generate.conditions import BASE_CONDITIONS
 from gaitlib.generate.config import GeneratorConfig
 from gaitlib.generate.flow import GaitGenerator
 from gaitlib.generate.impairments import get_healthy
 from gaitlib.generate.library_input import select_learnable
-from gaitlib.generate.representation import VectorLayout
 
 LEVELS = (0.5, 0.8, 0.9)
-CURVE_NOISE = 0.15
+CURVE_NOISE = 0.4
 """Noise on the components (standard deviations of the library)."""
 
-_COPIES = 6
+_COPIES, _MOST_COPIES = 20, 20_000
+_IMPAIRED_SHARE = 0.7
 _HEALTHY_WITHIN = 1e-6
 
 
@@ -87,8 +88,8 @@ class ImpairmentPosterior:
             raise InputError("inverse: no impairment varies in this library; there is nothing to infer.")
         table, gaits = select_learnable(table, gaits)
         solved = self.representation.encode(table, gaits)
-        drawn = np.repeat(solved[:, : self.representation.n_conditions], _COPIES, axis=0)
-        vectors = np.concatenate([solved, solved, flow.sample_vectors(drawn, self.seed)])
+        drawn = self._draw_conditions(solved)
+        vectors = np.concatenate([solved, flow.sample_vectors(drawn, self.seed)])
         layout = self._build_layout()
         checkpoint = find_checkpoint(folder, flow.library_hash, "inverse", self.config, self.seed)
         with use_one_thread():
@@ -131,6 +132,21 @@ class ImpairmentPosterior:
         values = made * scale.scale[place] + scale.mean[place]
         values = np.clip(values, scale.lower[place], scale.upper[place])
         return values.reshape(len(table), n_samples, -1)
+
+    def _draw_conditions(self, solved: np.ndarray) -> np.ndarray:
+        """Standardised conditions: person and task of one gait, impairments of another at any dose below."""
+        rng = np.random.default_rng([self.seed, 3])
+        scale, base = self.representation.conditions, len(BASE_CONDITIONS)
+        n = min(_COPIES * len(solved), _MOST_COPIES)
+        drawn = solved[rng.integers(len(solved), size=n), : self.representation.n_conditions].copy()
+        healthy = np.array([get_healthy(name) for name in self.names])
+        healthy = (healthy - scale.mean[base:]) / scale.scale[base:]
+        impaired = solved[:, base : drawn.shape[1]]
+        ill = np.flatnonzero(np.abs(impaired - healthy).max(axis=1) > 1e-6)
+        if len(ill):
+            dose = rng.uniform(size=(n, 1)) * (rng.uniform(size=(n, 1)) < _IMPAIRED_SHARE)
+            drawn[:, base:] = healthy + dose * (impaired[rng.choice(ill, size=n)] - healthy)
+        return drawn
 
     @property
     def _order(self) -> np.ndarray:

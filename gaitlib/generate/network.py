@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from gaitlib.generate.representation import VectorLayout
+from gaitlib.generate.components import VectorLayout
 
 
 class VelocityNetwork(nn.Module):

@@ -24,7 +24,11 @@ import xarray as xr
 
 from gaitlib.errors import InputError
 from gaitlib.gait import COORDINATES, MUSCLES, N_PHASE, SIDES, TRANSLATIONS
+<<<<<<< HEAD
 from gaitlib.generate.components import Part, fit_part
+=======
+from gaitlib.generate.components import Part, VectorLayout, fit_part
+>>>>>>> generate
 from gaitlib.generate.conditions import ConditionScale, fit_condition_scale
 from gaitlib.generate.contact import measure_contact_shift
 from gaitlib.generate.fourier import (
@@ -74,6 +78,7 @@ def build_groups() -> tuple[ChannelGroup, ...]:
     return tuple(build_group(name, names, HARMONICS[name]) for name, names in channels.items())
 
 
+<<<<<<< HEAD
 @dataclass(frozen=True)
 class VectorLayout:
     """What a network has to know about the entries of a vector.
@@ -94,6 +99,8 @@ class VectorLayout:
     jitter: np.ndarray | None = None
 
 
+=======
+>>>>>>> generate
 @dataclass
 class GaitRepresentation:
     """Turns Gaits into vectors of standardised numbers and back.

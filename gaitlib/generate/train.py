@@ -19,9 +19,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from gaitlib.errors import InputError
+from gaitlib.generate.components import VectorLayout
 from gaitlib.generate.config import GeneratorConfig
 from gaitlib.generate.network import VelocityNetwork, compute_flow_loss, initialise_network
-from gaitlib.generate.representation import VectorLayout
 
 
 def build_network(layout: VectorLayout, config: GeneratorConfig) -> VelocityNetwork:

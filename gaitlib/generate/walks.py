@@ -100,7 +100,7 @@ class WalkSampler:
         low, high = 0.0, _LARGEST_SPREAD
         for _ in range(_BISECTIONS):
             self.spread = 0.5 * (low + high)
-            table, gaits = self.sample_strides(conditions, _PROBE_STRIDES, seed, correct=False)
+            table, gaits = self.sample_strides(conditions, _PROBE_STRIDES, seed)
             enough = measure_angle_sd(table, gaits) >= self.variability.angle_sd_deg
             low, high = (low, self.spread) if enough else (self.spread, high)
         self.spread = 0.5 * (low + high)
