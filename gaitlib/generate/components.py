@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""Whitened principal components of gaits."""
-=======
 """Whitened principal components, and what a network has to know about the entries of a vector."""
->>>>>>> generate
 
 from __future__ import annotations
 
@@ -25,10 +21,6 @@ class Part:
     share: np.ndarray
 
 
-<<<<<<< HEAD
-def fit_part(values, explained, max_components, mean, total=None) -> Part:
-    """Fit the principal components of values.
-=======
 @dataclass(frozen=True)
 class VectorLayout:
     """What a network has to know about the entries of a vector.
@@ -53,22 +45,10 @@ def fit_part(
     values: np.ndarray, explained: float, max_components: int, mean: np.ndarray, total: float | None = None
 ) -> Part:
     """Find the whitened principal components of a part.
->>>>>>> generate
 
     Parameters
     ----------
     values : array, shape (n, n_coefficients)
-<<<<<<< HEAD
-        Weighted Fourier coefficients of gaits.
-    explained : float
-        Share of the variance to keep.
-    max_components : int
-        Largest number of components.
-    mean : array, shape (n_coefficients,)
-        Centre.
-    total : float, optional
-        Sum of squares that `share` refers to; that of the values when left out.
-=======
         Coefficients of the library.
     explained : float
         Share of the variance that the kept components explain.
@@ -79,16 +59,11 @@ def fit_part(
     total : float, optional
         Sum of squares that shares refer to; that of `values` if None. A part with almost none of it gets no
         component.
->>>>>>> generate
 
     Returns
     -------
     Part
-<<<<<<< HEAD
-        Without components where the values hardly vary.
-=======
         The components.
->>>>>>> generate
     """
     centred = values - mean
     if len(centred) > 2 * centred.shape[1]:

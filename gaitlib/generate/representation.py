@@ -24,11 +24,7 @@ import xarray as xr
 
 from gaitlib.errors import InputError
 from gaitlib.gait import COORDINATES, MUSCLES, N_PHASE, SIDES, TRANSLATIONS
-<<<<<<< HEAD
-from gaitlib.generate.components import Part, fit_part
-=======
 from gaitlib.generate.components import Part, VectorLayout, fit_part
->>>>>>> generate
 from gaitlib.generate.conditions import ConditionScale, fit_condition_scale
 from gaitlib.generate.contact import measure_contact_shift
 from gaitlib.generate.fourier import (
@@ -78,29 +74,6 @@ def build_groups() -> tuple[ChannelGroup, ...]:
     return tuple(build_group(name, names, HARMONICS[name]) for name, names in channels.items())
 
 
-<<<<<<< HEAD
-@dataclass(frozen=True)
-class VectorLayout:
-    """What a network has to know about the entries of a vector.
-
-    The first `n_conditions` of `n_entries` are conditions; `mirror_order` and `mirror_sign` (n_entries,) give
-    the mirror; `derived` (k, n_conditions) sums of conditions that help to tell gaits; `weight` (n_entries,)
-    the importance of the entries; `often_open` conditions that are often left open alone;
-    `jitter` (n_entries,) the standard deviation of noise that training adds.
-    """
-
-    n_entries: int
-    n_conditions: int
-    mirror_order: np.ndarray
-    mirror_sign: np.ndarray
-    derived: np.ndarray
-    weight: np.ndarray
-    often_open: tuple[int, ...]
-    jitter: np.ndarray | None = None
-
-
-=======
->>>>>>> generate
 @dataclass
 class GaitRepresentation:
     """Turns Gaits into vectors of standardised numbers and back.
@@ -404,5 +377,7 @@ def _compute_scale(group: ChannelGroup, coefficients: np.ndarray) -> np.ndarray:
 
 
 def _swap_suffix(name: str) -> str:
-    sides = {f"_{side}": f"_{other}" for side, other in (SIDES, SIDES[::-1])}
-    return name[:-2] + sides.get(name[-2:], name[-2:])
+    for side, other in (SIDES, SIDES[::-1]):
+        if name.endswith(f"_{side}"):
+            return name[: -len(side)] + other
+    return name
