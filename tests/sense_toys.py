@@ -28,12 +28,13 @@ def make_toy_set(n: int, seed: int = 0):
 
 
 def make_library_walk(index=0, duration_s=6.0, fps=200.0, seed=0):
-    """A walk of one of the shipped simulated gaits, without variation."""
+    """A walk of a shipped gait of a healthy adult, alike on both sides, without variation."""
     from gaitlib.sense.body_walk import build_synthetic_walk
     from gaitlib.simulate.library import load_library
 
     table, gaits = load_library(ROOT / "data" / "library")
-    row = table[table["verified"]].reset_index().iloc[index]
+    healthy = table["verified"] & (table["cohort"] == "healthy_adult") & (table["kind"] == "half")
+    row = table[healthy].reset_index().iloc[index]
     gait = gaits.sel(gait=row["gait_id"])
     person = Person(**{name: row[name] for name in ("age_years", "sex", "height_m", "mass_kg")})
     rng = np.random.default_rng(seed)

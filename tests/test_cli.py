@@ -72,7 +72,7 @@ def test_help_and_version(capsys):
             cli.main(words)
         assert stop.value.code == 0
     shown = capsys.readouterr().out
-    assert all(f"\n    {name} " in shown for name in cli.COMMANDS)
+    assert all(f"\n    {name}" in shown for name in cli.COMMANDS)
 
 
 @pytest.mark.parametrize("words", [[], ["doctor", "--wrong"], ["run"]])

@@ -156,7 +156,9 @@ def test_speed_law_is_free_of_body_size():
         person = {"age_years": 30.0, "sex": "f", "height_m": height, "mass_kg": mass}
         leg = compute_dimensions(Person(**person)).leg_length_m
         own = {"speed_mps": 0.4 * np.sqrt(9.80665 * leg), "step_length_m": leg * 1.1 * 0.4**0.5}
-        rows.append(person | own | {"verified": True, "asked_stride_time_s": np.nan, "cohort": "adult"})
+        rows.append(
+            person | own | {"verified": True, "asked_stride_time_s": np.nan, "cohort": "healthy_adult"}
+        )
     table = pd.DataFrame(rows)
     assert realism_compare.compare_speed_law(table, law)["step_error_percent"][0] == pytest.approx(
         0, abs=1e-6
@@ -165,18 +167,6 @@ def test_speed_law_is_free_of_body_size():
     assert realism_compare.compare_speed_law(longer, law)["step_error_percent"][0] == pytest.approx(100)
     fixed = realism_compare.compare_speed_law(table.assign(asked_stride_time_s=1.1), law)
     assert fixed["n_simulated"][0] == 0 and fixed["reason"][0].startswith("not evaluated")
-
-
-def test_health_is_told_from_disease_weakness_and_contracture():
-    table = pd.DataFrame(
-        {
-            "verified": [True, False, True, True, True],
-            "cohort": ["healthy_adult", "healthy_adult", "parkinsons", "adult", "adult"],
-            "weakness_plantarflexors_r": [1.0, 1.0, 1.0, 0.5, 1.0],
-            "contracture_soleus_l": [1.0, 1.0, 1.0, 1.0, 0.85],
-        }
-    )
-    assert realism_compare.find_healthy(table).to_list() == [True, False, False, False, False]
 
 
 def test_segment_angles_are_those_of_the_model():
