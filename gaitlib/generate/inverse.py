@@ -3,7 +3,8 @@
 An amortised posterior (simulation-based inference): a second, small flow carries noise to impairments,
 given person, speed, stride time and the components of the curves. It learns from solved gaits and mostly
 from strides of the generator at all doses, whose curves it sees with noise, so that it does not trust details
-that no measurement gives. Rare impairments have a peak at healthy and a tail; samples are held to the library's range.
+that no measurement gives. Rare impairments have a peak at healthy and a tail; samples are held to the
+library's range.
 """
 
 from __future__ import annotations
