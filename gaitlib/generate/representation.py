@@ -52,7 +52,7 @@ WEIGHTS = {"position": 3.0, "activation": 1.0, "ground_force": 1.0, "joint_momen
 
 ACTIVATION_MARGIN = 0.02
 _SMALLEST_SHIFT = 1e-4
-_CONTACT_SHARE = 0.1
+_CONTACT_SHARE = 0.01
 _TX = COORDINATES.index("pelvis_tx")
 
 
