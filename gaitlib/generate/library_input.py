@@ -13,7 +13,7 @@ from gaitlib.generate.distances import find_nearest, place_gaits
 from gaitlib.generate.representation import GaitRepresentation
 
 MAX_ISOLATION = 5.0
-"""A gait is set aside when its nearest neighbour is this many times farther than is usual among gaits of its kind."""
+"""A gait is set aside when its nearest neighbour is this many times farther than is usual for its kind."""
 
 _FEWEST = 30
 _SMALLEST_ASYMMETRY = 1e-3
@@ -126,10 +126,9 @@ def measure_isolation(table: pd.DataFrame, gaits: xr.Dataset) -> np.ndarray:
     representation = GaitRepresentation(explained=0.99).fit(table, gaits)
     places = place_gaits(representation, table, gaits)
     turned = places * representation.get_mirror()[1][representation.n_conditions :]
+    nearest = find_nearest(places, places, same=True)[:, 0]
     if representation.n_antisymmetric:
-        nearest = np.minimum(find_nearest(places, places, same=True), find_nearest(places, turned))[:, 0]
-    else:
-        nearest = find_nearest(places, places, same=True)[:, 0]
+        nearest = np.minimum(nearest, find_nearest(places, turned, same=True)[:, 0])
     group = pd.Series(table["cohort"].to_numpy() if "cohort" in table else "", dtype=str)
     lopsided = np.abs(places - turned).max(axis=1) > _SMALLEST_ASYMMETRY
     group = np.where(lopsided, "asymmetric", group + ", symmetric")
