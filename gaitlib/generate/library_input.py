@@ -121,7 +121,8 @@ def measure_isolation(table: pd.DataFrame, gaits: xr.Dataset) -> np.ndarray:
     -------
     array, shape (n,)
         Distance of the curves to the nearest other gait, or its mirror image, over the median of these
-        distances: of the symmetric gaits of the cohort, or of all asymmetric gaits, which have more room.
+        distances: of the symmetric gaits of the cohort, or of all asymmetric gaits, which have more room
+        (of all gaits where a kind is rare).
     """
     representation = GaitRepresentation(explained=0.99).fit(table, gaits)
     places = place_gaits(representation, table, gaits)
@@ -132,5 +133,7 @@ def measure_isolation(table: pd.DataFrame, gaits: xr.Dataset) -> np.ndarray:
     group = pd.Series(table["cohort"].to_numpy() if "cohort" in table else "", dtype=str)
     lopsided = np.abs(places - turned).max(axis=1) > _SMALLEST_ASYMMETRY
     group = np.where(lopsided, "asymmetric", group + ", symmetric")
-    usual = pd.Series(nearest).groupby(group).transform("median").to_numpy()
+    kinds = pd.Series(nearest).groupby(group)
+    few = kinds.transform("size") < _FEWEST
+    usual = kinds.transform("median").where(~few, np.median(nearest)).to_numpy()
     return nearest / np.maximum(usual, 1e-12)
