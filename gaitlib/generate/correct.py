@@ -44,7 +44,7 @@ CHANGES = ("leg_change_deg", "up_change_m", "force_change")
 ALLOWED_SLIP_M = 0.007
 _REACH_DAMPING = 0.08
 _TOLERANCE_SHARE = 0.0005
-_ROUNDS, _MOST_ROUNDS = 2, 6
+_ROUNDS, _MOST_ROUNDS = 1, 6
 _ENOUGH = 1.25
 _TX, _TY = COORDINATES.index("pelvis_tx"), COORDINATES.index("pelvis_ty")
 
