@@ -171,8 +171,9 @@ def fit_condition_scale(table: pd.DataFrame) -> ConditionScale:
             f"library table: columns {missing} are missing; found {list(table.columns)}. "
             "Load it with gaitlib.simulate.library.load_library()."
         )
-    impaired, constants = choose_columns(spread_impairments(table))
-    names = BASE_CONDITIONS + impaired
+    full = spread_impairments(table)
+    impaired, constants = choose_columns(full)
+    names, table = BASE_CONDITIONS + impaired, table[list(BASE_CONDITIONS)].join(full)
     values = transform_conditions(table, names)
     if not np.isfinite(values).all():
         bad = [names[i] for i in np.flatnonzero(~np.isfinite(values).all(axis=0))]

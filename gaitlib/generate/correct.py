@@ -44,7 +44,8 @@ CHANGES = ("leg_change_deg", "up_change_m", "force_change")
 ALLOWED_SLIP_M = 0.007
 _REACH_DAMPING = 0.08
 _TOLERANCE_SHARE = 0.0005
-_ROUNDS = 2
+_ROUNDS, _MOST_ROUNDS = 1, 6
+_ENOUGH = 1.25
 _TX, _TY = COORDINATES.index("pelvis_tx"), COORDINATES.index("pelvis_ty")
 
 
@@ -121,13 +122,27 @@ def correct_curves(
     force, force_change = correct_forces(ground_force, people["mass_kg"].to_numpy(dtype=float))
     dimensions = stack_dimensions(people)
     size = people["height_m"].to_numpy(dtype=np.float32)[:, None]
-    for _ in range(_ROUNDS):
-        height, slip = compute_soles(position, dimensions)
-        weight = compute_contact_weight(force, height, people)
-        ahead = _compute_way_back(*compute_slip_steps(slip, weight))
-        up = _compute_way_up(find_lowest(height), add_points(weight), size[..., None], band)
+    rows = np.arange(len(position))
+    for done in range(_MOST_ROUNDS):
+        part = position[rows]
+        bodies = people.iloc[rows]
+        body = stack_dimensions(bodies)
+        height, slip = compute_soles(part, body)
+        weight = compute_contact_weight(force[rows], height, bodies)
+        step, load = compute_slip_steps(slip, weight)
+        if done >= _ROUNDS:  # only the few that still slip
+            slipped = measure_stance_slip(step, load > SLIP_LOAD_SHARE).max(axis=1)
+            keep = slipped > _ENOUGH * ALLOWED_SLIP_M
+            if not keep.any():
+                break
+            part, bodies, rows = part[keep], bodies[keep], rows[keep]
+            body = stack_dimensions(bodies)
+            height, weight, step, load = (v[keep] for v in (height, weight, step, load))
+        ahead = _compute_way_back(step, load)
+        up = _compute_way_up(find_lowest(height), add_points(weight), size[rows][..., None], band)
         for foot, side in enumerate(SIDES):
-            _move_foot(position, side, ahead[..., foot], up[..., foot], dimensions)
+            _move_foot(part, side, ahead[..., foot], up[..., foot], body)
+        position[rows] = part
     height, _ = compute_soles(position, dimensions)
     lift = compute_lift(find_lowest(height).min(axis=2), size[:, 0], band)
     position[..., _TY] += lift

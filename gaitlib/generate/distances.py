@@ -43,7 +43,7 @@ def find_nearest(points: np.ndarray, others: np.ndarray, k: int = 1, same: bool 
     k : int
         How many neighbours.
     same : bool
-        `others` are the same points: a point is not its own neighbour.
+        `others` are the same points (or their images) in the same order: none is its own neighbour.
 
     Returns
     -------

@@ -206,7 +206,7 @@ def shift_curves(curves: np.ndarray, shift: np.ndarray) -> np.ndarray:
     """
     spectrum = np.fft.rfft(curves[:, :-1], axis=1)
     turn = np.exp(2j * np.pi * np.arange(spectrum.shape[1]) * np.asarray(shift)[:, None])
-    moved = np.fft.irfft(spectrum * turn[..., None], n=curves.shape[1] - 1, axis=1)
+    moved = np.fft.irfft(spectrum * turn[..., None].astype(spectrum.dtype), n=curves.shape[1] - 1, axis=1)
     return np.concatenate([moved, moved[:, :1]], axis=1).astype(curves.dtype)
 
 

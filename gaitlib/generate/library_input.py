@@ -13,9 +13,10 @@ from gaitlib.generate.distances import find_nearest, place_gaits
 from gaitlib.generate.representation import GaitRepresentation
 
 MAX_ISOLATION = 5.0
-"""A gait is set aside when its nearest neighbour is this many times farther than is usual in its cohort."""
+"""A gait is set aside when its nearest neighbour is this many times farther than is usual for its kind."""
 
 _FEWEST = 30
+_SMALLEST_ASYMMETRY = 1e-3
 
 
 def select_verified(table: pd.DataFrame, gaits: xr.Dataset) -> tuple[pd.DataFrame, xr.Dataset]:
@@ -120,15 +121,19 @@ def measure_isolation(table: pd.DataFrame, gaits: xr.Dataset) -> np.ndarray:
     -------
     array, shape (n,)
         Distance of the curves to the nearest other gait, or its mirror image, over the median of these
-        distances in the cohort.
+        distances: of the symmetric gaits of the cohort, or of all asymmetric gaits, which have more room
+        (of all gaits where a kind is rare).
     """
     representation = GaitRepresentation(explained=0.99).fit(table, gaits)
     places = place_gaits(representation, table, gaits)
     turned = places * representation.get_mirror()[1][representation.n_conditions :]
+    nearest = find_nearest(places, places, same=True)[:, 0]
     if representation.n_antisymmetric:
-        nearest = np.minimum(find_nearest(places, places, same=True), find_nearest(places, turned))[:, 0]
-    else:
-        nearest = find_nearest(places, places, same=True)[:, 0]
-    group = table["cohort"].to_numpy() if "cohort" in table else np.zeros(len(table))
-    usual = pd.Series(nearest).groupby(group).transform("median").to_numpy()
+        nearest = np.minimum(nearest, find_nearest(places, turned, same=True)[:, 0])
+    group = pd.Series(table["cohort"].to_numpy() if "cohort" in table else "", dtype=str)
+    lopsided = np.abs(places - turned).max(axis=1) > _SMALLEST_ASYMMETRY
+    group = np.where(lopsided, "asymmetric", group + ", symmetric")
+    kinds = pd.Series(nearest).groupby(group)
+    few = kinds.transform("size") < _FEWEST
+    usual = kinds.transform("median").where(~few, np.median(nearest)).to_numpy()
     return nearest / np.maximum(usual, 1e-12)

@@ -27,7 +27,8 @@ class LibraryLimits:
 
     `lowest` and `highest` hold the extremes of each coordinate (rad, or share of body height), `sink_share`
     the deepest sole (1st percentile, share of body height), `peak_force` the highest vertical force on one
-    foot (99th percentile, body weights), `slip_m` the 99th percentile of the slip.
+    foot (99th percentile, body weights), `slip_m` the 99th percentile of the slip, `knee_extension_deg` that
+    of the hyperextension of the knee, at least `MAX_KNEE_EXTENSION_DEG`.
     """
 
     lowest: np.ndarray
@@ -35,6 +36,7 @@ class LibraryLimits:
     sink_share: float
     peak_force: float
     slip_m: float
+    knee_extension_deg: float
 
 
 def measure_limits(table: pd.DataFrame, gaits: xr.Dataset) -> LibraryLimits:
@@ -61,6 +63,9 @@ def measure_limits(table: pd.DataFrame, gaits: xr.Dataset) -> LibraryLimits:
         sink_share=float(min(np.percentile(soles["lowest_m"] / table["height_m"].to_numpy(), 1), 0.0)),
         peak_force=float(np.percentile(_compute_peak_force(table, gaits), 99)),
         slip_m=float(np.percentile(soles["slip_m"], 99)),
+        knee_extension_deg=max(
+            MAX_KNEE_EXTENSION_DEG, float(np.percentile(_compute_hyperextension(gaits), 99))
+        ),
     )
 
 
@@ -94,14 +99,13 @@ def check_gaits(table: pd.DataFrame, gaits: xr.Dataset, limits: LibraryLimits) -
         )
     height = table["height_m"].to_numpy(dtype=float)
     soles = measure_soles(table, gaits)
-    knees = gaits["position"].sel(coordinate=["knee_angle_r", "knee_angle_l"]).to_numpy()
     vertical = gaits["ground_force"].sel(axis="y").to_numpy()[:, :-1].sum(axis=2).mean(axis=1)
     weight = table["mass_kg"].to_numpy(dtype=float) * GRAVITY_MPS2
     lowest_force = gaits["ground_force"].sel(axis="y").to_numpy().min(axis=(1, 2)) / weight
     wanted = (table["speed_mps"] * table["stride_time_s"]).to_numpy(dtype=float)
     excess, worst = _find_range_excess(_scale_position(table, gaits), limits)
     checks = [
-        ("knee_hyperextension", -np.degrees(knees.min(axis=(1, 2))), MAX_KNEE_EXTENSION_DEG, "deg",
+        ("knee_hyperextension", _compute_hyperextension(gaits), limits.knee_extension_deg, "deg",
          "the knee bends backwards"),
         ("sinking", -soles["lowest_m"].to_numpy(), 1.1 * -limits.sink_share * height + 0.002, "m",
          "the sole lies deeper in the floor than in solved gaits"),
@@ -175,6 +179,11 @@ def _scale_position(table: pd.DataFrame, gaits: xr.Dataset) -> np.ndarray:
     forward = COORDINATES.index("pelvis_tx")
     position[..., forward] -= position[:, :1, forward]
     return position
+
+
+def _compute_hyperextension(gaits: xr.Dataset) -> np.ndarray:
+    knees = gaits["position"].sel(coordinate=["knee_angle_r", "knee_angle_l"]).to_numpy()
+    return -np.degrees(knees.min(axis=(1, 2)))
 
 
 def _compute_peak_force(table: pd.DataFrame, gaits: xr.Dataset) -> np.ndarray:

@@ -43,6 +43,7 @@ from gaitlib.generate.gait_set import (
     flatten_variable,
     scale_to_bodies,
 )
+from gaitlib.generate.impairments import is_impairment, spread_impairments
 
 HARMONICS = {"position": 24, "activation": 24, "ground_force": 40, "joint_moment": 40}
 """Harmonics of a stride kept per variable (50 would be all)."""
@@ -52,7 +53,7 @@ WEIGHTS = {"position": 3.0, "activation": 1.0, "ground_force": 1.0, "joint_momen
 
 ACTIVATION_MARGIN = 0.02
 _SMALLEST_SHIFT = 1e-4
-_CONTACT_SHARE = 0.1
+_CONTACT_SHARE = 0.01
 _TX = COORDINATES.index("pelvis_tx")
 
 
@@ -362,7 +363,9 @@ class GaitRepresentation:
 
 def _take_realised(table: pd.DataFrame, gaits: xr.Dataset) -> pd.DataFrame:
     time = gaits["stride_time_s"].to_numpy()
-    return table.assign(stride_time_s=time, speed_mps=compute_travel(gaits) / time)
+    known = table.drop(columns=[name for name in table if is_impairment(name)])
+    known = known.assign(stride_time_s=time, speed_mps=compute_travel(gaits) / time)
+    return known.join(spread_impairments(table))
 
 
 def _compute_scale(group: ChannelGroup, coefficients: np.ndarray) -> np.ndarray:

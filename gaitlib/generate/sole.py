@@ -258,21 +258,20 @@ def measure_stance_slip(step: np.ndarray, standing: np.ndarray) -> np.ndarray:
     array, shape (n, 2)
         Largest range over the stances (m).
     """
-    points = step.shape[1]
+    n, points, feet = step.shape
     start = np.argmin(standing, axis=1)[:, None]
     order = (start + np.arange(points)[None, :, None]) % points
-    step, standing = np.take_along_axis(step, order, axis=1), np.take_along_axis(standing, order, axis=1)
-    path = np.cumsum(np.where(standing, step, 0.0), axis=1)
-    begins = standing & ~np.concatenate([np.zeros_like(standing[:, :1]), standing[:, :-1]], axis=1)
-    before = np.concatenate([np.zeros_like(path[:, :1]), path[:, :-1]], axis=1)
-    number = np.cumsum(begins, axis=1) * standing
-    largest = np.zeros(step[:, 0].shape)
-    for stance in range(1, int(number.max(initial=0)) + 1):
-        inside = number == stance
-        base = np.where(inside & begins, before, 0.0).sum(axis=1)
-        high = np.where(inside, path, -np.inf).max(axis=1)
-        low = np.where(inside, path, np.inf).min(axis=1)
-        found = inside.any(axis=1)
-        spread = np.maximum(high, base) - np.minimum(low, base)
-        largest = np.where(found, np.maximum(largest, np.where(found, spread, 0.0)), largest)
-    return largest
+    # One column more, never standing, so that no stance runs on into the next row of the flat arrays.
+    on = np.zeros((n, feet, points + 1), dtype=bool)
+    on[..., :points] = np.take_along_axis(standing, order, axis=1).transpose(0, 2, 1)
+    way = np.zeros(on.shape)
+    way[..., :points] = np.take_along_axis(step, order, axis=1).transpose(0, 2, 1)
+    path = np.cumsum(np.where(on, way, 0.0), axis=2).ravel()
+    edges = np.flatnonzero(np.diff(on.ravel().astype(np.int8), prepend=0))
+    largest = np.zeros(n * feet)
+    if len(edges):
+        begins = edges[::2]
+        base = path[begins] - way.ravel()[begins]
+        high, low = (np.maximum.reduceat(path, edges)[::2], np.minimum.reduceat(path, edges)[::2])
+        np.maximum.at(largest, begins // (points + 1), np.maximum(high, base) - np.minimum(low, base))
+    return largest.reshape(n, feet)

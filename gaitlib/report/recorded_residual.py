@@ -8,6 +8,8 @@ both, mass times acceleration of the centre of mass less all outer forces is the
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -48,7 +50,9 @@ def measure_recorded_residuals() -> pd.DataFrame:
     rows = []
     for source, measure in (("children", _measure_children), ("adult", _measure_adult)):
         try:
-            rows += [{"source": source} | row for row in measure()]
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message="IProgress")  # a progress bar that no page shows
+                rows += [{"source": source} | row for row in measure()]
         except WorkError:
             continue
     columns = ["source", "person_id", "residual_rms_bw", "residual_peak_bw", "duration_s"]
