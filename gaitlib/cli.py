@@ -27,7 +27,7 @@ COMMANDS = {
         "speed, step length and step time from keypoints",
     ),
     "train": ("gaitlib.report.ship:add_train_parser", "train the estimators that come with the project"),
-    "experiments": ("gaitlib.report.experiments:add_experiments_parser", "ablations and data efficiency"),
+    "ablate": ("gaitlib.report.experiments:add_experiments_parser", "ablations and data efficiency"),
     "bench": ("gaitlib.bench:add_bench_parser", "measure times and errors into build/bench.json"),
 }
 """Where each command registers itself, and its line in the help."""

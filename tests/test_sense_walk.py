@@ -102,9 +102,7 @@ def test_quick_truth_agrees_with_the_definition():
         events = find_walk_events(walk["time"].values, walk["keypoint_position"].values)
         truth = dict(zip(OUTCOME_NAMES, measure_window(events, 0.0, 60.0), strict=True))
         for name, value in truth.items():
-            # An asymmetry is a small difference of two steps, of which a window may see one more or less.
-            near = 5e-3 if "asymmetry" in name else 1e-3
-            assert value == pytest.approx(outcomes[name], rel=5e-3, abs=near), name
+            assert value == pytest.approx(outcomes[name], rel=2e-3, abs=1e-3), name
 
 
 def test_wrong_input_is_named():

@@ -69,9 +69,11 @@ def find_walk_events(time_s: np.ndarray, points: np.ndarray) -> WalkEvents | Non
         return None
     stride = 2 * float(np.median(np.diff(contact)))
     place = contact[:, None] + stride * _LANDING_SHARE
-    prints = np.where((side == 0)[:, None], *(np.interp(place, time_s, heel) for heel in heels.T)).mean(
-        axis=1
-    )
+    place = np.where(place <= time_s[-1], place, np.nan)
+    place[np.isnan(place[:, 0]), 0] = contact[np.isnan(place[:, 0])]
+    paths = [np.interp(np.nan_to_num(place), time_s, heel) for heel in heels.T]
+    prints = np.where((side == 0)[:, None], *paths)
+    prints = np.nanmean(np.where(np.isnan(place), np.nan, prints), axis=1)
     offs = tuple(moment[~lands & (foot == n)] for n in (0, 1))
     return WalkEvents(time_s, hip, contact, side, prints, offs)
 

@@ -1,4 +1,4 @@
-"""The command `gaitlib experiments STUDY`: ablations, and error against the number of real training people.
+"""The command `gaitlib ablate STUDY`: ablations, and error against the number of real training people.
 
 Real people on whom a synthetic-trained network is tested never enter it. Networks that learn from real people
 are cross-validated by person; their rows say so by `n_real`. Hours on two cores: for the full study.
@@ -35,7 +35,7 @@ COLUMNS = (
 
 
 def add_experiments_parser(subparsers) -> argparse.ArgumentParser:
-    """Register `gaitlib experiments`.
+    """Register `gaitlib ablate`.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def add_experiments_parser(subparsers) -> argparse.ArgumentParser:
     argparse.ArgumentParser
         Its parser.
     """
-    parser = subparsers.add_parser("experiments", help="ablations and data efficiency (hours)")
+    parser = subparsers.add_parser("ablate", help="ablations and data efficiency (hours)")
     parser.add_argument("study", help="study file, such as studies/full.yaml")
     parser.add_argument("--generator", help="generator file; trained first if not given")
     parser.add_argument("--output", default="data/experiments.parquet", help="table to write")
@@ -56,7 +56,7 @@ def add_experiments_parser(subparsers) -> argparse.ArgumentParser:
 
 
 def run_experiments(arguments: argparse.Namespace) -> int:
-    """Answer `gaitlib experiments`.
+    """Answer `gaitlib ablate`.
 
     Parameters
     ----------

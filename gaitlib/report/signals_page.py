@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 
 from gaitlib.report.inertial_people import DATASETS
@@ -87,7 +89,7 @@ def format_sensors(agreement: pd.DataFrame, tidy: pd.DataFrame) -> pd.DataFrame:
                         "People, answered of all": f"{row['n_people']} of {row['n_people_all']}",
                         "MAE (95 % interval)": f"{mae} ({low} to {high})",
                         "Bias": bias,
-                        "Truth inside the 90 % interval": f"{inside:.0%}",
+                        "Truth inside the 90 % interval": f"{inside:.0%}" if inside == inside else "–",
                     }
                 )
     return pd.DataFrame(rows)
@@ -167,15 +169,17 @@ def write_answer(agreement: pd.DataFrame, scores: pd.DataFrame) -> list[str]:
         row = agreement.query("dataset == @dataset and outcome == @outcome").iloc[0]
         title, factor, decimals = _OUTCOMES[outcome]
         unit = title[title.index("(") + 1 : -1]
-        value = format_number(factor * row["mae"], decimals)
-        return f"{value} {unit} ({row['n_people']} of {row['n_people_all']} people answered)"
+        counts = f"{row['n_people']} of {row['n_people_all']} people answered"
+        if not math.isfinite(row["mae"]):
+            return f"not estimated ({counts})"
+        return f"off by {format_number(factor * row['mae'], decimals)} {unit} ({counts})"
 
     better = count_better(scores, "mean_simulated")
     real = count_better(scores, "other_children")
     return [
-        f"Lower-back sensor, step time off by {say('lower_back_events', 'step_time_s')} in healthy adults "
+        f"Lower-back sensor, step time: {say('lower_back_events', 'step_time_s')} in healthy adults "
         f"and {say('parkinson_fog_imu', 'step_time_s')} in Parkinson's disease (mean absolute error).",
-        f"Speed off by {say('mobilised_lab', 'speed_mps')} in older adults and multiple sclerosis.",
+        f"Speed: {say('mobilised_lab', 'speed_mps')} in older adults and multiple sclerosis.",
         f"Muscle activity: closer to the children's EMG than the mean simulated curve for {len(better)} of "
         f"{len(_MUSCLES)} measured muscles ({', '.join(better).lower() or 'none'}), and closer than the "
         f"mean EMG of the other children for {len(real)} ({', '.join(real).lower() or 'none'}).",
@@ -242,6 +246,8 @@ def plot_sensors(tidy: pd.DataFrame):
         figure, ax = plt.subplots(figsize=(5.6, 5.4), layout="constrained")
         for position, (dataset, words) in enumerate(DATASETS.items()):
             part = person[person["dataset"] == dataset]
+            if part.empty:
+                continue
             style = get_style(position)
             ax.scatter(part["reference"], part["estimate"], s=46, alpha=0.8, label=words, **style)
         values = person[["reference", "estimate"]]
