@@ -45,7 +45,7 @@ def write_notebook(path, *cells, parameters='name: str = "a"\ncount: int = 3\nsh
 
 def test_the_chain_has_its_notebooks():
     names = [path.stem for path in NOTEBOOKS]
-    assert names == ["0_answer", "1_simulate", "2_generate", "3_train", "4_evaluate", "5_compare"]
+    assert names == ["0_answer", "1_simulate", "2_generate", "2_sense", "3_train", "4_evaluate", "5_compare"]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -209,7 +209,7 @@ def test_sources_of_a_page_follow_its_imports():
     assert "gaitlib/run.py" not in sources, "how a study is run does not change a page"
 
 
-@pytest.mark.parametrize("page", ["2_generate", "3_train"])
+@pytest.mark.parametrize("page", ["2_generate", "2_sense", "3_train"])
 def test_training_pages_cannot_reach_real_data(page):
     reached = [name for name in list_sources(f"notebooks/{page}.ipynb") if name.startswith("gaitlib/data/")]
     assert reached == []

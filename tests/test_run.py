@@ -85,6 +85,7 @@ def finished(tmp_path_factory):
         "1_simulate",
         "2_generate",
         "generator",
+        "2_sense",
         "3_train",
         "estimator",
         *EVALUATE,
@@ -138,7 +139,7 @@ def test_changed_code_runs_the_pages_that_import_it(project):
 
 def test_changed_library_runs_everything_that_reads_it(project):
     (project / "data/library/gaits.nc").write_text("new")
-    assert list_pages(project) == {"1_simulate", "2_generate", "3_train"} | EVALUATE | BEHIND
+    assert list_pages(project) == {"1_simulate", "2_generate", "2_sense", "3_train"} | EVALUATE | BEHIND
 
 
 def test_a_misspelt_key_stops_before_anything_runs(project):
@@ -215,6 +216,7 @@ def test_a_failed_run_names_the_cell_and_goes_on_from_there(project):
     made = {
         "1_simulate": ["1_simulate.json"],
         "2_generate": ["2_generate.json", "generator.safetensors"],
+        "2_sense": ["2_sense.json"],
         "3_train": ["3_train.json", "estimator.safetensors"],
         "4_evaluate": [
             "estimates_{subgroup}.parquet",

@@ -62,14 +62,16 @@ def test_simulated_errors_have_the_measured_correlation_in_time(keypoints):
     errors = DetectorErrors()
     sizes = {name: getattr(errors, name) for name in ("jitter_share", "drift_share", "drift_time_s")}
     _, error = measure_error(keypoints, **sizes, far_side_factor=1.0)
-    correlation = compute_autocorrelation(error[None], 40)
-    white, time_s = fit_correlation(correlation, keypoints.attrs["fps"])
+    windows = np.stack(np.split(error[:400], 4))
+    correlation = compute_autocorrelation(windows - windows.mean(axis=1, keepdims=True), 31)
+    white, time_s, kept = fit_correlation(correlation, keypoints.attrs["fps"], 100)
+    assert 0.7 < kept < 1.0
     variances = errors.jitter_share**2, errors.drift_share**2
     assert white == pytest.approx(variances[0] / sum(variances), abs=0.06)
     assert time_s == pytest.approx(errors.drift_time_s, rel=0.2)
     measured = load_measured()
-    simulated = np.interp(np.array(measured["lags_s"]) * 60, np.arange(40), correlation)
-    assert np.abs(simulated - measured["autocorrelation"])[:5].max() < 0.12
+    simulated = np.interp(np.array(measured["lags_s"]) * 60, np.arange(31), correlation)
+    assert np.abs(simulated - measured["autocorrelation"]).max() < 0.08
 
 
 def test_the_defaults_are_the_measured_sizes():
@@ -101,7 +103,7 @@ def test_confidence_is_lower_on_the_side_away_from_the_camera(keypoints):
     left, right = (
         noisy["confidence"].sel(keypoint=f"{side}_knee").values.mean() for side in ("left", "right")
     )
-    assert right == pytest.approx(0.95, abs=0.03)
+    assert right == pytest.approx(0.95, abs=0.04)
     assert left < right - 0.05
     assert [find_far_side(azimuth) for azimuth in (0, 10, 45, 90, 180, 270, 350)] == [
         "",

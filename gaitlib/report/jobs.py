@@ -61,6 +61,7 @@ def plan_jobs(study: Study) -> dict[str, Job]:
     parts = [
         ("1_simulate", "1_simulate", common | study.simulate.model_dump()),
         ("2_generate", "2_generate", common | library | checkpoints | split | study.generate.model_dump()),
+        ("2_sense", "2_sense", common | library),
         ("3_train", "3_train", common | library | checkpoints | study.estimate.model_dump()),
         *(
             (f"4_evaluate_{name}", "4_evaluate", common | library | _collect_subgroup(study, name))

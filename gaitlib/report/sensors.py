@@ -120,7 +120,6 @@ def plot_detector(measured: dict, simulated: dict):
 
     from gaitlib.evaluate.style import COLOURS, STYLE
 
-    total = np.hypot(measured["errors"]["jitter_share"], measured["errors"]["drift_share"])
     with plt.rc_context(STYLE):
         figure, (left, right) = plt.subplots(1, 2, figsize=(9.6, 3.9), layout="constrained")
         left.plot(measured["lags_s"], measured["autocorrelation"], "o", color=COLOURS[0], label="real video")
@@ -129,7 +128,7 @@ def plot_detector(measured: dict, simulated: dict):
         left.set(xlabel="Time apart (s)", ylabel="Autocorrelation of the error")
         joints = list(measured["restless"])
         place = np.arange(len(joints))
-        real = [100 * total * measured["restless"][joint] for joint in joints]
+        real = [100 * measured["spread"] * measured["restless"][joint] for joint in joints]
         made = [100 * simulated["spread"] * simulated["restless"][joint] for joint in joints]
         right.plot(real, place, "o", color=COLOURS[0])
         right.plot(made, place, "s", color=COLOURS[1], markerfacecolor="none")

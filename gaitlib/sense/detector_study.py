@@ -12,6 +12,7 @@ from all views and projected back; what a view says apart from that is its error
 coordinates determine 3. An offset that all views share (where MediaPipe puts the hip) stays unseen. One
 side view (sports2d, two people who walk): there is no truth, but a detector that exchanges the legs makes
 both ankles jump, one that loses the person says so, and the length of a segment ought not to change.
+The mean over a recording counts as constant error, the rest as moving.
 Lengths are shares of body height, which is leg length / 0.491 (Winter 2009).
 """
 
@@ -160,9 +161,10 @@ def _summarise(measured: dict, walking: list[dict], clips: list, walkers: dict) 
     bias = np.nanmean(error, axis=1, keepdims=True)
     moving = error - bias
     correlation = compute_autocorrelation(moving, int(LAGS_S[-1] * measured["fps"]) + 1)
-    white, time_s = fit_correlation(correlation, measured["fps"])
-    spread = float(np.nanstd(moving))
-    restless = {joint: _spread_of(moving, names, joint) / spread for joint in JOINTS}
+    white, time_s, kept = fit_correlation(correlation, measured["fps"], moving.shape[1])
+    seen = float(np.nanstd(moving))
+    spread = seen / np.sqrt(kept)
+    restless = {joint: _spread_of(moving, names, joint) / seen for joint in JOINTS}
     near, far = _split_sides(measured)
     exchanged = [measured["exchanged"][n] for n in range(len(clips))] + [w["exchanged"] for w in walking]
     rates = [measured["fps"]] * len(clips) + [w["fps"] for w in walking]
@@ -176,7 +178,8 @@ def _summarise(measured: dict, walking: list[dict], clips: list, walkers: dict) 
         "jitter_share": spread * np.sqrt(white),
         "drift_share": spread * np.sqrt(1.0 - white),
         "drift_time_s": time_s,
-        "bias_share": float(np.nanstd(bias)),
+        # The mean over a short recording also holds what has not yet averaged out.
+        "bias_share": np.sqrt(max(float(np.nanvar(bias)) - (1.0 - kept) * spread**2, 0.0)),
         "scale_share": float(np.std(slopes)),
         "far_side_factor": far["spread"] / near["spread"],
         "doubt_share": near["doubt"],
@@ -195,6 +198,7 @@ def _summarise(measured: dict, walking: list[dict], clips: list, walkers: dict) 
         "videos": len(clips) + 1,
         "person_frames": sum(clip.sizes["time"] for clip in [*clips, *walkers.values()]),
         "errors": {name: round(float(value), 4) for name, value in errors.items()},
+        "spread": round(seen, 4),
         "restless": {joint: round(float(value), 2) for joint, value in restless.items()},
         "gross_share": round(float(1.0 - measured["fair"].mean()), 4),
         "confidence_rank_correlation": round(_correlate_confidence(error, confidence), 3),
@@ -228,15 +232,17 @@ def compute_autocorrelation(error: np.ndarray, n_lags: int) -> np.ndarray:
     return np.array([np.nanmean(pair) for pair in pairs]) / power
 
 
-def fit_correlation(correlation: np.ndarray, fps: float) -> tuple[float, float]:
+def fit_correlation(correlation: np.ndarray, fps: float, n_time: int) -> tuple[float, float, float]:
     """Fit white noise and an exponentially correlated part to an autocorrelation.
 
     Parameters
     ----------
     correlation : array, shape (n_lags,)
-        Autocorrelation, 1 at lag 0.
+        Autocorrelation of errors from which the mean over the recording was taken, 1 at lag 0.
     fps : float
         Frames per second.
+    n_time : int
+        Length of the recording (frames).
 
     Returns
     -------
@@ -244,11 +250,30 @@ def fit_correlation(correlation: np.ndarray, fps: float) -> tuple[float, float]:
         Share of the variance that is independent from frame to frame (0-1).
     time_s : float
         Time constant of the rest (s).
+    kept_share : float
+        Share of the variance that is left when the mean over a recording of this length is taken off (0-1).
+
+    Notes
+    -----
+    Taking the mean of a short recording off pulls its autocorrelation down; the model is treated alike.
     """
-    # Later lags of a short recording are pulled below zero by its mean.
-    lags = np.arange(1, max(int(0.15 * fps), 3) + 1)
-    slope, start = np.polyfit(lags / fps, np.log(np.clip(correlation[lags], 1e-3, None)), 1)
-    return float(np.clip(1.0 - np.exp(start), 0.0, 1.0)), float(-1.0 / min(slope, -1e-6))
+    from scipy.linalg import toeplitz
+    from scipy.optimize import least_squares
+
+    lags = np.arange(n_time)
+
+    def predict(parameters: np.ndarray) -> np.ndarray:
+        white, frames = parameters
+        model = toeplitz((1.0 - white) * np.exp(-lags / frames) + white * (lags == 0))
+        centred = model - model.mean(axis=0) - model.mean(axis=1)[:, None] + model.mean()
+        return np.array([np.diagonal(centred, lag).mean() for lag in range(len(correlation))])
+
+    def miss(parameters: np.ndarray) -> np.ndarray:
+        expected = predict(parameters)
+        return expected / expected[0] - correlation
+
+    found = least_squares(miss, [0.1, 0.1 * fps], bounds=([0.0, 0.5], [0.95, n_time])).x
+    return float(found[0]), float(found[1] / fps), float(predict(found)[0])
 
 
 def _spread_of(moving: np.ndarray, names: list[str], joint: str) -> float:

@@ -79,10 +79,10 @@ class DetectorErrors:
         Probability that the image is cut off, above or at one side (0-1).
     """
 
-    jitter_share: float = 0.0067
-    drift_share: float = 0.015
-    drift_time_s: float = 0.1218
-    bias_share: float = 0.0126
+    jitter_share: float = 0.0085
+    drift_share: float = 0.0164
+    drift_time_s: float = 0.2512
+    bias_share: float = 0.0094
     scale_share: float = 0.0155
     definition_bias_m: float = 0.02
     far_side_factor: float = 1.0218
