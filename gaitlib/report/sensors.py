@@ -68,7 +68,8 @@ def measure_simulated_detector(walk: xr.Dataset, n_clips: int, seed: int) -> dic
     Returns
     -------
     dict
-        autocorrelation at `lags_s`, spread (share of body height) and restless per joint, doubt.
+        autocorrelation at `gaitlib.sense.detector_study.LAGS_S`, spread (share of body height), and restless:
+        spread per joint, relative.
 
     Notes
     -----
@@ -135,7 +136,6 @@ def plot_detector(measured: dict, simulated: dict):
         right.set_yticks(place, [joint.replace("_", " ") for joint in joints])
         right.set(xlabel="Spread of the error (% of body height)", ylim=(len(joints) - 0.5, -0.5))
         right.set_xlim(0, None)
-        right.plot([], [], "s", color=COLOURS[1], markerfacecolor="none")
         figure.legend(
             handles=[left.lines[0], right.lines[1]],
             labels=["real video (MediaPipe)", "simulated"],
@@ -222,7 +222,6 @@ def plot_inertial(walk: xr.Dataset, sites: Iterable[str], fps: float, seed: int)
     real = sense_motion(walk, sites, fps, np.random.default_rng(seed), InertialErrors())
     shown = (plain["time"] > 1.0) & (plain["time"] < 3.0)
     contacts = detect_events(walk).query("event == 'initial_contact' and 1.0 < time_s < 3.0")
-    axes_names = (("forward", "x", COLOURS[0], "-"), ("up", "y", COLOURS[1], "-"))
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(
             len(sites), 2, figsize=(9.6, 2.2 * len(sites) + 0.6), sharex=True, layout="constrained"
@@ -230,13 +229,9 @@ def plot_inertial(walk: xr.Dataset, sites: Iterable[str], fps: float, seed: int)
         for row, site in zip(np.atleast_2d(axes), sites, strict=True):
             for signals, style in ((real, {"linewidth": 0.9, "alpha": 0.75}), (plain, {"linewidth": 2.0})):
                 part = signals.sel(sensor=site).isel(time=np.flatnonzero(shown))
-                thin = "linewidth" in style and style["linewidth"] < 1
-                for label, axis, colour, _ in axes_names:
+                for label, axis, colour in (("forward", "x", COLOURS[0]), ("up", "y", COLOURS[1])):
                     values = part["acceleration"].sel(space=axis)
-                    row[0].plot(
-                        part["time"], values, color=colour, linestyle="-",
-                        label=None if thin else label, **style,
-                    )  # fmt: skip
+                    row[0].plot(part["time"], values, color=colour, label=label, **style)
                 row[1].plot(part["time"], part["angular_velocity"].sel(space="z"), color="0.15", **style)
             for _, contact in contacts.iterrows():
                 for ax in row:
@@ -251,5 +246,5 @@ def plot_inertial(walk: xr.Dataset, sites: Iterable[str], fps: float, seed: int)
         axes[-1, 0].set_xlabel("Time (s)")
         axes[-1, 1].set_xlabel("Time (s)")
         handles, labels = axes[0, 0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower left", frameon=False, ncols=2)
+        figure.legend(handles[2:], labels[2:], loc="outside lower left", frameon=False, ncols=2)
     return figure
