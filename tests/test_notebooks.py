@@ -52,6 +52,7 @@ def test_the_chain_has_its_notebooks():
         "1_simulate",
         "2_generate",
         "2_physics",
+        "2_sense",
         "3_train",
         "4_evaluate",
         "4_signals",
@@ -220,7 +221,7 @@ def test_sources_of_a_page_follow_its_imports():
     assert "gaitlib/run.py" not in sources, "how a study is run does not change a page"
 
 
-@pytest.mark.parametrize("page", ["2_generate", "3_train"])
+@pytest.mark.parametrize("page", ["2_generate", "2_sense", "3_train"])
 def test_training_pages_cannot_reach_real_data(page):
     reached = [name for name in list_sources(f"notebooks/{page}.ipynb") if name.startswith("gaitlib/data/")]
     assert reached == []

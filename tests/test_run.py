@@ -90,6 +90,7 @@ def finished(tmp_path_factory):
         "2_generate",
         "generator",
         "2_physics",
+        "2_sense",
         "3_train",
         "estimator",
         *EVALUATE,
@@ -144,7 +145,7 @@ def test_changed_code_runs_the_pages_that_import_it(project):
 
 def test_changed_library_runs_everything_that_reads_it(project):
     (project / "data/library/gaits.nc").write_text("new")
-    pages = {"1_simulate", "1_library", "2_generate", "2_physics", "3_train", "4_signals"}
+    pages = {"1_simulate", "1_library", "2_generate", "2_physics", "2_sense", "3_train", "4_signals"}
     assert list_pages(project) == pages | EVALUATE | BEHIND
 
 
@@ -225,6 +226,7 @@ def test_a_failed_run_names_the_cell_and_goes_on_from_there(project):
         "1_library": ["1_library.json"],
         "2_generate": ["2_generate.json", "generator.safetensors"],
         "2_physics": ["2_physics.json"],
+        "2_sense": ["2_sense.json"],
         "3_train": ["3_train.json", "estimator.safetensors", "estimator_inertial.safetensors"],
         "4_evaluate": [
             "estimates_{subgroup}.parquet",

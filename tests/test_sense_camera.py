@@ -63,6 +63,17 @@ def test_a_panning_camera_keeps_the_person_in_the_middle(walk):
     assert np.ptp(panning.sel(keypoint="hip_r").values[:, 0]) < 60
 
 
+def test_a_hand_held_camera_follows_and_shakes_as_stated(walk):
+    panning = project_walk(walk, Camera(motion="panning"))["pixel_position"].sel(keypoint="hip_r").values
+    held = Camera(motion="hand_held", shake_deg=0.5, shake_seed=3)
+    shaken = project_walk(walk, held)["pixel_position"].sel(keypoint="hip_r").values
+    shake_deg = np.degrees((shaken - panning) / held.focal_length_px)
+    assert shake_deg.std(axis=0) == pytest.approx([0.5, 0.5], rel=0.5)
+    assert np.abs(np.diff(shake_deg, axis=0)).max() < 0.3
+    again = project_walk(walk, held)["pixel_position"].sel(keypoint="hip_r").values
+    assert np.array_equal(shaken, again)
+
+
 def test_frame_rate_and_attributes_follow_the_camera(walk):
     keypoints = project_walk(walk, build_camera("front", fps=24.0), "coco17")
     assert keypoints.sizes["time"] == 97

@@ -74,6 +74,7 @@ def plan_jobs(study: Study) -> dict[str, Job]:
             "2_physics",
             common | library | split | {"physics_gaits": study.generate.physics_gaits},
         ),
+        ("2_sense", "2_sense", common | library),
         ("3_train", "3_train", common | library | checkpoints | study.estimate.model_dump()),
         *(
             (f"4_evaluate_{name}", "4_evaluate", common | library | _collect_subgroup(study, name))

@@ -1,4 +1,4 @@
-"""Virtual cameras and an erring detector, the same on every page."""
+"""Virtual cameras, an erring detector and inertial sensors, the same on every page."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import xarray as xr
+
+_WINDOW_S = 100 / 60
 
 
 def observe_walks(
@@ -48,3 +51,200 @@ def observe_walks(
             rng = np.random.default_rng(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big"))
             clips.append(apply_detector_noise(clip, rng, errors) if noise > 0 else clip)
     return clips
+
+
+def measure_simulated_detector(walk: xr.Dataset, n_clips: int, seed: int) -> dict:
+    """Measure the errors of the simulated detector as those of the real one were measured.
+
+    Parameters
+    ----------
+    walk : Walk
+        A simulated walk of 2 s or more.
+    n_clips : int
+        Clips of the length of the real recordings, four views each.
+    seed : int
+        Of the errors.
+
+    Returns
+    -------
+    dict
+        autocorrelation at `gaitlib.sense.detector_study.LAGS_S`, spread (share of body height), and restless:
+        spread per joint, relative.
+
+    Notes
+    -----
+    Each clip is as long as the recording that the real errors come from, and the mean over it is taken off,
+    as there. Exchanges, hiding and cropping are off: the measurement sets exchanged sides right.
+    """
+    from gaitlib.sense.camera import build_camera, project_walk
+    from gaitlib.sense.detector_study import JOINTS, LAGS_S, compute_autocorrelation
+    from gaitlib.sense.noise import DetectorErrors, apply_detector_noise
+
+    errors = replace(DetectorErrors(), swap_rate_hz=0.0, hiding_share=0.0, cropped_share=0.0, lost_share=0.0)
+    rng = np.random.default_rng(seed)
+    views = [build_camera(view, fps=60.0, distance_m=12.0) for view in ("front", "oblique", "side", "back")]
+    clips = [project_walk(walk, view, "mediapipe33") for view in views]
+    names = [str(name) for name in clips[0]["keypoint"].values]
+    moving = []
+    for number in range(4 * n_clips):
+        clip = clips[number % 4].isel(time=slice(0, int(_WINDOW_S * 60)))
+        noisy = apply_detector_noise(clip, rng, errors)
+        height = np.ptp(clip["pixel_position"].values[..., 1], axis=1).mean() * 1.05
+        error = (noisy["pixel_position"] - clip["pixel_position"]).values / height
+        moving.append(error - np.nanmean(error, axis=0))
+    error = np.stack(moving)
+    correlation = compute_autocorrelation(error, int(LAGS_S[-1] * 60) + 1)
+    spread = float(np.nanstd(error))
+    rows = {joint: [n for n, name in enumerate(names) if name.endswith(joint)] for joint in JOINTS}
+    return {
+        "autocorrelation": np.interp(LAGS_S * 60, np.arange(len(correlation)), correlation),
+        "spread": spread,
+        "restless": {joint: float(np.nanstd(error[:, :, rows[joint]])) / spread for joint in JOINTS},
+    }
+
+
+def plot_detector(measured: dict, simulated: dict):
+    """Draw measured against simulated detector errors: correlation in time and size per joint.
+
+    Parameters
+    ----------
+    measured : dict
+        As of `gaitlib.sense.detector_study.load_measured`.
+    simulated : dict
+        As of `measure_simulated_detector`.
+
+    Returns
+    -------
+    matplotlib Figure
+    """
+    import matplotlib.pyplot as plt
+
+    from gaitlib.evaluate.style import COLOURS, STYLE
+
+    with plt.rc_context(STYLE):
+        figure, (left, right) = plt.subplots(1, 2, figsize=(9.6, 3.9), layout="constrained")
+        left.plot(measured["lags_s"], measured["autocorrelation"], "o", color=COLOURS[0], label="real video")
+        left.plot(measured["lags_s"], simulated["autocorrelation"], "-", color=COLOURS[1], label="simulated")
+        left.axhline(0, color="0.6", linewidth=0.8)
+        left.set(xlabel="Time apart (s)", ylabel="Autocorrelation of the error")
+        joints = list(measured["restless"])
+        place = np.arange(len(joints))
+        real = [100 * measured["spread"] * measured["restless"][joint] for joint in joints]
+        made = [100 * simulated["spread"] * simulated["restless"][joint] for joint in joints]
+        right.plot(real, place, "o", color=COLOURS[0])
+        right.plot(made, place, "s", color=COLOURS[1], markerfacecolor="none")
+        right.set_yticks(place, [joint.replace("_", " ") for joint in joints])
+        right.set(xlabel="Spread of the error (% of body height)", ylim=(len(joints) - 0.5, -0.5))
+        right.set_xlim(0, None)
+        figure.legend(
+            handles=[left.lines[0], right.lines[1]],
+            labels=["real video (MediaPipe)", "simulated"],
+            loc="outside lower left",
+            frameon=False,
+            ncols=2,
+        )
+    return figure
+
+
+def format_detector(measured: dict) -> pd.DataFrame:
+    """Format the measured sizes of detector errors.
+
+    Parameters
+    ----------
+    measured : dict
+        As of `gaitlib.sense.detector_study.load_measured`.
+
+    Returns
+    -------
+    DataFrame
+        Error, size, from which recordings.
+    """
+    errors = measured["errors"]
+    four, both, walk = "four views, 1 person", "all, 3 people", "side view, 2 people who walk"
+    rows = [
+        ("Jitter, independent from frame to frame", f"{errors['jitter_share']:.2%} of body height", four),
+        (
+            "Error correlated in time",
+            f"{errors['drift_share']:.1%} of body height, {errors['drift_time_s']:.2f} s",
+            four,
+        ),
+        ("Constant error per joint and view", f"{errors['bias_share']:.1%} of body height", four),
+        ("Wrong size of the whole body", f"{errors['scale_share']:.1%}", four),
+        ("Error of the hidden side / the visible side", f"{errors['far_side_factor']:.2f}", four),
+        (
+            "Rank correlation of confidence with error",
+            f"{measured['confidence_rank_correlation']:+.2f}",
+            four,
+        ),
+        ("Points off by more than a tenth of body height", f"{measured['gross_share']:.1%}", four),
+        (
+            "Left and right exchanged",
+            f"{errors['swap_rate_hz']:.2f} per s, {errors['swap_time_s']:.2f} s",
+            both,
+        ),
+        ("Frames in which the person is lost", f"{errors['lost_share']:.1%}", walk),
+        (
+            "Change of thigh and shank length in the image",
+            f"{measured['walkers_segment_spread']:.1%} of body height",
+            walk,
+        ),
+    ]
+    return pd.DataFrame(rows, columns=["Error of MediaPipe", "Size", "Measured on"])
+
+
+def plot_inertial(walk: xr.Dataset, sites: Iterable[str], fps: float, seed: int):
+    """Draw what inertial sensors read during two seconds of a walk, without and with their errors.
+
+    Parameters
+    ----------
+    walk : Walk
+        A simulated walk.
+    sites : iterable of str
+        Names of `gaitlib.sense.inertial.SITES`, one row each.
+    fps : float
+        Samples per second (Hz).
+    seed : int
+        Of the errors.
+
+    Returns
+    -------
+    matplotlib Figure
+    """
+    import matplotlib.pyplot as plt
+
+    from gaitlib.evaluate.style import COLOURS, STYLE
+    from gaitlib.events import detect_events
+    from gaitlib.sense.inertial import sense_motion
+    from gaitlib.sense.inertial_errors import InertialErrors
+
+    sites = list(sites)
+    plain = sense_motion(walk, sites, fps)
+    real = sense_motion(walk, sites, fps, np.random.default_rng(seed), InertialErrors())
+    shown = (plain["time"] > 1.0) & (plain["time"] < 3.0)
+    contacts = detect_events(walk).query("event == 'initial_contact' and 1.0 < time_s < 3.0")
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(
+            len(sites), 2, figsize=(9.6, 2.2 * len(sites) + 0.6), sharex=True, layout="constrained"
+        )
+        for row, site in zip(np.atleast_2d(axes), sites, strict=True):
+            for signals, style in ((real, {"linewidth": 0.9, "alpha": 0.75}), (plain, {"linewidth": 2.0})):
+                part = signals.sel(sensor=site).isel(time=np.flatnonzero(shown))
+                for label, axis, colour in (("forward", "x", COLOURS[0]), ("up", "y", COLOURS[1])):
+                    values = part["acceleration"].sel(space=axis)
+                    row[0].plot(part["time"], values, color=colour, label=label, **style)
+                row[1].plot(part["time"], part["angular_velocity"].sel(space="z"), color="0.15", **style)
+            for _, contact in contacts.iterrows():
+                for ax in row:
+                    line = "-" if contact["foot"] == "r" else (0, (3, 2))
+                    ax.axvline(contact["time_s"], color="0.7", linewidth=0.9, linestyle=line, zorder=0)
+            words = site.replace("_r", ", right").replace("_l", ", left").replace("_", " ")
+            row[0].set_title(words.capitalize(), loc="left")
+            row[0].set_ylabel("m/s²")
+            row[1].set_ylabel("rad/s")
+        axes = np.atleast_2d(axes)
+        axes[0, 1].set_title("Turning forward and up (about z)", loc="left")
+        axes[-1, 0].set_xlabel("Time (s)")
+        axes[-1, 1].set_xlabel("Time (s)")
+        handles, labels = axes[0, 0].get_legend_handles_labels()
+        figure.legend(handles[2:], labels[2:], loc="outside lower left", frameon=False, ncols=2)
+    return figure

@@ -25,6 +25,8 @@ VIEWS = {
 }
 """View name -> azimuth (deg)."""
 
+MOTIONS = ("fixed", "panning", "hand_held")
+
 NEAREST_DEPTH_M = 0.2
 """Points nearer to the camera plane than this are not seen (m)."""
 
@@ -48,7 +50,8 @@ class Camera:
     fps : float
         Frames per second.
     motion : str
-        'fixed' or 'panning' (turns about its vertical axis with the person).
+        'fixed', 'panning' (turns about its vertical axis with the person) or 'hand_held' (turns with the
+        person and shakes).
     aim_height_m : float
         Height of the point in the middle of the path that the camera looks at (m).
     roll_deg : float
@@ -57,6 +60,10 @@ class Camera:
         Delay of the panning behind the person (s).
     distortion_k1 : float
         First radial distortion coefficient (1); negative is barrel.
+    shake_deg : float
+        Standard deviation of the shake of a hand-held camera about each axis (deg); assumed.
+    shake_seed : int
+        Which shake.
     """
 
     azimuth_deg: float = 90.0
@@ -71,11 +78,13 @@ class Camera:
     roll_deg: float = 0.0
     pan_lag_s: float = 0.0
     distortion_k1: float = 0.0
+    shake_deg: float = 0.4
+    shake_seed: int = 0
 
     def __post_init__(self) -> None:
         problems = []
-        if self.motion not in ("fixed", "panning"):
-            problems.append(f"motion is '{self.motion}', expected 'fixed' or 'panning'")
+        if self.motion not in MOTIONS:
+            problems.append(f"motion is '{self.motion}', expected one of {', '.join(MOTIONS)}")
         for name in ("distance_m", "focal_length_px", "image_width_px", "image_height_px", "fps"):
             if not getattr(self, name) > 0:
                 problems.append(f"{name} is {getattr(self, name)}, expected more than 0")
@@ -187,9 +196,11 @@ def project_points(points: np.ndarray, middle: np.ndarray, camera: Camera) -> np
     position = np.array([centre[0], 0.0, centre[2]]) + camera.distance_m * away
     position[1] = camera.height_m
     target = np.array([centre[0], camera.aim_height_m, centre[2]])[None]
-    if camera.motion == "panning":
+    if camera.motion != "fixed":
         target = _follow(middle, camera, target)
     axes = _aim(position, target, np.deg2rad(camera.roll_deg))
+    if camera.motion == "hand_held":
+        axes = _draw_shake(len(middle), camera) @ axes
     seen = (points - position) @ axes.transpose(0, 2, 1)
     with np.errstate(invalid="ignore", divide="ignore"):
         depth = np.where(seen[..., 2] > NEAREST_DEPTH_M, seen[..., 2], np.nan)
@@ -227,6 +238,19 @@ def _aim(position: np.ndarray, target: np.ndarray, roll: float) -> np.ndarray:
     down = np.cross(forward, right)
     cos, sin = np.cos(roll), np.sin(roll)
     return np.stack([cos * right + sin * down, cos * down - sin * right, forward], axis=1)
+
+
+def _draw_shake(n_frames: int, camera: Camera) -> np.ndarray:
+    """Small rotations of a hand, shape (n_frames, 3, 3): slow sway more than fast tremor, 0.2 to 5 Hz."""
+    from scipy.spatial.transform import Rotation
+
+    rng = np.random.default_rng(camera.shake_seed)
+    frequency = np.geomspace(0.2, 5.0, 12)
+    size = 1.0 / frequency / np.sqrt((1.0 / frequency**2).sum())
+    phase = rng.uniform(0, 2 * np.pi, (12, 3))
+    time_s = np.arange(n_frames)[:, None, None] / camera.fps
+    waves = np.sqrt(2.0) * size[:, None] * np.sin(2 * np.pi * frequency[:, None] * time_s + phase)
+    return Rotation.from_rotvec(np.deg2rad(camera.shake_deg) * waves.sum(axis=1)).as_matrix()
 
 
 def _resample(points: np.ndarray, time_in: np.ndarray, time_out: np.ndarray) -> np.ndarray:

@@ -1,0 +1,199 @@
+"""Keypoints of a person in a video, by MediaPipe Pose (BlazePose; Bazarevsky et al. 2020, arXiv
+2006.10204).
+
+The model ships inside the `mediapipe` package, so nothing is downloaded. Its tracker follows one person.
+Where somebody else is in view it may change from one to the other, so `read_video` looks for others and
+refuses; choose the person with `box`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from gaitlib.errors import InputError
+from gaitlib.sense.layouts import build_image_keypoints, get_layout
+
+LAYOUT = "mediapipe33"
+MODEL_COMPLEXITY = 1
+"""The model that the package holds; 0 and 2 would be downloaded."""
+
+_LEAST_SEEN_SHARE = 0.3
+_LOOKS_FOR_OTHERS = 6
+_FEWEST_FRAMES = 5
+_LIKELY = 0.5
+
+Box = tuple[float, float, float, float]
+
+
+def read_video(
+    path: str | Path,
+    box: Box | None = None,
+    fps: float | None = None,
+    allow_others: bool = False,
+    max_frames: int | None = None,
+) -> xr.Dataset:
+    """Find the keypoints of one person in a video.
+
+    Parameters
+    ----------
+    path : str or Path
+        Video file that OpenCV can read.
+    box : (float, float, float, float), optional
+        Left, top, right, bottom of the part of the image to look at (px): chooses the person.
+    fps : float, optional
+        Frames per second, where the file does not say (or says wrong, as slow motion does).
+    allow_others : bool
+        Go on although other people are in view.
+    max_frames : int, optional
+        Stop after so many frames.
+
+    Returns
+    -------
+    xarray.Dataset
+        Image keypoints of layout mediapipe33 in pixels of the whole image, NaN where no person was found or
+        the point lies outside the image, with MediaPipe's visibility as confidence. Attributes: layout, fps,
+        image size, source (file name).
+
+    Raises
+    ------
+    InputError
+        If the file is no readable video, tells no frame rate, the box lies outside the image, nobody is found
+        in most of the video, or several people are in view.
+    """
+    path = Path(path)
+    found, others, size = [], 0, None
+    rate, n_frames = _read_head(path, fps)
+    every = max(min(n_frames, max_frames or n_frames) // _LOOKS_FOR_OTHERS, 1)
+    with _open_detector(static=False) as follow, _open_detector(static=True) as look:
+        for index, image in enumerate(iterate_frames(path, max_frames)):
+            size = image.shape[1::-1]
+            left, top, right, bottom = _check_box(path, box, size)
+            part = np.ascontiguousarray(image[top:bottom, left:right])
+            pose = _detect(follow, part)
+            found.append(pose if pose is None else pose + [left, top, 0.0])
+            if pose is not None and not allow_others and index % every == 0:
+                others += _detect(look, _paint_over(part, pose)) is not None
+    _check_found(path, found, others)
+    missing = np.full((len(get_layout(LAYOUT)), 3), np.nan)
+    poses = np.stack([missing if pose is None else pose for pose in found])
+    pixels = poses[..., :2]
+    inside = ((pixels >= 0) & (pixels <= size)).all(axis=-1)
+    pixels = np.where(inside[..., None], pixels, np.nan)
+    attributes = {"layout": LAYOUT, "fps": rate, "image_width_px": size[0], "image_height_px": size[1]}
+    attributes |= {"source": path.name, "detector": f"MediaPipe Pose, complexity {MODEL_COMPLEXITY}"}
+    confidence = np.where(inside, poses[..., 2], 0.0)
+    return build_image_keypoints(np.arange(len(poses)) / rate, pixels, confidence, attributes)
+
+
+def iterate_frames(path: str | Path, max_frames: int | None = None) -> Iterator[np.ndarray]:
+    """Read the frames of a video one by one.
+
+    Parameters
+    ----------
+    path : str or Path
+        Video file.
+    max_frames : int, optional
+        Stop after so many.
+
+    Yields
+    ------
+    array of uint8, shape (height, width, 3)
+        Red, green, blue; upright, as the file's rotation says.
+    """
+    import cv2
+
+    capture = cv2.VideoCapture(str(path))
+    try:
+        count = 0
+        while max_frames is None or count < max_frames:
+            good, image = capture.read()
+            if not good:
+                return
+            yield cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+            count += 1
+    finally:
+        capture.release()
+
+
+def _read_head(path: Path, fps: float | None) -> tuple[float, int]:
+    """Frames per second and number of frames."""
+    import cv2
+
+    if not path.is_file():
+        raise InputError(f"video {path.name}: no such file; give the path of a video file.")
+    capture = cv2.VideoCapture(str(path))
+    try:
+        opened, rate = capture.isOpened() and capture.read()[0], capture.get(cv2.CAP_PROP_FPS)
+        n_frames = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+    finally:
+        capture.release()
+    if not opened:
+        raise InputError(
+            f"video {path.name}: OpenCV cannot read a frame of it; expected a video such as MP4 with H.264. "
+            "Convert it, for instance with ffmpeg."
+        )
+    rate = rate if fps is None else fps
+    if not 5.0 <= rate <= 1000.0:
+        raise InputError(f"video {path.name}: {rate:g} frames per second, expected 5 to 1000; give fps=.")
+    return float(rate), n_frames
+
+
+def _open_detector(static: bool):
+    from mediapipe.python.solutions.pose import Pose
+
+    return Pose(static_image_mode=static, model_complexity=MODEL_COMPLEXITY, smooth_landmarks=not static)
+
+
+def _detect(detector, image: np.ndarray) -> np.ndarray | None:
+    """Pixels and visibility, shape (33, 3), or None if nobody is there."""
+    result = detector.process(image).pose_landmarks
+    if result is None:
+        return None
+    height, width = image.shape[:2]
+    return np.array([[p.x * width, p.y * height, p.visibility] for p in result.landmark])
+
+
+def _paint_over(image: np.ndarray, pose: np.ndarray) -> np.ndarray:
+    """Hide the person who was found, so that the detector looks at the rest."""
+    sure = pose[pose[:, 2] > _LIKELY]
+    points = (sure if len(sure) else pose)[:, :2]
+    low, high = points.min(axis=0), points.max(axis=0)
+    margin = 0.15 * np.ptp(points[:, 1])
+    left, top = np.maximum(low - margin, 0).astype(int)
+    right, bottom = (high + margin).astype(int)
+    painted = image.copy()
+    painted[top:bottom, left:right] = image.reshape(-1, 3).mean(axis=0).astype(np.uint8)
+    return painted
+
+
+def _check_box(path: Path, box: Box | None, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    if box is None:
+        return 0, 0, *size
+    left, top, right, bottom = (int(round(value)) for value in box)
+    if not (0 <= left < right <= size[0] and 0 <= top < bottom <= size[1]):
+        raise InputError(
+            f"video {path.name}: box {box} does not lie in the image of {size[0]} x {size[1]} px; "
+            "expected left, top, right, bottom."
+        )
+    return left, top, right, bottom
+
+
+def _check_found(path: Path, found: list, others: int) -> None:
+    if len(found) < _FEWEST_FRAMES:
+        raise InputError(f"video {path.name}: {len(found)} frames, expected at least {_FEWEST_FRAMES}.")
+    seen = sum(pose is not None for pose in found) / len(found)
+    if seen < _LEAST_SEEN_SHARE:
+        raise InputError(
+            f"video {path.name}: a person was found in {seen:.0%} of {len(found)} frames, expected at least "
+            f"{_LEAST_SEEN_SHARE:.0%}. Show one whole person, not too small, or choose the part with box=."
+        )
+    if others > 1:
+        raise InputError(
+            f"video {path.name}: several people are in view ({others} of about {_LOOKS_FOR_OTHERS} looks "
+            "beside the first person found another). Choose one with box=(left, top, right, bottom) in "
+            "pixels, or go on with allow_others=True."
+        )

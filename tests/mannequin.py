@@ -1,0 +1,93 @@
+"""Draws a simulated walker as a coloured figure, so that a video needs no real person."""
+
+from __future__ import annotations
+
+import numpy as np
+from sense_toys import make_library_walk
+
+from gaitlib.sense.camera import build_camera, project_walk
+
+SIZE = (480, 640)
+_SKIN, _TROUSERS, _SHIRT, _SHOE, _HAIR = (
+    (120, 160, 210),
+    (90, 60, 40),
+    (60, 60, 170),
+    (30, 30, 30),
+    (30, 40, 50),
+)
+
+
+def film_walk(view="oblique", duration_s=2.0, fps=30.0):
+    """Image keypoints (layout walk19) of a simulated walk in a small picture."""
+    changes = {
+        "distance_m": 4.0,
+        "focal_length_px": 480.0,
+        "image_width_px": SIZE[1],
+        "image_height_px": SIZE[0],
+    }
+    walk = make_library_walk(duration_s=duration_s, fps=60.0)
+    return project_walk(walk, build_camera(view, fps=fps, **changes), "walk19")
+
+
+def draw_frame(keypoints, frame, image=None):
+    """One frame as BGR picture; far side first."""
+    import cv2
+
+    if image is None:
+        image = np.full((*SIZE, 3), 200, np.uint8)
+        image[330:] = 120
+    at = {
+        str(name): keypoints["pixel_position"].sel(keypoint=name).values[frame]
+        for name in keypoints["keypoint"].values
+    }
+    hips, shoulders = (0.5 * (at[f"{name}_r"] + at[f"{name}_l"]) for name in ("hip", "shoulder"))
+    size = np.linalg.norm(at["neck"] - hips)
+    for side in ("l", "r"):
+        get = {name[:-2]: at[name] for name in at if name.endswith(f"_{side}")}
+        _draw_limb(image, get["shoulder"], get["elbow"], size * 0.09, size * 0.07, _SHIRT)
+        _draw_limb(
+            image, get["elbow"], 1.15 * get["wrist"] - 0.15 * get["elbow"], size * 0.06, size * 0.06, _SKIN
+        )
+        _draw_limb(image, get["hip"], get["knee"], size * 0.15, size * 0.11, _TROUSERS)
+        _draw_limb(image, get["knee"], get["ankle"], size * 0.1, size * 0.06, _TROUSERS)
+        _draw_limb(image, get["heel"], get["toe"], size * 0.05, size * 0.04, _SHOE)
+    _draw_limb(image, shoulders, hips, size * 0.2, size * 0.2, _SHIRT)
+    face = 0.55 * at["head_top"] + 0.45 * at["neck"]
+    _draw_limb(image, at["neck"], face, size * 0.08, size * 0.08, _SKIN)
+    place, width = _round(face), int(size * 0.16)
+    cv2.ellipse(image, place, (width, int(size * 0.22)), 0, 0, 360, _SKIN, -1, cv2.LINE_AA)
+    cv2.ellipse(image, _round(face - [0, size * 0.08]), (width, int(size * 0.15)), 0, 180, 360, _HAIR, -1)
+    for eye in (-1, 1):
+        cv2.circle(image, _round(face + [eye * size * 0.06, 0]), 2, (20, 20, 20), -1)
+    return image
+
+
+def write_video(path, frames, fps=30.0):
+    """Write BGR frames as Motion JPEG."""
+    import cv2
+
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), fps, SIZE[::-1])
+    for frame in frames:
+        writer.write(frame)
+    writer.release()
+    return path
+
+
+def _draw_limb(image, start, end, width, end_width, colour):
+    import cv2
+
+    along = (end - start) / max(np.linalg.norm(end - start), 1e-6)
+    across = np.array([-along[1], along[0]])
+    outline = [
+        start + across * width,
+        end + across * end_width,
+        end - across * end_width,
+        start - across * width,
+    ]
+    cv2.fillPoly(image, [np.array(outline).astype(np.int32)], colour, cv2.LINE_AA)
+    for point, radius in ((start, width), (end, end_width)):
+        cv2.circle(image, _round(point), max(int(radius), 1), colour, -1, cv2.LINE_AA)
+
+
+def _round(point):
+    return tuple(int(value) for value in point)
