@@ -8,7 +8,7 @@ import xarray as xr
 from gaitlib.errors import InputError
 from gaitlib.estimate.inertial_steps import detect_shank_contacts, estimate_back_step_time, pair_steps
 from gaitlib.gait import COORDINATES
-from gaitlib.report import gait_curves
+from gaitlib.report import gait_curves, known
 from gaitlib.report import subgroup_cerebral_palsy as palsy
 from gaitlib.report import subgroup_parkinsons as parkinsons
 
@@ -175,6 +175,13 @@ def test_windows_leave_out_rest_and_freezing():
     rows = parkinsons.list_sensor_windows(recording)
     assert [row["walk_id"] for row in rows] == ["pt1-0", "pt1-2"]
     assert all(row["estimate"] == pytest.approx(0.5, abs=0.01) == row["reference"] for row in rows)
+
+
+def test_groups_without_recordings_say_so_and_name_what_can_be_added():
+    assert "Toronto" in " ".join(known.list_addable("older_adult"))
+    (sentence,) = known.list_addable("dementia")
+    assert "No open recording" in sentence
+    assert known.list_addable("child") == []
 
 
 @pytest.mark.real_data

@@ -96,9 +96,9 @@ def list_addable(subgroup: str) -> list[str]:
     ]
     if subgroup == "dementia" and not found:
         return [
-            "No open recording of walking with dementia was found. The sets below hold older adults without "
-            "the diagnosis, the nearest there is. Readers for them are part of the code "
-            "(gaitlib.data.readers); this page does not evaluate them."
+            "No open recording of walking with dementia and measured speed was found. The sets below "
+            "hold older adults without the diagnosis, the nearest there is. Readers for them are part of "
+            "the code (gaitlib.data.readers); this page does not evaluate them."
         ]
     return found
 
