@@ -76,7 +76,8 @@ def run_cluster(folder: Path, environment: dict, n_workers: int = 2):
     processes: list[subprocess.Popen] = []
 
     def launch(name: str, *words: str) -> subprocess.Popen:
-        command = [sys.executable, "-m", f"distributed.cli.{name}", *words, "--no-dashboard"]
+        here = ("--host", "127.0.0.1", "--no-dashboard")
+        command = [sys.executable, "-m", f"distributed.cli.{name}", *words, *here]
         log = (folder / f"{name}{len(processes)}.log").open("w")
         processes.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=folder))
         return processes[-1]
