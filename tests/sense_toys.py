@@ -27,14 +27,13 @@ def make_toy_set(n: int, seed: int = 0):
     return pd.DataFrame(rows), stack_gaits(gaits)
 
 
-def make_library_walk(index=0, duration_s=6.0, fps=200.0, seed=0):
-    """A walk of a shipped gait of a healthy adult, alike on both sides, without variation."""
+def make_library_walk( duration_s=6.0, fps=200.0, seed=0):
+    """A walk of the typical adult with whom every library begins, without variation."""
     from gaitlib.sense.body_walk import build_synthetic_walk
     from gaitlib.simulate.library import load_library
 
     table, gaits = load_library(ROOT / "data" / "library")
-    healthy = table["verified"] & (table["cohort"] == "healthy_adult") & (table["kind"] == "half")
-    row = table[healthy].reset_index().iloc[index]
+    row = table[table["pattern"] == "typical"].iloc[0]
     gait = gaits.sel(gait=row["gait_id"])
     person = Person(**{name: row[name] for name in ("age_years", "sex", "height_m", "mass_kg")})
     rng = np.random.default_rng(seed)

@@ -18,7 +18,7 @@ from gaitlib.estimate.pool import GaitPool, build_pool
 from gaitlib.estimate.sampler import Clip, SamplerConfig, sample_clips
 from gaitlib.estimate.targets import OUTCOME_NAMES
 from gaitlib.gait import MUSCLE_GROUPS
-from gaitlib.person import Person
+from gaitlib.person import IMPAIRMENT_COLUMNS, Person
 
 _PERSON_COLUMNS = ["age_years", "sex", "height_m", "mass_kg"]
 _WORKER_POOL: dict[str, tuple] = {}
@@ -332,15 +332,9 @@ def draw_conditions(table: pd.DataFrame, n: int, rng: np.random.Generator) -> pd
     Returns
     -------
     DataFrame
-        age_years, sex, height_m, mass_kg, speed_mps and strength_* columns.
+        age_years, sex, height_m, mass_kg, speed_mps and the table's `IMPAIRMENT_COLUMNS`.
     """
-    names = [
-        "age_years",
-        "height_m",
-        "mass_kg",
-        "speed_mps",
-        *(c for c in table.columns if c.startswith("strength_")),
-    ]
+    names = ["age_years", "height_m", "mass_kg", "speed_mps", *IMPAIRMENT_COLUMNS]
     names = [name for name in names if name in table.columns]
     values = table[names].to_numpy(dtype=float)
     first = rng.integers(len(values), size=n)
