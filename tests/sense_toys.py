@@ -27,7 +27,7 @@ def make_toy_set(n: int, seed: int = 0):
     return pd.DataFrame(rows), stack_gaits(gaits)
 
 
-def make_library_walk( duration_s=6.0, fps=200.0, seed=0):
+def make_library_walk(duration_s=6.0, fps=200.0, seed=0):
     """A walk of the typical adult with whom every library begins, without variation."""
     from gaitlib.sense.body_walk import build_synthetic_walk
     from gaitlib.simulate.library import load_library

@@ -28,6 +28,8 @@ after Palmerini et al. 2023, doi 10.1038/s41597-023-01930-9). The two others do 
 MTw, APDM Opal) have z out of the face of the housing, which is worn away from the body."""
 
 _LEG = ("thigh", "shank", "ankle", "foot")
+_SEARCHED = _LEG[:3]
+"""Sites that tell forward themselves; a foot turns about as fast at push-off as in swing."""
 _FEWEST_S = 2.0
 _CALM_SHARE = 0.3
 
@@ -45,7 +47,8 @@ def align_recording(
     site : str
         Where the sensor sits: 'lower_back', 'chest', 'thigh_r', 'ankle_l' and so on.
     forward : (float, float, float), optional
-        Forward in the axes of the sensor, roughly; searched if not given, of legs only.
+        Forward in the axes of the sensor, roughly; searched if not given, of thigh, shank and ankle
+        only.
 
     Returns
     -------
@@ -83,7 +86,8 @@ def align_signals(
     site : str
         Where the sensor sits.
     forward : (float, float, float), optional
-        Forward in the axes of the sensor, roughly; searched if not given, of legs only.
+        Forward in the axes of the sensor, roughly; searched if not given, of thigh, shank and ankle
+        only.
 
     Returns
     -------
@@ -113,7 +117,8 @@ def find_axes(
     site : str
         Where the sensor sits.
     forward : (float, float, float), optional
-        Forward in the axes of the sensor, roughly; searched if not given, of legs only.
+        Forward in the axes of the sensor, roughly; searched if not given, of thigh, shank and ankle
+        only.
 
     Returns
     -------
@@ -158,9 +163,9 @@ def _find_problem(signals: np.ndarray, fps: float, site: str, forward) -> str:
             f"the mean acceleration is {mean:.2f} m/s^2, expected about 9.8: give m/s^2 with gravity "
             "(1 g = 9.81 m/s^2)."
         )
-    if forward is None and not site.startswith(_LEG):
+    if forward is None and not site.startswith(_SEARCHED):
         return (
-            "forward cannot be told from a sensor on trunk or arm; give forward=, the direction in the axes "
+            "forward cannot be told from a sensor on trunk, arm or foot; give forward=, its direction in the axes "
             "of the sensor, such as (0, 0, 1) where its z axis points ahead (gaitlib.sense.alignment.AXES)."
         )
     return ""
