@@ -165,8 +165,9 @@ def _find_problem(signals: np.ndarray, fps: float, site: str, forward) -> str:
         )
     if forward is None and not site.startswith(_SEARCHED):
         return (
-            "forward cannot be told from a sensor on trunk, arm or foot; give forward=, its direction in the axes "
-            "of the sensor, such as (0, 0, 1) where its z axis points ahead (gaitlib.sense.alignment.AXES)."
+            "forward cannot be told from a sensor on trunk, arm or foot; give forward=, its direction in "
+            "the axes of the sensor, such as (0, 0, 1) where its z axis points ahead "
+            "(gaitlib.sense.alignment.AXES)."
         )
     return ""
 
