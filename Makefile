@@ -1,7 +1,7 @@
 # `make help` lists the targets. Each one first sees to the environment in .venv; that is skipped when
 # requirements.lock and pyproject.toml are as they were.
 .DEFAULT_GOAL := help
-.PHONY: help setup book full test test-all test-book oracle bench lint data doctor lock licences picture browser clean distclean
+.PHONY: help setup book full test test-all test-book oracle bench bench-moco lint data doctor lock licences picture browser clean distclean
 .NOTPARALLEL:
 
 VENV := .venv
@@ -16,7 +16,7 @@ WORKERS ?= 2
 CORES ?= 2
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
 
 setup: $(STAMP)  ## set up .venv (Python 3.11) from requirements.lock
 
@@ -58,6 +58,9 @@ oracle: $(STAMP)  ## the statistics against pingouin, scikit-learn and MNE, in a
 
 bench: $(STAMP)  ## write build/bench.json
 	@$(BIN)/gaitlib bench --output build/bench.json
+
+bench-moco: $(STAMP)  ## the same walking problem in OpenSim Moco, an hour or more: build/bench_moco.json
+	@$(BIN)/gaitlib bench --only moco --output build/bench_moco.json
 
 lint: $(STAMP)  ## check the style of code and notebooks
 	@$(BIN)/ruff check .

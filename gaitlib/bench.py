@@ -23,6 +23,7 @@ from gaitlib.errors import InputError, WorkError
 _CLIP_SECONDS = 5.0
 _CLIP_REPEATS = 7
 _THROUGHPUT_GAITS = 40
+_COHORT_GAITS = 200
 
 
 @dataclass(frozen=True)
@@ -50,36 +51,109 @@ def measure_simulate(study) -> dict[str, float]:
     -------
     dict of str to float
         simulate.engine_s: wall time (s) until the first solution less its solving: start of the process,
-        generation and compilation of the engine. simulate.cold_s: CPU time (s) of an adult at 1.2 m/s from
-        rough first guesses, all of them. simulate.warm_s: CPU time (s) of the same adult at 1.3 m/s from
-        that solution.
+        generation and compilation of the engine. The others are CPU times (s) of an adult.
+        simulate.cold_all_s: 1.2 m/s from all rough first guesses, the cheapest solution kept;
+        simulate.cold_s: the same per guess. simulate.warm_s: 1.3 m/s from that solution.
+        simulate.stride_warm_s: a full stride with one calf at half strength, from one at 0.7.
 
     Raises
     ------
     WorkError
         If a gait does not converge.
     """
-    from gaitlib.cohorts.growth import compute_typical_stride_time
-    from gaitlib.simulate.plan import TYPICAL_ADULT
-    from gaitlib.simulate.request import GaitRequest
+    from gaitlib.simulate.guess import GUESSES_DEG
     from gaitlib.simulate.workers import make_pool, run_solve
 
-    requests = [
-        GaitRequest(TYPICAL_ADULT, speed, stride_time_s=compute_typical_stride_time(TYPICAL_ADULT, speed))
-        for speed in (1.2, 1.3)
-    ]
     with tempfile.TemporaryDirectory() as cache, make_pool(1) as pool:
+
+        def solve(request, start=None):
+            solved = pool.submit(run_solve, request, Path(cache), start).result()
+            if not solved.converged:
+                raise WorkError(f"{request.kind} at {request.speed_mps} m/s: {solved.status}")
+            return solved
+
         started = time.perf_counter()
-        cold = pool.submit(run_solve, requests[0], Path(cache)).result()
+        cold = solve(_ask_adult(1.2))
         wall = time.perf_counter() - started
-        warm = pool.submit(run_solve, requests[1], Path(cache), cold.start).result()
-    for name, solved in (("cold", cold), ("warm", warm)):
-        if not solved.converged:
-            raise WorkError(f"the {name} gait did not converge: {solved.status}")
+        warm = solve(_ask_adult(1.3), cold.start)
+        mild = solve(_ask_adult(1.2, calf=0.7), cold.start)
+        stride = solve(_ask_adult(1.2, calf=0.5), mild.start)
     return {
         "simulate.engine_s": wall - cold.cpu_s,
-        "simulate.cold_s": cold.cpu_s,
+        "simulate.cold_all_s": cold.cpu_s,
+        "simulate.cold_s": cold.cpu_s / len(GUESSES_DEG),
         "simulate.warm_s": warm.cpu_s,
+        "simulate.stride_warm_s": stride.cpu_s,
+    }
+
+
+def _ask_adult(speed_mps: float, calf: float = 1.0):
+    """A typical adult at a typical stride time; with a weak right calf as a full stride."""
+    from gaitlib.cohorts.growth import compute_typical_stride_time
+    from gaitlib.person import Impairment
+    from gaitlib.simulate.plan import TYPICAL_ADULT
+    from gaitlib.simulate.request import GaitRequest
+
+    impairment = Impairment(weakness={"plantarflexors_r": calf}) if calf < 1 else Impairment()
+    time_s = compute_typical_stride_time(TYPICAL_ADULT, speed_mps)
+    kind = "half" if calf == 1 else "stride"
+    return GaitRequest(TYPICAL_ADULT, speed_mps, impairment, time_s, kind=kind)
+
+
+def measure_cohorts(study) -> dict[str, float]:
+    """Solve 200 people of all cohorts that the shipped library does not hold, on two processes.
+
+    Parameters
+    ----------
+    study : gaitlib.study.Study
+        Its seed and its shipped library.
+
+    Returns
+    -------
+    dict of str to float
+        simulate.verified_share, .gaits_per_hour, .strides_per_hour and .peak_mb, as
+        `gaitlib.simulate.measure.measure_cohorts`.
+    """
+    from gaitlib.simulate import measure
+
+    folder, share = ROOT / study.simulate.library, study.library.stride_share
+    found = measure.measure_cohorts(2, _COHORT_GAITS, study.seed + 1000, share, folder)
+    return {f"simulate.{name}": value for name, value in found.items()}
+
+
+def measure_moco(study) -> dict[str, float]:
+    """Solve an adult's half stride at 1.2 m/s with this solver and with OpenSim Moco, one after the other.
+
+    Parameters
+    ----------
+    study : gaitlib.study.Study
+        Not used.
+
+    Returns
+    -------
+    dict of str to float
+        moco.cpu_s: CPU time (s) of Moco on 25 intervals from a rough first guess; moco.iterations;
+        moco.ratio: that time over this solver's from rough guesses (50 intervals, simulate.cold_s);
+        moco.warm_ratio: over this solver's from a neighbour (simulate.warm_s).
+
+    Raises
+    ------
+    WorkError
+        If one of them does not converge.
+    """
+    from gaitlib.simulate.workers import make_pool, run_moco
+
+    ours = measure_simulate(study)
+    with make_pool(1) as pool:
+        found = pool.submit(run_moco, _ask_adult(1.2)).result()
+    if not found.converged:
+        raise WorkError(f"Moco: {found.status} after {found.iterations} iterations and {found.cpu_s:.0f} s")
+    return {
+        **ours,
+        "moco.cpu_s": found.cpu_s,
+        "moco.iterations": found.iterations,
+        "moco.ratio": found.cpu_s / ours["simulate.cold_s"],
+        "moco.warm_ratio": found.cpu_s / ours["simulate.warm_s"],
     }
 
 
@@ -97,12 +171,12 @@ def measure_library(study) -> dict[str, float]:
         library.gaits_verified; library.bytes of both files; library.load_s (s); library.gaits_per_hour_1 and
         _2: finished gaits (as `measure_throughput`), started from the shipped ones, on 1 and 2 processes.
     """
-    from gaitlib.simulate import release
+    from gaitlib.simulate import measure
 
     folder = ROOT / study.simulate.library
-    found = {f"library.{name}": value for name, value in release.measure_library(folder).items()}
+    found = {f"library.{name}": value for name, value in measure.measure_library(folder).items()}
     for n in (1, 2):
-        rate = release.measure_throughput(n, _THROUGHPUT_GAITS, study.seed, folder)
+        rate = measure.measure_throughput(n, _THROUGHPUT_GAITS, study.seed, folder)
         found[f"library.gaits_per_hour_{n}"] = rate
     return found
 
@@ -261,6 +335,12 @@ def measure_evaluate(study) -> dict[str, float]:
     return found
 
 
+SIMULATE_KEYS = tuple(
+    f"simulate.{name}" for name in ("engine_s", "cold_all_s", "cold_s", "warm_s", "stride_warm_s")
+)
+COHORT_KEYS = tuple(
+    f"simulate.{name}" for name in ("verified_share", "gaits_per_hour", "strides_per_hour", "peak_mb")
+)
 LIBRARY_KEYS = (
     "library.gaits_verified",
     "library.bytes",
@@ -270,7 +350,8 @@ LIBRARY_KEYS = (
 )
 
 BENCHES = (
-    Bench(("simulate.engine_s", "simulate.cold_s", "simulate.warm_s"), measure_simulate),
+    Bench(SIMULATE_KEYS, measure_simulate),
+    Bench(COHORT_KEYS, measure_cohorts),
     Bench(LIBRARY_KEYS, measure_library),
     Bench(
         (
@@ -285,7 +366,15 @@ BENCHES = (
     Bench(("book.cold_s",), measure_book),
     Bench(("evaluate",), measure_evaluate),
 )
-"""All benches, in the order in which they run."""
+"""Benches of `make bench`, in the order in which they run."""
+
+SLOW_BENCHES = (
+    Bench(
+        ("moco.cpu_s", "moco.iterations", "moco.ratio", "moco.warm_ratio"),
+        measure_moco,
+    ),
+)
+"""Run only when asked for by name."""
 
 
 def run_benches(study, benches: Sequence[Bench] = BENCHES, report: Callable[[str], None] = print) -> dict:
@@ -343,11 +432,17 @@ def add_bench_parser(subparsers) -> argparse.ArgumentParser:
         Its parser.
     """
     parser = subparsers.add_parser("bench", help="measure times and errors")
-    areas = [bench.area for bench in BENCHES]
+    areas = list(dict.fromkeys(bench.area for bench in BENCHES))
+    slow = [bench.area for bench in SLOW_BENCHES]
     parser.add_argument("--study", default="studies/quick.yaml", help="study whose pages have been executed")
     parser.add_argument("--output", default="build/bench.json", help="file to write")
     parser.add_argument(
-        "--only", nargs="+", choices=areas, default=areas, metavar="AREA", help=", ".join(areas)
+        "--only",
+        nargs="+",
+        choices=[*areas, *slow],
+        default=areas,
+        metavar="AREA",
+        help=f"{', '.join(areas)}; only when named: {', '.join(slow)}",
     )
     parser.set_defaults(run=run_bench)
     return parser
@@ -375,7 +470,7 @@ def run_bench(arguments: argparse.Namespace) -> int:
 
     output = Path(arguments.output)
     study = load_study(arguments.study)
-    found = run_benches(study, [bench for bench in BENCHES if bench.area in arguments.only])
+    found = run_benches(study, [b for b in (*BENCHES, *SLOW_BENCHES) if b.area in arguments.only])
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", encoding="utf-8")

@@ -181,7 +181,7 @@ def mirror_gait(gait: xr.Dataset) -> xr.Dataset:
     mirrored = gait.copy(deep=True)
     for dim in ("coordinate", "muscle", "foot"):
         if dim in gait.dims:
-            order = [_swap_side(str(name)) for name in gait[dim].values]
+            order = [swap_side(str(name)) for name in gait[dim].values]
             for name in [v for v in gait.data_vars if dim in gait[v].dims]:
                 mirrored[name] = (gait[name].dims, gait[name].sel({dim: order}).values, gait[name].attrs)
     return mirrored
@@ -246,11 +246,21 @@ def _get_labels() -> dict[str, list]:
     }
 
 
-def _swap_side(name: str) -> str:
-    if name in SIDES:
+def swap_side(name: str) -> str:
+    """Exchange the side in a name.
+
+    Parameters
+    ----------
+    name : str
+        'r', 'l', or a name that ends in '_r' or '_l'.
+
+    Returns
+    -------
+    str
+        The name of the other side; the same name if it has no side.
+    """
+    if name in ("r", "l"):
         return "l" if name == "r" else "r"
-    if name.endswith("_r"):
-        return name[:-2] + "_l"
-    if name.endswith("_l"):
-        return name[:-2] + "_r"
+    if name.endswith(("_r", "_l")):
+        return name[:-1] + swap_side(name[-1])
     return name

@@ -90,7 +90,11 @@ class SenseSection(_Section):
 
 
 class EstimateSection(_Section):
-    """Chapter 3: size and training of the estimators, on synthetic walks only."""
+    """Chapter 3: size and training of the estimators, on synthetic walks only.
+
+    `weights` is a folder with estimators trained earlier by `gaitlib train` that the chapters after it use in
+    place of those of this run; empty: those of this run.
+    """
 
     width: int = Field(ge=8, le=1024)
     clips: int = Field(ge=10)
@@ -104,6 +108,7 @@ class EstimateSection(_Section):
     calibration_clips: int = Field(ge=50)
     test_clips: int = Field(ge=50)
     workers: int = Field(ge=0, le=256)
+    weights: str = ""
 
 
 class Margin(_Section):

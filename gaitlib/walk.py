@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 
 from gaitlib.errors import InputError
+from gaitlib.gait import swap_side
 
 _PAIRS = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle", "heel", "toe")
 KEYPOINTS_3D = ("nose", "head_top", "neck", *(f"{name}_{side}" for name in _PAIRS for side in ("r", "l")))
@@ -329,23 +330,3 @@ def _has_both_sides(walk: xr.Dataset, dim: str) -> bool:
         return True
     labels = [str(label) for label in walk[dim].values]
     return sorted(map(swap_side, labels)) == sorted(labels)
-
-
-def swap_side(name: str) -> str:
-    """Exchange the side in a name.
-
-    Parameters
-    ----------
-    name : str
-        'r', 'l', or a name that ends in '_r' or '_l'.
-
-    Returns
-    -------
-    str
-        The name of the other side; the same name if it has no side.
-    """
-    if name in ("r", "l"):
-        return "l" if name == "r" else "r"
-    if name.endswith(("_r", "_l")):
-        return name[:-1] + swap_side(name[-1])
-    return name

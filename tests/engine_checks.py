@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gaitlib.gait import COORDINATES, MUSCLES
+from gaitlib.gait import COORDINATES, MUSCLES, swap_side
 from gaitlib.simulate.request import GaitRequest
 
 N_Q, N_M = len(COORDINATES), len(MUSCLES)
@@ -65,11 +65,6 @@ def mirror_states(states: dict) -> dict:
         "tendon_rate": swap_t,
     }
     return {name: values[:, order[name]] for name, values in states.items()}
-
-
-def swap_side(name: str) -> str:
-    """Exchange the side suffix of a name."""
-    return name[:-1] + {"r": "l", "l": "r"}[name[-1]] if name.endswith(("_r", "_l")) else name
 
 
 def differentiate_problem(request: GaitRequest, cache, seed: int) -> tuple[float, float]:

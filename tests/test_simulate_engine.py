@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gaitlib.body.specification import GRAVITY_MPS2
-from gaitlib.gait import COORDINATES
+from gaitlib.gait import COORDINATES, swap_side
 from gaitlib.person import Impairment, Person
 from gaitlib.simulate.request import GaitRequest
 from gaitlib.simulate.workers import get_cache_folder, make_pool
@@ -78,7 +78,7 @@ def test_free_fall_needs_no_force(solver):
 
 def test_exchanging_sides_exchanges_forces(solver, states, forces):
     values = solver(checks.evaluate_engine, CHILD, get_cache_folder(), checks.mirror_states(states))
-    swap = [COORDINATES.index(checks.swap_side(name)) for name in COORDINATES]
+    swap = [COORDINATES.index(swap_side(name)) for name in COORDINATES]
     np.testing.assert_allclose(values["residual"], forces["residual"][:, swap], rtol=1e-9, atol=1e-8)
     np.testing.assert_allclose(values["ground_force"], forces["ground_force"][:, ::-1], rtol=1e-9, atol=1e-9)
 

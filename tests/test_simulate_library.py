@@ -23,9 +23,10 @@ from gaitlib.simulate.build import build_library
 from gaitlib.simulate.executors import open_executor
 from gaitlib.simulate.guess import make_guess_from_gait
 from gaitlib.simulate.library import SHIPPED_FOLDER, load_library
+from gaitlib.simulate.measure import measure_library
 from gaitlib.simulate.neighbours import find_nearest
 from gaitlib.simulate.plan import plan_library
-from gaitlib.simulate.release import export_library, measure_library, resolve_gaits, verify_library
+from gaitlib.simulate.release import export_library, resolve_gaits, verify_library
 from gaitlib.simulate.request import GaitRequest, describe_request, parse_request
 
 ADULT = Person(age_years=30, sex="f", height_m=1.66, mass_kg=61.0)

@@ -7,6 +7,7 @@ import pytest
 from toys import make_toy_walk, read_truth
 
 from gaitlib.errors import InputError
+from gaitlib.gait import swap_side
 from gaitlib.walk import (
     KEYPOINTS_3D,
     align_walk_to_progression,
@@ -15,7 +16,6 @@ from gaitlib.walk import (
     get_point,
     mirror_walk,
     resample_walk,
-    swap_side,
     validate_walk,
 )
 

@@ -89,11 +89,6 @@ class Variable(_Section):
         _check_source(self.source)
         return self
 
-    @property
-    def is_assumed(self) -> bool:
-        """Whether the numbers are an assumption and not published."""
-        return self.source.startswith("assumption")
-
     def compute_quantile(self, u: np.ndarray, age_years: np.ndarray | float = 0.0) -> np.ndarray:
         """Turn uniform numbers into values.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
@@ -122,6 +123,7 @@ def train_estimator(
     clips = _sample_here(parts["test"], config.sampler, [seed, 9], config.n_test)
     estimator.provenance |= {
         "trained_on": "synthetic walks only",
+        "library": identify_library(table),
         "n_library_gaits": int(len(training)),
         "n_generated_gaits": int(n_generated),
         "n_held_out_gaits": int(len(calibration) + len(test)),
@@ -129,6 +131,57 @@ def train_estimator(
         "activation_errors": measure_activation_errors(estimator, clips),
     }
     return estimator, history, tabulate_errors(estimator, clips)
+
+
+def identify_library(table: pd.DataFrame) -> str:
+    """Identify the verified gaits of a library, whatever their order.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `select_verified`.
+
+    Returns
+    -------
+    str
+        Hash of their gait_id.
+    """
+    return hashlib.sha256(",".join(sorted(table["gait_id"])).encode()).hexdigest()[:16]
+
+
+def check_estimator(
+    estimator: GaitEstimator, table: pd.DataFrame, gaits: xr.Dataset, config: TrainingConfig, seed: int
+) -> pd.DataFrame:
+    """Test an estimator that was trained earlier on the people that its training held out.
+
+    Parameters
+    ----------
+    estimator : GaitEstimator
+        Calibrated.
+    table, gaits, config, seed
+        As `train_estimator` had them; of `config` only sampler, held_out_share and n_test count.
+
+    Returns
+    -------
+    DataFrame
+        As the errors of `train_estimator`.
+
+    Raises
+    ------
+    InputError
+        If it was trained on another library or with another seed, so that no one is held out for certain.
+    """
+    table, gaits = select_verified(table, gaits)
+    known = estimator.provenance
+    found, expected = (known.get("library"), known.get("seed")), (identify_library(table), seed)
+    if found != expected:
+        raise InputError(
+            f"estimator: trained on library {found[0]}, seed {found[1]}; expected {expected[0]}, seed "
+            f"{expected[1]}; train it again with 'gaitlib train'."
+        )
+    test = split_people(table, config.held_out_share, seed)[2]
+    pool = build_pool(gaits.isel(gait=test), list_persons(table.iloc[test]))
+    return tabulate_errors(estimator, _sample_here(pool, config.sampler, [seed, 9], config.n_test))
 
 
 def measure_activation_errors(estimator: GaitEstimator, clips: list[Clip]) -> dict[str, dict[str, float]]:

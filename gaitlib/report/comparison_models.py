@@ -17,7 +17,6 @@ from gaitlib.evaluate.inputs import (
     get_unit,
 )
 from gaitlib.report import people
-from gaitlib.report.page import join_words
 from gaitlib.report.subgroup_words import NOT_EVALUATED, OUTCOME_WORDS
 
 
@@ -258,33 +257,6 @@ def describe_power(real: pd.DataFrame, margins: Mapping, view: str, rival: str =
             f"{sizes[1]} had they been alike; the margin is {sizes[2]}."
         )
     return lines
-
-
-def summarise_models(worst: list[str], models: Mapping) -> list[str]:
-    """Summarise gaps and models in one line each.
-
-    Parameters
-    ----------
-    worst : list of str
-        From `format_gaps`.
-    models : mapping
-        outcome -> result of `fit_bias`.
-
-    Returns
-    -------
-    list of str
-    """
-    clear = [
-        OUTCOME_WORDS[outcome]
-        for outcome, (model, _) in models.items()
-        if model is not None and "size" in model.effects.index and model.effects.loc["size", "p"] < 0.05
-    ]
-    bias = (
-        f"The bias grows or shrinks with the size of the quantity for {join_words(clear)}."
-        if clear
-        else "No outcome shows a bias that changes with its size."
-    )
-    return [*worst, bias]
 
 
 def plot_model(models: Mapping, outcome: str):

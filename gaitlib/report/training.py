@@ -257,6 +257,38 @@ def train_estimator_on(
     return train_estimator(*library, config, seed, checkpoints / kind, sampler, log)
 
 
+def load_estimator_of(folder: Path, library: Library, settings: dict, seed: int, kind: str = "keypoints"):
+    """Load an estimator that was trained earlier, and test it on the people that its training held out.
+
+    Parameters
+    ----------
+    folder : Path
+        With `<kind>.safetensors`, written by `gaitlib train`.
+    library, settings, seed
+        As `train_estimator_on`.
+    kind : {'keypoints', 'inertial'}
+        What the estimator reads.
+
+    Returns
+    -------
+    estimator : GaitEstimator
+        Calibrated.
+    errors : DataFrame
+        Of clips of held-out people.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or changed, or was trained on another library.
+    """
+    from gaitlib.estimate.estimator import GaitEstimator
+    from gaitlib.estimate.settings import build_training_config
+    from gaitlib.estimate.train import check_estimator
+
+    estimator = GaitEstimator.load(folder / f"{kind}.safetensors")
+    return estimator, check_estimator(estimator, *library, build_training_config(settings, kind), seed)
+
+
 def format_errors(summary: pd.DataFrame, title_of_view: str = "View") -> pd.DataFrame:
     """Format errors on held-out synthetic people for print.
 

@@ -21,7 +21,6 @@ from gaitlib.person import Impairment
 from gaitlib.simulate.plan import TYPICAL_ADULT, PlannedGait
 from gaitlib.simulate.request import GaitRequest
 
-DOSES_FOLDER = Path(__file__).resolve().parents[2] / "data" / "doses"
 SPEED_MPS = 1.2
 _CONTACT_N = 20.0
 N_LEVELS = 5

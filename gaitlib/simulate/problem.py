@@ -18,7 +18,7 @@ from gaitlib.body.specification import (
     DEACTIVATION_TIME_S,
     Specification,
 )
-from gaitlib.gait import COORDINATES, MUSCLES
+from gaitlib.gait import COORDINATES, MUSCLES, swap_side
 from gaitlib.person import SPASTIC_GROUPS
 from gaitlib.simulate.dynamics import N_Q, build_forces, make_symbols
 from gaitlib.simulate.request import CostWeights
@@ -139,22 +139,6 @@ class Layout:
             bounds += [(0.0, 1.0)] * N_R
         lower, upper = np.array(bounds).T
         return lower, upper
-
-
-def swap_side(name: str) -> str:
-    """Exchange the side suffix of a name.
-
-    Parameters
-    ----------
-    name : str
-        Of a coordinate or muscle, with or without `_r` or `_l`.
-
-    Returns
-    -------
-    str
-        Name of the other side.
-    """
-    return name[:-1] + {"r": "l", "l": "r"}[name[-1]] if name[-2:] in ("_r", "_l") else name
 
 
 @dataclass

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +19,7 @@ from gaitlib.errors import InputError, WorkError
 from gaitlib.gait import COORDINATES, TRANSLATIONS, validate_gait
 from gaitlib.simulate.card import find_revision, write_card
 from gaitlib.simulate.library import (
-    SHIPPED_FOLDER,
     UNITS,
-    describe_library,
     load_library,
     write_library,
 )
@@ -319,66 +316,3 @@ def _compare(row: dict, stored: xr.Dataset, solved, replay: dict | None) -> dict
         fault = f"differs by {difference:.2f} deg, cost by {100 * (ratio - 1):.1f} %"
     return {"gait_id": row["gait_id"], "cohort": row["cohort"], "angle_difference_deg": difference,
             "cost_ratio": ratio, "fault": fault}  # fmt: skip
-
-
-def measure_library(folder: Path | str | None = None) -> dict[str, float]:
-    """Measure a library: verified gaits, bytes of its files, and how long it takes to load.
-
-    Parameters
-    ----------
-    folder : path, optional
-        Library folder; the shipped one when left out.
-
-    Returns
-    -------
-    dict of str to float
-        gaits_verified, bytes, load_s.
-    """
-    import time
-
-    began = time.perf_counter()
-    table, _ = load_library(folder)
-    seconds = time.perf_counter() - began
-    place = Path(folder) if folder is not None else SHIPPED_FOLDER
-    size = sum((place / name).stat().st_size for name in ("gaits.nc", "table.parquet"))
-    return {"gaits_verified": describe_library(table)["verified"], "bytes": size, "load_s": seconds}
-
-
-def measure_throughput(n_workers: int, n_gaits: int, seed: int, start_library: Path | str | None) -> float:
-    """Measure how many gaits an hour are finished, on the cohorts that need one and the same solver.
-
-    Half strides without reflexes, so that no process stops to build a second solver in so short a run.
-
-    Parameters
-    ----------
-    n_workers : int
-        Local processes.
-    n_gaits : int
-        Gaits to finish; those during which the processes start do not count.
-    seed : int
-        Seed of the plan.
-    start_library : path or None
-        Where starts come from.
-
-    Returns
-    -------
-    float
-        Gaits per hour, verified or not.
-    """
-    from gaitlib.simulate.build import build_library
-    from gaitlib.simulate.executors import LocalExecutor
-    from gaitlib.simulate.plan import plan_library
-    from gaitlib.simulate.progress import Progress
-
-    skip = 2 * n_workers
-    cohorts = ("healthy_child", "healthy_adult", "older_adult", "parkinsons")
-    counts = dict.fromkeys(cohorts, -(-(n_gaits + skip) // len(cohorts)))
-    progress = Progress(n_gaits + skip, quiet=True)
-    executor = LocalExecutor(n_workers)
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            build_library(plan_library(counts, seed), folder, executor, start_library, limit=n_gaits + skip,
-                          progress=progress)  # fmt: skip
-    finally:
-        executor.close()
-    return progress.compute_rate(skip)

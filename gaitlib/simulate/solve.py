@@ -14,11 +14,11 @@ import numpy as np  # noqa: E402
 
 from gaitlib.body.dimensions import compute_dimensions  # noqa: E402
 from gaitlib.body.specification import GRAVITY_MPS2  # noqa: E402
-from gaitlib.gait import COORDINATES, MUSCLES  # noqa: E402
+from gaitlib.gait import COORDINATES, MUSCLES, swap_side  # noqa: E402
 from gaitlib.simulate.engine import Result, Task, WalkingEngine  # noqa: E402
 from gaitlib.simulate.guess import GUESSES_DEG, Trajectory, make_guess  # noqa: E402
 from gaitlib.simulate.parameters import flatten_specification, pack_parameters  # noqa: E402
-from gaitlib.simulate.problem import COMPLIANT, SPASTIC, TASK_FIELDS, swap_side  # noqa: E402
+from gaitlib.simulate.problem import COMPLIANT, SPASTIC, TASK_FIELDS  # noqa: E402
 from gaitlib.simulate.request import GaitRequest  # noqa: E402
 from gaitlib.simulate.solution import SolvedGait, Start  # noqa: E402
 

@@ -1,0 +1,128 @@
+"""Measure the solver and a library: rates, verified share, memory, loading time."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+import pandas as pd
+
+from gaitlib.simulate.build import build_library
+from gaitlib.simulate.executors import LocalExecutor
+from gaitlib.simulate.library import SHIPPED_FOLDER, describe_library, load_library
+from gaitlib.simulate.plan import plan_library
+from gaitlib.simulate.progress import Progress
+
+_WARM_UP_GAITS = 24
+"""So many gaits of other people are solved first: every process then has all four solvers."""
+
+
+def measure_library(folder: Path | str | None = None) -> dict[str, float]:
+    """Measure a library: verified gaits, bytes of its files, and how long it takes to load.
+
+    Parameters
+    ----------
+    folder : path, optional
+        Library folder; the shipped one when left out.
+
+    Returns
+    -------
+    dict of str to float
+        gaits_verified, bytes, load_s.
+    """
+    began = time.perf_counter()
+    table, _ = load_library(folder)
+    seconds = time.perf_counter() - began
+    place = Path(folder) if folder is not None else SHIPPED_FOLDER
+    size = sum((place / name).stat().st_size for name in ("gaits.nc", "table.parquet"))
+    return {"gaits_verified": describe_library(table)["verified"], "bytes": size, "load_s": seconds}
+
+
+def measure_throughput(n_workers: int, n_gaits: int, seed: int, start_library: Path | str | None) -> float:
+    """Measure how many gaits an hour are finished, on the cohorts that need one and the same solver.
+
+    Half strides without reflexes, so that no process stops to build a second solver in so short a run.
+
+    Parameters
+    ----------
+    n_workers : int
+        Local processes.
+    n_gaits : int
+        Gaits to finish; those during which the processes start do not count.
+    seed : int
+        Seed of the plan.
+    start_library : path or None
+        Where starts come from.
+
+    Returns
+    -------
+    float
+        Gaits per hour, verified or not.
+    """
+    skip = 2 * n_workers
+    cohorts = ("healthy_child", "healthy_adult", "older_adult", "parkinsons")
+    counts = dict.fromkeys(cohorts, -(-(n_gaits + skip) // len(cohorts)))
+    progress = Progress(n_gaits + skip, quiet=True)
+    executor = LocalExecutor(n_workers)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            build_library(plan_library(counts, seed), folder, executor, start_library, limit=n_gaits + skip,
+                          progress=progress)  # fmt: skip
+    finally:
+        executor.close()
+    return progress.compute_rate(skip)
+
+
+def measure_cohorts(
+    n_workers: int, n_gaits: int, seed: int, stride_share: float, start_library: Path | str | None
+) -> dict[str, float]:
+    """Solve people of all cohorts, drawn at random, and count what is verified, how fast, in how much memory.
+
+    Parameters
+    ----------
+    n_workers : int
+        Local processes.
+    n_gaits : int
+        People.
+    seed : int
+        Seed of the plan; other people than those of a library of another seed.
+    stride_share : float
+        Share of full strides.
+    start_library : path or None
+        Where starts come from.
+
+    Returns
+    -------
+    dict of str to float
+        verified_share of all; gaits_per_hour of half cycles and strides_per_hour of full strides, had all
+        processes solved only those (OpenSim's check and the waiting for it included); peak_mb: largest
+        memory of a process (million bytes).
+    """
+    from gaitlib.cohorts.schema import COHORTS
+    from gaitlib.simulate.workers import measure_peak_bytes
+
+    counts = dict.fromkeys(COHORTS, -(-n_gaits // len(COHORTS)))
+    executor = LocalExecutor(n_workers)
+    try:
+        for people_seed, limit in ((seed + 1, _WARM_UP_GAITS), (seed, n_gaits)):
+            plan = plan_library(counts, people_seed, stride_share)[1:]
+            with tempfile.TemporaryDirectory() as folder:
+                quiet = Progress(limit, quiet=True)
+                table = build_library(plan, folder, executor, start_library, limit=limit, progress=quiet)
+        asked = [executor.submit(measure_peak_bytes) for _ in range(4 * n_workers)]
+        peak = max(job.result() for job in asked)
+    finally:
+        executor.close()
+    return {
+        "verified_share": float(table["verified"].mean()),
+        "gaits_per_hour": _compute_rate(table, "half", n_workers),
+        "strides_per_hour": _compute_rate(table, "stride", n_workers),
+        "peak_mb": peak / 1e6,
+    }
+
+
+def _compute_rate(table: pd.DataFrame, kind: str, n_workers: int) -> float:
+    """Verified gaits of a kind in an hour of all processes."""
+    rows = table[table["kind"] == kind]
+    return 3600 * n_workers * float(rows["verified"].sum() / rows["wall_s"].sum())
