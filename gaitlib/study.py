@@ -157,12 +157,16 @@ class Subgroup(_Section):
 
 
 class EvaluateSection(_Section):
-    """Chapters 4 and 5: who is evaluated, by which methods, against which margins."""
+    """Chapters 4 and 5: who is evaluated, by which methods, against which margins.
+
+    `experiments` is the file of `gaitlib ablate` that chapter 5 shows; empty: none.
+    """
 
     outcomes: tuple[Outcome, ...] = Field(min_length=1)
     methods: tuple[Method, ...] = Field(min_length=1)
     bootstrap: int = Field(ge=100, le=100_000)
     stand_in_walks: int = Field(ge=5, le=5000)
+    experiments: str = ""
     margins: dict[Outcome, Margin]
     subgroups: dict[str, Subgroup] = Field(min_length=1)
 

@@ -11,7 +11,7 @@ from gaitlib.estimate.pool import build_pool
 from gaitlib.estimate.real import crossvalidate_network
 from gaitlib.estimate.sampler import SamplerConfig, sample_clips
 from gaitlib.estimate.train import list_persons
-from gaitlib.report.experiments import COLUMNS, compare_starts, select_healthy_adults
+from gaitlib.report.experiments import ARMS, COLUMNS, compare_starts, select_healthy_adults
 from gaitlib.report.people import measure_walks
 from gaitlib.report.sensors import observe_walks
 from gaitlib.sense.body_walk import build_synthetic_walk
@@ -57,15 +57,16 @@ def test_starts_are_compared_in_one_tidy_table():
     numbers = (2, 30, None)
     tables = compare_starts(full, GaitNetwork(CONFIG), clips, reference, 0, n_real=numbers, epochs=(1,))
     assert all(tuple(part.columns) == COLUMNS for part in tables)
-    assert {(part["method"][0], part["n_real"][0]) for part in tables} == {
-        (name, n)
+    assert {(part["arm"][0], part["n_train"][0]) for part in tables} == {
+        (ARMS[name], n)
         for name in ("real_only", "real_after_pretraining", "real_plus_synthetic")
-        for n in (2.0, 3.0)
+        for n in (2, 3)
     }
     assert all(set(part["outcome"]) == {"speed_mps", "step_time_s"} for part in tables)
 
 
-def test_healthy_adults_are_neither_weak_nor_young():
-    table, gaits = make_toy_set(6)
-    table = table.assign(age_years=[5.0, 30, 30, 60, 80, 40], strength_soleus=[1, 1, 0.5, 1, 1, 1.0])
-    assert select_healthy_adults(table, gaits)[0]["age_years"].tolist() == [30.0, 60.0, 40.0]
+def test_healthy_adults_are_their_cohort():
+    table, gaits = make_toy_set(3)
+    table = table.assign(cohort=["healthy_adult", "parkinsons", "healthy_adult"])
+    kept = select_healthy_adults(table, gaits)[0]
+    assert kept["gait_id"].tolist() == table["gait_id"].iloc[[0, 2]].tolist()

@@ -9,7 +9,6 @@ from gaitlib.errors import InputError
 from gaitlib.evaluate.bias_model import MIXED, fit_bias_model
 from gaitlib.evaluate.discrimination import compute_auc, compute_pair_auc
 from gaitlib.report import comparison_models, comparison_task, training_runs
-from gaitlib.report.results import Results
 from gaitlib.report.subgroup_details import format_details, list_statistics
 
 MARGINS = {"speed_mps": {"value": 0.1, "kind": "clinical", "source": "test source"}}
@@ -113,23 +112,26 @@ def test_details_and_file_of_statistics():
     assert (mae["analytic_lower"] <= mae["value"]).all() and (mae["n_walks"] > mae["n_people"]).all()
 
 
-def test_training_runs_are_read_or_said_to_be_missing(tmp_path, monkeypatch):
-    monkeypatch.setattr("gaitlib.report.results.ROOT", tmp_path)
-    kept = Results("results")
-    runs = training_runs.load_runs(kept, MARGINS, "side", 1, 200)
+def test_training_runs_are_read_or_said_to_be_missing(tmp_path):
+    runs = training_runs.load_runs(None, MARGINS, "side", 1, 200)
     assert "not evaluated" in training_runs.format_runs(runs, "ablation").iloc[0, 0]
     assert training_runs.plot_efficiency(runs, "speed_mps") is None
     table = build_table(GROUPS, methods=(("synthetic", 0.0, 0.02),), origin="real")
+    table = table.assign(dataset="neuro_bvh")
     parts = [
         table.assign(kind="efficiency", arm=arm, n_train=n, seed=seed)
         for arm, n in (("synthetic people", 0), ("real people", 5), ("real people", 20))
         for seed in (1, 2)
     ]
-    kept.save_table("training_runs", pd.concat(parts))
-    runs = training_runs.load_runs(kept, MARGINS, "side", 1, 200)
+    path = tmp_path / "estimates.parquet"
+    pd.concat(parts).to_parquet(path)
+    runs = training_runs.load_runs(path, MARGINS, "side", 1, 200)
     assert len(runs) == 3 and (runs["n_people"] == 23).all()  # seeds are no people
     assert len(training_runs.format_runs(runs, "efficiency")) == 3
-    assert "people" in training_runs.plot_efficiency(runs, "speed_mps").axes[0].get_xlabel()
-    kept.save_table("training_runs", table)
+    axes = training_runs.plot_efficiency(runs, "speed_mps").axes
+    assert [ax.get_title() for ax in axes] == ["Adults"] and "people" in axes[0].get_xlabel()
+    table.to_parquet(path)
     with pytest.raises(InputError, match="kind, arm, n_train, seed"):
-        training_runs.load_runs(kept, MARGINS, "side", 1, 200)
+        training_runs.load_runs(path, MARGINS, "side", 1, 200)
+    with pytest.raises(InputError, match="gaitlib ablate"):
+        training_runs.load_runs(tmp_path / "none.parquet", MARGINS, "side", 1, 200)

@@ -1,7 +1,7 @@
 """The command `gaitlib ablate STUDY`: ablations, and error against the number of real training people.
 
 Real people on whom a synthetic-trained network is tested never enter it. Networks that learn from real people
-are cross-validated by person; their rows say so by `n_real`. Hours on two cores: for the full study.
+are cross-validated by person; their rows say so by `n_train`. `gaitlib.report.training_runs` reads it.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ import numpy as np
 import pandas as pd
 
 from gaitlib.environment import ROOT
+from gaitlib.report.training_runs import DATASETS
 
-DATASETS = ("td_children_c3d", "neuro_bvh")
-"""Real people with keypoints."""
 N_REAL = (2, 4, 8, None)
 """How many real people a network learns from; None: all others."""
-COLUMNS = (
-    "method",
-    "n_real",
-    "dataset",
-    "subgroup",
-    "view",
-    "outcome",
-    "person",
-    "walk",
-    "reference",
-    "estimate",
-)
-"""Of the table that is written."""
+ARMS = {
+    "full": "everything",
+    "pretrained": "with masked pre-training on synthetic sequences",
+    "no_generator": "without generated gaits",
+    "no_noise": "without detector errors",
+    "healthy_adults_only": "healthy adults only, without generated gaits",
+    "real_only": "real people only",
+    "real_after_pretraining": "real people, after masked pre-training on synthetic sequences",
+    "real_plus_synthetic": "real people, after training on synthetic people",
+}
+"""What was trained -> words for readers."""
+COLUMNS = ("kind", "arm", "n_train", "seed", "origin", "dataset", "subgroup", "person_id", "walk_id", "view",
+           "outcome", "method", "reference", "estimate", "lower", "upper", "status")  # fmt: skip
+"""Of the table that is written: an agreement table and what was trained."""
 
 
 def add_experiments_parser(subparsers) -> argparse.ArgumentParser:
@@ -47,10 +47,10 @@ def add_experiments_parser(subparsers) -> argparse.ArgumentParser:
     argparse.ArgumentParser
         Its parser.
     """
-    parser = subparsers.add_parser("ablate", help="ablations and data efficiency (hours)")
+    parser = subparsers.add_parser("ablate", help="ablations and data efficiency")
     parser.add_argument("study", help="study file, such as studies/full.yaml")
     parser.add_argument("--generator", help="generator file; trained first if not given")
-    parser.add_argument("--output", default="data/experiments.parquet", help="table to write")
+    parser.add_argument("--output", default="data/experiments/estimates.parquet", help="table to write")
     parser.set_defaults(run=run_experiments)
     return parser
 
@@ -82,7 +82,11 @@ def run_experiments(arguments: argparse.Namespace) -> int:
     generator = get_generator(arguments.generator, study, library, folder)
     estimators = train_variants(library, generator, study.estimate.model_dump(), study.seed, folder, print)
     clips, reference = _observe(study)
-    tables = [estimate_variant(name, estimator, clips, reference) for name, estimator in estimators.items()]
+    tables = [
+        estimate_variant(name, estimator, clips, reference, study.seed)
+        for name, estimator in estimators.items()
+    ]
+    tables.append(tables[0].assign(kind="efficiency", arm="synthetic people only"))
     pretrained = pretrain_start(library, estimators["full"], study.estimate.model_dump(), study.seed, print)
     tables += compare_starts(estimators["full"], pretrained, clips, reference, study.seed, print)
     output = Path(arguments.output)
@@ -96,7 +100,7 @@ def _observe(study) -> tuple[list, pd.DataFrame]:
     from gaitlib.report.people import collect_real_walks, measure_walks
     from gaitlib.report.sensors import observe_walks
 
-    walks = collect_real_walks(DATASETS, "baseline")
+    walks = collect_real_walks(list(DATASETS), "baseline")
     sense = study.sense
     clips = observe_walks(walks, sense.views, sense.layout, sense.fps, sense.noise, study.seed)
     return clips, measure_walks(walks, study.evaluate.outcomes)
@@ -205,7 +209,7 @@ def _start_fresh(full, seed: int):
 
 
 def select_healthy_adults(table: pd.DataFrame, gaits) -> tuple:
-    """Select the gaits of adults of 18 to 64 years at full strength.
+    """Select the gaits of the cohort of healthy adults.
 
     Parameters
     ----------
@@ -217,36 +221,35 @@ def select_healthy_adults(table: pd.DataFrame, gaits) -> tuple:
     tuple of (DataFrame, Dataset)
         Those.
     """
-    strong = [name for name in table.columns if name.startswith("strength_")]
-    fits = table["age_years"].between(18, 64) & (table[strong] > 0.999).all(axis=1)
-    return table[fits].reset_index(drop=True), gaits
+    return table[table["cohort"] == "healthy_adult"].reset_index(drop=True), gaits
 
 
-def estimate_variant(name: str, estimator, clips: list, reference: pd.DataFrame) -> pd.DataFrame:
+def estimate_variant(name: str, estimator, clips: list, reference: pd.DataFrame, seed: int) -> pd.DataFrame:
     """Estimate every clip of real people by a synthetic-trained network.
 
     Parameters
     ----------
     name : str
-        Of the variant.
+        Of the variant, a key of `ARMS`.
     estimator : GaitEstimator
         Trained on synthetic walks only.
     clips : list of xarray.Dataset
         Image keypoints of `gaitlib.report.sensors.observe_walks`.
     reference : DataFrame
         From `gaitlib.report.people.measure_walks`.
+    seed : int
+        Of its training.
 
     Returns
     -------
     DataFrame
-        Columns `COLUMNS`; n_real 0; estimate NaN where it abstains.
+        Columns `COLUMNS`; kind 'ablation', n_train 0.
     """
     from gaitlib.report.people import estimate_walks
 
     outcomes = [name for name in reference.columns if name in estimator_outcomes()]
     table = estimate_walks(clips, reference, ["synthetic"], outcomes, estimator)
-    table = table.rename(columns={"person_id": "person", "walk_id": "walk"})
-    return table.assign(method=name, n_real=0.0)[list(COLUMNS)]
+    return table.assign(kind="ablation", arm=ARMS[name], n_train=0, seed=seed)[list(COLUMNS)]
 
 
 def estimator_outcomes() -> tuple[str, ...]:
@@ -329,17 +332,20 @@ def compare_starts(
                     seed=seed,
                     epochs=epochs or EPOCHS,
                 )
-                tables.append(_tabulate(attrs, truth, found, name, number, len(np.unique(people)) - 1))
+                tables.append(
+                    _tabulate(attrs, truth, found, name, number or len(np.unique(people)) - 1, seed)
+                )
     return tables
 
 
-def _tabulate(attrs: list[dict], truth, found, method: str, number: int | None, most: int) -> pd.DataFrame:
+def _tabulate(attrs: list[dict], truth, found, name: str, n_train: int, seed: int) -> pd.DataFrame:
+    about = {"kind": "efficiency", "arm": ARMS[name], "n_train": n_train, "seed": seed, "method": "real"}
+    keys = ("origin", "dataset", "subgroup", "person_id", "walk_id", "view")
     rows = []
-    for about, true, values in zip(attrs, truth, found, strict=True):
+    for own, true, values in zip(attrs, truth, found, strict=True):
         for outcome, reference, estimate in zip(estimator_outcomes(), true, values, strict=True):
             if np.isfinite(reference):
-                row = {key: about[key] for key in ("dataset", "subgroup", "view")}
-                row |= {"person": about["person_id"], "walk": about["walk_id"], "outcome": outcome}
-                row |= {"method": method, "n_real": float(number or most)}
-                rows.append(row | {"reference": float(reference), "estimate": float(estimate)})
+                row = about | {key: own[key] for key in keys} | {"outcome": outcome, "status": "ok"}
+                ends = {"lower": np.nan, "upper": np.nan}
+                rows.append(row | ends | {"reference": float(reference), "estimate": float(estimate)})
     return pd.DataFrame(rows, columns=list(COLUMNS))

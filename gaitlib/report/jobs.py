@@ -81,7 +81,7 @@ def plan_jobs(study: Study) -> dict[str, Job]:
             for name in subgroups
         ),
         ("4_signals", "4_signals", common | library | _collect_signals(study)),
-        ("5_compare", "5_compare", common | summary | {"bootstrap": study.evaluate.bootstrap}),
+        ("5_compare", "5_compare", common | summary | _collect_comparison(study)),
         ("0_answer", "0_answer", common | summary),
     ]
     return {name: Job(name, f"notebooks/{stem}.ipynb", values) for name, stem, values in parts}
@@ -106,6 +106,10 @@ def _collect_subgroup(study: Study, name: str) -> dict:
         "noise": study.sense.noise,
         "clip_seconds": study.sense.clip_seconds,
     }
+
+
+def _collect_comparison(study: Study) -> dict:
+    return {"bootstrap": study.evaluate.bootstrap, "experiments": study.evaluate.experiments}
 
 
 def _collect_signals(study: Study) -> dict:

@@ -1,7 +1,7 @@
 """How the error falls with the number of people trained on, and what each part of the method is worth.
 
-The training itself is done elsewhere; this reads its estimates. They are kept as table `training_runs` of the
-results folder: the columns of an agreement table (`gaitlib.evaluate.inputs`) and
+`gaitlib ablate` did the training; this reads its estimates: the columns of an agreement table
+(`gaitlib.evaluate.inputs`) and
 
 - kind: 'efficiency' (the number of people varies) or 'ablation' (a part is taken away),
 - arm: words for what was trained, such as "real people only" or "without generated gaits",
@@ -12,23 +12,25 @@ results folder: the columns of an agreement table (`gaitlib.evaluate.inputs`) an
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from gaitlib.evaluate.inputs import format_interval, get_decimals, get_label, get_unit
-from gaitlib.report.results import Results
 
 COLUMNS = ("kind", "arm", "n_train", "seed")
+DATASETS = {"td_children_c3d": "Children", "neuro_bvh": "Adults"}
+"""Real people with keypoints -> words for readers."""
 
 
-def load_runs(kept: Results, margins: Mapping, view: str, seed: int, n_resamples: int) -> pd.DataFrame:
+def load_runs(path: Path | None, margins: Mapping, view: str, seed: int, n_resamples: int) -> pd.DataFrame:
     """Load the runs and compute their agreement with real people.
 
     Parameters
     ----------
-    kept : Results
-        Where the estimates of the runs may lie.
+    path : Path or None
+        Parquet file of `gaitlib ablate`; None: there is none.
     margins : mapping
         outcome -> value, kind, source.
     view : str
@@ -39,25 +41,27 @@ def load_runs(kept: Results, margins: Mapping, view: str, seed: int, n_resamples
     Returns
     -------
     DataFrame
-        As `gaitlib.evaluate.tables.build_agreement_table` by kind, arm, n_train and outcome, real people
-        only; empty where this study trained no such runs. Trainings with several seeds count as repeated
+        As `gaitlib.evaluate.tables.build_agreement_table` by kind, data set, arm, n_train and outcome, real
+        people only; empty without such runs. Trainings with several seeds count as repeated
         estimates of the same people.
 
     Raises
     ------
     InputError
-        A column is missing.
+        The file or a column is missing.
     """
     from gaitlib.errors import InputError
     from gaitlib.evaluate.tables import build_agreement_table
 
-    if not kept.get_path("training_runs.parquet").is_file():
-        return pd.DataFrame(columns=[*COLUMNS, "outcome", "mae"])
-    runs = kept.load_table("training_runs")
+    if path is None:
+        return pd.DataFrame(columns=[*COLUMNS, "dataset", "outcome", "mae"])
+    if not path.is_file():
+        raise InputError(f"{path.name}: not found; make it with 'gaitlib ablate', or leave the key empty.")
+    runs = pd.read_parquet(path)
     missing = [name for name in COLUMNS if name not in runs]
     if missing:
         raise InputError(
-            f"training_runs: column(s) {', '.join(missing)} missing; found {', '.join(runs.columns)}."
+            f"{path.name}: column(s) {', '.join(missing)} missing; found {', '.join(runs.columns)}."
         )
     runs = runs[(runs["view"] == view) & (runs["origin"] == "real")]
     runs = runs.assign(
@@ -65,7 +69,7 @@ def load_runs(kept: Results, margins: Mapping, view: str, seed: int, n_resamples
         walk_id=runs["walk_id"].astype(str) + "/" + runs["seed"].astype(str),
     )
     return build_agreement_table(
-        runs, by=("kind", "arm", "n_train", "outcome", "method"), margins=margins,
+        runs, by=("kind", "dataset", "arm", "n_train", "outcome", "method"), margins=margins,
         rng=np.random.default_rng([seed, 61]), n_resamples=n_resamples,
     )  # fmt: skip
 
@@ -87,11 +91,12 @@ def format_runs(runs: pd.DataFrame, kind: str) -> pd.DataFrame:
     """
     own = runs[(runs["kind"] == kind) & runs["mae"].notna()]
     rows = []
-    for (arm, n_train), part in own.groupby(["arm", "n_train"], sort=False):
+    for (dataset, arm, n_train), part in own.groupby(["dataset", "arm", "n_train"], sort=False):
         row = {
-            "Trained on": arm,
-            "People trained on": str(n_train),
-            "People tested": str(part["n_people"].max()),
+            "Tested on": DATASETS.get(dataset, dataset),
+            "Trained on" if kind == "efficiency" else "Trained": arm,
+            "Real people trained on": str(n_train),
+            "People answered, of all": f"{part['n_people'].max()} of {part['n_people_all'].max()}",
         }
         for line in part.to_dict("records"):
             row[f"{get_label(line['outcome'])}: MAE (95 % CI)"] = format_interval(
@@ -114,8 +119,8 @@ def plot_efficiency(runs: pd.DataFrame, outcome: str):
     Returns
     -------
     matplotlib Figure or None
-        One line per arm with 95 % intervals; None without such runs. Arms trained on no real person are
-        drawn as a level line.
+        One panel per set of real people, one line per arm with 95 % intervals; None without such runs.
+        Arms trained on no real person are drawn as a level line.
     """
     import matplotlib.pyplot as plt
 
@@ -124,19 +129,32 @@ def plot_efficiency(runs: pd.DataFrame, outcome: str):
     own = runs[(runs["kind"] == "efficiency") & (runs["outcome"] == outcome) & runs["mae"].notna()]
     if own.empty:
         return None
+    people = [name for name in DATASETS if name in set(own["dataset"])]
+    arms = list(own["arm"].unique())
     with plt.rc_context(STYLE):
-        figure, ax = plt.subplots(figsize=(6.2, 4.4), layout="constrained")
-        for position, (arm, part) in enumerate(own.groupby("arm", sort=False)):
-            style, part = get_style(position), part.sort_values("n_train")
-            size = part["n_train"].astype(float)
-            if len(part) == 1 and size.iloc[0] == 0:
-                row = part.iloc[0]
-                ax.axhline(row["mae"], color=style["color"], linestyle="--", label=arm)
-                ax.axhspan(row["mae_lower"], row["mae_upper"], color=style["color"], alpha=0.12, lw=0)
-                continue
-            ends = np.abs(part[["mae_lower", "mae_upper"]].to_numpy().T - part["mae"].to_numpy())
-            ax.errorbar(size, part["mae"], ends, capsize=3, markersize=7, label=arm, **style)
-        unit = get_unit(outcome)
-        ax.set(xlabel="Real people trained on", ylabel=f"Mean absolute error ({unit})", ylim=(0, None))
-        figure.legend(loc="outside lower left", frameon=False)
+        figure, axes = plt.subplots(
+            1, len(people), figsize=(1.5 + 4.2 * len(people), 5.0), sharey=True, squeeze=False,
+            layout="constrained",
+        )  # fmt: skip
+        for ax, dataset in zip(axes[0], people, strict=True):
+            for position, arm in enumerate(arms):
+                part = own[(own["dataset"] == dataset) & (own["arm"] == arm)].sort_values("n_train")
+                _draw_arm(ax, part, arm, get_style(position))
+            ax.set_xscale("log", base=2)
+            ax.xaxis.set_major_formatter("{x:g}")
+            ax.set(title=DATASETS[dataset], xlabel="Real people trained on")
+        axes[0, 0].set(ylabel=f"Mean absolute error ({get_unit(outcome)})", ylim=(0, None))
+        handles, labels = axes[0, 0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower left", frameon=False)
     return figure
+
+
+def _draw_arm(ax, part: pd.DataFrame, arm: str, style: dict) -> None:
+    """Errors against people trained on, or a level line where no real person was."""
+    if len(part) == 1 and part["n_train"].item() == 0:
+        row = part.iloc[0]
+        ax.axhline(row["mae"], color=style["color"], linestyle="--", label=arm)
+        ax.axhspan(row["mae_lower"], row["mae_upper"], color=style["color"], alpha=0.12, lw=0)
+        return
+    ends = np.abs(part[["mae_lower", "mae_upper"]].to_numpy().T - part["mae"].to_numpy())
+    ax.errorbar(part["n_train"], part["mae"], ends, capsize=3, markersize=7, label=arm, **style)
