@@ -176,7 +176,7 @@ def measure_library(study) -> dict[str, float]:
     folder = ROOT / study.simulate.library
     found = {f"library.{name}": value for name, value in measure.measure_library(folder).items()}
     for n in (1, 2):
-        rate = measure.measure_throughput(n, _THROUGHPUT_GAITS, study.seed, folder)
+        rate = measure.measure_throughput(n, _THROUGHPUT_GAITS, study.seed + 2000, folder)
         found[f"library.gaits_per_hour_{n}"] = rate
     return found
 

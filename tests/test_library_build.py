@@ -321,6 +321,27 @@ def test_release_states_its_error_and_fits(tmp_path, built):
     assert once_more["sha256"] == facts["sha256"], "the same library gives the same bytes"
 
 
+def test_a_build_goes_on_from_a_release(tmp_path, built):
+    """What it verified is not solved again, what it lacks is; its other gaits are starts only."""
+    whole, table = built
+    export_library(whole, tmp_path / "release")
+    asked = []
+
+    def solve(request, guess, time_limit_s):
+        asked.append(request.gait_id)
+        return fake_solve(request, guess, time_limit_s)
+
+    plan = make_plan()[:-3]
+    again = build_library(plan, tmp_path / "next", DirectExecutor(), tmp_path / "release", solve,
+                          progress=Progress(1, quiet=True))  # fmt: skip
+    planned = {item.request.gait_id for item in plan}
+    assert set(asked) == planned & set(table.loc[~table["verified"], "gait_id"])
+    assert set(again["gait_id"]) == planned and again["gait_id"].is_monotonic_increasing
+    stored, gaits = load_library(tmp_path / "next")
+    assert list(gaits["gait"].values) == list(stored.loc[stored["verified"], "gait_id"])
+    assert verify_library(tmp_path / "next") == []
+
+
 def test_release_that_is_too_small_takes_the_same_share_of_every_cohort(tmp_path, built):
     table, gaits = load_library(built[0])
     copies = 60

@@ -56,7 +56,7 @@ def build_library(
     executor : LocalExecutor or DaskExecutor, optional
         Where to solve; one local process when left out.
     start_library : path, optional
-        A finished library whose gaits serve as starts too.
+        A finished library: its gaits serve as starts, and those that the plan asks for count as solved.
     solve : callable
         As `gaitlib.simulate.workers.run_gait`, importable by name where it runs.
     time_limit_s : float
@@ -85,7 +85,7 @@ def build_library(
                 plan, PartStore(folder), executor, start_library, solve, time_limit_s, progress
             )
             builder.run(limit)
-            return assemble_library(folder)
+            return assemble_library(folder, builder.finished)
     finally:
         if own:
             executor.close()
@@ -120,14 +120,16 @@ class _Builder:
         states = store.list_states()
         self.pending = [gait_id for gait_id in self.plan if gait_id not in states]
         self.retries = deque((0, gait_id) for gait_id in self.plan if states.get(gait_id) == "retry")
+        self.finished = None
         self.starts: list[_Start] = []
         self.start_places = np.empty((0, self.places.shape[1]))
         self.near = np.full(len(self.plan), np.inf)
         if start_library is not None:
-            self._add_library(start_library)
+            self._add_library(start_library, states)
         self._add_parts([gait_id for gait_id, state in states.items() if state == "verified"])
-        finished = [state for gait_id, state in states.items() if gait_id in self.plan and state != "retry"]
-        self.progress = progress or Progress(len(self.plan), len(finished), finished.count("failed"))
+        done = [state for gait_id, state in states.items() if gait_id in self.plan and state != "retry"]
+        n_done = len(done) + (0 if self.finished is None else len(self.finished[0]))
+        self.progress = progress or Progress(len(self.plan), n_done, done.count("failed"))
         self.n_finished, self.n_cold, self.crashes = 0, 0, {}
 
     def run(self, limit: int | None) -> None:
@@ -282,10 +284,15 @@ class _Builder:
             rows = pd.DataFrame([self.store.read_row(gait_id, "verified") for gait_id in strange])
             self._add_starts([_Start(gait_id) for gait_id in strange], compute_table_features(rows))
 
-    def _add_library(self, folder: Path | str) -> None:
+    def _add_library(self, folder: Path | str, states: dict) -> None:
+        """Gaits solved earlier: each a start, and finished where it is asked for and no part holds it."""
         table, gaits = load_library(folder)
         table = table[table["verified"].astype(bool)]
         self._add_starts([_Start(g, gaits) for g in table["gait_id"]], compute_table_features(table))
+        asked = table[table["gait_id"].isin(self.plan) & ~table["gait_id"].isin(states)]
+        self.finished = asked, gaits.sel(gait=asked["gait_id"].to_list())
+        known = set(asked["gait_id"])
+        self.pending = [gait_id for gait_id in self.pending if gait_id not in known]
 
 
 def complete_row(row: dict, item: PlannedGait) -> dict:

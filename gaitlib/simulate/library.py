@@ -21,6 +21,8 @@ from gaitlib.simulate.parts import PartStore
 
 SHIPPED_FOLDER = Path(__file__).resolve().parents[2] / "data" / "library"
 
+Library = tuple[pd.DataFrame, xr.Dataset]
+
 CURVES = {
     "position": ("phase", "coordinate"),
     "activation": ("phase", "muscle"),
@@ -93,13 +95,15 @@ def _decode(stored: xr.DataArray, dims: tuple[str, ...]) -> xr.Variable:
     )
 
 
-def assemble_library(folder: Path | str) -> pd.DataFrame:
+def assemble_library(folder: Path | str, finished: Library | None = None) -> pd.DataFrame:
     """Write table and curves of the finished parts of a folder.
 
     Parameters
     ----------
     folder : path
         Library folder with `parts/`.
+    finished : tuple of (DataFrame, Dataset), optional
+        Verified gaits of another library that belong to this one too; a part wins over them.
 
     Returns
     -------
@@ -116,7 +120,8 @@ def assemble_library(folder: Path | str) -> pd.DataFrame:
     states = store.list_states()
     rows = [store.read_row(gait_id, state) for gait_id, state in states.items()]
     verified = [gait_id for gait_id, state in states.items() if state == "verified"]
-    if not verified:
+    others, curves = (None, None) if finished is None else finished
+    if not verified and (others is None or others.empty):
         reason = rows[0]["reason"] if rows else "none was tried"
         raise WorkError(f"{folder.name}: none of {len(rows)} gaits is verified; the first because: {reason}")
     stacked: dict[str, np.ndarray] = {}
@@ -126,8 +131,19 @@ def assemble_library(folder: Path | str) -> pd.DataFrame:
             if name not in stacked:
                 stacked[name] = np.empty((len(verified), *value.shape), value.dtype)
             stacked[name][place] = value
-    table = pd.DataFrame(rows)
-    write_library(folder, table, build_gait_set(verified, stacked))
+    table, gaits = pd.DataFrame(rows), build_gait_set(verified, stacked) if verified else None
+    if others is not None:
+        others = others[~others["gait_id"].isin(states)]
+        curves = curves.sel(gait=others["gait_id"].to_list())
+        table = pd.concat([table, others], ignore_index=True)
+        table = table.sort_values("gait_id", kind="stable").reset_index(drop=True)
+        gaits = (
+            curves
+            if gaits is None
+            else xr.concat([gaits, curves], "gait", join="exact", combine_attrs="override")
+        )
+        gaits = gaits.sel(gait=table.loc[table["verified"].astype(bool), "gait_id"].to_list())
+    write_library(folder, table, gaits)
     return table
 
 
