@@ -334,7 +334,7 @@ def _judge(test: Tost, margin: float) -> str:
 def _get_reason(n: int, margin, what: str = "people") -> str:
     reasons = []
     if n < MIN_PEOPLE:
-        reasons.append(f"not tested: {n} {what}, {MIN_PEOPLE} needed")
+        reasons.append(f"too few {what}: {n}, {MIN_PEOPLE} needed")
     elif n < FEW_PEOPLE:
         reasons.append(f"few people ({n})")
     if not margin:

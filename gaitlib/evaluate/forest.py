@@ -95,7 +95,7 @@ def plot_forest(
         if part["origin"].nunique() > 1:
             hollow = {"color": "0.3", "marker": "o", "markerfacecolor": "white", "linestyle": ""}
             handles.append(Line2D([], [], label="hollow: simulated", **hollow))
-        handles += _draw_forest_reference(ax, part, outcome, statistic, reference_value, reference_label)
+        handles += _draw_forest_reference(ax, lines, outcome, statistic, reference_value, reference_label)
         _label_forest(ax, outcome, statistic, (part["origin"] == "simulated").all())
         add_legend(ax, handles)
         if simulated or (simulated is None and (part["origin"] == "simulated").all()):
@@ -143,21 +143,25 @@ def _name_forest_row(key: dict, line: pd.DataFrame, labels: Mapping) -> str:
     return text + ("\nsimulated" if origin == "simulated" else "")
 
 
-def _draw_forest_reference(ax, part: pd.DataFrame, outcome: str, statistic: str, value, label: str) -> list:
-    margin = part.loc[part["margin"].notna(), ["margin", "margin_kind", "margin_source"]].drop_duplicates()
+def _draw_forest_reference(ax, lines: list, outcome: str, statistic: str, value, label: str) -> list:
+    """A line through all rows, or each row's own margin."""
     if value is None and statistic == "bias":
         ax.axvline(0, color="0.6", linewidth=1, zorder=1)
     if value is not None:
         ax.axvline(value, color="0.15", linewidth=1.4, linestyle=":", zorder=1)
         return [Line2D([], [], color="0.15", linewidth=1.4, linestyle=":", label=label or f"{value:g}")]
-    if len(margin) != 1 or statistic not in ("mae", "rmse", "bias"):
+    if statistic not in ("mae", "rmse", "bias"):
         return []
-    size, kind, source = margin.iloc[0]
-    for end in (-size, size) if statistic == "bias" else (size,):
-        ax.axvline(end, color=MARGIN_COLOUR, linewidth=2, linestyle="--", zorder=1)
-    sign = "±" if statistic == "bias" else ""
-    text = f"{kind} margin {sign}{format_number(size, get_decimals(outcome))} {get_unit(outcome)}".rstrip()
-    return [Line2D([], [], color=MARGIN_COLOUR, linewidth=2, linestyle="--", label=f"{text}\n({source})")]
+    style = {"color": MARGIN_COLOUR, "linewidth": 2, "linestyle": "--"}
+    sign, sources = ("±" if statistic == "bias" else ""), {}
+    for y, (_, line) in enumerate(lines):
+        known = line.loc[line["margin"].notna(), ["margin", "margin_kind", "margin_source"]]
+        for size, kind, source in known.drop_duplicates().itertuples(index=False):
+            for end in (-size, size) if statistic == "bias" else (size,):
+                ax.plot([end, end], [y - 0.5, y + 0.5], zorder=1, **style)
+            words = f"{sign}{format_number(size, get_decimals(outcome))} {get_unit(outcome)}".rstrip()
+            sources[f"{kind} margin {words}\n({source})"] = None
+    return [Line2D([], [], label=text, **style) for text in sources]
 
 
 def _label_forest(ax: Axes, outcome: str, statistic: str, only_simulated: bool) -> None:

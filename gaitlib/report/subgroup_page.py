@@ -365,6 +365,8 @@ def plot_agreement(tidy: pd.DataFrame, outcome: str, method: str, margins: Mappi
         right.set_title("Error against size", loc="left", pad=22)
         found = {}
         for ax in (left, right):
+            ax.set_aspect("auto")
+            ax.set_box_aspect(1)  # both limits of the left one are alike already; so the panels stay level
             legend = ax.get_legend()
             for handle, text in zip(legend.legend_handles, legend.get_texts(), strict=True):
                 found.setdefault(text.get_text().split("\n")[0], handle)

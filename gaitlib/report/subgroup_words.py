@@ -158,18 +158,21 @@ def describe_truth(group, reference: pd.DataFrame, views, layout: str, fps: floa
     elif group.basis == "real":
         lines.append("Its own error is not known: no force plate or second system was recorded with it.")
     if len(reference):
-        lines.append(
-            f"Walks last {reference['duration_s'].min():.1f} to {reference['duration_s'].max():.1f} s "
-            f"and hold "
-            f"{reference['n_steps'].min()} to {reference['n_steps'].max()} steps."
-        )
+        length, steps = (_say_range(reference[name], digits) for name, digits in
+                         (("duration_s", 1), ("n_steps", 0)))  # fmt: skip
+        lines.append(f"Walks last {length} s and hold {steps} steps.")
     lines.append(
         f"No video was filmed. Virtual cameras ({join_words(views)} view, {fps:g} frames per second) "
-        f"look at the measured "
-        f"motion, and a virtual pose detector (layout {layout}) adds errors of {noise:g} times the "
+        f"look at the {'measured' if group.basis == 'real' else 'simulated'} motion, and a virtual "
+        f"pose detector (layout {layout}) adds errors of {noise:g} times the "
         f"typical size."
     )
     return lines
+
+
+def _say_range(values: pd.Series, digits: int) -> str:
+    low, high = (format_number(float(end), digits) for end in (values.min(), values.max()))
+    return low if low == high else f"{low} to {high}"
 
 
 def list_limits(group, reference: pd.DataFrame) -> list[str]:
