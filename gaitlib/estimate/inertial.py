@@ -45,7 +45,8 @@ INERTIAL_FEATURES = (
 N_INERTIAL_CHANNELS = 3
 _UNITS = np.array([4.0, 4.0, 2.0])
 _GRAVITY_RANGE = (7.0, 13.0)
-_NEARLY = 0.7
+_NEARLY = 0.8
+_UNUSUAL, _USUAL_SPREAD = 0.1, 0.35
 _LEG_SHARE = 0.53
 _MAX_GAP_S = 0.1
 
@@ -230,7 +231,7 @@ def _align(values: np.ndarray, trunk: bool) -> np.ndarray:
 
 
 def find_period(signal: np.ndarray, shortest_s: float, longest_s: float) -> tuple[float, float]:
-    """Find the shortest time after which a signal nearly repeats.
+    """Find the shortest time after which a signal nearly repeats; times at the ends of the range count less.
 
     Parameters
     ----------
@@ -251,11 +252,14 @@ def find_period(signal: np.ndarray, shortest_s: float, longest_s: float) -> tupl
     last = min(last, int(0.6 * len(centred)))
     if last - first < 3 or not centred.std() > 1e-9:
         return 0.5 * (shortest_s + longest_s), 0.0
-    score = correlate_with_itself(centred)[first - 1 : last + 2]
+    lags = np.arange(first - 1, last + 2)
+    correlation = correlate_with_itself(centred)[lags]
+    usual = np.sqrt(shortest_s * longest_s)
+    score = correlation - _UNUSUAL * (np.log(lags / COMMON_FPS / usual) / _USUAL_SPREAD) ** 2
     inner = score[1:-1]
     peak = (inner >= score[:-2]) & (inner >= score[2:]) & (inner > _NEARLY * inner.max())
     best = (int(np.argmax(peak)) if peak.any() else int(np.argmax(inner))) + 1
-    before, at, after = score[best - 1 : best + 2]
+    before, at, after = correlation[best - 1 : best + 2]
     bend = before - 2 * at + after
     shift = 0.5 * (before - after) / bend if abs(bend) > 1e-9 else 0.0
     return float(first - 1 + best + np.clip(shift, -0.5, 0.5)) / COMMON_FPS, float(at)

@@ -23,6 +23,8 @@ _START = ("height_known", "log_height", "log_best_speed", "log_step_time")
 _REFERENCE_HEIGHT_M = 1.6
 _CORRECTION = 0.2
 _SLIGHT_CORRECTION = 0.02
+_OCTAVES = (-1.0, 0.0, 1.0)
+"""A rhythm may be taken for one twice or half as fast: the network weighs the three."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,7 @@ class GaitNetwork(nn.Module):
             nn.GELU(),
             nn.Linear(2 * width, width),
             nn.GELU(),
-            nn.Linear(width, 2 * n_out + 1 + 2 * config.n_components),
+            nn.Linear(width, 2 * n_out + 1 + 2 * config.n_components + len(_OCTAVES)),
         )
         self.register_buffer("side_mean", torch.zeros(n_side))
         self.register_buffer("side_std", torch.ones(n_side))
@@ -159,6 +161,7 @@ class GaitNetwork(nn.Module):
         nn.init.zeros_(last.bias)
         with torch.no_grad():
             last.bias[len(TARGETS) : 2 * len(TARGETS)] = -2.0
+            last.bias[-2] = 4.0  # the rhythm as found
 
     def set_activation_basis(self, curves: np.ndarray) -> None:
         """Set the principal components on which muscle activity is predicted.
@@ -269,7 +272,7 @@ class GaitNetwork(nn.Module):
         standard = (batch.side - self.side_mean) / self.side_std
         out = self.head(torch.cat([pooled, standard], dim=1))
         n = len(TARGETS)
-        activity = out[:, 2 * n + 1 :].unflatten(1, (2, -1))
+        activity = out[:, 2 * n + 1 : -len(_OCTAVES)].unflatten(1, (2, -1))
         return Prediction(self._locate(out, batch.side), out[:, n : 2 * n].clamp(-5.5, 1.5), activity)
 
     def _locate(self, out: torch.Tensor, side: torch.Tensor) -> torch.Tensor:
@@ -280,7 +283,9 @@ class GaitNetwork(nn.Module):
         )
         height = height + float(np.log(_REFERENCE_HEIGHT_M))
         found = {"speed_mps": at["log_best_speed"] + float(np.log(0.49)) + _CORRECTION * out[:, 0] + height}
-        found["step_time_s"] = at["log_step_time"] + float(np.log(0.55)) + _CORRECTION * out[:, 2]
+        octave = out[:, -len(_OCTAVES) :].softmax(dim=1) @ out.new_tensor(_OCTAVES)
+        rhythm = at["log_step_time"] + float(np.log(0.55)) + float(np.log(2)) * octave
+        found["step_time_s"] = rhythm + _CORRECTION * out[:, 2]
         found["step_length_m"] = found["speed_mps"] + found["step_time_s"] + _SLIGHT_CORRECTION * out[:, 1]
         for n, target in enumerate(TARGETS):
             if target.size:
