@@ -1,5 +1,8 @@
 """The generator: conditions, determinism, resume, files."""
 
+import copy
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +12,8 @@ from gaitlib.errors import InputError
 from gaitlib.gait import validate_gait
 from gaitlib.generate.flow import GaitGenerator
 from gaitlib.generate.library_input import select_verified
+from gaitlib.generate.plausible import check_gaits
+from gaitlib.generate.redraw import SoundSampler, find_sound
 
 TINY = {"steps": 60, "hidden": 24, "n_blocks": 2, "log_every": 10, "checkpoint_every": 20, "batch_size": 32}
 
@@ -181,3 +186,21 @@ def test_asymmetric_library_trains_and_its_mirror_is_as_likely(library):
     image = made.sample_vectors(known[:, order[: known.shape[1]]], noise=noise[:, order] * sign)
     np.testing.assert_allclose(own[:, order] * sign, image, atol=1e-5)
     assert np.abs(own[:, sign < 0]).max() > 0.1
+
+
+def test_what_fails_a_check_is_drawn_again(generator):
+    """Each row keeps what was asked for; what is left passes everything; nothing else is returned."""
+    wanted = pd.DataFrame({"speed_mps": np.linspace(0.8, 1.5, 40), "person_id": [f"p{n}" for n in range(40)]})
+    first = generator.sample(wanted, seed=5)
+    picky = copy.copy(generator)
+    checks = check_gaits(*first, generator.limits)
+    peak = checks.loc[checks["check"] == "peak_force", "value"].median() / 1.2
+    picky.limits = replace(generator.limits, peak_force=peak)
+    table, gaits = SoundSampler(picky).sample(wanted, seed=5)
+    assert find_sound(table, gaits, picky.limits).all() and set(table["draws"]) > {1, 2}
+    assert find_sound(*first, picky.limits).sum() == (table["draws"] == 1).sum() < len(table)
+    assert table["person_id"].is_unique and list(gaits["gait"].values) == list(table["gait_id"])
+    asked = wanted.set_index("person_id").loc[table["person_id"], "speed_mps"]
+    np.testing.assert_array_equal(table["speed_mps"], asked)
+    again = SoundSampler(picky).sample(wanted, seed=5)[0]
+    pd.testing.assert_frame_equal(table, again)

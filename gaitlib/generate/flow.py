@@ -17,6 +17,7 @@ from gaitlib.generate.config import GeneratorConfig, parse_generator_config
 from gaitlib.generate.correct import CHANGES, FloorBand, correct_curves, measure_floor_band
 from gaitlib.generate.gait_set import build_gait_set
 from gaitlib.generate.library_input import hash_library, select_learnable, select_verified
+from gaitlib.generate.plausible import LibraryLimits, measure_limits
 from gaitlib.generate.representation import GaitRepresentation
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class GaitGenerator:
         Seed of the training.
     train_s : float
         Wall time of the training in this process (s); NaN for a loaded generator.
+    floor, limits : FloorBand, LibraryLimits
+        What the gaits that it learned from keep.
     """
 
     def __init__(self) -> None:
@@ -58,6 +61,7 @@ class GaitGenerator:
         self.n_gaits = 0
         self.train_s = float("nan")
         self.floor = FloorBand()
+        self.limits: LibraryLimits | None = None
 
     def fit(
         self,
@@ -110,6 +114,7 @@ class GaitGenerator:
         table, gaits = select_learnable(table, gaits)
         self.n_gaits = len(table)
         self.floor = measure_floor_band(table, gaits)
+        self.limits = measure_limits(table, gaits)
         self.representation = GaitRepresentation(self.config.explained, self.config.max_components)
         self.representation.fit(table, gaits)
         vectors = self.representation.encode(table, gaits)

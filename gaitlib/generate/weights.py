@@ -15,12 +15,13 @@ from gaitlib.generate.components import Part
 from gaitlib.generate.conditions import ConditionScale
 from gaitlib.generate.config import parse_generator_config
 from gaitlib.generate.correct import FloorBand
+from gaitlib.generate.plausible import LibraryLimits
 from gaitlib.generate.representation import GaitRepresentation
 
 if TYPE_CHECKING:
     from gaitlib.generate.flow import GaitGenerator
 
-FORMAT = "gaitlib-generator-2"
+FORMAT = "gaitlib-generator-3"
 _PART_FIELDS = ("mean", "to_vector", "to_coefficients", "share")
 _SCALE_FIELDS = ("mean", "scale", "lower", "upper", "derived")
 
@@ -58,6 +59,7 @@ def write_weights(generator: GaitGenerator, path: Path) -> Path:
         "library_hash": generator.library_hash,
         "n_gaits": generator.n_gaits,
         "floor": [generator.floor.lower, generator.floor.upper],
+        "limits": {name: np.asarray(value).tolist() for name, value in vars(generator.limits).items()},
         "seed": generator.seed,
         "history": generator.history.to_dict("list"),
     }
@@ -126,6 +128,8 @@ def read_weights(generator: GaitGenerator, path: Path, library_hash: str | None 
     generator.representation = _rebuild_representation(generator.config, description, tensors)
     generator.library_hash, generator.seed = description["library_hash"], description["seed"]
     generator.n_gaits, generator.floor = description["n_gaits"], FloorBand(*description["floor"])
+    limits = {n: np.array(v) if isinstance(v, list) else v for n, v in description["limits"].items()}
+    generator.limits = LibraryLimits(**limits)
     generator.history = pd.DataFrame(description["history"])
     r = generator.representation
     network = build_network(r.get_layout(), generator.config)

@@ -72,6 +72,7 @@ def run_experiments(arguments: argparse.Namespace) -> int:
     -----
     Checkpoints are kept in build/<study>/experiments: an interrupted run goes on from there.
     """
+    from gaitlib.generate.redraw import SoundSampler
     from gaitlib.report.ship import get_generator
     from gaitlib.simulate.library import load_library
     from gaitlib.study import load_study
@@ -79,7 +80,7 @@ def run_experiments(arguments: argparse.Namespace) -> int:
     study = load_study(arguments.study)
     library = load_library(ROOT / study.simulate.library)
     folder = ROOT / "build" / study.name / "experiments"
-    generator = get_generator(arguments.generator, study, library, folder)
+    generator = SoundSampler(get_generator(arguments.generator, study, library, folder))
     estimators = train_variants(library, generator, study.estimate.model_dump(), study.seed, folder, print)
     clips, reference = _observe(study)
     tables = [
@@ -113,7 +114,7 @@ def train_variants(library, generator, settings: dict, seed: int, folder: Path, 
     ----------
     library : tuple of (DataFrame, Dataset)
         Simulated gaits.
-    generator : GaitGenerator
+    generator : SoundSampler
         Adds gaits of people in between.
     settings : dict
         Section `estimate` of the study.

@@ -43,9 +43,10 @@ def measure_all_residuals(
     DataFrame
         name, residual_rms_bw, residual_peak_bw; one row per gait or recorded person.
     """
+    from gaitlib.generate.redraw import SoundSampler
     from gaitlib.report.recorded_residual import measure_recorded_residuals
 
-    made = flow.sample(pd.DataFrame({"speed_mps": [np.nan] * n_gaits}), seed)
+    made = SoundSampler(flow).sample(pd.DataFrame({"speed_mps": [np.nan] * n_gaits}), seed)
     rows = np.random.default_rng(seed).permutation(len(held_out[0]))[:n_gaits]
     solved = held_out[0].iloc[rows], held_out[1].isel(gait=rows)
     parts = []

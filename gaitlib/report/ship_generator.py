@@ -98,17 +98,20 @@ def _sample(arguments: argparse.Namespace) -> int:
     import pandas as pd
 
     from gaitlib.generate.flow import GaitGenerator
+    from gaitlib.generate.redraw import SoundSampler
 
     try:
         conditions = pd.read_csv(arguments.conditions)
     except (OSError, ValueError) as error:
         raise InputError(f"{arguments.conditions}: not a readable CSV file ({error})") from None
     flow = GaitGenerator.load(arguments.weights or ROOT / SHIPPED_GENERATOR)
-    table, gaits = flow.sample(conditions, arguments.seed)
+    table, gaits = SoundSampler(flow).sample(conditions, arguments.seed)
     gaits.attrs |= {"origin": "generated", "library_hash": flow.library_hash}
     out = Path(arguments.out)
     out.parent.mkdir(parents=True, exist_ok=True)
     gaits.to_netcdf(out, engine="h5netcdf")
     table.to_csv(out.with_suffix(".csv"), index=False)
     print(f"written: {out} and {out.with_suffix('.csv')}: {len(table)} generated strides")
+    if len(table) < len(conditions):
+        print(f"{len(conditions) - len(table)} rows have none: no draw passed the checks")
     return 0

@@ -251,8 +251,9 @@ def train_estimator_on(
     """
     from gaitlib.estimate.settings import build_training_config
     from gaitlib.estimate.train import train_estimator
+    from gaitlib.generate.redraw import SoundSampler
 
-    sampler = generator if settings["generated_gaits"] > 0 else None
+    sampler = SoundSampler(generator) if generator and settings["generated_gaits"] > 0 else None
     config = build_training_config(settings, kind)
     return train_estimator(*library, config, seed, checkpoints / kind, sampler, log)
 

@@ -26,9 +26,9 @@ from gaitlib.simulate.solution import build_gait_dataset, describe_solution
 from gaitlib.simulate.starts import pack_start, unpack_start
 from gaitlib.simulate.workers import run_gait
 
-_WINDOW = 64
+_WINDOW = 512
 """The build looks this far ahead in the plan, so that it stays balanced wherever it is stopped."""
-_RETRY_AFTER = 64
+_RETRY_AFTER = 256
 """A gait that failed waits until so many others are finished: its neighbourhood has grown by then."""
 _MAX_CRASHES = 3
 _MAX_COLD = 5
@@ -119,7 +119,7 @@ class _Builder:
         self.places = compute_table_features(described)
         states = store.list_states()
         self.pending = [gait_id for gait_id in self.plan if gait_id not in states]
-        self.retries = deque((0, gait_id) for gait_id in self.plan if states.get(gait_id) == "retry")
+        self.retries = deque((_RETRY_AFTER, g) for g in self.plan if states.get(g) == "retry")
         self.finished = None
         self.starts: list[_Start] = []
         self.start_places = np.empty((0, self.places.shape[1]))

@@ -1,0 +1,92 @@
+"""Strides that a body could walk and that do what was asked: those that fail a check are drawn again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from gaitlib.generate.plausible import check_gaits
+from gaitlib.generate.truth import OUTCOME_TOLERANCE, compare_with_asked, compute_outcomes
+
+if TYPE_CHECKING:
+    from gaitlib.generate.flow import GaitGenerator
+
+REDRAWS = 6
+"""A stride is drawn again at most so often."""
+
+
+def find_sound(table: pd.DataFrame, gaits: xr.Dataset, limits) -> np.ndarray:
+    """Find the strides that pass every check and make the outcomes that were asked for.
+
+    Parameters
+    ----------
+    table, gaits : DataFrame, xarray.Dataset
+        Generated strides.
+    limits : gaitlib.generate.plausible.LibraryLimits
+        Of the library that the generator learned from.
+
+    Returns
+    -------
+    array of bool
+        One per stride.
+    """
+    passed = check_gaits(table, gaits, limits)["passed"].to_numpy().reshape(-1, len(table)).all(axis=0)
+    off = compare_with_asked(table, compute_outcomes(table, gaits))
+    return passed & (off <= OUTCOME_TOLERANCE).all(axis=1).to_numpy()
+
+
+@dataclass(frozen=True)
+class SoundSampler:
+    """Samples from a generator what passes every check.
+
+    Attributes
+    ----------
+    generator : GaitGenerator
+        Trained or loaded.
+    redraws : int
+        A stride that fails is drawn again at most so often, from other noise.
+    """
+
+    generator: GaitGenerator
+    redraws: int = REDRAWS
+
+    def sample(self, conditions: pd.DataFrame, seed: int = 0) -> tuple[pd.DataFrame, xr.Dataset]:
+        """Generate one stride per row of wanted conditions, as `GaitGenerator.sample`.
+
+        Parameters
+        ----------
+        conditions : DataFrame
+            What is wanted.
+        seed : int
+            Equal seeds give equal strides.
+
+        Returns
+        -------
+        table, gaits : DataFrame, xarray.Dataset
+            As `GaitGenerator.sample`, with a column `draws`. A row of which no draw passed is left out.
+
+        Raises
+        ------
+        InputError
+            If a condition is wrong.
+        """
+        waiting = np.arange(len(conditions))
+        places, tables, parts = [], [], []
+        for draw in range(1 + self.redraws):
+            own = int(np.random.SeedSequence([seed, draw]).generate_state(1)[0]) if draw else seed
+            wanted = conditions.iloc[waiting].reset_index(drop=True)
+            table, gaits = self.generator.sample(wanted, own)
+            sound = find_sound(table, gaits, self.generator.limits)
+            places.append(waiting[sound])
+            tables.append(table[sound].assign(draws=draw + 1))
+            parts.append(gaits.isel(gait=np.flatnonzero(sound)))
+            waiting = waiting[~sound]
+            if not len(waiting):
+                break
+        order = np.argsort(np.concatenate(places), kind="stable")
+        table = pd.concat(tables, ignore_index=True).iloc[order].reset_index(drop=True)
+        return table, xr.concat(parts, "gait", join="exact").isel(gait=order)
