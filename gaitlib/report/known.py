@@ -225,9 +225,8 @@ def _show_dementia_targets(walks: list):
     return page.show_table(
         pd.DataFrame(rows),
         "Means of people with Alzheimer's dementia in a clinic (Wittwer 2010, Gait Posture 32:113), "
-        "beside mean (standard deviation) of the simulated people who stand in. The simulated ones are "
-        "chosen by age and speed, so speed agrees by choice; the others show how far age and speed alone "
-        "carry.",
+        "beside mean (standard deviation) of the simulated people who stand in. Their speeds follow from "
+        "what the cohort's file says, their double support from the balance margin there.",
         "published",
     )
 
@@ -263,8 +262,8 @@ def _show_cerebral_palsy(kept: Results, rules: Mapping, library: str, agreement:
         page.show_figure(
             gait_curves.plot_side_curves(columns),
             "Joint angles of one child with cerebral palsy in deep crouch (doi "
-            "10.3389/fnhum.2020.00040): a case, not the population. Beside it simulated children who "
-            "stand in; they have no spasticity and no contracture.",
+            "10.3389/fnhum.2020.00040): a case, not the population. Beside it simulated people who "
+            "stand in, of all patterns and not of crouch alone.",
             "real", 1, n_strides, "strides",
         ),
         page.show_table(
