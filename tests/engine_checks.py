@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from gaitlib.gait import COORDINATES, MUSCLES, swap_side
@@ -155,3 +157,32 @@ def open_written_model(path: str) -> tuple[list[str], list[str]]:
         sorted(coordinates.get(i).getName() for i in range(coordinates.getSize())),
         sorted(muscle.getName() for muscle in model.getMuscles()),
     )
+
+
+def compare_unfolded_gradients(request: GaitRequest, cache, seed: int) -> float:
+    """Gradient of the Lagrangian of a whole stride at unfolded values against that of half a stride."""
+    from gaitlib.simulate.guess import make_guess
+    from gaitlib.simulate.problem import N_HEAD
+    from gaitlib.simulate.solve import get_engine, make_task
+
+    rng = np.random.default_rng(seed)
+    half, whole = (get_engine(replace(request, kind=kind), cache) for kind in ("half", "stride"))
+    task = make_task(request)
+    decision = half.pack(make_guess(1.0, task.leg_length_m))
+    decision = decision + 0.01 * rng.normal(size=len(decision))
+    n_pins = 2
+    duals = rng.normal(size=len(half._lower))
+    duals[-n_pins:] = 0  # they fix the phase, on the first point alone
+    p = np.concatenate([task.body, [0.0], task.parameters])
+
+    def compute(engine, w, lam):
+        gradient = np.array(engine._derivatives["grad_f"](w, p)[1]).ravel()
+        jacobian = engine._derivatives["jac_g"](w, p)[1].sparse()
+        return gradient + jacobian.T @ lam
+
+    zeros = np.zeros(len(decision))
+    unfolded, (_, lam) = whole.unfold(decision, (zeros, duals))
+    expected, (variables, _) = whole.unfold(decision, (compute(half, decision, duals), duals))
+    found = compute(whole, unfolded, lam)
+    assert np.allclose(expected, unfolded) and len(variables) == len(found) > N_HEAD
+    return float(np.abs(found - variables).max() / np.abs(variables).max())

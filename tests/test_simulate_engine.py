@@ -133,3 +133,10 @@ def test_workers_import_neither_casadi_nor_opensim():
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("impairment", [{}, {"coactivation": 0.2, "spasticity": {"soleus": 1.0}}])
+def test_half_a_stride_unfolds_into_a_whole_one_with_its_multipliers(solver, impairment):
+    """So a solution of one is a solution of the other, and warm-starts it."""
+    request = GaitRequest(CHILD.person, 1.0, Impairment(**impairment))
+    assert solver(checks.compare_unfolded_gradients, request, get_cache_folder(), 5) < 1e-9

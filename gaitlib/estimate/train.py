@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import time
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
@@ -115,15 +116,17 @@ def train_estimator(
         made_table, made = walk_sampler.sample(conditions, seed)
         parts["fit"] = parts["fit"].join(build_pool(made, list_persons(made_table)))
         n_generated = len(made_table)
-    estimator = GaitEstimator(config.network)
+    estimator, started = GaitEstimator(config.network), time.perf_counter()
     with _open_workers(config.n_workers, parts["fit"], config.sampler) as (sample, executor):
         history = estimator.fit(sample, seed, folder, executor, log)
+    train_s = time.perf_counter() - started
     clips = _sample_here(parts["cal"], config.sampler, [seed, 8], config.n_calibration)
     estimator.calibrate(clips, config.level)
     clips = _sample_here(parts["test"], config.sampler, [seed, 9], config.n_test)
     estimator.provenance |= {
         "trained_on": "synthetic walks only",
         "library": identify_library(table),
+        "train_s": round(train_s, 1),
         "n_library_gaits": int(len(training)),
         "n_generated_gaits": int(n_generated),
         "n_held_out_gaits": int(len(calibration) + len(test)),

@@ -27,7 +27,9 @@ _WEIGHTS = np.array(
     [_WEIGHT.get(name, _WEIGHT.get(name.partition("_")[0], 0.7)) for name in IMPAIRMENT_COLUMNS]
 )
 _PROBLEM_WEIGHT = 0.5
-"""A start of another problem (half or whole stride, with or without reflexes) brings no multipliers."""
+"""A start of another problem (with or without reflexes) brings no multipliers."""
+_KIND_WEIGHT = 0.15
+"""Half a stride unfolds into a whole one, multipliers included; the other way round it does not."""
 _REFLEX = [n for n, name in enumerate(IMPAIRMENT_COLUMNS) if name.startswith(("spasticity", "coactivation"))]
 
 
@@ -82,7 +84,7 @@ def compute_table_features(table: pd.DataFrame) -> np.ndarray:
             2 * np.log(leg),
             0.5 * np.log(table["mass_kg"] / leg**3),
             np.maximum(table["age_years"], 40) / 60,
-            _PROBLEM_WEIGHT * (kind == "stride"),
+            _KIND_WEIGHT * (kind == "stride"),
             _PROBLEM_WEIGHT * (impairment[:, _REFLEX].max(axis=1) > 0),
         ]
     )

@@ -96,13 +96,24 @@ class Layout:
         array of int
             Index of the mirrored variable.
         """
-        spastic = [MUSCLES[i] for i in SPASTIC] if self.impaired else []
-        blocks = (list(COORDINATES), list(MUSCLES), ["torque"], [MUSCLES[i] for i in COMPLIANT], spastic)
-        offset, order = 0, []
-        for names in blocks:
-            order += [offset + names.index(swap_side(name)) for name in names]
-            offset += len(names)
-        return np.array(order)
+        compliant, spastic = ([MUSCLES[i] for i in places] for places in (COMPLIANT, SPASTIC))
+        blocks = [list(COORDINATES), list(MUSCLES), ["torque"], compliant]
+        return _order_blocks([*blocks, spastic] if self.impaired else blocks)
+
+    def get_constraint_mirror_order(self) -> np.ndarray:
+        """Get the order of a point's constraints after left and right are exchanged.
+
+        Returns
+        -------
+        array of int
+            Index of the mirrored constraint, as `build_point_problem` adds them.
+        """
+        compliant, spastic = ([MUSCLES[i] for i in places] for places in (COMPLIANT, SPASTIC))
+        blocks = [list(COORDINATES), compliant, list(MUSCLES), list(MUSCLES)]
+        if self.impaired:
+            ties = [f"{n}_{side}" for pair in ANTAGONISTS for side in "rl" for n in pair]
+            blocks += [ties, spastic, spastic]
+        return _order_blocks(blocks)
 
     def get_bounds(self, leg_length_m: float) -> tuple[np.ndarray, np.ndarray]:
         """Get the bounds of a point's variables.
@@ -139,6 +150,15 @@ class Layout:
             bounds += [(0.0, 1.0)] * N_R
         lower, upper = np.array(bounds).T
         return lower, upper
+
+
+def _order_blocks(blocks: list[list[str]]) -> np.ndarray:
+    """Order of named values, block after block, after left and right are exchanged."""
+    offset, order = 0, []
+    for names in blocks:
+        order += [offset + names.index(swap_side(name)) for name in names]
+        offset += len(names)
+    return np.array(order)
 
 
 @dataclass

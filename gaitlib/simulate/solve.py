@@ -136,8 +136,10 @@ def solve_request(
 def _solve_near(engine: WalkingEngine, task: Task, start: Start | Trajectory, time_limit_s: float) -> Result:
     if isinstance(start, Trajectory):
         guess, duals = engine.pack(start), None
-    elif (start.kind, start.impaired) == (engine.kind, engine.layout.impaired):
+    elif start.impaired == engine.layout.impaired and (start.kind, engine.kind) != ("stride", "half"):
         guess, duals = start.decision, start.duals
+        if start.kind != engine.kind:
+            guess, duals = engine.unfold(guess, duals)
         guess = engine.scale_height(guess, task.leg_length_m / start.leg_length_m)
     else:
         guess, duals = engine.pack(start.trajectory), None
