@@ -8,12 +8,17 @@ import pandas as pd
 import pytest
 from generate_toy import build_toy_library
 
+from gaitlib.environment import ROOT
 from gaitlib.errors import InputError
 from gaitlib.gait import validate_gait
 from gaitlib.generate.flow import GaitGenerator
-from gaitlib.generate.library_input import select_verified
+from gaitlib.generate.library_input import hash_library, select_learnable, select_verified
 from gaitlib.generate.plausible import check_gaits
 from gaitlib.generate.redraw import SoundSampler, find_sound
+from gaitlib.report.ship_generator import SHIPPED_GENERATOR
+from gaitlib.report.training import split_library
+from gaitlib.simulate.library import load_library
+from gaitlib.study import load_study
 
 TINY = {"steps": 60, "hidden": 24, "n_blocks": 2, "log_every": 10, "checkpoint_every": 20, "batch_size": 32}
 
@@ -204,3 +209,13 @@ def test_what_fails_a_check_is_drawn_again(generator):
     np.testing.assert_array_equal(table["speed_mps"], asked)
     again = SoundSampler(picky).sample(wanted, seed=5)[0]
     pd.testing.assert_frame_equal(table, again)
+
+
+def test_shipped_generator_learned_from_the_shipped_library():
+    """From the training people of the study that made it, and it samples what was asked for."""
+    study = load_study(ROOT / "studies/full.yaml")
+    split = split_library(*load_library(), study.estimate.held_out_share, study.seed)
+    wanted = hash_library(*select_learnable(*split.training))
+    shipped = GaitGenerator.load(ROOT / SHIPPED_GENERATOR, library_hash=wanted)
+    table, _ = SoundSampler(shipped).sample(pd.DataFrame({"speed_mps": [0.9, 1.2], "age_years": [70.0, 8.0]}))
+    assert table["speed_mps"].tolist() == [0.9, 1.2]

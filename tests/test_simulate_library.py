@@ -78,9 +78,9 @@ def test_shipped_library_is_verified_and_covers_the_cohorts(library):
     table, gaits = library
     verified = table[table["verified"]]
     assert list(gaits["gait"].values) == list(verified["gait_id"])
-    assert len(verified) >= 500
+    assert len(verified) >= 1000
     assert set(verified["cohort"]) == set(COHORTS)
-    assert (verified["kind"] == "stride").mean() > 0.1
+    assert (verified["kind"] == "stride").mean() > 0.2
     assert verified["residual_peak_bw"].max() < 0.05
     assert (table.loc[~table["verified"], "reason"].str.len() > 0).all()
 

@@ -110,7 +110,7 @@ class Artefact(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     title: str = Field(min_length=1)
-    origin: Literal["simulated", "trained on simulated walks"]
+    origin: Literal["simulated", "trained on simulated walks", "estimates of real people"]
     licence: str = Field(min_length=1)
     command: str = Field(min_length=1)
     revision: str = Field(pattern=r"^[0-9a-f]{7,40}$")

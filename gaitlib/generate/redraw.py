@@ -19,7 +19,7 @@ REDRAWS = 6
 """A stride is drawn again at most so often."""
 
 
-def find_sound(table: pd.DataFrame, gaits: xr.Dataset, limits) -> np.ndarray:
+def find_sound(table: pd.DataFrame, gaits: xr.Dataset, limits, outcomes: bool = True) -> np.ndarray:
     """Find the strides that pass every check and make the outcomes that were asked for.
 
     Parameters
@@ -28,6 +28,8 @@ def find_sound(table: pd.DataFrame, gaits: xr.Dataset, limits) -> np.ndarray:
         Generated strides.
     limits : gaitlib.generate.plausible.LibraryLimits
         Of the library that the generator learned from.
+    outcomes : bool
+        Whether outcomes count; where they are measured afterwards they need not.
 
     Returns
     -------
@@ -35,8 +37,10 @@ def find_sound(table: pd.DataFrame, gaits: xr.Dataset, limits) -> np.ndarray:
         One per stride.
     """
     passed = check_gaits(table, gaits, limits)["passed"].to_numpy().reshape(-1, len(table)).all(axis=0)
-    off = compare_with_asked(table, compute_outcomes(table, gaits))
-    return passed & (off <= OUTCOME_TOLERANCE).all(axis=1).to_numpy()
+    if outcomes:
+        off = compare_with_asked(table, compute_outcomes(table, gaits))
+        passed &= (off <= OUTCOME_TOLERANCE).all(axis=1).to_numpy()
+    return passed
 
 
 @dataclass(frozen=True)
@@ -49,10 +53,13 @@ class SoundSampler:
         Trained or loaded.
     redraws : int
         A stride that fails is drawn again at most so often, from other noise.
+    outcomes : bool
+        As `find_sound`.
     """
 
     generator: GaitGenerator
     redraws: int = REDRAWS
+    outcomes: bool = True
 
     def sample(self, conditions: pd.DataFrame, seed: int = 0) -> tuple[pd.DataFrame, xr.Dataset]:
         """Generate one stride per row of wanted conditions, as `GaitGenerator.sample`.
@@ -80,7 +87,7 @@ class SoundSampler:
             own = int(np.random.SeedSequence([seed, draw]).generate_state(1)[0]) if draw else seed
             wanted = conditions.iloc[waiting].reset_index(drop=True)
             table, gaits = self.generator.sample(wanted, own)
-            sound = find_sound(table, gaits, self.generator.limits)
+            sound = find_sound(table, gaits, self.generator.limits, self.outcomes)
             places.append(waiting[sound])
             tables.append(table[sound].assign(draws=draw + 1))
             parts.append(gaits.isel(gait=np.flatnonzero(sound)))

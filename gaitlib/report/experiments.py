@@ -50,6 +50,7 @@ def add_experiments_parser(subparsers) -> argparse.ArgumentParser:
     parser = subparsers.add_parser("ablate", help="ablations and data efficiency")
     parser.add_argument("study", help="study file, such as studies/full.yaml")
     parser.add_argument("--generator", help="generator file; trained first if not given")
+    parser.add_argument("--clips", type=int, help="clips of each training, in place of the study's number")
     parser.add_argument("--output", default="data/experiments/estimates.parquet", help="table to write")
     parser.set_defaults(run=run_experiments)
     return parser
@@ -61,7 +62,7 @@ def run_experiments(arguments: argparse.Namespace) -> int:
     Parameters
     ----------
     arguments : argparse.Namespace
-        study, generator, output.
+        study, generator, clips, output.
 
     Returns
     -------
@@ -80,15 +81,17 @@ def run_experiments(arguments: argparse.Namespace) -> int:
     study = load_study(arguments.study)
     library = load_library(ROOT / study.simulate.library)
     folder = ROOT / "build" / study.name / "experiments"
-    generator = SoundSampler(get_generator(arguments.generator, study, library, folder))
-    estimators = train_variants(library, generator, study.estimate.model_dump(), study.seed, folder, print)
+    generator = SoundSampler(get_generator(arguments.generator, study, library, folder), outcomes=False)
+    settings = study.estimate.model_dump()
+    settings |= {"clips": arguments.clips or settings["clips"]}
+    estimators = train_variants(library, generator, settings, study.seed, folder, print)
     clips, reference = _observe(study)
     tables = [
         estimate_variant(name, estimator, clips, reference, study.seed)
         for name, estimator in estimators.items()
     ]
     tables.append(tables[0].assign(kind="efficiency", arm="synthetic people only"))
-    pretrained = pretrain_start(library, estimators["full"], study.estimate.model_dump(), study.seed, print)
+    pretrained = pretrain_start(library, estimators["full"], settings, study.seed, print)
     tables += compare_starts(estimators["full"], pretrained, clips, reference, study.seed, print)
     output = Path(arguments.output)
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -103,7 +106,7 @@ def _observe(study) -> tuple[list, pd.DataFrame]:
 
     walks = collect_real_walks(list(DATASETS), "baseline")
     sense = study.sense
-    clips = observe_walks(walks, sense.views, sense.layout, sense.fps, sense.noise, study.seed)
+    clips = observe_walks(walks, sense.views[:1], sense.layout, sense.fps, sense.noise, study.seed)
     return clips, measure_walks(walks, study.evaluate.outcomes)
 
 

@@ -7,6 +7,8 @@ alone.
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
 import time
 from dataclasses import dataclass
 
@@ -99,7 +101,11 @@ def predict_half_stride(
     half[:, COORDINATES.index("pelvis_tx")] = np.linspace(0, speed_mps * half_time_s, len(half))
     solver.setGuess(_make_guess(solver.createGuess("bounds"), paths, half_time_s, half))
     started = time.process_time()
-    solution = study.solve()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        contextlib.chdir(folder),
+    ):  # Moco leaves a file where it runs
+        solution = study.solve()
     cpu_s = time.process_time() - started
     converged, status = solution.success(), solution.getStatus()
     solution.unseal()
