@@ -10,20 +10,12 @@ import argparse
 import json
 import os
 import platform
-import statistics
-import tempfile
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gaitlib.environment import ROOT
-from gaitlib.errors import InputError, WorkError
-
-_CLIP_SECONDS = 5.0
-_CLIP_REPEATS = 7
-_THROUGHPUT_GAITS = 40
-_COHORT_GAITS = 200
+from gaitlib import bench_measures as measures
+from gaitlib.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -37,302 +29,6 @@ class Bench:
     def area(self) -> str:
         """First word of the keys."""
         return self.keys[0].partition(".")[0]
-
-
-def measure_simulate(study) -> dict[str, float]:
-    """Time the solver in a process of its own, with an empty cache.
-
-    Parameters
-    ----------
-    study : gaitlib.study.Study
-        Not used.
-
-    Returns
-    -------
-    dict of str to float
-        simulate.engine_s: wall time (s) until the first solution less its solving: start of the process,
-        generation and compilation of the engine. The others are CPU times (s) of an adult.
-        simulate.cold_all_s: 1.2 m/s from all rough first guesses, the cheapest solution kept;
-        simulate.cold_s: the same per guess. simulate.warm_s: 1.3 m/s from that solution.
-        simulate.stride_warm_s: a full stride with one calf at half strength, from one at 0.7.
-
-    Raises
-    ------
-    WorkError
-        If a gait does not converge.
-    """
-    from gaitlib.simulate.guess import GUESSES_DEG
-    from gaitlib.simulate.workers import make_pool, run_solve
-
-    with tempfile.TemporaryDirectory() as cache, make_pool(1) as pool:
-
-        def solve(request, start=None):
-            solved = pool.submit(run_solve, request, Path(cache), start).result()
-            if not solved.converged:
-                raise WorkError(f"{request.kind} at {request.speed_mps} m/s: {solved.status}")
-            return solved
-
-        started = time.perf_counter()
-        cold = solve(_ask_adult(1.2))
-        wall = time.perf_counter() - started
-        warm = solve(_ask_adult(1.3), cold.start)
-        mild = solve(_ask_adult(1.2, calf=0.7), cold.start)
-        stride = solve(_ask_adult(1.2, calf=0.5), mild.start)
-    return {
-        "simulate.engine_s": wall - cold.cpu_s,
-        "simulate.cold_all_s": cold.cpu_s,
-        "simulate.cold_s": cold.cpu_s / len(GUESSES_DEG),
-        "simulate.warm_s": warm.cpu_s,
-        "simulate.stride_warm_s": stride.cpu_s,
-    }
-
-
-def _ask_adult(speed_mps: float, calf: float = 1.0):
-    """A typical adult at a typical stride time; with a weak right calf as a full stride."""
-    from gaitlib.cohorts.growth import compute_typical_stride_time
-    from gaitlib.person import Impairment
-    from gaitlib.simulate.plan import TYPICAL_ADULT
-    from gaitlib.simulate.request import GaitRequest
-
-    impairment = Impairment(weakness={"plantarflexors_r": calf}) if calf < 1 else Impairment()
-    time_s = compute_typical_stride_time(TYPICAL_ADULT, speed_mps)
-    kind = "half" if calf == 1 else "stride"
-    return GaitRequest(TYPICAL_ADULT, speed_mps, impairment, time_s, kind=kind)
-
-
-def measure_cohorts(study) -> dict[str, float]:
-    """Solve 200 people of all cohorts that the shipped library does not hold, on two processes.
-
-    Parameters
-    ----------
-    study : gaitlib.study.Study
-        Its seed and its shipped library.
-
-    Returns
-    -------
-    dict of str to float
-        simulate.verified_share, .gaits_per_hour, .strides_per_hour and .peak_mb, as
-        `gaitlib.simulate.measure.measure_cohorts`.
-    """
-    from gaitlib.simulate import measure
-
-    folder, share = ROOT / study.simulate.library, study.library.stride_share
-    found = measure.measure_cohorts(2, _COHORT_GAITS, study.seed + 1000, share, folder)
-    return {f"simulate.{name}": value for name, value in found.items()}
-
-
-def measure_moco(study) -> dict[str, float]:
-    """Solve an adult's half stride at 1.2 m/s with this solver and with OpenSim Moco, one after the other.
-
-    Parameters
-    ----------
-    study : gaitlib.study.Study
-        Not used.
-
-    Returns
-    -------
-    dict of str to float
-        moco.cpu_s: CPU time (s) of Moco on 25 intervals from a rough first guess; moco.iterations;
-        moco.ratio: that time over this solver's from rough guesses (50 intervals, simulate.cold_s);
-        moco.warm_ratio: over this solver's from a neighbour (simulate.warm_s).
-
-    Raises
-    ------
-    WorkError
-        If one of them does not converge.
-    """
-    from gaitlib.simulate.workers import make_pool, run_moco
-
-    ours = measure_simulate(study)
-    with make_pool(1) as pool:
-        found = pool.submit(run_moco, _ask_adult(1.2)).result()
-    if not found.converged:
-        raise WorkError(f"Moco: {found.status} after {found.iterations} iterations and {found.cpu_s:.0f} s")
-    return {
-        **ours,
-        "moco.cpu_s": found.cpu_s,
-        "moco.iterations": found.iterations,
-        "moco.ratio": found.cpu_s / ours["simulate.cold_s"],
-        "moco.warm_ratio": found.cpu_s / ours["simulate.warm_s"],
-    }
-
-
-def measure_library(study) -> dict[str, float]:
-    """Measure the shipped library, and how many gaits an hour one and two processes finish.
-
-    Parameters
-    ----------
-    study : gaitlib.study.Study
-        Its seed and its shipped library.
-
-    Returns
-    -------
-    dict of str to float
-        library.gaits_verified; library.bytes of both files; library.load_s (s); library.gaits_per_hour_1 and
-        _2: finished gaits (as `measure_throughput`), started from the shipped ones, on 1 and 2 processes.
-    """
-    from gaitlib.simulate import measure
-
-    folder = ROOT / study.simulate.library
-    found = {f"library.{name}": value for name, value in measure.measure_library(folder).items()}
-    for n in (1, 2):
-        rate = measure.measure_throughput(n, _THROUGHPUT_GAITS, study.seed + 2000, folder)
-        found[f"library.gaits_per_hour_{n}"] = rate
-    return found
-
-
-def measure_generate(study) -> dict[str, float]:
-    """Train the study's generator without a checkpoint and compare it with held-out simulated people.
-
-    Parameters
-    ----------
-    study : gaitlib.study.Study
-        Tells library, sizes and seed.
-
-    Returns
-    -------
-    dict of str to float
-        generate.train_s: wall time (s) of the training on one thread. generate.strides_per_s: corrected
-        strides per second of one core (CPU time). generate.swd: Wasserstein distance of the joint angles to
-        held-out people, mean over phases and channels (standard deviations of the held-out gaits).
-        generate.conditional_speed_error: relative difference of the speed that the joints make, before
-        correction, from the speed asked for, mean over people.
-    """
-    from gaitlib.generate.fidelity import measure_fidelity, measure_throughput, summarise_fidelity
-    from gaitlib.generate.flow import GaitGenerator
-    from gaitlib.report.training import split_library
-    from gaitlib.simulate.library import load_library
-
-    chosen = study.generate
-    library = load_library(ROOT / study.simulate.library)
-    split = split_library(*library, study.estimate.held_out_share, study.seed)
-    settings = {"hidden": chosen.hidden, "n_blocks": chosen.blocks, "steps": chosen.steps,
-                "batch_size": chosen.batch_size, "learning_rate": chosen.learning_rate}  # fmt: skip
-    flow = GaitGenerator().fit(*split.training, settings, study.seed)
-    found = summarise_fidelity(measure_fidelity({"flow": flow}, split.training, split.held_out, study.seed))
-    found = found.set_index(["measure", "part"])["flow"]
-    return {
-        "generate.train_s": flow.train_s,
-        "generate.strides_per_s": measure_throughput(flow),
-        "generate.swd": float(found["wasserstein", "position"]),
-        "generate.conditional_speed_error": float(found["joint_speed_mape", "all"]) / 100,
-    }
-
-
-def measure_estimate(study) -> dict[str, float]:
-    """Time the estimate of one clip, the network being loaded.
-
-    Parameters
-    ----------
-    study : gaitlib.study.Study
-        Tells camera, layout, and where its trained estimator lies if none is shipped.
-
-    Returns
-    -------
-    dict of str to float
-        estimate.clip_s: wall time (s) from keypoints of 5 s to the estimate, median of several.
-
-    Raises
-    ------
-    WorkError
-        If the clip gets no estimate.
-    """
-    import numpy as np
-
-    from gaitlib.estimate.predict import SHIPPED_ESTIMATORS, estimate_clip, load_shipped_estimator
-    from gaitlib.estimate.train import list_persons
-    from gaitlib.sense.body_walk import build_synthetic_walk
-    from gaitlib.sense.camera import build_camera, project_walk
-    from gaitlib.simulate.library import load_library
-
-    trained = ROOT / "build" / study.name / "results" / "estimator.safetensors"
-    shipped = ROOT / SHIPPED_ESTIMATORS["keypoints"]
-    estimator = load_shipped_estimator(path=shipped if shipped.is_file() else trained)
-    table, gaits = load_library(ROOT / study.simulate.library)
-    row = table[table["verified"].astype(bool)].head(1)
-    gait = gaits.sel(gait=row["gait_id"].item())
-    rng = np.random.default_rng(study.seed)
-    walk = build_synthetic_walk(gait, list_persons(row)[0], rng, duration_s=_CLIP_SECONDS)
-    clip = project_walk(walk, build_camera(study.sense.views[0], fps=study.sense.fps), study.sense.layout)
-    times = []
-    for _ in range(_CLIP_REPEATS):
-        started = time.perf_counter()
-        estimate = estimate_clip(clip, height_m=walk.attrs["height_m"], estimator=estimator)
-        times.append(time.perf_counter() - started)
-    if not estimate.ok:
-        raise WorkError(f"the clip got no estimate: {estimate.status}")
-    return {"estimate.clip_s": statistics.median(times)}
-
-
-def measure_book(study) -> dict[str, float]:
-    """Time the binding of the book from executed pages, with nothing built before.
-
-    Parameters
-    ----------
-    study : gaitlib.study.Study
-        Its pages must have been executed.
-
-    Returns
-    -------
-    dict of str to float
-        book.cold_s: wall time (s).
-
-    Raises
-    ------
-    WorkError
-        If a page is missing or the book compiler warns.
-    """
-    from gaitlib.report.book import assemble_book, compile_book
-
-    with tempfile.TemporaryDirectory() as folder:
-        source, output, log = (Path(folder) / name for name in ("source", "output", "log"))
-        started = time.perf_counter()
-        assemble_book(study, ROOT, source)
-        compile_book(source, output, log)
-        return {"book.cold_s": time.perf_counter() - started}
-
-
-def measure_evaluate(study) -> dict[str, float]:
-    """Read the errors on real people from the results of the executed study.
-
-    Parameters
-    ----------
-    study : gaitlib.study.Study
-        Its evaluation pages must have been executed.
-
-    Returns
-    -------
-    dict of str to float
-        evaluate.<set>.<outcome>.mae: mean absolute error (unit of the outcome) of the estimator that was
-        trained on synthetic walks only, seen by the study's first camera or worn at the lower back; n_people
-        behind it; and n_people_all, with those who got no estimate.
-
-    Raises
-    ------
-    WorkError
-        If there are no results of real people.
-    """
-    import pandas as pd
-
-    from gaitlib.evaluate.tables import build_agreement_table
-
-    folder = ROOT / "build" / study.name / "results"
-    paths = sorted(folder.glob("estimates_*.parquet"))
-    tables = [table for path in paths if len(table := pd.read_parquet(path))]
-    if not tables:
-        raise WorkError(f"no estimates in build/{study.name}/results; run make book first")
-    tidy = pd.concat(tables, ignore_index=True)
-    view = study.sense.views[0]
-    seen = tidy["view"].isin([view, "lower_back"])
-    real = tidy[(tidy["origin"] == "real") & (tidy["method"] == "synthetic") & seen]
-    if real.empty:
-        raise WorkError(f"no real person was estimated by 'synthetic' in view '{view}'")
-    found = {}
-    for _, row in build_agreement_table(real, by=("dataset", "outcome"), n_resamples=100).iterrows():
-        name = f"evaluate.{row['dataset']}.{row['outcome']}"
-        found[f"{name}.mae"] = float(row["mae"])
-        found |= {f"{name}.{count}": int(row[count]) for count in ("n_people", "n_people_all")}
-    return found
 
 
 SIMULATE_KEYS = tuple(
@@ -350,9 +46,9 @@ LIBRARY_KEYS = (
 )
 
 BENCHES = (
-    Bench(SIMULATE_KEYS, measure_simulate),
-    Bench(COHORT_KEYS, measure_cohorts),
-    Bench(LIBRARY_KEYS, measure_library),
+    Bench(SIMULATE_KEYS, measures.measure_simulate),
+    Bench(COHORT_KEYS, measures.measure_cohorts),
+    Bench(LIBRARY_KEYS, measures.measure_library),
     Bench(
         (
             "generate.train_s",
@@ -360,18 +56,18 @@ BENCHES = (
             "generate.swd",
             "generate.conditional_speed_error",
         ),
-        measure_generate,
+        measures.measure_generate,
     ),
-    Bench(("estimate.clip_s",), measure_estimate),
-    Bench(("book.cold_s",), measure_book),
-    Bench(("evaluate",), measure_evaluate),
+    Bench(("estimate.clip_s", "estimate.train_s", "estimate.train_shipped_s"), measures.measure_estimate),
+    Bench(("book.cold_s",), measures.measure_book),
+    Bench(("evaluate",), measures.measure_evaluate),
 )
 """Benches of `make bench`, in the order in which they run."""
 
 SLOW_BENCHES = (
     Bench(
         ("moco.cpu_s", "moco.iterations", "moco.ratio", "moco.warm_ratio"),
-        measure_moco,
+        measures.measure_moco,
     ),
 )
 """Run only when asked for by name."""

@@ -164,6 +164,7 @@ def compare_unfolded_gradients(request: GaitRequest, cache, seed: int) -> float:
     from gaitlib.simulate.guess import make_guess
     from gaitlib.simulate.problem import N_HEAD
     from gaitlib.simulate.solve import get_engine, make_task
+    from gaitlib.simulate.unfold import unfold_half
 
     rng = np.random.default_rng(seed)
     half, whole = (get_engine(replace(request, kind=kind), cache) for kind in ("half", "stride"))
@@ -181,8 +182,8 @@ def compare_unfolded_gradients(request: GaitRequest, cache, seed: int) -> float:
         return gradient + jacobian.T @ lam
 
     zeros = np.zeros(len(decision))
-    unfolded, (_, lam) = whole.unfold(decision, (zeros, duals))
-    expected, (variables, _) = whole.unfold(decision, (compute(half, decision, duals), duals))
+    unfolded, (_, lam) = unfold_half(half.layout, decision, (zeros, duals))
+    expected, (variables, _) = unfold_half(half.layout, decision, (compute(half, decision, duals), duals))
     found = compute(whole, unfolded, lam)
     assert np.allclose(expected, unfolded) and len(variables) == len(found) > N_HEAD
     return float(np.abs(found - variables).max() / np.abs(variables).max())

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from gaitlib import bench, cli, doctor
+from gaitlib import bench, bench_measures, cli, doctor
 from gaitlib.errors import InputError, WorkError
 
 
@@ -220,11 +220,11 @@ def test_bench_reads_errors_as_the_book_computes_them(monkeypatch, tmp_path):
     class Small(Study):
         sense = Sense
 
-    monkeypatch.setattr(bench, "ROOT", tmp_path)
+    monkeypatch.setattr(bench_measures, "ROOT", tmp_path)
     folder = tmp_path / "build" / "toy" / "results"
     folder.mkdir(parents=True)
     with pytest.raises(WorkError, match="make book"):
-        bench.measure_evaluate(Small)
+        bench_measures.measure_evaluate(Small)
     n = 8
     about = {"origin": "real", "dataset": "some_children", "subgroup": "child", "method": "synthetic"}
     rows = pd.DataFrame(
@@ -238,7 +238,7 @@ def test_bench_reads_errors_as_the_book_computes_them(monkeypatch, tmp_path):
     silent = rows.head(1).assign(person_id="silent", walk_id="silent", estimate=np.nan, status="too short")
     pd.concat([rows, front, silent]).to_parquet(folder / "estimates_child.parquet")
     simulated.to_parquet(folder / "estimates_dementia.parquet")
-    found = bench.measure_evaluate(Small)
+    found = bench_measures.measure_evaluate(Small)
     assert found == {
         "evaluate.some_children.speed_mps.mae": pytest.approx(0.15),
         "evaluate.some_children.speed_mps.n_people": n,

@@ -6,15 +6,25 @@ from sense_toys import make_toy_set
 
 from gaitlib.errors import InputError
 from gaitlib.estimate.estimator import GaitEstimator
+from gaitlib.estimate.inertial_sampler import InertialSamplerConfig
 from gaitlib.estimate.network import GaitNetwork, NetworkConfig
 from gaitlib.estimate.pool import build_pool
+from gaitlib.estimate.predict import load_shipped_estimator
 from gaitlib.estimate.real import crossvalidate_network
 from gaitlib.estimate.sampler import SamplerConfig, sample_clips
-from gaitlib.estimate.train import list_persons
+from gaitlib.estimate.targets import OUTCOME_NAMES
+from gaitlib.estimate.train import (
+    TrainingConfig,
+    check_estimator,
+    identify_library,
+    list_persons,
+    select_verified,
+)
 from gaitlib.report.experiments import ARMS, COLUMNS, compare_starts, select_healthy_adults
 from gaitlib.report.people import measure_walks
 from gaitlib.report.sensors import observe_walks
 from gaitlib.sense.body_walk import build_synthetic_walk
+from gaitlib.simulate.library import load_library
 
 CONFIG = NetworkConfig(width=8, fine_dilations=(1,), coarse_dilations=(1,))
 
@@ -70,3 +80,19 @@ def test_healthy_adults_are_their_cohort():
     table = table.assign(cohort=["healthy_adult", "parkinsons", "healthy_adult"])
     kept = select_healthy_adults(table, gaits)[0]
     assert kept["gait_id"].tolist() == table["gait_id"].iloc[[0, 2]].tolist()
+
+
+def test_shipped_estimators_fit_the_shipped_library():
+    """They held out the same people, so that their errors on simulated people are those of strangers."""
+    library = load_library()
+    for kind in ("keypoints", "inertial"):
+        estimator = load_shipped_estimator(kind)
+        assert estimator.provenance["library"] == identify_library(select_verified(*library)[0])
+        assert estimator.provenance["trained_on"] == "synthetic walks only"
+    config = TrainingConfig(sampler=InertialSamplerConfig(), n_test=12)
+    errors = check_estimator(estimator, *library, config, estimator.provenance["seed"])
+    assert errors["gait"].notna().all() and set(errors["outcome"]) == set(OUTCOME_NAMES)
+    with pytest.raises(InputError, match="seed 7"):
+        check_estimator(estimator, *library, config, 7)
+    with pytest.raises(InputError, match="gaitlib train"):
+        check_estimator(estimator, library[0].iloc[:60], library[1], config, estimator.provenance["seed"])

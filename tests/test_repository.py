@@ -22,10 +22,20 @@ BENEATH = (
     *("cohorts", "data", "environment", "errors", "event_curves", "events", "gait", "image_curves"),
     *("outcomes", "person", "signals", "study", "walk"),
 )
-ON_TOP = ("bench", "cli", "doctor", "licences", "run")
+ON_TOP = ("bench", "bench_measures", "cli", "doctor", "licences", "run")
 ENGINES = {
-    "casadi": {"assembly", "compiled", "dynamics", "engine", "muscle", "problem", "solve", "tree_dynamics"},
-    "opensim": {"derive_muscles", "opensim_files", "opensim_model", "replay", "tree_reader"},
+    "casadi": {
+        "assembly",
+        "compiled",
+        "dynamics",
+        "engine",
+        "muscle",
+        "problem",
+        "solve",
+        "tree_dynamics",
+        "unfold",
+    },
+    "opensim": {"derive_muscles", "moco", "opensim_files", "opensim_model", "replay", "tree_reader"},
 }
 """Worker modules: only spawned processes import them."""
 GEOMETRY = ("gaitlib.body.dimensions", "gaitlib.body.kinematics")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from gaitlib.estimate.assess import summarise_errors
 from gaitlib.estimate.estimator import GaitEstimator
-from gaitlib.estimate.train import summarise_errors
 
 _SCALE = {
     "speed_mps": (1, "m/s", 3),
@@ -34,7 +34,7 @@ def write_model_card(path: str | Path, estimator: GaitEstimator, errors: pd.Data
     estimator : GaitEstimator
         Trained and calibrated.
     errors : DataFrame
-        Errors on held-out synthetic people, from `gaitlib.estimate.train.tabulate_errors`.
+        Errors on held-out synthetic people, from `gaitlib.estimate.assess.tabulate_errors`.
     command : str
         What made the weights.
 

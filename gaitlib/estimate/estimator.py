@@ -75,7 +75,7 @@ class GaitEstimator:
         torch.manual_seed(seed)
         network = GaitNetwork(self.config)
         if self.config.pretrain_clips:
-            pretrain_network(network, sample_clips, seed, self.config.pretrain_clips, log)
+            pretrain_network(network, sample_clips, seed, self.config.pretrain_clips, executor, log)
         self.network, history = fit_network(network, self.config, sample_clips, seed, folder, executor, log)
         self.provenance["seed"] = seed
         return history

@@ -134,7 +134,7 @@ def fit_network(network, config, sample_clips, seed: int, folder=None, executor=
     history: list[dict] = []
     first = _resume(folder, config, seed, network, average, optimiser, history)
     needed = range(max(0, first - config.buffer_chunks), n_chunks)
-    chunks = _iterate_chunks(sample_clips, [seeds[k] for k in needed], config.chunk_clips, executor)
+    chunks = iterate_chunks(sample_clips, [seeds[k] for k in needed], config.chunk_clips, executor)
     buffer: list[list[Clip]] = []
     threads = torch.get_num_threads()
     if executor is not None:
@@ -216,8 +216,25 @@ def _standardise(network, average, clips: list[Clip]) -> None:
         each.side_std.copy_(torch.tensor(side.std(axis=0) + 0.05, dtype=torch.float32))
 
 
-def _iterate_chunks(sample_clips, seeds: list[int], size: int, executor):
-    """Sample chunk after chunk; with an executor some are prepared ahead, in the same order."""
+def iterate_chunks(sample_clips, seeds: list[int], size: int, executor=None):
+    """Sample chunk after chunk; with an executor some are prepared ahead, in the same order.
+
+    Parameters
+    ----------
+    sample_clips : callable
+        (seed, number) -> list of Clip.
+    seeds : list of int
+        One per chunk.
+    size : int
+        Clips of a chunk.
+    executor : concurrent.futures.Executor, optional
+        Calls `sample_clips` in other processes.
+
+    Yields
+    ------
+    list of Clip
+        A chunk.
+    """
     if executor is None:
         for seed in seeds:
             yield sample_clips(seed, size)

@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from gaitlib.estimate.fitting import Batch, batch_features
+from gaitlib.estimate.fitting import Batch, batch_features, iterate_chunks
 
 _STRETCH_S = (0.12, 0.4)
 _HIDDEN_SHARE = 0.4
@@ -23,7 +23,7 @@ _RATE_HZ = 12.5
 _FACTOR = 4
 
 
-def pretrain_network(network, sample_clips, seed: int, n_clips: int, log=None) -> pd.DataFrame:
+def pretrain_network(network, sample_clips, seed: int, n_clips: int, executor=None, log=None) -> pd.DataFrame:
     """Train the encoder of a network to fill in hidden stretches.
 
     Parameters
@@ -36,6 +36,8 @@ def pretrain_network(network, sample_clips, seed: int, n_clips: int, log=None) -
         Everything random follows from it.
     n_clips : int
         Clips sampled in all; each is used `reuse` times.
+    executor : concurrent.futures.Executor, optional
+        Samples ahead in other processes.
     log : callable, optional
         Called with a line of text per chunk.
 
@@ -53,9 +55,11 @@ def pretrain_network(network, sample_clips, seed: int, n_clips: int, log=None) -
     steps = max(1, round(config.reuse * config.chunk_clips / config.batch_size))
     rows = []
     network.train()
-    for number in range(n_chunks):
-        rng = np.random.default_rng([seed, 31, number])
-        features = [clip.features for clip in sample_clips(int(rng.integers(2**31)), config.chunk_clips)]
+    rngs = [np.random.default_rng([seed, 31, number]) for number in range(n_chunks)]
+    seeds = [int(rng.integers(2**31)) for rng in rngs]
+    chunks = iterate_chunks(sample_clips, seeds, config.chunk_clips, executor)
+    for number, (rng, clips) in enumerate(zip(rngs, chunks, strict=True)):
+        features = [clip.features for clip in clips]
         errors = []
         for step in range(steps):
             progress = (number * steps + step) / (n_chunks * steps)

@@ -29,6 +29,8 @@ ARMS = {
     "real_plus_synthetic": "real people, after training on synthetic people",
 }
 """What was trained -> words for readers."""
+_FEW = {"calibration_clips": 500, "test_clips": 50}
+"""Only errors on real people are compared, so intervals and errors on simulated ones may be rough."""
 COLUMNS = ("kind", "arm", "n_train", "seed", "origin", "dataset", "subgroup", "person_id", "walk_id", "view",
            "outcome", "method", "reference", "estimate", "lower", "upper", "status")  # fmt: skip
 """Of the table that is written: an agreement table and what was trained."""
@@ -83,7 +85,7 @@ def run_experiments(arguments: argparse.Namespace) -> int:
     folder = ROOT / "build" / study.name / "experiments"
     generator = SoundSampler(get_generator(arguments.generator, study, library, folder), outcomes=False)
     settings = study.estimate.model_dump()
-    settings |= {"clips": arguments.clips or settings["clips"]}
+    settings |= {"clips": arguments.clips or settings["clips"], **_FEW}
     estimators = train_variants(library, generator, settings, study.seed, folder, print)
     clips, reference = _observe(study)
     tables = [
@@ -195,7 +197,7 @@ def pretrain_start(library, full, settings: dict, seed: int, log=None):
     def sample(number: int, n: int) -> list:
         return sample_clips(pool, n, np.random.default_rng(number))
 
-    pretrain_network(network, sample, seed, n_clips, log)
+    pretrain_network(network, sample, seed, n_clips, log=log)
     return network
 
 

@@ -61,7 +61,7 @@ def run_train(arguments: argparse.Namespace) -> int:
     estimator, prints what the manifest holds: bytes and hash of the weights.
     """
     from gaitlib.estimate.card import write_model_card
-    from gaitlib.report.training import train_estimator_on
+    from gaitlib.report.estimators import train_estimator_on
     from gaitlib.simulate.library import load_library
     from gaitlib.study import load_study
 

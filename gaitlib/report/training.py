@@ -214,91 +214,13 @@ def format_checks(summary: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def train_estimator_on(
-    library: Library,
-    generator,
-    settings: dict,
-    seed: int,
-    checkpoints: Path,
-    kind: str = "keypoints",
-    log=None,
-):
-    """Train one estimator on simulated and generated walks.
-
-    Parameters
-    ----------
-    library : tuple of (DataFrame, Dataset)
-        The library; its held-out people calibrate and test.
-    generator : GaitGenerator or None
-        Adds gaits of people in between; trained on the training people only.
-    settings : dict
-        Section `estimate` of the study.
-    seed : int
-        Fixes everything.
-    checkpoints : Path
-        An interrupted training goes on from here.
-    kind : {'keypoints', 'inertial'}
-        What the estimator reads.
-    log : callable, optional
-        Called with a line of text now and then.
-
-    Returns
-    -------
-    estimator : GaitEstimator
-        Calibrated.
-    history, errors : DataFrame
-        Of the training; of clips of held-out people.
-    """
-    from gaitlib.estimate.settings import build_training_config
-    from gaitlib.estimate.train import train_estimator
-    from gaitlib.generate.redraw import SoundSampler
-
-    sampler = None
-    if generator and settings["generated_gaits"] > 0:
-        sampler = SoundSampler(generator, outcomes=False)  # the truth of a clip is measured in its walk
-    config = build_training_config(settings, kind)
-    return train_estimator(*library, config, seed, checkpoints / kind, sampler, log)
-
-
-def load_estimator_of(folder: Path, library: Library, settings: dict, seed: int, kind: str = "keypoints"):
-    """Load an estimator that was trained earlier, and test it on the people that its training held out.
-
-    Parameters
-    ----------
-    folder : Path
-        With `<kind>.safetensors`, written by `gaitlib train`.
-    library, settings, seed
-        As `train_estimator_on`.
-    kind : {'keypoints', 'inertial'}
-        What the estimator reads.
-
-    Returns
-    -------
-    estimator : GaitEstimator
-        Calibrated.
-    errors : DataFrame
-        Of clips of held-out people.
-
-    Raises
-    ------
-    InputError
-        If the file is missing or changed, or was trained on another library.
-    """
-    from gaitlib.estimate.estimator import GaitEstimator
-    from gaitlib.estimate.settings import build_training_config
-    from gaitlib.estimate.train import check_estimator
-
-    estimator = GaitEstimator.load(folder / f"{kind}.safetensors")
-    return estimator, check_estimator(estimator, *library, build_training_config(settings, kind), seed)
-
-
 def format_errors(summary: pd.DataFrame, title_of_view: str = "View") -> pd.DataFrame:
     """Format errors on held-out synthetic people for print.
 
     Parameters
     ----------
     summary : DataFrame
-        From `gaitlib.estimate.train.summarise_errors`, by view.
+        From `gaitlib.estimate.assess.summarise_errors`, by view.
     title_of_view : str
         What a view is: 'View' of a camera, 'Site' of a sensor.
 
@@ -331,7 +253,7 @@ def format_activation(errors: dict) -> pd.DataFrame:
     Parameters
     ----------
     errors : dict
-        From `gaitlib.estimate.train.measure_activation_errors`.
+        From `gaitlib.estimate.assess.measure_activation_errors`.
 
     Returns
     -------
@@ -386,7 +308,7 @@ def summarise_overall(errors: pd.DataFrame) -> dict:
     Parameters
     ----------
     errors : DataFrame
-        From `gaitlib.estimate.train.tabulate_errors`.
+        From `gaitlib.estimate.assess.tabulate_errors`.
 
     Returns
     -------

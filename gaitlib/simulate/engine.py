@@ -373,39 +373,6 @@ class WalkingEngine:
         scaled[self._columns[:, 1, COORDINATES.index("pelvis_ty")]] *= scale
         return scaled
 
-    def unfold(self, decision: np.ndarray, duals: tuple[np.ndarray, np.ndarray]):
-        """Turn the solution of half a stride into one of the whole stride, multipliers included.
-
-        The cost is a mean over points, so each point of twice as many weighs half as much.
-
-        Parameters
-        ----------
-        decision : array
-            Decision vector of half a stride.
-        duals : tuple of two arrays
-            Its multipliers.
-
-        Returns
-        -------
-        decision : array
-        duals : tuple of two arrays
-            Of this engine, for a body that is as strong on both sides.
-        """
-        layout, n = self.layout, N_POINTS["half"]
-
-        def mirror(values: np.ndarray, order: np.ndarray, share: float) -> np.ndarray:
-            points = share * values.reshape(n, len(order))
-            return np.concatenate([points, points[:, order]]).ravel()
-
-        def mirror_variables(values: np.ndarray, share: float) -> np.ndarray:
-            body = mirror(values[N_HEAD:], layout.get_mirror_order(), share)
-            return np.concatenate([values[:N_HEAD], body])
-
-        order = layout.get_constraint_mirror_order()
-        bodies, pins = duals[1][: n * len(order)], duals[1][n * len(order) :]
-        constraints = np.concatenate([mirror(bodies, order, 0.5), 0.5 * pins])
-        return mirror_variables(decision, 1.0), (mirror_variables(duals[0], 0.5), constraints)
-
     def pack(self, trajectory: Trajectory) -> np.ndarray:
         """Pack a trajectory into a decision vector.
 

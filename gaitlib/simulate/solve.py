@@ -21,6 +21,7 @@ from gaitlib.simulate.parameters import flatten_specification, pack_parameters  
 from gaitlib.simulate.problem import COMPLIANT, SPASTIC, TASK_FIELDS  # noqa: E402
 from gaitlib.simulate.request import GaitRequest  # noqa: E402
 from gaitlib.simulate.solution import SolvedGait, Start  # noqa: E402
+from gaitlib.simulate.unfold import unfold_half  # noqa: E402
 
 _CONTACT_SHARE = 0.03
 """A foot is on the ground above this share of body weight."""
@@ -139,7 +140,7 @@ def _solve_near(engine: WalkingEngine, task: Task, start: Start | Trajectory, ti
     elif start.impaired == engine.layout.impaired and (start.kind, engine.kind) != ("stride", "half"):
         guess, duals = start.decision, start.duals
         if start.kind != engine.kind:
-            guess, duals = engine.unfold(guess, duals)
+            guess, duals = unfold_half(engine.layout, guess, duals)
         guess = engine.scale_height(guess, task.leg_length_m / start.leg_length_m)
     else:
         guess, duals = engine.pack(start.trajectory), None

@@ -48,11 +48,11 @@ def make_pool(n_workers: int) -> ProcessPoolExecutor:
     concurrent.futures.ProcessPoolExecutor
         The pool; use one for solving and another for replay.
     """
-    return ProcessPoolExecutor(n_workers, mp_context=get_context("spawn"), initializer=_end_with_parent)
+    return ProcessPoolExecutor(n_workers, mp_context=get_context("spawn"), initializer=end_with_parent)
 
 
-def _end_with_parent() -> None:
-    """Watch the parent: killed hard, it cannot tell its workers to stop."""
+def end_with_parent() -> None:
+    """Watch the parent process: killed hard, it cannot tell its workers to stop."""
 
     def watch() -> None:
         connection.wait([parent_process().sentinel])
