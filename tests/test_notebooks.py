@@ -1,5 +1,6 @@
 """Notebooks in git, their parameters, and what is scrubbed from executed copies."""
 
+import ast
 import getpass
 import json
 from pathlib import Path
@@ -41,6 +42,16 @@ def write_notebook(path, *cells, parameters='name: str = "a"\ncount: int = 3\nsh
     values = {"cells": made, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
     path.write_text(json.dumps(values), encoding="utf-8")
     return path
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_what_a_cell_shows_is_its_last_expression(path):
+    """A figure or list before it, or inside an `if`, would be made and lost."""
+    for code in list_code(path):
+        statements = ast.parse(code).body
+        lost = statements if not isinstance(statements[-1], ast.Expr) else statements[:-1]
+        calls = [node for part in lost for node in ast.walk(part) if isinstance(node, ast.Call)]
+        assert not [ast.unparse(c)[:60] for c in calls if ast.unparse(c.func).startswith("page.show_")]
 
 
 def test_the_chain_has_its_notebooks():

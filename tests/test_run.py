@@ -18,6 +18,11 @@ from gaitlib.report.book import check_pages
 from gaitlib.run import run_study
 
 PARTS = ("gaitlib", "notebooks", "workflow", "studies", "book")
+SHIPPED = (
+    *(f"{folder}/{name}" for folder in ("library", "doses") for name in ("gaits.nc", "table.parquet")),
+    *("estimator/keypoints.safetensors", "estimator/inertial.safetensors", "experiments/estimates.parquet"),
+)
+"""Files under data/ that pages are made from."""
 SUBGROUPS = ("child", "joint", "dementia")
 BEHIND = {"5_compare", "0_answer", "book"}
 EVALUATE = {f"4_evaluate_{name}" for name in SUBGROUPS}
@@ -56,11 +61,9 @@ def finished(tmp_path_factory):
     for name in PARTS:
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__", ".ruff_cache"))
     shutil.copy(ROOT / "data_manifest.yaml", root)
-    (root / "data/library").mkdir(parents=True)
-    for name in ("gaits.nc", "table.parquet"):
-        for folder in ("library", "doses"):
-            (root / "data" / folder).mkdir(parents=True, exist_ok=True)
-            (root / "data" / folder / name).touch()
+    for name in SHIPPED:
+        (root / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / "data" / name).touch()
 
     def keep_some(values):
         groups = values["evaluate"]["subgroups"]
@@ -147,6 +150,11 @@ def test_changed_library_runs_everything_that_reads_it(project):
     (project / "data/library/gaits.nc").write_text("new")
     pages = {"1_simulate", "1_library", "2_generate", "2_physics", "2_sense", "3_train", "4_signals"}
     assert list_pages(project) == pages | EVALUATE | BEHIND
+
+
+def test_changed_weights_run_the_pages_that_use_them(project):
+    (project / "data/estimator/inertial.safetensors").write_text("new")
+    assert list_pages(project) == {"3_train", "4_signals"} | EVALUATE | BEHIND
 
 
 def test_a_misspelt_key_stops_before_anything_runs(project):
