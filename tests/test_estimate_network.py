@@ -8,6 +8,7 @@ from sense_toys import make_toy_set
 from toys import make_toy_walk
 
 from gaitlib.errors import InputError
+from gaitlib.estimate.assess import summarise_errors
 from gaitlib.estimate.card import write_model_card
 from gaitlib.estimate.estimator import GaitEstimator
 from gaitlib.estimate.kinds import KEYPOINTS, mirror_features
@@ -19,7 +20,6 @@ from gaitlib.estimate.train import (
     TrainingConfig,
     list_persons,
     split_people,
-    summarise_errors,
     train_estimator,
 )
 from gaitlib.sense.camera import build_camera, project_walk
