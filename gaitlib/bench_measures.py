@@ -181,12 +181,9 @@ def measure_generate(study) -> dict[str, float]:
     from gaitlib.report.training import split_library
     from gaitlib.simulate.library import load_library
 
-    chosen = study.generate
     library = load_library(ROOT / study.simulate.library)
     split = split_library(*library, study.estimate.held_out_share, study.seed)
-    settings = {"hidden": chosen.hidden, "n_blocks": chosen.blocks, "steps": chosen.steps,
-                "batch_size": chosen.batch_size, "learning_rate": chosen.learning_rate}  # fmt: skip
-    flow = GaitGenerator().fit(*split.training, settings, study.seed)
+    flow = GaitGenerator().fit(*split.training, study.generate.get_training(), study.seed)
     found = summarise_fidelity(measure_fidelity({"flow": flow}, split.training, split.held_out, study.seed))
     found = found.set_index(["measure", "part"])["flow"]
     return {

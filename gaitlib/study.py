@@ -72,6 +72,17 @@ class GenerateSection(_Section):
     inverse_steps: int = Field(default=1500, ge=1)
     physics_gaits: int = Field(default=24, ge=5)
 
+    def get_training(self) -> dict:
+        """Get the settings of the training.
+
+        Returns
+        -------
+        dict
+            Of `gaitlib.generate.config.GeneratorConfig`.
+        """
+        shared = self.model_dump(include={"hidden", "steps", "batch_size", "learning_rate"})
+        return shared | {"n_blocks": self.blocks}
+
 
 class SenseSection(_Section):
     """The virtual sensors through which real and simulated people are seen in chapter 4."""

@@ -4,7 +4,29 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gaitlib.report.training import Library
+from gaitlib.simulate.library import Library
+
+
+def make_training_sampler(generator, settings: dict):
+    """Make the sampler of the strides that join the simulated ones in a training.
+
+    Parameters
+    ----------
+    generator : GaitGenerator or None
+        Trained on the training people only.
+    settings : dict
+        Section `estimate` of the study.
+
+    Returns
+    -------
+    gaitlib.generate.redraw.SoundSampler or None
+        None where the study asks for no generated gaits.
+    """
+    from gaitlib.generate.redraw import SoundSampler
+
+    if generator is None or settings["generated_gaits"] == 0:
+        return None
+    return SoundSampler(generator, outcomes=False)  # the truth of a clip is measured in its walk
 
 
 def train_estimator_on(
@@ -44,11 +66,8 @@ def train_estimator_on(
     """
     from gaitlib.estimate.settings import build_training_config
     from gaitlib.estimate.train import train_estimator
-    from gaitlib.generate.redraw import SoundSampler
 
-    sampler = None
-    if generator and settings["generated_gaits"] > 0:
-        sampler = SoundSampler(generator, outcomes=False)  # the truth of a clip is measured in its walk
+    sampler = make_training_sampler(generator, settings)
     config = build_training_config(settings, kind)
     return train_estimator(*library, config, seed, checkpoints / kind, sampler, log)
 

@@ -75,7 +75,7 @@ def run_experiments(arguments: argparse.Namespace) -> int:
     -----
     Checkpoints are kept in build/<study>/experiments: an interrupted run goes on from there.
     """
-    from gaitlib.generate.redraw import SoundSampler
+    from gaitlib.report.estimators import make_training_sampler
     from gaitlib.report.ship import get_generator
     from gaitlib.simulate.library import load_library
     from gaitlib.study import load_study
@@ -83,10 +83,11 @@ def run_experiments(arguments: argparse.Namespace) -> int:
     study = load_study(arguments.study)
     library = load_library(ROOT / study.simulate.library)
     folder = ROOT / "build" / study.name / "experiments"
-    generator = SoundSampler(get_generator(arguments.generator, study, library, folder), outcomes=False)
     settings = study.estimate.model_dump()
     settings |= {"clips": arguments.clips or settings["clips"], **_FEW}
-    estimators = train_variants(library, generator, settings, study.seed, folder, print)
+    generator = get_generator(arguments.generator, study, library, folder)
+    sampler = make_training_sampler(generator, settings)
+    estimators = train_variants(library, sampler, settings, study.seed, folder, print)
     clips, reference = _observe(study)
     tables = [
         estimate_variant(name, estimator, clips, reference, study.seed)
@@ -119,7 +120,7 @@ def train_variants(library, generator, settings: dict, seed: int, folder: Path, 
     ----------
     library : tuple of (DataFrame, Dataset)
         Simulated gaits.
-    generator : SoundSampler
+    generator : SoundSampler or None
         Adds gaits of people in between.
     settings : dict
         Section `estimate` of the study.

@@ -122,9 +122,7 @@ def get_generator(path: str | None, study, library: tuple, folder: Path):
     if study.estimate.generated_gaits == 0:
         return None
     split = split_library(*library, study.estimate.held_out_share, study.seed)
-    chosen = study.generate
-    settings = {"hidden": chosen.hidden, "n_blocks": chosen.blocks, "steps": chosen.steps,
-                "batch_size": chosen.batch_size, "learning_rate": chosen.learning_rate}  # fmt: skip
+    settings = study.generate.get_training()
     return GaitGenerator().fit(*split.training, settings, study.seed, folder / "generator")
 
 

@@ -74,8 +74,7 @@ def _train(arguments: argparse.Namespace) -> int:
     chosen = study.generate
     library = load_library(ROOT / study.simulate.library)
     split = split_library(*library, study.estimate.held_out_share, study.seed)
-    settings = {"hidden": chosen.hidden, "n_blocks": chosen.blocks, "steps": chosen.steps,
-                "batch_size": chosen.batch_size, "learning_rate": chosen.learning_rate}  # fmt: skip
+    settings = chosen.get_training()
     folder = ROOT / "build" / study.name / "checkpoints"
 
     def report(step: int, loss: float) -> None:

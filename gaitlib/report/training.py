@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-Library = tuple[pd.DataFrame, xr.Dataset]
+from gaitlib.simulate.library import Library
 
 _MEASURES = {
     ("joint_speed_mae", "all"): ("Speed that the joints make, uncorrected (m/s)", 3),

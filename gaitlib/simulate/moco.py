@@ -18,15 +18,8 @@ import opensim
 from gaitlib.body.opensim_model import build_model
 from gaitlib.body.specification import Specification
 from gaitlib.gait import COORDINATES, MUSCLES, swap_side
+from gaitlib.simulate.ranges import get_coordinate_ranges
 
-_RANGES_DEG = {
-    "pelvis_tilt": (-40, 25),
-    "lumbar_extension": (-60, 40),
-    "hip_flexion": (-40, 85),
-    "knee_angle": (-4, 120),
-    "ankle_angle": (-60, 45),
-    "mtp_angle": (-45, 75),
-}
 _LARGEST_LUMBAR_NM = 200.0
 
 
@@ -101,10 +94,8 @@ def predict_half_stride(
     half[:, COORDINATES.index("pelvis_tx")] = np.linspace(0, speed_mps * half_time_s, len(half))
     solver.setGuess(_make_guess(solver.createGuess("bounds"), paths, half_time_s, half))
     started = time.process_time()
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        contextlib.chdir(folder),
-    ):  # Moco leaves a file where it runs
+    # Moco leaves a file where it runs.
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         solution = study.solve()
     cpu_s = time.process_time() - started
     converged, status = solution.success(), solution.getStatus()
@@ -113,16 +104,10 @@ def predict_half_stride(
 
 
 def _add_bounds(problem, paths: dict[str, str], leg_length_m: float, step_m: float) -> None:
-    for name, path in paths.items():
-        kind = name.removesuffix("_r").removesuffix("_l")
-        if kind in _RANGES_DEG:
-            low, high = np.radians(_RANGES_DEG[kind])
-        elif kind == "pelvis_ty":
-            low, high = 0.6 * leg_length_m, 1.15 * leg_length_m
-        else:
-            low, high = -0.3, step_m + 0.3
+    for name, (low, high) in get_coordinate_ranges(leg_length_m).items():
+        high += step_m if name == "pelvis_tx" else 0.0
         first = [0.0, 0.0] if name == "pelvis_tx" else []
-        problem.setStateInfo(f"{path}/value", [float(low), float(high)], first)
+        problem.setStateInfo(f"{paths[name]}/value", [float(low), float(high)], first)
     problem.setStateInfoPattern("/forceset/.*/activation", [0.01, 1.0])
     for name in MUSCLES:
         problem.setControlInfo(f"/forceset/{name}", [0.01, 1.0])

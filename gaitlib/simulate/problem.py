@@ -21,6 +21,7 @@ from gaitlib.body.specification import (
 from gaitlib.gait import COORDINATES, MUSCLES, swap_side
 from gaitlib.person import SPASTIC_GROUPS
 from gaitlib.simulate.dynamics import N_Q, build_forces, make_symbols
+from gaitlib.simulate.ranges import get_coordinate_ranges
 from gaitlib.simulate.request import CostWeights
 
 N_M = len(MUSCLES)
@@ -128,23 +129,7 @@ class Layout:
         tuple of two arrays
             Lower and upper bounds.
         """
-        degrees = {
-            "pelvis_tilt": (-40, 25),
-            "lumbar_extension": (-60, 40),
-            "hip_flexion": (-40, 85),
-            "knee_angle": (-4, 120),
-            "ankle_angle": (-60, 45),
-            "mtp_angle": (-45, 75),
-        }
-        bounds = []
-        for name in COORDINATES:
-            kind = name.removesuffix("_r").removesuffix("_l")
-            if kind in degrees:
-                bounds.append(tuple(np.radians(degrees[kind])))
-            elif kind == "pelvis_tx":
-                bounds.append((-0.3, 0.3))
-            else:
-                bounds.append((0.6 * leg_length_m, 1.15 * leg_length_m))
+        bounds = list(get_coordinate_ranges(leg_length_m).values())
         bounds += [(0.01, 1.0)] * N_M + [(-10.0, 10.0)] + [(0.0, 2.0)] * N_T
         if self.impaired:
             bounds += [(0.0, 1.0)] * N_R

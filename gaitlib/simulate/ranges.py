@@ -1,0 +1,41 @@
+"""Ranges in which a solver looks for the coordinates; plain numbers, for CasADi and OpenSim alike."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gaitlib.gait import COORDINATES
+
+_ANGLES_DEG = {
+    "pelvis_tilt": (-40, 25),
+    "lumbar_extension": (-60, 40),
+    "hip_flexion": (-40, 85),
+    "knee_angle": (-4, 120),
+    "ankle_angle": (-60, 45),
+    "mtp_angle": (-45, 75),
+}
+
+
+def get_coordinate_ranges(leg_length_m: float) -> dict[str, tuple[float, float]]:
+    """Get the range of every coordinate.
+
+    Parameters
+    ----------
+    leg_length_m : float
+        Hip to sole (m).
+
+    Returns
+    -------
+    dict of str to (float, float)
+        Lower and upper end by coordinate (rad, m); pelvis_tx without the travel.
+    """
+    ranges = {}
+    for name in COORDINATES:
+        kind = name.removesuffix("_r").removesuffix("_l")
+        if kind in _ANGLES_DEG:
+            ranges[name] = tuple(np.radians(_ANGLES_DEG[kind]))
+        elif kind == "pelvis_tx":
+            ranges[name] = (-0.3, 0.3)
+        else:
+            ranges[name] = (0.6 * leg_length_m, 1.15 * leg_length_m)
+    return ranges
