@@ -91,7 +91,7 @@ class WalkingEngine:
         near: bool = False,
         time_limit_s: float = 60.0,
     ) -> Result:
-        """Solve one gait: smoothed friction first, then the exact law.
+        """Solve one gait: smoothed friction first unless there are multipliers, then the exact law.
 
         Parameters
         ----------
@@ -115,7 +115,7 @@ class WalkingEngine:
         if duals is None and not near:
             guess = self._run(task, guess, lower, upper, "far", 1.0, time_limit_s).decision
         iterations = 0
-        for smooth in (1.0, 0.0):
+        for smooth in (1.0, 0.0) if duals is None else (0.0,):
             start = "near" if duals is None else "warm"
             result = self._run(task, guess, lower, upper, start, smooth, time_limit_s, duals)
             iterations += result.iterations
