@@ -42,6 +42,11 @@ class ChannelGroup:
     n_harmonics: int
 
     @property
+    def n_coefficients(self) -> int:
+        """Coefficients of a channel: mean, cosines, sines."""
+        return 2 * self.n_harmonics + 1
+
+    @property
     def alternation(self) -> np.ndarray:
         """Factor of each coefficient when the phase moves by half a stride, shape (n_coefficients,)."""
         harmonic = np.arange(1, self.n_harmonics + 1)
@@ -180,34 +185,10 @@ def shift_coefficients(coefficients: np.ndarray, shift: np.ndarray) -> np.ndarra
     """
     n_harmonics = (coefficients.shape[2] - 1) // 2
     angle = 2.0 * np.pi * np.arange(1, n_harmonics + 1) * np.asarray(shift)[:, None, None]
+    along, across = (wave(angle).astype(coefficients.dtype) for wave in (np.cos, np.sin))
     cosine, sine = coefficients[..., 1 : n_harmonics + 1], coefficients[..., n_harmonics + 1 :]
-    moved = [
-        coefficients[..., :1],
-        cosine * np.cos(angle) + sine * np.sin(angle),
-        sine * np.cos(angle) - cosine * np.sin(angle),
-    ]
+    moved = [coefficients[..., :1], cosine * along + sine * across, sine * along - cosine * across]
     return np.concatenate(moved, axis=2)
-
-
-def shift_curves(curves: np.ndarray, shift: np.ndarray) -> np.ndarray:
-    """Move the phase of periodic curves: the result at phase p is the curve at p + shift.
-
-    Parameters
-    ----------
-    curves : array, shape (n, 101, n_channels)
-        Samples from 0 to 100 % of the stride.
-    shift : array, shape (n,)
-        Share of the stride.
-
-    Returns
-    -------
-    array, same shape
-        Moved curves.
-    """
-    spectrum = np.fft.rfft(curves[:, :-1], axis=1)
-    turn = np.exp(2j * np.pi * np.arange(spectrum.shape[1]) * np.asarray(shift)[:, None])
-    moved = np.fft.irfft(spectrum * turn[..., None].astype(spectrum.dtype), n=curves.shape[1] - 1, axis=1)
-    return np.concatenate([moved, moved[:, :1]], axis=1).astype(curves.dtype)
 
 
 def build_basis(n_harmonics: int, n_points: int) -> np.ndarray:

@@ -97,7 +97,7 @@ def scale_to_bodies(table: pd.DataFrame, curves: dict[str, np.ndarray]) -> dict[
     )
     return {
         "position": position,
-        "activation": curves["activation"],
+        "activation": curves["activation"].astype(float),
         "ground_force": force,
         "joint_moment": curves["joint_moment"] * units["joint_moment"],
     }

@@ -33,7 +33,6 @@ from gaitlib.generate.fourier import (
     build_basis,
     build_group,
     shift_coefficients,
-    shift_curves,
 )
 from gaitlib.generate.gait_set import (
     AXES,
@@ -331,23 +330,25 @@ class GaitRepresentation:
         """Curves per variable, shape (n, 101, n_channels), still in shares of the body."""
         if self._synthesis is None:
             probe = np.vstack([np.zeros(components.shape[1]), np.eye(components.shape[1])])
-            self._synthesis = self._synthesise_slowly(probe).astype(np.float32)
+            self._synthesis = self._merge_coefficients(probe).astype(np.float32)
         offset, matrix = self._synthesis[0], self._synthesis[1:] - self._synthesis[0]
-        flat = (components.astype(np.float32) @ matrix + offset).reshape(len(components), N_PHASE, -1)
-        if shift is not None:
-            flat = shift_curves(flat, -shift)
+        flat = components.astype(np.float32) @ matrix + offset
         curves, start = {}, 0
         for group in build_groups():
-            stop = start + len(group.channels)
-            curves[group.name] = flat[..., start:stop].astype(float)
+            stop = start + len(group.channels) * group.n_coefficients
+            coefficients = flat[:, start:stop].reshape(len(flat), -1, group.n_coefficients)
+            if shift is not None:
+                coefficients = shift_coefficients(coefficients, -shift)
+            basis = build_basis(group.n_harmonics, N_PHASE).astype(np.float32)
+            curves[group.name] = (coefficients @ basis).transpose(0, 2, 1)
             start = stop
-        share = (
-            1.0 / (1.0 + np.exp(-curves["activation"])) * (1.0 + 2.0 * ACTIVATION_MARGIN) - ACTIVATION_MARGIN
-        )
+        share = 1.0 / (1.0 + np.exp(-curves["activation"]))
+        share = share * (1.0 + 2.0 * ACTIVATION_MARGIN) - ACTIVATION_MARGIN
         curves["activation"] = np.clip(share, 0.0, 1.0)
         return curves
 
-    def _synthesise_slowly(self, components: np.ndarray) -> np.ndarray:
+    def _merge_coefficients(self, components: np.ndarray) -> np.ndarray:
+        """Fourier coefficients of all channels, flat."""
         n_symmetric = self.symmetric.to_vector.shape[1]
         symmetric = components[:, :n_symmetric] @ self.symmetric.to_coefficients + self.symmetric.mean
         antisymmetric = components[:, n_symmetric:] @ self.antisymmetric.to_coefficients
@@ -355,10 +356,9 @@ class GaitRepresentation:
         for group in build_groups():
             stops = [start + int(mask.sum()) for start, mask in zip(starts, group.get_masks(), strict=True)]
             merged = group.merge(symmetric[:, starts[0] : stops[0]], antisymmetric[:, starts[1] : stops[1]])
-            merged = merged * self.scales[group.name][:, None]
-            flat.append(np.einsum("nck,kp->npc", merged, build_basis(group.n_harmonics, N_PHASE)))
+            flat.append((merged * self.scales[group.name][:, None]).reshape(len(components), -1))
             starts = stops
-        return np.concatenate(flat, axis=2).reshape(len(components), -1)
+        return np.concatenate(flat, axis=1)
 
 
 def _take_realised(table: pd.DataFrame, gaits: xr.Dataset) -> pd.DataFrame:

@@ -51,6 +51,24 @@ def stack_dimensions(people: pd.DataFrame) -> Dimensions:
     return Dimensions(**{name: value[:, None] for name, value in values.items()})
 
 
+def select_dimensions(dimensions: Dimensions, rows: np.ndarray) -> Dimensions:
+    """Select some of many people.
+
+    Parameters
+    ----------
+    dimensions : Dimensions
+        As `stack_dimensions`.
+    rows : array of int or bool
+        Which.
+
+    Returns
+    -------
+    Dimensions
+        Of those.
+    """
+    return Dimensions(**{f.name: getattr(dimensions, f.name)[rows] for f in fields(Dimensions)})
+
+
 @cache
 def _tabulate_shares() -> tuple[np.ndarray, dict[str, np.ndarray]]:
     ages = np.arange(0.0, 100.0 + _AGE_STEP_YEARS, _AGE_STEP_YEARS)
@@ -93,7 +111,7 @@ def compute_soles(position: np.ndarray, dimensions: Dimensions) -> tuple[np.ndar
     Parameters
     ----------
     position : array, shape (n, 101, 12)
-        Coordinates (rad, m).
+        Coordinates (rad, m); fastest where each coordinate lies in one piece.
     dimensions : Dimensions
         As `stack_dimensions`.
 
@@ -105,8 +123,8 @@ def compute_soles(position: np.ndarray, dimensions: Dimensions) -> tuple[np.ndar
         Way that the touching point has slid forward since phase 0 (m); a rolling sphere does not slip.
     """
     spheres = {sphere.name: sphere for sphere in _build_spheres(dimensions)}
-    shape = (*position.shape[:2], len(SIDES), 3)
-    height, slip = np.empty(shape, position.dtype), np.empty(shape, position.dtype)
+    shape = (2, len(SIDES), 3, *position.shape[:2])
+    height, slip = np.empty(shape, position.dtype).transpose(0, 3, 4, 1, 2)  # each sphere in one piece
     pelvis = [position[..., _COLUMN[name]] for name in ("pelvis_tx", "pelvis_ty")]
     for foot, side in enumerate(SIDES):
         thigh, shank, pitch, toes = compute_leg_angles(position, side)
@@ -131,27 +149,43 @@ def compute_soles(position: np.ndarray, dimensions: Dimensions) -> tuple[np.ndar
     return height, slip
 
 
-def compute_contact_weight(ground_force: np.ndarray, height: np.ndarray, people: pd.DataFrame) -> np.ndarray:
-    """Share out each foot's vertical force among its touching spheres.
+def compute_load(ground_force: np.ndarray, mass_kg: np.ndarray) -> np.ndarray:
+    """Compute what the feet carry.
 
     Parameters
     ----------
     ground_force : array, shape (n, 101, 2, 3)
         Ground force (N).
+    mass_kg : array, shape (n,)
+        Body mass (kg).
+
+    Returns
+    -------
+    array, shape (n, 101, 2)
+        Body weights, zero where a foot does not stand.
+    """
+    load = ground_force[..., 1].transpose(2, 0, 1) / (mass_kg * GRAVITY_MPS2)[:, None]
+    return np.where(load > LOADED_SHARE, load, 0.0).astype(np.float32).transpose(1, 2, 0)
+
+
+def share_load(load: np.ndarray, height: np.ndarray, height_m: np.ndarray) -> np.ndarray:
+    """Share out what each foot carries among its touching spheres.
+
+    Parameters
+    ----------
+    load : array, shape (n, 101, 2)
+        As `compute_load`.
     height : array, shape (n, 101, 2, 3)
         As `compute_soles`.
-    people : DataFrame
-        height_m, mass_kg.
+    height_m : array, shape (n,)
+        Body height (m).
 
     Returns
     -------
     array, shape (n, 101, 2, 3)
         Load of each sphere in body weights, zero where a foot does not stand.
     """
-    weight = people["mass_kg"].to_numpy(dtype=np.float32)[:, None, None] * GRAVITY_MPS2
-    load = (ground_force[..., 1] / weight).astype(height.dtype)
-    load = np.where(load > LOADED_SHARE, load, 0.0)
-    depth = _CONTACT_DEPTH_SHARE * people["height_m"].to_numpy(dtype=np.float32)[:, None, None, None]
+    depth = (_CONTACT_DEPTH_SHARE * height_m[:, None, None, None]).astype(height.dtype)
     touch = np.exp((find_lowest(height)[..., None] - height) / depth)
     return (load / add_points(touch))[..., None] * touch
 
@@ -194,7 +228,7 @@ def compute_slip_steps(slip: np.ndarray, load: np.ndarray) -> tuple[np.ndarray, 
     Parameters
     ----------
     slip, load : array, shape (n, 101, 2, 3)
-        As `compute_soles` and `compute_contact_weight`.
+        As `compute_soles` and `share_load`.
 
     Returns
     -------
@@ -228,7 +262,8 @@ def measure_soles(table: pd.DataFrame, gaits: xr.Dataset) -> pd.DataFrame:
     """
     position, force = gaits["position"].to_numpy(), gaits["ground_force"].to_numpy()
     height, slip = compute_soles(position, stack_dimensions(table))
-    load = compute_contact_weight(force, height, table)
+    size, mass = (table[name].to_numpy(dtype=float) for name in ("height_m", "mass_kg"))
+    load = share_load(compute_load(force, mass), height, size)
     step, weight = compute_slip_steps(slip, load)
     slipped = measure_stance_slip(step, weight > SLIP_LOAD_SHARE).max(axis=1)
     lowest = find_lowest(height).min(axis=2)
