@@ -1,6 +1,7 @@
 """Networks that learn from real people: nobody is estimated by a network that has seen them."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sense_toys import make_toy_set
 
@@ -52,7 +53,7 @@ def test_a_network_does_not_see_the_person_it_estimates(clips):
         crossvalidate_network(start, features[:1], truth[:1], people[:1])
 
 
-def test_starts_are_compared_in_one_tidy_table():
+def test_starts_are_compared_in_one_tidy_table(tmp_path, monkeypatch):
     table, gaits = make_toy_set(4)
     persons = list_persons(table)
     walks = [
@@ -65,7 +66,12 @@ def test_starts_are_compared_in_one_tidy_table():
     full = GaitEstimator(CONFIG, GaitNetwork(CONFIG))
     reference = measure_walks(walks, ["speed_mps", "step_time_s"])
     numbers = (2, 30, None)
-    tables = compare_starts(full, GaitNetwork(CONFIG), clips, reference, 0, n_real=numbers, epochs=(1,))
+    starts = full, GaitNetwork(CONFIG)
+
+    def compare():
+        return compare_starts(*starts, clips, reference, 0, n_real=numbers, epochs=(1,), folder=tmp_path)
+
+    tables = compare()
     assert all(tuple(part.columns) == COLUMNS for part in tables)
     assert {(part["arm"][0], part["n_train"][0]) for part in tables} == {
         (ARMS[name], n)
@@ -73,6 +79,8 @@ def test_starts_are_compared_in_one_tidy_table():
         for n in (2, 3)
     }
     assert all(set(part["outcome"]) == {"speed_mps", "step_time_s"} for part in tables)
+    monkeypatch.delattr("gaitlib.estimate.real.crossvalidate_network")  # finished, so not asked again
+    pd.testing.assert_frame_equal(pd.concat(compare()), pd.concat(tables))
 
 
 def test_healthy_adults_are_their_cohort():

@@ -7,6 +7,8 @@ are cross-validated by person; their rows say so by `n_train`. `gaitlib.report.t
 from __future__ import annotations
 
 import argparse
+import hashlib
+import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -73,7 +75,7 @@ def run_experiments(arguments: argparse.Namespace) -> int:
 
     Notes
     -----
-    Checkpoints are kept in build/<study>/experiments: an interrupted run goes on from there.
+    Trainings and estimates are kept in build/<study>/experiments: an interrupted run goes on from there.
     """
     from gaitlib.report.estimators import make_training_sampler
     from gaitlib.report.ship import get_generator
@@ -95,7 +97,9 @@ def run_experiments(arguments: argparse.Namespace) -> int:
     ]
     tables.append(tables[0].assign(kind="efficiency", arm="synthetic people only"))
     pretrained = pretrain_start(library, estimators["full"], settings, study.seed, print)
-    tables += compare_starts(estimators["full"], pretrained, clips, reference, study.seed, print)
+    tables += compare_starts(
+        estimators["full"], pretrained, clips, reference, study.seed, print, folder=folder / "estimates"
+    )
     output = Path(arguments.output)
     output.parent.mkdir(parents=True, exist_ok=True)
     pd.concat(tables, ignore_index=True)[list(COLUMNS)].to_parquet(output)
@@ -273,7 +277,15 @@ def estimator_outcomes() -> tuple[str, ...]:
 
 
 def compare_starts(
-    full, pretrained, clips: list, reference: pd.DataFrame, seed: int, log=None, n_real=N_REAL, epochs=None
+    full,
+    pretrained,
+    clips: list,
+    reference: pd.DataFrame,
+    seed: int,
+    log=None,
+    n_real=N_REAL,
+    epochs=None,
+    folder: Path | None = None,
 ) -> list[pd.DataFrame]:
     """Train networks on real people from three starts, person-wise cross-validated.
 
@@ -295,6 +307,8 @@ def compare_starts(
         How many people to learn from.
     epochs : tuple of int, optional
         Lengths of training that are tried.
+    folder : Path, optional
+        Estimates that are finished are kept here, named after everything that they depend on.
 
     Returns
     -------
@@ -303,7 +317,7 @@ def compare_starts(
         cannot give are left out.
     """
     from gaitlib.estimate.features import compute_features, get_height
-    from gaitlib.estimate.real import EPOCHS, crossvalidate_network
+    from gaitlib.estimate.real import EPOCHS
 
     starts = {
         "real_only": _start_fresh(full, seed),
@@ -330,19 +344,33 @@ def compare_starts(
             for name, start in starts.items():
                 if log:
                     log(f"{name}: {attrs[0]['dataset']}, {attrs[0]['view']}, {number or 'all'} people")
-                found = crossvalidate_network(
-                    start,
-                    [own for _, own in members],
-                    truth,
-                    people,
-                    number,
-                    seed=seed,
-                    epochs=epochs or EPOCHS,
+                features = [own for _, own in members]
+                found = _crossvalidate_once(
+                    folder, start, features, truth, people, number, seed=seed, epochs=epochs or EPOCHS
                 )
                 tables.append(
                     _tabulate(attrs, truth, found, name, number or len(np.unique(people)) - 1, seed)
                 )
     return tables
+
+
+def _crossvalidate_once(folder: Path | None, start, features: list, truth, people, number, **settings):
+    """As `crossvalidate_network`, or its result from an earlier run with the same input."""
+    weights = [value.numpy() for value in start.state_dict().values()]
+    everything = pickle.dumps((start.config, weights, features, truth, people.tolist(), number, settings))
+    path = folder / f"{hashlib.sha256(everything).hexdigest()[:20]}.npy" if folder else None
+    if path is not None and path.is_file():
+        return np.load(path)
+    from gaitlib.estimate.real import crossvalidate_network
+
+    found = crossvalidate_network(start, features, truth, people, number, **settings)
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(".part")
+        with part.open("wb") as file:
+            np.save(file, found)
+        part.replace(path)
+    return found
 
 
 def _tabulate(attrs: list[dict], truth, found, name: str, n_train: int, seed: int) -> pd.DataFrame:
