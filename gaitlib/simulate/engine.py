@@ -28,8 +28,10 @@ from gaitlib.simulate.problem import (
     evaluate_spline,
 )
 
-_ITERATIONS = {"far": 80, "near": 400, "warm": 150}
-"""Limits; the result of a far start is only a better guess."""
+_ITERATIONS = {"far": 80, "approach": 20, "near": 400, "warm": 150}
+"""Limits; the first two only make a better guess."""
+_MU = {"approach": 1e-2, "near": 1e-2, "warm": 1e-4}
+"""Barrier parameter at the start: the smaller, the more the start is trusted. IPOPT's own from afar."""
 N_POINTS = {"half": 50, "stride": 100}
 """Mesh points of the horizon: one per percent of the stride."""
 
@@ -91,7 +93,10 @@ class WalkingEngine:
         near: bool = False,
         time_limit_s: float = 60.0,
     ) -> Result:
-        """Solve one gait: smoothed friction first unless there are multipliers, then the exact law.
+        """Solve one gait.
+
+        Without multipliers, some iterations with smoothed friction and the curvature of the cost alone make a
+        better guess first: from a distance the curvature of the constraints misleads.
 
         Parameters
         ----------
@@ -104,7 +109,7 @@ class WalkingEngine:
         near : bool
             The guess is close to a solution, though without multipliers.
         time_limit_s : float
-            Limit of CPU time per stage (s).
+            Limit of CPU time, of the better guess and of the solution each (s).
 
         Returns
         -------
@@ -112,17 +117,12 @@ class WalkingEngine:
             Converged or not, with the solver's own words.
         """
         lower, upper = self._get_bounds(task)
-        if duals is None and not near:
-            guess = self._run(task, guess, lower, upper, "far", 1.0, time_limit_s).decision
-        iterations = 0
-        for smooth in (1.0, 0.0) if duals is None else (0.0,):
-            start = "near" if duals is None else "warm"
-            result = self._run(task, guess, lower, upper, start, smooth, time_limit_s, duals)
-            iterations += result.iterations
-            guess, duals = result.decision, result.duals
-            if not result.converged:
-                break
-        result.iterations = iterations
+        iterations, start = 0, "warm"
+        if duals is None:
+            first = self._run(task, guess, lower, upper, "approach" if near else "far", 1.0, time_limit_s)
+            guess, iterations, start = first.decision, first.iterations, "near"
+        result = self._run(task, guess, lower, upper, start, 0.0, time_limit_s, duals)
+        result.iterations += iterations
         result.outputs = self.evaluate(task, result.decision)
         return result
 
@@ -317,10 +317,7 @@ class WalkingEngine:
         )
 
     def _get_solver(self, start: str, time_limit_s: float) -> ca.Function:
-        """`start` is far (textbook guess), near (a neighbour's values) or warm (and its multipliers).
-
-        From afar the curvature of the constraints misleads: it is left out for the first iterations.
-        """
+        """`start`: far (textbook guess), approach or near (values of a neighbour), warm (multipliers too)."""
         key = (start, time_limit_s)
         if key not in self._solvers:
             ipopt = {
@@ -337,7 +334,8 @@ class WalkingEngine:
                 "nlp_scaling_method": "none",
             }
             if start != "far":
-                ipopt |= {"mu_init": 1e-4, "bound_push": 1e-6, "bound_frac": 1e-6}
+                ipopt |= {"mu_init": _MU[start], "bound_push": 1e-6, "bound_frac": 1e-6}
+                ipopt["bound_mult_init_method"] = "mu-based"
             if start == "warm":
                 ipopt |= {"warm_start_init_point": "yes"} | {
                     f"warm_start_{name}": 1e-6
@@ -349,7 +347,9 @@ class WalkingEngine:
                         "mult_bound_push",
                     )
                 }
-            derivatives = self._derivatives | ({"hess_lag": self._cost_hessian} if start == "far" else {})
+            derivatives = self._derivatives
+            if start in ("far", "approach"):
+                derivatives = derivatives | {"hess_lag": self._cost_hessian}
             options = {"ipopt": ipopt, "print_time": False, "no_nlp_grad": True, "calc_lam_p": False}
             self._solvers[key] = ca.nlpsol("walk", "ipopt", self._nlp, options | derivatives)
         return self._solvers[key]
