@@ -71,7 +71,7 @@ def solve_again(
     started = time.perf_counter()
     requests = [parse_request(row) for row in rows.to_dict("records")]
     order = list(rows["gait_id"])
-    guesses: list = [None if n < cold else make_guess_from_gait(gaits.sel(gait=order[n]))
+    guesses: list = [None if n < cold else make_guess_from_gait(gaits.sel(gait=order[n]), own=True)
                      for n in range(len(order))]  # fmt: skip
     solved = solve_gaits(requests, guesses, workers)
     replays = replay_gaits(requests, solved, 1)

@@ -28,9 +28,9 @@ from gaitlib.simulate.problem import (
     evaluate_spline,
 )
 
-_ITERATIONS = {"far": 80, "approach": 20, "near": 400, "warm": 150}
+_ITERATIONS = {"far": 80, "approach": 20, "near": 400, "own": 400, "warm": 150}
 """Limits; the first two only make a better guess."""
-_MU = {"approach": 1e-2, "near": 1e-2, "warm": 1e-4}
+_MU = {"approach": 1e-2, "near": 1e-2, "own": 1e-4, "warm": 1e-4}
 """Barrier parameter at the start: the smaller, the more the start is trusted. IPOPT's own from afar."""
 N_POINTS = {"half": 50, "stride": 100}
 """Mesh points of the horizon: one per percent of the stride."""
@@ -90,13 +90,13 @@ class WalkingEngine:
         task: Task,
         guess: np.ndarray,
         duals: tuple[np.ndarray, np.ndarray] | None = None,
-        near: bool = False,
+        distance: str = "far",
         time_limit_s: float = 60.0,
     ) -> Result:
         """Solve one gait.
 
-        Without multipliers, some iterations with smoothed friction and the curvature of the cost alone make a
-        better guess first: from a distance the curvature of the constraints misleads.
+        From a distance the curvature of the constraints misleads: some iterations with smoothed friction and
+        the curvature of the cost alone make a better guess first.
 
         Parameters
         ----------
@@ -106,8 +106,9 @@ class WalkingEngine:
             Decision vector of a neighbour or of `pack`.
         duals : tuple of two arrays, optional
             Multipliers of the neighbour for a primal-dual warm start.
-        near : bool
-            The guess is close to a solution, though without multipliers.
+        distance : {'far', 'near', 'own'}
+            Without multipliers: whether the guess is from a textbook, a neighbour's solution or that of the
+            very task.
         time_limit_s : float
             Limit of CPU time, of the better guess and of the solution each (s).
 
@@ -117,10 +118,12 @@ class WalkingEngine:
             Converged or not, with the solver's own words.
         """
         lower, upper = self._get_bounds(task)
-        iterations, start = 0, "warm"
-        if duals is None:
-            first = self._run(task, guess, lower, upper, "approach" if near else "far", 1.0, time_limit_s)
-            guess, iterations, start = first.decision, first.iterations, "near"
+        iterations = 0
+        if duals is None and distance != "own":
+            before = "far" if distance == "far" else "approach"
+            first = self._run(task, guess, lower, upper, before, 1.0, time_limit_s)
+            guess, iterations, distance = first.decision, first.iterations, "near"
+        start = distance if duals is None else "warm"
         result = self._run(task, guess, lower, upper, start, 0.0, time_limit_s, duals)
         result.iterations += iterations
         result.outputs = self.evaluate(task, result.decision)
@@ -317,7 +320,7 @@ class WalkingEngine:
         )
 
     def _get_solver(self, start: str, time_limit_s: float) -> ca.Function:
-        """`start`: far (textbook guess), approach or near (values of a neighbour), warm (multipliers too)."""
+        """`start` is a key of `_ITERATIONS`."""
         key = (start, time_limit_s)
         if key not in self._solvers:
             ipopt = {

@@ -43,6 +43,10 @@ class Trajectory:
     reflex: np.ndarray
 
 
+class OwnTrajectory(Trajectory):
+    """A stride of the very gait that is asked for: its solution is to stay where it is."""
+
+
 def make_guess(speed_mps: float, leg_length_m: float, variant: int = 0) -> Trajectory:
     """Make a first guess of a stride.
 
@@ -78,18 +82,20 @@ def make_guess(speed_mps: float, leg_length_m: float, variant: int = 0) -> Traje
     return _complete(2 * half_time, speed_mps, position, np.full((N_PHASE - 1, len(MUSCLES)), 0.05))
 
 
-def make_guess_from_gait(gait) -> Trajectory:
+def make_guess_from_gait(gait, own: bool = False) -> Trajectory:
     """Turn a Gait of the library into a guess.
 
     Parameters
     ----------
     gait : xarray.Dataset
         A Gait with `phase_offset`: the number of points by which phase 0 was moved to initial contact.
+    own : bool
+        It is the very gait that is to be solved again.
 
     Returns
     -------
     Trajectory
-        The guess; tendon forces and reflexes are not stored in a Gait and begin at the activation.
+        An `OwnTrajectory` if so; tendon forces and reflexes are not stored and begin at the activation.
     """
     offset = int(gait["phase_offset"])
     stride_time, speed = float(gait["stride_time_s"]), float(gait["speed_mps"])
@@ -104,7 +110,7 @@ def make_guess_from_gait(gait) -> Trajectory:
     torque = roll(gait["joint_moment"].sel(coordinate="lumbar_extension").values)
     guess = _complete(stride_time, speed, position, roll(gait["activation"].values))
     guess.torque = torque
-    return guess
+    return OwnTrajectory(**vars(guess)) if own else guess
 
 
 def _complete(stride_time_s, speed_mps, position, activation) -> Trajectory:

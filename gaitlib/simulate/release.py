@@ -289,7 +289,9 @@ def resolve_gaits(folder: Path | str | None, n: int, seed: int, n_workers: int =
     rows = verified.sample(min(n, len(verified)), random_state=seed).to_dict("records")
     with make_pool(n_workers) as pool:
         jobs = [
-            pool.submit(run_gait, parse_request(r), make_guess_from_gait(gaits.sel(gait=r["gait_id"])))
+            pool.submit(
+                run_gait, parse_request(r), make_guess_from_gait(gaits.sel(gait=r["gait_id"]), own=True)
+            )
             for r in rows
         ]
         results = [job.result() for job in jobs]

@@ -16,7 +16,7 @@ from gaitlib.body.dimensions import compute_dimensions  # noqa: E402
 from gaitlib.body.specification import GRAVITY_MPS2  # noqa: E402
 from gaitlib.gait import COORDINATES, MUSCLES, swap_side  # noqa: E402
 from gaitlib.simulate.engine import Result, Task, WalkingEngine  # noqa: E402
-from gaitlib.simulate.guess import GUESSES_DEG, Trajectory, make_guess  # noqa: E402
+from gaitlib.simulate.guess import GUESSES_DEG, OwnTrajectory, Trajectory, make_guess  # noqa: E402
 from gaitlib.simulate.parameters import flatten_specification, pack_parameters  # noqa: E402
 from gaitlib.simulate.problem import COMPLIANT, SPASTIC, TASK_FIELDS  # noqa: E402
 from gaitlib.simulate.request import GaitRequest  # noqa: E402
@@ -145,9 +145,10 @@ def _solve_near(engine: WalkingEngine, task: Task, start: Start | Trajectory, ti
     else:
         guess, duals = engine.pack(start.trajectory), None
         guess = engine.scale_height(guess, task.leg_length_m / start.leg_length_m)
-    result = engine.solve(task, guess, duals, near=True, time_limit_s=time_limit_s)
+    distance = "own" if isinstance(start, OwnTrajectory) else "near"
+    result = engine.solve(task, guess, duals, distance, time_limit_s)
     if not result.converged and duals is not None:
-        result = engine.solve(task, guess, near=True, time_limit_s=time_limit_s)
+        result = engine.solve(task, guess, None, distance, time_limit_s)
     return result
 
 
