@@ -340,21 +340,18 @@ class WalkingEngine:
                 ipopt |= {"mu_init": _MU[start], "bound_push": 1e-6, "bound_frac": 1e-6}
                 ipopt["bound_mult_init_method"] = "mu-based"
             if start == "warm":
-                ipopt |= {"warm_start_init_point": "yes"} | {
-                    f"warm_start_{name}": 1e-6
-                    for name in (
-                        "bound_push",
-                        "bound_frac",
-                        "slack_bound_push",
-                        "slack_bound_frac",
-                        "mult_bound_push",
-                    )
-                }
-            derivatives = self._derivatives
-            if start in ("far", "approach"):
-                derivatives = derivatives | {"hess_lag": self._cost_hessian}
+                names = (
+                    "bound_push",
+                    "bound_frac",
+                    "slack_bound_push",
+                    "slack_bound_frac",
+                    "mult_bound_push",
+                )
+                ipopt |= {"warm_start_init_point": "yes"} | {f"warm_start_{name}": 1e-6 for name in names}
+            rough = {"hess_lag": self._cost_hessian} if start in ("far", "approach") else {}
             options = {"ipopt": ipopt, "print_time": False, "no_nlp_grad": True, "calc_lam_p": False}
-            self._solvers[key] = ca.nlpsol("walk", "ipopt", self._nlp, options | derivatives)
+            options |= self._derivatives | rough
+            self._solvers[key] = ca.nlpsol("walk", "ipopt", self._nlp, options)
         return self._solvers[key]
 
     def scale_height(self, decision: np.ndarray, scale: float) -> np.ndarray:
