@@ -193,6 +193,15 @@ def test_people_are_never_on_both_sides_of_a_split(toys):
     assert not (heights[0] & heights[1] or heights[0] & heights[2] or heights[1] & heights[2])
 
 
+def test_people_keep_their_side_when_the_library_grows():
+    table = make_toy_set(2000, seed=4)[0]
+    few, many = split_people(table.iloc[500:1500], 0.2, 1), split_people(table, 0.2, 1)
+    for side, larger in zip(few, many, strict=True):
+        assert set(side + 500) <= set(larger)
+    assert [len(side) for side in many] == pytest.approx([1600, 200, 200], abs=50)
+    assert set(split_people(table, 0.2, 2)[2]) != set(many[2])
+
+
 def test_generated_gaits_join_those_of_the_training_people(toys):
     asked = []
 

@@ -125,6 +125,7 @@ def train_estimator(
     estimator.provenance |= {
         "trained_on": "synthetic walks only",
         "library": identify_library(table),
+        "held_out_share": config.held_out_share,
         "train_s": round(train_s, 1),
         "n_library_gaits": int(len(training)),
         "n_generated_gaits": int(n_generated),
@@ -171,15 +172,15 @@ def check_estimator(
     Raises
     ------
     InputError
-        If it was trained on another library or with another seed, so that no one is held out for certain.
+        If it was trained with another split, so that no one is held out for certain.
     """
     table, gaits = select_verified(table, gaits)
     known = estimator.provenance
-    found, expected = (known.get("library"), known.get("seed")), (identify_library(table), seed)
+    found, expected = (known.get("held_out_share"), known.get("seed")), (config.held_out_share, seed)
     if found != expected:
         raise InputError(
-            f"estimator: trained on library {found[0]}, seed {found[1]}; expected {expected[0]}, seed "
-            f"{expected[1]}; train it again with 'gaitlib train'."
+            f"estimator: trained with held-out share {found[0]}, seed {found[1]}; expected {expected[0]}, "
+            f"seed {expected[1]}; train it again with 'gaitlib train'."
         )
     test = split_people(table, config.held_out_share, seed)[2]
     pool = build_pool(gaits.isel(gait=test), list_persons(table.iloc[test]))
@@ -221,12 +222,15 @@ def split_people(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Split gaits by person into training, calibration and test.
 
+    Every person draws a lot of their own, from seed and name alone: whoever was held out stays so when the
+    library grows, and weights trained on an earlier release stay valid.
+
     Parameters
     ----------
     table : DataFrame
         With `person_id`, or age_years, sex, height_m, mass_kg that tell persons apart.
     held_out_share : float
-        Share of people held out (0-1).
+        Chance of a person to be held out (0-1); at least one person is, for calibration and test each.
     seed : int
         Source of randomness.
 
@@ -241,12 +245,16 @@ def split_people(
         If there are fewer than five people.
     """
     columns = ["person_id"] if "person_id" in table.columns else _PERSON_COLUMNS
-    person = table.groupby(columns, sort=True, dropna=False).ngroup().to_numpy()
-    people = np.random.default_rng([seed, 5]).permutation(np.unique(person))
+    person = table[columns].astype(str).agg(" ".join, axis=1).to_numpy()
+    people = np.unique(person)
     if len(people) < 5:
         raise InputError(f"train: found {len(people)} people in the library, expected at least 5.")
-    half = max(1, round(0.5 * held_out_share * len(people)))
-    parts = people[2 * half :], people[:half], people[half : 2 * half]
+    lots = np.array([int(hashlib.sha256(f"{seed} {name}".encode()).hexdigest()[:13], 16) for name in people])
+    lots = lots / 16**13
+    people = people[np.argsort(lots)]
+    n_calibration = max(1, (lots < 0.5 * held_out_share).sum())
+    n_held_out = max(n_calibration + 1, (lots < held_out_share).sum())
+    parts = people[n_held_out:], people[:n_calibration], people[n_calibration:n_held_out]
     return tuple(np.flatnonzero(np.isin(person, part)) for part in parts)
 
 

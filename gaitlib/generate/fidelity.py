@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gaitlib.errors import InputError
 from gaitlib.gait import COORDINATES, TRANSLATIONS
 from gaitlib.generate.correct import compute_joint_speed
 from gaitlib.generate.coverage import K_NEIGHBOURS, measure_coverage, measure_memory
@@ -32,49 +31,13 @@ from gaitlib.outcomes import OUTCOMES
 _PERSON = ["age_years", "sex", "height_m", "mass_kg"]
 
 
-def split_people(
-    table: pd.DataFrame, held_out_share: float = 0.2, rng: np.random.Generator | None = None
-) -> np.ndarray:
-    """Choose people to hold out.
-
-    Parameters
-    ----------
-    table : DataFrame
-        With person_id, or else age_years, sex, height_m, mass_kg, which together tell people apart.
-    held_out_share : float
-        Share of the people.
-    rng : numpy.random.Generator, optional
-        Source of randomness; seed 0 when left out.
-
-    Returns
-    -------
-    array of bool, shape (n,)
-        True for gaits of held-out people.
-
-    Raises
-    ------
-    InputError
-        If fewer than two people would stay on a side.
-    """
-    rng = rng or np.random.default_rng(0)
-    people = label_people(table)
-    names = np.unique(people)
-    count = int(round(held_out_share * len(names)))
-    if count < 1 or len(names) - count < 2:
-        raise InputError(
-            f"split_people: found {len(names)} people and held_out_share={held_out_share}; "
-            "expected at least 1 person held out and 2 left."
-        )
-    return np.isin(people, rng.permutation(names)[:count])
-
-
 def label_people(table: pd.DataFrame) -> np.ndarray:
     """Tell people apart.
 
     Parameters
     ----------
     table : DataFrame
-        As for `split_people`.
+        With person_id, or else age_years, sex, height_m, mass_kg, which together tell people apart.
 
     Returns
     -------

@@ -21,6 +21,8 @@ from gaitlib.generate.plausible import LibraryLimits, measure_limits
 from gaitlib.generate.representation import GaitRepresentation
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import torch
 
 _BLOCK = 256
@@ -43,6 +45,8 @@ class GaitGenerator:
         step, loss, learning_rate (and monitor_loss) of the training.
     library_hash : str
         SHA-256 of the gaits it was trained on.
+    gait_ids : list of str
+        The gaits it was trained on.
     seed : int
         Seed of the training.
     train_s : float
@@ -58,7 +62,7 @@ class GaitGenerator:
         self.history = pd.DataFrame()
         self.library_hash = ""
         self.seed = 0
-        self.n_gaits = 0
+        self.gait_ids: list[str] = []
         self.train_s = float("nan")
         self.floor = FloorBand()
         self.limits: LibraryLimits | None = None
@@ -112,7 +116,7 @@ class GaitGenerator:
         self.config = parse_generator_config(config)
         self.seed = int(seed)
         table, gaits = select_learnable(table, gaits)
-        self.n_gaits = len(table)
+        self.gait_ids = table["gait_id"].astype(str).to_list()
         self.floor = measure_floor_band(table, gaits)
         self.limits = measure_limits(table, gaits)
         self.representation = GaitRepresentation(self.config.explained, self.config.max_components)
@@ -198,15 +202,15 @@ class GaitGenerator:
         return write_weights(self, Path(path))
 
     @classmethod
-    def load(cls, path: str | Path, library_hash: str | None = None) -> GaitGenerator:
+    def load(cls, path: str | Path, held_out: Sequence[str] = ()) -> GaitGenerator:
         """Read a generator written by `save`.
 
         Parameters
         ----------
         path : path
             The safetensors file.
-        library_hash : str, optional
-            Refuse weights that were trained on another library.
+        held_out : sequence of str
+            gait_id of gaits: weights that learned from one of them are refused.
 
         Returns
         -------
@@ -216,11 +220,11 @@ class GaitGenerator:
         Raises
         ------
         InputError
-            If the file is missing, is not a generator, was changed, or belongs to another library.
+            If the file is missing, is not a generator, was changed, or has learned from held-out gaits.
         """
         from gaitlib.generate.weights import read_weights
 
-        return read_weights(cls(), Path(path), library_hash)
+        return read_weights(cls(), Path(path), held_out)
 
     def sample_vectors(
         self, encoded: np.ndarray, seed: int | torch.Generator = 0, noise: np.ndarray | None = None

@@ -19,9 +19,11 @@ from gaitlib.generate.plausible import LibraryLimits
 from gaitlib.generate.representation import GaitRepresentation
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gaitlib.generate.flow import GaitGenerator
 
-FORMAT = "gaitlib-generator-3"
+FORMAT = "gaitlib-generator-4"
 _PART_FIELDS = ("mean", "to_vector", "to_coefficients", "share")
 _SCALE_FIELDS = ("mean", "scale", "lower", "upper", "derived")
 
@@ -57,7 +59,7 @@ def write_weights(generator: GaitGenerator, path: Path) -> Path:
         "constants": r.conditions.constants,
         "contact_scale": r.contact_scale,
         "library_hash": generator.library_hash,
-        "n_gaits": generator.n_gaits,
+        "gait_ids": generator.gait_ids,
         "floor": [generator.floor.lower, generator.floor.upper],
         "limits": {name: np.asarray(value).tolist() for name, value in vars(generator.limits).items()},
         "seed": generator.seed,
@@ -69,7 +71,7 @@ def write_weights(generator: GaitGenerator, path: Path) -> Path:
     return path
 
 
-def read_weights(generator: GaitGenerator, path: Path, library_hash: str | None = None) -> GaitGenerator:
+def read_weights(generator: GaitGenerator, path: Path, held_out: Sequence[str] = ()) -> GaitGenerator:
     """Read a trained generator.
 
     Parameters
@@ -78,8 +80,8 @@ def read_weights(generator: GaitGenerator, path: Path, library_hash: str | None 
         Empty; filled in place.
     path : Path
         File written by `write_weights`.
-    library_hash : str, optional
-        Library that the weights must come from.
+    held_out : sequence of str
+        gait_id of gaits that it must not have learned from.
 
     Returns
     -------
@@ -89,7 +91,7 @@ def read_weights(generator: GaitGenerator, path: Path, library_hash: str | None 
     Raises
     ------
     InputError
-        If the file is missing, no generator, changed, or from another library.
+        If the file is missing, no generator, changed, or has learned from held-out gaits.
     """
     import torch
     from safetensors import SafetensorError, safe_open
@@ -119,15 +121,16 @@ def read_weights(generator: GaitGenerator, path: Path, library_hash: str | None 
             f"the file was changed or damaged. {remedy}"
         )
     description = json.loads(text)
-    if library_hash is not None and description["library_hash"] != library_hash:
+    known = sorted(set(description["gait_ids"]) & set(held_out))
+    if known:
         raise InputError(
-            f"generator weights {path.name}: trained on library {description['library_hash'][:12]}, "
-            f"expected {library_hash[:12]}. {remedy}"
+            f"generator weights {path.name}: learned from {len(known)} gaits that are held out, first "
+            f"{known[0]}; expected none. Train it again with the same seed and held-out share."
         )
     generator.config = parse_generator_config(description["config"], path.name)
     generator.representation = _rebuild_representation(generator.config, description, tensors)
     generator.library_hash, generator.seed = description["library_hash"], description["seed"]
-    generator.n_gaits, generator.floor = description["n_gaits"], FloorBand(*description["floor"])
+    generator.gait_ids, generator.floor = description["gait_ids"], FloorBand(*description["floor"])
     limits = {n: np.array(v) if isinstance(v, list) else v for n, v in description["limits"].items()}
     generator.limits = LibraryLimits(**limits)
     generator.history = pd.DataFrame(description["history"])

@@ -94,7 +94,7 @@ def load_estimator_of(folder: Path, library: Library, settings: dict, seed: int,
     Raises
     ------
     InputError
-        If the file is missing or changed, or was trained on another library.
+        If the file is missing or changed, or was trained with another split.
     """
     from gaitlib.estimate.estimator import GaitEstimator
     from gaitlib.estimate.settings import build_training_config

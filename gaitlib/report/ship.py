@@ -7,7 +7,6 @@ import hashlib
 from pathlib import Path
 
 from gaitlib.environment import ROOT
-from gaitlib.errors import InputError
 
 KINDS = ("keypoints", "inertial")
 """What is trained: one estimator each."""
@@ -110,18 +109,16 @@ def get_generator(path: str | None, study, library: tuple, folder: Path):
     Raises
     ------
     InputError
-        If the file is missing or malformed.
+        If the file is missing or malformed, or has learned from held-out people.
     """
     from gaitlib.generate.flow import GaitGenerator
     from gaitlib.report.training import split_library
 
+    split = split_library(*library, study.estimate.held_out_share, study.seed)
     if path is not None:
-        if not Path(path).is_file():
-            raise InputError(f"--generator {path}: no such file.")
-        return GaitGenerator.load(path)
+        return GaitGenerator.load(path, split.held_out[0]["gait_id"])
     if study.estimate.generated_gaits == 0:
         return None
-    split = split_library(*library, study.estimate.held_out_share, study.seed)
     settings = study.generate.get_training()
     return GaitGenerator().fit(*split.training, settings, study.seed, folder / "generator")
 
