@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from gaitlib.gait import COORDINATES, MUSCLES, N_PHASE
 from gaitlib.simulate.guess import make_guess
 from gaitlib.simulate.plan import plan_library
-from gaitlib.simulate.solution import SolvedGait, Start
+from gaitlib.simulate.solution import SolvedGait
 
 COUNTS = {"healthy_child": 8, "older_adult": 8, "cerebral_palsy": 8}
 
@@ -37,7 +38,9 @@ def fake_solve(request, start=None, time_limit_s=60.0):
     gait_id = request.gait_id
     _log("start", gait_id)
     time.sleep(float(os.environ.get("FAKE_SOLVE_S", "0")))
-    solved = build_solved(request, converged=_converges(gait_id, first=isinstance(start, Start)))
+    solved = build_solved(
+        request, converged=_converges(gait_id, first=getattr(start, "multipliers", None) is not None)
+    )
     _log("end", gait_id)
     replay = {"reasons": [], "residual_peak_bw": 0.001} if solved.converged else None
     return solved, replay
@@ -64,8 +67,8 @@ def build_solved(request, converged: bool = True) -> SolvedGait:
         acceleration=rates, activation=np.full((N_PHASE, n_m), 0.05), tendon_force=np.zeros((N_PHASE, 4)),
         tendon_rate=np.zeros((N_PHASE, 4)), lumbar_torque_nm=np.zeros(N_PHASE), joint_moment=rates,
         ground_force=force,
-        start=Start(request.kind, request.impairment.needs_reflexes, 0.9, np.arange(5.0),
-                    (np.zeros(3), np.zeros(2)), make_guess(request.speed_mps, 0.9)),
+        start=replace(make_guess(request.speed_mps, 0.9), leg_length_m=0.9,
+                      multipliers=np.full((50 if request.kind == "half" else 100, 52), 3e-4)),
     )  # fmt: skip
 
 

@@ -25,6 +25,13 @@ from gaitlib.simulate import executors
 from gaitlib.simulate.build import build_library, make_arrays
 from gaitlib.simulate.executors import open_executor
 from gaitlib.simulate.library import analyse_failures, describe_library, load_library, write_library
+from gaitlib.simulate.multipliers import (
+    join_multipliers,
+    load_multipliers,
+    pack_multipliers,
+    unpack_multipliers,
+    write_multipliers,
+)
 from gaitlib.simulate.neighbours import compute_features, compute_table_features, find_nearest
 from gaitlib.simulate.parts import PartStore, lock_folder
 from gaitlib.simulate.plan import select_shard
@@ -270,11 +277,27 @@ def test_a_start_survives_the_part(tmp_path):
     arrays = make_arrays(build_gait_dataset(item.request, solved), solved)
     store.write(item.request.gait_id, "verified", {"x": 1}, arrays)
     again = unpack_start(store.read_arrays(item.request.gait_id, "start_"))
-    assert (again.kind, again.impaired) == (solved.start.kind, solved.start.impaired)
-    np.testing.assert_allclose(again.decision, solved.start.decision)
-    np.testing.assert_allclose(again.trajectory.position, solved.start.trajectory.position, atol=1e-6)
+    for name, value in vars(solved.start).items():
+        np.testing.assert_allclose(getattr(again, name), value, rtol=1e-6, err_msg=name)
     assert set(pack_start(again)) == set(pack_start(solved.start))
     assert store.list_states() == {item.request.gait_id: "verified"}
+
+
+def test_multipliers_survive_the_release(tmp_path, built):
+    """Of half a stride and a whole one, rounded; those of other libraries join."""
+    rng = np.random.default_rng(0)
+    values = {"a": rng.normal(0, 0.01, (50, 52)), "b": rng.normal(0, 0.01, (100, 80))}
+    packed = join_multipliers(*(pack_multipliers({name: value}) for name, value in values.items()))
+    write_multipliers(tmp_path, packed)
+    stored = load_multipliers(tmp_path)
+    for name, value in values.items():
+        found = unpack_multipliers(stored, name)
+        np.testing.assert_allclose(found[:, : value.shape[1]], value, atol=5.1e-6)
+        assert found.shape == (len(value), 80) and not found[:, value.shape[1] :].any()
+    assert unpack_multipliers(stored, "c") is None
+    assert load_multipliers(tmp_path / "nothing").sizes["gait"] == 0
+    gaits = load_library(built[0])[1]
+    assert list(load_multipliers(built[0])["gait"].values) == list(gaits["gait"].values)
 
 
 def test_nearest_neighbour_is_quick_and_finds_the_gait_itself(built):
@@ -309,9 +332,8 @@ def test_merging_keeps_each_gait_once_and_prefers_the_verified(tmp_path, built):
 def test_release_states_its_error_and_fits(tmp_path, built):
     whole, table = built
     facts = export_library(whole, tmp_path / "release")
-    assert facts["bytes"] == sum(
-        (tmp_path / "release" / name).stat().st_size for name in ("gaits.nc", "table.parquet")
-    )
+    files = ("gaits.nc", "table.parquet", "multipliers.nc")
+    assert facts["bytes"] == sum((tmp_path / "release" / name).stat().st_size for name in files)
     assert facts["sha256"]["gaits.nc"] == hash_file(tmp_path / "release" / "gaits.nc")
     stored, exact = load_library(tmp_path / "release")[1], load_library(whole)[1]
     for name, error in facts["error"].items():
@@ -329,6 +351,8 @@ def test_a_build_goes_on_from_a_release(tmp_path, built):
 
     def solve(request, guess, time_limit_s):
         asked.append(request.gait_id)
+        assert (guess.multipliers is None) == (asked.count(request.gait_id) == 2)
+        assert guess.leg_length_m == pytest.approx(0.9, abs=0.5)
         return fake_solve(request, guess, time_limit_s)
 
     plan = make_plan()[:-3]

@@ -38,9 +38,7 @@ def choose_rows(table: pd.DataFrame, n_gaits: int, seed: int) -> pd.DataFrame:
     return verified.iloc[rows].reset_index(drop=True)
 
 
-def solve_again(
-    rows: pd.DataFrame, gaits: xr.Dataset, workers: int, cold: int = 1
-) -> tuple[pd.DataFrame, float]:
+def solve_again(rows: pd.DataFrame, library, workers: int, cold: int = 1) -> tuple[pd.DataFrame, float]:
     """Solve rows of a library again in worker processes, check them in OpenSim, compare with what was
     shipped.
 
@@ -48,12 +46,12 @@ def solve_again(
     ----------
     rows : DataFrame
         From `choose_rows`.
-    gaits : xarray.Dataset
+    library : gaitlib.simulate.starts.LibraryStarts
         The shipped gaits.
     workers : int
         Processes.
     cold : int
-        How many of them start from rounded textbook curves; the others start from their shipped curves.
+        How many of them start from rounded textbook curves; the others start from what is shipped.
 
     Returns
     -------
@@ -64,20 +62,20 @@ def solve_again(
     seconds : float
         Wall time of it all.
     """
-    from gaitlib.simulate.guess import make_guess_from_gait
     from gaitlib.simulate.request import parse_request
     from gaitlib.simulate.workers import replay_gaits, solve_gaits
 
     started = time.perf_counter()
     requests = [parse_request(row) for row in rows.to_dict("records")]
     order = list(rows["gait_id"])
-    guesses: list = [None if n < cold else make_guess_from_gait(gaits.sel(gait=order[n]), own=True)
-                     for n in range(len(order))]  # fmt: skip
+    guesses: list = [None if n < cold else library.make(order[n]) for n in range(len(order))]
     solved = solve_gaits(requests, guesses, workers)
     replays = replay_gaits(requests, solved, 1)
     table = pd.DataFrame(
         [
-            _compare(row, item, replay, gaits.sel(gait=row["gait_id"]), "cold" if n < cold else "shipped")
+            _compare(
+                row, item, replay, library.gaits.sel(gait=row["gait_id"]), "cold" if n < cold else "shipped"
+            )
             for n, (row, item, replay) in enumerate(
                 zip(rows.to_dict("records"), solved, replays, strict=True)
             )

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,16 +14,16 @@ import pandas as pd
 
 from gaitlib.body.dimensions import compute_dimensions
 from gaitlib.errors import GaitlibError, WorkError
+from gaitlib.simulate.assemble import assemble_library
 from gaitlib.simulate.executors import LocalExecutor
-from gaitlib.simulate.guess import make_guess_from_gait
-from gaitlib.simulate.library import CURVES, GAIT_PREFIX, assemble_library, load_library
+from gaitlib.simulate.library import CURVES, GAIT_PREFIX
 from gaitlib.simulate.neighbours import compute_table_features
 from gaitlib.simulate.parts import PartStore, lock_folder
 from gaitlib.simulate.plan import PlannedGait, describe_plan
 from gaitlib.simulate.progress import Progress
 from gaitlib.simulate.request import describe_request
 from gaitlib.simulate.solution import build_gait_dataset, describe_solution
-from gaitlib.simulate.starts import pack_start, unpack_start
+from gaitlib.simulate.starts import PREFIX, LibraryStarts, pack_start, unpack_start
 from gaitlib.simulate.workers import run_gait
 
 _WINDOW = 512
@@ -85,7 +85,7 @@ def build_library(
                 plan, PartStore(folder), executor, start_library, solve, time_limit_s, progress
             )
             builder.run(limit)
-            return assemble_library(folder, builder.finished)
+            return assemble_library(folder, builder.finished, builder.library)
     finally:
         if own:
             executor.close()
@@ -96,7 +96,7 @@ class _Start:
     """A solved gait as a start: a part of this build, or a gait of another library."""
 
     gait_id: str
-    gaits: object = None
+    library: LibraryStarts | None = None
 
 
 @dataclass
@@ -120,7 +120,8 @@ class _Builder:
         states = store.list_states()
         self.pending = [gait_id for gait_id in self.plan if gait_id not in states]
         self.retries = deque((_RETRY_AFTER, g) for g in self.plan if states.get(g) == "retry")
-        self.finished = None
+        self.finished: list[str] = []
+        self.library = None
         self.starts: list[_Start] = []
         self.start_places = np.empty((0, self.places.shape[1]))
         self.near = np.full(len(self.plan), np.inf)
@@ -128,7 +129,7 @@ class _Builder:
             self._add_library(start_library, states)
         self._add_parts([gait_id for gait_id, state in states.items() if state == "verified"])
         done = [state for gait_id, state in states.items() if gait_id in self.plan and state != "retry"]
-        n_done = len(done) + (0 if self.finished is None else len(self.finished[0]))
+        n_done = len(done) + len(self.finished)
         self.progress = progress or Progress(len(self.plan), n_done, done.count("failed"))
         self.n_finished, self.n_cold, self.crashes = 0, 0, {}
 
@@ -193,13 +194,14 @@ class _Builder:
         return self.starts[chosen], float(distance[chosen])
 
     def _make_guess(self, start: _Start | None, attempt: int):
-        """The start itself; the second time its stride only, without the solver's vectors."""
+        """The start itself; the second time without its multipliers."""
         if start is None:
             return None
-        if start.gaits is not None:
-            return make_guess_from_gait(start.gaits.sel(gait=start.gait_id))
-        whole = unpack_start(self.store.read_arrays(start.gait_id, "start_"))
-        return whole.trajectory if attempt else whole
+        if start.library is not None:
+            whole = start.library.make(start.gait_id)
+        else:
+            whole = unpack_start(self.store.read_arrays(start.gait_id, PREFIX))
+        return replace(whole, multipliers=None) if attempt else whole
 
     def _receive(self, job: _Job, future) -> bool:
         """Keep a result; False when the worker pool is broken."""
@@ -286,12 +288,12 @@ class _Builder:
 
     def _add_library(self, folder: Path | str, states: dict) -> None:
         """Gaits solved earlier: each a start, and finished where it is asked for and no part holds it."""
-        table, gaits = load_library(folder)
-        table = table[table["verified"].astype(bool)]
-        self._add_starts([_Start(g, gaits) for g in table["gait_id"]], compute_table_features(table))
-        asked = table[table["gait_id"].isin(self.plan) & ~table["gait_id"].isin(states)]
-        self.finished = asked, gaits.sel(gait=asked["gait_id"].to_list())
-        known = set(asked["gait_id"])
+        self.library = LibraryStarts(folder)
+        table = self.library.table
+        table = table[table["verified"].astype(bool) & ~table["gait_id"].isin(states)]
+        self._add_starts([_Start(g, self.library) for g in table["gait_id"]], compute_table_features(table))
+        self.finished = [gait_id for gait_id in table["gait_id"] if gait_id in self.plan]
+        known = set(self.finished)
         self.pending = [gait_id for gait_id in self.pending if gait_id not in known]
 
 

@@ -41,7 +41,10 @@ except healthy adults set aside for the choice of the cost weights.** Licence: C
   labelled by `gait_id`; integers with `scale_factor`, so that any netCDF reader shows units.
   Largest rounding error: {errors}.
 
-`gait_id` is the hash of all that determines the solve. Load both with `gaitlib.load_library()`.
+- `multipliers.nc`: multipliers of the solver's constraints, rounded; with them a new gait that starts at one
+  of these is solved several times as fast.
+
+`gait_id` is the hash of all that determines the solve. Load table and curves with `gaitlib.load_library()`.
 
 ## How it was made
 

@@ -114,14 +114,14 @@ def run_simulate(arguments: argparse.Namespace) -> int:
 
 def _find_guess(request):
     """The shipped gait nearest to the request, or none."""
-    from gaitlib.simulate.guess import make_guess_from_gait
-    from gaitlib.simulate.library import SHIPPED_FOLDER, load_library
+    from gaitlib.simulate.library import SHIPPED_FOLDER
     from gaitlib.simulate.neighbours import find_nearest
+    from gaitlib.simulate.starts import LibraryStarts
 
     if not (SHIPPED_FOLDER / "gaits.nc").exists():
         return None
-    table, gaits = load_library()
-    return make_guess_from_gait(gaits.sel(gait=find_nearest(table, request)))
+    shipped = LibraryStarts()
+    return shipped.make(find_nearest(shipped.table, request))
 
 
 def _parse_weakness(texts: list[str]) -> dict[str, float]:

@@ -28,12 +28,14 @@ from gaitlib.simulate.problem import (
     evaluate_spline,
 )
 
-_ITERATIONS = {"far": 80, "approach": 20, "near": 400, "own": 400, "warm": 150}
+_ITERATIONS = {"far": 80, "approach": 20, "near": 400, "warm": 150}
 """Limits; the first two only make a better guess."""
-_MU = {"approach": 1e-2, "near": 1e-2, "own": 1e-4, "warm": 1e-4}
+_MU = {"approach": 1e-2, "near": 1e-2, "warm": 1e-4}
 """Barrier parameter at the start: the smaller, the more the start is trusted. IPOPT's own from afar."""
 N_POINTS = {"half": 50, "stride": 100}
 """Mesh points of the horizon: one per percent of the stride."""
+N_PINS = 2
+"""Constraints after those of the points."""
 
 
 @dataclass
@@ -49,7 +51,7 @@ class Task:
 
 @dataclass
 class Result:
-    """A solution of the walking problem; `decision` and `duals` restart a neighbour."""
+    """A solution of the walking problem; `multipliers` (n_points, n_constraints) of its constraints."""
 
     converged: bool
     status: str
@@ -59,7 +61,7 @@ class Result:
     horizon_s: float
     speed_mps: float
     decision: np.ndarray
-    duals: tuple[np.ndarray, np.ndarray]
+    multipliers: np.ndarray
     outputs: dict[str, np.ndarray] = field(default_factory=dict)
 
 
@@ -89,8 +91,8 @@ class WalkingEngine:
         self,
         task: Task,
         guess: np.ndarray,
-        duals: tuple[np.ndarray, np.ndarray] | None = None,
-        distance: str = "far",
+        multipliers: np.ndarray | None = None,
+        near: bool = False,
         time_limit_s: float = 60.0,
     ) -> Result:
         """Solve one gait.
@@ -103,12 +105,11 @@ class WalkingEngine:
         task : Task
             Body and task.
         guess : array
-            Decision vector of a neighbour or of `pack`.
-        duals : tuple of two arrays, optional
-            Multipliers of the neighbour for a primal-dual warm start.
-        distance : {'far', 'near', 'own'}
-            Without multipliers: whether the guess is from a textbook, a neighbour's solution or that of the
-            very task.
+            Decision vector, from `pack`.
+        multipliers : array, optional
+            Of a neighbour's constraints, from `fit_multipliers`: a primal-dual warm start.
+        near : bool
+            Without multipliers: whether the guess is a neighbour's solution or from a textbook.
         time_limit_s : float
             Limit of CPU time, of the better guess and of the solution each (s).
 
@@ -119,17 +120,17 @@ class WalkingEngine:
         """
         lower, upper = self._get_bounds(task)
         iterations = 0
-        if duals is None and distance != "own":
-            before = "far" if distance == "far" else "approach"
+        start = "near" if multipliers is None else "warm"
+        if multipliers is None:
+            before = "approach" if near else "far"
             first = self._run(task, guess, lower, upper, before, 1.0, time_limit_s)
-            guess, iterations, distance = first.decision, first.iterations, "near"
-        start = distance if duals is None else "warm"
-        result = self._run(task, guess, lower, upper, start, 0.0, time_limit_s, duals)
+            guess, iterations = first.decision, first.iterations
+        result = self._run(task, guess, lower, upper, start, 0.0, time_limit_s, multipliers)
         result.iterations += iterations
         result.outputs = self.evaluate(task, result.decision)
         return result
 
-    def _run(self, task, guess, lower, upper, start, smooth, time_limit_s, duals=None) -> Result:
+    def _run(self, task, guess, lower, upper, start, smooth, time_limit_s, multipliers=None) -> Result:
         solver = self._get_solver(start, time_limit_s)
         arguments = {
             "x0": np.clip(guess, lower, upper),
@@ -139,8 +140,8 @@ class WalkingEngine:
             "lbg": self._lower,
             "ubg": self._upper,
         }
-        if duals is not None:
-            arguments |= {"lam_x0": duals[0], "lam_g0": duals[1]}
+        if multipliers is not None:  # those of the bounds and pins are as well found as kept
+            arguments["lam_g0"] = np.concatenate([multipliers.ravel(), np.zeros(N_PINS)])
         solution = solver(**arguments)
         stats = solver.stats()
         g = np.array(solution["g"]).ravel()
@@ -154,7 +155,7 @@ class WalkingEngine:
             horizon_s=self.n_points * float(decision[0]),
             speed_mps=float(decision[1]),
             decision=decision,
-            duals=(np.array(solution["lam_x"]).ravel(), np.array(solution["lam_g"]).ravel()),
+            multipliers=np.array(solution["lam_g"]).ravel()[:-N_PINS].reshape(self.n_points, -1),
         )
 
     def evaluate(self, task: Task, decision: np.ndarray) -> dict[str, np.ndarray]:
@@ -297,7 +298,7 @@ class WalkingEngine:
             ["x", "p", "lam_f", "lam_g"],
             ["hess_gamma_x_x"],
         )
-        zeros = np.zeros(pins.numel())
+        zeros = np.zeros(N_PINS)
         self._lower = np.concatenate([np.tile(point.lower, n), zeros])
         self._upper = np.concatenate([np.tile(point.upper, n), zeros])
 

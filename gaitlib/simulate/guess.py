@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -31,7 +31,8 @@ class Trajectory:
     """A stride at 100 equally spaced points, from the solver's own phase 0 (right leg most forward).
 
     `position` (100, 12) without the travel of the pelvis (rad, m), `activation` (100, 18), `torque` (100,)
-    of the trunk over body scale (N m), `tendon_force` (100, 4) over maximal force, `reflex` (100, 8).
+    of the trunk over body scale (N m), `tendon_force` (100, 4) over maximal force, `reflex` (100, 8). From a
+    solution: `leg_length_m` of its person and `multipliers` (50 or 100, n) of the constraints at its points.
     """
 
     stride_time_s: float
@@ -41,10 +42,8 @@ class Trajectory:
     torque: np.ndarray
     tendon_force: np.ndarray
     reflex: np.ndarray
-
-
-class OwnTrajectory(Trajectory):
-    """A stride of the very gait that is asked for: its solution is to stay where it is."""
+    leg_length_m: float | None = None
+    multipliers: np.ndarray | None = None
 
 
 def make_guess(speed_mps: float, leg_length_m: float, variant: int = 0) -> Trajectory:
@@ -82,20 +81,22 @@ def make_guess(speed_mps: float, leg_length_m: float, variant: int = 0) -> Traje
     return _complete(2 * half_time, speed_mps, position, np.full((N_PHASE - 1, len(MUSCLES)), 0.05))
 
 
-def make_guess_from_gait(gait, own: bool = False) -> Trajectory:
+def make_guess_from_gait(gait, leg_length_m: float | None = None, multipliers=None) -> Trajectory:
     """Turn a Gait of the library into a guess.
 
     Parameters
     ----------
     gait : xarray.Dataset
         A Gait with `phase_offset`: the number of points by which phase 0 was moved to initial contact.
-    own : bool
-        It is the very gait that is to be solved again.
+    leg_length_m : float, optional
+        Of its person (m).
+    multipliers : array, optional
+        Of its solution.
 
     Returns
     -------
     Trajectory
-        An `OwnTrajectory` if so; tendon forces and reflexes are not stored and begin at the activation.
+        Tendon forces and reflexes are not stored and begin at the activation and at zero.
     """
     offset = int(gait["phase_offset"])
     stride_time, speed = float(gait["stride_time_s"]), float(gait["speed_mps"])
@@ -109,8 +110,7 @@ def make_guess_from_gait(gait, own: bool = False) -> Trajectory:
     position[:, COORDINATES.index("pelvis_tx")] -= position[0, COORDINATES.index("pelvis_tx")]
     torque = roll(gait["joint_moment"].sel(coordinate="lumbar_extension").values)
     guess = _complete(stride_time, speed, position, roll(gait["activation"].values))
-    guess.torque = torque
-    return OwnTrajectory(**vars(guess)) if own else guess
+    return replace(guess, torque=torque, leg_length_m=leg_length_m, multipliers=multipliers)
 
 
 def _complete(stride_time_s, speed_mps, position, activation) -> Trajectory:

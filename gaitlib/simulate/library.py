@@ -15,13 +15,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gaitlib.errors import InputError, WorkError
+from gaitlib.errors import InputError
 from gaitlib.gait import COORDINATES, MUSCLES, N_PHASE, SIDES
-from gaitlib.simulate.parts import PartStore
 
 SHIPPED_FOLDER = Path(__file__).resolve().parents[2] / "data" / "library"
-
-Library = tuple[pd.DataFrame, xr.Dataset]
 
 CURVES = {
     "position": ("phase", "coordinate"),
@@ -95,58 +92,6 @@ def _decode(stored: xr.DataArray, dims: tuple[str, ...]) -> xr.Variable:
     )
 
 
-def assemble_library(folder: Path | str, finished: Library | None = None) -> pd.DataFrame:
-    """Write table and curves of the finished parts of a folder.
-
-    Parameters
-    ----------
-    folder : path
-        Library folder with `parts/`.
-    finished : tuple of (DataFrame, Dataset), optional
-        Verified gaits of another library that belong to this one too; a part wins over them.
-
-    Returns
-    -------
-    DataFrame
-        The table as written, sorted by gait_id.
-
-    Raises
-    ------
-    WorkError
-        If not one gait is verified.
-    """
-    folder = Path(folder)
-    store = PartStore(folder)
-    states = store.list_states()
-    rows = [store.read_row(gait_id, state) for gait_id, state in states.items()]
-    verified = [gait_id for gait_id, state in states.items() if state == "verified"]
-    others, curves = (None, None) if finished is None else finished
-    if not verified and (others is None or others.empty):
-        reason = rows[0]["reason"] if rows else "none was tried"
-        raise WorkError(f"{folder.name}: none of {len(rows)} gaits is verified; the first because: {reason}")
-    stacked: dict[str, np.ndarray] = {}
-    for place, gait_id in enumerate(verified):
-        for name, value in store.read_arrays(gait_id, GAIT_PREFIX).items():
-            name = name.removeprefix(GAIT_PREFIX)
-            if name not in stacked:
-                stacked[name] = np.empty((len(verified), *value.shape), value.dtype)
-            stacked[name][place] = value
-    table, gaits = pd.DataFrame(rows), build_gait_set(verified, stacked) if verified else None
-    if others is not None:
-        others = others[~others["gait_id"].isin(states)]
-        curves = curves.sel(gait=others["gait_id"].to_list())
-        table = pd.concat([table, others], ignore_index=True)
-        table = table.sort_values("gait_id", kind="stable").reset_index(drop=True)
-        gaits = (
-            curves
-            if gaits is None
-            else xr.concat([gaits, curves], "gait", join="exact", combine_attrs="override")
-        )
-        gaits = gaits.sel(gait=table.loc[table["verified"].astype(bool), "gait_id"].to_list())
-    write_library(folder, table, gaits)
-    return table
-
-
 def build_gait_set(ids: list[str], arrays: dict[str, np.ndarray]) -> xr.Dataset:
     """Put stacked curves into a gait set.
 
@@ -201,13 +146,20 @@ def write_library(folder: Path, table: pd.DataFrame, gaits: xr.Dataset, encoding
         encoding = {
             name: {"dtype": "float32", "zlib": True, "complevel": 4, "shuffle": True} for name in CURVES
         }
-    _write_atomically(folder / "gaits.nc", lambda p: gaits.to_netcdf(p, engine="h5netcdf", encoding=encoding))
-    _write_atomically(
-        folder / "table.parquet", lambda p: table.to_parquet(p, index=False, compression="zstd")
-    )
+    write_atomically(folder / "gaits.nc", lambda p: gaits.to_netcdf(p, engine="h5netcdf", encoding=encoding))
+    write_atomically(folder / "table.parquet", lambda p: table.to_parquet(p, index=False, compression="zstd"))
 
 
-def _write_atomically(path: Path, write: Callable) -> None:
+def write_atomically(path: Path, write: Callable) -> None:
+    """Write a file in one step.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Where it is to appear, whole or not at all.
+    write : callable
+        Writes it to the path that it is given.
+    """
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     write(temporary)
     os.replace(temporary, path)

@@ -27,9 +27,9 @@ _WEIGHTS = np.array(
     [_WEIGHT.get(name, _WEIGHT.get(name.partition("_")[0], 0.7)) for name in IMPAIRMENT_COLUMNS]
 )
 _PROBLEM_WEIGHT = 0.5
-"""A start of another problem (with or without reflexes) brings no multipliers."""
+"""Reflexes, and a stride time that the cost chooses, make it another problem."""
 _KIND_WEIGHT = 0.15
-"""Half a stride unfolds into a whole one, multipliers included; the other way round it does not."""
+"""Half a stride and a whole one serve each other."""
 _REFLEX = [n for n, name in enumerate(IMPAIRMENT_COLUMNS) if name.startswith(("spasticity", "coactivation"))]
 
 

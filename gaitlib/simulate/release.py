@@ -7,6 +7,7 @@ The steps are far below what the solver or a camera can tell: see `STEPS`.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from pathlib import Path
@@ -23,11 +24,13 @@ from gaitlib.simulate.library import (
     load_library,
     write_library,
 )
+from gaitlib.simulate.multipliers import FILE, join_multipliers, load_multipliers, write_multipliers
 from gaitlib.simulate.parts import PartStore, lock_folder
 
 STEPS = {"position": 2e-6, "activation": 1e-3, "ground_force": 0.5, "joint_moment": 0.05}
 """Rounding steps of a release, in the unit of the variable (rad or m, 1, N, N m): twice the error."""
 
+FILES = ("gaits.nc", "table.parquet", FILE)
 RESOLVE_TOLERANCE_DEG = 2.0
 """A gait solved again is the same when no joint angle differs more, and its cost by less than 1 %."""
 _COST_TOLERANCE = 0.01
@@ -45,7 +48,7 @@ def export_library(
     folder, target : path
         The library; where the release goes.
     max_mb : float
-        Largest size of both files together (million bytes). If not all gaits fit, cohorts and kinds keep
+        Largest size of all files together (million bytes). If not all gaits fit, cohorts and kinds keep
         their shares and the gaits are chosen by their gait_id, which is as good as chance.
     command : str
         What made the library; the data card (README.md) names it.
@@ -53,7 +56,7 @@ def export_library(
     Returns
     -------
     dict
-        gaits, verified, bytes, sha256 of both files, largest rounding error per variable.
+        gaits, verified, bytes, sha256 of the files, largest rounding error per variable.
 
     Raises
     ------
@@ -63,6 +66,7 @@ def export_library(
         If not even a tenth of the gaits fits.
     """
     table, gaits = load_library(folder)
+    multipliers = load_multipliers(folder)
     target = Path(target)
     share = 1.0
     while True:
@@ -71,13 +75,16 @@ def export_library(
         small, encoding, errors = quantise(kept)
         small.attrs |= {"rounding_error": json.dumps(errors), "gaits_of_the_full_library": len(gaits["gait"])}
         write_library(target, chosen, small, encoding)
-        size = sum((target / name).stat().st_size for name in ("gaits.nc", "table.parquet"))
+        shared = multipliers.indexes["gait"].intersection(kept.indexes["gait"], sort=False)
+        write_multipliers(target, multipliers.sel(gait=shared))
+        files = [target / name for name in FILES if (target / name).exists()]
+        size = sum(file.stat().st_size for file in files)
         if size <= max_mb * 1e6:
             break
         share *= 0.97 * max_mb * 1e6 / size
         if share < 0.1:
             raise WorkError(f"{target.name}: not a tenth of the gaits fits into {max_mb:g} million bytes.")
-    hashes = {name: hash_file(target / name) for name in ("gaits.nc", "table.parquet")}
+    hashes = {file.name: hash_file(file) for file in files}
     facts = {
         "gaits": len(chosen),
         "verified": len(kept["gait"]),
@@ -109,6 +116,7 @@ def format_manifest(folder: Path | str, command: str) -> str:
     titles = {
         "gaits.nc": "Simulated gaits, verified in OpenSim: curves",
         "table.parquet": "Simulated gaits asked for: people, outcomes, verdicts",
+        FILE: "Simulated gaits: multipliers of the solver, with which neighbours are solved quickly",
     }
     rows = {
         f"data/library/{name}": {
@@ -216,6 +224,8 @@ def merge_libraries(target: Path | str, sources: list[Path | str]) -> pd.DataFra
         gaits = xr.concat([gaits for _, gaits in loaded], dim="gait", join="exact", combine_attrs="override")
         gaits = gaits.drop_duplicates("gait").sel(gait=table.loc[table["verified"], "gait_id"].to_list())
         write_library(target, table, gaits)
+        multipliers = functools.reduce(join_multipliers, map(load_multipliers, folders))
+        write_multipliers(target, multipliers.drop_duplicates("gait").sortby("gait"))
     return table
 
 
@@ -280,24 +290,19 @@ def resolve_gaits(folder: Path | str | None, n: int, seed: int, n_workers: int =
         gait_id, cohort, angle_difference_deg (largest over angles and stride), cost_ratio, fault (empty when
         it is verified again and the same within `RESOLVE_TOLERANCE_DEG`).
     """
-    from gaitlib.simulate.guess import make_guess_from_gait
     from gaitlib.simulate.request import parse_request
+    from gaitlib.simulate.starts import LibraryStarts
     from gaitlib.simulate.workers import make_pool, run_gait
 
-    table, gaits = load_library(folder)
-    verified = table[table["verified"].astype(bool)]
+    library = LibraryStarts(folder)
+    verified = library.table[library.table["verified"].astype(bool)]
     rows = verified.sample(min(n, len(verified)), random_state=seed).to_dict("records")
     with make_pool(n_workers) as pool:
-        jobs = [
-            pool.submit(
-                run_gait, parse_request(r), make_guess_from_gait(gaits.sel(gait=r["gait_id"]), own=True)
-            )
-            for r in rows
-        ]
+        jobs = [pool.submit(run_gait, parse_request(r), library.make(r["gait_id"])) for r in rows]
         results = [job.result() for job in jobs]
     return pd.DataFrame(
         [
-            _compare(row, gaits.sel(gait=row["gait_id"]), *result)
+            _compare(row, library.gaits.sel(gait=row["gait_id"]), *result)
             for row, result in zip(rows, results, strict=True)
         ]
     )

@@ -12,18 +12,6 @@ from gaitlib.simulate.request import GaitRequest, describe_request
 
 
 @dataclass
-class Start:
-    """What restarts a neighbour: the solver's own vectors, and the stride for another kind of problem."""
-
-    kind: str
-    impaired: bool
-    leg_length_m: float
-    decision: np.ndarray
-    duals: tuple[np.ndarray, np.ndarray]
-    trajectory: Trajectory
-
-
-@dataclass
 class SolvedGait:
     """A solution over the whole stride from right initial contact, and what restarts a neighbour.
 
@@ -51,7 +39,7 @@ class SolvedGait:
     lumbar_torque_nm: np.ndarray
     joint_moment: np.ndarray
     ground_force: np.ndarray
-    start: Start
+    start: Trajectory
 
 
 def build_gait_dataset(request: GaitRequest, solved: SolvedGait):

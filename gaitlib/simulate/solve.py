@@ -16,12 +16,12 @@ from gaitlib.body.dimensions import compute_dimensions  # noqa: E402
 from gaitlib.body.specification import GRAVITY_MPS2  # noqa: E402
 from gaitlib.gait import COORDINATES, MUSCLES, swap_side  # noqa: E402
 from gaitlib.simulate.engine import Result, Task, WalkingEngine  # noqa: E402
-from gaitlib.simulate.guess import GUESSES_DEG, OwnTrajectory, Trajectory, make_guess  # noqa: E402
+from gaitlib.simulate.guess import GUESSES_DEG, Trajectory, make_guess  # noqa: E402
 from gaitlib.simulate.parameters import flatten_specification, pack_parameters  # noqa: E402
 from gaitlib.simulate.problem import COMPLIANT, SPASTIC, TASK_FIELDS  # noqa: E402
 from gaitlib.simulate.request import GaitRequest  # noqa: E402
-from gaitlib.simulate.solution import SolvedGait, Start  # noqa: E402
-from gaitlib.simulate.unfold import unfold_half  # noqa: E402
+from gaitlib.simulate.solution import SolvedGait  # noqa: E402
+from gaitlib.simulate.unfold import fit_multipliers  # noqa: E402
 
 _CONTACT_SHARE = 0.03
 """A foot is on the ground above this share of body weight."""
@@ -101,7 +101,7 @@ def make_task(request: GaitRequest) -> Task:
 def solve_request(
     request: GaitRequest,
     cache: Path,
-    start: Start | Trajectory | None = None,
+    start: Trajectory | None = None,
     time_limit_s: float = 60.0,
 ) -> SolvedGait:
     """Solve one request, warm from a neighbour or cold from several starts.
@@ -112,9 +112,9 @@ def solve_request(
         What to solve.
     cache : pathlib.Path
         Folder for compiled code.
-    start : Start or Trajectory, optional
-        Solution of a neighbour, or a stride; a cold start when left out: every start of `GUESSES_DEG` is
-        tried and the cheapest converged solution kept.
+    start : Trajectory, optional
+        Stride of a neighbour; a cold start when left out: every start of `GUESSES_DEG` is tried and the
+        cheapest converged solution kept.
     time_limit_s : float
         CPU limit per attempt (s).
 
@@ -134,22 +134,16 @@ def solve_request(
     return _unfold(request, engine, result, time.process_time() - started)
 
 
-def _solve_near(engine: WalkingEngine, task: Task, start: Start | Trajectory, time_limit_s: float) -> Result:
-    if isinstance(start, Trajectory):
-        guess, duals = engine.pack(start), None
-    elif start.impaired == engine.layout.impaired and (start.kind, engine.kind) != ("stride", "half"):
-        guess, duals = start.decision, start.duals
-        if start.kind != engine.kind:
-            guess, duals = unfold_half(engine.layout, guess, duals)
+def _solve_near(engine: WalkingEngine, task: Task, start: Trajectory, time_limit_s: float) -> Result:
+    guess = engine.pack(start)
+    if start.leg_length_m is not None:
         guess = engine.scale_height(guess, task.leg_length_m / start.leg_length_m)
-    else:
-        guess, duals = engine.pack(start.trajectory), None
-        guess = engine.scale_height(guess, task.leg_length_m / start.leg_length_m)
-    distance = "own" if isinstance(start, OwnTrajectory) else "near"
-    result = engine.solve(task, guess, duals, distance, time_limit_s)
-    if not result.converged and duals is not None:
-        result = engine.solve(task, guess, None, distance, time_limit_s)
-    return result
+    if start.multipliers is not None:
+        multipliers = fit_multipliers(engine.layout, start.multipliers, engine.n_points)
+        result = engine.solve(task, guess, multipliers, time_limit_s=time_limit_s)
+        if result.converged:
+            return result
+    return engine.solve(task, guess, near=True, time_limit_s=time_limit_s)
 
 
 def _unfold(request: GaitRequest, engine: WalkingEngine, result: Result, cpu_s: float) -> SolvedGait:
@@ -189,6 +183,8 @@ def _unfold(request: GaitRequest, engine: WalkingEngine, result: Result, cpu_s: 
         torque=complete("torque", [0]).ravel() / request.specification.torque_scale,
         tendon_force=tendon,
         reflex=complete("reflex", r_order) if request.impairment.needs_reflexes else no_reflex,
+        leg_length_m=request.specification.leg_length_m,
+        multipliers=result.multipliers,
     )
 
     def roll(values: np.ndarray) -> np.ndarray:
@@ -220,14 +216,7 @@ def _unfold(request: GaitRequest, engine: WalkingEngine, result: Result, cpu_s: 
         lumbar_torque_nm=roll(complete("torque", [0]).ravel()),
         joint_moment=roll(complete("joint_moment", q_order)),
         ground_force=roll(ground),
-        start=Start(
-            kind=engine.kind,
-            impaired=engine.layout.impaired,
-            leg_length_m=request.specification.leg_length_m,
-            decision=result.decision,
-            duals=result.duals,
-            trajectory=trajectory,
-        ),
+        start=trajectory,
     )
 
 

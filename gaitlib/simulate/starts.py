@@ -1,69 +1,90 @@
-"""Starts as plain arrays: what a part keeps of a solution so that a neighbour can begin there."""
+"""Where a neighbour can begin: the start kept in a part, or a gait of a finished library."""
 
 from __future__ import annotations
 
-from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 
-from gaitlib.simulate.guess import Trajectory
-from gaitlib.simulate.solution import Start
+from gaitlib.simulate.guess import Trajectory, make_guess_from_gait
+from gaitlib.simulate.library import load_library
+from gaitlib.simulate.multipliers import load_multipliers, unpack_multipliers
 
-_PREFIX = "start_"
-_TRAJECTORY = "start_trajectory_"
+PREFIX = "start_"
 
 
-def pack_start(start: Start) -> dict[str, np.ndarray]:
+class LibraryStarts:
+    """The gaits of a finished library as starts.
+
+    Parameters
+    ----------
+    folder : path, optional
+        Library folder; the shipped one when left out.
+
+    Attributes
+    ----------
+    table, gaits : DataFrame, xarray.Dataset
+        As `load_library` returns.
+    multipliers : DataArray
+        As `load_multipliers` returns.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no library.
+    """
+
+    def __init__(self, folder: Path | str | None = None):
+        self.table, self.gaits = load_library(folder)
+        self.multipliers = load_multipliers(folder)
+        legs = self.table["leg_length_m"] if "leg_length_m" in self.table else [None] * len(self.table)
+        self._legs = dict(zip(self.table["gait_id"], legs, strict=True))
+
+    def make(self, gait_id: str) -> Trajectory:
+        """Make a start from a gait.
+
+        Parameters
+        ----------
+        gait_id : str
+            A verified gait.
+
+        Returns
+        -------
+        Trajectory
+            With multipliers where the library has them.
+        """
+        gait, multipliers = self.gaits.sel(gait=gait_id), unpack_multipliers(self.multipliers, gait_id)
+        return make_guess_from_gait(gait, self._legs[gait_id], multipliers)
+
+
+def pack_start(start: Trajectory) -> dict[str, np.ndarray]:
     """Lay a start out as arrays.
 
     Parameters
     ----------
-    start : Start
+    start : Trajectory
         From a solved gait.
 
     Returns
     -------
     dict of str to array
-        Vectors and curves as float32, which a solver that begins there does not notice.
+        Curves as float32, which a solver that begins there does not notice.
     """
-    arrays = {
-        f"{_PREFIX}{name}": getattr(start, name) for name in ("kind", "impaired", "leg_length_m", "decision")
-    }
-    arrays |= {f"{_PREFIX}duals_{n}": dual for n, dual in enumerate(start.duals)}
-    arrays |= {
-        f"{_TRAJECTORY}{field.name}": getattr(start.trajectory, field.name) for field in fields(Trajectory)
-    }
-    return {name: _shrink(np.asarray(value)) for name, value in arrays.items()}
+    return {f"{PREFIX}{name}": np.asarray(value, dtype=np.float32) for name, value in vars(start).items()}
 
 
-def unpack_start(arrays: dict[str, np.ndarray]) -> Start:
+def unpack_start(arrays: dict[str, np.ndarray]) -> Trajectory:
     """Build a start from arrays.
 
     Parameters
     ----------
     arrays : dict of str to array
-        As `pack_start` lays them out; others are ignored.
+        As `pack_start` lays them out.
 
     Returns
     -------
-    Start
+    Trajectory
         The start.
     """
-    values = {name.removeprefix(_TRAJECTORY): v for name, v in arrays.items() if name.startswith(_TRAJECTORY)}
-    trajectory = Trajectory(**{name: _grow(value) for name, value in values.items()})
-    return Start(
-        kind=str(arrays["start_kind"]),
-        impaired=bool(arrays["start_impaired"]),
-        leg_length_m=float(arrays["start_leg_length_m"]),
-        decision=_grow(arrays["start_decision"]),
-        duals=(_grow(arrays["start_duals_0"]), _grow(arrays["start_duals_1"])),
-        trajectory=trajectory,
-    )
-
-
-def _shrink(value: np.ndarray) -> np.ndarray:
-    return value.astype(np.float32) if value.dtype == float and value.ndim else value
-
-
-def _grow(value: np.ndarray):
-    return value.astype(float) if value.ndim else float(value)
+    values = {name.removeprefix(PREFIX): value.astype(float) for name, value in arrays.items()}
+    return Trajectory(**{name: value if value.ndim else float(value) for name, value in values.items()})

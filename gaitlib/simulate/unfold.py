@@ -1,43 +1,36 @@
-"""From the solution of half a stride to one of the whole stride, multipliers included."""
+"""Multipliers of a solved gait for another problem: whole stride from half, with reflexes from without."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from gaitlib.simulate.problem import N_HEAD, Layout
+from gaitlib.simulate.problem import Layout
 
 
-def unfold_half(layout: Layout, decision: np.ndarray, duals: tuple[np.ndarray, np.ndarray]):
-    """Turn the solution of half a stride into one of the whole stride, for a body as strong on both sides.
+def fit_multipliers(layout: Layout, multipliers: np.ndarray, n_points: int) -> np.ndarray:
+    """Fit the multipliers of a neighbour to the problem at hand.
 
-    The cost is a mean over points, so each point of twice as many weighs half as much.
+    The cost is a mean over points, so each of twice as many weighs half as much. Half of a stride without
+    symmetry serves as it is; constraints that the neighbour did not have begin at zero.
 
     Parameters
     ----------
     layout : Layout
-        Variables of a point, the same in both.
-    decision : array
-        Decision vector of half a stride.
-    duals : tuple of two arrays
-        Its multipliers.
+        Constraints of a point of the problem at hand.
+    multipliers : array, shape (n, m)
+        Of the neighbour, half a stride or a whole one.
+    n_points : int
+        Points of the problem at hand.
 
     Returns
     -------
-    decision : array
-    duals : tuple of two arrays
-        Of the whole stride.
+    array, shape (n_points, n_constraints)
+        Multipliers.
     """
-    n = (len(decision) - N_HEAD) // layout.size
-
-    def mirror(values: np.ndarray, order: np.ndarray, share: float) -> np.ndarray:
-        points = share * values.reshape(n, len(order))
-        return np.concatenate([points, points[:, order]]).ravel()
-
-    def mirror_variables(values: np.ndarray, share: float) -> np.ndarray:
-        body = mirror(values[N_HEAD:], layout.get_mirror_order(), share)
-        return np.concatenate([values[:N_HEAD], body])
-
     order = layout.get_constraint_mirror_order()
-    points, pins = np.split(duals[1], [n * len(order)])
-    constraints = np.concatenate([mirror(points, order, 0.5), 0.5 * pins])
-    return mirror_variables(decision, 1.0), (mirror_variables(duals[0], 0.5), constraints)
+    n, m = multipliers.shape
+    points = np.zeros((n, len(order)))
+    points[:, : min(m, len(order))] = multipliers[:, : len(order)]
+    if n < n_points:
+        points = np.concatenate([points, points[:, order]])
+    return n / n_points * points[:n_points]

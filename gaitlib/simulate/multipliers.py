@@ -1,0 +1,126 @@
+"""Multipliers of the solved gaits of a library: with them, a neighbour is solved several times as fast.
+
+`multipliers.nc` lies beside the curves: integers, points last, deflated. Of half a stride the second half is
+zero; constraints that a gait's problem did not have are zero too.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from gaitlib.gait import N_PHASE
+from gaitlib.simulate.library import SHIPPED_FOLDER, write_atomically
+
+FILE = "multipliers.nc"
+_STEP = 1e-5
+"""Most multipliers are about 1e-4 to 1e-2 in size; steps ten times as coarse cost a tenth of the speed."""
+_LARGEST = 32_000
+_N_POINTS = N_PHASE - 1
+
+
+def pack_multipliers(values: dict[str, np.ndarray]) -> xr.DataArray:
+    """Pack multipliers as integers.
+
+    Parameters
+    ----------
+    values : dict of str to array, shape (50 or 100, n)
+        By gait_id; n differs between problems.
+
+    Returns
+    -------
+    DataArray of int16, (gait, constraint, point)
+        In the order given.
+    """
+    size = max((value.shape[1] for value in values.values()), default=0)
+    packed = np.zeros((len(values), size, _N_POINTS), dtype=np.int16)
+    for place, value in enumerate(values.values()):
+        steps = np.rint(value.T / _STEP).clip(-_LARGEST, _LARGEST)
+        packed[place, : steps.shape[0], : steps.shape[1]] = steps
+    attributes = {"scale_factor": _STEP, "long_name": "multipliers of the solver's constraints"}
+    return xr.DataArray(packed, dims=("gait", "constraint", "point"), coords={"gait": list(values)},
+                        name="multipliers", attrs=attributes)  # fmt: skip
+
+
+def unpack_multipliers(packed: xr.DataArray, gait_id: str) -> np.ndarray | None:
+    """Take the multipliers of one gait.
+
+    Parameters
+    ----------
+    packed : DataArray
+        From `pack_multipliers`.
+    gait_id : str
+        Which.
+
+    Returns
+    -------
+    array, shape (50 or 100, n), or None
+        Of half a stride or a whole one; None if it is not among them.
+    """
+    if gait_id not in packed.indexes["gait"]:
+        return None
+    values = packed.sel(gait=gait_id).values.T * _STEP
+    half = _N_POINTS // 2
+    return values if values[half:].any() else values[:half]
+
+
+def join_multipliers(first: xr.DataArray, second: xr.DataArray) -> xr.DataArray:
+    """Join the multipliers of two sets of gaits.
+
+    Parameters
+    ----------
+    first, second : DataArray
+        From `pack_multipliers`, of different gaits.
+
+    Returns
+    -------
+    DataArray
+        Of all gaits.
+    """
+    size = max(first.sizes["constraint"], second.sizes["constraint"])
+    wide = [part.pad(constraint=(0, size - part.sizes["constraint"]), constant_values=0)
+            for part in (first, second) if part.sizes["gait"]]  # fmt: skip
+    return xr.concat(wide, "gait", combine_attrs="override") if wide else first
+
+
+def write_multipliers(folder: Path, packed: xr.DataArray) -> None:
+    """Write the file of a library folder in one step; none for no gait.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Library folder.
+    packed : DataArray
+        From `pack_multipliers`.
+    """
+    if packed.sizes["gait"] == 0:
+        (folder / FILE).unlink(missing_ok=True)
+        return
+    encoding = {"zlib": True, "complevel": 9, "shuffle": True, "chunksizes": (1, *packed.shape[1:])}
+    stored = packed.to_dataset()
+    write_atomically(
+        folder / FILE,
+        lambda path: stored.to_netcdf(path, engine="h5netcdf", encoding={packed.name: encoding}),
+    )
+
+
+def load_multipliers(folder: Path | str | None = None) -> xr.DataArray:
+    """Load the multipliers of a library folder.
+
+    Parameters
+    ----------
+    folder : path, optional
+        Library folder; the shipped one when left out.
+
+    Returns
+    -------
+    DataArray
+        As `pack_multipliers`; of no gait if the folder has no such file.
+    """
+    path = (SHIPPED_FOLDER if folder is None else Path(folder)) / FILE
+    if not path.exists():
+        return pack_multipliers({})
+    with xr.open_dataset(path, engine="h5netcdf", mask_and_scale=False) as stored:
+        return stored["multipliers"].load()
