@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 from gaitlib.body.dimensions import compute_dimensions
 from gaitlib.body.kinematics import compute_sagittal_points
@@ -17,6 +18,7 @@ from gaitlib.report.realism import (
     NORMAL_PATTERN,
     check_measured_pattern,
     check_normal_pattern,
+    measure_pattern_shares,
     roll_to_contact,
 )
 
@@ -67,6 +69,15 @@ def test_textbook_gait_meets_the_pattern():
     assert table["met"].all(), table.to_string()
     assert _look_up(table, "Plantarflexion, peak at push-off")["found"] == pytest.approx(16, abs=2)
     assert _look_up(table, "Stance phase")["found"] == pytest.approx(62, abs=1)
+
+
+def test_share_of_gaits_with_each_feature():
+    """One of two rings: all features of both are there but that one."""
+    forward = 0.1 * np.sin(2 * np.pi * PHASE / 5) * (PHASE <= 62)
+    gaits = xr.concat([_make_normal_gait(), _make_normal_gait(forward=forward)], "gait", combine_attrs="drop")
+    shares = measure_pattern_shares(gaits)
+    assert shares.pop("Forward force, path over twice its range") == 0.5
+    assert (shares == 1).all() and len(shares) == len(NORMAL_PATTERN) - 1
 
 
 def test_both_legs_give_the_same_and_the_mirror_exchanges_them():

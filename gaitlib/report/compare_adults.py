@@ -72,6 +72,25 @@ def choose_alike(table: pd.DataFrame, speed_mps: float = float("nan"), n_gaits: 
     )
 
 
+def choose_walking_at(table: pd.DataFrame, speed_mps: float, within_mps: float = 0.1) -> list[str]:
+    """Choose the healthy adults of a library who walk at about a speed.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Table of the library.
+    speed_mps, within_mps : float
+        Walking speed, and how far from it (m/s).
+
+    Returns
+    -------
+    list of str
+        gait_id of verified gaits.
+    """
+    rows = table[table["verified"].astype(bool) & (table["cohort"] == "healthy_adult")]
+    return rows.loc[(rows["speed_mps"] - speed_mps).abs() <= within_mps, "gait_id"].to_list()
+
+
 def collect_forces(gaits: xr.Dataset, rows: pd.DataFrame) -> dict[str, np.ndarray]:
     """Collect the ground force on the right foot in body weights.
 

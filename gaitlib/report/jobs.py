@@ -50,6 +50,7 @@ def plan_jobs(study: Study) -> dict[str, Job]:
     folder = f"build/{study.name}"
     common = {"seed": study.seed, "results": f"{folder}/results"}
     library = {"library": study.simulate.library}
+    doses = "data/doses"
     split = {"held_out_share": study.estimate.held_out_share}
     checkpoints = {"checkpoints": f"{folder}/checkpoints"}
     subgroups = {name: group.title for name, group in study.evaluate.subgroups.items()}
@@ -61,8 +62,8 @@ def plan_jobs(study: Study) -> dict[str, Job]:
         "views": list(study.sense.views),
     }
     parts = [
-        ("1_simulate", "1_simulate", common | study.simulate.model_dump()),
-        ("1_impairments", "1_impairments", common | {"library": "data/doses"}),
+        ("1_simulate", "1_simulate", common | {"doses": doses} | study.simulate.model_dump()),
+        ("1_impairments", "1_impairments", common | {"library": doses}),
         ("1_library", "1_library", common | library | _VARIABILITY),
         (
             "2_generate",

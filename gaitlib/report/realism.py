@@ -58,6 +58,23 @@ def check_normal_pattern(gait: xr.Dataset, side: str = "r") -> pd.DataFrame:
     return _judge(_find_pattern(curves) if curves else {})
 
 
+def measure_pattern_shares(gaits: xr.Dataset) -> pd.Series:
+    """Measure how many gaits have each feature of the normal pattern.
+
+    Parameters
+    ----------
+    gaits : xarray.Dataset
+        Gait set.
+
+    Returns
+    -------
+    Series of float
+        Share (0-1) by feature.
+    """
+    tables = [check_normal_pattern(gaits.isel(gait=n)) for n in range(gaits.sizes["gait"])]
+    return pd.concat(tables).groupby("feature", sort=False)["met"].mean()
+
+
 def check_measured_pattern(angles: dict[str, np.ndarray], forces: dict[str, np.ndarray]) -> pd.DataFrame:
     """Measure the features of the normal pattern on recorded strides, by the same rules.
 

@@ -10,26 +10,30 @@ from matplotlib.figure import Figure
 
 from gaitlib.evaluate.style import COLOURS, STYLE
 from gaitlib.report import realism_data as data
-from gaitlib.report.realism import check_measured_pattern, check_normal_pattern
+from gaitlib.report.realism import check_measured_pattern, check_normal_pattern, measure_pattern_shares
 from gaitlib.report.realism_compare import choose_children, collect_adult_steps
 
 
-def format_pattern(gait: xr.Dataset, measured: dict) -> pd.DataFrame:
-    """Format the check of one gait against the normal pattern for print.
+def format_pattern(gait: xr.Dataset, others: xr.Dataset, measured: dict) -> pd.DataFrame:
+    """Format the check of one gait against the normal pattern for print, and how many others keep to it.
 
     Parameters
     ----------
     gait : xarray.Dataset
         A Gait of a healthy adult near 1.2 m/s.
+    others : xarray.Dataset
+        Gait set of adults of the library near that speed.
     measured : dict
         From `gaitlib.report.compare_adults.load_measured_adult`.
 
     Returns
     -------
     DataFrame
-        Strings: feature, wanted, found, met, and the same feature of the measured adult.
+        Strings: feature, wanted, found, met, share of the others who meet it, and the same feature of the
+        measured adult.
     """
     own = check_normal_pattern(gait)
+    shares = measure_pattern_shares(others)
     real = check_measured_pattern(measured["angles"], measured["forces"])
     rows = []
     for a, b in zip(own.to_dict("records"), real.to_dict("records"), strict=True):
@@ -43,8 +47,9 @@ def format_pattern(gait: xr.Dataset, measured: dict) -> pd.DataFrame:
             {
                 "Feature": a["feature"],
                 "Wanted": f"{a['wanted_low']:.{decimals}f} to {show(a['wanted_high'])}",
-                "Simulated": show(a["found"]),
+                "Typical adult": show(a["found"]),
                 "Met": "yes" if a["met"] else "no",
+                "Library adults who meet it": f"{100 * shares[a['feature']]:.0f} %",
                 "Measured adult": show(b["found"]),
             }
         )
