@@ -40,7 +40,6 @@ except healthy adults set aside for the choice of the cost weights.** Licence: C
 - `gaits.nc` (netCDF 4): curves of the verified gaits over 101 points of the stride, dimension `gait`
   labelled by `gait_id`; integers with `scale_factor`, so that any netCDF reader shows units.
   Largest rounding error: {errors}.
-
 - `multipliers.nc`: multipliers of the solver's constraints, rounded; with them a new gait that starts at one
   of these is solved several times as fast.
 

@@ -20,6 +20,8 @@ from gaitlib.gait import COORDINATES, MUSCLES, N_PHASE, SIDES
 
 SHIPPED_FOLDER = Path(__file__).resolve().parents[2] / "data" / "library"
 
+Library = tuple[pd.DataFrame, xr.Dataset]
+
 CURVES = {
     "position": ("phase", "coordinate"),
     "activation": ("phase", "muscle"),
