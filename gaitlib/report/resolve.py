@@ -171,7 +171,9 @@ def format_again(again: pd.DataFrame, tolerance_deg: float) -> pd.DataFrame:
             "Age (years)": again["age_years"].map("{:.0f}".format),
             "Height (m)": again["height_m"].map("{:.2f}".format),
             "Speed (m/s)": again["speed_mps"].map("{:.2f}".format),
-            "Started from": again["start"].map({"cold": "textbook curves", "shipped": "the shipped solution"}),
+            "Started from": again["start"].map(
+                {"cold": "textbook curves", "shipped": "the shipped solution"}
+            ),
             "CPU time (s)": again["cpu_s"].map("{:.1f}".format),
             "Largest difference (°)": again["angle_difference_deg"].map("{:.2f}".format),
             "Residual (body weights)": [_show_small(value) for value in again["residual_peak_bw"]],
