@@ -341,14 +341,8 @@ class WalkingEngine:
                 ipopt |= {"mu_init": _MU[start], "bound_push": 1e-6, "bound_frac": 1e-6}
                 ipopt["bound_mult_init_method"] = "mu-based"
             if start == "warm":
-                names = (
-                    "bound_push",
-                    "bound_frac",
-                    "slack_bound_push",
-                    "slack_bound_frac",
-                    "mult_bound_push",
-                )
-                ipopt |= {"warm_start_init_point": "yes"} | {f"warm_start_{name}": 1e-6 for name in names}
+                ends = ("bound_push", "bound_frac", "slack_bound_push", "slack_bound_frac", "mult_bound_push")
+                ipopt |= {"warm_start_init_point": "yes"} | {f"warm_start_{end}": 1e-6 for end in ends}
             rough = {"hess_lag": self._cost_hessian} if start in ("far", "approach") else {}
             options = {"ipopt": ipopt, "print_time": False, "no_nlp_grad": True, "calc_lam_p": False}
             options |= self._derivatives | rough
