@@ -140,7 +140,7 @@ class WalkingEngine:
             "lbg": self._lower,
             "ubg": self._upper,
         }
-        if multipliers is not None:
+        if multipliers is not None:  # those of the bounds and pins are as well found as kept
             arguments["lam_g0"] = np.concatenate([multipliers.ravel(), np.zeros(N_PINS)])
         solution = solver(**arguments)
         stats = solver.stats()
@@ -341,9 +341,8 @@ class WalkingEngine:
                 ipopt |= {"mu_init": _MU[start], "bound_push": 1e-6, "bound_frac": 1e-6}
                 ipopt["bound_mult_init_method"] = "mu-based"
             if start == "warm":
-                ends = ("bound_push", "bound_frac", "slack_bound_push", "slack_bound_frac")
+                ends = ("bound_push", "bound_frac", "slack_bound_push", "slack_bound_frac", "mult_bound_push")
                 ipopt |= {"warm_start_init_point": "yes"} | {f"warm_start_{end}": 1e-6 for end in ends}
-                ipopt["warm_start_mult_bound_push"] = 1e-5  # those of the bounds are not kept
             rough = {"hess_lag": self._cost_hessian} if start in ("far", "approach") else {}
             options = {"ipopt": ipopt, "print_time": False, "no_nlp_grad": True, "calc_lam_p": False}
             options |= self._derivatives | rough
