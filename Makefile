@@ -57,7 +57,7 @@ oracle: $(STAMP)  ## the statistics against pingouin, scikit-learn and MNE, in a
 	@PYTHONPATH=. build/oracle/bin/python -m pytest --quiet -p no:cacheprovider tests/test_evaluate_oracle.py
 
 bench: $(STAMP)  ## write build/bench.json; one thread per process
-	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/gaitlib bench --output build/bench.json
+	@$(BIN)/gaitlib bench --output build/bench.json
 
 bench-moco: $(STAMP)  ## the same walking problem in OpenSim Moco, an hour or more: build/bench_moco.json
 	@$(BIN)/gaitlib bench --only moco --output build/bench_moco.json

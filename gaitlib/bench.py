@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gaitlib import bench_measures as measures
+from gaitlib.environment import set_threads
 from gaitlib.errors import InputError
 
 
@@ -164,6 +165,7 @@ def run_bench(arguments: argparse.Namespace) -> int:
     """
     from gaitlib.study import load_study
 
+    set_threads(1)  # figures are per core
     output = Path(arguments.output)
     study = load_study(arguments.study)
     found = run_benches(study, [b for b in (*BENCHES, *SLOW_BENCHES) if b.area in arguments.only])

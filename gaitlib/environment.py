@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from importlib import metadata
@@ -22,6 +23,18 @@ PYTHON_VERSION = (3, 11)
 _NOT_LOCKED = {"gaitlib", "pip"}
 _LOCK_HEAD = "# The whole environment, exact. `make lock` writes it from what is installed in .venv.\n"
 _CONDA_HEAD = "# The pins of requirements.lock for conda users. Written by `make lock`, never by hand.\n"
+
+
+def set_threads(n: int) -> None:
+    """Set how many threads numerical libraries use in this process, if not yet loaded, and in its children.
+
+    Parameters
+    ----------
+    n : int
+        Threads.
+    """
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[variable] = str(n)
 
 
 def normalise_name(name: str) -> str:

@@ -13,7 +13,7 @@ import threading
 import time
 from pathlib import Path
 
-from gaitlib.environment import ROOT
+from gaitlib.environment import ROOT, set_threads
 from gaitlib.errors import InputError, WorkError
 from gaitlib.report.jobs import Job, prepare_jobs
 from gaitlib.study import Study
@@ -119,8 +119,7 @@ def run_page(folder: str, name: str, threads: int = 1) -> Path:
 
     from gaitlib.report.notebook import execute_notebook
 
-    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[variable] = str(threads)
+    set_threads(threads)
     path = ROOT / folder / "parameters" / f"{name}.yaml"
     stem = "4_evaluate" if name.startswith("4_evaluate_") else name
     job = Job(name, f"notebooks/{stem}.ipynb", yaml.safe_load(path.read_text(encoding="utf-8")))
