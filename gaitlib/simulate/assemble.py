@@ -10,7 +10,12 @@ import xarray as xr
 
 from gaitlib.errors import WorkError
 from gaitlib.simulate.library import GAIT_PREFIX, build_gait_set, write_library
-from gaitlib.simulate.multipliers import join_multipliers, pack_multipliers, write_multipliers
+from gaitlib.simulate.multipliers import (
+    join_multipliers,
+    pack_multipliers,
+    select_multipliers,
+    write_multipliers,
+)
 from gaitlib.simulate.parts import PartStore
 from gaitlib.simulate.starts import PREFIX, LibraryStarts
 
@@ -56,8 +61,7 @@ def assemble_library(
         known = source.table.set_index("gait_id", drop=False).loc[others]
         table = pd.concat([table, known], ignore_index=True)
         gaits.append(source.gaits.sel(gait=others))
-        kept = source.multipliers.indexes["gait"].intersection(others, sort=False)
-        multipliers = join_multipliers(multipliers, source.multipliers.sel(gait=kept))
+        multipliers = join_multipliers(multipliers, select_multipliers(source.multipliers, others))
     table = table.sort_values("gait_id", kind="stable").reset_index(drop=True)
     order = table.loc[table["verified"].astype(bool), "gait_id"].to_list()
     whole = xr.concat(gaits, "gait", join="exact", combine_attrs="override").sel(gait=order)

@@ -13,7 +13,7 @@ from gaitlib.simulate.executors import LocalExecutor
 from gaitlib.simulate.library import SHIPPED_FOLDER, describe_library, load_library
 from gaitlib.simulate.plan import plan_library
 from gaitlib.simulate.progress import Progress
-from gaitlib.simulate.release import FILES
+from gaitlib.simulate.release import list_files
 
 _WARM_UP_GAITS = 24
 """So many gaits of other people are solved first: every process then has all four solvers."""
@@ -36,7 +36,7 @@ def measure_library(folder: Path | str | None = None) -> dict[str, float]:
     table, _ = load_library(folder)
     seconds = time.perf_counter() - began
     place = Path(folder) if folder is not None else SHIPPED_FOLDER
-    size = sum((place / name).stat().st_size for name in FILES if (place / name).exists())
+    size = sum(file.stat().st_size for file in list_files(place))
     return {"gaits_verified": describe_library(table)["verified"], "bytes": size, "load_s": seconds}
 
 

@@ -66,6 +66,24 @@ def unpack_multipliers(packed: xr.DataArray, gait_id: str) -> np.ndarray | None:
     return values if values[half:].any() else values[:half]
 
 
+def select_multipliers(packed: xr.DataArray, gait_ids: list[str]) -> xr.DataArray:
+    """Select the multipliers of some gaits.
+
+    Parameters
+    ----------
+    packed : DataArray
+        From `pack_multipliers`.
+    gait_ids : list of str
+        Gaits; those without multipliers are left out.
+
+    Returns
+    -------
+    DataArray
+        Of the others, in the order of `packed`.
+    """
+    return packed.sel(gait=packed.indexes["gait"].intersection(gait_ids, sort=False))
+
+
 def join_multipliers(first: xr.DataArray, second: xr.DataArray) -> xr.DataArray:
     """Join the multipliers of two sets of gaits.
 

@@ -24,13 +24,18 @@ from gaitlib.simulate.library import (
     load_library,
     write_library,
 )
-from gaitlib.simulate.multipliers import FILE, join_multipliers, load_multipliers, write_multipliers
+from gaitlib.simulate.multipliers import (
+    FILE,
+    join_multipliers,
+    load_multipliers,
+    select_multipliers,
+    write_multipliers,
+)
 from gaitlib.simulate.parts import PartStore, lock_folder
 
 STEPS = {"position": 2e-6, "activation": 1e-3, "ground_force": 0.5, "joint_moment": 0.05}
 """Rounding steps of a release, in the unit of the variable (rad or m, 1, N, N m): twice the error."""
 
-FILES = ("gaits.nc", "table.parquet", FILE)
 RESOLVE_TOLERANCE_DEG = 2.0
 """A gait solved again is the same when no joint angle differs more, and its cost by less than 1 %."""
 _COST_TOLERANCE = 0.01
@@ -75,9 +80,8 @@ def export_library(
         small, encoding, errors = quantise(kept)
         small.attrs |= {"rounding_error": json.dumps(errors), "gaits_of_the_full_library": len(gaits["gait"])}
         write_library(target, chosen, small, encoding)
-        shared = multipliers.indexes["gait"].intersection(kept.indexes["gait"], sort=False)
-        write_multipliers(target, multipliers.sel(gait=shared))
-        files = [target / name for name in FILES if (target / name).exists()]
+        write_multipliers(target, select_multipliers(multipliers, kept["gait"].values.tolist()))
+        files = list_files(target)
         size = sum(file.stat().st_size for file in files)
         if size <= max_mb * 1e6:
             break
@@ -94,6 +98,23 @@ def export_library(
     }
     write_card(target, chosen, facts, len(gaits["gait"]), command, RESOLVE_TOLERANCE_DEG)
     return facts
+
+
+def list_files(folder: Path) -> list[Path]:
+    """List the files of a library.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Library folder.
+
+    Returns
+    -------
+    list of pathlib.Path
+        Curves, table, and multipliers if it has any.
+    """
+    files = [folder / name for name in ("gaits.nc", "table.parquet", FILE)]
+    return files if files[-1].exists() else files[:-1]
 
 
 def format_manifest(folder: Path | str, command: str) -> str:
@@ -119,16 +140,16 @@ def format_manifest(folder: Path | str, command: str) -> str:
         FILE: "Simulated gaits: multipliers of the solver, with which neighbours are solved quickly",
     }
     rows = {
-        f"data/library/{name}": {
-            "title": title,
+        f"data/library/{file.name}": {
+            "title": titles[file.name],
             "origin": "simulated",
             "licence": "CC-BY-4.0",
             "command": f"{command}; gaitlib library export",
             "revision": find_revision(),
-            "bytes": (Path(folder) / name).stat().st_size,
-            "sha256": hash_file(Path(folder) / name),
+            "bytes": file.stat().st_size,
+            "sha256": hash_file(file),
         }
-        for name, title in titles.items()
+        for file in list_files(Path(folder))
     }
     return yaml.safe_dump(rows, sort_keys=False, width=200)
 
