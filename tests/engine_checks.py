@@ -189,3 +189,28 @@ def compare_unfolded_gradients(request: GaitRequest, cache, seed: int) -> float:
     assert np.allclose(found[:N_HEAD], expected[:N_HEAD])
     difference = np.abs(2 * found[N_HEAD : N_HEAD + size] - expected[N_HEAD:]).max()
     return float(difference / np.abs(expected).max())
+
+
+def measure_balance(request: GaitRequest, cache) -> tuple[float, float]:
+    """At a solution: largest multiplier of a bound, largest entry of the Lagrangian's gradient with them.
+
+    The multipliers of the pins are not kept: they may take what they can of the gradient.
+    """
+    from gaitlib.simulate.engine import N_PINS
+    from gaitlib.simulate.neighbours import find_nearest
+    from gaitlib.simulate.solve import get_engine, make_task, solve_request
+    from gaitlib.simulate.starts import LibraryStarts
+
+    library = LibraryStarts()
+    solved = solve_request(request, cache, library.make(find_nearest(library.table, request)))
+    assert solved.converged
+    engine, task = get_engine(request, cache), make_task(request)
+    x, p = engine.pack(solved.start), np.concatenate([task.body, [0.0], task.parameters])
+    lower, upper = engine._get_bounds(task)
+    multipliers = np.concatenate([solved.start.multipliers.ravel(), np.zeros(N_PINS)])
+    bounds = engine._balance_bounds({"x0": x, "p": p, "lbx": lower, "ubx": upper, "lam_g0": multipliers})
+    gradient = np.array(engine._derivatives["grad_f"](x, p)[1]).ravel()
+    jacobian = engine._derivatives["jac_g"](x, p)[1].sparse()
+    rest, pins = gradient + jacobian.T @ multipliers + bounds, jacobian[-N_PINS:].toarray().T
+    rest -= pins @ np.linalg.lstsq(pins, rest)[0]
+    return float(np.abs(bounds).max()), float(np.abs(rest).max())

@@ -366,6 +366,14 @@ def test_a_build_goes_on_from_a_release(tmp_path, built):
     assert verify_library(tmp_path / "next") == []
 
 
+def test_a_build_goes_on_where_its_parts_hold_the_whole_release(tmp_path, built):
+    build(make_plan(), tmp_path, limit=5)
+    export_library(tmp_path, tmp_path / "release")
+    again = build_library(make_plan(), tmp_path, DirectExecutor(), tmp_path / "release", fake_solve,
+                          progress=Progress(1, quiet=True))  # fmt: skip
+    pd.testing.assert_frame_equal(again[OUTCOMES], built[1][OUTCOMES])
+
+
 def test_release_that_is_too_small_takes_the_same_share_of_every_cohort(tmp_path, built):
     table, gaits = load_library(built[0])
     copies = 60

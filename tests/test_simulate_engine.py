@@ -140,3 +140,10 @@ def test_half_a_stride_unfolds_into_a_whole_one_with_its_multipliers(solver, imp
     """So a solution of one is a solution of the other, and warm-starts it."""
     request = GaitRequest(CHILD.person, 1.0, Impairment(**impairment))
     assert solver(checks.compare_unfolded_gradients, request, get_cache_folder(), 5) < 1e-9
+
+
+def test_multipliers_of_bounds_follow_from_the_others_at_a_solution(solver):
+    """Nothing is left of the Lagrangian's gradient, though only those of the constraints were kept."""
+    largest, rest = solver(checks.measure_balance, CHILD, get_cache_folder())
+    assert largest > 1e-3
+    assert rest < 1e-4

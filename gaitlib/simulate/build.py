@@ -270,6 +270,8 @@ class _Builder:
     def _add_starts(self, starts: list[_Start], places: np.ndarray) -> None:
         from scipy.spatial.distance import cdist
 
+        if not starts:
+            return
         self.starts += starts
         self.start_places = np.vstack([self.start_places, places])
         for first in range(0, len(self.places), 1000):

@@ -18,6 +18,7 @@ from gaitlib.simulate.assembly import gather_sparse
 from gaitlib.simulate.compiled import compile_functions
 from gaitlib.simulate.dynamics import FORCES, build_force_function
 from gaitlib.simulate.guess import Trajectory, fit_spline
+from gaitlib.simulate.ipopt import build_options
 from gaitlib.simulate.problem import (
     N_HEAD,
     N_Q,
@@ -28,10 +29,8 @@ from gaitlib.simulate.problem import (
     evaluate_spline,
 )
 
-_ITERATIONS = {"far": 80, "approach": 20, "near": 400, "warm": 150}
-"""Limits; the first two only make a better guess."""
-_MU = {"approach": 1e-2, "near": 1e-2, "warm": 1e-4}
-"""Barrier parameter at the start: the smaller, the more the start is trusted. IPOPT's own from afar."""
+_AT_BOUND = 5e-3
+"""A variable of a start so near to its bound counts as held by it."""
 N_POINTS = {"half": 50, "stride": 100}
 """Mesh points of the horizon: one per percent of the stride."""
 N_PINS = 2
@@ -140,8 +139,9 @@ class WalkingEngine:
             "lbg": self._lower,
             "ubg": self._upper,
         }
-        if multipliers is not None:  # those of the bounds and pins are as well found as kept
+        if multipliers is not None:
             arguments["lam_g0"] = np.concatenate([multipliers.ravel(), np.zeros(N_PINS)])
+            arguments["lam_x0"] = self._balance_bounds(arguments)
         solution = solver(**arguments)
         stats = solver.stats()
         g = np.array(solution["g"]).ravel()
@@ -157,6 +157,16 @@ class WalkingEngine:
             decision=decision,
             multipliers=np.array(solution["lam_g"]).ravel()[:-N_PINS].reshape(self.n_points, -1),
         )
+
+    def _balance_bounds(self, arguments: dict) -> np.ndarray:
+        """Multipliers of the bounds where a start lies: what its constraints leave of the cost's gradient."""
+        x, p = arguments["x0"], arguments["p"]
+        _, gradient = self._derivatives["grad_f"](x, p)
+        _, jacobian = self._derivatives["jac_g"](x, p)
+        rest = -np.array(gradient + ca.mtimes(jacobian.T, arguments["lam_g0"])).ravel()
+        at_lower = (x - arguments["lbx"] < _AT_BOUND) & (rest < 0)
+        at_upper = (arguments["ubx"] - x < _AT_BOUND) & (rest > 0)
+        return np.where(at_lower | at_upper, rest, 0.0)
 
     def evaluate(self, task: Task, decision: np.ndarray) -> dict[str, np.ndarray]:
         """Evaluate a solution at its mesh points.
@@ -321,30 +331,15 @@ class WalkingEngine:
         )
 
     def _get_solver(self, start: str, time_limit_s: float) -> ca.Function:
-        """`start` is a key of `_ITERATIONS`."""
         key = (start, time_limit_s)
         if key not in self._solvers:
-            ipopt = {
-                "print_level": 0,
-                "sb": "yes",
-                "max_iter": _ITERATIONS[start],
-                "max_cpu_time": time_limit_s,
-                "tol": 1e-5,
-                "constr_viol_tol": 1e-6,
-                "mu_strategy": "adaptive",
-                "linear_solver": "mumps",
-                "mumps_pivot_order": 5,
-                "mumps_mem_percent": 100,
-                "nlp_scaling_method": "none",
-            }
-            if start != "far":
-                ipopt |= {"mu_init": _MU[start], "bound_push": 1e-6, "bound_frac": 1e-6}
-                ipopt["bound_mult_init_method"] = "mu-based"
-            if start == "warm":
-                ends = ("bound_push", "bound_frac", "slack_bound_push", "slack_bound_frac", "mult_bound_push")
-                ipopt |= {"warm_start_init_point": "yes"} | {f"warm_start_{end}": 1e-6 for end in ends}
             rough = {"hess_lag": self._cost_hessian} if start in ("far", "approach") else {}
-            options = {"ipopt": ipopt, "print_time": False, "no_nlp_grad": True, "calc_lam_p": False}
+            options = {
+                "ipopt": build_options(start, time_limit_s),
+                "print_time": False,
+                "no_nlp_grad": True,
+                "calc_lam_p": False,
+            }
             options |= self._derivatives | rough
             self._solvers[key] = ca.nlpsol("walk", "ipopt", self._nlp, options)
         return self._solvers[key]
