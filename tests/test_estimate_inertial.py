@@ -130,6 +130,15 @@ def test_an_inertial_estimator_learns_and_comes_back(tmp_path):
         loaded.predict(xr.Dataset(attrs={"fps": 30.0}))
 
 
+def test_a_slow_turn_is_not_taken_for_walking():
+    """Acceleration to the side that comes and goes within seconds does not change which way is forward."""
+    straight, turning = make_signals(), make_signals()
+    slow = 1.5 * np.sin(2 * np.pi * np.arange(600) / 100.0 / 6.0)
+    turning["acceleration"][:, 2] += slow
+    first, second = (compute_inertial_features(item).sequence[0, :2, 50:-50] for item in (straight, turning))
+    assert np.corrcoef(first.ravel(), second.ravel())[0, 1] > 0.98
+
+
 def test_a_trial_with_a_turn_becomes_two_walks():
     signals = make_signals(duration_s=12.0).assign_coords(time=np.arange(1200) / 100.0)
     signals.attrs |= {"walk_start_s": 1.0, "turn_start_s": 5.5, "turn_end_s": 6.5, "walk_end_s": 11.0,

@@ -83,6 +83,20 @@ def test_a_tiny_set_can_be_learned_by_heart(clips):
     assert np.median(error) < 0.015
 
 
+def test_a_checkpoint_of_other_clips_is_not_gone_on_with(toys, tmp_path):
+    """The finished network of one sampler must not be taken for that of another."""
+    small = NetworkConfig(width=8, fine_dilations=(1,), coarse_dilations=(1,), n_clips=24 * 5, chunk_clips=24,
+                          reuse=1.0, batch_size=8)  # fmt: skip
+    found = {}
+    for name, clip_sampler in {"a": EASY, "again": EASY, "b": replace(EASY, panning_share=1.0)}.items():
+        config = TrainingConfig(small, clip_sampler, 0.4, n_calibration=40, n_test=10, n_workers=0)
+        estimator = train_estimator(*toys, config, 0, tmp_path)[0]
+        found[name] = estimator.network.state_dict()["stem.weight"].numpy()
+    assert np.array_equal(found["a"], found["again"])
+    assert not np.array_equal(found["a"], found["b"])
+    assert len(list(tmp_path.glob("*/checkpoint.pt"))) == 2
+
+
 def test_equal_seeds_train_equal_networks_and_resume_continues(clips, tmp_path):
     config = NetworkConfig(width=8, fine_dilations=(1,), coarse_dilations=(1,), n_clips=24 * 7,
                            chunk_clips=24, reuse=1.0, batch_size=8, buffer_chunks=2)  # fmt: skip

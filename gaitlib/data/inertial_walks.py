@@ -1,4 +1,4 @@
-"""Straight walks of real people with inertial sensors, each beside what was measured at the same time."""
+"""Walks of real people with inertial sensors, each beside what was measured at the same time."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _MAX_STRIDE_CV = 0.2
 def load_inertial_walks(
     dataset_id: str, purpose: str = "evaluate", manifest: Manifest | None = None
 ) -> list[xr.Dataset]:
-    """Load the straight walks of a set of real people with inertial sensors.
+    """Load the walks of a set of real people with inertial sensors.
 
     Parameters
     ----------
@@ -42,9 +42,9 @@ def load_inertial_walks(
     Returns
     -------
     list of xarray.Dataset
-        Signals as of the readers, one straight walk each; attributes dataset, subgroup, person_id, walk_id,
-        height_m and age_years (NaN if unknown), fps, origin 'real'. What was measured: either attribute
-        `events` (table of foot, event, time_s in the time of the walk), or attributes such as
+        Signals as of the readers, one straight walk or bout each; attributes dataset, subgroup, person_id,
+        walk_id, height_m and age_years (NaN if unknown), fps, origin 'real'. What was measured: either
+        attribute `events` (table of foot, event, time_s in the time of the walk), or attributes such as
         `reference_speed_mps`.
 
     Raises
@@ -136,12 +136,14 @@ def split_bouts(test: LowerBackTest, person_id: str, subgroup: str, height_m: fl
     Returns
     -------
     list of xarray.Dataset
-        One per bout of the first reference system that has any: INDIP, else stereophotogrammetry.
+        One per bout of the first reference system that has any: INDIP, else stereophotogrammetry. Attribute
+        `n_bouts`: how many bouts the recording has; with several, people stopped and turned between them.
     """
     bouts = test.bouts[test.bouts["kind"] == "MicroWB"]
     system = next((name for name in _REFERENCE_SYSTEMS if (bouts["system"] == name).any()), None)
     walks = []
-    for bout in bouts[bouts["system"] == system].itertuples():
+    bouts = bouts[bouts["system"] == system]
+    for bout in bouts.itertuples():
         if bout.end_s - bout.start_s >= _SHORTEST_S:
             reference = {
                 "reference_speed_mps": bout.speed_mps,
@@ -151,7 +153,8 @@ def split_bouts(test: LowerBackTest, person_id: str, subgroup: str, height_m: fl
             name = f"{person_id}/{test.name}/{bout.bout}"
             walks.append(
                 _cut(test.signals, bout.start_s, bout.end_s, "mobilised_lab", subgroup, person_id, name,
-                     site="lower_back", height_m=height_m, age_years=np.nan, system=system, **reference)
+                     site="lower_back", height_m=height_m, age_years=np.nan, system=system,
+                     n_bouts=len(bouts), **reference)
             )  # fmt: skip
     return walks
 

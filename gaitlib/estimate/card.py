@@ -60,7 +60,8 @@ def write_model_card(path: str | Path, estimator: GaitEstimator, errors: pd.Data
         f" and {about.get('n_generated_gaits')} generated ones, {clips}",
         f"- Held out for calibration and the table below: {about.get('n_held_out_gaits')} gaits of other "
         "simulated people",
-        "- No recording of a real person was used to train, tune or choose it",
+        "- No recording of a real person was used to train it or to set its intervals; what was decided "
+        "after looking at real people is listed in the book (Decisions)",
         "- Muscle activity is that of the simulation (effort-minimal, planar body), not EMG of people",
         "- Not for: running, treadmills that change speed, walking aids that hide the legs, turns, several "
         "people in one clip, diagnosis",

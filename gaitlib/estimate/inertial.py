@@ -49,6 +49,7 @@ _NEARLY = 0.8
 _UNUSUAL, _USUAL_SPREAD = 0.1, 0.35
 _LEG_SHARE = 0.53
 _MAX_GAP_S = 0.1
+_SLOW_S = 0.5
 
 
 def get_site(name: str) -> int:
@@ -204,6 +205,8 @@ def _resample(values: np.ndarray, fps: float) -> np.ndarray:
 def _align(values: np.ndarray, trunk: bool) -> np.ndarray:
     """Vertical and forward acceleration and sagittal angular velocity, in `_UNITS`, shape (n_time, 3)."""
     acceleration, turning = values[:, :3], values[:, 3:]
+    from scipy.ndimage import gaussian_filter1d
+
     mean = acceleration.mean(axis=0)
     up = mean / np.linalg.norm(mean)
     first = np.cross(up, np.eye(3)[np.argmin(np.abs(up))])
@@ -212,6 +215,8 @@ def _align(values: np.ndarray, trunk: bool) -> np.ndarray:
     vertical = (acceleration - mean) @ up
     horizontal = (acceleration - mean) @ level.T
     if trunk:
+        # What is slower than strides is a turn of the path or of the trunk.
+        horizontal = horizontal - gaussian_filter1d(horizontal, _SLOW_S * COMMON_FPS, axis=0, mode="nearest")
         lag = max(int(round(find_period(vertical[:, None], *STEP_TIME_RANGE_S)[0] * COMMON_FPS)), 1)
         same, other = horizontal[lag:] + horizontal[:-lag], horizontal[lag:] - horizontal[:-lag]
         forward = np.linalg.eigh(same.T @ same - other.T @ other)[1][:, -1]

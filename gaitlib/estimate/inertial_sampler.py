@@ -33,12 +33,18 @@ class InertialSamplerConfig:
         Share of single sensors that are worn at the lower back, the usual place; others are equally likely.
     errors : InertialErrors
         Typical errors; scaled log-normally per clip.
+    turning_share : float
+        Share of walks along a curve (0-1).
+    turning_rad_s : float
+        Standard deviation of the rate of turning there (rad/s): a quarter turn takes 2 to 4 s; assumed.
     """
 
     walks: SamplerConfig = field(default_factory=lambda: SamplerConfig(variation=STEADY_VARIATION))
     several_share: float = 0.25
-    lower_back_share: float = 0.3
+    lower_back_share: float = 0.5
     errors: InertialErrors = field(default_factory=InertialErrors)
+    turning_share: float = 0.3
+    turning_rad_s: float = 0.4
 
 
 def sample_inertial_clips(
@@ -103,7 +109,8 @@ def _wear_sensors(
     edges = start - _EDGE_S, start + duration + _EDGE_S
     rows = slice(*(int(edge * _WALK_FPS) for edge in edges))
     points, pitch = walk.points[rows], walk.pitch_rad[rows]
-    signals = measure_motion(points, pitch, _WALK_FPS, walk.height_m, names, fps, rng, errors)
+    turning = _draw_turning(len(points), rng, config)
+    signals = measure_motion(points, pitch, _WALK_FPS, walk.height_m, names, fps, rng, errors, turning)
     signals = signals[int(_EDGE_S * fps) : -int(_EDGE_S * fps)]
     stated = walk.height_m + config.walks.height_error_m * rng.standard_normal()
     features = compute_inertial_arrays(
@@ -125,3 +132,14 @@ def _draw_sites(rng: np.random.Generator, config: InertialSamplerConfig) -> list
     if rng.uniform() < config.lower_back_share:
         return [SITES.index("lower_back")]
     return [int(rng.integers(len(SITES)))]
+
+
+def _draw_turning(n_time: int, rng: np.random.Generator, config: InertialSamplerConfig) -> np.ndarray:
+    """Rate of turning to the left (rad/s) that wanders within a few seconds; mostly none."""
+    from scipy.ndimage import gaussian_filter1d
+
+    if rng.uniform() >= config.turning_share:
+        return np.zeros(n_time)
+    wander = gaussian_filter1d(rng.standard_normal(n_time), rng.uniform(0.4, 1.5) * _WALK_FPS, mode="wrap")
+    steady = rng.standard_normal()
+    return config.turning_rad_s * (0.6 * steady + 0.8 * wander / max(wander.std(), 1e-9))

@@ -29,6 +29,7 @@ WALK_FPS = 60.0
 _AT = {name: n for n, name in enumerate(KEYPOINTS_3D)}
 _HIPS = [_AT["hip_r"], _AT["hip_l"]]
 _TRAINED_LAYOUTS = ("coco17", "body25", "mediapipe33", "h36m17", "pig", WALK_LAYOUT)
+_MOST_IRREGULAR = 5.0
 _USUAL_FPS = (24, 25, 25, 30, 30, 30, 50, 60, 60, 100, 120)
 _UPPER = [
     n for name, n in _AT.items() if not any(part in name for part in ("hip", "knee", "ankle", "heel", "toe"))
@@ -62,6 +63,9 @@ class SamplerConfig:
         Share of clips without detector error, as projected motion capture (0-1).
     variation : WalkVariation
         Spread of walks beyond their gait.
+    irregularity : (float, float)
+        Mean and standard deviation of the logarithm of a factor on the variation from stride to stride: below
+        1 % to some 10 % of stride time, the range that the cohorts state with their sources.
     errors : DetectorErrors
         Typical detector error; scaled log-normally per clip.
     """
@@ -80,6 +84,7 @@ class SamplerConfig:
     unchanged_share: float = 0.25
     noise_free_share: float = 0.2
     variation: WalkVariation = field(default_factory=WalkVariation)
+    irregularity: tuple[float, float] = (0.4, 0.7)
     errors: DetectorErrors = field(default_factory=DetectorErrors)
 
 
@@ -272,6 +277,13 @@ def build_varied_walk(
         None where the variation leaves no walk with steps.
     """
     variation = config.variation.scale(rng.uniform(0.2, 1.3))
+    factor = min(np.exp(rng.normal(*config.irregularity)), _MOST_IRREGULAR)
+    variation = replace(
+        variation,
+        stride_time_cv=factor * variation.stride_time_cv,
+        stride_amplitude_cv=factor * variation.stride_amplitude_cv,
+        speed_drift=factor * variation.speed_drift,
+    )
     if rng.uniform() < config.unchanged_share:
         variation = replace(variation, angle_offset_deg=0.0, angle_harmonic_deg=0.0, amplitude_spread=0.0)
     motion = build_walk_motion(gait, rng, config.duration_s[1] + 0.8, fps, variation)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import json
 import time
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -79,7 +81,7 @@ def train_estimator(
     seed : int
         Everything random follows from it.
     folder : path, optional
-        Checkpoints; an interrupted training goes on from there.
+        Checkpoints; an interrupted training on the same gaits and settings goes on from there.
     walk_sampler : object, optional
         With `sample(conditions, seed) -> (table, gaits)`, such as `gaitlib.generate.flow.GaitGenerator`.
         Its gaits join those of the training people.
@@ -115,6 +117,10 @@ def train_estimator(
         made_table, made = walk_sampler.sample(conditions, seed)
         parts["fit"] = parts["fit"].join(build_pool(made, list_persons(made_table)))
         n_generated = len(made_table)
+    what = {"library": identify_library(table), "sampler": asdict(config.sampler), "generated": n_generated}
+    what |= {"held_out_share": config.held_out_share}
+    if folder is not None:
+        folder = Path(folder) / hashlib.sha256(json.dumps(what).encode()).hexdigest()[:12]
     estimator, started = GaitEstimator(config.network), time.perf_counter()
     with _open_workers(config.n_workers, parts["fit"], config.sampler) as (sample, executor):
         history = estimator.fit(sample, seed, folder, executor, log)

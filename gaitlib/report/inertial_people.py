@@ -14,6 +14,11 @@ DATASETS = {
     "parkinson_fog_imu": "Parkinson's disease, foot sensors as reference",
 }
 """Sets of real people -> words for readers."""
+SETTINGS = {
+    "single": "One walk in the recording",
+    "bouts": "Several bouts in the recording, with stops and turns between",
+}
+"""How people walked -> words for readers."""
 _TIMES = ("step_time_s", "cadence_spm", "stance_share", "double_support_share", "step_time_asymmetry",
           "stride_time_cv")  # fmt: skip
 
@@ -32,7 +37,7 @@ def estimate_inertial_people(walks: list[xr.Dataset], estimator) -> pd.DataFrame
     -------
     DataFrame
         The agreement table: origin, dataset, subgroup, person_id, walk_id, view (the site), outcome, method
-        'synthetic', reference, estimate, lower, upper, status.
+        'synthetic', reference, estimate, lower, upper, status, setting (of `SETTINGS`).
     """
     from gaitlib.estimate.features import get_height
     from gaitlib.estimate.inertial import compute_inertial_features
@@ -41,6 +46,7 @@ def estimate_inertial_people(walks: list[xr.Dataset], estimator) -> pd.DataFrame
     rows = []
     for walk, answer in zip(walks, estimator.predict_features(features), strict=True):
         about = {key: walk.attrs[key] for key in ("origin", "dataset", "subgroup", "person_id", "walk_id")}
+        about |= {"setting": "bouts" if walk.attrs.get("n_bouts", 1) > 1 else "single"}
         about |= {"view": walk.attrs["site"], "method": "synthetic", "status": shorten_reason(answer.status)}
         for outcome, reference in measure_reference(walk).items():
             row = about | {"outcome": outcome, "reference": reference}

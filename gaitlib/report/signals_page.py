@@ -6,7 +6,7 @@ import math
 
 import pandas as pd
 
-from gaitlib.report.inertial_people import DATASETS
+from gaitlib.report.inertial_people import DATASETS, SETTINGS
 from gaitlib.report.muscle_activity import METHODS
 
 _OUTCOMES = {
@@ -93,6 +93,40 @@ def format_sensors(agreement: pd.DataFrame, tidy: pd.DataFrame) -> pd.DataFrame:
                     }
                 )
     return pd.DataFrame(rows)
+
+
+def format_settings(tidy: pd.DataFrame) -> pd.DataFrame:
+    """Format the errors of the set with known speed by how people walked.
+
+    Parameters
+    ----------
+    tidy : DataFrame
+        From `gaitlib.report.inertial_people.estimate_inertial_people`.
+
+    Returns
+    -------
+    DataFrame
+        Strings, one row per setting: mean speed, and bias and mean absolute error per outcome.
+    """
+    from gaitlib.evaluate.inputs import format_number
+
+    rows = tidy[(tidy["dataset"] == "mobilised_lab") & (tidy["status"] == "ok")]
+    lines = []
+    for setting, words in SETTINGS.items():
+        part = rows[rows["setting"] == setting]
+        known = part.groupby("outcome")["reference"].mean()
+        line = {"How they walked": words, "People": f"{part['person_id'].nunique()}"}
+        line |= {
+            "Walks": f"{part['walk_id'].nunique()}",
+            "Mean speed (m/s)": format_number(known["speed_mps"], 2),
+        }
+        for outcome in ("speed_mps", "step_length_m", "step_time_s"):
+            title, factor, decimals = _OUTCOMES[outcome]
+            error = (part["estimate"] - part["reference"])[part["outcome"] == outcome]
+            mae, bias = (format_number(factor * v, decimals) for v in (error.abs().mean(), error.mean()))
+            line[f"{title}: MAE (bias)"] = f"{mae} ({bias})"
+        lines.append(line)
+    return pd.DataFrame(lines)
 
 
 def format_muscles(summary: pd.DataFrame) -> pd.DataFrame:

@@ -23,12 +23,14 @@ from gaitlib.errors import InputError
 from gaitlib.gait import COORDINATES, SIDES
 from gaitlib.person import Person, parse_person
 from gaitlib.sense.segments import PITCH_SEGMENTS, compute_pitch
+from gaitlib.sense.trunk_motion import move_trunk
 from gaitlib.sense.upper_body import add_width_and_arms
 from gaitlib.sense.variation import NO_VARIATION, WalkVariation, vary_angles, vary_proportions
 
 _TX, _TY = COORDINATES.index("pelvis_tx"), COORDINATES.index("pelvis_ty")
 _FOOT_POINTS = ("heel", "mtp", "toe")
 _CONTACT_HEIGHT_M = 0.008
+_STEP_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -245,6 +247,9 @@ def build_walk_motion(
     points, forward, height = _carry_pelvis(base, angles, load, rate, fps, gait.dimensions[0], body)
     points = {name: value + np.stack([forward, height], axis=-1) for name, value in points.items()}
     space = add_width_and_arms(points, body, stride + phase, rng)
+    if variation.trunk_spread:
+        speed = (forward[-1] - forward[0]) / time_s[-1]
+        space = move_trunk(space, stride + phase, speed, body.leg_length_m, rng, variation.trunk_spread)
     return WalkMotion(time_s, space, compute_pitch(angles))
 
 
@@ -338,7 +343,10 @@ def _draw_phase(stride_time_s, time_s, rng, variation: WalkVariation):
     moments = time_s + rng.uniform(0, 1) * times[0]
     unrolled = PchipInterpolator(ends, np.arange(n_strides + 1.0))(moments)
     shift = variation.step_time_asymmetry * rng.standard_normal()
-    unrolled = unrolled + np.clip(shift, -0.06, 0.06) * 0.5 * (1 - np.cos(2 * np.pi * unrolled))
+    # The two steps of a stride share its time unevenly, by chance as much as strides differ.
+    shift = shift + _STEP_SHARE * variation.stride_time_cv * rng.standard_normal(n_strides + 1)
+    own = np.clip(shift, -0.06, 0.06)[np.floor(unrolled).astype(int)]
+    unrolled = unrolled + own * 0.5 * (1 - np.cos(2 * np.pi * unrolled))
     stride = np.floor(unrolled)
     return stride, unrolled - stride, np.gradient(unrolled, time_s)
 

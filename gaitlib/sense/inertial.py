@@ -145,6 +145,7 @@ def measure_motion(
     fps: float = 100.0,
     rng: np.random.Generator | None = None,
     errors: InertialErrors | None = None,
+    turning_rad_s: np.ndarray | None = None,
 ) -> np.ndarray:
     """Measure a walk with inertial sensors (array form of `sense_motion`).
 
@@ -166,6 +167,9 @@ def measure_motion(
         Draws the errors; needed with errors.
     errors : InertialErrors, optional
         Size of the errors; a perfect sensor if not given.
+    turning_rad_s : array, shape (n_in,), optional
+        Rate at which the path turns to the left (rad/s); a straight walk if not given. The body turns as a
+        whole: it rotates about the vertical and is accelerated to the left by speed times rate.
 
     Returns
     -------
@@ -197,6 +201,11 @@ def measure_motion(
     acceleration[..., 1] += GRAVITY_MPS2
     if impacts is not None:
         acceleration += np.stack([impacts(site) for site in sites], axis=1)
+    if turning_rad_s is not None:
+        rate_there = np.interp(time_s, np.arange(len(points)) / walk_fps, turning_rad_s)
+        pace = np.gradient(position[..., 0], 1.0 / walk_fps, axis=0).mean(axis=0)
+        acceleration[..., 2] -= rate_there[:, None] * pace
+        angular += rate_there[:, None, None] * rotation[..., 1, :]
     # The transpose of R takes the axes of the room to those of the sensor.
     force = np.matmul(acceleration[..., None, :], rotation)[..., 0, :]
     measured = np.concatenate([force, angular], axis=-1)

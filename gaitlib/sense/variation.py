@@ -27,7 +27,8 @@ class WalkVariation:
     Parameters
     ----------
     stride_time_cv : float
-        Coefficient of variation of stride time (1); about 0.02 in healthy adults (Hausdorff 2005).
+        Coefficient of variation of stride time (1); about 0.02 in healthy adults (Hausdorff 2005). The two
+        steps of a stride vary against each other likewise.
     stride_amplitude_cv : float
         Stride-to-stride variation of joint excursion (1); assumed equal to that of stride length.
     speed_drift : float
@@ -46,6 +47,9 @@ class WalkVariation:
     proportion_spread : float
         Standard deviation of the logarithm of each segment length (1): 3 % as the spread of relative
         leg length (Fredriks et al. 2005, doi 10.1136/adc.2004.050799).
+    trunk_spread : float
+        Rise and sway of the trunk are those of people at that speed, with this standard deviation of their
+        logarithm (1), see `gaitlib.sense.trunk_motion`; as simulated if zero.
     """
 
     stride_time_cv: float = 0.02
@@ -57,6 +61,7 @@ class WalkVariation:
     asymmetry: float = 0.3
     step_time_asymmetry: float = 0.008
     proportion_spread: float = 0.03
+    trunk_spread: float = 0.0
 
     def scale(self, factor: float) -> WalkVariation:
         """Scale every magnitude by one factor.
@@ -77,7 +82,9 @@ class WalkVariation:
 
 NO_VARIATION = WalkVariation().scale(0.0)
 
-STEADY_VARIATION = WalkVariation(angle_offset_deg=2.0, angle_harmonic_deg=0.4, amplitude_spread=0.04)
+STEADY_VARIATION = WalkVariation(
+    angle_offset_deg=2.0, angle_harmonic_deg=0.4, amplitude_spread=0.04, trunk_spread=0.25
+)
 """For inertial sensors: joint curves that are bent independently of each other shake the pelvis over the foot
 on the floor. A camera hardly sees it; the second derivative does."""
 
