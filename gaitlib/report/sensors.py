@@ -248,3 +248,47 @@ def plot_inertial(walk: xr.Dataset, sites: Iterable[str], fps: float, seed: int)
         handles, labels = axes[0, 0].get_legend_handles_labels()
         figure.legend(handles[2:], labels[2:], loc="outside lower left", frameon=False, ncols=2)
     return figure
+
+
+def plot_rise(table: pd.DataFrame, gaits: xr.Dataset):
+    """Draw how far the pelvis of simulated healthy adults rises at each speed, beside people's rise.
+
+    Parameters
+    ----------
+    table, gaits : DataFrame, Dataset
+        The library; all its verified gaits in the order of `gaits`.
+
+    Returns
+    -------
+    figure : matplotlib Figure
+        Peak to peak over a stride, as a share of leg length, over speed.
+    n_people, n_walks : int
+        Simulated people and gaits drawn.
+    """
+    import matplotlib.pyplot as plt
+
+    from gaitlib.evaluate.style import COLOURS, STYLE
+    from gaitlib.sense.trunk_motion import PUBLISHED_LEG_M, PUBLISHED_SPEEDS_MPS, expect_excursion
+
+    rows = table[table["verified"]].reset_index(drop=True)
+    rows = rows[rows["cohort"].isin(["healthy_adult", "older_adult"])]
+    height = gaits["position"].sel(coordinate="pelvis_ty").isel(gait=rows.index.to_numpy()).values
+    leg = rows["leg_length_m"].to_numpy()
+    # Speeds of bodies of other sizes are those of dynamically similar walks of the published size.
+    speed = rows["speed_mps"] * np.sqrt(PUBLISHED_LEG_M / leg)
+    ends = np.array([speed.min(), speed.max()])
+    published = [np.linspace(*PUBLISHED_SPEEDS_MPS, 20), np.linspace(*ends, 40)]
+    with plt.rc_context(STYLE):
+        figure, ax = plt.subplots(figsize=(7.2, 4.4), layout="constrained")
+        ax.scatter(speed, 100 * np.ptp(height, axis=1) / leg, s=12, alpha=0.35, color=COLOURS[0],
+                   label="simulated pelvis", linewidths=0)  # fmt: skip
+        for speeds, line, label in zip(
+            published, ("-", (0, (3, 2))), ("published", "continued"), strict=True
+        ):
+            share = [100 * expect_excursion("rise", v, PUBLISHED_LEG_M) / PUBLISHED_LEG_M for v in speeds]
+            ax.plot(speeds, share, color=COLOURS[1], linewidth=2.2 if line == "-" else 1.4, linestyle=line,
+                    label=label)  # fmt: skip
+        ax.set(xlabel=f"Speed, scaled to a leg of {PUBLISHED_LEG_M} m (m/s)", ylim=(0, None))
+        ax.set_ylabel("Rise (% of leg length)")
+        ax.legend(frameon=False)
+    return figure, int(rows["person_id"].nunique()), len(rows)

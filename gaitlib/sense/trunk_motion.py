@@ -16,8 +16,9 @@ import numpy as np
 from gaitlib.body.specification import GRAVITY_MPS2
 from gaitlib.walk import KEYPOINTS_3D
 
-_PUBLISHED_LEG_M = 0.93
-_PUBLISHED_SPEEDS_MPS = np.array([0.7, 1.6])
+PUBLISHED_LEG_M = 0.93
+PUBLISHED_SPEEDS_MPS = np.array([0.7, 1.6])
+"""Leg length of the people and slowest and fastest speed of the publication."""
 _PUBLISHED_M = {"rise": np.array([0.0274, 0.0483]), "sway": np.array([0.0699, 0.0385])}
 _LEAST_SHARE = {"rise": 0.01, "sway": 0.02}
 _MOST = 3.0
@@ -48,8 +49,8 @@ def expect_excursion(kind: str, speed_mps: float, leg_length_m: float) -> float:
     float
         m; a line through the published values, at least 1 % (rise) or 2 % (sway) of leg length.
     """
-    published = _PUBLISHED_SPEEDS_MPS / np.sqrt(GRAVITY_MPS2 * _PUBLISHED_LEG_M)
-    slope, start = np.polyfit(published, _PUBLISHED_M[kind] / _PUBLISHED_LEG_M, 1)
+    published = PUBLISHED_SPEEDS_MPS / np.sqrt(GRAVITY_MPS2 * PUBLISHED_LEG_M)
+    slope, start = np.polyfit(published, _PUBLISHED_M[kind] / PUBLISHED_LEG_M, 1)
     share = start + slope * speed_mps / np.sqrt(GRAVITY_MPS2 * leg_length_m)
     return leg_length_m * max(share, _LEAST_SHARE[kind])
 
