@@ -67,7 +67,7 @@ BENCHES = (
 
 SLOW_BENCHES = (
     Bench(
-        ("moco.cpu_s", "moco.iterations", "moco.ratio", "moco.warm_ratio"),
+        ("moco.cpu_s", "moco.iterations", "simulate.moco_ratio", "simulate.moco_warm_ratio"),
         measures.measure_moco,
     ),
 )

@@ -111,8 +111,8 @@ def measure_moco(study) -> dict[str, float]:
     -------
     dict of str to float
         moco.cpu_s: CPU time (s) of Moco on 25 intervals from a rough first guess; moco.iterations;
-        moco.ratio: that time over this solver's from rough guesses (50 intervals, simulate.cold_s);
-        moco.warm_ratio: over this solver's from a neighbour (simulate.warm_s).
+        simulate.moco_ratio: that time over this solver's from rough guesses (50 intervals, simulate.cold_s);
+        simulate.moco_warm_ratio: over this solver's from a neighbour (simulate.warm_s).
 
     Raises
     ------
@@ -130,8 +130,8 @@ def measure_moco(study) -> dict[str, float]:
         **ours,
         "moco.cpu_s": found.cpu_s,
         "moco.iterations": found.iterations,
-        "moco.ratio": found.cpu_s / ours["simulate.cold_s"],
-        "moco.warm_ratio": found.cpu_s / ours["simulate.warm_s"],
+        "simulate.moco_ratio": found.cpu_s / ours["simulate.cold_s"],
+        "simulate.moco_warm_ratio": found.cpu_s / ours["simulate.warm_s"],
     }
 
 
