@@ -23,6 +23,7 @@ from gaitlib.estimate.pool import build_pool
 from gaitlib.estimate.predict import estimate_clip
 from gaitlib.estimate.train import TrainingConfig, list_persons, train_estimator
 from gaitlib.report.inertial_people import measure_reference
+from gaitlib.report.signals_page import format_settings
 
 STEP_S = 0.54
 
@@ -137,6 +138,24 @@ def test_a_slow_turn_is_not_taken_for_walking():
     turning["acceleration"][:, 2] += slow
     first, second = (compute_inertial_features(item).sequence[0, :2, 50:-50] for item in (straight, turning))
     assert np.corrcoef(first.ravel(), second.ravel())[0, 1] > 0.98
+
+
+def test_errors_by_setting_count_answers_and_walks():
+    rows = [
+        {"dataset": "mobilised_lab", "setting": setting, "person_id": "a", "walk_id": walk,
+         "outcome": outcome, "status": status, "reference": 1.0, "estimate": estimate}
+        for setting, walk, status, estimate in (
+            ("single", "1", "ok", 1.1), ("bouts", "2", "ok", 0.7), ("bouts", "3", "ok", 1.1),
+            ("bouts", "4", "too short", np.nan))
+        for outcome in ("speed_mps", "step_length_m", "step_time_s")
+    ]  # fmt: skip
+    single, bouts = format_settings(pd.DataFrame(rows)).to_dict("records")
+    assert single["Walks, answered of all"] == "1 of 1" and bouts["Walks, answered of all"] == "2 of 3"
+    assert single["Speed (m/s): MAE (bias)"] == "0.100 (0.100)"
+    assert (
+        bouts["Step length (cm): MAE (bias)"].startswith("20.0 (")
+        and "10.0" in bouts["Step length (cm): MAE (bias)"]
+    )
 
 
 def test_a_trial_with_a_turn_becomes_two_walks():

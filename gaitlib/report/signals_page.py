@@ -110,14 +110,15 @@ def format_settings(tidy: pd.DataFrame) -> pd.DataFrame:
     """
     from gaitlib.evaluate.inputs import format_number
 
-    rows = tidy[(tidy["dataset"] == "mobilised_lab") & (tidy["status"] == "ok")]
+    rows = tidy[tidy["dataset"] == "mobilised_lab"]
     lines = []
     for setting, words in SETTINGS.items():
-        part = rows[rows["setting"] == setting]
+        asked = rows[rows["setting"] == setting]
+        part = asked[asked["status"] == "ok"]
         known = part.groupby("outcome")["reference"].mean()
         line = {"How they walked": words, "People": f"{part['person_id'].nunique()}"}
         line |= {
-            "Walks": f"{part['walk_id'].nunique()}",
+            "Walks, answered of all": f"{part['walk_id'].nunique()} of {asked['walk_id'].nunique()}",
             "Mean speed (m/s)": format_number(known["speed_mps"], 2),
         }
         for outcome in ("speed_mps", "step_length_m", "step_time_s"):
