@@ -129,6 +129,17 @@ class WalkingEngine:
         result.outputs = self.evaluate(task, result.decision)
         return result
 
+    def prepare(self, starts: tuple[str, ...], time_limit_s: float) -> None:
+        """Build solvers before they are needed; each is built once per process.
+
+        Parameters
+        ----------
+        starts, time_limit_s : tuple of str, float
+            As of `gaitlib.simulate.ipopt.build_options`.
+        """
+        for start in starts:
+            self._get_solver(start, time_limit_s)
+
     def _run(self, task, guess, lower, upper, start, smooth, time_limit_s, multipliers=None) -> Result:
         solver = self._get_solver(start, time_limit_s)
         arguments = {
@@ -308,9 +319,8 @@ class WalkingEngine:
             ["x", "p", "lam_f", "lam_g"],
             ["hess_gamma_x_x"],
         )
-        zeros = np.zeros(N_PINS)
-        self._lower = np.concatenate([np.tile(point.lower, n), zeros])
-        self._upper = np.concatenate([np.tile(point.upper, n), zeros])
+        bounds = [np.concatenate([np.tile(b, n), np.zeros(N_PINS)]) for b in (point.lower, point.upper)]
+        self._lower, self._upper = bounds
 
     def _build_pins(self, w):
         """Fix what the equations leave free: where the walk begins, and at which phase."""
