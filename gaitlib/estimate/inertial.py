@@ -204,9 +204,9 @@ def _resample(values: np.ndarray, fps: float) -> np.ndarray:
 
 def _align(values: np.ndarray, trunk: bool) -> np.ndarray:
     """Vertical and forward acceleration and sagittal angular velocity, in `_UNITS`, shape (n_time, 3)."""
-    acceleration, turning = values[:, :3], values[:, 3:]
     from scipy.ndimage import gaussian_filter1d
 
+    acceleration, turning = values[:, :3], values[:, 3:]
     mean = acceleration.mean(axis=0)
     up = mean / np.linalg.norm(mean)
     first = np.cross(up, np.eye(3)[np.argmin(np.abs(up))])

@@ -134,12 +134,12 @@ def _draw_sites(rng: np.random.Generator, config: InertialSamplerConfig) -> list
     return [int(rng.integers(len(SITES)))]
 
 
-def _draw_turning(n_time: int, rng: np.random.Generator, config: InertialSamplerConfig) -> np.ndarray:
-    """Rate of turning to the left (rad/s) that wanders within a few seconds; mostly none."""
+def _draw_turning(n_time: int, rng: np.random.Generator, config: InertialSamplerConfig) -> np.ndarray | None:
+    """Rate of turning to the left (rad/s) that wanders within a few seconds; none on a straight path."""
     from scipy.ndimage import gaussian_filter1d
 
     if rng.uniform() >= config.turning_share:
-        return np.zeros(n_time)
+        return None
     wander = gaussian_filter1d(rng.standard_normal(n_time), rng.uniform(0.4, 1.5) * _WALK_FPS, mode="wrap")
     steady = rng.standard_normal()
     return config.turning_rad_s * (0.6 * steady + 0.8 * wander / max(wander.std(), 1e-9))

@@ -117,10 +117,15 @@ def train_estimator(
         made_table, made = walk_sampler.sample(conditions, seed)
         parts["fit"] = parts["fit"].join(build_pool(made, list_persons(made_table)))
         n_generated = len(made_table)
-    what = {"library": identify_library(table), "sampler": asdict(config.sampler), "generated": n_generated}
-    what |= {"held_out_share": config.held_out_share}
+    learned_from = {
+        "library": identify_library(table),
+        "held_out_share": config.held_out_share,
+        "n_library_gaits": int(len(training)),
+        "n_generated_gaits": int(n_generated),
+        "sampler": asdict(config.sampler),
+    }
     if folder is not None:
-        folder = Path(folder) / hashlib.sha256(json.dumps(what).encode()).hexdigest()[:12]
+        folder = Path(folder) / hashlib.sha256(json.dumps(learned_from).encode()).hexdigest()[:12]
     estimator, started = GaitEstimator(config.network), time.perf_counter()
     with _open_workers(config.n_workers, parts["fit"], config.sampler) as (sample, executor):
         history = estimator.fit(sample, seed, folder, executor, log)
@@ -130,13 +135,9 @@ def train_estimator(
     clips = _sample_here(parts["test"], config.sampler, [seed, 9], config.n_test)
     estimator.provenance |= {
         "trained_on": "synthetic walks only",
-        "library": identify_library(table),
-        "held_out_share": config.held_out_share,
+        **learned_from,
         "train_s": round(train_s, 1),
-        "n_library_gaits": int(len(training)),
-        "n_generated_gaits": int(n_generated),
         "n_held_out_gaits": int(len(calibration) + len(test)),
-        "sampler": asdict(config.sampler),
         "activation_errors": measure_activation_errors(estimator, clips),
     }
     return estimator, history, tabulate_errors(estimator, clips)

@@ -256,7 +256,7 @@ def plot_rise(table: pd.DataFrame, gaits: xr.Dataset):
     Parameters
     ----------
     table, gaits : DataFrame, Dataset
-        The library; all its verified gaits in the order of `gaits`.
+        The library.
 
     Returns
     -------
@@ -270,9 +270,8 @@ def plot_rise(table: pd.DataFrame, gaits: xr.Dataset):
     from gaitlib.evaluate.style import COLOURS, STYLE
     from gaitlib.sense.trunk_motion import PUBLISHED_LEG_M, PUBLISHED_SPEEDS_MPS, expect_excursion
 
-    rows = table[table["verified"]].reset_index(drop=True)
-    rows = rows[rows["cohort"].isin(["healthy_adult", "older_adult"])]
-    height = gaits["position"].sel(coordinate="pelvis_ty").isel(gait=rows.index.to_numpy()).values
+    rows = table[table["verified"] & table["cohort"].isin(["healthy_adult", "older_adult"])]
+    height = gaits["position"].sel(gait=rows["gait_id"].to_list(), coordinate="pelvis_ty").values
     leg = rows["leg_length_m"].to_numpy()
     # Speeds of bodies of other sizes are those of dynamically similar walks of the published size.
     speed = rows["speed_mps"] * np.sqrt(PUBLISHED_LEG_M / leg)

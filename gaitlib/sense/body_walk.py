@@ -343,9 +343,8 @@ def _draw_phase(stride_time_s, time_s, rng, variation: WalkVariation):
     moments = time_s + rng.uniform(0, 1) * times[0]
     unrolled = PchipInterpolator(ends, np.arange(n_strides + 1.0))(moments)
     shift = np.full(n_strides + 1, variation.step_time_asymmetry * rng.standard_normal())
-    if (
-        variation.stride_time_cv
-    ):  # the two steps of a stride share its time by chance, as much as strides differ
+    if variation.stride_time_cv:
+        # The two steps of a stride share its time by chance, as much as strides differ.
         shift += _STEP_SHARE * variation.stride_time_cv * rng.standard_normal(n_strides + 1)
     own = np.clip(shift, -0.06, 0.06)[np.floor(unrolled).astype(int)]
     unrolled = unrolled + own * 0.5 * (1 - np.cos(2 * np.pi * unrolled))

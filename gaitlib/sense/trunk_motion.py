@@ -19,7 +19,15 @@ from gaitlib.walk import KEYPOINTS_3D
 PUBLISHED_LEG_M = 0.93
 PUBLISHED_SPEEDS_MPS = np.array([0.7, 1.6])
 """Leg length of the people and slowest and fastest speed of the publication."""
-_PUBLISHED_M = {"rise": np.array([0.0274, 0.0483]), "sway": np.array([0.0699, 0.0385])}
+_LINES = {
+    kind: np.polyfit(
+        PUBLISHED_SPEEDS_MPS / np.sqrt(GRAVITY_MPS2 * PUBLISHED_LEG_M),
+        np.array(published_m) / PUBLISHED_LEG_M,
+        1,
+    )
+    for kind, published_m in {"rise": (0.0274, 0.0483), "sway": (0.0699, 0.0385)}.items()
+}
+"""Excursion over leg length as a line (slope, start) over dynamically similar speed."""
 _LEAST_SHARE = {"rise": 0.01, "sway": 0.02}
 _MOST = 3.0
 _HIPS = [KEYPOINTS_3D.index(f"hip_{side}") for side in "rl"]
@@ -49,8 +57,7 @@ def expect_excursion(kind: str, speed_mps: float, leg_length_m: float) -> float:
     float
         m; a line through the published values, at least 1 % (rise) or 2 % (sway) of leg length.
     """
-    published = PUBLISHED_SPEEDS_MPS / np.sqrt(GRAVITY_MPS2 * PUBLISHED_LEG_M)
-    slope, start = np.polyfit(published, _PUBLISHED_M[kind] / PUBLISHED_LEG_M, 1)
+    slope, start = _LINES[kind]
     share = start + slope * speed_mps / np.sqrt(GRAVITY_MPS2 * leg_length_m)
     return leg_length_m * max(share, _LEAST_SHARE[kind])
 

@@ -282,8 +282,7 @@ class _Builder:
         """Finished parts, also those of another plan."""
         strange = [gait_id for gait_id in ids if gait_id not in self.rank]
         known = [gait_id for gait_id in ids if gait_id in self.rank]
-        if known:
-            self._add_starts([_Start(g) for g in known], self.places[[self.rank[g] for g in known]])
+        self._add_starts([_Start(g) for g in known], self.places[[self.rank[g] for g in known]])
         if strange:
             rows = pd.DataFrame([self.store.read_row(gait_id, "verified") for gait_id in strange])
             self._add_starts([_Start(gait_id) for gait_id in strange], compute_table_features(rows))

@@ -18,7 +18,7 @@ from gaitlib.simulate.assembly import gather_sparse
 from gaitlib.simulate.compiled import compile_functions
 from gaitlib.simulate.dynamics import FORCES, build_force_function
 from gaitlib.simulate.guess import Trajectory, fit_spline
-from gaitlib.simulate.ipopt import build_options
+from gaitlib.simulate.ipopt import build_options, choose_starts
 from gaitlib.simulate.problem import (
     N_HEAD,
     N_Q,
@@ -119,25 +119,24 @@ class WalkingEngine:
         """
         lower, upper = self._get_bounds(task)
         iterations = 0
-        start = "near" if multipliers is None else "warm"
-        if multipliers is None:
-            before = "approach" if near else "far"
-            first = self._run(task, guess, lower, upper, before, 1.0, time_limit_s)
+        *before, start = choose_starts(near, multipliers is not None)
+        for rough in before:
+            first = self._run(task, guess, lower, upper, rough, 1.0, time_limit_s)
             guess, iterations = first.decision, first.iterations
         result = self._run(task, guess, lower, upper, start, 0.0, time_limit_s, multipliers)
         result.iterations += iterations
         result.outputs = self.evaluate(task, result.decision)
         return result
 
-    def prepare(self, starts: tuple[str, ...], time_limit_s: float) -> None:
-        """Build solvers before they are needed; each is built once per process.
+    def prepare(self, near: bool, warm: bool, time_limit_s: float) -> None:
+        """Build the solvers of a solve before it; each is built once per process.
 
         Parameters
         ----------
-        starts, time_limit_s : tuple of str, float
-            As of `gaitlib.simulate.ipopt.build_options`.
+        near, warm, time_limit_s : bool, bool, float
+            As of `gaitlib.simulate.ipopt.choose_starts` and `solve`.
         """
-        for start in starts:
+        for start in choose_starts(near, warm):
             self._get_solver(start, time_limit_s)
 
     def _run(self, task, guess, lower, upper, start, smooth, time_limit_s, multipliers=None) -> Result:

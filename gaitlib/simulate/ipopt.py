@@ -8,6 +8,24 @@ _MU = {"approach": 1e-2, "near": 1e-2, "warm": 1e-4}
 """Barrier parameter at the start: the smaller, the more the start is trusted. IPOPT's own from afar."""
 
 
+def choose_starts(near: bool, warm: bool) -> tuple[str, ...]:
+    """Choose the stages of a solve, the last of which is the solution itself.
+
+    Parameters
+    ----------
+    near : bool
+        Whether it begins at a neighbour's solution, not at textbook curves.
+    warm : bool
+        Whether it has that neighbour's multipliers.
+
+    Returns
+    -------
+    tuple of str
+        For `build_options`, one after the other.
+    """
+    return ("warm",) if warm else ("approach" if near else "far", "near")
+
+
 def build_options(start: str, time_limit_s: float) -> dict:
     """Build the settings of one solve.
 

@@ -124,10 +124,8 @@ def solve_request(
         Converged or not, with the solver's status.
     """
     engine, task = get_engine(request, cache), make_task(request)
-    if start is None:
-        engine.prepare(("far", "near"), time_limit_s)
-    else:
-        engine.prepare(("approach", "near") if start.multipliers is None else ("warm",), time_limit_s)
+    near = start is not None
+    engine.prepare(near, near and start.multipliers is not None, time_limit_s)
     started = time.process_time()
     if start is None:
         guesses = [make_guess(request.speed_mps, task.leg_length_m, k) for k in range(len(GUESSES_DEG))]
