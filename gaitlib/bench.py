@@ -40,6 +40,7 @@ COHORT_KEYS = tuple(
 )
 LIBRARY_KEYS = (
     "library.gaits_verified",
+    "library.gaits_with_curves",
     "library.bytes",
     "library.load_s",
     "library.gaits_per_hour_1",

@@ -146,8 +146,9 @@ def measure_library(study) -> dict[str, float]:
     Returns
     -------
     dict of str to float
-        library.gaits_verified; library.bytes of both files; library.load_s (s); library.gaits_per_hour_1 and
-        _2: finished gaits (as `measure_throughput`), started from the shipped ones, on 1 and 2 processes.
+        library.gaits_verified of the whole run, library.gaits_with_curves in the release; library.bytes of
+        its files; library.load_s (s); library.gaits_per_hour_1 and _2: finished gaits (as
+        `measure_throughput`), started from the shipped ones, on 1 and 2 processes.
     """
     from gaitlib.simulate import measure
 

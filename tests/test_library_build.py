@@ -24,7 +24,15 @@ from gaitlib.errors import InputError, WorkError
 from gaitlib.simulate import executors
 from gaitlib.simulate.build import build_library, make_arrays
 from gaitlib.simulate.executors import open_executor
-from gaitlib.simulate.library import analyse_failures, describe_library, load_library, write_library
+from gaitlib.simulate.library import (
+    RUN,
+    analyse_failures,
+    describe_library,
+    load_library,
+    load_run,
+    write_library,
+)
+from gaitlib.simulate.measure import measure_library
 from gaitlib.simulate.multipliers import (
     join_multipliers,
     load_multipliers,
@@ -385,7 +393,11 @@ def test_release_that_is_too_small_takes_the_same_share_of_every_cohort(tmp_path
     write_library(tmp_path / "many", many, shaken)
     whole = export_library(tmp_path / "many", tmp_path / "whole")
     part = export_library(tmp_path / "many", tmp_path / "part", max_mb=0.7 * whole["bytes"] / 1e6)
-    assert part["bytes"] <= 0.7 * whole["bytes"] and part["verified"] > 0.4 * whole["verified"]
+    assert part["bytes"] <= 0.7 * whole["bytes"] and part["curves"] > 0.3 * whole["curves"]
+    assert part["verified"] == whole["verified"] == whole["curves"] > part["curves"]
+    pd.testing.assert_frame_equal(load_run(tmp_path / "part"), load_run(tmp_path / "whole"))
+    assert measure_library(tmp_path / "part")["gaits_verified"] == whole["verified"]
+    assert f"| {part['curves']:,} |" in (tmp_path / "part" / "README.md").read_text()
     share = load_library(tmp_path / "part")[0]["cohort"].value_counts() / many["cohort"].value_counts()
     assert share.max() - share.min() < 0.05
     with pytest.raises(WorkError, match="not a tenth"):
@@ -394,6 +406,10 @@ def test_release_that_is_too_small_takes_the_same_share_of_every_cohort(tmp_path
 
 def test_verify_names_what_is_wrong(tmp_path, built):
     table, gaits = load_library(built[0])
+    write_library(tmp_path, table, gaits)
+    table.assign(reason="edited").to_parquet(tmp_path / RUN)
+    assert any("are not those of the table" in fault for fault in verify_library(tmp_path))
+    (tmp_path / RUN).unlink()
     broken = table.copy()
     broken.loc[broken["verified"].idxmax(), "asked_speed_mps"] += 0.1
     write_library(tmp_path, broken, gaits)

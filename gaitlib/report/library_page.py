@@ -337,15 +337,15 @@ def format_variability(found: pd.DataFrame) -> pd.DataFrame:
     return shown.assign(**{title: shown[title].map("{:.1f}".format) for title in titles.values()})
 
 
-def estimate_cost(table: pd.DataFrame, n_bytes: int, price_per_core_hour: float) -> dict:
+def estimate_cost(table: pd.DataFrame, bytes_per_gait: float, price_per_core_hour: float) -> dict:
     """Estimate what a million verified gaits would cost, from what those of the library cost.
 
     Parameters
     ----------
     table : DataFrame
         Table of the library.
-    n_bytes : int
-        Bytes of the library's files.
+    bytes_per_gait : float
+        Size of a library's files over its gaits.
     price_per_core_hour : float
         Assumed price (euro).
 
@@ -363,7 +363,7 @@ def estimate_cost(table: pd.DataFrame, n_bytes: int, price_per_core_hour: float)
         "verified_share": verified / len(table),
         "core_hours": core_hours,
         "euro": core_hours * price_per_core_hour,
-        "gigabytes": 1e6 * n_bytes / verified / 1e9,
+        "gigabytes": 1e6 * bytes_per_gait / 1e9,
     }
     return cost | {f"days_{cores}": core_hours / cores / 24 for _, cores in _SIZES}
 

@@ -24,7 +24,7 @@ except healthy adults set aside for the choice of the cost weights.** Licence: C
 | Gaits asked for / verified in OpenSim | {gaits:,} / {verified:,} |
 | of these full strides without symmetry | {full_strides:,} |
 | Simulated people | {people:,} |
-| In the full library (this release is {share:.0%} of it) | {full:,} verified |
+| Curves in this release | {curves:,} |
 | Made by | `{command}` and `gaitlib library export` |
 | gaitlib {version}, engine {engine}, revision | {revision} |
 
@@ -37,7 +37,7 @@ except healthy adults set aside for the choice of the cost weights.** Licence: C
   `coactivation`, `bradykinesia`, `stoop_deg`, `balance_margin`), cohort, pattern, severity, what was
   asked, outcomes, verdict (`verified`, `reason`), solver status, residuals, time. Gaits that failed stay
   in it, without curves.
-- `gaits.nc` (netCDF 4): curves of the verified gaits over 101 points of the stride, dimension `gait`
+{run}- `gaits.nc` (netCDF 4): curves of the verified gaits over 101 points of the stride, dimension `gait`
   labelled by `gait_id`; integers with `scale_factor`, so that any netCDF reader shows units.
   Largest rounding error: {errors}.
 - `multipliers.nc`: multipliers of the solver's constraints, rounded; with them a new gait that starts at one
@@ -66,40 +66,41 @@ curves do not hold it.
 """
 
 
-def write_card(
-    folder: Path, table: pd.DataFrame, facts: dict, full: int, command: str, tolerance_deg: float
-) -> None:
+_RUN = """- `run.parquet`: the same table for the whole run (`gaitlib.simulate.library.load_run()`). There is
+  no room here for all its curves: `gaits.nc` has the same share of every cohort, chosen by chance.
+"""
+
+
+def write_card(folder: Path, run: pd.DataFrame, facts: dict, command: str, tolerance_deg: float) -> None:
     """Write README.md of a release.
 
     Parameters
     ----------
     folder : pathlib.Path
         Release.
-    table : DataFrame
-        Its table.
+    run : DataFrame
+        Table of the whole run.
     facts : dict
-        `error` per variable, as `gaitlib.simulate.release.export_library` returns.
-    full : int
-        Verified gaits of the library that it was taken from.
+        `curves` and `error` per variable, as `gaitlib.simulate.release.export_library` returns.
     command : str
         What made the library.
     tolerance_deg : float
         How close a gait comes when it is solved again.
     """
-    counts = describe_library(table)
+    counts = describe_library(run)
     errors = "; ".join(f"{name} {value:.2g} ({UNITS[name]})" for name, value in facts["error"].items())
     text = _CARD.format(
         **{name: counts[name] for name in ("gaits", "verified", "full_strides", "people")},
-        full=full,
-        share=counts["verified"] / full,
+        curves=facts["curves"],
+        run=_RUN if facts["curves"] < counts["verified"] else "",
         command=command,
         version=gaitlib.__version__,
         engine=ENGINE_VERSION,
         revision=find_revision(),
-        cohorts=_tabulate(table),
+        cohorts=_tabulate(run),
         errors=errors,
         tolerance=tolerance_deg,
-        worst=_find_worst(table),
+        worst=_find_worst(run),
     )
     (folder / "README.md").write_text(text, encoding="utf-8")
 

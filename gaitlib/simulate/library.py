@@ -1,7 +1,8 @@
 """The gait library: one table of scalars and one file of curves, with the same gait_id.
 
 A library folder holds `table.parquet` (one row per gait asked for, failures with their reason) and `gaits.nc`
-(curves of the verified ones). While it is being built, finished gaits lie under `parts/` (see `parts`).
+(curves of the verified ones). While it is being built, finished gaits lie under `parts/` (see `parts`). A
+release without room for all curves also holds `run.parquet`: the table of the whole run.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from gaitlib.errors import InputError
 from gaitlib.gait import COORDINATES, MUSCLES, N_PHASE, SIDES
 
 SHIPPED_FOLDER = Path(__file__).resolve().parents[2] / "data" / "library"
+
+RUN = "run.parquet"
+"""File of a release: table of the whole run."""
 
 Library = tuple[pd.DataFrame, xr.Dataset]
 
@@ -73,15 +77,42 @@ def load_library(folder: Path | str | None = None) -> tuple[pd.DataFrame, xr.Dat
     ('gait', 'phase')
     """
     folder = Path(folder) if folder is not None else SHIPPED_FOLDER
+    _require_files(folder)
+    table = pd.read_parquet(folder / "table.parquet")
+    with xr.open_dataset(folder / "gaits.nc", engine="h5netcdf", mask_and_scale=False) as stored:
+        gaits = stored.load()
+    return table, gaits.assign({name: _decode(gaits[name], dims) for name, dims in CURVES.items()})
+
+
+def load_run(folder: Path | str | None = None) -> pd.DataFrame:
+    """Load the table of the whole run that a library was released from.
+
+    Parameters
+    ----------
+    folder : path, optional
+        Library folder; the shipped one when left out.
+
+    Returns
+    -------
+    DataFrame
+        As the table of `load_library`, with the gaits too for whose curves the release has no room.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no library.
+    """
+    folder = Path(folder) if folder is not None else SHIPPED_FOLDER
+    _require_files(folder)
+    return pd.read_parquet(folder / (RUN if (folder / RUN).exists() else "table.parquet"))
+
+
+def _require_files(folder: Path) -> None:
     for name in ("table.parquet", "gaits.nc"):
         if not (folder / name).exists():
             raise InputError(
                 f"{folder.name}: found no {name}, expected a gait library; build one with 'gaitlib simulate'."
             )
-    table = pd.read_parquet(folder / "table.parquet")
-    with xr.open_dataset(folder / "gaits.nc", engine="h5netcdf", mask_and_scale=False) as stored:
-        gaits = stored.load()
-    return table, gaits.assign({name: _decode(gaits[name], dims) for name, dims in CURVES.items()})
 
 
 def _decode(stored: xr.DataArray, dims: tuple[str, ...]) -> xr.Variable:

@@ -67,9 +67,9 @@ def run_library(arguments: argparse.Namespace) -> int:
 
 
 def _show(arguments) -> int:
-    from gaitlib.simulate.library import analyse_failures, describe_library, load_library
+    from gaitlib.simulate.library import analyse_failures, describe_library, load_run
 
-    table, _ = load_library(arguments.folder)
+    table = load_run(arguments.folder)
     print(json.dumps(describe_library(table), indent=1))
     if "pattern" in table:
         print(analyse_failures(table).to_string(index=False, float_format="{:.3f}".format))
@@ -102,7 +102,8 @@ def _export(arguments) -> int:
     from gaitlib.simulate.release import export_library, format_manifest
 
     facts = export_library(arguments.folder, arguments.target, arguments.max_mb, arguments.made_by)
-    print(json.dumps({name: facts[name] for name in ("gaits", "verified", "bytes", "error")}, indent=1))
+    shown = ("gaits", "verified", "curves", "bytes", "error")
+    print(json.dumps({name: facts[name] for name in shown}, indent=1))
     print("For data_manifest.yaml, under `artefacts`:")
     print(format_manifest(arguments.target, arguments.made_by))
     return 0

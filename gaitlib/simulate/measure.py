@@ -10,7 +10,7 @@ import pandas as pd
 
 from gaitlib.simulate.build import build_library
 from gaitlib.simulate.executors import LocalExecutor
-from gaitlib.simulate.library import SHIPPED_FOLDER, describe_library, load_library
+from gaitlib.simulate.library import SHIPPED_FOLDER, load_library, load_run
 from gaitlib.simulate.plan import plan_library
 from gaitlib.simulate.progress import Progress
 from gaitlib.simulate.release import list_files
@@ -20,7 +20,7 @@ _WARM_UP_GAITS = 24
 
 
 def measure_library(folder: Path | str | None = None) -> dict[str, float]:
-    """Measure a library: verified gaits, bytes of its files, and how long it takes to load.
+    """Measure a library: verified gaits, bytes of its files, how long table and curves take to load.
 
     Parameters
     ----------
@@ -30,14 +30,19 @@ def measure_library(folder: Path | str | None = None) -> dict[str, float]:
     Returns
     -------
     dict of str to float
-        gaits_verified, bytes, load_s.
+        gaits_verified of the run, gaits_with_curves, bytes, load_s.
     """
     began = time.perf_counter()
-    table, _ = load_library(folder)
+    _, gaits = load_library(folder)
     seconds = time.perf_counter() - began
     place = Path(folder) if folder is not None else SHIPPED_FOLDER
     size = sum(file.stat().st_size for file in list_files(place))
-    return {"gaits_verified": describe_library(table)["verified"], "bytes": size, "load_s": seconds}
+    return {
+        "gaits_verified": int(load_run(folder)["verified"].sum()),
+        "gaits_with_curves": gaits.sizes["gait"],
+        "bytes": size,
+        "load_s": seconds,
+    }
 
 
 def measure_throughput(n_workers: int, n_gaits: int, seed: int, start_library: Path | str | None) -> float:

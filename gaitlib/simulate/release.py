@@ -20,8 +20,11 @@ from gaitlib.errors import InputError, WorkError
 from gaitlib.gait import COORDINATES, TRANSLATIONS, validate_gait
 from gaitlib.simulate.card import find_revision, write_card
 from gaitlib.simulate.library import (
+    RUN,
     UNITS,
     load_library,
+    load_run,
+    write_atomically,
     write_library,
 )
 from gaitlib.simulate.multipliers import (
@@ -54,14 +57,16 @@ def export_library(
         The library; where the release goes.
     max_mb : float
         Largest size of all files together (million bytes). If not all gaits fit, cohorts and kinds keep
-        their shares and the gaits are chosen by their gait_id, which is as good as chance.
+        their shares, the gaits are chosen by their gait_id, which is as good as chance, and the table of all
+        goes into a file of its own.
     command : str
         What made the library; the data card (README.md) names it.
 
     Returns
     -------
     dict
-        gaits, verified, bytes, sha256 of the files, largest rounding error per variable.
+        gaits, verified (of the run), curves (in the release), bytes, sha256 of the files, largest rounding
+        error per variable.
 
     Raises
     ------
@@ -71,6 +76,7 @@ def export_library(
         If not even a tenth of the gaits fits.
     """
     table, gaits = load_library(folder)
+    run = load_run(folder)
     multipliers = load_multipliers(folder)
     target = Path(target)
     share = 1.0
@@ -78,8 +84,9 @@ def export_library(
         chosen = _choose(table, share)
         kept = gaits.sel(gait=chosen.loc[chosen["verified"], "gait_id"].to_list())
         small, encoding, errors = quantise(kept)
-        small.attrs |= {"rounding_error": json.dumps(errors), "gaits_of_the_full_library": len(gaits["gait"])}
+        small.attrs |= {"rounding_error": json.dumps(errors)}
         write_library(target, chosen, small, encoding)
+        _write_run(target, run if len(run) > len(chosen) else None)
         write_multipliers(target, select_multipliers(multipliers, kept["gait"].values.tolist()))
         files = list_files(target)
         size = sum(file.stat().st_size for file in files)
@@ -90,14 +97,22 @@ def export_library(
             raise WorkError(f"{target.name}: not a tenth of the gaits fits into {max_mb:g} million bytes.")
     hashes = {file.name: hash_file(file) for file in files}
     facts = {
-        "gaits": len(chosen),
-        "verified": len(kept["gait"]),
+        "gaits": len(run),
+        "verified": int(run["verified"].sum()),
+        "curves": len(kept["gait"]),
         "bytes": size,
         "sha256": hashes,
         "error": errors,
     }
-    write_card(target, chosen, facts, len(gaits["gait"]), command, RESOLVE_TOLERANCE_DEG)
+    write_card(target, run, facts, command, RESOLVE_TOLERANCE_DEG)
     return facts
+
+
+def _write_run(target: Path, run: pd.DataFrame | None) -> None:
+    if run is None:
+        (target / RUN).unlink(missing_ok=True)
+    else:
+        write_atomically(target / RUN, lambda p: run.to_parquet(p, index=False, compression="zstd"))
 
 
 def list_files(folder: Path) -> list[Path]:
@@ -111,10 +126,10 @@ def list_files(folder: Path) -> list[Path]:
     Returns
     -------
     list of pathlib.Path
-        Curves, table, and multipliers if it has any.
+        Curves and table; multipliers and table of the run if it has them.
     """
-    files = [folder / name for name in ("gaits.nc", "table.parquet", FILE)]
-    return files if files[-1].exists() else files[:-1]
+    more = [folder / name for name in (FILE, RUN)]
+    return [folder / "gaits.nc", folder / "table.parquet", *(file for file in more if file.exists())]
 
 
 def format_manifest(folder: Path | str, command: str) -> str:
@@ -137,6 +152,7 @@ def format_manifest(folder: Path | str, command: str) -> str:
     titles = {
         "gaits.nc": "Simulated gaits, verified in OpenSim: curves",
         "table.parquet": "Simulated gaits asked for: people, outcomes, verdicts",
+        RUN: "Simulated gaits of the whole run, those without curves too: people, outcomes, verdicts",
         FILE: "Simulated gaits: multipliers of the solver, with which neighbours are solved quickly",
     }
     rows = {
@@ -271,23 +287,29 @@ def verify_library(folder: Path | str | None = None) -> list[str]:
     from gaitlib.simulate.request import parse_request
 
     table, gaits = load_library(folder)
+    run = load_run(folder)
     faults = []
-    if table["gait_id"].duplicated().any():
-        faults.append("table: a gait_id stands twice")
+    for name, rows in (("table", table), (RUN, run)):
+        if rows["gait_id"].duplicated().any():
+            faults.append(f"{name}: a gait_id stands twice")
+    if not faults and not run.set_index("gait_id").reindex(table["gait_id"]).reset_index().equals(table):
+        faults.append(f"{RUN}: its rows are not those of the table")
     verified = table[table["verified"].astype(bool)]
     if list(gaits["gait"].values) != verified["gait_id"].to_list():
         return [*faults, "verified rows of the table and gaits of the file differ"]
-    if (table.loc[~table["verified"].astype(bool), "reason"].str.len() == 0).any():
+    if (run.loc[~run["verified"].astype(bool), "reason"].str.len() == 0).any():
         faults.append("table: a failed gait has no reason")
-    for place, row in enumerate(verified.to_dict("records")):
+    places = {gait_id: place for place, gait_id in enumerate(verified["gait_id"])}
+    for row in run[run["verified"].astype(bool)].to_dict("records"):
+        gait_id = row["gait_id"]
         try:
-            validate_gait(gaits.isel(gait=place).drop_vars("gait").assign_attrs(gait_id=row["gait_id"]))
-            if parse_request(row).gait_id != row["gait_id"]:
-                faults.append(
-                    f"{row['gait_id']}: is not the hash of its row (another version of the engine?)"
-                )
+            if gait_id in places:
+                gait = gaits.isel(gait=places[gait_id]).drop_vars("gait")
+                validate_gait(gait.assign_attrs(gait_id=gait_id))
+            if parse_request(row).gait_id != gait_id:
+                faults.append(f"{gait_id}: is not the hash of its row (another version of the engine?)")
         except (InputError, KeyError) as error:
-            faults.append(f"{row['gait_id']}: {error}")
+            faults.append(f"{gait_id}: {error}")
     return faults
 
 
