@@ -104,16 +104,17 @@ def measure_dose_response(
         response at the highest dose in its unit: solved with a 90 % interval (solved_lower, solved_upper) and
         generated. With fewer than `FEWEST_GAITS` impaired gaits evaluated is False and the values are NaN.
     """
-    sets = {"held out": held_out, "all": everyone}
-    sets = {name: _Pairs(model, *pair, seed, n_resamples) for name, pair in sets.items()}
+    new = _Pairs(model, *held_out, seed, n_resamples)
+    counts = [new.count_impaired(place) for place in range(len(new.doses))]
+    # Everyone is many gaits, and mostly nothing needs them.
+    every = new if min(counts) >= FEWEST_GAITS else _Pairs(model, *everyone, seed, n_resamples)
     rows = []
-    for place, impairment in enumerate(sets["all"].doses):
-        enough = [name for name, pairs in sets.items() if pairs.count_impaired(place) >= FEWEST_GAITS]
-        people = enough[0] if enough else "all"
-        pairs = sets[people]
+    for place, impairment in enumerate(new.doses):
+        people, pairs = ("held out", new) if counts[place] >= FEWEST_GAITS else ("all", every)
+        enough = pairs.count_impaired(place) >= FEWEST_GAITS
         for response in RESPONSES:
             row = {"impairment": impairment, "response": response, "people": people}
-            row |= pairs.describe(place) | {"evaluated": bool(enough)}
+            row |= pairs.describe(place) | {"evaluated": enough}
             rows.append(row | (pairs.compare(place, response) if enough else {}))
     columns = ["impairment", "response", "people", "n_gaits", "n_people", "dose", "evaluated"]
     columns += ["solved", "generated", "solved_lower", "solved_upper"]
