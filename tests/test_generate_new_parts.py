@@ -1,5 +1,7 @@
 """Impairments as conditions, walks, coverage, residual force: known answers."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from gaitlib.errors import InputError
 from gaitlib.generate.conditions import check_conditions, fit_condition_scale
 from gaitlib.generate.contact import measure_contact_shift
 from gaitlib.generate.coverage import measure_coverage, measure_memory
+from gaitlib.generate.dose import RESPONSES, measure_dose_response
 from gaitlib.generate.impairments import COLUMNS, choose_columns, spread_impairments
 from gaitlib.generate.library_input import measure_isolation
 from gaitlib.generate.physics import differentiate_stride, summarise_residual
@@ -131,3 +134,28 @@ def test_dimensions_of_many_people_are_those_of_each():
         alone = compute_dimensions(Person(**row))
         for name in ("thigh_m", "shank_m", "ankle_height_m", "mtp_ahead_of_ankle_m", "thigh_kg"):
             assert getattr(together, name)[n, 0] == pytest.approx(getattr(alone, name), rel=1e-3)
+
+
+@pytest.mark.parametrize(("n_impaired", "people"), [(12, "held out"), (4, "all"), (0, None)])
+def test_a_model_that_repeats_the_solver_has_its_responses(n_impaired, people):
+    """Rare impairments are asked of everyone; what nobody has enough of is not evaluated."""
+    table, gaits = build_toy_library(48)
+    table = table.assign(rigidity=np.where(np.arange(48) % 24 < n_impaired, 0.5, 0.0), person_id=range(48))
+    table.loc[0, "rigidity"] = 0.4
+    held_out = (table.iloc[:24], gaits.isel(gait=slice(24)))
+
+    class Echo:
+        representation = SimpleNamespace(conditions=fit_condition_scale(table))
+
+        def sample(self, conditions, seed):
+            return table.iloc[: len(conditions)], gaits.isel(gait=slice(len(conditions)))
+
+    found = measure_dose_response(Echo(), held_out, (table, gaits), 0, n_resamples=20)
+    rigid = found[found["impairment"] == "rigidity"]
+    assert len(rigid) == len(RESPONSES)
+    if people is None:
+        assert not rigid["evaluated"].any() and rigid["solved"].isna().all()
+    else:
+        assert rigid["evaluated"].all() and set(rigid["people"]) == {people}
+        np.testing.assert_allclose(rigid["generated"], rigid["solved"])
+        assert (rigid["solved_lower"] < rigid["solved_upper"]).all()
