@@ -10,6 +10,7 @@ from gaitlib.data.manifest import load_manifest
 from gaitlib.data.readers import clinical, inertial, matlab, opensim_files
 from gaitlib.data.tables import load_table
 from gaitlib.errors import InputError
+from gaitlib.sense import trunk_motion
 
 pytestmark = pytest.mark.usefixtures("real_data")
 
@@ -152,6 +153,16 @@ def test_opensim_example_files():
     markers = opensim_files.read_trc(fetch.get_path(name, "markers_walk.trc", "calibrate"))
     assert markers.sizes == {"time": 238, "marker": 41, "space": 3}
     assert 1.3 < float(markers["marker_position"].sel(marker="R.Shoulder", space="y").mean()) < 1.6
+
+
+def test_pelvis_of_the_adults_set_aside_nods_as_far_as_the_virtual_sensors_assume():
+    strides = matlab.read_laboratory_strides(fetch.get_path("adult_3d", "ExperimentalData.mat", "calibrate"))
+    motion = opensim_files.read_coordinates(
+        fetch.get_path("adult_walk_3d_moco", "coordinates.sto", "calibrate")
+    )
+    first, second = (data["position"].sel(coordinate="pelvis_tilt").values for data in (strides, motion))
+    nods = [np.degrees(np.ptp(first, axis=1)).mean(), np.degrees(np.ptp(second))]
+    assert np.mean(nods) == pytest.approx(trunk_motion.PEOPLES_PELVIS_DEG, abs=0.2)
 
 
 def test_truncated_real_files_are_one_clear_error(tmp_path):

@@ -4,8 +4,21 @@ import numpy as np
 import pytest
 from sense_toys import make_library_walk
 
+from gaitlib import load_library
+from gaitlib.estimate.inertial import INERTIAL_FEATURES
+from gaitlib.estimate.inertial_sampler import InertialSamplerConfig, sample_inertial_clips
+from gaitlib.estimate.pool import build_pool
+from gaitlib.estimate.targets import OUTCOME_NAMES
+from gaitlib.person import Person
 from gaitlib.sense.inertial import measure_motion
-from gaitlib.sense.trunk_motion import expect_excursion, move_trunk
+from gaitlib.sense.segments import PITCH_SEGMENTS
+from gaitlib.sense.trunk_motion import (
+    PELVIS_SHARE,
+    PEOPLES_PELVIS_DEG,
+    expect_excursion,
+    move_trunk,
+    steady_pelvis,
+)
 from gaitlib.walk import KEYPOINTS_3D
 
 FPS, HEIGHT_M, LEG_M, SPEED_MPS = 100.0, 1.7, 0.9, 1.1
@@ -76,3 +89,33 @@ def test_a_curve_adds_rotation_and_centripetal_acceleration(walk):
         points, None, FPS, HEIGHT_M, ["lower_back"], FPS, turning_rad_s=np.zeros(len(points))
     )
     np.testing.assert_allclose(none[:, 0], straight)
+
+
+def test_pelvis_keeps_its_mean_and_a_third_of_its_nod_and_the_rest_is_untouched():
+    pitch = np.random.default_rng(0).normal(0.1, 0.2, (500, len(PITCH_SEGMENTS)))
+    steadied = steady_pelvis(pitch, np.random.default_rng(0), 0.0)
+    np.testing.assert_allclose(steadied[:, 0].mean(), pitch[:, 0].mean())
+    np.testing.assert_allclose(np.ptp(steadied[:, 0]), PELVIS_SHARE * np.ptp(pitch[:, 0]))
+    np.testing.assert_array_equal(steadied[:, 1:], pitch[:, 1:])
+
+
+def test_simulated_adults_nod_as_far_as_people_once_the_share_is_taken():
+    table, gaits = load_library()
+    adults = table.query("verified and cohort == 'healthy_adult'")["gait_id"].to_list()
+    tilt = np.degrees(gaits["position"].sel(gait=adults, coordinate="pelvis_tilt").values)
+    assert PELVIS_SHARE * np.median(np.ptp(tilt, axis=1)) == pytest.approx(PEOPLES_PELVIS_DEG, rel=0.1)
+
+
+def test_a_lower_back_sensor_finds_the_pendulum_of_the_literature():
+    """Zijlstra & Hof 2003: the step is 1.25 times that of a pendulum that rises as the trunk does."""
+    table, gaits = load_library()
+    adults = table.query("verified and cohort == 'healthy_adult' and 0.9 < speed_mps < 1.3").head(40)
+    people = [
+        Person(**{name: row[name] for name in Person.model_fields}) for row in adults.to_dict("records")
+    ]
+    pool = build_pool(gaits.sel(gait=adults["gait_id"].to_list()), people)
+    config = InertialSamplerConfig(several_share=0, lower_back_share=1, turning_share=0)
+    clips = sample_inertial_clips(pool, 80, np.random.default_rng(0), config)
+    guess = [clip.features.side[INERTIAL_FEATURES.index("log_best_speed")] for clip in clips]
+    speed = [clip.truth[OUTCOME_NAMES.index("speed_mps")] / clip.height_m / 0.53 for clip in clips]
+    assert np.median(speed / np.exp(guess)) == pytest.approx(1.25, abs=0.1)

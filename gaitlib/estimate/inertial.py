@@ -47,7 +47,8 @@ _UNITS = np.array([4.0, 4.0, 2.0])
 _GRAVITY_RANGE = (7.0, 13.0)
 _NEARLY = 0.8
 _UNUSUAL, _USUAL_SPREAD = 0.1, 0.35
-_LEG_SHARE = 0.53
+LEG_SHARE = 0.53
+"""Leg length over body height."""
 _MAX_GAP_S = 0.1
 _SLOW_S = 0.5
 
@@ -280,7 +281,7 @@ def _find_step_time(sequence: np.ndarray, trunk: bool) -> tuple[float, float]:
 
 def _guess_speed(sequence: np.ndarray, site: str, step_time_s: float, height_m: float) -> float:
     """Logarithm of speed in leg lengths per second, as the network starts from it."""
-    leg = _LEG_SHARE * height_m
+    leg = LEG_SHARE * height_m
     if site in TRUNK_SITES:
         rise = _integrate(sequence[:, 0] * _UNITS[0], step_time_s, 2)
         share = min(2 * np.sqrt(2) * rise.std() / leg, 0.3)

@@ -250,8 +250,8 @@ def plot_inertial(walk: xr.Dataset, sites: Iterable[str], fps: float, seed: int)
     return figure
 
 
-def plot_rise(table: pd.DataFrame, gaits: xr.Dataset):
-    """Draw how far the pelvis of simulated healthy adults rises at each speed, beside people's rise.
+def plot_trunk(table: pd.DataFrame, gaits: xr.Dataset):
+    """Draw how far the pelvis of simulated adults rises and nods at each speed, beside people's.
 
     Parameters
     ----------
@@ -261,33 +261,91 @@ def plot_rise(table: pd.DataFrame, gaits: xr.Dataset):
     Returns
     -------
     figure : matplotlib Figure
-        Peak to peak over a stride, as a share of leg length, over speed.
+        Rise as a share of leg length and sagittal tilt in degrees, peak to peak over a stride, over speed.
     n_people, n_walks : int
         Simulated people and gaits drawn.
     """
     import matplotlib.pyplot as plt
 
     from gaitlib.evaluate.style import COLOURS, STYLE
-    from gaitlib.sense.trunk_motion import PUBLISHED_LEG_M, PUBLISHED_SPEEDS_MPS, expect_excursion
+    from gaitlib.sense.trunk_motion import (
+        PEOPLES_PELVIS_DEG,
+        PUBLISHED_LEG_M,
+        PUBLISHED_SPEEDS_MPS,
+        expect_excursion,
+    )
 
     rows = table[table["verified"] & table["cohort"].isin(["healthy_adult", "older_adult"])]
-    height = gaits["position"].sel(gait=rows["gait_id"].to_list(), coordinate="pelvis_ty").values
-    leg = rows["leg_length_m"].to_numpy()
+    pelvis = gaits["position"].sel(gait=rows["gait_id"].to_list())
+    rise = 100 * np.ptp(pelvis.sel(coordinate="pelvis_ty").values, axis=1) / rows["leg_length_m"]
+    nod = np.degrees(np.ptp(pelvis.sel(coordinate="pelvis_tilt").values, axis=1))
     # Speeds of bodies of other sizes are those of dynamically similar walks of the published size.
-    speed = rows["speed_mps"] * np.sqrt(PUBLISHED_LEG_M / leg)
-    ends = np.array([speed.min(), speed.max()])
-    published = [np.linspace(*PUBLISHED_SPEEDS_MPS, 20), np.linspace(*ends, 40)]
+    speed = rows["speed_mps"] * np.sqrt(PUBLISHED_LEG_M / rows["leg_length_m"])
+    spans = {"published": np.linspace(*PUBLISHED_SPEEDS_MPS, 20),
+             "continued": np.linspace(speed.min(), speed.max(), 40)}  # fmt: skip
+
+    def expect_rise(speeds: np.ndarray) -> list[float]:
+        return [100 * expect_excursion("rise", v, PUBLISHED_LEG_M) / PUBLISHED_LEG_M for v in speeds]
+
+    def expect_nod(speeds: np.ndarray) -> np.ndarray:
+        return np.full(len(speeds), PEOPLES_PELVIS_DEG)
+
     with plt.rc_context(STYLE):
-        figure, ax = plt.subplots(figsize=(7.2, 4.4), layout="constrained")
-        ax.scatter(speed, 100 * np.ptp(height, axis=1) / leg, s=12, alpha=0.35, color=COLOURS[0],
-                   label="simulated pelvis", linewidths=0)  # fmt: skip
-        for speeds, line, label in zip(
-            published, ("-", (0, (3, 2))), ("published", "continued"), strict=True
-        ):
-            share = [100 * expect_excursion("rise", v, PUBLISHED_LEG_M) / PUBLISHED_LEG_M for v in speeds]
-            ax.plot(speeds, share, color=COLOURS[1], linewidth=2.2 if line == "-" else 1.4, linestyle=line,
-                    label=label)  # fmt: skip
-        ax.set(xlabel=f"Speed, scaled to a leg of {PUBLISHED_LEG_M} m (m/s)", ylim=(0, None))
-        ax.set_ylabel("Rise (% of leg length)")
-        ax.legend(frameon=False)
+        figure, axes = plt.subplots(1, 2, figsize=(10.5, 4.2), layout="constrained")
+        panels = ((rise, expect_rise, "Rise (% of leg length)"), (nod, expect_nod, "Tilt of the pelvis (°)"))
+        for ax, (values, expect, label) in zip(axes, panels, strict=True):
+            ax.scatter(speed, values, s=12, alpha=0.35, color=COLOURS[0], label="simulated", linewidths=0)
+            for (name, speeds), line in zip(spans.items(), ("-", (0, (3, 2))), strict=True):
+                ax.plot(speeds, expect(speeds), color=COLOURS[1], linewidth=2.2 if line == "-" else 1.4,
+                        linestyle=line, label=name)  # fmt: skip
+            ax.set(
+                xlabel=f"Speed, scaled to a leg of {PUBLISHED_LEG_M} m (m/s)", ylabel=label, ylim=(0, None)
+            )
+        axes[0].legend(frameon=False)
     return figure, int(rows["person_id"].nunique()), len(rows)
+
+
+PENDULUM_FACTOR = 1.25
+"""Step length over that of a pendulum that rises as the lower back does, in healthy adults: Zijlstra & Hof
+2003 (doi 10.1016/S0966-6362(02)00190-X)."""
+
+
+def measure_pendulum(table: pd.DataFrame, gaits: xr.Dataset, n_clips: int, seed: int) -> dict[str, float]:
+    """Measure that factor with virtual sensors at the lower back, before and after the trunk is corrected.
+
+    Parameters
+    ----------
+    table, gaits : DataFrame, Dataset
+        The library.
+    n_clips : int
+        Clips of each.
+    seed : int
+        Seed.
+
+    Returns
+    -------
+    dict of str to float
+        'as simulated', 'corrected': median over clips of simulated healthy adults at 0.9 to 1.3 m/s.
+    """
+    from gaitlib.estimate.inertial import INERTIAL_FEATURES, LEG_SHARE
+    from gaitlib.estimate.inertial_sampler import InertialSamplerConfig, sample_inertial_clips
+    from gaitlib.estimate.pool import build_pool
+    from gaitlib.estimate.targets import OUTCOME_NAMES
+    from gaitlib.person import Person
+
+    rows = table[table["verified"] & (table["cohort"] == "healthy_adult")]
+    rows = rows[rows["speed_mps"].between(0.9, 1.3)]
+    people = [Person(**{name: row[name] for name in Person.model_fields}) for row in rows.to_dict("records")]
+    pool = build_pool(gaits.sel(gait=rows["gait_id"].to_list()), people)
+    usual = InertialSamplerConfig(several_share=0, lower_back_share=1, turning_share=0)
+    plain = replace(usual.walks, variation=replace(usual.walks.variation, trunk_spread=0.0))
+    found = {}
+    for name, config in {"as simulated": replace(usual, walks=plain), "corrected": usual}.items():
+        clips = sample_inertial_clips(pool, n_clips, np.random.default_rng(seed), config)
+        first, speed = INERTIAL_FEATURES.index("log_best_speed"), OUTCOME_NAMES.index("speed_mps")
+        ratios = [
+            clip.truth[speed] / (LEG_SHARE * clip.height_m * np.exp(clip.features.side[first]))
+            for clip in clips
+        ]
+        found[name] = float(np.median(ratios))
+    return found

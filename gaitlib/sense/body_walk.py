@@ -23,7 +23,7 @@ from gaitlib.errors import InputError
 from gaitlib.gait import COORDINATES, SIDES
 from gaitlib.person import Person, parse_person
 from gaitlib.sense.segments import PITCH_SEGMENTS, compute_pitch
-from gaitlib.sense.trunk_motion import move_trunk
+from gaitlib.sense.trunk_motion import move_trunk, steady_pelvis
 from gaitlib.sense.upper_body import add_width_and_arms
 from gaitlib.sense.variation import NO_VARIATION, WalkVariation, vary_angles, vary_proportions
 
@@ -247,10 +247,12 @@ def build_walk_motion(
     points, forward, height = _carry_pelvis(base, angles, load, rate, fps, gait.dimensions[0], body)
     points = {name: value + np.stack([forward, height], axis=-1) for name, value in points.items()}
     space = add_width_and_arms(points, body, stride + phase, rng)
+    pitch = compute_pitch(angles)
     if variation.trunk_spread:
+        pitch = steady_pelvis(pitch, rng, variation.trunk_spread)
         speed = (forward[-1] - forward[0]) / time_s[-1]
         space = move_trunk(space, stride + phase, speed, body.leg_length_m, rng, variation.trunk_spread)
-    return WalkMotion(time_s, space, compute_pitch(angles))
+    return WalkMotion(time_s, space, pitch)
 
 
 def build_walk_points(

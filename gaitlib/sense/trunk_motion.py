@@ -1,10 +1,14 @@
-"""How far the trunk of real people rises and sways: what a planar simulation gets wrong.
+"""How far the trunk of real people rises, sways and nods: what a planar simulation gets wrong.
 
 A planar body of least effort rises most at a comfortable speed and hardly at all when it walks fast, and it
 does not sway. People rise more the faster they walk and sway less: Orendurff et al. 2004 (doi
 10.1682/JRRD.2003.10.0150), whose adults of about 0.93 m leg length rose 2.74 cm and swayed 6.99 cm at
 0.7 m/s, 4.83 and 3.85 cm at 1.6 m/s. Their lines are taken over dynamically similar speed (speed over the
 square root of gravity times leg length), so that they hold for children too; that is assumed.
+
+Its pelvis also nods at every step, three times as far as people's: by 12 degrees in healthy adults, where
+the two adults set aside for calibration (`adult_3d`, `adult_walk_3d_moco`) nod by 4. A sensor a hand's
+breadth above and behind the hips is carried by that.
 
 Only what an inertial sensor on the trunk feels depends on it much: a camera sees some pixels of it.
 """
@@ -14,6 +18,7 @@ from __future__ import annotations
 import numpy as np
 
 from gaitlib.body.specification import GRAVITY_MPS2
+from gaitlib.sense.segments import PITCH_SEGMENTS
 from gaitlib.walk import KEYPOINTS_3D
 
 PUBLISHED_LEG_M = 0.93
@@ -28,6 +33,10 @@ _LINES = {
     for kind, published_m in {"rise": (0.0274, 0.0483), "sway": (0.0699, 0.0385)}.items()
 }
 """Excursion over leg length as a line (slope, start) over dynamically similar speed."""
+PEOPLES_PELVIS_DEG = 4.0
+"""Range of the sagittal tilt of the pelvis within a stride, of the adults set aside for calibration."""
+PELVIS_SHARE = 1 / 3
+"""Share of the simulated tilt that people have; impaired walkers keep more of it than healthy ones."""
 _LEAST_SHARE = {"rise": 0.01, "sway": 0.02}
 _MOST = 3.0
 _HIPS = [KEYPOINTS_3D.index(f"hip_{side}") for side in "rl"]
@@ -98,6 +107,29 @@ def move_trunk(
     moved[..., 1] += rise[:, None] * _SHARE
     moved[..., 2] += sway[:, None] * _SHARE
     return moved
+
+
+def steady_pelvis(pitch_rad: np.ndarray, rng, spread: float) -> np.ndarray:
+    """Let the pelvis nod no further than people's.
+
+    Parameters
+    ----------
+    pitch_rad : array, shape (n_time, 4)
+        Sagittal rotation of `gaitlib.sense.segments.PITCH_SEGMENTS` (rad).
+    rng : numpy.random.Generator
+        Draws how far this person departs from others.
+    spread : float
+        Standard deviation of the logarithm of the range (1).
+
+    Returns
+    -------
+    array, shape (n_time, 4)
+        The pelvis keeps its mean and `PELVIS_SHARE` of what it departs from it; trunk and feet are untouched.
+    """
+    steadied = pitch_rad.copy()
+    pelvis = steadied[:, PITCH_SEGMENTS.index("pelvis")]
+    pelvis -= (1 - PELVIS_SHARE * np.exp(spread * rng.standard_normal())) * (pelvis - pelvis.mean())
+    return steadied
 
 
 def _fit_wave(values: np.ndarray, turns: np.ndarray) -> complex:
