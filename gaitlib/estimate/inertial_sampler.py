@@ -39,7 +39,9 @@ class InertialSamplerConfig:
         Standard deviation of the rate of turning there (rad/s): a quarter turn takes 2 to 4 s; assumed.
     """
 
-    walks: SamplerConfig = field(default_factory=lambda: SamplerConfig(variation=STEADY_VARIATION))
+    walks: SamplerConfig = field(
+        default_factory=lambda: SamplerConfig(duration_s=(2.1, 12.0), variation=STEADY_VARIATION)
+    )
     several_share: float = 0.25
     lower_back_share: float = 0.5
     errors: InertialErrors = field(default_factory=InertialErrors)

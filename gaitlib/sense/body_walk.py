@@ -31,6 +31,7 @@ _TX, _TY = COORDINATES.index("pelvis_tx"), COORDINATES.index("pelvis_ty")
 _FOOT_POINTS = ("heel", "mtp", "toe")
 _CONTACT_HEIGHT_M = 0.008
 _STEP_SHARE = 0.5
+_ENDS_FADE = 1 / 3
 
 
 @dataclass(frozen=True)
@@ -350,8 +351,19 @@ def _draw_phase(stride_time_s, time_s, rng, variation: WalkVariation):
         shift += _STEP_SHARE * variation.stride_time_cv * rng.standard_normal(n_strides + 1)
     own = np.clip(shift, -0.06, 0.06)[np.floor(unrolled).astype(int)]
     unrolled = unrolled + own * 0.5 * (1 - np.cos(2 * np.pi * unrolled))
+    if variation.start_slowdown:
+        unrolled = _slow_ends(unrolled, time_s, variation.start_slowdown * rng.exponential(size=2))
     stride = np.floor(unrolled)
     return stride, unrolled - stride, np.gradient(unrolled, time_s)
+
+
+def _slow_ends(unrolled: np.ndarray, time_s: np.ndarray, extra: np.ndarray) -> np.ndarray:
+    """Let the first and the last steps take longer, by shares that fall to a third with every step."""
+    steps = 2 * (unrolled - unrolled[0])
+    shares = extra[0] * _ENDS_FADE**steps + extra[1] * _ENDS_FADE ** (steps[-1] - steps)
+    later = np.concatenate([[0.0], np.cumsum((1 + shares[1:]) * np.diff(time_s))])
+    # The walk lasts as long as before: the steps between go a little faster.
+    return np.interp(time_s * later[-1] / time_s[-1], later, unrolled)
 
 
 def _interpolate_strides(curves: np.ndarray, stride: np.ndarray, phase: np.ndarray) -> np.ndarray:

@@ -50,6 +50,10 @@ class WalkVariation:
     trunk_spread : float
         Rise and sway of the trunk are those of people at that speed, with this standard deviation of their
         logarithm (1), see `gaitlib.sense.trunk_motion`; as simulated if zero.
+    start_slowdown : float
+        Mean extra time of the first and of the last step of a walk, as a share of a step (1), exponentially
+        distributed; the steps after the first and before the last have a third of it, and so on. Walks begin
+        and end in standing, and are steady after some three steps; sizes are assumed.
     """
 
     stride_time_cv: float = 0.02
@@ -62,6 +66,7 @@ class WalkVariation:
     step_time_asymmetry: float = 0.008
     proportion_spread: float = 0.03
     trunk_spread: float = 0.0
+    start_slowdown: float = 0.0
 
     def scale(self, factor: float) -> WalkVariation:
         """Scale every magnitude by one factor.
@@ -83,7 +88,11 @@ class WalkVariation:
 NO_VARIATION = WalkVariation().scale(0.0)
 
 STEADY_VARIATION = WalkVariation(
-    angle_offset_deg=2.0, angle_harmonic_deg=0.4, amplitude_spread=0.04, trunk_spread=0.25
+    angle_offset_deg=2.0,
+    angle_harmonic_deg=0.4,
+    amplitude_spread=0.04,
+    trunk_spread=0.25,
+    start_slowdown=0.15,
 )
 """For inertial sensors: joint curves that are bent independently of each other shake the pelvis over the foot
 on the floor. A camera hardly sees it; the second derivative does."""
