@@ -10,9 +10,14 @@ import pytest
 import xarray as xr
 
 from gaitlib.data import plug_in_gait, walks
-from gaitlib.data.fetch import get_paths
+from gaitlib.data.adult_walk import compute_adult_joints
+from gaitlib.data.fetch import get_path, get_paths
 from gaitlib.data.readers.c3d import C3dRecording, read_c3d
+from gaitlib.data.readers.opensim_files import read_opensim_table, read_trc
 from gaitlib.errors import InputError
+from gaitlib.events import detect_events
+from gaitlib.outcomes import compute_walk_outcomes
+from gaitlib.report.muscle_activity import compute_envelopes
 from gaitlib.walk import get_point
 
 
@@ -281,3 +286,28 @@ def test_patients_walk_forward_on_one_common_skeleton(patients):
     means = {group: np.mean(values) for group, values in speed.items()}
     assert max(means, key=means.get) == "healthy_adult"
     assert 0.4 < min(map(min, speed.values())) and max(map(max, speed.values())) < 1.7
+
+
+def test_the_adult_set_aside_walks_as_the_force_plates_say():
+    walk = walks.load_walks("adult_walk_3d_moco", "calibrate")[0]
+    force = read_opensim_table(get_path("adult_walk_3d_moco", "grf_walk.mot", "calibrate"))
+    events = detect_events(walk).query("event == 'initial_contact'")
+    for side in "rl":
+        loaded = (force[f"ground_force_{side}_vy"] > 20).to_numpy()
+        landed = force["time"].to_numpy()[1:][loaded[1:] & ~loaded[:-1]]
+        found = events.loc[events["foot"] == side, "time_s"].to_numpy()
+        assert len(landed) and np.abs(landed[:, None] - found).min(axis=1).max() < 0.03
+    assert 1.5 < walk.attrs["height_m"] < 1.9 and 1.1 < compute_walk_outcomes(walk)["speed_mps"] < 1.4
+
+
+def test_envelopes_of_the_adult_peak_when_textbooks_say():
+    envelopes = compute_envelopes(walks.load_walks("adult_walk_3d_moco", "calibrate")[0])
+    assert len(envelopes) == 7 and all(curve.max() == 1 for curve in envelopes.values())
+    for muscle, (low, high) in {"soleus_r": (40, 55), "gastroc_r": (35, 55), "vasti_r": (0, 20)}.items():
+        assert low <= np.argmax(envelopes[muscle]) <= high, muscle
+
+
+def test_a_missing_marker_of_the_adult_is_named():
+    markers = read_trc(get_path("adult_walk_3d_moco", "markers_walk.trc", "calibrate"))
+    with pytest.raises(InputError, match="marker 'R.ASIS' is missing"):
+        compute_adult_joints(markers.drop_sel(marker="R.ASIS"))

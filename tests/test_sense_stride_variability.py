@@ -7,7 +7,8 @@ import pytest
 from toys import make_toy_gait
 
 from gaitlib.errors import InputError
-from gaitlib.sense.body_walk import _slow_ends, build_synthetic_walk
+from gaitlib.sense.body_walk import build_synthetic_walk
+from gaitlib.sense.stride_phase import slow_ends
 from gaitlib.sense.stride_variability import choose_variation, measure_variability
 from gaitlib.sense.variation import NO_VARIATION, WalkVariation
 
@@ -53,7 +54,7 @@ def test_a_short_walk_has_no_variability():
 
 def test_first_and_last_steps_are_slower_and_the_walk_as_long_as_before():
     time_s = np.arange(0, 8, 0.01)
-    slowed = _slow_ends(time_s / 1.1, time_s, np.array([0.3, 0.2]))
+    slowed = slow_ends(time_s / 1.1, time_s, np.array([0.3, 0.2]))
     assert slowed[0] == 0 and slowed[-1] == pytest.approx(time_s[-1] / 1.1)
     ends = np.interp(np.arange(0.0, 2 * slowed[-1], 1.0), 2 * slowed, time_s)
     steps = np.diff(ends)

@@ -9,17 +9,19 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from gaitlib.data.adult_walk import add_adult_envelopes, compute_adult_joints
 from gaitlib.data.fetch import get_path, get_paths
 from gaitlib.data.manifest import Manifest, load_manifest
 from gaitlib.data.plug_in_gait import compute_joint_centers
 from gaitlib.data.readers.bvh import read_bvh
 from gaitlib.data.readers.c3d import C3dRecording, read_c3d
 from gaitlib.data.readers.clinical import read_diagnoses
+from gaitlib.data.readers.opensim_files import read_opensim_table, read_trc
 from gaitlib.errors import InputError
 from gaitlib.walk import KEYPOINTS_3D, build_walk
 
-# c3d files have z up, these BVH files y up.
-_UP = {"c3d": np.array([0.0, 0.0, 1.0]), "bvh": np.array([0.0, 1.0, 0.0])}
+# c3d files have z up, these BVH and trc files y up.
+_UP = {"c3d": np.array([0.0, 0.0, 1.0]), "bvh": np.array([0.0, 1.0, 0.0]), "trc": np.array([0.0, 1.0, 0.0])}
 
 _BVH_KEYPOINTS = {
     "head_top": "HEad_end",
@@ -40,6 +42,7 @@ _BVH_KEYPOINTS = {
 }
 _LEG_SHARE_OF_HEIGHT = 0.245 + 0.246
 """Thigh plus shank over body height (Winter 2009, after Drillis & Contini 1966)."""
+_HEIGHT_SOURCE = "estimated: thigh plus shank over 0.491 (Winter 2009)"
 
 _SUBGROUPS = {
     "Healthy": "healthy_adult",
@@ -64,9 +67,9 @@ def load_walks(dataset_id: str, purpose: str, manifest: Manifest | None = None) 
 
     Parameters
     ----------
-    dataset_id : {'td_children_c3d', 'neuro_bvh'}
+    dataset_id : {'td_children_c3d', 'neuro_bvh', 'adult_walk_3d_moco'}
         Item of the manifest.
-    purpose : {'evaluate', 'baseline'}
+    purpose : {'evaluate', 'baseline', 'calibrate'}
         What the walks are wanted for; the roles of the item must allow it.
     manifest : Manifest, optional
         By default the project's.
@@ -83,7 +86,7 @@ def load_walks(dataset_id: str, purpose: str, manifest: Manifest | None = None) 
     WorkError
         If a file is neither here nor can be downloaded.
     """
-    loaders = {"td_children_c3d": _load_children, "neuro_bvh": _load_neuro}
+    loaders = {"td_children_c3d": _load_children, "neuro_bvh": _load_neuro, "adult_walk_3d_moco": _load_adult}
     if dataset_id not in loaders:
         raise InputError(f"data item '{dataset_id}' has no walks; sets with walks: {', '.join(loaders)}")
     return loaders[dataset_id](purpose, manifest or load_manifest())
@@ -313,8 +316,6 @@ def build_neuro_walk(motion: xr.Dataset, diagnosis: str, duplicates: str = "") -
     turn, origin = _find_frame(points, time_s, _UP["bvh"])
     positions = _turn(_stack(points), turn, origin)
     keep = _find_walking(positions, time_s)
-    leg = np.linalg.norm(points["hip_r"] - points["knee_r"], axis=1).mean()
-    leg += np.linalg.norm(points["knee_r"] - points["ankle_r"], axis=1).mean()
     return build_walk(
         time_s[keep] - time_s[keep][0],
         positions[keep],
@@ -323,8 +324,8 @@ def build_neuro_walk(motion: xr.Dataset, diagnosis: str, duplicates: str = "") -
         dataset="neuro_bvh",
         origin="real",
         subgroup=_SUBGROUPS[diagnosis],
-        height_m=float(leg / _LEG_SHARE_OF_HEIGHT),
-        height_source="estimated: thigh plus shank of the common skeleton over 0.491 (Winter 2009)",
+        height_m=_estimate_height(points),
+        height_source=_HEIGHT_SOURCE,
         mass_kg=float("nan"),
         age_years=float("nan"),
         sex="unknown",
@@ -333,3 +334,60 @@ def build_neuro_walk(motion: xr.Dataset, diagnosis: str, duplicates: str = "") -
         body_size="common skeleton of the set, not the person's own",
         dropped_duplicates=duplicates,
     )
+
+
+def _load_adult(purpose: str, manifest: Manifest) -> list[xr.Dataset]:
+    paths = [
+        get_path("adult_walk_3d_moco", name, purpose, manifest)
+        for name in ("markers_walk.trc", "electromyography.sto")
+    ]
+    return [build_adult_walk(read_trc(paths[0]), read_opensim_table(paths[1]))]
+
+
+def build_adult_walk(markers: xr.Dataset, emg: pd.DataFrame) -> xr.Dataset:
+    """Build the walk of the adult set aside for calibration.
+
+    Parameters
+    ----------
+    markers : xarray.Dataset
+        marker_position(time, marker, space) in m.
+    emg : DataFrame
+        Envelopes over time (s).
+
+    Returns
+    -------
+    Walk
+        Keypoints, and emg as of `gaitlib.data.adult_walk.add_adult_envelopes`.
+
+    Raises
+    ------
+    InputError
+        If a marker is missing.
+    """
+    points = compute_adult_joints(markers)
+    time_s = markers["time"].values
+    turn, origin = _find_frame(points, time_s, _UP["trc"])
+    positions = _turn(_stack(points), turn, origin)
+    keep = _find_walking(positions, time_s)
+    walk = build_walk(
+        time_s[keep],
+        positions[keep],
+        walk_id="adult_walk",
+        person_id="adult",
+        dataset="adult_walk_3d_moco",
+        origin="real",
+        subgroup="healthy_adult",
+        height_m=_estimate_height(points),
+        height_source=_HEIGHT_SOURCE,
+        mass_kg=float("nan"),
+        age_years=float("nan"),
+        sex="unknown",
+        fps=markers.attrs["fps"],
+    )
+    return add_adult_envelopes(walk, emg)
+
+
+def _estimate_height(points: dict[str, np.ndarray]) -> float:
+    leg = np.linalg.norm(points["hip_r"] - points["knee_r"], axis=1).mean()
+    leg += np.linalg.norm(points["knee_r"] - points["ankle_r"], axis=1).mean()
+    return float(leg / _LEG_SHARE_OF_HEIGHT)

@@ -13,22 +13,23 @@ import xarray as xr
 
 from gaitlib.gait import MUSCLE_GROUPS, N_PHASE
 
-EMG_GROUPS = {"rect_fem": "rect_fem", "hamstrings": "hamstrings", "gastroc": "gastroc", "tib_ant": "tib_ant"}
-"""EMG channel of the children -> muscle group of the simulation; tibialis posterior is not simulated."""
 ADULT_GROUPS = {
     "Rectus-femoris": "rect_fem",
+    "Vastus-lateralis": "vasti",
+    "Vastus-medialis": "vasti",
+    "Soleus": "soleus",
     "Hamstrings-lateralis": "hamstrings",
     "Hamstrings-medialis": "hamstrings",
     "Gastrocnemius-lateralis": "gastroc",
     "Gastrocnemius-medialis": "gastroc",
     "Tibialis-anterior": "tib_ant",
 }
-"""EMG channel of the adult -> muscle group."""
+"""EMG channel of `adult_3d` -> muscle group."""
 METHODS = {
     "synthetic": "estimator, trained on synthetic walks only",
     "mean_simulated": "mean simulated curve at that speed",
-    "other_adult": "EMG of one healthy adult",
-    "other_children": "mean EMG of the other children",
+    "other_adult": "EMG of another healthy adult",
+    "others": "mean EMG of the other people",
 }
 """Method -> words for readers; the first is tested, the others are what it must beat."""
 _HIGH_PASS_HZ, _ENVELOPE_HZ = 20.0, 6.0
@@ -43,13 +44,14 @@ def compute_envelopes(walk: xr.Dataset) -> dict[str, np.ndarray]:
     Parameters
     ----------
     walk : Walk
-        With emg(emg_time, channel) in V and emg_live(channel).
+        With emg(emg_time, channel) in V, or envelopes where it has the attribute emg_is_envelope; and
+        emg_live(channel).
 
     Returns
     -------
     dict of str to array, shape (101,)
         Channel ('rect_fem_r', ...) to envelope over the stride of its own leg, as a share of its peak; live
-        channels with at least one stride only.
+        channels of simulated muscles with at least one stride only.
 
     Notes
     -----
@@ -62,18 +64,19 @@ def compute_envelopes(walk: xr.Dataset) -> dict[str, np.ndarray]:
 
     if "emg" not in walk:
         return {}
-    time_s = walk["emg_time"].values
-    fps = (len(time_s) - 1) / (time_s[-1] - time_s[0])
-    raw = walk["emg"].values - walk["emg"].values.mean(axis=0)
-    high = sosfiltfilt(butter(2, _HIGH_PASS_HZ, "high", fs=fps, output="sos"), raw, axis=0)
-    smooth = sosfiltfilt(butter(2, _ENVELOPE_HZ, fs=fps, output="sos"), np.abs(high), axis=0)
+    time_s, smooth = walk["emg_time"].values, walk["emg"].values
+    if not walk.attrs.get("emg_is_envelope"):
+        fps = (len(time_s) - 1) / (time_s[-1] - time_s[0])
+        raw = smooth - smooth.mean(axis=0)
+        high = sosfiltfilt(butter(2, _HIGH_PASS_HZ, "high", fs=fps, output="sos"), raw, axis=0)
+        smooth = sosfiltfilt(butter(2, _ENVELOPE_HZ, fs=fps, output="sos"), np.abs(high), axis=0)
     events = detect_events(walk)
     contacts = events[events["event"] == "initial_contact"]
     found = {}
     for column, channel in enumerate(walk["channel"].values):
         name, side = str(channel).rsplit("_", 1)
         moments = contacts.loc[contacts["foot"] == side, "time_s"].to_numpy()
-        if name not in EMG_GROUPS or not bool(walk["emg_live"].values[column]) or len(moments) < 2:
+        if name not in MUSCLE_GROUPS or not bool(walk["emg_live"].values[column]) or len(moments) < 2:
             continue
         strides = [
             np.interp(np.linspace(first, last, N_PHASE), time_s, smooth[:, column])
@@ -92,7 +95,7 @@ def compare_muscles(
     Parameters
     ----------
     walks : list of Walk
-        Children with EMG.
+        People with EMG.
     clips : list of xarray.Dataset
         Image keypoints of the same walks, in the same order.
     estimator : GaitEstimator
@@ -127,12 +130,17 @@ def compare_muscles(
             others = [
                 own[c] for n, own in enumerate(measured) if n != number for c in own if c.startswith(name)
             ]
-            candidates = {"mean_simulated": usual[name], "other_adult": grown[name]}
-            candidates["other_children"] = np.mean(others, axis=0)
+            candidates = {"mean_simulated": usual[name]}
+            if name in grown:
+                candidates["other_adult"] = grown[name]
+            if others:
+                candidates["others"] = np.mean(others, axis=0)
             if answer.ok:
                 candidates["synthetic"] = answer.activation["activation"].sel(muscle=channel).values
             about = {"person_id": walk.attrs["person_id"], "muscle": name, "side": side}
             for method in METHODS:
+                if method != "synthetic" and method not in candidates:
+                    continue
                 row = about | {"method": method, "status": answer.status if method == "synthetic" else "ok"}
                 if method in candidates:
                     row |= score_curve(candidates[method], emg)

@@ -20,9 +20,12 @@ _OUTCOMES = {
     "stride_time_cv": ("Stride time variability (%)", 100.0, 1),
 }
 _MUSCLES = {
-    "rect_fem": "Rectus femoris",
+    "glut_max": "Gluteus maximus",
     "hamstrings": "Hamstrings",
+    "rect_fem": "Rectus femoris",
+    "vasti": "Vasti",
     "gastroc": "Gastrocnemius",
+    "soleus": "Soleus",
     "tib_ant": "Tibialis anterior",
 }
 
@@ -154,7 +157,7 @@ def format_muscles(summary: pd.DataFrame) -> pd.DataFrame:
                     {
                         "Muscle": title,
                         "Curve": words,
-                        "Children": f"{row.n_people}",
+                        "People": f"{row.n_people}",
                         "Correlation with EMG": format_number(row.correlation, 2),
                         "Onset off by (% of the stride)": format_number(row.onset_error, 0),
                         "Offset off by (% of the stride)": format_number(row.offset_error, 0),
@@ -180,7 +183,8 @@ def count_better(scores: pd.DataFrame, baseline: str) -> list[str]:
     """
     person = scores.groupby(["muscle", "person_id", "method"])["correlation"].mean().unstack("method")
     both = person.dropna(subset=["synthetic", baseline]).groupby("muscle").mean()
-    return [_MUSCLES[muscle] for muscle in _MUSCLES if both["synthetic"][muscle] > both[baseline][muscle]]
+    known = [muscle for muscle in _MUSCLES if muscle in both.index]
+    return [_MUSCLES[muscle] for muscle in known if both["synthetic"][muscle] > both[baseline][muscle]]
 
 
 def write_answer(agreement: pd.DataFrame, scores: pd.DataFrame) -> list[str]:
@@ -210,19 +214,23 @@ def write_answer(agreement: pd.DataFrame, scores: pd.DataFrame) -> list[str]:
         return f"off by {format_number(factor * row['mae'], decimals)} {unit} ({counts})"
 
     better = count_better(scores, "mean_simulated")
-    real = count_better(scores, "other_children")
+    real = count_better(scores, "others")
+    n_shared = scores.loc[scores["method"] == "others", "muscle"].nunique()
     return [
         f"Lower-back sensor, step time: {say('lower_back_events', 'step_time_s')} in healthy adults "
         f"and {say('parkinson_fog_imu', 'step_time_s')} in Parkinson's disease (mean absolute error).",
         f"Speed: {say('mobilised_lab', 'speed_mps')} in older adults and multiple sclerosis.",
-        f"Muscle activity: closer to the children's EMG than the mean simulated curve for {len(better)} of "
-        f"{len(_MUSCLES)} measured muscles ({', '.join(better).lower() or 'none'}), and closer than the "
-        f"mean EMG of the other children for {len(real)} ({', '.join(real).lower() or 'none'}).",
+        f"Muscle activity: closer to EMG than the mean simulated curve for {len(better)} of "
+        f"{scores['muscle'].nunique()} measured muscles ({', '.join(better).lower() or 'none'}), and closer "
+        f"than the mean EMG of the other people for {len(real)} of {n_shared} "
+        f"({', '.join(real).lower() or 'none'}).",
     ]
 
 
 def plot_muscles(curves: pd.DataFrame):
     """Draw EMG, the estimator and the mean simulated curve over the stride, one panel per muscle.
+
+    A panel tells how many people it shows.
 
     Parameters
     ----------
@@ -242,19 +250,22 @@ def plot_muscles(curves: pd.DataFrame):
              "mean_simulated": ("mean simulated curve", COLOURS[0], (0, (4, 2)))}  # fmt: skip
     person = curves.groupby(["muscle", "method", "person_id", "phase"])["activity"].mean()
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(2, 2, figsize=(8.6, 6.2), sharex=True, sharey=True, layout="constrained")
-        for ax, (muscle, title) in zip(axes.flat, _MUSCLES.items(), strict=True):
+        figure, axes = plt.subplots(2, 4, figsize=(12.5, 5.8), sharex=True, sharey=True, layout="constrained")
+        for ax, (muscle, title) in zip(axes.flat, _MUSCLES.items(), strict=False):
             emg = person.loc[muscle, "emg"].unstack("phase")
             ax.fill_between(emg.columns, emg.quantile(0.1), emg.quantile(0.9), color="0.85", linewidth=0)
             for method, (words, colour, line) in shown.items():
-                mean = person.loc[muscle, method].groupby("phase").mean()
-                ax.plot(mean.index, mean, color=colour, linestyle=line, linewidth=2.4, label=words)
-            ax.set_title(title)
+                if (muscle, method) in person.index:
+                    mean = person.loc[muscle, method].groupby("phase").mean()
+                    ax.plot(mean.index, mean, color=colour, linestyle=line, linewidth=2.4, label=words)
+            ax.set_title(f"{title} ({len(emg)})")
             ax.set(xlim=(0, 100), ylim=(0, 1.05))
+        axes.flat[-1].set_axis_off()
+        axes[0, -1].tick_params(labelbottom=True)
         figure.supxlabel("Stride of the muscle's own leg from initial contact (%)")
         figure.supylabel("Activity (share of the peak)")
         figure.legend(
-            *axes.flat[0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False
+            *axes.flat[1].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False
         )
     return figure
 

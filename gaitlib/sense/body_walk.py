@@ -23,6 +23,7 @@ from gaitlib.errors import InputError
 from gaitlib.gait import COORDINATES, SIDES
 from gaitlib.person import Person, parse_person
 from gaitlib.sense.segments import PITCH_SEGMENTS, compute_pitch
+from gaitlib.sense.stride_phase import draw_phase
 from gaitlib.sense.trunk_motion import move_trunk, steady_pelvis
 from gaitlib.sense.upper_body import add_width_and_arms
 from gaitlib.sense.variation import NO_VARIATION, WalkVariation, vary_angles, vary_proportions
@@ -30,8 +31,6 @@ from gaitlib.sense.variation import NO_VARIATION, WalkVariation, vary_angles, va
 _TX, _TY = COORDINATES.index("pelvis_tx"), COORDINATES.index("pelvis_ty")
 _FOOT_POINTS = ("heel", "mtp", "toe")
 _CONTACT_HEIGHT_M = 0.008
-_STEP_SHARE = 0.5
-_ENDS_FADE = 1 / 3
 
 
 @dataclass(frozen=True)
@@ -241,7 +240,7 @@ def build_walk_motion(
     slower = np.sqrt(body.leg_length_m / gait.dimensions[0].leg_length_m)
     n_time = int(round(duration_s * fps)) + 1
     time_s = np.arange(n_time) / fps
-    stride, phase, rate = _draw_phase(gait.stride_time_s * slower, time_s, rng, variation)
+    stride, phase, rate = draw_phase(gait.stride_time_s * slower, time_s, rng, variation)
     base = _interpolate_strides(gait.curves, stride, phase)
     angles = vary_angles(base[:, :-1], stride + phase, rng, variation)
     load = np.stack([base[:, -1], 1.0 - base[:, -1]], axis=1)
@@ -329,41 +328,6 @@ def _share_load(position: np.ndarray, force_n: np.ndarray, dimensions: Dimension
     points = compute_sagittal_points(position, dimensions)
     low = [np.min([points[f"{name}_{side}"][:, 1] for name in _FOOT_POINTS], axis=0) for side in SIDES]
     return 1.0 / (1.0 + np.exp(np.clip((low[0] - low[1]) / _CONTACT_HEIGHT_M, -50, 50)))
-
-
-def _draw_phase(stride_time_s, time_s, rng, variation: WalkVariation):
-    """Stride number, phase 0-1 and its rate (1/s) over time, from drawn stride times and start phase."""
-    from scipy.interpolate import PchipInterpolator
-
-    n_strides = int(np.ceil(time_s[-1] / (0.7 * stride_time_s.min()))) + 3
-    noise = rng.standard_normal(n_strides)
-    for k in range(1, n_strides):
-        noise[k] = 0.5 * noise[k - 1] + np.sqrt(0.75) * noise[k]
-    drift = variation.speed_drift * rng.standard_normal() * np.linspace(-1, 1, n_strides)
-    relative = 1.0 + np.clip(variation.stride_time_cv * noise + drift, -0.25, 0.25)
-    times = np.resize(stride_time_s, n_strides) * relative
-    ends = np.concatenate([[0.0], np.cumsum(times)])
-    moments = time_s + rng.uniform(0, 1) * times[0]
-    unrolled = PchipInterpolator(ends, np.arange(n_strides + 1.0))(moments)
-    shift = np.full(n_strides + 1, variation.step_time_asymmetry * rng.standard_normal())
-    if variation.stride_time_cv:
-        # The two steps of a stride share its time by chance, as much as strides differ.
-        shift += _STEP_SHARE * variation.stride_time_cv * rng.standard_normal(n_strides + 1)
-    own = np.clip(shift, -0.06, 0.06)[np.floor(unrolled).astype(int)]
-    unrolled = unrolled + own * 0.5 * (1 - np.cos(2 * np.pi * unrolled))
-    if variation.start_slowdown:
-        unrolled = _slow_ends(unrolled, time_s, variation.start_slowdown * rng.exponential(size=2))
-    stride = np.floor(unrolled)
-    return stride, unrolled - stride, np.gradient(unrolled, time_s)
-
-
-def _slow_ends(unrolled: np.ndarray, time_s: np.ndarray, extra: np.ndarray) -> np.ndarray:
-    """Let the first and the last steps take longer, by shares that fall to a third with every step."""
-    steps = 2 * (unrolled - unrolled[0])
-    shares = extra[0] * _ENDS_FADE**steps + extra[1] * _ENDS_FADE ** (steps[-1] - steps)
-    later = np.concatenate([[0.0], np.cumsum((1 + shares[1:]) * np.diff(time_s))])
-    # The walk lasts as long as before: the steps between go a little faster.
-    return np.interp(time_s * later[-1] / time_s[-1], later, unrolled)
 
 
 def _interpolate_strides(curves: np.ndarray, stride: np.ndarray, phase: np.ndarray) -> np.ndarray:

@@ -1,0 +1,97 @@
+"""Walk of the adult set aside for calibration: markers become joint centres, EMG one envelope per muscle."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from gaitlib.data.plug_in_gait import compute_hip_center
+from gaitlib.errors import InputError
+
+_MARKER_RADIUS_M = 0.007
+_HALF_WIDTH_M = {"knee": 0.05, "ankle": 0.035}
+"""From the skin outside a joint to its centre, in an adult; assumed, and invisible from the side."""
+_MARKERS = {"heel": "Heel", "toe": "Toe", "shoulder": "Shoulder", "elbow": "Elbow", "wrist": "Wrist"}
+_HEADS = {
+    "soleus": ("soleus",),
+    "gastroc": ("gastrocnemius",),
+    "tib_ant": ("tibialis_anterior",),
+    "hamstrings": ("medial_hamstrings", "biceps_femoris"),
+    "vasti": ("vastus_lateralis", "vastus_medius"),
+    "rect_fem": ("rectus_femoris",),
+    "glut_max": ("gluteus_maximus",),
+}
+"""Muscle group of the simulation -> channels of the file; gluteus medius is not simulated."""
+
+
+def compute_adult_joints(markers: xr.Dataset) -> dict[str, np.ndarray]:
+    """Compute the keypoints of a walk from the markers.
+
+    Parameters
+    ----------
+    markers : xarray.Dataset
+        From `gaitlib.data.readers.opensim_files.read_trc`: y up.
+
+    Returns
+    -------
+    dict of array, shape (time, 3)
+        Keypoint name to position (m) in the axes of the file. Hips by the regression of Harrington et al.
+        2007; knees and ankles inwards of their markers along the line between the hips.
+
+    Raises
+    ------
+    InputError
+        If a marker is missing.
+    """
+    positions = markers["marker_position"]
+
+    def get(name: str) -> np.ndarray:
+        if name not in positions["marker"].values:
+            raise InputError(f"{markers.attrs['source_file']}: marker '{name}' is missing")
+        return positions.sel(marker=name).values
+
+    right, left, sacrum = get("R.ASIS"), get("L.ASIS"), get("S2")
+    middle = (right + left) / 2
+    rightward = _normalise(right - left)
+    ahead = middle - sacrum
+    forward = _normalise(ahead - (ahead * rightward).sum(axis=1, keepdims=True) * rightward)
+    pelvis = {"origin": middle, "forward": forward, "right": rightward, "up": np.cross(rightward, forward)}
+    pelvis["width"] = np.linalg.norm(right - left, axis=1)
+    pelvis["depth"] = np.linalg.norm(ahead, axis=1) - 2 * _MARKER_RADIUS_M
+    points = {"neck": (get("R.Shoulder") + get("L.Shoulder")) / 2}
+    for side, sign in (("r", 1.0), ("l", -1.0)):
+        letter = side.upper()
+        points[f"hip_{side}"] = compute_hip_center(pelvis, sign)
+        for joint, half in _HALF_WIDTH_M.items():
+            skin = get(f"{letter}.{joint.title()}")
+            points[f"{joint}_{side}"] = skin - sign * (half + _MARKER_RADIUS_M) * rightward
+        points |= {f"{name}_{side}": get(f"{letter}.{marker}") for name, marker in _MARKERS.items()}
+    return points
+
+
+def add_adult_envelopes(walk: xr.Dataset, emg: pd.DataFrame) -> xr.Dataset:
+    """Add the envelopes of the adult's right leg.
+
+    Parameters
+    ----------
+    walk : Walk
+        In the time of the file.
+    emg : DataFrame
+        time (s) and the channels of `_HEADS`: envelopes, normalised by the laboratory.
+
+    Returns
+    -------
+    Walk
+        With emg(emg_time, channel): heads of a muscle averaged, each over its own peak; `emg_live` true;
+        attribute emg_is_envelope.
+    """
+    curves = [np.mean([emg[head] / emg[head].max() for head in heads], axis=0) for heads in _HEADS.values()]
+    walk = walk.assign_coords(emg_time=emg["time"].to_numpy(), channel=[f"{name}_r" for name in _HEADS])
+    walk["emg"] = (("emg_time", "channel"), np.stack(curves, axis=1), {"units": "1"})
+    walk["emg_live"] = ("channel", np.ones(len(_HEADS), dtype=bool))
+    return walk.assign_attrs(emg_is_envelope=1)
+
+
+def _normalise(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
