@@ -68,13 +68,14 @@ def _place_both_sides() -> dict[str, Placement]:
 
 
 SITES: dict[str, Placement] = {
-    "lower_back": Placement("pelvis", "mid_hip", (-0.065, 0.10, 0.0)),
+    "lower_back": Placement("pelvis", "mid_hip", (-0.095, 0.07, 0.0)),
     "chest": Placement("trunk", "mid_shoulder", (0.06, -0.07, 0.0)),
     **_place_both_sides(),
 }
 """Site -> where the sensor sits: on the skin over the fifth lumbar vertebra, over the breastbone, on the
-front of thigh and shin, above the outer ankle, on the instep, on the back of the wrist. Offsets are assumed
-shares of body height; the real ones scatter around them (`InertialErrors.placement_share`)."""
+front of thigh and shin, above the outer ankle, on the instep, on the back of the wrist. Offsets are shares of
+body height, at the lower back of the adult set aside (hind spines of the pelvis, and 3 cm up), else assumed;
+the real ones scatter around them (`InertialErrors.placement_share`)."""
 
 
 def sense_motion(

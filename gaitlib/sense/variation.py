@@ -48,7 +48,7 @@ class WalkVariation:
         Standard deviation of the logarithm of each segment length (1): 3 % as the spread of relative
         leg length (Fredriks et al. 2005, doi 10.1136/adc.2004.050799).
     trunk_spread : float
-        Rise and sway of the trunk are those of people at that speed, with this standard deviation of their
+        Rise, sway, surge and nod of the trunk are those of people, with this standard deviation of their
         logarithm (1), see `gaitlib.sense.trunk_motion`; as simulated if zero.
     start_slowdown : float
         Mean extra time of the first and of the last step of a walk, as a share of a step (1), exponentially
@@ -91,7 +91,7 @@ STEADY_VARIATION = WalkVariation(
     angle_offset_deg=2.0,
     angle_harmonic_deg=0.4,
     amplitude_spread=0.04,
-    trunk_spread=0.25,
+    trunk_spread=0.2,
     start_slowdown=0.15,
 )
 """For inertial sensors: joint curves that are bent independently of each other shake the pelvis over the foot
