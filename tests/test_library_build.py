@@ -21,6 +21,7 @@ from library_fakes import build_solved, fake_solve, make_plan, run_cluster, wait
 
 from gaitlib.cli import main
 from gaitlib.errors import InputError, WorkError
+from gaitlib.report.library_page import estimate_cost
 from gaitlib.simulate import executors
 from gaitlib.simulate.build import build_library, make_arrays
 from gaitlib.simulate.executors import open_executor
@@ -439,3 +440,12 @@ def test_study_without_a_library_and_odd_options_are_refused(tmp_path, capsys):
     assert "--workers" in capsys.readouterr().err
     assert main(["simulate", "--study", quick, "--shard", "5/4", "--folder", str(tmp_path)]) == 2
     assert "--shard" in capsys.readouterr().err
+
+
+def test_cost_of_a_million_gaits_counts_failures_and_bytes():
+    table = pd.DataFrame({"verified": [True, True, True, False], "wall_s": [3.0, 3.0, 3.0, 9.0]})
+    cost = estimate_cost(table, 4000.0, 0.05)
+    assert cost["core_s_per_gait"] == pytest.approx(6.0) and cost["verified_share"] == 0.75
+    assert cost["core_hours"] == pytest.approx(6e6 / 3600) and cost["gigabytes"] == pytest.approx(4.0)
+    assert cost["euro"] == pytest.approx(0.05 * cost["core_hours"])
+    assert cost["days_2"] == pytest.approx(cost["core_hours"] / 48)
