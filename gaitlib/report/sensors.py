@@ -305,17 +305,19 @@ PENDULUM_FACTOR = 1.25
 2003 (doi 10.1016/S0966-6362(02)00190-X)."""
 
 
-def measure_pendulum(table: pd.DataFrame, gaits: xr.Dataset, n_clips: int, seed: int) -> dict[str, float]:
+def measure_pendulum(
+    table: pd.DataFrame, gaits: xr.Dataset, seed: int, n_clips: int = 120
+) -> dict[str, float]:
     """Measure that factor with virtual sensors at the lower back, before and after the trunk is corrected.
 
     Parameters
     ----------
     table, gaits : DataFrame, Dataset
         The library.
-    n_clips : int
-        Clips of each.
     seed : int
         Seed.
+    n_clips : int
+        Clips of each.
 
     Returns
     -------
