@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gaitlib.data.plug_in_gait import compute_hip_center
+from gaitlib.data.plug_in_gait import build_pelvis, compute_hip_center
 from gaitlib.errors import InputError
 
 _MARKER_RADIUS_M = 0.007
@@ -51,21 +51,14 @@ def compute_adult_joints(markers: xr.Dataset) -> dict[str, np.ndarray]:
             raise InputError(f"{markers.attrs['source_file']}: marker '{name}' is missing")
         return positions.sel(marker=name).values
 
-    right, left, sacrum = get("R.ASIS"), get("L.ASIS"), get("S2")
-    middle = (right + left) / 2
-    rightward = _normalise(right - left)
-    ahead = middle - sacrum
-    forward = _normalise(ahead - (ahead * rightward).sum(axis=1, keepdims=True) * rightward)
-    pelvis = {"origin": middle, "forward": forward, "right": rightward, "up": np.cross(rightward, forward)}
-    pelvis["width"] = np.linalg.norm(right - left, axis=1)
-    pelvis["depth"] = np.linalg.norm(ahead, axis=1) - 2 * _MARKER_RADIUS_M
+    pelvis = build_pelvis(get("R.ASIS"), get("L.ASIS"), get("S2"), _MARKER_RADIUS_M)
     points = {"neck": (get("R.Shoulder") + get("L.Shoulder")) / 2}
     for side, sign in (("r", 1.0), ("l", -1.0)):
         letter = side.upper()
         points[f"hip_{side}"] = compute_hip_center(pelvis, sign)
         for joint, half in _HALF_WIDTH_M.items():
             skin = get(f"{letter}.{joint.title()}")
-            points[f"{joint}_{side}"] = skin - sign * (half + _MARKER_RADIUS_M) * rightward
+            points[f"{joint}_{side}"] = skin - sign * (half + _MARKER_RADIUS_M) * pelvis["right"]
         points |= {f"{name}_{side}": get(f"{letter}.{marker}") for name, marker in _MARKERS.items()}
     return points
 
@@ -91,7 +84,3 @@ def add_adult_envelopes(walk: xr.Dataset, emg: pd.DataFrame) -> xr.Dataset:
     walk["emg"] = (("emg_time", "channel"), np.stack(curves, axis=1), {"units": "1"})
     walk["emg_live"] = ("channel", np.ones(len(_HEADS), dtype=bool))
     return walk.assign_attrs(emg_is_envelope=1)
-
-
-def _normalise(vectors: np.ndarray) -> np.ndarray:
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)

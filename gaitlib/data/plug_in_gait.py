@@ -46,7 +46,7 @@ def compute_joint_centers(recording: C3dRecording) -> dict[str, np.ndarray]:
     """
     marker = recording.get_marker
     points = {"neck": (marker("C7") + marker("CLAV")) / 2}
-    pelvis = _build_pelvis(recording)
+    pelvis = build_pelvis(marker("RASI"), marker("LASI"), marker("SACR"), _get_marker_radius(recording))
     for side, letter in _SIDES.items():
         points |= _compute_leg(recording, pelvis, side, letter)
         points |= _compute_arm(recording, side, letter)
@@ -68,13 +68,28 @@ def _get_marker_radius(recording: C3dRecording) -> float:
     return _get_metres(recording, "MarkerDiameter") / 2
 
 
-def _build_pelvis(recording: C3dRecording) -> dict[str, np.ndarray]:
-    """Origin between the front spines; axes forward, up (of the pelvis), right; width and depth in m."""
-    right, left, sacrum = (recording.get_marker(name) for name in ("RASI", "LASI", "SACR"))
+def build_pelvis(
+    right: np.ndarray, left: np.ndarray, sacrum: np.ndarray, radius_m: float
+) -> dict[str, np.ndarray]:
+    """Build the frame of the pelvis.
+
+    Parameters
+    ----------
+    right, left, sacrum : array, shape (time, 3)
+        Markers on the front spines and on the sacrum (m).
+    radius_m : float
+        Of a marker.
+
+    Returns
+    -------
+    dict of array
+        origin between the front spines; axes forward, up (of the pelvis), right: shape (time, 3). width and
+        depth: shape (time,), in m.
+    """
     middle = (right + left) / 2
     rightward = _normalize(right - left)
     forward = middle - sacrum
-    depth = np.linalg.norm(forward, axis=-1) - 2 * _get_marker_radius(recording)
+    depth = np.linalg.norm(forward, axis=-1) - 2 * radius_m
     forward = _normalize(forward - np.sum(forward * rightward, -1, keepdims=True) * rightward)
     return {
         "origin": middle,

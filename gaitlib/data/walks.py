@@ -21,7 +21,7 @@ from gaitlib.errors import InputError
 from gaitlib.walk import KEYPOINTS_3D, build_walk
 
 # c3d files have z up, these BVH and trc files y up.
-_UP = {"c3d": np.array([0.0, 0.0, 1.0]), "bvh": np.array([0.0, 1.0, 0.0]), "trc": np.array([0.0, 1.0, 0.0])}
+_Y_UP, _Z_UP = np.array([0.0, 1.0, 0.0]), np.array([0.0, 0.0, 1.0])
 
 _BVH_KEYPOINTS = {
     "head_top": "HEad_end",
@@ -119,9 +119,7 @@ def build_child_walk(recording: C3dRecording) -> xr.Dataset:
     name = Path(recording.markers.attrs["source_file"]).stem
     points = compute_joint_centers(recording)
     time_s = recording.markers["time"].values
-    turn, origin = _find_frame(points, time_s, _UP["c3d"])
-    positions = _turn(_stack(points), turn, origin)
-    keep = _find_walking(positions, time_s)
+    positions, keep, turn = _place(points, time_s, _Z_UP)
     walk = build_walk(
         time_s[keep] - time_s[keep][0],
         positions[keep],
@@ -149,6 +147,15 @@ def _shift_events(events: pd.DataFrame, time_s: np.ndarray) -> pd.DataFrame:
     inside = events[(events["time_s"] >= time_s[0]) & (events["time_s"] <= time_s[-1])].copy()
     inside["time_s"] = (inside["time_s"] - time_s[0]).round(4)
     return inside
+
+
+def _place(
+    points: dict[str, np.ndarray], time_s: np.ndarray, up: np.ndarray
+) -> tuple[np.ndarray, slice, np.ndarray]:
+    """Positions (time, keypoint, 3) forward, up, right; the frames of walking; the turn into that frame."""
+    turn, origin = _find_frame(points, time_s, up)
+    positions = _turn(_stack(points), turn, origin)
+    return positions, _find_walking(positions, time_s), turn
 
 
 def _stack(points: dict[str, np.ndarray]) -> np.ndarray:
@@ -313,9 +320,7 @@ def build_neuro_walk(motion: xr.Dataset, diagnosis: str, duplicates: str = "") -
         for keypoint, joint in _BVH_KEYPOINTS.items()
     }
     time_s = motion["time"].values
-    turn, origin = _find_frame(points, time_s, _UP["bvh"])
-    positions = _turn(_stack(points), turn, origin)
-    keep = _find_walking(positions, time_s)
+    positions, keep, _ = _place(points, time_s, _Y_UP)
     return build_walk(
         time_s[keep] - time_s[keep][0],
         positions[keep],
@@ -366,9 +371,7 @@ def build_adult_walk(markers: xr.Dataset, emg: pd.DataFrame) -> xr.Dataset:
     """
     points = compute_adult_joints(markers)
     time_s = markers["time"].values
-    turn, origin = _find_frame(points, time_s, _UP["trc"])
-    positions = _turn(_stack(points), turn, origin)
-    keep = _find_walking(positions, time_s)
+    positions, keep, _ = _place(points, time_s, _Y_UP)
     walk = build_walk(
         time_s[keep],
         positions[keep],

@@ -130,21 +130,18 @@ def compare_muscles(
             others = [
                 own[c] for n, own in enumerate(measured) if n != number for c in own if c.startswith(name)
             ]
-            candidates = {"mean_simulated": usual[name]}
+            estimated = answer.activation["activation"].sel(muscle=channel).values if answer.ok else None
+            candidates = {"synthetic": estimated, "mean_simulated": usual[name]}
             if name in grown:
                 candidates["other_adult"] = grown[name]
             if others:
                 candidates["others"] = np.mean(others, axis=0)
-            if answer.ok:
-                candidates["synthetic"] = answer.activation["activation"].sel(muscle=channel).values
             about = {"person_id": walk.attrs["person_id"], "muscle": name, "side": side}
-            for method in METHODS:
-                if method != "synthetic" and method not in candidates:
-                    continue
+            for method, curve in candidates.items():
                 row = about | {"method": method, "status": answer.status if method == "synthetic" else "ok"}
-                if method in candidates:
-                    row |= score_curve(candidates[method], emg)
-                    curves.append(_tabulate(about, method, candidates[method]))
+                if curve is not None:
+                    row |= score_curve(curve, emg)
+                    curves.append(_tabulate(about, method, curve))
                 scores.append(row)
             curves.append(_tabulate(about, "emg", emg))
     return pd.DataFrame(scores), pd.concat(curves, ignore_index=True)

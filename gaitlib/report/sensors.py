@@ -328,18 +328,17 @@ def measure_pendulum(
     from gaitlib.estimate.inertial_sampler import InertialSamplerConfig, sample_inertial_clips
     from gaitlib.estimate.pool import build_pool
     from gaitlib.estimate.targets import OUTCOME_NAMES
-    from gaitlib.person import Person
+    from gaitlib.estimate.train import list_persons
 
     rows = table[table["verified"] & (table["cohort"] == "healthy_adult")]
     rows = rows[rows["speed_mps"].between(0.9, 1.3)]
-    people = [Person(**{name: row[name] for name in Person.model_fields}) for row in rows.to_dict("records")]
-    pool = build_pool(gaits.sel(gait=rows["gait_id"].to_list()), people)
+    pool = build_pool(gaits.sel(gait=rows["gait_id"].to_list()), list_persons(rows))
     usual = InertialSamplerConfig(several_share=0, lower_back_share=1, turning_share=0)
     plain = replace(usual.walks, variation=replace(usual.walks.variation, trunk_spread=0.0))
+    first, speed = INERTIAL_FEATURES.index("log_best_speed"), OUTCOME_NAMES.index("speed_mps")
     found = {}
     for name, config in {"as simulated": replace(usual, walks=plain), "corrected": usual}.items():
         clips = sample_inertial_clips(pool, n_clips, np.random.default_rng(seed), config)
-        first, speed = INERTIAL_FEATURES.index("log_best_speed"), OUTCOME_NAMES.index("speed_mps")
         ratios = [
             clip.truth[speed] / (LEG_SHARE * clip.height_m * np.exp(clip.features.side[first]))
             for clip in clips

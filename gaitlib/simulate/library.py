@@ -76,8 +76,7 @@ def load_library(folder: Path | str | None = None) -> tuple[pd.DataFrame, xr.Dat
     >>> gaits.sel(gait=fast["gait_id"].to_list(), coordinate="knee_angle_r")["position"].dims
     ('gait', 'phase')
     """
-    folder = Path(folder) if folder is not None else SHIPPED_FOLDER
-    _require_files(folder)
+    folder = find_library(folder)
     table = pd.read_parquet(folder / "table.parquet")
     with xr.open_dataset(folder / "gaits.nc", engine="h5netcdf", mask_and_scale=False) as stored:
         gaits = stored.load()
@@ -102,17 +101,35 @@ def load_run(folder: Path | str | None = None) -> pd.DataFrame:
     InputError
         If the folder holds no library.
     """
-    folder = Path(folder) if folder is not None else SHIPPED_FOLDER
-    _require_files(folder)
+    folder = find_library(folder)
     return pd.read_parquet(folder / (RUN if (folder / RUN).exists() else "table.parquet"))
 
 
-def _require_files(folder: Path) -> None:
+def find_library(folder: Path | str | None = None) -> Path:
+    """Find the folder of a library.
+
+    Parameters
+    ----------
+    folder : path, optional
+        Library folder; the shipped one when left out.
+
+    Returns
+    -------
+    pathlib.Path
+        The folder, which holds table and curves.
+
+    Raises
+    ------
+    InputError
+        If it does not.
+    """
+    folder = Path(folder) if folder is not None else SHIPPED_FOLDER
     for name in ("table.parquet", "gaits.nc"):
         if not (folder / name).exists():
             raise InputError(
                 f"{folder.name}: found no {name}, expected a gait library; build one with 'gaitlib simulate'."
             )
+    return folder
 
 
 def _decode(stored: xr.DataArray, dims: tuple[str, ...]) -> xr.Variable:
@@ -180,7 +197,20 @@ def write_library(folder: Path, table: pd.DataFrame, gaits: xr.Dataset, encoding
             name: {"dtype": "float32", "zlib": True, "complevel": 4, "shuffle": True} for name in CURVES
         }
     write_atomically(folder / "gaits.nc", lambda p: gaits.to_netcdf(p, engine="h5netcdf", encoding=encoding))
-    write_atomically(folder / "table.parquet", lambda p: table.to_parquet(p, index=False, compression="zstd"))
+    write_table(folder / "table.parquet", table)
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a table of gaits in one step.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Where.
+    table : DataFrame
+        Table of a library or of the whole run.
+    """
+    write_atomically(path, lambda p: table.to_parquet(p, index=False, compression="zstd"))
 
 
 def write_atomically(path: Path, write: Callable) -> None:

@@ -24,8 +24,8 @@ from gaitlib.simulate.library import (
     UNITS,
     load_library,
     load_run,
-    write_atomically,
     write_library,
+    write_table,
 )
 from gaitlib.simulate.multipliers import (
     FILE,
@@ -112,7 +112,7 @@ def _write_run(target: Path, run: pd.DataFrame | None) -> None:
     if run is None:
         (target / RUN).unlink(missing_ok=True)
     else:
-        write_atomically(target / RUN, lambda p: run.to_parquet(p, index=False, compression="zstd"))
+        write_table(target / RUN, run)
 
 
 def list_files(folder: Path) -> list[Path]:
