@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from pathlib import Path
 
 from gaitlib.environment import ROOT, set_threads
@@ -240,10 +241,12 @@ def _remove_failures(folder: Path) -> None:
         path.unlink()
 
 
-def _keep_failure(folder: Path, name: str, message: str) -> None:
+def _fail(folder: Path, name: str, message: str) -> int:
     path = folder / "failures" / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"name": name, "message": message}), encoding="utf-8")
+    print(f"{_MARK}{name}: failed", flush=True)
+    return 1
 
 
 def _raise_failures(folder: Path, code: int) -> None:
@@ -295,9 +298,10 @@ def _main(words: list[str] | None = None) -> int:
             build_book(study, ROOT)
             print(f"{_MARK}book: done", flush=True)
     except (InputError, WorkError) as error:
-        _keep_failure(folder, name, str(error))
-        print(f"{_MARK}{name}: failed", flush=True)
-        return 1
+        return _fail(folder, name, str(error))
+    except Exception as error:  # a fault of this program: its traceback goes to the log
+        traceback.print_exc()
+        return _fail(folder, name, f"{name}: {type(error).__name__}: {error}")
     return 0
 
 

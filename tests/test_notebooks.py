@@ -156,7 +156,7 @@ def test_parameters_cell_holds_plain_typed_values_only(tmp_path, text):
 
 
 def test_wrong_parameter_stops_before_any_kernel(tmp_path, monkeypatch):
-    monkeypatch.setattr(runner, "_prepare_environment", lambda root: pytest.fail("a kernel was prepared"))
+    monkeypatch.setattr(runner, "_run_in_kernel", lambda *_: pytest.fail("a kernel was prepared"))
     path = write_notebook(tmp_path / "page.ipynb")
     with pytest.raises(InputError, match="'nmae' is unknown"):
         execute_notebook(path, tmp_path / "out.ipynb", {"nmae": "b"}, tmp_path)
@@ -186,6 +186,23 @@ def test_failing_notebook_names_cell_and_exception(tmp_path):
         assert word in str(caught.value)
     assert not (tmp_path / "page_child.ipynb").exists()
     assert (tmp_path / "page_child.failed.ipynb").exists()
+
+
+def test_notebook_whose_kernel_dies_is_run_once_more(tmp_path):
+    text = (
+        "import os\nfrom pathlib import Path\nfile = Path('died')\n"
+        "if not file.exists():\n    file.touch()\n    os._exit(9)\nprint('alive', count)"
+    )
+    path = write_notebook(tmp_path / "page.ipynb", text)
+    out = execute_notebook(path, tmp_path / "out" / "page.ipynb", {"count": 7}, tmp_path)
+    assert "alive 7" in out.read_text(encoding="utf-8")
+
+
+def test_kernel_that_always_dies_is_an_error_with_a_cause_to_look_for(tmp_path):
+    path = write_notebook(tmp_path / "page.ipynb", "import os\nos._exit(9)")
+    with pytest.raises(WorkError, match=r"page_child: its kernel failed twice.*memory"):
+        execute_notebook(path, tmp_path / "page_child.ipynb", {}, tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["page.ipynb"]
 
 
 def test_scrubbing_makes_ids_unique_and_keeps_content():

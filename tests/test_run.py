@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from gaitlib import run
 from gaitlib.environment import ROOT
 from gaitlib.errors import InputError
 from gaitlib.report.book import check_pages
@@ -221,6 +222,16 @@ def write_small_notebook(root, page, outputs, code=""):
     work = {"cell_type": "code", "source": "\n".join(lines), "metadata": {}, "id": "work", "outputs": []}
     notebook["cells"] = [title, *cells, work | {"execution_count": None}]
     path.write_text(json.dumps(notebook), encoding="utf-8")
+
+
+def test_an_unforeseen_exception_is_named_in_the_failure(tmp_path, monkeypatch, capsys):
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(run, "run_page", fail)
+    assert run._main(["page", str(tmp_path), "1_library"]) == 1
+    assert "OSError: disk full" in (tmp_path / "failures" / "1_library.json").read_text()
+    assert "Traceback" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -165,12 +165,10 @@ def execute_notebook(source: str | Path, target: str | Path, values: dict, root:
         If a parameter is wrong.
     WorkError
         If a cell fails: names notebook, cell and exception. The failed copy lies beside the target with the
-        suffix `.failed.ipynb`.
+        suffix `.failed.ipynb`. If the kernel itself ends or never answers, twice in a row.
     """
     values = check_parameters(source, values)
     source, target, root = Path(source), Path(target), Path(root).resolve()
-    _prepare_environment(root)
-    import papermill
     from papermill.exceptions import PapermillExecutionError
 
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -178,10 +176,7 @@ def execute_notebook(source: str | Path, target: str | Path, values: dict, root:
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         partial = Path(folder) / target.name
         try:
-            papermill.execute_notebook(
-                str(source), str(partial), values, cwd=str(root), kernel_name="python3",
-                progress_bar=False, log_output=False, request_save_on_cell_execute=False,
-            )  # fmt: skip
+            _run_in_kernel(source, partial, values, root)
         except PapermillExecutionError as error:
             failed.write_text(
                 _dump(scrub_notebook(read_notebook(partial), target.stem, root)), encoding="utf-8"
@@ -339,13 +334,40 @@ def _dump(notebook: dict) -> str:
     return json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 
 
-def _prepare_environment(root: Path) -> None:
-    """Let kernels be those of this Python, whatever is installed for the user."""
+def _run_in_kernel(source: Path, partial: Path, values: dict, root: Path) -> None:
+    """Run a notebook; again from its first cell, once, if its kernel ends or never answers.
+
+    Kernels talk through files of a folder of their own: pages that start together would race for TCP ports.
+    """
+    import papermill
+    from traitlets.config import Config
+
+    short = "/tmp" if Path("/tmp").is_dir() else None  # the path of a socket holds about 100 characters
+    for attempt in (1, 2):
+        with tempfile.TemporaryDirectory(prefix="gaitlib-", dir=short) as folder:
+            _prepare_environment(root, folder)
+            try:
+                papermill.execute_notebook(
+                    str(source), str(partial), values, cwd=str(root), kernel_name="python3",
+                    progress_bar=False, log_output=False, request_save_on_cell_execute=False,
+                    config=Config({"KernelManager": {"transport": "ipc"}}),
+                )  # fmt: skip
+                return
+            except RuntimeError as error:  # what jupyter_client and nbclient raise for a kernel
+                if attempt == 2:
+                    raise WorkError(
+                        f"notebook {partial.stem}: its kernel failed twice: {error}. Usually memory ran out: "
+                        "free some, or run with --cores 1."
+                    ) from None
+                print(f"notebook {partial.stem}: {error}; trying once more", file=sys.stderr, flush=True)
+
+
+def _prepare_environment(root: Path, folder: str) -> None:
+    """Let kernels be those of this Python, whatever is installed for the user; their files go to `folder`."""
     os.environ["JUPYTER_PATH"] = str(Path(sys.prefix) / "share" / "jupyter")
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
-    own = root / "build" / ".ipython"
-    own.mkdir(parents=True, exist_ok=True)
-    os.environ["IPYTHONDIR"] = str(own)
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(root), *filter(None, [os.environ.get("PYTHONPATH")])])
+    os.environ["JUPYTER_RUNTIME_DIR"] = os.environ["IPYTHONDIR"] = folder
+    if str(root) not in os.environ.get("PYTHONPATH", "").split(os.pathsep):
+        os.environ["PYTHONPATH"] = os.pathsep.join([str(root), *filter(None, [os.environ.get("PYTHONPATH")])])
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
     os.environ.setdefault("PYTHONHASHSEED", "0")
