@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import h5netcdf
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -77,10 +78,10 @@ def load_library(folder: Path | str | None = None) -> tuple[pd.DataFrame, xr.Dat
     ('gait', 'phase')
     """
     folder = find_library(folder)
-    table = pd.read_parquet(folder / "table.parquet")
-    with xr.open_dataset(folder / "gaits.nc", engine="h5netcdf", mask_and_scale=False) as stored:
-        gaits = stored.load()
-    return table, gaits.assign({name: _decode(gaits[name], dims) for name, dims in CURVES.items()})
+    with h5netcdf.File(folder / "gaits.nc") as stored:  # xarray's own way in takes a fifth longer
+        variables = {name: _read(name, variable) for name, variable in stored.variables.items()}
+        attributes = dict(stored.attrs)
+    return pd.read_parquet(folder / "table.parquet"), xr.Dataset(variables, attrs=attributes)
 
 
 def load_run(folder: Path | str | None = None) -> pd.DataFrame:
@@ -132,14 +133,18 @@ def find_library(folder: Path | str | None = None) -> Path:
     return folder
 
 
-def _decode(stored: xr.DataArray, dims: tuple[str, ...]) -> xr.Variable:
-    """Curves in their own unit: a release holds integers, phase last (xarray decodes them more slowly)."""
-    values = np.ascontiguousarray(stored.transpose("gait", *dims).values)
-    if values.dtype.kind == "i":
-        values = values * np.float32(stored.attrs["scale_factor"])
-    return xr.Variable(
-        ("gait", *dims), values.astype(np.float32, copy=False), {"units": stored.attrs.get("units", "")}
-    )
+def _read(name: str, stored: h5netcdf.Variable) -> tuple[tuple[str, ...], np.ndarray, dict]:
+    """Dimensions, values and attributes; curves in their own unit (a release holds integers, phase last)."""
+    dims, values, attributes = stored.dimensions, stored[...], dict(stored.attrs)
+    attributes.pop("_FillValue", None)
+    if values.dtype.kind == "O":
+        values = values.astype(str)
+    if name in CURVES:
+        wanted = ("gait", *CURVES[name])
+        values = np.ascontiguousarray(values.transpose([dims.index(dim) for dim in wanted]))
+        scale = np.float32(attributes.pop("scale_factor", 1.0))
+        dims, values = wanted, (values * scale).astype(np.float32, copy=False)
+    return dims, values, attributes
 
 
 def build_gait_set(ids: list[str], arrays: dict[str, np.ndarray]) -> xr.Dataset:
