@@ -22,8 +22,8 @@ from gaitlib.estimate.network import NetworkConfig
 from gaitlib.estimate.pool import build_pool
 from gaitlib.estimate.predict import estimate_clip
 from gaitlib.estimate.train import TrainingConfig, list_persons, train_estimator
-from gaitlib.report.inertial_people import measure_reference
-from gaitlib.report.signals_page import format_settings
+from gaitlib.report.inertial_people import leave_out_steps, measure_reference
+from gaitlib.report.signals_page import format_settings, format_steps
 
 STEP_S = 0.54
 
@@ -156,6 +156,17 @@ def test_errors_by_setting_count_answers_and_walks():
         bouts["Step length (cm): MAE (bias)"].startswith("20.0 (")
         and "10.0" in bouts["Step length (cm): MAE (bias)"]
     )
+
+
+def test_first_and_last_steps_can_be_left_out_of_the_reference():
+    steps_s = np.array([0.7, 0.6, *[0.5] * 8, 0.6])
+    contacts = pd.DataFrame({"event": "initial_contact", "time_s": np.r_[0.0, steps_s.cumsum()]})
+    walk = xr.Dataset(attrs={"walk_id": "w", "person_id": "a", "events": contacts})
+    row = {"outcome": "step_time_s", "status": "ok", "walk_id": "w", "estimate": 0.5, "lower": 0.49}
+    steps = leave_out_steps(pd.DataFrame([row | {"upper": 0.52}]), [walk])
+    assert steps["error_s"].to_numpy() == pytest.approx([0.5 - steps_s.mean(), -0.1 / 9, 0.0])
+    assert steps["inside"].tolist() == [0.0, 1.0, 1.0]
+    assert format_steps(steps)["Bias (ms)"].tolist()[1].endswith("11.1")
 
 
 def test_a_trial_with_a_turn_becomes_two_walks():

@@ -19,6 +19,7 @@ SETTINGS = {
     "bouts": "Several bouts in the recording, with stops and turns between",
 }
 """How people walked -> words for readers."""
+_FEWEST_STEPS = 6
 _TIMES = ("step_time_s", "cadence_spm", "stance_share", "double_support_share", "step_time_asymmetry",
           "stride_time_cv")  # fmt: skip
 
@@ -58,6 +59,43 @@ def estimate_inertial_people(walks: list[xr.Dataset], estimator) -> pd.DataFrame
     for name in ("estimate", "lower", "upper"):
         table[name] = table.get(name, pd.Series(np.nan, index=table.index)).astype(float)
     return table
+
+
+def leave_out_steps(tidy: pd.DataFrame, walks: list[xr.Dataset], most: int = 2) -> pd.DataFrame:
+    """Put the step time of the middle of each walk beside the estimate of the whole.
+
+    Parameters
+    ----------
+    tidy : DataFrame
+        From `estimate_inertial_people`.
+    walks : list of xarray.Dataset
+        The walks behind it; those with events count.
+    most : int
+        As many steps are left out at each end, one after the other; walks of fewer than six steps beyond
+        that are passed over.
+
+    Returns
+    -------
+    DataFrame
+        One row per walk and number of steps left out at each end: person_id, walk_id, left_out, error_s
+        (estimate minus reference), inside (of the interval).
+    """
+    answers = tidy[(tidy["outcome"] == "step_time_s") & (tidy["status"] == "ok")].set_index("walk_id")
+    rows = []
+    for walk in walks:
+        name = walk.attrs["walk_id"]
+        if "events" not in walk.attrs or name not in answers.index:
+            continue
+        events, answer = walk.attrs["events"], answers.loc[name]
+        steps_s = np.diff(np.sort(events.loc[events["event"] == "initial_contact", "time_s"]))
+        if len(steps_s) < 2 * most + _FEWEST_STEPS:
+            continue
+        for n in range(most + 1):
+            reference = steps_s[n : len(steps_s) - n].mean()
+            row = {"person_id": walk.attrs["person_id"], "walk_id": name, "left_out": n}
+            inside = float(answer["lower"] <= reference <= answer["upper"])
+            rows.append(row | {"error_s": answer["estimate"] - reference, "inside": inside})
+    return pd.DataFrame(rows)
 
 
 def measure_reference(walk: xr.Dataset) -> dict[str, float]:

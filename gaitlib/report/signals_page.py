@@ -133,6 +133,32 @@ def format_settings(tidy: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
+def format_steps(steps: pd.DataFrame) -> pd.DataFrame:
+    """Format how the error of step time hangs on the first and last steps of the reference.
+
+    Parameters
+    ----------
+    steps : DataFrame
+        From `gaitlib.report.inertial_people.leave_out_steps`.
+
+    Returns
+    -------
+    DataFrame
+        Strings, one row per number of steps left out; means over people of the means of their walks.
+    """
+    from gaitlib.evaluate.inputs import format_number
+
+    rows = steps.assign(absolute=steps["error_s"].abs())
+    means = rows.groupby(["left_out", "person_id"])[["error_s", "absolute", "inside"]].mean()
+    lines = []
+    for n, mean in means.groupby("left_out").mean().iterrows():
+        line = {"Reference": f"without {n} at each end" if n else "all steps of the walk"}
+        line |= {"MAE (ms)": format_number(1e3 * mean["absolute"], 1)}
+        line |= {"Bias (ms)": format_number(1e3 * mean["error_s"], 1)}
+        lines.append(line | {"Truth inside the 90 % interval": f"{mean['inside']:.0%}"})
+    return pd.DataFrame(lines)
+
+
 def format_muscles(summary: pd.DataFrame) -> pd.DataFrame:
     """Format the scores of muscle activity for print.
 
