@@ -243,7 +243,7 @@ def list_failures(analysis: pd.DataFrame) -> pd.DataFrame:
     """
 
     def show(values: pd.Series) -> pd.Series:
-        return (100 * values).map("{:.0f} %".format).replace("nan %", "–")
+        return (100 * values).map("{:.1f} %".format).replace("nan %", "–")
 
     return pd.DataFrame(
         {

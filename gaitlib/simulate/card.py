@@ -62,7 +62,7 @@ curves do not hold it.
 - Sizes of impairments are the engine's own scales; no clinical score was mapped onto them.
 - The problem has local optima, and a gait depends on the neighbour that it started from (`start_id`).
   Solved again from its own curves, a gait comes back within {tolerance:g} degrees.
-- Failures are not at random: {worst}.
+- Failures: {worst}.
 """
 
 
@@ -139,7 +139,8 @@ def _find_worst(table: pd.DataFrame) -> str:
     analysis = analyse_failures(table)
     worst = analysis[analysis["tried"] >= 10].nlargest(1, "failed_share")
     if worst.empty or not worst["failed_share"].iloc[0]:
-        return "no pattern with ten or more gaits had a failure"
+        return "none in any pattern of ten or more gaits"
     row = worst.iloc[0]
     place = f"{row['cohort']}, {row['pattern']}".replace("_", " ")
-    return f"most in {place} ({row['failed_share']:.0%} of {row['tried']}, {row['main_reason']})"
+    failed = row["tried"] - row["verified"]
+    return f"the largest share in {place} ({failed} of {row['tried']:,}; {row['main_reason']})"
