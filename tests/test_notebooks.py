@@ -188,6 +188,16 @@ def test_failing_notebook_names_cell_and_exception(tmp_path):
     assert (tmp_path / "page_child.failed.ipynb").exists()
 
 
+def test_no_two_kernels_share_a_socket(tmp_path):
+    """Pages start together; with sockets of one name they would read each other's messages."""
+    text = "from ipykernel.kernelapp import IPKernelApp\nk = IPKernelApp.instance()\nprint(k.transport, k.ip)"
+    path = write_notebook(tmp_path / "page.ipynb", text)
+    outs = [execute_notebook(path, tmp_path / f"{n}.ipynb", {}, tmp_path) for n in "ab"]
+    cells = [json.loads(out.read_text(encoding="utf-8"))["cells"] for out in outs]
+    first, second = (cell["outputs"][0]["text"][0] for (*_, cell) in cells)
+    assert first.startswith("ipc /") and second.startswith("ipc /") and first != second
+
+
 def test_notebook_whose_kernel_dies_is_run_once_more(tmp_path):
     text = (
         "import os\nfrom pathlib import Path\nfile = Path('died')\n"

@@ -350,7 +350,7 @@ def _run_in_kernel(source: Path, partial: Path, values: dict, root: Path) -> Non
                 papermill.execute_notebook(
                     str(source), str(partial), values, cwd=str(root), kernel_name="python3",
                     progress_bar=False, log_output=False, request_save_on_cell_execute=False,
-                    config=Config({"KernelManager": {"transport": "ipc"}}),
+                    config=Config({"KernelManager": {"transport": "ipc", "ip": f"{folder}/kernel"}}),
                 )  # fmt: skip
                 return
             except RuntimeError as error:  # what jupyter_client and nbclient raise for a kernel
