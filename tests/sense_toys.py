@@ -28,12 +28,12 @@ def make_toy_set(n: int, seed: int = 0):
 
 
 def make_library_walk(duration_s=6.0, fps=200.0, seed=0):
-    """A walk of the typical adult with whom every library begins, without variation."""
+    """A walk of the typical adult without impairment from whom the doses start, without variation."""
     from gaitlib.sense.body_walk import build_synthetic_walk
     from gaitlib.simulate.library import load_library
 
-    table, gaits = load_library(ROOT / "data" / "library")
-    row = table[table["pattern"] == "typical"].iloc[0]
+    table, gaits = load_library(ROOT / "data" / "doses")
+    row = table[table["pattern"] == "none"].iloc[0]
     gait = gaits.sel(gait=row["gait_id"])
     person = Person(**{name: row[name] for name in ("age_years", "sex", "height_m", "mass_kg")})
     rng = np.random.default_rng(seed)

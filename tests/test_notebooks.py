@@ -119,6 +119,12 @@ def test_no_result_is_typed_into_prose(path):
             )
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_cell_that_draws_shows_its_figure(path):
+    """Without `plt.show()` a figure is lost where an earlier cell changed the settings of matplotlib."""
+    assert [text for text in list_code(path) if "plt." in text and not text.endswith("plt.show()")] == []
+
+
 def test_misspelt_parameter_is_refused_with_the_nearest_name(tmp_path):
     path = write_notebook(tmp_path / "page.ipynb")
     with pytest.raises(InputError, match="'cuont' is unknown; did you mean 'count'"):

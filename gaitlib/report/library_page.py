@@ -386,7 +386,7 @@ def format_cost(cost: dict) -> pd.DataFrame:
             "Time of one core per verified gait, failures and checks included",
             f"{cost['core_s_per_gait']:.1f} s",
         ),
-        ("Verified of tried", f"{100 * cost['verified_share']:.0f} %"),
+        ("Verified of tried", f"{100 * cost['verified_share']:.1f} %"),
         ("A million gaits, core hours", f"{cost['core_hours']:,.0f}"),
         ("at the assumed price", f"{cost['euro']:,.0f} euro"),
         ("Size as a release", f"{cost['gigabytes']:.1f} GB"),
