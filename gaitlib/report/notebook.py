@@ -342,10 +342,11 @@ def _run_in_kernel(source: Path, partial: Path, values: dict, root: Path) -> Non
     import papermill
     from traitlets.config import Config
 
+    _prepare_environment(root)
     short = "/tmp" if Path("/tmp").is_dir() else None  # the path of a socket holds about 100 characters
     for attempt in (1, 2):
         with tempfile.TemporaryDirectory(prefix="gaitlib-", dir=short) as folder:
-            _prepare_environment(root, folder)
+            os.environ["IPYTHONDIR"] = folder
             try:
                 papermill.execute_notebook(
                     str(source), str(partial), values, cwd=str(root), kernel_name="python3",
@@ -362,12 +363,10 @@ def _run_in_kernel(source: Path, partial: Path, values: dict, root: Path) -> Non
                 print(f"notebook {partial.stem}: {error}; trying once more", file=sys.stderr, flush=True)
 
 
-def _prepare_environment(root: Path, folder: str) -> None:
-    """Let kernels be those of this Python, whatever is installed for the user; their files go to `folder`."""
+def _prepare_environment(root: Path) -> None:
+    """Let kernels be those of this Python, whatever is installed for the user."""
     os.environ["JUPYTER_PATH"] = str(Path(sys.prefix) / "share" / "jupyter")
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
-    os.environ["JUPYTER_RUNTIME_DIR"] = os.environ["IPYTHONDIR"] = folder
-    if str(root) not in os.environ.get("PYTHONPATH", "").split(os.pathsep):
-        os.environ["PYTHONPATH"] = os.pathsep.join([str(root), *filter(None, [os.environ.get("PYTHONPATH")])])
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(root), *filter(None, [os.environ.get("PYTHONPATH")])])
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
     os.environ.setdefault("PYTHONHASHSEED", "0")
