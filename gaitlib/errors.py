@@ -15,6 +15,14 @@ class WorkError(GaitlibError, RuntimeError):
     """The input was fine but the work failed (command line exit code 1)."""
 
 
+class AbsentData(WorkError):
+    """Recordings of real people that are neither here nor shipped; a page says so and goes on."""
+
+    def __init__(self, item_id: str, message: str) -> None:
+        super().__init__(message)
+        self.item_id = item_id
+
+
 def suggest_name(name: str, known) -> str:
     """Name the nearest known name for a message.
 

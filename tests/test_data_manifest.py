@@ -11,7 +11,7 @@ import pytest
 from gaitlib.data import fetch
 from gaitlib.data.cli import add_data_parser
 from gaitlib.data.manifest import load_manifest, parse_manifest
-from gaitlib.errors import InputError, WorkError
+from gaitlib.errors import AbsentData, InputError, WorkError
 
 CONTENT = b"0.0 1.0\n"
 
@@ -177,8 +177,11 @@ def test_missing_file_without_network(folders, no_network):
     manifest = parse_manifest(make_values())
     (folders / "some_set" / "sub" / "a.txt").unlink()
     assert fetch.inspect_item("some_set", manifest) == {"sub/a.txt": "missing"}
-    with pytest.raises(WorkError, match="could not be downloaded .*check the network"):
+    with pytest.raises(AbsentData, match="is not here: run make data") as caught:
         fetch.get_path("some_set", "sub/a.txt", "evaluate", manifest)
+    assert caught.value.item_id == "some_set"
+    with pytest.raises(WorkError, match="could not be downloaded .*check the network"):
+        fetch.get_path("some_set", "sub/a.txt", "evaluate", manifest, download=True)
 
 
 @pytest.fixture
@@ -204,7 +207,7 @@ def test_download_lands_in_the_cache_and_is_used_again(folders, serve):
     manifest = parse_manifest(make_values())
     (folders / "some_set" / "sub" / "a.txt").unlink()
     asked = serve(CONTENT)
-    first = fetch.get_path("some_set", "sub/a.txt", "evaluate", manifest)
+    first = fetch.get_path("some_set", "sub/a.txt", "evaluate", manifest, download=True)
     assert first.read_bytes() == CONTENT
     assert fetch.get_path("some_set", "sub/a.txt", "evaluate", manifest) == first
     assert asked == ["https://example.org/a.txt"]
@@ -215,7 +218,7 @@ def test_download_with_a_wrong_hash_leaves_nothing(folders, serve):
     (folders / "some_set" / "sub" / "a.txt").unlink()
     serve(b"something else")
     with pytest.raises(WorkError, match="has not the SHA-256 of the manifest"):
-        fetch.get_path("some_set", "sub/a.txt", "evaluate", manifest)
+        fetch.get_path("some_set", "sub/a.txt", "evaluate", manifest, download=True)
     assert fetch.inspect_item("some_set", manifest) == {"sub/a.txt": "missing"}
 
 

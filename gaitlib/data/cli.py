@@ -111,7 +111,7 @@ def _fetch(item_id: str, manifest: Manifest) -> int:
         print(f"{item_id}: {item.instructions}")
         return 0
     try:
-        paths = get_paths(item_id, item.roles[0], manifest=manifest)
+        paths = get_paths(item_id, item.roles[0], manifest=manifest, download=True)
     except WorkError as error:
         print(f"{item_id}: failed: {error}")
         return 1

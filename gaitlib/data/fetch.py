@@ -1,4 +1,6 @@
-"""Paths to real data files: the user's folder first, then a download, always with the right hash.
+"""Paths to real data files: the user's folder first, then what was downloaded, always with the right hash.
+
+Nothing is downloaded without being asked for: `gaitlib data fetch` does it, a page never.
 
 Every caller says for which purpose it wants the data. The manifest's roles decide whether it may have
 them: this keeps the people on whom claims are tested out of training, tuning and choosing.
@@ -13,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from gaitlib.data.manifest import ROLES, DataFile, DataItem, Manifest, load_manifest
-from gaitlib.errors import InputError, WorkError
+from gaitlib.errors import AbsentData, InputError, WorkError
 
 DATA_VARIABLE = "GAITLIB_DATA"
 CACHE_VARIABLE = "GAITLIB_CACHE"
@@ -24,8 +26,10 @@ _PURPOSES = {
 }
 
 
-def get_path(item_id: str, filename: str, purpose: str, manifest: Manifest | None = None) -> Path:
-    """Give the path of one data file, verified, downloaded if need be.
+def get_path(
+    item_id: str, filename: str, purpose: str, manifest: Manifest | None = None, download: bool = False
+) -> Path:
+    """Give the path of one data file, verified.
 
     Parameters
     ----------
@@ -37,6 +41,8 @@ def get_path(item_id: str, filename: str, purpose: str, manifest: Manifest | Non
         What the file is wanted for; the roles of the item must allow it.
     manifest : Manifest, optional
         By default the project's.
+    download : bool
+        Fetch the file from its public address if it is not here.
 
     Returns
     -------
@@ -48,17 +54,25 @@ def get_path(item_id: str, filename: str, purpose: str, manifest: Manifest | Non
     InputError
         If item, file or purpose is unknown, the purpose is not allowed, the item must be fetched by hand
         and is not there, the data folder does not exist, or a file in it has the wrong hash.
+    AbsentData
+        If the file is not here and was not to be downloaded.
     WorkError
         If the download fails (no network) or what came has the wrong hash.
     """
     manifest = manifest or load_manifest()
     item = check_purpose(item_id, purpose, manifest)
     file = _find_file(item_id, item, filename)
-    return _locate(item_id, file)
+    return _locate(item_id, file, download)
 
 
-def get_paths(item_id: str, purpose: str, pattern: str = "*", manifest: Manifest | None = None) -> list[Path]:
-    """Give the paths of all files of an item, verified, downloaded if need be.
+def get_paths(
+    item_id: str,
+    purpose: str,
+    pattern: str = "*",
+    manifest: Manifest | None = None,
+    download: bool = False,
+) -> list[Path]:
+    """Give the paths of all files of an item, verified.
 
     Parameters
     ----------
@@ -70,6 +84,8 @@ def get_paths(item_id: str, purpose: str, pattern: str = "*", manifest: Manifest
         Only files whose name matches this (shell rules, e.g. '*.c3d').
     manifest : Manifest, optional
         By default the project's.
+    download : bool
+        Fetch files from their public address if they are not here.
 
     Returns
     -------
@@ -78,7 +94,7 @@ def get_paths(item_id: str, purpose: str, pattern: str = "*", manifest: Manifest
 
     Raises
     ------
-    InputError, WorkError
+    InputError, AbsentData, WorkError
         As `get_path`; also if no file matches.
     """
     from fnmatch import fnmatchcase
@@ -88,7 +104,7 @@ def get_paths(item_id: str, purpose: str, pattern: str = "*", manifest: Manifest
     files = [file for file in item.files if fnmatchcase(file.name, pattern)]
     if not files:
         raise InputError(_explain_no_file(item_id, item, pattern))
-    return [_locate(item_id, file) for file in files]
+    return [_locate(item_id, file, download) for file in files]
 
 
 def check_purpose(item_id: str, purpose: str, manifest: Manifest | None = None) -> DataItem:
@@ -229,7 +245,7 @@ def _shorten(names: Iterable[str], keep: int = 4) -> list[str]:
     return names if len(names) <= keep else [*names[:keep], f"and {len(names) - keep} more"]
 
 
-def _locate(item_id: str, file: DataFile) -> Path:
+def _locate(item_id: str, file: DataFile, download: bool) -> Path:
     folder = _get_data_folder()
     if folder is not None:
         path = folder / item_id / file.name
@@ -243,6 +259,11 @@ def _locate(item_id: str, file: DataFile) -> Path:
     cached = _get_download_path(item_id, file)
     if cached.is_file() and has_right_hash(cached, file):
         return cached
+    if not download:
+        raise AbsentData(
+            item_id,
+            f"{item_id}/{file.name} is not here: run make data, or set {DATA_VARIABLE} to a folder that has it",
+        )
     return _download(item_id, file, cached)
 
 
