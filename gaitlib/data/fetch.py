@@ -262,7 +262,7 @@ def _locate(item_id: str, file: DataFile, download: bool) -> Path:
     if not download:
         raise AbsentData(
             item_id,
-            f"{item_id}/{file.name} is not here: run make data, or set {DATA_VARIABLE} to a folder that has it",
+            f"{item_id}/{file.name} is not here: run make data, or set {DATA_VARIABLE} to its folder",
         )
     return _download(item_id, file, cached)
 
