@@ -1,4 +1,4 @@
-"""Gait events from curves: how far each foot is ahead of the hips. Shared by walks and image keypoints."""
+"""Gait events from curves: how far each foot is ahead of the hips."""
 
 from __future__ import annotations
 
@@ -79,47 +79,6 @@ def detect_events_from_curves(
     rows = [(foot, "initial_contact", moment) for moment, foot, _ in contacts]
     if behind is not None:
         rows += _find_toe_offs(time_s, behind, contacts, step_s, cutoff_hz, max_gap_s)
-    return build_event_table(rows)
-
-
-def detect_contacts_from_difference(
-    time_s: np.ndarray, difference: np.ndarray, max_gap_s: float = MAX_GAP_S
-) -> pd.DataFrame:
-    """Detect one moment per step from a curve that swings once to either side per stride.
-
-    Parameters
-    ----------
-    time_s : array, shape (n,)
-        Uniform times (s).
-    difference : array, shape (n,)
-        Largest once per right step and smallest once per left step, any unit, NaN in gaps.
-    max_gap_s : float
-        Longest gap that is bridged (s).
-
-    Returns
-    -------
-    pandas.DataFrame
-        As `detect_events_from_curves`, initial contacts only.
-    """
-    time_s = np.asarray(time_s, dtype=float)
-    fps = get_rate(time_s)
-    filled, known = fill_gaps(difference, max_gap_s * fps)
-    turns, span = _find_alternation(time_s, filled, fps)
-    if not turns:
-        return build_event_table([])
-    step_s = _measure_step(turns, time_s[span])
-    fine = smooth_lowpass(filled[span], fps, 0.5 * _FINE_CUTOFF_PER_STRIDE / (2 * step_s))
-    rows = []
-    for moment, kind in turns:
-        found = _pick_highest(
-            *find_maxima(time_s[span], kind * fine), moment - 0.3 * step_s, moment + 0.3 * step_s
-        )
-        if found is None or not _is_known(time_s, known, found):
-            continue
-        if stands_out(
-            time_s[span], kind * fine, found, 2 * _REACH_SHARE * step_s, _FALL_SHARE * np.ptp(fine)
-        ):
-            rows.append(("r" if kind > 0 else "l", "initial_contact", found))
     return build_event_table(rows)
 
 

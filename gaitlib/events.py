@@ -1,4 +1,4 @@
-"""Initial contact and toe-off, from keypoints in space, from force plates and from image keypoints.
+"""Initial contact and toe-off, from keypoints in space and from force plates.
 
 The coordinate method follows Zeni et al. 2008 (doi 10.1016/j.gaitpost.2007.07.007): a foot lands when its
 heel is farthest ahead of the pelvis, and leaves the ground when its toe is farthest behind.
@@ -16,7 +16,6 @@ from gaitlib.event_curves import (
     MAX_GAP_S,
     SIDES,
     build_event_table,
-    detect_contacts_from_difference,
     detect_events_from_curves,
 )
 from gaitlib.signals import find_runs
@@ -222,62 +221,3 @@ def _cross(
         return []
     share = (threshold_n - force[index]) / (force[index + 1] - force[index])
     return [(side, event, float(time_s[index] + share * (time_s[index + 1] - time_s[index])))]
-
-
-def detect_events_2d(
-    keypoints: xr.Dataset, view: str | None = None, min_confidence: float = 0.3, max_gap_s: float = 0.2
-) -> pd.DataFrame:
-    """Detect events from image keypoints of one person who walks in a straight line.
-
-    Parameters
-    ----------
-    keypoints : xarray.Dataset
-        Image keypoints of any layout that names both hips and both ankles: pixel_position(time, keypoint,
-        image_axis) px with v down, confidence(time, keypoint) 0-1.
-    view : str, optional
-        'side' (also 'side_left' or oblique views) or 'front' or 'back'; the attribute `view` if not given.
-    min_confidence : float
-        Points below count as unknown.
-    max_gap_s : float
-        Longest gap that is bridged (s).
-
-    Returns
-    -------
-    pandas.DataFrame
-        foot, event, time_s. Seen from the front or back: one 'initial_contact' per step and no toe-offs.
-
-    Raises
-    ------
-    InputError
-        If hips or ankles are missing from the layout, are never seen, or the view is unknown.
-
-    Notes
-    -----
-    Side: the method of `detect_events` along the image's u axis, on heels and toes where the layout has
-    them (else on ankles, and no toe-offs), relative to the middle of the hips and in units of the person's
-    apparent size. The walking direction comes from the path of the hips where they cross at least half a
-    body height, else (camera that follows) from toes ahead of heels, knees ahead of legs or nose ahead of
-    ears, whatever the layout has. Single frames in which a point jumps are repaired; left and right exchanged
-    by the detector for longer exchange the feet of the events.
-
-    Front: per step, the moment at which the ankles differ most in image height (Stenum et al. 2024, doi
-    10.1371/journal.pdig.0000467): the leading foot is nearer and lower, the rear foot rises. Back: knees are
-    added to the ankles, since there the leading foot appears higher and works against the rising rear foot.
-    On simulated walkers these moments lie about 0.15 (front) and 0.3 (back) of a stride after contact. Step
-    and stride times keep their meaning; absolute times, stance and step lengths do not.
-    """
-    from gaitlib.image_curves import build_height_difference, build_sagittal_curves
-
-    view = str(view or keypoints.attrs.get("view", "side"))
-    time_s = np.asarray(keypoints["time"].values, dtype=float)
-    if len(time_s) < 2 or not (np.diff(time_s) > 0).all():
-        raise InputError("image keypoints: 'time' must hold at least 2 increasing times (s).")
-    if view in ("front", "back"):
-        difference = build_height_difference(keypoints, min_confidence, with_knees=view == "back")
-        return detect_contacts_from_difference(time_s, difference, max_gap_s)
-    if not view.startswith(("side", "oblique")):
-        raise InputError(
-            f"view: found '{view}', expected side, side_left, oblique, oblique_back, front or back."
-        )
-    ahead, behind, has_heels = build_sagittal_curves(keypoints, min_confidence)
-    return detect_events_from_curves(time_s, ahead, behind, max_gap_s, with_landing=has_heels)

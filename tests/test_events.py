@@ -5,13 +5,12 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-import xarray as xr
 from toys import make_toy_walk, read_truth
 
 from gaitlib.errors import InputError
-from gaitlib.events import check_events, detect_events, detect_events_2d, detect_events_from_force
+from gaitlib.events import check_events, detect_events, detect_events_from_force
 from gaitlib.signals import fill_gaps, find_turns
-from gaitlib.walk import KEYPOINTS_3D, get_point, mirror_walk, resample_walk
+from gaitlib.walk import get_point, mirror_walk, resample_walk
 
 WALKERS = {
     "adult": {},
@@ -198,102 +197,6 @@ def test_periodic_force_wraps_around():
 def test_force_of_wrong_shape_is_refused(shape):
     with pytest.raises(InputError, match="shape"):
         detect_events_from_force(np.arange(100) / 100, np.zeros(shape))
-
-
-# -- image keypoints -----------------------------------------------------------------------------------------
-
-SIDE_NAMES = {"r": "right", "l": "left"}
-FEET = {
-    "coco": {},
-    "feet": {"heel": "{}_heel", "toe": "{}_big_toe"},
-    "mp": {"heel": "{}_heel", "toe": "{}_foot_index"},
-}
-
-
-def shoot(walk, view="side", layout="feet", noise_px=0.0, seed=0):
-    """Plain pinhole pictures, f = 1500 px, camera 1.1 m above the floor."""
-    points = walk["keypoint_position"].values
-    x, y, z = np.moveaxis(points - [points[:, :, 0].mean(), 1.1, 0], -1, 0)
-    far = {"side": 6 - z, "side_left": 6 + z, "front": 8 - x, "back": 8 + x}[view]
-    right = {"side": x, "side_left": -x, "front": -z, "back": z}[view]
-    pixels = np.stack([960 + 1500 * right / far, 540 - 1500 * y / far], axis=-1)
-    names = {"nose": "nose"}
-    for s, word in SIDE_NAMES.items():
-        names |= {f"{j}_{s}": f"{word}_{j}" for j in ("shoulder", "hip", "knee", "ankle")}
-        names |= {f"{j}_{s}": pattern.format(word) for j, pattern in FEET[layout].items()}
-    pixels = pixels[:, [KEYPOINTS_3D.index(name) for name in names]]
-    pixels = pixels + noise_px * np.random.default_rng(seed).standard_normal(pixels.shape)
-    return xr.Dataset(
-        {
-            "pixel_position": (("time", "keypoint", "image_axis"), pixels),
-            "confidence": (("time", "keypoint"), np.ones(pixels.shape[:2])),
-        },
-        coords={"time": walk["time"].values, "keypoint": list(names.values()), "image_axis": ["u", "v"]},
-        attrs={"view": view},
-    )
-
-
-@pytest.mark.parametrize("view", ["side", "side_left"])
-@pytest.mark.parametrize("layout", FEET)
-@pytest.mark.parametrize("walker", WALKERS)
-def test_side_view_finds_the_contacts(view, layout, walker):
-    walk = make_toy_walk(fps=30, **WALKERS[walker])
-    plan, _ = read_truth(walk)
-    events = detect_events_2d(shoot(walk, view, layout, noise_px=2))
-    errors, missed, extra = compare(walk, events)
-    assert extra == 0 and missed <= 1
-    assert abs(errors.mean()) < 0.025 * plan.stride_time_s and errors.std() < 0.02 * plan.stride_time_s
-    assert ("toe_off" in set(events["event"])) == (layout != "coco")
-
-
-@pytest.mark.parametrize("view", ["front", "back"])
-@pytest.mark.parametrize("walker", WALKERS)
-def test_front_and_back_view_keep_the_step_time(view, walker):
-    walk = make_toy_walk(fps=30, **WALKERS[walker])
-    plan, _ = read_truth(walk)
-    events = detect_events_2d(shoot(walk, view, "coco", noise_px=2))
-    feet = events["foot"].to_numpy()
-    assert set(events["event"]) == {"initial_contact"} and (feet[1:] != feet[:-1]).all()
-    assert len(feet) >= 0.8 * plan_steps(walk)
-    assert np.diff(events["time_s"])[: 2 * ((len(feet) - 1) // 2)].mean() == pytest.approx(
-        plan.step_time_s, rel=0.03
-    )
-
-
-def plan_steps(walk):
-    return sum(event["event"] == "initial_contact" for event in read_truth(walk)[1])
-
-
-def test_a_camera_that_follows_is_understood():
-    still = shoot(make_toy_walk(fps=30), "side", "mp")
-    following = still.copy(deep=True)
-    hips = still["pixel_position"].sel(keypoint=["right_hip", "left_hip"]).mean("keypoint")
-    following["pixel_position"] = still["pixel_position"] - hips
-    expected, found = detect_events_2d(still), detect_events_2d(following)
-    pd.testing.assert_frame_equal(expected, found, atol=1e-6)
-
-
-def test_single_jumps_and_unsure_points_do_not_make_events():
-    walk = make_toy_walk(fps=30)
-    clean, spoilt = shoot(walk), shoot(walk)
-    spoilt["pixel_position"].loc[{"keypoint": "right_heel", "time": slice(2.0, 2.02)}] += 400.0
-    spoilt["pixel_position"].loc[{"keypoint": "left_ankle", "time": slice(3.0, 3.1)}] += 900.0
-    spoilt["confidence"].loc[{"keypoint": "left_ankle", "time": slice(3.0, 3.1)}] = 0.1
-    first, second = detect_events_2d(clean), detect_events_2d(spoilt)
-    assert len(first) == len(second)
-    assert np.abs(first["time_s"] - second["time_s"]).max() < 0.03
-
-
-def test_malformed_image_keypoints_are_refused():
-    keypoints = shoot(make_toy_walk(fps=30, duration_s=2))
-    with pytest.raises(InputError, match="ankle_r"):
-        detect_events_2d(keypoints.drop_sel(keypoint="right_ankle"))
-    with pytest.raises(InputError, match="view"):
-        detect_events_2d(keypoints, view="above")
-    with pytest.raises(InputError, match="never seen"):
-        detect_events_2d(keypoints.assign(confidence=keypoints["confidence"] * 0))
-    with pytest.raises(InputError, match="confidence"):
-        detect_events_2d(keypoints.drop_vars("confidence"))
 
 
 # -- real people ---------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from gaitlib.environment import ROOT, normalise_name
 CHAIN = ("body", "simulate", "generate", "sense", "estimate", "evaluate", "report")
 """Folders along the path of the data; an arrow only runs forward."""
 BENEATH = (
-    *("cohorts", "data", "environment", "errors", "event_curves", "events", "gait", "image_curves"),
+    *("cohorts", "data", "environment", "errors", "event_curves", "events", "gait"),
     *("outcomes", "person", "signals", "study", "walk"),
 )
 ON_TOP = ("bench", "bench_measures", "cli", "doctor", "licences", "run")
