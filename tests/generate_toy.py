@@ -6,7 +6,7 @@ import pandas as pd
 
 from gaitlib.body.dimensions import compute_dimensions
 from gaitlib.gait import COORDINATES, MUSCLES, N_PHASE
-from gaitlib.generate.gait_set import build_gait_set
+from gaitlib.generate.representation import build_gait_set
 from gaitlib.person import STRENGTH_GROUPS, Person
 
 STANCE = 0.62

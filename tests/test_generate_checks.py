@@ -6,6 +6,7 @@ from generate_toy import build_toy_library
 
 from gaitlib.errors import InputError
 from gaitlib.generate.baselines import LinearGaussianGenerator, NeighbourGenerator
+from gaitlib.generate.checks import check_gaits, measure_limits, summarise_checks
 from gaitlib.generate.correct import (
     ALLOWED_SLIP_M,
     FloorBand,
@@ -14,8 +15,7 @@ from gaitlib.generate.correct import (
     correct_gaits,
 )
 from gaitlib.generate.fidelity import measure_fidelity, summarise_fidelity
-from gaitlib.generate.plausible import check_gaits, measure_limits, summarise_checks
-from gaitlib.generate.sole import measure_soles
+from gaitlib.generate.foot_contact import measure_soles
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,9 @@ from gaitlib.environment import ROOT
 from gaitlib.errors import InputError
 from gaitlib.estimate.train import split_people
 from gaitlib.gait import validate_gait
+from gaitlib.generate.checks import check_gaits
 from gaitlib.generate.flow import GaitGenerator
 from gaitlib.generate.library_input import select_verified
-from gaitlib.generate.plausible import check_gaits
 from gaitlib.generate.redraw import SoundSampler, find_sound
 from gaitlib.report.ship_generator import SHIPPED_GENERATOR
 from gaitlib.report.training import split_library

@@ -9,15 +9,19 @@ from generate_toy import build_toy_library
 
 from gaitlib.body.dimensions import compute_dimensions
 from gaitlib.errors import InputError
-from gaitlib.generate.conditions import check_conditions, fit_condition_scale
-from gaitlib.generate.contact import measure_contact_shift
+from gaitlib.generate.conditions import (
+    COLUMNS,
+    check_conditions,
+    choose_columns,
+    fit_condition_scale,
+    spread_impairments,
+)
 from gaitlib.generate.coverage import measure_coverage, measure_memory
 from gaitlib.generate.dose import RESPONSES, measure_dose_response
-from gaitlib.generate.impairments import COLUMNS, choose_columns, spread_impairments
+from gaitlib.generate.foot_contact import measure_contact_shift, stack_dimensions
 from gaitlib.generate.library_input import measure_isolation
 from gaitlib.generate.physics import differentiate_stride, summarise_residual
 from gaitlib.generate.representation import GaitRepresentation
-from gaitlib.generate.sole import stack_dimensions
 from gaitlib.generate.walks import StrideVariability, draw_strides
 from gaitlib.person import Person
 

@@ -8,8 +8,7 @@ from generate_toy import build_toy_library
 from gaitlib.errors import InputError
 from gaitlib.gait import TRANSLATIONS, mirror_gait, validate_gait
 from gaitlib.generate.conditions import check_conditions
-from gaitlib.generate.fourier import analyse_curves, build_basis
-from gaitlib.generate.representation import GaitRepresentation
+from gaitlib.generate.representation import GaitRepresentation, analyse_curves, build_basis
 
 
 @pytest.fixture(scope="module")

@@ -26,8 +26,7 @@ import xarray as xr
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 from gaitlib.gait import COORDINATES, SIDES
-from gaitlib.generate.gait_set import GRAVITY_MPS2
-from gaitlib.generate.sole import (
+from gaitlib.generate.foot_contact import (
     LOADED_SHARE,
     SLIP_LOAD_SHARE,
     add_points,
@@ -41,6 +40,7 @@ from gaitlib.generate.sole import (
     share_load,
     stack_dimensions,
 )
+from gaitlib.generate.representation import GRAVITY_MPS2
 
 CHANGES = ("leg_change_deg", "up_change_m", "force_change")
 """Columns that tell what a correction changed."""

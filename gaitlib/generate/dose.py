@@ -11,10 +11,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gaitlib.generate.conditions import BASE_CONDITIONS
+from gaitlib.generate.checks import compute_outcomes
+from gaitlib.generate.conditions import BASE_CONDITIONS, get_healthy
 from gaitlib.generate.fidelity import label_people
-from gaitlib.generate.impairments import get_healthy
-from gaitlib.generate.truth import compute_outcomes
 
 _SMALLEST_DOSE = 1e-6
 FEWEST_GAITS = 8

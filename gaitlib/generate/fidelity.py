@@ -13,19 +13,18 @@ import pandas as pd
 import xarray as xr
 
 from gaitlib.gait import COORDINATES, TRANSLATIONS
-from gaitlib.generate.correct import compute_joint_speed
-from gaitlib.generate.coverage import K_NEIGHBOURS, measure_coverage, measure_memory
-from gaitlib.generate.distances import place_gaits
-from gaitlib.generate.gait_set import GRAVITY_MPS2, flatten_variable
-from gaitlib.generate.library_input import select_verified
-from gaitlib.generate.representation import build_groups
-from gaitlib.generate.sole import measure_soles
-from gaitlib.generate.truth import (
+from gaitlib.generate.checks import (
     OUTCOME_NAMES,
     OUTCOME_TOLERANCE,
     compare_with_asked,
     compute_outcomes,
 )
+from gaitlib.generate.correct import compute_joint_speed
+from gaitlib.generate.coverage import K_NEIGHBOURS, measure_coverage, measure_memory
+from gaitlib.generate.distances import place_gaits
+from gaitlib.generate.foot_contact import measure_soles
+from gaitlib.generate.library_input import select_verified
+from gaitlib.generate.representation import GRAVITY_MPS2, build_groups, flatten_variable
 from gaitlib.outcomes import OUTCOMES
 
 _PERSON = ["age_years", "sex", "height_m", "mass_kg"]

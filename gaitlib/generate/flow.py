@@ -12,13 +12,12 @@ import pandas as pd
 import xarray as xr
 
 from gaitlib.errors import InputError
+from gaitlib.generate.checks import LibraryLimits, measure_limits
 from gaitlib.generate.conditions import check_conditions, hold_body_mass_index
 from gaitlib.generate.config import GeneratorConfig, parse_generator_config
 from gaitlib.generate.correct import CHANGES, FloorBand, correct_curves, measure_floor_band
-from gaitlib.generate.gait_set import build_gait_set
 from gaitlib.generate.library_input import hash_library, select_learnable, select_verified
-from gaitlib.generate.plausible import LibraryLimits, measure_limits
-from gaitlib.generate.representation import GaitRepresentation
+from gaitlib.generate.representation import GaitRepresentation, build_gait_set
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,7 +110,8 @@ class GaitGenerator:
         InputError
             If table, gaits or settings do not fit.
         """
-        from gaitlib.generate.train import find_checkpoint, train_flow, use_one_thread
+        from gaitlib.generate.network import use_one_thread
+        from gaitlib.generate.train import find_checkpoint, train_flow
 
         self.config = parse_generator_config(config)
         self.seed = int(seed)
@@ -149,7 +149,7 @@ class GaitGenerator:
         ----------
         conditions : DataFrame
             Columns among age_years, sex ('f'/'m'), height_m, mass_kg, speed_mps, stride_time_s and the
-            impairments (`gaitlib.generate.impairments`). Missing columns and empty cells are open.
+            impairments (`gaitlib.generate.conditions`). Missing columns and empty cells are open.
             person_id, cohort, walk_id are carried along.
         seed : int or torch.Generator
             Source of randomness: equal seeds give equal strides.

@@ -16,12 +16,11 @@ import pandas as pd
 import xarray as xr
 
 from gaitlib.errors import InputError
-from gaitlib.generate.components import VectorLayout
-from gaitlib.generate.conditions import BASE_CONDITIONS
+from gaitlib.generate.conditions import BASE_CONDITIONS, get_healthy
 from gaitlib.generate.config import GeneratorConfig
 from gaitlib.generate.flow import GaitGenerator
-from gaitlib.generate.impairments import get_healthy
 from gaitlib.generate.library_input import select_learnable
+from gaitlib.generate.representation import VectorLayout
 
 LEVELS = (0.5, 0.8, 0.9)
 CURVE_NOISE = 0.4
@@ -82,7 +81,8 @@ class ImpairmentPosterior:
         InputError
             If the library varies no impairment.
         """
-        from gaitlib.generate.train import find_checkpoint, train_flow, use_one_thread
+        from gaitlib.generate.network import use_one_thread
+        from gaitlib.generate.train import find_checkpoint, train_flow
 
         self.representation = flow.representation
         if not self.names:

@@ -6,12 +6,31 @@ Imports torch: only modules that train or sample import this one.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
 from torch import nn
 
-from gaitlib.generate.components import VectorLayout
+from gaitlib.generate.representation import VectorLayout
+
+
+@contextmanager
+def use_one_thread() -> Iterator[None]:
+    """Run torch on one thread: for networks this small two are slower, and much slower on a busy machine.
+
+    Yields
+    ------
+    None
+        The former number of threads is set again at the end.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class VelocityNetwork(nn.Module):
@@ -211,8 +230,6 @@ def sample_flow(
     array, shape (n, n_entries)
         Sampled vectors; known entries hold their value.
     """
-    from gaitlib.generate.train import use_one_thread
-
     given = torch.as_tensor(np.asarray(given), dtype=torch.float32)
     known, clean = torch.zeros_like(noise), torch.zeros_like(noise)
     known[:, : given.shape[1]] = torch.isfinite(given).float()

@@ -8,14 +8,59 @@ al. 2015, doi 10.1115/1.4029304). Motion and ground force pass the same low-pass
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gaitlib.body.specification import GRAVITY_MPS2, build_specification
+from gaitlib.body.specification import GRAVITY_MPS2, Specification, build_specification
 from gaitlib.gait import COORDINATES
 from gaitlib.person import Person
 from gaitlib.signals import smooth_lowpass
+
+
+def compute_inverse_dynamics(
+    specification: Specification, position: np.ndarray, speed: np.ndarray, acceleration: np.ndarray
+) -> np.ndarray:
+    """Compute the generalised forces that the motion of the bare skeleton needs, gravity included.
+
+    Parameters
+    ----------
+    specification : Specification
+        Body of the person; muscles, contact and passive torques are left out.
+    position, speed, acceleration : array, shape (n, 12)
+        Coordinates and their derivatives (rad, m, s).
+
+    Returns
+    -------
+    array, shape (n, 12)
+        Generalised force per coordinate (N m; pelvis_tx, pelvis_ty: N). The ground force must supply what
+        stands at the two translations of the pelvis.
+    """
+    import opensim  # only in worker processes: it cannot share one with CasADi
+
+    from gaitlib.body.opensim_model import build_model
+
+    model = build_model(replace(specification, muscles=(), spheres=(), passive=()))
+    state = model.initSystem()
+    coordinates = [model.getCoordinateSet().get(name) for name in COORDINATES]
+    columns = []
+    for coordinate in coordinates:  # where each coordinate's speed lies in the state
+        coordinate.setSpeedValue(state, 1.0)
+        columns.append(int(np.argmax(state.getU().to_numpy())))
+        coordinate.setSpeedValue(state, 0.0)
+    solver = opensim.InverseDynamicsSolver(model)
+    udot = opensim.Vector(len(COORDINATES), 0.0)
+    forces = np.empty((len(position), len(COORDINATES)))
+    for n in range(len(position)):
+        for i, coordinate in enumerate(coordinates):
+            coordinate.setValue(state, float(position[n, i]), False)
+            coordinate.setSpeedValue(state, float(speed[n, i]))
+            udot.set(columns[i], float(acceleration[n, i]))
+        forces[n] = solver.solve(state, udot).to_numpy()[columns]
+    return forces
+
 
 CUTOFF_HZ = 6.0
 """Usual cut-off of the zero-lag low-pass filter for markers of walking people."""
@@ -65,7 +110,7 @@ def measure_residuals(
 
 
 def run_inverse_dynamics(specification, position, speed, acceleration) -> np.ndarray:
-    """Run `gaitlib.generate.replay.compute_inverse_dynamics` in this (worker) process.
+    """Run `gaitlib.generate.physics.compute_inverse_dynamics` in this (worker) process.
 
     Parameters
     ----------
@@ -77,7 +122,6 @@ def run_inverse_dynamics(specification, position, speed, acceleration) -> np.nda
     array, shape (n, 12)
         Generalised forces.
     """
-    from gaitlib.generate.replay import compute_inverse_dynamics
 
     return compute_inverse_dynamics(specification, position, speed, acceleration)
 

@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gaitlib.generate.plausible import check_gaits
-from gaitlib.generate.truth import OUTCOME_TOLERANCE, compare_with_asked, compute_outcomes
+from gaitlib.generate.checks import OUTCOME_TOLERANCE, check_gaits, compare_with_asked, compute_outcomes
 
 if TYPE_CHECKING:
     from gaitlib.generate.flow import GaitGenerator
@@ -26,7 +25,7 @@ def find_sound(table: pd.DataFrame, gaits: xr.Dataset, limits, outcomes: bool = 
     ----------
     table, gaits : DataFrame, xarray.Dataset
         Generated strides.
-    limits : gaitlib.generate.plausible.LibraryLimits
+    limits : gaitlib.generate.checks.LibraryLimits
         Of the library that the generator learned from.
     outcomes : bool
         Whether outcomes count; where they are measured afterwards they need not.

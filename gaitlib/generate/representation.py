@@ -1,4 +1,9 @@
-"""A set of Gaits as standardised vectors, and back.
+"""Gaits as standardised vectors, and back: plain arrays, Fourier series, principal components.
+
+A Fourier series is periodic in value and slope by construction. The mirror of a stride exchanges the
+sides and moves the phase by half a stride; harmonic k then changes its sign with (-1)^k. Every set of
+curves is the sum of a part that the mirror leaves as it is and a part that it turns round, so a stride whose second part
+is zero is symmetric by construction, and the mirror of any stride is a change of sign.
 
 Steps of encoding
 1. The pelvis travel is taken off `pelvis_tx` as mean speed x time; what is left is periodic.
@@ -22,27 +27,441 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from gaitlib.body.specification import GRAVITY_MPS2
 from gaitlib.errors import InputError
 from gaitlib.gait import COORDINATES, MUSCLES, N_PHASE, SIDES, TRANSLATIONS
-from gaitlib.generate.components import Part, VectorLayout, fit_part
-from gaitlib.generate.conditions import ConditionScale, fit_condition_scale
-from gaitlib.generate.contact import measure_contact_shift
-from gaitlib.generate.fourier import (
-    ChannelGroup,
-    analyse_curves,
-    build_basis,
-    build_group,
-    shift_coefficients,
-)
-from gaitlib.generate.gait_set import (
-    AXES,
-    build_gait_set,
-    compute_travel,
-    compute_units,
-    flatten_variable,
-    scale_to_bodies,
-)
-from gaitlib.generate.impairments import is_impairment, spread_impairments
+from gaitlib.generate.conditions import ConditionScale, fit_condition_scale, is_impairment, spread_impairments
+from gaitlib.generate.foot_contact import measure_contact_shift
+
+AXES = ("x", "y", "z")
+_TX = COORDINATES.index("pelvis_tx")
+
+
+def flatten_variable(gaits: xr.Dataset, name: str) -> np.ndarray:
+    """Read a variable of a gait set as one array.
+
+    Parameters
+    ----------
+    gaits : xarray.Dataset
+        Gait set.
+    name : str
+        position, activation, ground_force or joint_moment.
+
+    Returns
+    -------
+    array, shape (n, 101, n_channels)
+        Channels flat; forces as r_x, r_y, r_z, l_x, l_y, l_z.
+    """
+    values = gaits[name].to_numpy().astype(float)
+    return values.reshape(values.shape[0], values.shape[1], -1)
+
+
+def compute_travel(gaits: xr.Dataset) -> np.ndarray:
+    """Compute how far the pelvis goes in a stride.
+
+    Parameters
+    ----------
+    gaits : xarray.Dataset
+        Gait set.
+
+    Returns
+    -------
+    array, shape (n,)
+        Travel along x (m).
+    """
+    forward = gaits["position"].sel(coordinate="pelvis_tx").to_numpy()
+    return forward[:, -1] - forward[:, 0]
+
+
+def compute_units(height_m: np.ndarray, mass_kg: np.ndarray) -> dict[str, np.ndarray]:
+    """Compute the body's own unit of each variable.
+
+    Parameters
+    ----------
+    height_m, mass_kg : array, shape (n,)
+        Body height (m) and mass (kg).
+
+    Returns
+    -------
+    dict of str to array
+        `position` (height for lengths, 1 for angles), `ground_force` (body weight, N), `joint_moment`
+        (weight x height, N m), each broadcasting to (n, 101, n_channels).
+    """
+    height, weight = height_m[:, None, None], mass_kg[:, None, None] * GRAVITY_MPS2
+    length = np.isin(COORDINATES, TRANSLATIONS)
+    return {
+        "position": np.where(length, height, 1.0),
+        "ground_force": weight,
+        "joint_moment": np.where(length, weight, weight * height),
+    }
+
+
+def scale_to_bodies(table: pd.DataFrame, curves: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Give curves in shares of the body their size and the pelvis its travel.
+
+    Parameters
+    ----------
+    table : DataFrame
+        height_m, mass_kg, speed_mps, stride_time_s of each stride.
+    curves : dict of str to array, shape (n, 101, n_channels)
+        Lengths in heights, forces in body weights, moments in weight x height, activations 0-1.
+
+    Returns
+    -------
+    dict of str to array
+        Curves in SI units, forces with shape (n, 101, 2, 3).
+    """
+    units = compute_units(table["height_m"].to_numpy(dtype=float), table["mass_kg"].to_numpy(dtype=float))
+    position = curves["position"] * units["position"]
+    travel = (table["speed_mps"] * table["stride_time_s"]).to_numpy()[:, None]
+    forward = position[..., _TX] - position[:, :1, _TX]
+    position[..., _TX] = forward + travel * np.linspace(0.0, 1.0, N_PHASE)
+    force = (curves["ground_force"] * units["ground_force"]).reshape(
+        len(table), N_PHASE, len(SIDES), len(AXES)
+    )
+    return {
+        "position": position,
+        "activation": curves["activation"].astype(float),
+        "ground_force": force,
+        "joint_moment": curves["joint_moment"] * units["joint_moment"],
+    }
+
+
+def build_gait_set(
+    position: np.ndarray,
+    activation: np.ndarray,
+    ground_force: np.ndarray,
+    joint_moment: np.ndarray,
+    stride_time_s: np.ndarray,
+    speed_mps: np.ndarray,
+    gait_id: list[str] | None = None,
+) -> xr.Dataset:
+    """Put the curves of many strides into a gait set at once.
+
+    Parameters
+    ----------
+    position, activation, ground_force, joint_moment : array
+        As `gaitlib.gait.build_gait`, with a leading axis of n gaits.
+    stride_time_s, speed_mps : array, shape (n,)
+        Stride time (s) and mean speed (m/s).
+    gait_id : list of str, optional
+        Labels; numbers when left out.
+
+    Returns
+    -------
+    xarray.Dataset
+        Gait set.
+    """
+    return xr.Dataset(
+        {
+            "position": (
+                ("gait", "phase", "coordinate"),
+                position,
+                {"units": "rad (pelvis_tx, pelvis_ty: m)"},
+            ),
+            "activation": (("gait", "phase", "muscle"), activation, {"units": "1"}),
+            "ground_force": (("gait", "phase", "foot", "axis"), ground_force, {"units": "N"}),
+            "joint_moment": (("gait", "phase", "coordinate"), joint_moment, {"units": "N m"}),
+            "stride_time_s": ("gait", stride_time_s, {"units": "s"}),
+            "speed_mps": ("gait", speed_mps, {"units": "m/s"}),
+        },
+        coords={
+            "gait": gait_id if gait_id is not None else [str(i) for i in range(len(position))],
+            "phase": np.linspace(0.0, 100.0, N_PHASE),
+            "coordinate": list(COORDINATES),
+            "muscle": list(MUSCLES),
+            "foot": list(SIDES),
+            "axis": list(AXES),
+        },
+    )
+
+
+_LATERAL = ("pelvis_list", "pelvis_rotation", "pelvis_tz", "lumbar_bending", "lumbar_rotation")
+
+
+@dataclass(frozen=True)
+class ChannelGroup:
+    """The channels of one variable and how the mirror maps them.
+
+    Attributes
+    ----------
+    name : str
+        Variable of the Gait.
+    channels : tuple of str
+        Flat channel names.
+    partner : array of int, shape (n_channels,)
+        Channel that takes this one's place in the mirror (itself for the trunk).
+    sign : array, shape (n_channels,)
+        -1 where the mirror also turns the channel round (sideways quantities).
+    n_harmonics : int
+        Harmonics kept.
+    """
+
+    name: str
+    channels: tuple[str, ...]
+    partner: np.ndarray
+    sign: np.ndarray
+    n_harmonics: int
+
+    @property
+    def n_coefficients(self) -> int:
+        """Coefficients of a channel: mean, cosines, sines."""
+        return 2 * self.n_harmonics + 1
+
+    @property
+    def alternation(self) -> np.ndarray:
+        """Factor of each coefficient when the phase moves by half a stride, shape (n_coefficients,)."""
+        harmonic = np.arange(1, self.n_harmonics + 1)
+        turn = (-1.0) ** harmonic
+        return np.concatenate([[1.0], turn, turn])
+
+    def get_masks(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mark the coefficients that stand for themselves in either part.
+
+        Returns
+        -------
+        tuple of array of bool, shape (n_channels, n_coefficients)
+            Coefficients of the symmetric and of the antisymmetric part; those of the second channel of a
+            pair follow from the first.
+        """
+        index = np.arange(len(self.channels))
+        own = self.sign[:, None] * self.alternation[None, :]
+        alone = (self.partner == index)[:, None]
+        first = (index < self.partner)[:, None]
+        return first | (alone & (own > 0)), first | (alone & (own < 0))
+
+    def mirror(self, coefficients: np.ndarray) -> np.ndarray:
+        """Mirror left and right.
+
+        Parameters
+        ----------
+        coefficients : array, shape (n, n_channels, n_coefficients)
+            As `analyse_curves` returns.
+
+        Returns
+        -------
+        array, same shape
+            Coefficients of the mirrored strides.
+        """
+        return self.sign[:, None] * self.alternation * coefficients[:, self.partner]
+
+    def split(self, coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Split coefficients into the symmetric and the antisymmetric part, without repetition.
+
+        Parameters
+        ----------
+        coefficients : array, shape (n, n_channels, n_coefficients)
+            As `analyse_curves` returns.
+
+        Returns
+        -------
+        tuple of array, shape (n, n_symmetric) and (n, n_antisymmetric)
+            The two parts, flat.
+        """
+        mirrored = self.mirror(coefficients)
+        keep_symmetric, keep_antisymmetric = self.get_masks()
+        symmetric = 0.5 * (coefficients + mirrored)[:, keep_symmetric]
+        return symmetric, 0.5 * (coefficients - mirrored)[:, keep_antisymmetric]
+
+    def merge(self, symmetric: np.ndarray, antisymmetric: np.ndarray) -> np.ndarray:
+        """Undo `split`.
+
+        Parameters
+        ----------
+        symmetric, antisymmetric : array, shape (n, n_symmetric) and (n, n_antisymmetric)
+            The two parts.
+
+        Returns
+        -------
+        array, shape (n, n_channels, n_coefficients)
+            Fourier coefficients.
+        """
+        total = 0.0
+        for values, keep, turn in zip((symmetric, antisymmetric), self.get_masks(), (1.0, -1.0), strict=True):
+            part = np.zeros((len(values), *keep.shape))
+            part[:, keep] = values
+            second = np.flatnonzero(self.partner < np.arange(len(self.partner)))
+            part[:, second] = turn * self.mirror(part)[:, second]
+            total = total + part
+        return total
+
+
+def build_group(name: str, channels: list[str], n_harmonics: int) -> ChannelGroup:
+    """Build the channel group of a variable from its channel names.
+
+    Parameters
+    ----------
+    name : str
+        Variable.
+    channels : list of str
+        Names ending in `_r`/`_l` for sides; force channels are named `foot_axis` as `r_x`.
+    n_harmonics : int
+        Harmonics kept, at most 49.
+
+    Returns
+    -------
+    ChannelGroup
+        With partners and signs found from the names.
+    """
+    partner = np.array([channels.index(_swap(channel)) for channel in channels])
+    sign = np.array([-1.0 if c.endswith("_z") or c.startswith(_LATERAL) else 1.0 for c in channels])
+    return ChannelGroup(name, tuple(channels), partner, sign, n_harmonics)
+
+
+def analyse_curves(curves: np.ndarray, n_harmonics: int) -> np.ndarray:
+    """Compute the Fourier coefficients of periodic curves.
+
+    Parameters
+    ----------
+    curves : array, shape (n, 101, n_channels)
+        Samples from 0 to 100 % of the stride; the last repeats the first and is not used.
+    n_harmonics : int
+        Harmonics kept.
+
+    Returns
+    -------
+    array, shape (n, n_channels, 2 n_harmonics + 1)
+        Mean, cosine and sine coefficients.
+    """
+    samples = np.asarray(curves, dtype=float)[:, :-1]
+    spectrum = np.fft.rfft(samples, axis=1) / samples.shape[1]
+    kept = 2.0 * spectrum[:, 1 : n_harmonics + 1]
+    parts = [spectrum[:, :1].real, kept.real, -kept.imag]
+    return np.concatenate(parts, axis=1).transpose(0, 2, 1)
+
+
+def shift_coefficients(coefficients: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """Move the phase of series: the result at phase p is the series at p + shift.
+
+    Parameters
+    ----------
+    coefficients : array, shape (n, n_channels, 2 n_harmonics + 1)
+        As `analyse_curves` returns.
+    shift : array, shape (n,)
+        Share of the stride.
+
+    Returns
+    -------
+    array, same shape
+        Coefficients of the moved series.
+    """
+    n_harmonics = (coefficients.shape[2] - 1) // 2
+    angle = 2.0 * np.pi * np.arange(1, n_harmonics + 1) * np.asarray(shift)[:, None, None]
+    along, across = (wave(angle).astype(coefficients.dtype) for wave in (np.cos, np.sin))
+    cosine, sine = coefficients[..., 1 : n_harmonics + 1], coefficients[..., n_harmonics + 1 :]
+    moved = [coefficients[..., :1], cosine * along + sine * across, sine * along - cosine * across]
+    return np.concatenate(moved, axis=2)
+
+
+def build_basis(n_harmonics: int, n_points: int) -> np.ndarray:
+    """Build the matrix that turns coefficients into curves.
+
+    Parameters
+    ----------
+    n_harmonics : int
+        Harmonics kept.
+    n_points : int
+        Points from 0 to 100 % of the stride, both ends included.
+
+    Returns
+    -------
+    array, shape (2 n_harmonics + 1, n_points)
+        Rows: constant, cosines, sines.
+    """
+    phase = np.arange(n_points) / (n_points - 1) % 1.0
+    angle = 2.0 * np.pi * np.arange(1, n_harmonics + 1)[:, None] * phase[None, :]
+    return np.concatenate([np.ones((1, n_points)), np.cos(angle), np.sin(angle)])
+
+
+def _swap(channel: str) -> str:
+    foot, dash, axis = channel.partition("_")
+    if foot in SIDES and dash:
+        return f"{SIDES[1 - SIDES.index(foot)]}_{axis}"
+    for side, other in (SIDES, SIDES[::-1]):
+        if channel.endswith(f"_{side}"):
+            return channel[: -len(side)] + other
+    return channel
+
+
+@dataclass
+class Part:
+    """Whitened principal components of the symmetric or antisymmetric part.
+
+    `to_vector` (n_coefficients, n_components) whitens, `to_coefficients` (n_components, n_coefficients)
+    undoes it, `mean` (n_coefficients,), `share` (n_components,) is the weighted variance explained.
+    """
+
+    mean: np.ndarray
+    to_vector: np.ndarray
+    to_coefficients: np.ndarray
+    share: np.ndarray
+
+
+@dataclass(frozen=True)
+class VectorLayout:
+    """What a network has to know about the entries of a vector.
+
+    The first `n_conditions` of `n_entries` are conditions; `mirror_order` and `mirror_sign` (n_entries,) give
+    the mirror; `derived` (k, n_conditions) sums of conditions that help to tell gaits; `weight` (n_entries,)
+    the importance of the entries; `often_open` conditions that are often left open alone;
+    `jitter` (n_entries,) the standard deviation of noise that training adds.
+    """
+
+    n_entries: int
+    n_conditions: int
+    mirror_order: np.ndarray
+    mirror_sign: np.ndarray
+    derived: np.ndarray
+    weight: np.ndarray
+    often_open: tuple[int, ...]
+    jitter: np.ndarray | None = None
+
+
+def fit_part(
+    values: np.ndarray, explained: float, max_components: int, mean: np.ndarray, total: float | None = None
+) -> Part:
+    """Find the whitened principal components of a part.
+
+    Parameters
+    ----------
+    values : array, shape (n, n_coefficients)
+        Coefficients of the library.
+    explained : float
+        Share of the variance that the kept components explain.
+    max_components : int
+        Most components.
+    mean : array, shape (n_coefficients,)
+        Centre.
+    total : float, optional
+        Sum of squares that shares refer to; that of `values` if None. A part with almost none of it gets no
+        component.
+
+    Returns
+    -------
+    Part
+        The components.
+    """
+    centred = values - mean
+    if len(centred) > 2 * centred.shape[1]:
+        squared, axes = np.linalg.eigh(centred.T @ centred)
+        singular, axes = np.sqrt(np.maximum(squared[::-1], 0.0)), axes[:, ::-1].T
+    else:
+        _, singular, axes = np.linalg.svd(centred, full_matrices=False)
+    power = singular**2
+    total = float(power.sum()) if total is None else total
+    if power.sum() < 1e-6 * total:
+        count = 0
+    else:
+        count = int(np.searchsorted(np.cumsum(power) / power.sum(), explained) + 1)
+    count = min(count, max_components, int((singular > 1e-6 * max(singular[0], 1e-12)).sum()))
+    deviation = singular[:count] / np.sqrt(max(len(values) - 1, 1))
+    return Part(
+        mean=mean,
+        to_vector=axes[:count].T / deviation,
+        to_coefficients=axes[:count] * deviation[:, None],
+        share=power[:count] / max(total, 1e-300),
+    )
+
 
 HARMONICS = {"position": 24, "activation": 24, "ground_force": 40, "joint_moment": 40}
 """Harmonics of a stride kept per variable (50 would be all)."""
@@ -53,7 +472,6 @@ WEIGHTS = {"position": 3.0, "activation": 1.0, "ground_force": 1.0, "joint_momen
 ACTIVATION_MARGIN = 0.02
 _SMALLEST_SHIFT = 1e-4
 _CONTACT_SHARE = 0.01
-_TX = COORDINATES.index("pelvis_tx")
 
 
 def build_groups() -> tuple[ChannelGroup, ...]:
@@ -242,7 +660,7 @@ class GaitRepresentation:
         Returns
         -------
         dict of str to array
-            As `gaitlib.generate.gait_set.build_gait_set` takes them (SI units).
+            As `gaitlib.generate.representation.build_gait_set` takes them (SI units).
         """
         n = self.n_conditions
         n_components = len(self.symmetric.share) + self.n_antisymmetric

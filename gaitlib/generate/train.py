@@ -8,8 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +18,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from gaitlib.errors import InputError
-from gaitlib.generate.components import VectorLayout
 from gaitlib.generate.config import GeneratorConfig
 from gaitlib.generate.network import VelocityNetwork, compute_flow_loss, initialise_network
+from gaitlib.generate.representation import VectorLayout
 
 
 def build_network(layout: VectorLayout, config: GeneratorConfig) -> VelocityNetwork:
@@ -172,23 +171,6 @@ def find_checkpoint(
         return None
     text = f"{library_hash} {kind} {config.model_dump_json()} {seed}"
     return Path(folder) / f"checkpoint-{hashlib.sha256(text.encode()).hexdigest()[:12]}.safetensors"
-
-
-@contextmanager
-def use_one_thread() -> Iterator[None]:
-    """Run torch on one thread: for networks this small two are slower, and much slower on a busy machine.
-
-    Yields
-    ------
-    None
-        The former number of threads is set again at the end.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def draw_masks(

@@ -9,12 +9,11 @@ import pandas as pd
 import xarray as xr
 
 from gaitlib.gait import COORDINATES, TRANSLATIONS
-from gaitlib.generate.conditions import BASE_CONDITIONS
+from gaitlib.generate.conditions import BASE_CONDITIONS, get_healthy
 from gaitlib.generate.config import parse_generator_config
 from gaitlib.generate.dose import split_by_dose
 from gaitlib.generate.flow import GaitGenerator
-from gaitlib.generate.gait_set import flatten_variable
-from gaitlib.generate.impairments import get_healthy
+from gaitlib.generate.representation import flatten_variable
 
 FEWEST_GAITS = 5
 PARTS = ("seen", "gap", "beyond")

@@ -11,12 +11,11 @@ import numpy as np
 import pandas as pd
 
 from gaitlib.errors import InputError
-from gaitlib.generate.components import Part
+from gaitlib.generate.checks import LibraryLimits
 from gaitlib.generate.conditions import ConditionScale
 from gaitlib.generate.config import parse_generator_config
 from gaitlib.generate.correct import FloorBand
-from gaitlib.generate.plausible import LibraryLimits
-from gaitlib.generate.representation import GaitRepresentation
+from gaitlib.generate.representation import GaitRepresentation, Part
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -163,9 +163,8 @@ def measure_walks(
     first : xarray.Dataset
         The first walk.
     """
-    from gaitlib.generate.join import join_strides
-    from gaitlib.generate.sole import measure_soles
-    from gaitlib.generate.walks import measure_angle_sd
+    from gaitlib.generate.foot_contact import measure_soles
+    from gaitlib.generate.walks import join_strides, measure_angle_sd
 
     rows, first = [], None
     for wanted, (walk_id, index) in zip(
@@ -192,7 +191,7 @@ def plot_walk(walk: xr.Dataset, n_strides: int = 6) -> Figure:
     Parameters
     ----------
     walk : xarray.Dataset
-        From `gaitlib.generate.join.join_strides`.
+        From `gaitlib.generate.walks.join_strides`.
     n_strides : int
         How many strides.
 

@@ -184,7 +184,7 @@ def format_checks(summary: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     summary : DataFrame
-        From `gaitlib.generate.plausible.summarise_checks`.
+        From `gaitlib.generate.checks.summarise_checks`.
 
     Returns
     -------
