@@ -2,8 +2,8 @@
 
 The column of an impairment is `<part>_<group>_<side>` for what is given per side, or the name of a scalar
 part, as in `gaitlib.person.Impairment`. Tables may also name both sides at once (`<part>_<group>`) or, in
-the first release of the library, weakness as `strength_<group>`. A library that knows fewer parts is healthy in the
-others.
+the first release of the library, weakness as `strength_<group>`. A library that knows fewer parts is
+healthy in the others.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Gaits as standardised vectors, and back: plain arrays, Fourier series, principal components.
 
-A Fourier series is periodic in value and slope by construction. The mirror of a stride exchanges the
-sides and moves the phase by half a stride; harmonic k then changes its sign with (-1)^k. Every set of
-curves is the sum of a part that the mirror leaves as it is and a part that it turns round, so a stride whose second part
-is zero is symmetric by construction, and the mirror of any stride is a change of sign.
+A Fourier series is periodic in value and slope by construction. The mirror of a stride exchanges the sides
+and moves the phase by half a stride; harmonic k then changes its sign with (-1)^k. Every set of curves is
+the sum of a part that the mirror leaves as it is and a part that it turns round, so a stride whose second
+part is zero is symmetric by construction, and the mirror of any stride is a change of sign.
 
 Steps of encoding
 1. The pelvis travel is taken off `pelvis_tx` as mean speed x time; what is left is periodic.
