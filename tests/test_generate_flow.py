@@ -18,7 +18,7 @@ from gaitlib.generate.plausible import check_gaits
 from gaitlib.generate.redraw import SoundSampler, find_sound
 from gaitlib.report.ship_generator import SHIPPED_GENERATOR
 from gaitlib.report.training import split_library
-from gaitlib.simulate.library import load_library, load_run
+from gaitlib.simulate.library import load_library
 from gaitlib.study import load_study
 
 TINY = {"steps": 60, "hidden": 24, "n_blocks": 2, "log_every": 10, "checkpoint_every": 20, "batch_size": 32}
@@ -215,12 +215,13 @@ def test_what_fails_a_check_is_drawn_again(generator):
 def test_shipped_generator_learned_from_training_people_only():
     """From those of the study that made it, and it samples what was asked for."""
     study = load_study(ROOT / "studies/full.yaml")
-    run = load_run().query("verified").reset_index(drop=True)
+    library = load_library()
+    run = library.run.query("verified").reset_index(drop=True)
     training, *others = split_people(run, study.estimate.held_out_share, study.seed)
     held_out = run["gait_id"].iloc[np.concatenate(others)]
     shipped = GaitGenerator.load(ROOT / SHIPPED_GENERATOR, held_out)
     assert set(shipped.gait_ids) <= set(run["gait_id"].iloc[training])
-    seen_by_readers = split_library(*load_library(), study.estimate.held_out_share, study.seed).held_out[0]
+    seen_by_readers = split_library(*library.curves, study.estimate.held_out_share, study.seed).held_out[0]
     assert set(seen_by_readers["gait_id"]) <= set(held_out), "who is held out does not hang on the release"
     table, _ = SoundSampler(shipped).sample(pd.DataFrame({"speed_mps": [0.9, 1.2], "age_years": [70.0, 8.0]}))
     assert table["speed_mps"].tolist() == [0.9, 1.2]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gaitlib.simulate.library import Library
+from gaitlib.simulate.library import Curves
 
 
 def make_training_sampler(generator, settings: dict):
@@ -30,7 +30,7 @@ def make_training_sampler(generator, settings: dict):
 
 
 def train_estimator_on(
-    library: Library,
+    library: Curves,
     generator,
     settings: dict,
     seed: int,
@@ -72,7 +72,7 @@ def train_estimator_on(
     return train_estimator(*library, config, seed, checkpoints / kind, sampler, log)
 
 
-def load_estimator_of(folder: Path, library: Library, settings: dict, seed: int, kind: str = "keypoints"):
+def load_estimator_of(folder: Path, library: Curves, settings: dict, seed: int, kind: str = "keypoints"):
     """Load an estimator that was trained earlier, and test it on the people that its training held out.
 
     Parameters

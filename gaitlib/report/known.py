@@ -107,7 +107,7 @@ def _choose_gaits(kept: Results, subgroup: str, rules: Mapping, library: str):
     """Verified gaits of a page's cohort, or of those who stand in, and who walks in each."""
     from gaitlib.simulate.library import load_library
 
-    table, gaits = load_library(kept.locate(library))
+    table, gaits = load_library(kept.locate(library)).curves
     good = table[table["verified"].astype(bool)]
     own = good[good["cohort"] == subgroup]
     if own.empty:

@@ -68,7 +68,7 @@ def run_train(arguments: argparse.Namespace) -> int:
     settings = study.estimate.model_dump()
     settings |= {"clips": arguments.clips or settings["clips"]}
     settings |= {"inertial_clips": arguments.inertial_clips or settings["inertial_clips"]}
-    library = load_library(ROOT / study.simulate.library)
+    library = load_library(ROOT / study.simulate.library).curves
     folder = ROOT / "build" / study.name / "train"
     generator = get_generator(arguments.generator, study, library, folder)
     output = Path(arguments.output)

@@ -72,7 +72,7 @@ def _train(arguments: argparse.Namespace) -> int:
 
     study = load_study(arguments.study)
     chosen = study.generate
-    library = load_library(ROOT / study.simulate.library)
+    library = load_library(ROOT / study.simulate.library).curves
     split = split_library(*library, study.estimate.held_out_share, study.seed)
     settings = chosen.get_training()
     folder = ROOT / "build" / study.name / "checkpoints"

@@ -102,7 +102,7 @@ def collect_subgroup(
     from gaitlib.simulate.library import load_library
 
     held_out = kept.load_facts("3_train")["held_out_gaits"]
-    table, gaits = load_library(kept.locate(library))
+    table, gaits = load_library(kept.locate(library)).curves
     walks = people.draw_stand_ins(table, gaits, stand_in, held_out, n_walks, duration_s, seed, subgroup)
     return Group(walks, "simulated", why=stand_in["why"])
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gaitlib.simulate.library import Library
+from gaitlib.simulate.library import Curves
 
 _MEASURES = {
     ("joint_speed_mae", "all"): ("Speed that the joints make, uncorrected (m/s)", 3),
@@ -46,8 +46,8 @@ _MAIN = ("speed_mps", "step_length_m", "step_time_s")
 class Split:
     """A library split by person: those learned from, and those held out of all learning."""
 
-    training: Library
-    held_out: Library
+    training: Curves
+    held_out: Curves
 
 
 def split_library(table: pd.DataFrame, gaits: xr.Dataset, held_out_share: float, seed: int) -> Split:
