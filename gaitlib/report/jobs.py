@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -191,13 +192,20 @@ def list_sources(notebook: str, root: Path = ROOT) -> list[str]:
         path = waiting.pop()
         if path not in seen:
             seen.add(path)
-            waiting |= _find_imports(path.read_text(encoding="utf-8"), root)
+            waiting |= _find_imports_of(path, path.stat().st_mtime_ns, root)
     kinds = ("*.json", "*.csv", "*.yaml")
-    beside = {other for path in seen for kind in kinds for other in path.parent.glob(kind)}
+    folders = {path.parent for path in seen}
+    beside = {other for folder in folders for kind in kinds for other in folder.glob(kind)}
     found = {str(path.relative_to(root)) for path in seen | beside} | {notebook}
     if any(name.startswith("gaitlib/data/") for name in found):
         found.add("data_manifest.yaml")
     return sorted(found)
+
+
+@functools.lru_cache(maxsize=None)
+def _find_imports_of(path: Path, time_ns: int, root: Path) -> frozenset[Path]:
+    """Imports of a module; most pages reach the same ones."""
+    return frozenset(_find_imports(path.read_text(encoding="utf-8"), root))
 
 
 def _find_imports(text: str, root: Path) -> set[Path]:
