@@ -18,7 +18,7 @@ from gaitlib.generate.plausible import check_gaits
 from gaitlib.generate.redraw import SoundSampler, find_sound
 from gaitlib.report.ship_generator import SHIPPED_GENERATOR
 from gaitlib.report.training import split_library
-from gaitlib.simulate.library import load_library
+from gaitlib.simulate.library import hash_gaits, load_library
 from gaitlib.study import load_study
 
 TINY = {"steps": 60, "hidden": 24, "n_blocks": 2, "log_every": 10, "checkpoint_every": 20, "batch_size": 32}
@@ -131,6 +131,7 @@ def test_damaged_checkpoint_is_one_clear_error(library, tmp_path):
 def test_saved_generator_samples_the_same(tiny, tmp_path):
     path = tiny.save(tmp_path / "weights" / "generator.safetensors")
     loaded = GaitGenerator.load(path, held_out=["someone else"])
+    assert loaded.release == tiny.release == hash_gaits(tiny.gait_ids)
     wanted = pd.DataFrame({"speed_mps": [1.0, 1.2], "sex": ["f", None]})
     assert loaded.sample(wanted, seed=4)[1].equals(tiny.sample(wanted, seed=4)[1])
     pd.testing.assert_frame_equal(loaded.history, tiny.history)

@@ -53,6 +53,7 @@ def plan_jobs(study: Study) -> dict[str, Job]:
     library = {"library": study.simulate.library}
     doses = "data/doses"
     split = {"held_out_share": study.estimate.held_out_share}
+    weights = study.estimate.model_dump(include={"weights", "weights_release"})
     checkpoints = {"checkpoints": f"{folder}/checkpoints"}
     subgroups = {name: group.title for name, group in study.evaluate.subgroups.items()}
     summary = {
@@ -69,7 +70,11 @@ def plan_jobs(study: Study) -> dict[str, Job]:
         (
             "2_generate",
             "2_generate",
-            common | library | checkpoints | split | study.generate.model_dump(exclude={"physics_gaits"}),
+            common
+            | library
+            | checkpoints
+            | split
+            | study.generate.model_dump(exclude={"physics_gaits", "weights_release"}),
         ),  # fmt: skip
         (
             "2_physics",
@@ -79,10 +84,14 @@ def plan_jobs(study: Study) -> dict[str, Job]:
         ("2_sense", "2_sense", common | library),
         ("3_train", "3_train", common | library | checkpoints | study.estimate.model_dump()),
         *(
-            (f"4_evaluate_{name}", "4_evaluate", common | library | _collect_subgroup(study, name))
+            (
+                f"4_evaluate_{name}",
+                "4_evaluate",
+                common | library | weights | split | _collect_subgroup(study, name),
+            )
             for name in subgroups
         ),
-        ("4_signals", "4_signals", common | library | _collect_signals(study)),
+        ("4_signals", "4_signals", common | library | weights | _collect_signals(study)),
         ("5_compare", "5_compare", common | summary | _collect_comparison(study)),
         ("0_answer", "0_answer", common | summary),
     ]
@@ -202,7 +211,7 @@ def list_sources(notebook: str, root: Path = ROOT) -> list[str]:
     return sorted(found)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _find_imports_of(path: Path, time_ns: int, root: Path) -> frozenset[Path]:
     """Imports of a module; most pages reach the same ones."""
     return frozenset(_find_imports(path.read_text(encoding="utf-8"), root))

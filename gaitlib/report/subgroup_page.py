@@ -65,6 +65,7 @@ def collect_subgroup(
     datasets: Iterable[str],
     stand_in: Mapping,
     library: str,
+    held_out_share: float,
     n_walks: int,
     duration_s: float,
     seed: int,
@@ -74,7 +75,7 @@ def collect_subgroup(
     Parameters
     ----------
     kept : Results
-        Where chapter 3 kept which simulated people it has not seen.
+        Results of the run.
     subgroup : str
         Name of the subgroup.
     datasets : iterable of str
@@ -83,6 +84,8 @@ def collect_subgroup(
         Section `stand_in` of the study.
     library : str
         Folder of the library.
+    held_out_share : float
+        Share of its people that no estimator has learned from.
     n_walks : int
         Simulated walks.
     duration_s : float
@@ -109,10 +112,11 @@ def collect_subgroup(
         own = [walk for walk in walks if walk.attrs["subgroup"] == subgroup]
         events = people.compare_lab_events(own)
         return Group(walks, "real", datasets, lab_events=events, absent=tuple(absent))
+    from gaitlib.report.training import list_held_out_gaits
     from gaitlib.simulate.library import load_library
 
-    held_out = kept.load_facts("3_train")["held_out_gaits"]
     table, gaits = load_library(kept.locate(library)).curves
+    held_out = list_held_out_gaits(table, gaits, held_out_share, seed)
     walks = people.draw_stand_ins(table, gaits, stand_in, held_out, n_walks, duration_s, seed, subgroup)
     return Group(walks, "simulated", why=stand_in["why"])
 

@@ -90,6 +90,30 @@ def hash_gaits(gait_ids: list[str]) -> str:
     return hashlib.sha256(",".join(sorted(gait_ids)).encode()).hexdigest()[:16]
 
 
+def check_release(model: str, found: str, expected: str, key: str) -> None:
+    """Refuse a trained model that learned from another library, unless the study names that library.
+
+    Parameters
+    ----------
+    model : str
+        Which model, for the message.
+    found, expected : str
+        Hash of the library that it learned from, and of the one that it may have learned from.
+    key : str
+        Key of the study that names another release.
+
+    Raises
+    ------
+    InputError
+        If they differ.
+    """
+    if found != expected:
+        raise InputError(
+            f"{model}: learned from library release {found or 'unknown'}, expected {expected}. "
+            f"Train it on that library, or accept it: '{key}: \"{found}\"' in the study."
+        )
+
+
 def load_library(folder: Path | str | None = None) -> Library:
     """Load a gait library.
 
