@@ -238,6 +238,11 @@ class Study(_Section):
     evaluate: EvaluateSection
     book: BookSection
 
+    @property
+    def builds_library(self) -> bool:
+        """Whether the library that the pages read is the one that section `library` builds."""
+        return self.library is not None and Path(self.library.folder) == Path(self.simulate.library)
+
     def get_margins(self, subgroup: str) -> dict[str, Margin]:
         """Get the margins of a subgroup: its own where declared, else the study's.
 

@@ -167,9 +167,13 @@ def prepare_jobs(study_file: str | Path, root: Path = ROOT) -> tuple[Study, dict
         check_parameters(root / job.notebook, job.parameters)
     folder = root / "build" / study.name / "parameters"
     folder.mkdir(parents=True, exist_ok=True)
-    for job in jobs.values():
-        path = folder / f"{job.name}.yaml"
-        text = yaml.safe_dump(job.parameters, sort_keys=False, allow_unicode=True)
+    parameters = {job.name: job.parameters for job in jobs.values()}
+    if study.builds_library:
+        where = {"executor", "workers", "scheduler"}  # changes nothing in the gaits
+        parameters["library"] = {"seed": study.seed} | study.library.model_dump(exclude=where)
+    for name, values in parameters.items():
+        path = folder / f"{name}.yaml"
+        text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
     return study, jobs
