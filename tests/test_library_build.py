@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import functools
 import os
 import random
 import signal
@@ -17,8 +18,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+import yaml
 from library_fakes import build_solved, fake_solve, make_plan, run_cluster, wait_for
 
+import gaitlib.simulate.build as build_module
+from gaitlib import run
 from gaitlib.cli import main
 from gaitlib.errors import InputError, WorkError
 from gaitlib.report.library_page import estimate_cost
@@ -46,6 +50,7 @@ from gaitlib.simulate.progress import Progress
 from gaitlib.simulate.release import export_library, hash_file, merge_libraries, verify_library
 from gaitlib.simulate.solution import build_gait_dataset
 from gaitlib.simulate.starts import pack_start, unpack_start
+from gaitlib.study import load_study
 
 FAKES = Path(library_fakes.__file__)
 ROOT = FAKES.parents[1]
@@ -268,6 +273,41 @@ def test_a_limit_stops_a_sitting_and_the_next_goes_on(tmp_path, built):
     assert 5 <= len(first) < len(built[1])
     whole = build(make_plan(), tmp_path)
     pd.testing.assert_frame_equal(whole[OUTCOMES], built[1][OUTCOMES])
+
+
+def test_a_study_builds_the_library_it_reads_and_goes_on_after_an_interruption(tmp_path, monkeypatch, capsys):
+    """What the rule `solve` of the workflow calls."""
+    values = yaml.safe_load((ROOT / "studies/quick.yaml").read_text(encoding="utf-8"))
+    values["library"] |= {
+        "folder": str(tmp_path / "toy/library"), "start_library": "", "workers": 1,
+        "cohorts": {"healthy_adult": 2, "cerebral_palsy": 3},
+    }  # fmt: skip
+    values["name"], values["simulate"]["library"] = "toy", values["library"]["folder"]
+    (tmp_path / "toy.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
+    assert load_study(tmp_path / "toy.yaml").builds_library
+    solved = []
+
+    def solve(request, *rest):
+        if len(solved) == 3 and not (tmp_path / "toy/again").exists():
+            raise KeyboardInterrupt
+        solved.append(request.gait_id)
+        return fake_solve(request, *rest)
+
+    executor = DirectExecutor()
+    executor.close = lambda: None
+    monkeypatch.setattr(executors, "open_executor", lambda *_: executor)
+    monkeypatch.setattr(build_module, "build_library", functools.partial(build_library, solve=solve))
+    with pytest.raises(KeyboardInterrupt):
+        run._main(["library", str(tmp_path / "toy.yaml")])
+    assert not (tmp_path / "toy/library/gaits.nc").exists(), "no half a library for the pages"
+    (tmp_path / "toy/again").touch()
+    capsys.readouterr()
+    assert run._main(["library", str(tmp_path / "toy.yaml")]) == 0
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("@ library: ")]
+    table = load_library(tmp_path / "toy/library").run
+    done = sum(1 for gait_id in set(solved[:3]) if gait_id in set(table["gait_id"]))
+    assert done and any("gaits are there" in line for line in told) and told[-1] == "@ library: done"
+    assert collections.Counter(solved) == table.set_index("gait_id")["attempts"].to_dict(), "nothing twice"
 
 
 def test_shards_are_disjoint_and_complete():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 
-
 REPORT_S = 30.0
 
 
@@ -34,7 +33,8 @@ class Progress:
         if report:
             report(f"{done:,} of {total:,} gaits are there")
         self._bar = tqdm(
-            total=total, initial=done, unit="gait", disable=quiet or report is not None, smoothing=0.05, ascii=not terminal,
+            total=total, initial=done, unit="gait", disable=quiet or report is not None, smoothing=0.05,
+            ascii=not terminal,
             mininterval=0.5 if terminal else 30.0, dynamic_ncols=terminal,
             bar_format="{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]",
         )  # fmt: skip
