@@ -15,10 +15,9 @@ def load_library(folder=None):
 
     Returns
     -------
-    table : pandas.DataFrame
-        One row per gait: person, impairment, outcomes, verdict, timing.
-    gaits : xarray.Dataset
-        Curves of the verified gaits, dimension `gait` labelled by gait_id.
+    gaitlib.simulate.library.Library
+        `run`: one row per gait asked for (person, impairment, outcomes, verdict, timing); `curves`: table and
+        curves of the released gaits; `hash` of these.
     """
     from gaitlib.simulate.library import load_library as load
 

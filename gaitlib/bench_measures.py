@@ -182,7 +182,7 @@ def measure_generate(study) -> dict[str, float]:
     from gaitlib.report.training import split_library
     from gaitlib.simulate.library import load_library
 
-    library = load_library(ROOT / study.simulate.library)
+    library = load_library(ROOT / study.simulate.library).curves
     split = split_library(*library, study.estimate.held_out_share, study.seed)
     flow = GaitGenerator().fit(*split.training, study.generate.get_training(), study.seed)
     found = summarise_fidelity(measure_fidelity({"flow": flow}, split.training, split.held_out, study.seed))
@@ -225,7 +225,7 @@ def measure_estimate(study) -> dict[str, float]:
     from gaitlib.simulate.library import load_library
 
     estimator = load_shipped_estimator()
-    table, gaits = load_library(ROOT / study.simulate.library)
+    table, gaits = load_library(ROOT / study.simulate.library).curves
     row = table[table["verified"].astype(bool)].head(1)
     gait = gaits.sel(gait=row["gait_id"].item())
     rng = np.random.default_rng(study.seed)

@@ -74,7 +74,7 @@ def list_outdated(study_file: str | Path) -> list[str]:
     Returns
     -------
     list of str
-        Names of pages and 'book'; empty when all is up to date.
+        Names of pages, 'library' where the study builds its own, and 'book'; empty when all is up to date.
 
     Raises
     ------
@@ -88,8 +88,8 @@ def list_outdated(study_file: str | Path) -> list[str]:
     text = done.stdout + done.stderr
     if done.returncode:
         raise WorkError(f"workflow: {_get_last_lines(text)}")
-    found = re.findall(r"-m gaitlib\.run (?:page \S+ (\S+)|(book))", text)
-    return sorted({page or book for page, book in found})
+    found = re.findall(r"-m gaitlib\.run (?:page \S+ (\S+)|(book|library))", text)
+    return sorted({page or other for page, other in found})
 
 
 def run_page(folder: str, name: str, threads: int = 1) -> Path:
@@ -283,12 +283,16 @@ def _main(words: list[str] | None = None) -> int:
     page.add_argument("name")
     page.add_argument("--threads", type=int, default=1)
     parts.add_parser("book").add_argument("study")
+    parts.add_parser("library").add_argument("study")
     arguments = parser.parse_args(words)
-    folder, name = ROOT, "book"
+    folder, name = ROOT, arguments.part
     try:
         if arguments.part == "page":
             folder, name = ROOT / arguments.folder, arguments.name
             run_page(arguments.folder, arguments.name, arguments.threads)
+        elif arguments.part == "library":
+            folder = ROOT / "build" / _load(arguments.study).name
+            _build_library(arguments.study)
         else:
             from gaitlib.report.book import build_book
 
@@ -303,6 +307,18 @@ def _main(words: list[str] | None = None) -> int:
         traceback.print_exc()
         return _fail(folder, name, f"{name}: {type(error).__name__}: {error}")
     return 0
+
+
+def _build_library(study_file: str) -> None:
+    """Build the library of a study as `gaitlib simulate --study` does, and tell the reader how it gets on."""
+    from gaitlib.simulate.cli import build_library_of
+
+    def report(text: str) -> None:
+        print(f"{_MARK}library: {text}", flush=True)
+
+    report("started")
+    build_library_of(_load(study_file), report=report)
+    report("done")
 
 
 def _load(study_file: str) -> Study:

@@ -22,6 +22,10 @@ View = Literal["side", "front", "oblique", "back", "side_left", "oblique_back"]
 Method = Literal["synthetic", "classical", "ridge_real"]
 
 
+_RELEASE = r"^([0-9a-f]{16})?$"
+"""Hash of a library: `gaitlib.simulate.library.Library.hash`."""
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -59,7 +63,11 @@ class LibrarySection(_Section):
 
 
 class GenerateSection(_Section):
-    """Chapter 2: size and training of the generative model, strides sampled for its checks."""
+    """Chapter 2: size and training of the generative model, strides sampled for its checks.
+
+    `weights_release` is the hash of the library that a generator trained earlier (`--generator`) may have
+    learned from, where that is not the study's own.
+    """
 
     hidden: int = Field(ge=8, le=2048)
     blocks: int = Field(ge=1, le=12)
@@ -71,6 +79,7 @@ class GenerateSection(_Section):
     unseen_steps: int = Field(default=1500, ge=1)
     inverse_steps: int = Field(default=1500, ge=1)
     physics_gaits: int = Field(default=24, ge=5)
+    weights_release: str = Field(default="", pattern=_RELEASE)
 
     def get_training(self) -> dict:
         """Get the settings of the training.
@@ -104,7 +113,8 @@ class EstimateSection(_Section):
     """Chapter 3: size and training of the estimators, on synthetic walks only.
 
     `weights` is a folder with estimators trained earlier by `gaitlib train` that the chapters after it use in
-    place of those of this run; empty: those of this run.
+    place of those of this run; empty: those of this run. `weights_release` is the hash of the library that
+    they learned from, where that is not the study's own.
     """
 
     width: int = Field(ge=8, le=1024)
@@ -120,6 +130,13 @@ class EstimateSection(_Section):
     test_clips: int = Field(ge=50)
     workers: int = Field(ge=0, le=256)
     weights: str = ""
+    weights_release: str = Field(default="", pattern=_RELEASE)
+
+    @model_validator(mode="after")
+    def _check_weights(self) -> EstimateSection:
+        if self.weights_release and not self.weights:
+            raise ValueError("weights_release: there are no `weights` that could be of another release")
+        return self
 
 
 class Margin(_Section):
@@ -220,6 +237,11 @@ class Study(_Section):
     estimate: EstimateSection
     evaluate: EvaluateSection
     book: BookSection
+
+    @property
+    def builds_library(self) -> bool:
+        """Whether the library that the pages read is the one that section `library` builds."""
+        return self.library is not None and Path(self.library.folder) == Path(self.simulate.library)
 
     def get_margins(self, subgroup: str) -> dict[str, Margin]:
         """Get the margins of a subgroup: its own where declared, else the study's.

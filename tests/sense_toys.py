@@ -32,7 +32,7 @@ def make_library_walk(duration_s=6.0, fps=200.0, seed=0):
     from gaitlib.sense.body_walk import build_synthetic_walk
     from gaitlib.simulate.library import load_library
 
-    table, gaits = load_library(ROOT / "data" / "doses")
+    table, gaits = load_library(ROOT / "data" / "doses").curves
     row = table[table["pattern"] == "none"].iloc[0]
     gait = gaits.sel(gait=row["gait_id"])
     person = Person(**{name: row[name] for name in ("age_years", "sex", "height_m", "mass_kg")})

@@ -23,6 +23,7 @@ from gaitlib.estimate.train import (
     train_estimator,
 )
 from gaitlib.sense.camera import build_camera, project_walk
+from gaitlib.simulate.library import hash_gaits
 
 SMALL = NetworkConfig(
     width=24, fine_dilations=(1, 2), coarse_dilations=(1, 2), n_clips=600, chunk_clips=200, reuse=6.0
@@ -220,6 +221,8 @@ def test_generated_gaits_join_those_of_the_training_people(toys):
     asked = []
 
     class Generator:
+        release = "of its library"
+
         def sample(self, conditions, seed):
             asked.append(conditions)
             return make_toy_set(7, seed=9)
@@ -229,6 +232,8 @@ def test_generated_gaits_join_those_of_the_training_people(toys):
     estimator, _, errors = train_estimator(*toys, config, 0, walk_sampler=Generator())
     assert len(asked[0]) == 12 and {"age_years", "sex", "height_m", "mass_kg", "speed_mps"} <= set(asked[0])
     assert estimator.provenance["n_generated_gaits"] == 7
+    assert estimator.provenance["generator_library"] == "of its library"
+    assert estimator.provenance["library"] == hash_gaits(toys[0]["gait_id"].to_list())
     assert estimator.provenance["n_library_gaits"] + estimator.provenance["n_held_out_gaits"] == 60
     assert len(errors) == 20 * len(OUTCOME_NAMES) and set(errors["outcome"]) == set(OUTCOME_NAMES)
 

@@ -18,7 +18,7 @@ from gaitlib.generate.library_input import select_verified
 from gaitlib.generate.redraw import SoundSampler, find_sound
 from gaitlib.report.ship_generator import SHIPPED_GENERATOR
 from gaitlib.report.training import split_library
-from gaitlib.simulate.library import load_library, load_run
+from gaitlib.simulate.library import hash_gaits, load_library
 from gaitlib.study import load_study
 
 TINY = {"steps": 60, "hidden": 24, "n_blocks": 2, "log_every": 10, "checkpoint_every": 20, "batch_size": 32}
@@ -131,6 +131,7 @@ def test_damaged_checkpoint_is_one_clear_error(library, tmp_path):
 def test_saved_generator_samples_the_same(tiny, tmp_path):
     path = tiny.save(tmp_path / "weights" / "generator.safetensors")
     loaded = GaitGenerator.load(path, held_out=["someone else"])
+    assert loaded.release == tiny.release == hash_gaits(tiny.gait_ids)
     wanted = pd.DataFrame({"speed_mps": [1.0, 1.2], "sex": ["f", None]})
     assert loaded.sample(wanted, seed=4)[1].equals(tiny.sample(wanted, seed=4)[1])
     pd.testing.assert_frame_equal(loaded.history, tiny.history)
@@ -215,12 +216,13 @@ def test_what_fails_a_check_is_drawn_again(generator):
 def test_shipped_generator_learned_from_training_people_only():
     """From those of the study that made it, and it samples what was asked for."""
     study = load_study(ROOT / "studies/full.yaml")
-    run = load_run().query("verified").reset_index(drop=True)
+    library = load_library()
+    run = library.run.query("verified").reset_index(drop=True)
     training, *others = split_people(run, study.estimate.held_out_share, study.seed)
     held_out = run["gait_id"].iloc[np.concatenate(others)]
     shipped = GaitGenerator.load(ROOT / SHIPPED_GENERATOR, held_out)
     assert set(shipped.gait_ids) <= set(run["gait_id"].iloc[training])
-    seen_by_readers = split_library(*load_library(), study.estimate.held_out_share, study.seed).held_out[0]
+    seen_by_readers = split_library(*library.curves, study.estimate.held_out_share, study.seed).held_out[0]
     assert set(seen_by_readers["gait_id"]) <= set(held_out), "who is held out does not hang on the release"
     table, _ = SoundSampler(shipped).sample(pd.DataFrame({"speed_mps": [0.9, 1.2], "age_years": [70.0, 8.0]}))
     assert table["speed_mps"].tolist() == [0.9, 1.2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import functools
 import os
 import random
 import signal
@@ -17,8 +18,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+import yaml
 from library_fakes import build_solved, fake_solve, make_plan, run_cluster, wait_for
 
+import gaitlib.simulate.build as build_module
+from gaitlib import run
 from gaitlib.cli import main
 from gaitlib.errors import InputError, WorkError
 from gaitlib.report.library_page import estimate_cost
@@ -26,11 +30,9 @@ from gaitlib.simulate import executors
 from gaitlib.simulate.build import build_library, make_arrays
 from gaitlib.simulate.executors import open_executor
 from gaitlib.simulate.library import (
-    RUN,
     analyse_failures,
     describe_library,
     load_library,
-    load_run,
     write_library,
 )
 from gaitlib.simulate.measure import measure_library
@@ -48,6 +50,7 @@ from gaitlib.simulate.progress import Progress
 from gaitlib.simulate.release import export_library, hash_file, merge_libraries, verify_library
 from gaitlib.simulate.solution import build_gait_dataset
 from gaitlib.simulate.starts import pack_start, unpack_start
+from gaitlib.study import load_study
 
 FAKES = Path(library_fakes.__file__)
 ROOT = FAKES.parents[1]
@@ -115,8 +118,12 @@ def test_every_planned_gait_is_in_the_table_with_a_verdict(built):
         "the fake fails now and then"
     )
     assert (failed["reason"].str.len() > 0).all() and (failed["attempts"] == 2).all()
-    stored, gaits = load_library(folder)
+    library = load_library(folder)
+    stored, gaits = library.run, library.gaits
     assert list(gaits["gait"].values) == list(stored.loc[stored["verified"], "gait_id"])
+    assert (
+        library.table["gait_id"].to_list() == list(gaits["gait"].values) and library.table["verified"].all()
+    )
     assert gaits["position"].dtype == np.float32 and gaits["position"].dims == ("gait", "phase", "coordinate")
     counts = describe_library(stored)
     assert counts["gaits"] == len(plan) and counts["verified"] == int(stored["verified"].sum())
@@ -146,7 +153,7 @@ def test_killed_hard_at_any_moment_it_goes_on_without_loss_or_double_work(tmp_pa
         process.wait()
     process = start(tmp_path, 0.05)
     assert process.wait(timeout=240) == 0, process.stderr.read()
-    table = load_library(tmp_path)[0]
+    table = load_library(tmp_path).run
     pd.testing.assert_frame_equal(table[OUTCOMES], built[1][OUTCOMES])
     begun, ended = read_log(tmp_path)
     attempts = count_attempts(table)
@@ -191,7 +198,7 @@ def test_a_dead_local_worker_costs_no_gait(tmp_path, built):
     victim = int((tmp_path / "log").read_text().splitlines()[-1].split()[2])
     os.kill(victim, signal.SIGKILL)
     assert process.wait(timeout=240) == 0, process.stderr.read()
-    pd.testing.assert_frame_equal(load_library(tmp_path)[0][OUTCOMES], built[1][OUTCOMES])
+    pd.testing.assert_frame_equal(load_library(tmp_path).run[OUTCOMES], built[1][OUTCOMES])
 
 
 def test_dask_scheduler_and_two_workers_one_killed_during_the_run(tmp_path, built):
@@ -202,7 +209,7 @@ def test_dask_scheduler_and_two_workers_one_killed_during_the_run(tmp_path, buil
         wait_for(lambda: len(read_log(tmp_path)[1]) >= 6)
         workers[0].send_signal(signal.SIGKILL)
         assert process.wait(timeout=240) == 0, process.stderr.read()
-    table = load_library(tmp_path)[0]
+    table = load_library(tmp_path).run
     pd.testing.assert_frame_equal(table[OUTCOMES], built[1][OUTCOMES])
     assert not table["gait_id"].duplicated().any()
     begun, _ = read_log(tmp_path)
@@ -268,6 +275,41 @@ def test_a_limit_stops_a_sitting_and_the_next_goes_on(tmp_path, built):
     pd.testing.assert_frame_equal(whole[OUTCOMES], built[1][OUTCOMES])
 
 
+def test_a_study_builds_the_library_it_reads_and_goes_on_after_an_interruption(tmp_path, monkeypatch, capsys):
+    """What the rule `solve` of the workflow calls."""
+    values = yaml.safe_load((ROOT / "studies/quick.yaml").read_text(encoding="utf-8"))
+    values["library"] |= {
+        "folder": str(tmp_path / "toy/library"), "start_library": "", "workers": 1,
+        "cohorts": {"healthy_adult": 2, "cerebral_palsy": 3},
+    }  # fmt: skip
+    values["name"], values["simulate"]["library"] = "toy", values["library"]["folder"]
+    (tmp_path / "toy.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
+    assert load_study(tmp_path / "toy.yaml").builds_library
+    solved = []
+
+    def solve(request, *rest):
+        if len(solved) == 3 and not (tmp_path / "toy/again").exists():
+            raise KeyboardInterrupt
+        solved.append(request.gait_id)
+        return fake_solve(request, *rest)
+
+    executor = DirectExecutor()
+    executor.close = lambda: None
+    monkeypatch.setattr(executors, "open_executor", lambda *_: executor)
+    monkeypatch.setattr(build_module, "build_library", functools.partial(build_library, solve=solve))
+    with pytest.raises(KeyboardInterrupt):
+        run._main(["library", str(tmp_path / "toy.yaml")])
+    assert not (tmp_path / "toy/library/gaits.nc").exists(), "no half a library for the pages"
+    (tmp_path / "toy/again").touch()
+    capsys.readouterr()
+    assert run._main(["library", str(tmp_path / "toy.yaml")]) == 0
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("@ library: ")]
+    table = load_library(tmp_path / "toy/library").run
+    done = sum(1 for gait_id in set(solved[:3]) if gait_id in set(table["gait_id"]))
+    assert done and any("gaits are there" in line for line in told) and told[-1] == "@ library: done"
+    assert collections.Counter(solved) == table.set_index("gait_id")["attempts"].to_dict(), "nothing twice"
+
+
 def test_shards_are_disjoint_and_complete():
     plan = make_plan()
     ids = [[item.request.gait_id for item in select_shard(plan, f"{k}/3")] for k in (1, 2, 3)]
@@ -305,7 +347,7 @@ def test_multipliers_survive_the_release(tmp_path, built):
         assert found.shape == (len(value), 80) and not found[:, value.shape[1] :].any()
     assert unpack_multipliers(stored, "c") is None
     assert load_multipliers(tmp_path / "nothing").sizes["gait"] == 0
-    gaits = load_library(built[0])[1]
+    gaits = load_library(built[0]).gaits
     assert list(load_multipliers(built[0])["gait"].values) == list(gaits["gait"].values)
 
 
@@ -332,7 +374,7 @@ def test_merging_keeps_each_gait_once_and_prefers_the_verified(tmp_path, built):
         build(shard, tmp_path / f"{k}")
     merged = merge_libraries(tmp_path / "all", [tmp_path / "1", tmp_path / "2"])
     pd.testing.assert_frame_equal(merged[OUTCOMES], table[OUTCOMES])
-    gaits, expected = load_library(tmp_path / "all")[1], load_library(whole)[1]
+    gaits, expected = load_library(tmp_path / "all").gaits, load_library(whole).gaits
     np.testing.assert_allclose(gaits["position"].values, expected["position"].values)
     again = build(plan, tmp_path / "all", always_fails)
     pd.testing.assert_frame_equal(again[OUTCOMES], table[OUTCOMES])  # its parts: nothing to do
@@ -344,7 +386,7 @@ def test_release_states_its_error_and_fits(tmp_path, built):
     files = ("gaits.nc", "table.parquet", "multipliers.nc")
     assert facts["bytes"] == sum((tmp_path / "release" / name).stat().st_size for name in files)
     assert facts["sha256"]["gaits.nc"] == hash_file(tmp_path / "release" / "gaits.nc")
-    stored, exact = load_library(tmp_path / "release")[1], load_library(whole)[1]
+    stored, exact = load_library(tmp_path / "release").gaits, load_library(whole).gaits
     for name, error in facts["error"].items():
         assert np.abs(stored[name] - exact[name]).max() <= error * 1.001 + 1e-6, name
     assert verify_library(tmp_path / "release") == []
@@ -370,7 +412,8 @@ def test_a_build_goes_on_from_a_release(tmp_path, built):
     planned = {item.request.gait_id for item in plan}
     assert set(asked) == planned & set(table.loc[~table["verified"], "gait_id"])
     assert set(again["gait_id"]) == planned and again["gait_id"].is_monotonic_increasing
-    stored, gaits = load_library(tmp_path / "next")
+    library = load_library(tmp_path / "next")
+    stored, gaits = library.run, library.gaits
     assert list(gaits["gait"].values) == list(stored.loc[stored["verified"], "gait_id"])
     assert verify_library(tmp_path / "next") == []
 
@@ -384,7 +427,7 @@ def test_a_build_goes_on_where_its_parts_hold_the_whole_release(tmp_path, built)
 
 
 def test_release_that_is_too_small_takes_the_same_share_of_every_cohort(tmp_path, built):
-    table, gaits = load_library(built[0])
+    table, gaits = built[1], load_library(built[0]).gaits
     copies = 60
     ids = [f"{n:016x}" for n in range(copies * len(table))]
     many = pd.concat([table] * copies, ignore_index=True).assign(gait_id=ids)
@@ -396,27 +439,26 @@ def test_release_that_is_too_small_takes_the_same_share_of_every_cohort(tmp_path
     part = export_library(tmp_path / "many", tmp_path / "part", max_mb=0.7 * whole["bytes"] / 1e6)
     assert part["bytes"] <= 0.7 * whole["bytes"] and part["curves"] > 0.3 * whole["curves"]
     assert part["verified"] == whole["verified"] == whole["curves"] > part["curves"]
-    pd.testing.assert_frame_equal(load_run(tmp_path / "part"), load_run(tmp_path / "whole"))
+    released, complete = load_library(tmp_path / "part"), load_library(tmp_path / "whole")
+    pd.testing.assert_frame_equal(released.run, complete.run)
+    assert describe_library(released.run)["verified"] == whole["verified"]
+    assert len(released.table) == part["curves"] and released.hash != complete.hash
     assert measure_library(tmp_path / "part")["gaits_verified"] == whole["verified"]
     assert f"| {part['curves']:,} |" in (tmp_path / "part" / "README.md").read_text()
-    share = load_library(tmp_path / "part")[0]["cohort"].value_counts() / many["cohort"].value_counts()
+    share = released.table["cohort"].value_counts() / complete.table["cohort"].value_counts()
     assert share.max() - share.min() < 0.05
     with pytest.raises(WorkError, match="not a tenth"):
         export_library(tmp_path / "many", tmp_path / "none", max_mb=0.001)
 
 
 def test_verify_names_what_is_wrong(tmp_path, built):
-    table, gaits = load_library(built[0])
-    write_library(tmp_path, table, gaits)
-    table.assign(reason="edited").to_parquet(tmp_path / RUN)
-    assert any("are not those of the table" in fault for fault in verify_library(tmp_path))
-    (tmp_path / RUN).unlink()
+    table, gaits = load_library(built[0]).run, load_library(built[0]).gaits
     broken = table.copy()
     broken.loc[broken["verified"].idxmax(), "asked_speed_mps"] += 0.1
     write_library(tmp_path, broken, gaits)
     assert any("not the hash of its row" in fault for fault in verify_library(tmp_path))
-    write_library(tmp_path, table, gaits.isel(gait=slice(1, None)))
-    assert any("differ" in fault for fault in verify_library(tmp_path))
+    write_library(tmp_path, table.assign(verified=table["gait_id"] != gaits["gait"].values[0]), gaits)
+    assert any("no verified rows" in fault for fault in verify_library(tmp_path))
     twice = pd.concat([table, table[~table["verified"]].head(1).assign(reason="")], ignore_index=True)
     write_library(tmp_path, twice, gaits)
     faults = verify_library(tmp_path)

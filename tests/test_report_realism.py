@@ -201,7 +201,7 @@ def test_segment_angles_are_those_of_the_model():
 def test_library_is_held_against_people():
     from gaitlib.simulate.library import load_library
 
-    table, gaits = load_library()
+    table, gaits = load_library().curves
     realism = realism_compare.compute_realism(table, gaits, n_adults=3)
     angles = realism["angles"]
     assert set(angles["n_measured"].dropna()) == {42, 12}

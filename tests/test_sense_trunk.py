@@ -107,7 +107,7 @@ def test_pelvis_keeps_its_mean_and_a_third_of_its_nod_and_the_rest_is_untouched(
 
 
 def test_simulated_adults_nod_as_far_as_people_once_the_share_is_taken():
-    table, gaits = load_library()
+    table, gaits = load_library().curves
     adults = table.query("verified and cohort == 'healthy_adult'")["gait_id"].to_list()
     tilt = np.degrees(gaits["position"].sel(gait=adults, coordinate="pelvis_tilt").values)
     assert PELVIS_SHARE * np.median(np.ptp(tilt, axis=1)) == pytest.approx(PEOPLES_PELVIS_DEG, rel=0.1)
@@ -115,7 +115,7 @@ def test_simulated_adults_nod_as_far_as_people_once_the_share_is_taken():
 
 def test_a_lower_back_sensor_finds_the_pendulum_of_the_literature():
     """Zijlstra & Hof 2003: the step is 1.25 times that of a pendulum that rises as the trunk does."""
-    assert measure_pendulum(*load_library(), 0, 150)["corrected"] == pytest.approx(1.25, abs=0.15)
+    assert measure_pendulum(*load_library().curves, 0, 150)["corrected"] == pytest.approx(1.25, abs=0.15)
 
 
 def test_a_lower_back_sensor_feels_what_that_of_the_adult_set_aside_feels():
@@ -129,7 +129,7 @@ def test_a_lower_back_sensor_feels_what_that_of_the_adult_set_aside_feels():
 
 
 def sample_lower_back(slowest_mps, fastest_mps):
-    table, gaits = load_library()
+    table, gaits = load_library().curves
     adults = table.query("verified and cohort == 'healthy_adult'")
     adults = adults[adults["speed_mps"].between(slowest_mps, fastest_mps)]
     pool = build_pool(gaits.sel(gait=adults["gait_id"].to_list()), list_persons(adults))

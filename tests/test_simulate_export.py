@@ -58,7 +58,7 @@ def _compute_rates(folder: str, name: str, rows: tuple[int, ...]) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def shipped():
-    table, gaits = load_library()
+    table, gaits = load_library().curves
     row = table[table["verified"].astype(bool)].iloc[0]
     return row, gaits.sel(gait=row["gait_id"])
 

@@ -75,9 +75,8 @@ def test_typical_stride_time_is_dynamically_similar():
 
 
 def test_shipped_library_is_verified_and_covers_the_cohorts(library):
-    table, gaits = library
-    verified = table[table["verified"]]
-    assert list(gaits["gait"].values) == list(verified["gait_id"])
+    table, verified = library.run, library.table
+    assert list(library.gaits["gait"].values) == list(verified["gait_id"]) and verified["verified"].all()
     assert len(verified) >= 1000
     assert set(verified["cohort"]) == set(COHORTS)
     assert (verified["kind"] == "stride").mean() > 0.2
@@ -87,15 +86,15 @@ def test_shipped_library_is_verified_and_covers_the_cohorts(library):
 
 def test_shipped_gaits_walk(library):
     """Mean ground force carries the body, the pelvis travels, sides alternate, knees bend the right way."""
-    table, gaits = library
-    mass = table[table["verified"]]["mass_kg"].to_numpy()
+    table, gaits = library.curves
+    mass = table["mass_kg"].to_numpy()
     vertical = gaits["ground_force"].sel(axis="y").sum("foot").isel(phase=slice(0, -1)).mean("phase").values
     np.testing.assert_allclose(vertical / (9.80665 * mass), 1, atol=0.02)
     forward = gaits["position"].sel(coordinate="pelvis_tx").isel(phase=-1).values
     np.testing.assert_allclose(forward, gaits["speed_mps"] * gaits["stride_time_s"], rtol=1e-3)
     knee = gaits["position"].sel(coordinate="knee_angle_r").values
     assert knee.min() > np.radians(-5)
-    half = (table[table["verified"]]["kind"] == "half").to_numpy()
+    half = (table["kind"] == "half").to_numpy()
     right = gaits["position"].sel(coordinate="hip_flexion_r").values[half, :-1]
     left = gaits["position"].sel(coordinate="hip_flexion_l").values[half, :-1]
     np.testing.assert_allclose(np.roll(left, 50, axis=1), right, atol=5e-4)
@@ -112,7 +111,7 @@ def test_shipped_files_are_those_of_the_manifest():
 
 
 def test_guess_from_a_gait_repeats_its_coordinates(library):
-    gaits = library[1].isel(gait=0)
+    gaits = library.gaits.isel(gait=0)
     guess = make_guess_from_gait(gaits)
     assert guess.stride_time_s == pytest.approx(float(gaits["stride_time_s"]))
     knee = COORDINATES.index("knee_angle_r")
@@ -134,8 +133,8 @@ def test_shipped_library_is_whole_and_loads_quickly():
 
 
 def test_nearest_of_a_library_gait_is_itself(library):
-    table = library[0]
-    row = table[table["verified"]].iloc[-1].to_dict()
+    table = library.table
+    row = table.iloc[-1].to_dict()
     assert find_nearest(table, parse_request(row)) == row["gait_id"]
 
 

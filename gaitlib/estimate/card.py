@@ -58,6 +58,8 @@ def write_model_card(path: str | Path, estimator: GaitEstimator, errors: pd.Data
         f"- Weights: {n_weights}, made by `{command}`, seed {about.get('seed')}",
         f"- Trained on {about.get('trained_on')}: {about.get('n_library_gaits')} simulated gaits"
         f" and {about.get('n_generated_gaits')} generated ones, {clips}",
+        f"- Library release learned from: `{about.get('library')}`; the generator's: "
+        f"`{about.get('generator_library') or 'none'}`",
         f"- Held out for calibration and the table below: {about.get('n_held_out_gaits')} gaits of other "
         "simulated people",
         "- No recording of a real person was used to train it or to set its intervals; what was decided "

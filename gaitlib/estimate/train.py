@@ -22,6 +22,7 @@ from gaitlib.estimate.network import NetworkConfig
 from gaitlib.estimate.pool import GaitPool, build_pool
 from gaitlib.estimate.sampler import Clip, SamplerConfig, sample_clips
 from gaitlib.person import IMPAIRMENT_COLUMNS, Person
+from gaitlib.simulate.library import hash_gaits
 
 _PERSON_COLUMNS = ["age_years", "sex", "height_m", "mass_kg"]
 _WORKER_POOL: dict[str, tuple] = {}
@@ -109,16 +110,17 @@ def train_estimator(
     parts = {
         name: pool.take(rows) for name, rows in (("fit", training), ("cal", calibration), ("test", test))
     }
-    n_generated = 0
+    n_generated, generator_library = 0, ""
     if walk_sampler is not None:
         conditions = draw_conditions(
             table.iloc[training], config.n_generated, np.random.default_rng([seed, 7])
         )
         made_table, made = walk_sampler.sample(conditions, seed)
         parts["fit"] = parts["fit"].join(build_pool(made, list_persons(made_table)))
-        n_generated = len(made_table)
+        n_generated, generator_library = len(made_table), getattr(walk_sampler, "release", "")
     learned_from = {
-        "library": identify_library(table),
+        "library": hash_gaits(table["gait_id"].to_list()),
+        "generator_library": generator_library,
         "held_out_share": config.held_out_share,
         "n_library_gaits": int(len(training)),
         "n_generated_gaits": int(n_generated),
@@ -141,22 +143,6 @@ def train_estimator(
         "activation_errors": measure_activation_errors(estimator, clips),
     }
     return estimator, history, tabulate_errors(estimator, clips)
-
-
-def identify_library(table: pd.DataFrame) -> str:
-    """Identify the verified gaits of a library, whatever their order.
-
-    Parameters
-    ----------
-    table : DataFrame
-        From `select_verified`.
-
-    Returns
-    -------
-    str
-        Hash of their gait_id.
-    """
-    return hashlib.sha256(",".join(sorted(table["gait_id"])).encode()).hexdigest()[:16]
 
 
 def check_estimator(

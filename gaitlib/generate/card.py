@@ -55,7 +55,7 @@ def write_generator_card(path: str | Path, flow: GaitGenerator, fidelity: pd.Dat
         "",
         f"- Weights: {n_weights:,}, made by `{command}`, seed {flow.seed}",
         f"- File: {weights.name}, SHA-256 `{digest}`; safetensors, no pickle",
-        f"- Learned from {len(flow.gait_ids)} simulated gaits, library hash `{flow.library_hash[:16]}`; no "
+        f"- Learned from {len(flow.gait_ids)} simulated gaits of library release `{flow.release}`; no "
         "recording of a person",
         f"- Impairments that vary in them: {', '.join(impaired) or 'none'}",
         "- Not for: running, turning, standing, people outside the library's range, diagnosis",

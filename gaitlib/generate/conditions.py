@@ -315,7 +315,7 @@ def fit_condition_scale(table: pd.DataFrame) -> ConditionScale:
     if missing:
         raise InputError(
             f"library table: columns {missing} are missing; found {list(table.columns)}. "
-            "Load it with gaitlib.simulate.library.load_library()."
+            "Load it with gaitlib.load_library().curves."
         )
     full = spread_impairments(table)
     impaired, constants = choose_columns(full)

@@ -18,6 +18,7 @@ from gaitlib.generate.config import GeneratorConfig, parse_generator_config
 from gaitlib.generate.correct import CHANGES, FloorBand, correct_curves, measure_floor_band
 from gaitlib.generate.library_input import hash_library, select_learnable, select_verified
 from gaitlib.generate.representation import GaitRepresentation, build_gait_set
+from gaitlib.simulate.library import hash_gaits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,6 +45,8 @@ class GaitGenerator:
         step, loss, learning_rate (and monitor_loss) of the training.
     library_hash : str
         SHA-256 of the gaits it was trained on.
+    release : str
+        Hash of the library that these are part of (`gaitlib.simulate.library.Library.hash`).
     gait_ids : list of str
         The gaits it was trained on.
     seed : int
@@ -59,7 +62,7 @@ class GaitGenerator:
         self.representation: GaitRepresentation | None = None
         self.network = None
         self.history = pd.DataFrame()
-        self.library_hash = ""
+        self.library_hash, self.release = "", ""
         self.seed = 0
         self.gait_ids: list[str] = []
         self.train_s = float("nan")
@@ -76,6 +79,7 @@ class GaitGenerator:
         monitor: tuple[pd.DataFrame, xr.Dataset] | None = None,
         report=None,
         stop_at: int | None = None,
+        release: str = "",
     ) -> GaitGenerator:
         """Learn from a library.
 
@@ -99,6 +103,8 @@ class GaitGenerator:
             Called with step and loss.
         stop_at : int, optional
             Stop before this step as if interrupted.
+        release : str
+            Hash of the library that `table` is a part of; that of its own gaits when left out.
 
         Returns
         -------
@@ -123,6 +129,7 @@ class GaitGenerator:
         self.representation.fit(table, gaits)
         vectors = self.representation.encode(table, gaits)
         self.library_hash = hash_library(table, gaits)
+        self.release = release or hash_gaits(self.gait_ids)
         checkpoint = find_checkpoint(folder, self.library_hash, "generator", self.config, self.seed)
         others = None if monitor is None else self.representation.encode(*select_verified(*monitor))
         started = time.perf_counter()

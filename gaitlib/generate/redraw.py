@@ -60,6 +60,11 @@ class SoundSampler:
     redraws: int = REDRAWS
     outcomes: bool = True
 
+    @property
+    def release(self) -> str:
+        """Hash of the library that the generator learned from."""
+        return self.generator.release
+
     def sample(self, conditions: pd.DataFrame, seed: int = 0) -> tuple[pd.DataFrame, xr.Dataset]:
         """Generate one stride per row of wanted conditions, as `GaitGenerator.sample`.
 

@@ -58,6 +58,7 @@ def write_weights(generator: GaitGenerator, path: Path) -> Path:
         "constants": r.conditions.constants,
         "contact_scale": r.contact_scale,
         "library_hash": generator.library_hash,
+        "release": generator.release,
         "gait_ids": generator.gait_ids,
         "floor": [generator.floor.lower, generator.floor.upper],
         "limits": {name: np.asarray(value).tolist() for name, value in vars(generator.limits).items()},
@@ -129,6 +130,7 @@ def read_weights(generator: GaitGenerator, path: Path, held_out: Sequence[str] =
     generator.config = parse_generator_config(description["config"], path.name)
     generator.representation = _rebuild_representation(generator.config, description, tensors)
     generator.library_hash, generator.seed = description["library_hash"], description["seed"]
+    generator.release = description.get("release", "")
     generator.gait_ids, generator.floor = description["gait_ids"], FloorBand(*description["floor"])
     limits = {n: np.array(v) if isinstance(v, list) else v for n, v in description["limits"].items()}
     generator.limits = LibraryLimits(**limits)

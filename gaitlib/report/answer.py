@@ -162,7 +162,7 @@ def _draw_walker(left, middle, kept: Results, library: str) -> None:
     from gaitlib.sense.body_walk import build_synthetic_walk
     from gaitlib.simulate.library import load_library
 
-    table, gaits = load_library(kept.locate(library))
+    table, gaits = load_library(kept.locate(library)).curves
     row = choose_example(table)
     person = list_persons(row.to_frame().T)[0]
     gait = gaits.sel(gait=row["gait_id"])

@@ -15,6 +15,7 @@ from gaitlib.report.definitions_page import write_definitions_page
 from gaitlib.report.jobs import plan_jobs
 from gaitlib.report.notebook import find_private_text
 from gaitlib.report.passport_page import write_passport_page
+from gaitlib.report.results import Results
 from gaitlib.study import Study
 
 _EVALUATE = "4_evaluate"
@@ -129,7 +130,9 @@ def assemble_book(study: Study, root: str | Path, target: str | Path) -> Path:
     config = (target / "_config.yml").read_text(encoding="utf-8")
     (target / "_config.yml").write_text(config.replace("{title}", study.book.title), encoding="utf-8")
     write_data_page(root / "data_manifest.yaml", target / "data.md")
-    write_passport_page(target / "passport.md")
+    write_passport_page(
+        target / "passport.md", Results(str(root.resolve() / "build" / study.name / "results"))
+    )
     write_definitions_page(target / "definitions.md")
     return target
 

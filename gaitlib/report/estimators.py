@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gaitlib.simulate.library import Library
+from gaitlib.report import page
+from gaitlib.simulate.library import Curves
 
 
 def make_training_sampler(generator, settings: dict):
@@ -30,7 +31,7 @@ def make_training_sampler(generator, settings: dict):
 
 
 def train_estimator_on(
-    library: Library,
+    library: Curves,
     generator,
     settings: dict,
     seed: int,
@@ -72,33 +73,107 @@ def train_estimator_on(
     return train_estimator(*library, config, seed, checkpoints / kind, sampler, log)
 
 
-def load_estimator_of(folder: Path, library: Library, settings: dict, seed: int, kind: str = "keypoints"):
-    """Load an estimator that was trained earlier, and test it on the people that its training held out.
+def get_estimator(kept, weights: str, release: str, library: str, kind: str = "keypoints"):
+    """Get the estimator that pages on people use: one trained earlier, or that of this run.
 
     Parameters
     ----------
-    folder : Path
-        With `<kind>.safetensors`, written by `gaitlib train`.
-    library, settings, seed
-        As `train_estimator_on`.
+    kept : gaitlib.report.results.Results
+        Results of the run.
+    weights : str
+        Folder of trained estimators, or empty.
+    release : str
+        Library release that these may have learned from; that of `library` if empty.
+    library : str
+        Folder of the library.
     kind : {'keypoints', 'inertial'}
         What the estimator reads.
 
     Returns
     -------
-    estimator : GaitEstimator
+    GaitEstimator
         Calibrated.
-    errors : DataFrame
-        Of clips of held-out people.
 
     Raises
     ------
     InputError
-        If the file is missing or changed, or was trained with another split.
+        If the file is missing or changed, or learned from another release.
     """
     from gaitlib.estimate.estimator import GaitEstimator
+    from gaitlib.simulate.library import check_release, load_library
+
+    own = {"keypoints": "estimator.safetensors", "inertial": "estimator_inertial.safetensors"}
+    path = kept.locate(weights) / f"{kind}.safetensors" if weights else kept.get_path(own[kind])
+    estimator = GaitEstimator.load(path)
+    expected = release or load_library(kept.locate(library)).hash
+    about, key = estimator.provenance, "estimate.weights_release"
+    check_release(f"estimator {path.name}", about.get("library", ""), expected, key)
+    if about.get("n_generated_gaits"):
+        check_release(
+            f"generator of estimator {path.name}", about.get("generator_library", ""), expected, key
+        )
+    return estimator
+
+
+def describe_release(*trained) -> str:
+    """Name the library releases that estimators, and the generators of their walks, learned from."""
+    known = [one.provenance for one in trained]
+    own = page.join_words(sorted({about.get("library", "")[:7] for about in known}))
+    made = page.join_words(sorted({about["generator_library"][:7] for about in known
+                                   if about.get("generator_library")}))  # fmt: skip
+    return f"library release {own}" + (f", its generated walks from release {made}" if made else "")
+
+
+def get_generator(kept, library: str):
+    """Get the generator of this run.
+
+    Parameters
+    ----------
+    kept : gaitlib.report.results.Results
+        Results of the run.
+    library : str
+        Folder of the library.
+
+    Returns
+    -------
+    GaitGenerator
+        Trained.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or changed, or learned from another release of the library.
+    """
+    from gaitlib.generate.flow import GaitGenerator
+    from gaitlib.simulate.library import check_release, load_library
+
+    flow = GaitGenerator.load(kept.get_path("generator.safetensors"))
+    expected = load_library(kept.locate(library)).hash
+    check_release("generator of this run", flow.release, expected, "generate.weights_release")
+    return flow
+
+
+def measure_again(estimator, library: Curves, settings: dict, seed: int, kind: str = "keypoints"):
+    """Test an estimator that was trained earlier on the people that its training held out.
+
+    Parameters
+    ----------
+    estimator : GaitEstimator
+        Calibrated.
+    library, settings, seed, kind
+        As `train_estimator_on`.
+
+    Returns
+    -------
+    DataFrame
+        Errors of clips of held-out people.
+
+    Raises
+    ------
+    InputError
+        If it was trained with another split.
+    """
     from gaitlib.estimate.settings import build_training_config
     from gaitlib.estimate.train import check_estimator
 
-    estimator = GaitEstimator.load(folder / f"{kind}.safetensors")
-    return estimator, check_estimator(estimator, *library, build_training_config(settings, kind), seed)
+    return check_estimator(estimator, *library, build_training_config(settings, kind), seed)

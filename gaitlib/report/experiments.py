@@ -83,7 +83,7 @@ def run_experiments(arguments: argparse.Namespace) -> int:
     from gaitlib.study import load_study
 
     study = load_study(arguments.study)
-    library = load_library(ROOT / study.simulate.library)
+    library = load_library(ROOT / study.simulate.library).curves
     folder = ROOT / "build" / study.name / "experiments"
     settings = study.estimate.model_dump()
     settings |= {"clips": arguments.clips or settings["clips"], **_FEW}

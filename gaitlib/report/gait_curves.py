@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 JOINTS = {"hip": "hip_flexion", "knee": "knee_angle", "ankle": "ankle_angle"}
@@ -132,6 +133,61 @@ def load_measured_curves(group: str, medication: str = "") -> SideCurves:
         places = [[keys.index((name, side, joint)) for side in "rl"] for name in names]
         angles[joint] = np.degrees(data["angle"].values[np.array(places)])
     return SideCurves(angles, names, np.full((len(names), 2), np.nan))
+
+
+def summarise_measured_curves() -> pd.DataFrame:
+    """Summarise the joint angles of real people, both legs of a person averaged (role: evaluate).
+
+    Returns
+    -------
+    DataFrame
+        group, medication, joint, phase (%), mean_deg, sd_deg (between people), n_people.
+    """
+    from gaitlib.report.realism_data import Band, load_adult_angles
+
+    parts = []
+    for group, state in (("healthy_adult", ""), ("parkinsons", "on"), ("parkinsons", "off")):
+        for joint, curves in load_adult_angles(group, state).items():
+            band = Band.measure(curves)
+            about = {"group": group, "medication": state, "joint": joint, "phase": np.arange(101)}
+            values = {"mean_deg": band.mean, "sd_deg": band.sd, "n_people": len(band)}
+            parts.append(pd.DataFrame(about | values))
+    return pd.concat(parts, ignore_index=True)
+
+
+def plot_bands(bands: Mapping[str, pd.DataFrame], made: SideCurves):
+    """Draw means and two standard deviations of groups of real people, and the mean of simulated ones.
+
+    Parameters
+    ----------
+    bands : mapping of str to DataFrame
+        Name -> rows of one group of `summarise_measured_curves`.
+    made : SideCurves
+        Simulated people.
+
+    Returns
+    -------
+    matplotlib Figure
+    """
+    import matplotlib.pyplot as plt
+
+    from gaitlib.evaluate.style import COLOURS, STYLE
+
+    looks = ({"color": COLOURS[1], "hatch": "//"}, {"color": "0.5", "hatch": ""})
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(1, 3, figsize=(9.6, 3.9), sharex=True, layout="constrained")
+        for ax, joint in zip(axes, JOINTS, strict=True):
+            for (name, rows), look in zip(bands.items(), looks, strict=False):
+                own = rows[rows["joint"] == joint].sort_values("phase")
+                phase, mean, sd = (own[key].to_numpy() for key in ("phase", "mean_deg", "sd_deg"))
+                ax.fill_between(phase, mean - 2 * sd, mean + 2 * sd, alpha=0.2, lw=0, **look)
+                ax.plot(phase, mean, color=look["color"], ls="-" if look["hatch"] else "--", lw=2, label=name)
+            curve = made.average_sides()[joint].mean(axis=0)
+            ax.plot(curve, color=COLOURS[0], lw=2.4, ls=":", label=f"simulated ({len(made.people)})")
+            ax.set(xlim=(0, 100), xticks=[0, 50, 100], xlabel="Own stride (%)", ylabel=TITLES[joint])
+            ax.axhline(0, color="0.6", linewidth=0.8, zorder=1)
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower left", frameon=False, ncols=3)
+    return figure
 
 
 def plot_side_curves(columns: Mapping[str, SideCurves], normal: SideCurves | None = None):

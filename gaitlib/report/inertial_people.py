@@ -6,7 +6,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from gaitlib.errors import AbsentData
+from gaitlib.report import earlier
 from gaitlib.report.people import shorten_reason
+from gaitlib.report.results import Results
 
 DATASETS = {
     "lower_back_events": "Healthy adults, hand-checked events",
@@ -19,7 +22,11 @@ SETTINGS = {
     "bouts": "Several bouts in the recording, with stops and turns between",
 }
 """How people walked -> words for readers."""
+STEPS_FROM = "lower_back_events"
+"""The set whose events were marked by hand: the one that `leave_out_steps` is about."""
 _FEWEST_STEPS = 6
+_TABLE = ["origin", "dataset", "subgroup", "person_id", "walk_id", "setting", "view", "method", "status",
+          "outcome", "reference", "estimate", "lower", "upper"]  # fmt: skip
 _TIMES = ("step_time_s", "cadence_spm", "stance_share", "double_support_share", "step_time_asymmetry",
           "stride_time_cv")  # fmt: skip
 
@@ -43,6 +50,8 @@ def estimate_inertial_people(walks: list[xr.Dataset], estimator) -> pd.DataFrame
     from gaitlib.estimate.features import get_height
     from gaitlib.estimate.inertial import compute_inertial_features
 
+    if not walks:
+        return pd.DataFrame(columns=_TABLE)
     features = [compute_inertial_features(walk, None, get_height(walk)) for walk in walks]
     rows = []
     for walk, answer in zip(walks, estimator.predict_features(features), strict=True):
@@ -59,6 +68,51 @@ def estimate_inertial_people(walks: list[xr.Dataset], estimator) -> pd.DataFrame
     for name in ("estimate", "lower", "upper"):
         table[name] = table.get(name, pd.Series(np.nan, index=table.index)).astype(float)
     return table
+
+
+def complete_inertial(kept: Results, estimator) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Estimate the walks of all sets that are here, and take those of the others from an earlier run.
+
+    Parameters
+    ----------
+    kept : Results
+        Of the page.
+    estimator : GaitEstimator
+        Reads inertial signals.
+
+    Returns
+    -------
+    tidy : DataFrame
+        As `estimate_inertial_people`, set by set.
+    steps : DataFrame
+        As `leave_out_steps`; empty where neither walks nor earlier results are here.
+    """
+    from gaitlib.data.inertial_walks import load_inertial_walks
+
+    worn, absent = [], {}
+    for dataset in DATASETS:
+        try:
+            worn += load_inertial_walks(dataset)
+        except AbsentData as error:
+            absent[dataset] = error
+    tidy = estimate_inertial_people(worn, estimator)
+    steps = leave_out_steps(tidy, worn)
+    for dataset in absent:
+        words = f"estimates from the lower back, {DATASETS[dataset][0].lower()}{DATASETS[dataset][1:]}"
+        borrowed = earlier.borrow(kept, "estimates_inertial", dataset, words)
+        tidy = (
+            tidy
+            if borrowed is None
+            else pd.concat([tidy, borrowed], ignore_index=True)
+            if len(tidy)
+            else borrowed
+        )
+        if dataset == STEPS_FROM:
+            borrowed = earlier.borrow(kept, "left_out_steps", dataset, words)
+            steps = steps if borrowed is None else borrowed
+    order = {dataset: number for number, dataset in enumerate(DATASETS)}
+    tidy = tidy.sort_values("dataset", key=lambda names: names.map(order), kind="stable", ignore_index=True)
+    return kept.save_table("estimates_inertial", tidy), kept.save_table("left_out_steps", steps)
 
 
 def leave_out_steps(tidy: pd.DataFrame, walks: list[xr.Dataset], most: int = 2) -> pd.DataFrame:
@@ -95,7 +149,7 @@ def leave_out_steps(tidy: pd.DataFrame, walks: list[xr.Dataset], most: int = 2) 
             row = {"person_id": walk.attrs["person_id"], "walk_id": name, "left_out": n}
             inside = float(answer["lower"] <= reference <= answer["upper"])
             rows.append(row | {"error_s": answer["estimate"] - reference, "inside": inside})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=["person_id", "walk_id", "left_out", "error_s", "inside"])
 
 
 def measure_reference(walk: xr.Dataset) -> dict[str, float]:

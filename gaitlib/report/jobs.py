@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,6 +53,7 @@ def plan_jobs(study: Study) -> dict[str, Job]:
     library = {"library": study.simulate.library}
     doses = "data/doses"
     split = {"held_out_share": study.estimate.held_out_share}
+    weights = study.estimate.model_dump(include={"weights", "weights_release"})
     checkpoints = {"checkpoints": f"{folder}/checkpoints"}
     subgroups = {name: group.title for name, group in study.evaluate.subgroups.items()}
     summary = {
@@ -68,7 +70,11 @@ def plan_jobs(study: Study) -> dict[str, Job]:
         (
             "2_generate",
             "2_generate",
-            common | library | checkpoints | split | study.generate.model_dump(exclude={"physics_gaits"}),
+            common
+            | library
+            | checkpoints
+            | split
+            | study.generate.model_dump(exclude={"physics_gaits", "weights_release"}),
         ),  # fmt: skip
         (
             "2_physics",
@@ -78,10 +84,14 @@ def plan_jobs(study: Study) -> dict[str, Job]:
         ("2_sense", "2_sense", common | library),
         ("3_train", "3_train", common | library | checkpoints | study.estimate.model_dump()),
         *(
-            (f"4_evaluate_{name}", "4_evaluate", common | library | _collect_subgroup(study, name))
+            (
+                f"4_evaluate_{name}",
+                "4_evaluate",
+                common | library | weights | split | _collect_subgroup(study, name),
+            )
             for name in subgroups
         ),
-        ("4_signals", "4_signals", common | library | _collect_signals(study)),
+        ("4_signals", "4_signals", common | library | weights | _collect_signals(study)),
         ("5_compare", "5_compare", common | summary | _collect_comparison(study)),
         ("0_answer", "0_answer", common | summary),
     ]
@@ -157,9 +167,13 @@ def prepare_jobs(study_file: str | Path, root: Path = ROOT) -> tuple[Study, dict
         check_parameters(root / job.notebook, job.parameters)
     folder = root / "build" / study.name / "parameters"
     folder.mkdir(parents=True, exist_ok=True)
-    for job in jobs.values():
-        path = folder / f"{job.name}.yaml"
-        text = yaml.safe_dump(job.parameters, sort_keys=False, allow_unicode=True)
+    parameters = {job.name: job.parameters for job in jobs.values()}
+    if study.builds_library:
+        where = {"executor", "workers", "scheduler"}  # changes nothing in the gaits
+        parameters["library"] = {"seed": study.seed} | study.library.model_dump(exclude=where)
+    for name, values in parameters.items():
+        path = folder / f"{name}.yaml"
+        text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
     return study, jobs
@@ -191,13 +205,20 @@ def list_sources(notebook: str, root: Path = ROOT) -> list[str]:
         path = waiting.pop()
         if path not in seen:
             seen.add(path)
-            waiting |= _find_imports(path.read_text(encoding="utf-8"), root)
+            waiting |= _find_imports_of(path, path.stat().st_mtime_ns, root)
     kinds = ("*.json", "*.csv", "*.yaml")
-    beside = {other for path in seen for kind in kinds for other in path.parent.glob(kind)}
+    folders = {path.parent for path in seen}
+    beside = {other for folder in folders for kind in kinds for other in folder.glob(kind)}
     found = {str(path.relative_to(root)) for path in seen | beside} | {notebook}
     if any(name.startswith("gaitlib/data/") for name in found):
         found.add("data_manifest.yaml")
     return sorted(found)
+
+
+@functools.cache
+def _find_imports_of(path: Path, time_ns: int, root: Path) -> frozenset[Path]:
+    """Imports of a module; most pages reach the same ones."""
+    return frozenset(_find_imports(path.read_text(encoding="utf-8"), root))
 
 
 def _find_imports(text: str, root: Path) -> set[Path]:

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from gaitlib.errors import AbsentData
 from gaitlib.evaluate.inputs import format_number
-from gaitlib.report import gait_curves, page
+from gaitlib.report import earlier, gait_curves, page
 from gaitlib.report.results import Results
 
 _WITTWER = {
@@ -17,6 +18,7 @@ _WITTWER = {
     "double_support_share": ("Double support (% of the stride)", 24.0, 30.0, 100.0, 0),
 }
 """Outcome -> words, published mean at both visits, factor to its unit, decimals."""
+_CURVES = "joint angles of people with Parkinson's disease and of healthy adults"
 _JOINT_SOURCE = "doi 10.6084/m9.figshare.14896881"
 
 
@@ -107,7 +109,7 @@ def _choose_gaits(kept: Results, subgroup: str, rules: Mapping, library: str):
     """Verified gaits of a page's cohort, or of those who stand in, and who walks in each."""
     from gaitlib.simulate.library import load_library
 
-    table, gaits = load_library(kept.locate(library))
+    table, gaits = load_library(kept.locate(library)).curves
     good = table[table["verified"].astype(bool)]
     own = good[good["cohort"] == subgroup]
     if own.empty:
@@ -120,51 +122,95 @@ def _choose_gaits(kept: Results, subgroup: str, rules: Mapping, library: str):
 
 
 def _show_parkinsons(kept: Results, rules: Mapping, library: str, walks: list, seed: int):
+    parts = _show_parkinson_curves(kept, *_choose_gaits(kept, "parkinsons", rules, library), seed)
+    strides = earlier.show_or_say(
+        kept, lambda: _show_parkinson_strides(walks), "stride tables of real people"
+    )
+    words = "step time from a sensor on the back"
+    sensors = earlier.show_or_say(kept, lambda: _show_parkinson_sensors(kept, seed), words)
+    return page.show_all(*parts, strides, sensors)
+
+
+def _show_parkinson_curves(kept: Results, gaits, people: list, seed: int) -> list:
+    if len(set(people)) < 3:
+        return []
     from gaitlib.report import subgroup_parkinsons as own
 
-    gaits, people = _choose_gaits(kept, "parkinsons", rules, library)
-    normal = gait_curves.load_measured_curves("healthy_adult")
-    off, on = (gait_curves.load_measured_curves("parkinsons", state) for state in ("off", "on"))
-    parts = []
+    made = gait_curves.collect_side_curves(gaits, people)
+    n = len(made.people)
+    try:
+        normal = gait_curves.load_measured_curves("healthy_adult")
+        off, on = (gait_curves.load_measured_curves("parkinsons", state) for state in ("off", "on"))
+    except AbsentData as absent:
+        return _show_earlier_curves(kept, absent.item_id, made)
     rng = np.random.default_rng([seed, 41])
-    if len(set(people)) >= 3:
-        made = gait_curves.collect_side_curves(gaits, people)
-        n = len(made.people)
-        parts = [
+    found = {
+        "Simulated, Parkinson's off": own.compare_curves(made, off, rng),
+        "Healthy adults, Parkinson's off": own.compare_curves(normal, off, rng),
+    }
+    groups = {"Parkinson's, on": on, "Parkinson's, off": off, "Simulated": made}
+    curves = kept.save_table("parkinsons_curves", own.format_curves(found))
+    profiles = kept.save_table("parkinsons_profiles", own.format_profiles(groups, normal))
+    figure = gait_curves.plot_side_curves(
+        {f"Real, off medication\n{len(off.people)} people": off, f"Simulated\n{n} people": made}, normal
+    )
+    return [
+        page.show_figure(
+            figure,
+            "Joint angles over the own stride of each leg. Left: real people with Parkinson's "
+            f"disease, off medication ({_JOINT_SOURCE}); their toe-off is not in the file. Right: "
+            "simulated people who stand in.",
+            "real", len(off.people), 2 * len(off.people), "strides",
+        ),
+        *_show_curve_tables(curves, profiles, n, len(off.people) + len(normal.people)),
+    ]  # fmt: skip
+
+
+def _show_curve_tables(curves: pd.DataFrame, profiles: pd.DataFrame, n_made: int, n_real: int) -> list:
+    return [
+        page.show_table(
+            curves,
+            "Are the simulated people like the real ones? Range of motion in degrees, first group "
+            "against second; share of the first group's curves inside two standard deviations of the "
+            "second; last column: where the curves differ (cluster permutation test over people). "
+            "Real walking speeds are not known, so a difference may be one of speed.",
+            "simulated", n_made,
+        ),
+        page.show_table(
+            profiles,
+            "Distance of each person's curves from the mean of healthy adults, mean (standard "
+            "deviation). Built like the Gait Profile Score (Baker 2009) from three sagittal curves "
+            "instead of nine, so it cannot be compared with published scores.",
+            "real", n_real,
+        ),
+    ]  # fmt: skip
+
+
+def _show_earlier_curves(kept: Results, item_id: str, made: gait_curves.SideCurves) -> list:
+    """Means and tables of the earlier run in the place of curves of real people."""
+    names = ("joint_angle_bands", "parkinsons_curves", "parkinsons_profiles")
+    bands, curves, profiles = (earlier.borrow(kept, name, item_id, _CURVES) for name in names)
+    parts = [earlier.show_label(kept)]
+    if bands is not None:
+        off, normal = (
+            bands[(bands["group"] == group) & (bands["medication"] == state)]
+            for group, state in (("parkinsons", "off"), ("healthy_adult", ""))
+        )
+        n = int(off["n_people"].iloc[0])
+        parts.append(
             page.show_figure(
-                gait_curves.plot_side_curves(
-                    {f"Real, off medication\n{len(off.people)} people": off, f"Simulated\n{n} people": made},
-                    normal,
-                ),
-                "Joint angles over the own stride of each leg. Left: real people with Parkinson's "
-                f"disease, off medication ({_JOINT_SOURCE}); their toe-off is not in the file. Right: "
-                "simulated people who stand in.",
-                "real", len(off.people), 2 * len(off.people), "strides",
-            ),
-            page.show_table(
-                own.format_curves(
-                    {
-                        "Simulated, Parkinson's off": own.compare_curves(made, off, rng),
-                        "Healthy adults, Parkinson's off": own.compare_curves(normal, off, rng),
-                    }
-                ),
-                "Are the simulated people like the real ones? Range of motion in degrees, first group "
-                "against second; share of the first group's curves inside two standard deviations of the "
-                "second; last column: where the curves differ (cluster permutation test over people). "
-                "Real walking speeds are not known, so a difference may be one of speed.",
-                "simulated", n,
-            ),
-            page.show_table(
-                own.format_profiles(
-                    {"Parkinson's, on": on, "Parkinson's, off": off, "Simulated": made}, normal
-                ),
-                "Distance of each person's curves from the mean of healthy adults, mean (standard "
-                "deviation). Built like the Gait Profile Score (Baker 2009) from three sagittal curves "
-                "instead of nine, so it cannot be compared with published scores.",
-                "real", len(off.people) + len(normal.people),
-            ),
-        ]  # fmt: skip
-    return page.show_all(*parts, _show_parkinson_strides(walks), _show_parkinson_sensors(kept, seed))
+                gait_curves.plot_bands({f"Parkinson's, off ({n})": off, "healthy adults": normal}, made),
+                "Joint angles over the own stride, both legs of a person averaged: mean and two standard "
+                f"deviations of real people, on record from the earlier run ({_JOINT_SOURCE}). Line: mean of "
+                "the simulated people who stand in.",
+                "real", n,
+            )
+        )  # fmt: skip
+    if curves is not None and profiles is not None:
+        counts = profiles.set_index("Group")["People"].astype(int)
+        real = int(counts["Healthy adults"] + counts["Parkinson's, off"])
+        parts += _show_curve_tables(curves, profiles, int(counts["Simulated"]), real)
+    return parts
 
 
 def _show_parkinson_strides(walks: list):
@@ -236,19 +282,11 @@ def _show_cerebral_palsy(kept: Results, rules: Mapping, library: str, agreement:
     from gaitlib.report import subgroup_cerebral_palsy as own
 
     gaits, people = _choose_gaits(kept, "cerebral_palsy", rules, library)
-    strides = own.load_child()
-    child = own.collect_child_curves(strides)
-    n = len(child.people)
-    columns = {f"One real child\n{n} strides a side": child}
-    made = gait_curves.SideCurves({joint: np.empty((0, 2, 101)) for joint in gait_curves.JOINTS}, [])
-    if people:
-        made = gait_curves.collect_side_curves(gaits, people)
-        columns[f"Simulated\n{len(made.people)} children"] = made
     ours = agreement[(agreement["method"] == "synthetic") & (agreement["view"] == view)]
-    n_children = load_manifest().get_item("cp_video_benchmark").n_people
-    n_strides = sum(data.sizes["stride"] for data in strides.values())
-    return page.show_all(
-        page.show_table(
+
+    def show_benchmark():
+        n_children = load_manifest().get_item("cp_video_benchmark").n_people
+        return page.show_table(
             own.format_benchmark(own.load_benchmark(), ours),
             "A published model trained on patients (Kidzinski 2020, doi 10.1038/s41467-020-17807-z), "
             f"recomputed from its published predictions for {n_children} children. Video and gait "
@@ -258,7 +296,28 @@ def _show_cerebral_palsy(kept: Results, rules: Mapping, library: str, agreement:
             "estimator could not be run on it: the last column is about simulated people and no "
             "comparison.",
             "real", n_children,
-        ),
+        )  # fmt: skip
+
+    words = "the published benchmark of children with cerebral palsy"
+    return page.show_all(
+        earlier.show_or_say(kept, show_benchmark, words),
+        earlier.show_or_say(kept, lambda: _show_child(gaits, people), "one measured child"),
+    )
+
+
+def _show_child(gaits, people: list):
+    from gaitlib.report import subgroup_cerebral_palsy as own
+
+    strides = own.load_child()
+    child = own.collect_child_curves(strides)
+    n = len(child.people)
+    columns = {f"One real child\n{n} strides a side": child}
+    made = gait_curves.SideCurves({joint: np.empty((0, 2, 101)) for joint in gait_curves.JOINTS}, [])
+    if people:
+        made = gait_curves.collect_side_curves(gaits, people)
+        columns[f"Simulated\n{len(made.people)} children"] = made
+    n_strides = sum(data.sizes["stride"] for data in strides.values())
+    return page.show_all(
         page.show_figure(
             gait_curves.plot_side_curves(columns),
             "Joint angles of one child with cerebral palsy in deep crouch (doi "

@@ -32,6 +32,8 @@ METHODS = {
     "others": "mean EMG of the other people",
 }
 """Method -> words for readers; the first is tested, the others are what it must beat."""
+_SCORES = ["person_id", "muscle", "side", "method", "status", "correlation", "onset_error", "offset_error"]
+_CURVES = ["person_id", "muscle", "side", "method", "phase", "activity"]
 _HIGH_PASS_HZ, _ENVELOPE_HZ = 20.0, 6.0
 _ON_SHARE = 0.5
 _FROUDE_WIDTH = 0.05
@@ -88,7 +90,7 @@ def compute_envelopes(walk: xr.Dataset) -> dict[str, np.ndarray]:
 
 
 def compare_muscles(
-    walks: list[xr.Dataset], clips: list[xr.Dataset], estimator, library: tuple, adult: xr.Dataset
+    walks: list[xr.Dataset], clips: list[xr.Dataset], estimator, library: tuple, adult: xr.Dataset | None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Compare estimated muscle activity with EMG.
 
@@ -102,8 +104,9 @@ def compare_muscles(
         Reads keypoints.
     library : tuple of (DataFrame, Dataset)
         Simulated gaits, for the mean simulated curve.
-    adult : xarray.Dataset
-        Strides of one healthy adult, from `gaitlib.data.readers.matlab.read_laboratory_strides`.
+    adult : xarray.Dataset or None
+        Strides of one healthy adult, from `gaitlib.data.readers.matlab.read_laboratory_strides`; None where
+        they are absent.
 
     Returns
     -------
@@ -116,9 +119,11 @@ def compare_muscles(
     from gaitlib.estimate.features import compute_features, get_height
     from gaitlib.outcomes import compute_walk_outcomes
 
+    if not walks:
+        return pd.DataFrame(columns=_SCORES), pd.DataFrame(columns=_CURVES)
     answers = estimator.predict_features([compute_features(clip, get_height(clip)) for clip in clips])
     measured = [compute_envelopes(walk) for walk in walks]
-    grown = build_adult_curves(adult)
+    grown = build_adult_curves(adult) if adult is not None else {}
     scores, curves = [], []
     for number, (walk, answer) in enumerate(zip(walks, answers, strict=True)):
         if not measured[number]:

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from gaitlib.body import passport
-from gaitlib.errors import InputError, WorkError
 from gaitlib.person import Person
-from gaitlib.report import page
+from gaitlib.report import earlier, page
+from gaitlib.report.results import Results
 from gaitlib.simulate.workers import make_pool
 
 _PEOPLE = {
@@ -20,6 +20,7 @@ _PEOPLE = {
     "adult of 30 years": Person(age_years=30, sex="m", height_m=1.76, mass_kg=74.0),
     "adult of 75 years": Person(age_years=75, sex="f", height_m=1.58, mass_kg=65.0),
 }
+_WHEN = {False: " in this run", True: " in the earlier run"}
 _JOINTS = {"hip_flexion": "hip", "knee_angle": "knee", "ankle_angle": "ankle"}
 _HEAD = """# What is the simulated body made of?
 
@@ -39,20 +40,29 @@ _LIMITS = """
 """
 
 
-def write_passport_page(target: str | Path) -> Path:
+def write_passport_page(target: str | Path, kept: Results) -> Path:
     """Write the page.
 
     Parameters
     ----------
     target : path
         The Markdown file to write.
+    kept : Results
+        Of the study.
 
     Returns
     -------
     Path
         The target.
     """
-    parts = [_HEAD, *_compare_arms(), *_describe_muscles(), *_describe_joints(), *_describe_people(), _LIMITS]
+    parts = [
+        _HEAD,
+        *_compare_arms(kept),
+        *_describe_muscles(),
+        *_describe_joints(),
+        *_describe_people(),
+        _LIMITS,
+    ]
     Path(target).write_text("\n\n".join(parts), encoding="utf-8")
     return Path(target)
 
@@ -83,13 +93,27 @@ def _measure(path: str, angles_deg: dict) -> dict:
     return measure_moment_arms(path, angles_deg)
 
 
-def _compare_arms() -> list[str]:
+def _measure_ranges() -> pd.DataFrame:
+    """Smallest and largest moment arm of the published members (m), one row per group, joint and angle."""
+    angles = passport.list_angles()
+    parts = []
+    for (group, joint), members in measure_published_model().items():
+        values = {"lowest_m": members.min(axis=0), "highest_m": members.max(axis=0)}
+        parts.append(pd.DataFrame({"group": group, "joint": joint, "angle_deg": angles[joint]} | values))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _compare_arms(kept: Results) -> list[str]:
     parts = ["## How far from the joint do muscles pull?"]
-    try:
-        published = measure_published_model()
-    except (InputError, WorkError) as error:
-        parts.append(f"Not evaluated against the published model: {error}")
-    else:
+    words = "smallest and largest moment arms of the published model"
+    ranges = earlier.obtain(kept, "published_moment_arms", _measure_ranges, words)
+    label = earlier.show_label(kept)
+    parts += [label.data] if label else []
+    if ranges is not None:
+        published = {
+            pair: rows[["lowest_m", "highest_m"]].to_numpy().T
+            for pair, rows in ranges.groupby(["group", "joint"], sort=False)
+        }
         table = passport.compare_moment_arms(published)
         outside = table.groupby(["group", "joint"])["outside_mm"].max()
         parts += [
@@ -97,7 +121,8 @@ def _compare_arms() -> list[str]:
                 _plot_arms(table),
                 "Moment arms over the range of each joint, the other joints straight. Line: muscle group of "
                 "the simulated body. Band: smallest to largest moment arm of the muscles that it stands for "
-                "in the published model (Rajagopal 2016, Lai 2017), computed by OpenSim in this run. "
+                "in the published model (Rajagopal 2016, Lai 2017), computed by OpenSim"
+                f"{_WHEN[bool(label)]}. "
                 "Positive flexes.",
                 "simulated",
             ).data,

@@ -27,6 +27,7 @@ _PROSE_UNITS = {
     "step_time_s": (1.0, "s", 3),
 }
 _KEYS = ("origin", "dataset", "subgroup", "person_id", "walk_id", "view")
+_TABLE = [*_KEYS, "outcome", "method", "reference", "estimate", "lower", "upper", "status"]
 
 
 def collect_real_walks(datasets: Iterable[str], purpose: str = "evaluate") -> list[xr.Dataset]:
@@ -124,13 +125,13 @@ def estimate_walks(
         )
     truth = reference.set_index(["dataset", "walk_id"])
     parts = []
-    for method in methods:
+    for method in methods if clips else ():
         if method == "ridge_real":
             parts.append(_estimate_ridge(clips, truth, seed))
         else:
             answers = _estimate_each(clips, method, estimator)
             parts.append(_tabulate(clips, answers, truth, method, outcomes))
-    table = pd.concat(parts, ignore_index=True)
+    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=_TABLE)
     numbers = ["reference", "estimate", "lower", "upper"]
     table[numbers] = table[numbers].astype(float)
     known = table["outcome"].isin(list(outcomes)) & np.isfinite(table["reference"])
@@ -161,9 +162,7 @@ def _tabulate(clips, answers, truth: pd.DataFrame, method: str, outcomes) -> pd.
             elif answer.ok:
                 row["status"] = "not seen from this view"
             rows.append(row)
-    return pd.DataFrame(
-        rows, columns=[*_KEYS, "outcome", "method", "reference", "estimate", "lower", "upper", "status"]
-    )
+    return pd.DataFrame(rows, columns=_TABLE)
 
 
 def _estimate_ridge(clips, truth: pd.DataFrame, seed: int) -> pd.DataFrame:

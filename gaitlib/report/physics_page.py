@@ -21,7 +21,7 @@ _UNFILTERED = " (no filter)"
 
 
 def measure_all_residuals(
-    flow, held_out: tuple[pd.DataFrame, xr.Dataset], n_gaits: int, seed: int, workers: int
+    flow, held_out: tuple[pd.DataFrame, xr.Dataset], n_gaits: int, seed: int, workers: int, kept=None
 ) -> pd.DataFrame:
     """Measure the residual forces of generated, solved and recorded gaits.
 
@@ -37,6 +37,8 @@ def measure_all_residuals(
         Which ones.
     workers : int
         Processes that run OpenSim.
+    kept : Results, optional
+        Of the page; it remembers what was absent.
 
     Returns
     -------
@@ -53,7 +55,7 @@ def measure_all_residuals(
     for name, pair in ((SOLVED, solved), (GENERATED, made)):
         for cutoff, word in ((CUTOFF_HZ, ""), (None, _UNFILTERED)):
             parts.append(measure_residuals(*pair, workers, cutoff).assign(name=name + word))
-    recorded = measure_recorded_residuals()
+    recorded = measure_recorded_residuals(kept)
     parts.append(recorded.assign(name=recorded["source"].map(RECORDED)))
     return pd.concat(parts, ignore_index=True)[["name", "residual_rms_bw", "residual_peak_bw"]]
 

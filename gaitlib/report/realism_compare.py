@@ -8,26 +8,35 @@ import xarray as xr
 
 from gaitlib.body.dimensions import compute_dimensions
 from gaitlib.person import Person
+from gaitlib.report import earlier
 from gaitlib.report import realism_data as data
 from gaitlib.report.compare_adults import choose_alike
+from gaitlib.report.gait_curves import summarise_measured_curves
+from gaitlib.report.results import Results
 from gaitlib.simulate.library import mark_impaired
 
+ANGLES = "joint angles of healthy adults and of people with Parkinson's disease"
+CHILDREN = "angles of children"
+SPEED_LAW = "step length over speed of measured adults"
+_ABSENT = "not evaluated: the recordings are not here"
+_COLUMNS = ["who", "curve", "n_simulated", "n_measured", "rms_deg", "sd_deg", "rms_sd", "offset_deg",
+            "range_ratio", "shift_percent", "poor", "reason"]  # fmt: skip
 POOR_SD, POOR_CORRELATION, POOR_TIMING = 2.0, 0.5, 10.0
 """A curve is poor beyond two standard deviations between people; an activation below a correlation of 0.5 or
 with a timing error of more than 10 % of the stride."""
 
 
-def compare_curve(simulated: np.ndarray, measured: np.ndarray, free_offset: bool = False) -> dict:
+def compare_curve(simulated: np.ndarray, measured: np.ndarray | data.Band, free_offset: bool = False) -> dict:
     """Compare the mean simulated curve with the mean of measured people.
 
     Parameters
     ----------
     simulated : array, shape (n, 101)
         Curves of simulated legs (degrees).
-    measured : array, shape (people, 101)
-        One curve per person (degrees).
+    measured : array, shape (people, 101), or Band
+        One curve per person (degrees), or their summary.
     free_offset : bool
-        Whether the zero of the angle is not comparable and is taken out first.
+        Whether the zero of the angle is not comparable and is taken out first; needs the curves.
 
     Returns
     -------
@@ -36,11 +45,13 @@ def compare_curve(simulated: np.ndarray, measured: np.ndarray, free_offset: bool
         minus measured), range_ratio, shift_percent (how much later the simulated curve is);
         poor (beyond `POOR_SD`), and reason: what of offset, range and timing explains most of it.
     """
-    own, real = np.nanmean(simulated, axis=0)[:-1], np.nanmean(measured, axis=0)[:-1]
+    band = measured if isinstance(measured, data.Band) else data.Band.measure(measured)
+    own, real = np.nanmean(simulated, axis=0)[:-1], band.mean[:-1]
     offset = float(np.mean(own - real))
     if free_offset:
         own = own - offset
-    sd = float(np.nanmean(np.nanstd(measured - free_offset * _mean(measured), axis=0, ddof=1)))
+        band = data.Band.measure(measured - _mean(measured))
+    sd = float(np.nanmean(band.sd))
     rms = _rms(own - real)
     shift = _find_shift(own, real)
     ratio = float(np.ptp(own) / np.ptp(real))
@@ -102,7 +113,9 @@ def compare_activation(simulated: np.ndarray, measured: np.ndarray) -> dict:
     }
 
 
-def compute_realism(table: pd.DataFrame, gaits: xr.Dataset, n_adults: int = 10) -> dict[str, pd.DataFrame]:
+def compute_realism(
+    table: pd.DataFrame, gaits: xr.Dataset, kept: Results, n_adults: int = 10
+) -> dict[str, pd.DataFrame]:
     """Hold a library of simulated gaits against everything measured that is in reach.
 
     Parameters
@@ -111,6 +124,8 @@ def compute_realism(table: pd.DataFrame, gaits: xr.Dataset, n_adults: int = 10) 
         Table of the library.
     gaits : xarray.Dataset
         Its verified gaits.
+    kept : Results
+        Of the page; it remembers what was absent.
     n_adults : int
         Simulated adults near a comfortable speed to compare.
 
@@ -119,29 +134,49 @@ def compute_realism(table: pd.DataFrame, gaits: xr.Dataset, n_adults: int = 10) 
     dict of str to DataFrame
         'angles': who, curve, n_simulated, n_measured and the fields of `compare_curve`; 'activations': who,
         muscle, n_measured (strides of the one adult, else people) and the fields of `compare_activation`;
-        'speed_law' as `compare_speed_law`.
+        'speed_law' as `compare_speed_law`. Rows of absent recordings say so in `reason`.
     """
     adults = gaits.sel(gait=choose_alike(table, n_gaits=n_adults)["gait_id"].to_list())
-    rows = _compare_people("healthy adults", adults, data.load_adult_angles(), data.JOINTS)
-    children, people = data.load_children()
-    young = choose_children(table, gaits, people)
-    rows += _compare_people("children", young, children, data.SEGMENTS)
+    bands = load_bands(kept)
+    rows = [{"who": "healthy adults", "reason": _ABSENT}]
+    if bands is not None:
+        rows = _compare_people("healthy adults", adults, data.choose_bands(bands), data.JOINTS)
+    found = earlier.attempt(kept, data.load_children, CHILDREN)
+    young = choose_children(table, gaits, found[1]) if found else None
+    if found:
+        rows += _compare_people("children", young, found[0], data.SEGMENTS)
+    else:
+        rows.append({"who": "children", "reason": _ABSENT})
     with_disease = table[table["verified"].astype(bool) & (table["cohort"] == "parkinsons")]
     for medication in ("on", "off"):
         who = f"Parkinson's disease, {medication}"
         if with_disease.empty:
             rows.append({"who": who, "reason": "not evaluated: the library holds no such gaits"})
+        elif bands is None:
+            rows.append({"who": who, "reason": _ABSENT})
         else:
             chosen = gaits.sel(gait=with_disease["gait_id"].to_list())
-            measured = data.load_adult_angles("parkinsons", medication)
-            rows += _compare_people(who, chosen, measured, data.JOINTS)
-    muscles = _compare_muscles("one measured adult", adults, data.load_adult_emg())
-    muscles += _compare_muscles("children", young, data.load_children_emg())
+            rows += _compare_people(
+                who, chosen, data.choose_bands(bands, "parkinsons", medication), data.JOINTS
+            )
+    muscles = []
+    for who, chosen, load in (
+        ("one measured adult", adults, data.load_adult_emg),
+        ("children", young, data.load_children_emg),
+    ):
+        envelopes = earlier.attempt(kept, load, f"EMG of {who}") if chosen is not None else None
+        muscles += _compare_muscles(who, chosen, envelopes) if envelopes else []
+    law = earlier.attempt(kept, data.load_speed_law, SPEED_LAW)
     return {
-        "angles": pd.DataFrame(rows),
+        "angles": pd.DataFrame(rows, columns=_COLUMNS),
         "activations": pd.DataFrame(muscles),
-        "speed_law": compare_speed_law(table, data.load_speed_law()),
+        "speed_law": pd.DataFrame() if law is None else compare_speed_law(table, law),
     }
+
+
+def load_bands(kept: Results) -> pd.DataFrame | None:
+    """Load means and standard deviations of joint angles of real people, those of the earlier run at need."""
+    return earlier.obtain(kept, "joint_angle_bands", summarise_measured_curves, ANGLES)
 
 
 def describe_realism(realism: dict[str, pd.DataFrame]) -> str:
@@ -159,7 +194,8 @@ def describe_realism(realism: dict[str, pd.DataFrame]) -> str:
     angles = realism["angles"].dropna(subset=["rms_sd"])
     far = int(angles["poor"].astype(bool).sum())
     muscles = realism["activations"]
-    good = [f"{row.muscle} in {row.who}" for row in muscles[~muscles["poor"]].itertuples()]
+    fair = muscles[~muscles["poor"].astype(bool)] if len(muscles) else muscles
+    good = [f"{row.muscle} in {row.who}" for row in fair.itertuples()]
     return (
         f"Against people who were not used to adjust it, {far} of {len(angles)} mean angle curves lie more "
         f"than {POOR_SD:g} standard deviations away; activations rise and fall with EMG in {len(good)} of "

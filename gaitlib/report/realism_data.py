@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -19,6 +21,33 @@ EMG_GROUPS = {
     "tib_ant": ("Tibialis-anterior",),
 }
 """Muscle group -> EMG channels of the measured adult."""
+
+
+@dataclass(frozen=True)
+class Band:
+    """Curves of people in summary: mean and standard deviation between people, shape (101,), and how many."""
+
+    mean: np.ndarray
+    sd: np.ndarray
+    n: int
+
+    @classmethod
+    def measure(cls, curves: np.ndarray) -> Band:
+        """Summarise curves, shape (people, 101)."""
+        return cls(np.nanmean(curves, axis=0), np.nanstd(curves, axis=0, ddof=1), len(curves))
+
+    def __len__(self) -> int:
+        return self.n
+
+
+def choose_bands(table: pd.DataFrame, group: str = "healthy_adult", medication: str = "") -> dict[str, Band]:
+    """Choose one group of `gaitlib.report.gait_curves.summarise_measured_curves`: joint -> Band."""
+    own = table[(table["group"] == group) & (table["medication"] == medication)].sort_values("phase")
+    parts = {joint: own[own["joint"] == joint] for joint in JOINTS}
+    return {
+        joint: Band(part["mean_deg"].to_numpy(), part["sd_deg"].to_numpy(), int(part["n_people"].iloc[0]))
+        for joint, part in parts.items()
+    }
 
 
 def load_adult_angles(group: str = "healthy_adult", medication: str = "") -> dict[str, np.ndarray]:

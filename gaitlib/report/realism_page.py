@@ -9,12 +9,14 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from gaitlib.evaluate.style import COLOURS, STYLE
+from gaitlib.report import earlier
 from gaitlib.report import realism_data as data
 from gaitlib.report.realism import check_measured_pattern, check_normal_pattern, measure_pattern_shares
-from gaitlib.report.realism_compare import choose_children, collect_adult_steps
+from gaitlib.report.realism_compare import CHILDREN, choose_children, collect_adult_steps, load_bands
+from gaitlib.report.results import Results
 
 
-def format_pattern(gait: xr.Dataset, others: xr.Dataset, measured: dict) -> pd.DataFrame:
+def format_pattern(gait: xr.Dataset, others: xr.Dataset, measured: dict | None) -> pd.DataFrame:
     """Format the check of one gait against the normal pattern for print, and how many others keep to it.
 
     Parameters
@@ -23,8 +25,8 @@ def format_pattern(gait: xr.Dataset, others: xr.Dataset, measured: dict) -> pd.D
         A Gait of a healthy adult near 1.2 m/s.
     others : xarray.Dataset
         Gait set of adults of the library near that speed.
-    measured : dict
-        From `gaitlib.report.compare_adults.load_measured_adult`.
+    measured : dict or None
+        From `gaitlib.report.compare_adults.load_measured_adult`; None where it is absent.
 
     Returns
     -------
@@ -34,7 +36,7 @@ def format_pattern(gait: xr.Dataset, others: xr.Dataset, measured: dict) -> pd.D
     """
     own = check_normal_pattern(gait)
     shares = measure_pattern_shares(others)
-    real = check_measured_pattern(measured["angles"], measured["forces"])
+    real = check_measured_pattern(measured["angles"], measured["forces"]) if measured else own
     rows = []
     for a, b in zip(own.to_dict("records"), real.to_dict("records"), strict=True):
         degrees = "°" if a["unit"] == "deg" else " %" if a["unit"].startswith("%") else ""
@@ -50,7 +52,7 @@ def format_pattern(gait: xr.Dataset, others: xr.Dataset, measured: dict) -> pd.D
                 "Typical adult": show(a["found"]),
                 "Met": "yes" if a["met"] else "no",
                 "Library adults who meet it": f"{100 * shares[a['feature']]:.0f} %",
-                "Measured adult": show(b["found"]),
+                "Measured adult": show(b["found"]) if measured else "not here",
             }
         )
     return pd.DataFrame(rows)
@@ -100,6 +102,8 @@ def format_activations(activations: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         Strings.
     """
+    if activations.empty:
+        return pd.DataFrame([{"Against": "–", "Verdict": "not evaluated: the recordings are not here"}])
     return pd.DataFrame(
         {
             "Against": activations["who"],
@@ -130,6 +134,8 @@ def format_speed_law(law: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         Strings.
     """
+    if law.empty:
+        return pd.DataFrame([{"Adults": "–", "Verdict": "not evaluated: the recordings are not here"}])
     error = [
         f"{row.step_error_percent:+.0f} %" if np.isfinite(row.step_error_percent) else row.reason
         for row in law.itertuples()
@@ -147,7 +153,7 @@ def format_speed_law(law: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def plot_angles(table: pd.DataFrame, gaits: xr.Dataset, adults: xr.Dataset) -> Figure:
+def plot_angles(table: pd.DataFrame, gaits: xr.Dataset, adults: xr.Dataset, kept: Results) -> Figure | None:
     """Draw joint angles of simulated and real adults and children.
 
     Parameters
@@ -156,19 +162,28 @@ def plot_angles(table: pd.DataFrame, gaits: xr.Dataset, adults: xr.Dataset) -> F
         Library.
     adults : xarray.Dataset
         The simulated adults to draw.
+    kept : Results
+        Of the page; it remembers what was absent.
 
     Returns
     -------
-    Figure
+    Figure or None
+        One line of panels per group that is known; None without any.
     """
-    measured, people = data.load_children()
-    children = choose_children(table, gaits, people)
-    groups = (
-        ("Adults", data.JOINTS, data.load_adult_angles(), adults),
-        ("Children", data.SEGMENTS, measured, children),
-    )
+    groups = []
+    bands = load_bands(kept)
+    if bands is not None:
+        groups.append(("Adults", data.JOINTS, data.choose_bands(bands), adults))
+    found = earlier.attempt(kept, data.load_children, CHILDREN)
+    if found:
+        groups.append(("Children", data.SEGMENTS, found[0], choose_children(table, gaits, found[1])))
+    if not groups:
+        return None
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(2, 3, figsize=(9.6, 6.2), layout="constrained", sharex=True)
+        n = len(groups)
+        figure, axes = plt.subplots(
+            n, 3, figsize=(9.6, 3.1 * n), layout="constrained", sharex=True, squeeze=False
+        )
         for line, (who, titles, real, chosen) in zip(axes, groups, strict=True):
             simulated = data.collect_simulated(chosen, tuple(titles))
             for ax, (name, title) in zip(line, titles.items(), strict=True):
@@ -254,9 +269,10 @@ def plot_speed_law(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _draw(ax, measured: np.ndarray, simulated: np.ndarray) -> None:
+def _draw(ax, measured: np.ndarray | data.Band, simulated: np.ndarray) -> None:
     phase = np.linspace(0, 100, 101)
-    mean, spread = np.nanmean(measured, axis=0), np.nanstd(measured, axis=0)
+    band = measured if isinstance(measured, data.Band) else data.Band.measure(measured)
+    mean, spread = band.mean, band.sd * np.sqrt((band.n - 1) / band.n)
     ax.fill_between(phase, mean - spread, mean + spread, color="0.8", label="measured, mean ± SD")
     ax.plot(phase, mean, color="0.45", linewidth=1.2)
     ax.plot(phase, np.nanmean(simulated, axis=0), color=COLOURS[0], linewidth=2.2, label="simulated, mean")

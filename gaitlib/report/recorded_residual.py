@@ -14,9 +14,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gaitlib.errors import WorkError
+from gaitlib.errors import AbsentData
 from gaitlib.events import detect_events
 from gaitlib.generate.physics import CUTOFF_HZ, summarise_residual
+from gaitlib.report.results import Results
 from gaitlib.signals import find_runs, smooth_lowpass
 from gaitlib.walk import get_point
 
@@ -37,15 +38,19 @@ _SWING_MARGIN_S = 0.03
 _SHORTEST_S = 0.25
 
 
-def measure_recorded_residuals() -> pd.DataFrame:
+def measure_recorded_residuals(kept: Results | None = None) -> pd.DataFrame:
     """Measure the residual force of every recording with force plates that is at hand.
+
+    Parameters
+    ----------
+    kept : Results, optional
+        Of the page; it remembers what was absent.
 
     Returns
     -------
     DataFrame
         source ('children' or 'adult'), person_id, residual_rms_bw, residual_peak_bw, duration_s. Children
-        whose plates never carry both feet long enough are left out; a set that is neither here nor can be
-        downloaded is missing.
+        whose plates never carry both feet long enough are left out; a set that is not here is missing.
     """
     rows = []
     for source, measure in (("children", _measure_children), ("adult", _measure_adult)):
@@ -53,10 +58,12 @@ def measure_recorded_residuals() -> pd.DataFrame:
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", message="IProgress")  # a progress bar that no page shows
                 rows += [{"source": source} | row for row in measure()]
-        except WorkError:
-            continue
-    columns = ["source", "person_id", "residual_rms_bw", "residual_peak_bw", "duration_s"]
-    return pd.DataFrame(rows, columns=columns)
+        except AbsentData as absent:
+            if kept is not None:
+                kept.note_absent(absent.item_id, f"residual force of the recorded {source}")
+    numbers = ["residual_rms_bw", "residual_peak_bw", "duration_s"]
+    table = pd.DataFrame(rows, columns=["source", "person_id", *numbers])
+    return table.astype(dict.fromkeys(numbers, float))  # an empty table of objects has no quantiles
 
 
 def measure_walk_residual(walk: xr.Dataset, cutoff_hz: float = CUTOFF_HZ) -> dict[str, float] | None:

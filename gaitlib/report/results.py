@@ -24,6 +24,20 @@ class Results:
     def __init__(self, folder: str) -> None:
         self.folder = ROOT / folder
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.absent: list[dict[str, str]] = []
+        """What this page, or a page that it reads, had no recordings for: item of the manifest, part in
+        words, revision of the earlier run that stands in ('' where nothing does)."""
+
+    @property
+    def earlier_revision(self) -> str:
+        """Revision of the earlier run that these numbers partly rest on; '' for none."""
+        return next((entry["revision"] for entry in self.absent if entry["revision"]), "")
+
+    def note_absent(self, item_id: str, part: str, revision: str = "") -> None:
+        """Remember that recordings were absent; facts that are kept from now on say so."""
+        entry = {"item": item_id, "part": part, "revision": revision}
+        if entry not in self.absent:
+            self.absent.append(entry)
 
     def get_path(self, name: str) -> Path:
         """Get the path of a file in the folder.
@@ -119,7 +133,7 @@ class Results:
         return pd.concat(filled or tables, ignore_index=True)
 
     def save_facts(self, name: str, facts: dict) -> dict:
-        """Keep single numbers and words as JSON.
+        """Keep single numbers and words as JSON, and what recordings were absent, if any.
 
         Parameters
         ----------
@@ -131,8 +145,10 @@ class Results:
         Returns
         -------
         dict
-            The same facts.
+            The same facts; with `absent` and `earlier_revision` where recordings were absent.
         """
+        if self.absent:
+            facts = facts | {"absent": self.absent, "earlier_revision": self.earlier_revision}
         partial = self.folder / f"{name}.json.partial"
         partial.write_text(
             json.dumps(facts, indent=1, sort_keys=True, default=_make_plain) + "\n", encoding="utf-8"
@@ -141,7 +157,7 @@ class Results:
         return facts
 
     def load_facts(self, name: str) -> dict:
-        """Load what `save_facts` kept.
+        """Load what `save_facts` kept; what was absent there counts as absent here too.
 
         Parameters
         ----------
@@ -157,7 +173,10 @@ class Results:
         InputError
             If that page has not run.
         """
-        return json.loads(self._find(f"{name}.json").read_text(encoding="utf-8"))
+        facts = json.loads(self._find(f"{name}.json").read_text(encoding="utf-8"))
+        for entry in facts.get("absent", []):
+            self.note_absent(entry["item"], entry["part"], entry["revision"])
+        return facts
 
     def _find(self, file: str) -> Path:
         path = self.folder / file

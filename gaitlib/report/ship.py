@@ -68,7 +68,7 @@ def run_train(arguments: argparse.Namespace) -> int:
     settings = study.estimate.model_dump()
     settings |= {"clips": arguments.clips or settings["clips"]}
     settings |= {"inertial_clips": arguments.inertial_clips or settings["inertial_clips"]}
-    library = load_library(ROOT / study.simulate.library)
+    library = load_library(ROOT / study.simulate.library).curves
     folder = ROOT / "build" / study.name / "train"
     generator = get_generator(arguments.generator, study, library, folder)
     output = Path(arguments.output)
@@ -109,18 +109,25 @@ def get_generator(path: str | None, study, library: tuple, folder: Path):
     Raises
     ------
     InputError
-        If the file is missing or malformed, or has learned from held-out people.
+        If the file is missing or malformed, or has learned from held-out people or another release than the
+        study accepts.
     """
     from gaitlib.generate.flow import GaitGenerator
     from gaitlib.report.training import split_library
+    from gaitlib.simulate.library import check_release
 
     split = split_library(*library, study.estimate.held_out_share, study.seed)
     if path is not None:
-        return GaitGenerator.load(path, split.held_out[0]["gait_id"])
+        generator = GaitGenerator.load(path, split.held_out[0]["gait_id"])
+        expected = study.generate.weights_release or split.release
+        check_release(f"generator {Path(path).name}", generator.release, expected, "generate.weights_release")
+        return generator
     if study.estimate.generated_gaits == 0:
         return None
     settings = study.generate.get_training()
-    return GaitGenerator().fit(*split.training, settings, study.seed, folder / "generator")
+    return GaitGenerator().fit(
+        *split.training, settings, study.seed, folder / "generator", release=split.release
+    )
 
 
 def _describe(arguments: argparse.Namespace) -> str:

@@ -72,7 +72,7 @@ def _train(arguments: argparse.Namespace) -> int:
 
     study = load_study(arguments.study)
     chosen = study.generate
-    library = load_library(ROOT / study.simulate.library)
+    library = load_library(ROOT / study.simulate.library).curves
     split = split_library(*library, study.estimate.held_out_share, study.seed)
     settings = chosen.get_training()
     folder = ROOT / "build" / study.name / "checkpoints"
@@ -82,7 +82,13 @@ def _train(arguments: argparse.Namespace) -> int:
             print(f"step {step} of {chosen.steps}: loss {loss:.3f}", flush=True)
 
     flow = GaitGenerator().fit(
-        *split.training, settings, study.seed, folder, monitor=split.held_out, report=report
+        *split.training,
+        settings,
+        study.seed,
+        folder,
+        monitor=split.held_out,
+        report=report,
+        release=split.release,
     )
     path = flow.save(arguments.output)
     content = path.read_bytes()
@@ -105,7 +111,7 @@ def _sample(arguments: argparse.Namespace) -> int:
         raise InputError(f"{arguments.conditions}: not a readable CSV file ({error})") from None
     flow = GaitGenerator.load(arguments.weights or ROOT / SHIPPED_GENERATOR)
     table, gaits = SoundSampler(flow).sample(conditions, arguments.seed)
-    gaits.attrs |= {"origin": "generated", "library_hash": flow.library_hash}
+    gaits.attrs |= {"origin": "generated", "library_hash": flow.library_hash, "release": flow.release}
     out = Path(arguments.out)
     out.parent.mkdir(parents=True, exist_ok=True)
     gaits.to_netcdf(out, engine="h5netcdf")

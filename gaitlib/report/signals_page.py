@@ -114,6 +114,8 @@ def format_settings(tidy: pd.DataFrame) -> pd.DataFrame:
     from gaitlib.evaluate.inputs import format_number
 
     rows = tidy[tidy["dataset"] == "mobilised_lab"]
+    if rows.empty:
+        return pd.DataFrame([{"How they walked": "–", "Note": "the recordings are not here"}])
     lines = []
     for setting, words in SETTINGS.items():
         asked = rows[rows["setting"] == setting]
@@ -148,6 +150,8 @@ def format_steps(steps: pd.DataFrame) -> pd.DataFrame:
     """
     from gaitlib.evaluate.inputs import format_number
 
+    if steps.empty:
+        return pd.DataFrame([{"Reference": "–", "Note": "the recordings are not here"}])
     rows = steps.assign(absolute=steps["error_s"].abs())
     means = rows.groupby(["left_out", "person_id"])[["error_s", "absolute", "inside"]].mean()
     lines = []
@@ -231,7 +235,10 @@ def write_answer(agreement: pd.DataFrame, scores: pd.DataFrame) -> list[str]:
     from gaitlib.evaluate.inputs import format_number
 
     def say(dataset: str, outcome: str) -> str:
-        row = agreement.query("dataset == @dataset and outcome == @outcome").iloc[0]
+        rows = agreement.query("dataset == @dataset and outcome == @outcome")
+        if rows.empty:
+            return "not evaluated (the recordings are not here)"
+        row = rows.iloc[0]
         title, factor, decimals = _OUTCOMES[outcome]
         unit = title[title.index("(") + 1 : -1]
         counts = f"{row['n_people']} of {row['n_people_all']} people answered"
@@ -239,17 +246,26 @@ def write_answer(agreement: pd.DataFrame, scores: pd.DataFrame) -> list[str]:
             return f"not estimated ({counts})"
         return f"off by {format_number(factor * row['mae'], decimals)} {unit} ({counts})"
 
+    if scores.empty:
+        muscles = "Muscle activity: not evaluated (the recordings are not here)."
+        return [*_say_sensors(say), muscles]
     better = count_better(scores, "mean_simulated")
     real = count_better(scores, "others")
     n_shared = scores.loc[scores["method"] == "others", "muscle"].nunique()
     return [
-        f"Lower-back sensor, step time: {say('lower_back_events', 'step_time_s')} in healthy adults "
-        f"and {say('parkinson_fog_imu', 'step_time_s')} in Parkinson's disease (mean absolute error).",
-        f"Speed: {say('mobilised_lab', 'speed_mps')} in older adults and multiple sclerosis.",
+        *_say_sensors(say),
         f"Muscle activity: closer to EMG than the mean simulated curve for {len(better)} of "
         f"{scores['muscle'].nunique()} measured muscles ({', '.join(better).lower() or 'none'}), and closer "
         f"than the mean EMG of the other people for {len(real)} of {n_shared} "
         f"({', '.join(real).lower() or 'none'}).",
+    ]
+
+
+def _say_sensors(say) -> list[str]:
+    return [
+        f"Lower-back sensor, step time: {say('lower_back_events', 'step_time_s')} in healthy adults "
+        f"and {say('parkinson_fog_imu', 'step_time_s')} in Parkinson's disease (mean absolute error).",
+        f"Speed: {say('mobilised_lab', 'speed_mps')} in older adults and multiple sclerosis.",
     ]
 
 

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from gaitlib.errors import AbsentData
 from gaitlib.evaluate.inputs import format_interval, format_number, get_decimals, get_label, get_unit
-from gaitlib.report import people
+from gaitlib.report import earlier, people
 from gaitlib.report.results import Results
 from gaitlib.report.subgroup_words import OUTCOME_WORDS
 
@@ -32,6 +33,8 @@ class Group:
         Items of the data manifest.
     why : str
         Whom simulated people stand in for.
+    absent : tuple of str
+        Those of the datasets whose recordings are not here.
     """
 
     walks: list[xr.Dataset]
@@ -39,6 +42,7 @@ class Group:
     datasets: tuple[str, ...] = ()
     why: str = ""
     lab_events: pd.DataFrame = field(default_factory=pd.DataFrame)
+    absent: tuple[str, ...] = ()
 
     def choose_methods(self, methods: Iterable[str]) -> list[str]:
         """Choose the methods that these walks allow: nothing is trained on real people where there are none.
@@ -61,6 +65,7 @@ def collect_subgroup(
     datasets: Iterable[str],
     stand_in: Mapping,
     library: str,
+    held_out_share: float,
     n_walks: int,
     duration_s: float,
     seed: int,
@@ -70,7 +75,7 @@ def collect_subgroup(
     Parameters
     ----------
     kept : Results
-        Where chapter 3 kept which simulated people it has not seen.
+        Results of the run.
     subgroup : str
         Name of the subgroup.
     datasets : iterable of str
@@ -79,6 +84,8 @@ def collect_subgroup(
         Section `stand_in` of the study.
     library : str
         Folder of the library.
+    held_out_share : float
+        Share of its people that no estimator has learned from.
     n_walks : int
         Simulated walks.
     duration_s : float
@@ -96,15 +103,53 @@ def collect_subgroup(
 
         for dataset in datasets:
             check_purpose(dataset, "baseline")  # the ridge trains on them, cross-validated by person
-        walks = people.collect_real_walks(datasets, "evaluate")
+        walks, absent = [], []
+        for dataset in datasets:
+            try:
+                walks += people.collect_real_walks([dataset], "evaluate")
+            except AbsentData:
+                absent.append(dataset)
         own = [walk for walk in walks if walk.attrs["subgroup"] == subgroup]
-        return Group(walks, "real", datasets, lab_events=people.compare_lab_events(own))
+        events = people.compare_lab_events(own)
+        return Group(walks, "real", datasets, lab_events=events, absent=tuple(absent))
+    from gaitlib.report.training import list_held_out_gaits
     from gaitlib.simulate.library import load_library
 
-    held_out = kept.load_facts("3_train")["held_out_gaits"]
-    table, gaits = load_library(kept.locate(library))
+    table, gaits = load_library(kept.locate(library)).curves
+    held_out = list_held_out_gaits(table, gaits, held_out_share, seed)
     walks = people.draw_stand_ins(table, gaits, stand_in, held_out, n_walks, duration_s, seed, subgroup)
     return Group(walks, "simulated", why=stand_in["why"])
+
+
+def add_earlier(
+    kept: Results, group: Group, subgroup: str, title: str, tidy: pd.DataFrame, own: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Put the results of an earlier run in the place of recordings that are absent, and keep both tables.
+
+    Parameters
+    ----------
+    kept : Results
+        Of the page.
+    group : Group
+        The walks.
+    subgroup, title : str
+        Name of the subgroup, and its words for readers.
+    tidy, own : DataFrame
+        Estimates and references of the walks that are here.
+
+    Returns
+    -------
+    tuple of DataFrame
+        Both, with those of the earlier run.
+    """
+    tables = {f"estimates_{subgroup}": tidy, f"reference_{subgroup}": own}
+    for name, table in tables.items():
+        borrowed = [earlier.borrow(kept, name, dataset, title) for dataset in group.absent]
+        found = [part for part in (table, *borrowed) if part is not None and len(part)]
+        if borrowed and found:
+            table = pd.concat(found, ignore_index=True)
+        tables[name] = kept.save_table(name, table)
+    return tuple(tables.values())
 
 
 SHORT_METHODS = {

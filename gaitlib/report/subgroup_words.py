@@ -84,7 +84,11 @@ def write_answer(
     answered = [(outcome, row) for outcome, row in found if row is not None]
     if not answered:
         why = (
-            "too few of the walks could be estimated" if group.walks else "no held-out simulated person fits"
+            "the recordings are not here"
+            if group.absent
+            else "too few of the walks could be estimated"
+            if group.walks
+            else "no held-out simulated person fits"
         )
         return [*lines, f"No error can be given: {why}."]
     first = answered[0][1]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gaitlib.simulate.library import Library
+from gaitlib.simulate.library import Curves, hash_gaits
 
 _MEASURES = {
     ("joint_speed_mae", "all"): ("Speed that the joints make, uncorrected (m/s)", 3),
@@ -44,10 +44,11 @@ _MAIN = ("speed_mps", "step_length_m", "step_time_s")
 
 @dataclass(frozen=True)
 class Split:
-    """A library split by person: those learned from, and those held out of all learning."""
+    """A library split by person: those learned from, and those held out of all learning; and its hash."""
 
-    training: Library
-    held_out: Library
+    training: Curves
+    held_out: Curves
+    release: str = ""
 
 
 def split_library(table: pd.DataFrame, gaits: xr.Dataset, held_out_share: float, seed: int) -> Split:
@@ -76,7 +77,7 @@ def split_library(table: pd.DataFrame, gaits: xr.Dataset, held_out_share: float,
         (table.iloc[rows].reset_index(drop=True), gaits.isel(gait=rows))
         for rows in (np.sort(training), others)
     ]
-    return Split(*parts)
+    return Split(*parts, hash_gaits(table["gait_id"].to_list()))
 
 
 def list_held_out_gaits(
@@ -127,7 +128,9 @@ def train_generators(
     )
     from gaitlib.generate.flow import GaitGenerator
 
-    flow = GaitGenerator().fit(*split.training, settings, seed, checkpoints, monitor=split.held_out)
+    flow = GaitGenerator().fit(
+        *split.training, settings, seed, checkpoints, monitor=split.held_out, release=split.release
+    )
     models = {"flow": flow}
     models["nearest gait + noise"] = NeighbourGenerator().fit(*split.training, settings)
     models["autoencoder"] = AutoencoderGenerator(rival_steps, seed).fit(*split.training, settings)

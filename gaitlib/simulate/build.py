@@ -44,6 +44,7 @@ def build_library(
     time_limit_s: float = 60.0,
     limit: int | None = None,
     progress: Progress | None = None,
+    report: Callable[[str], None] | None = None,
 ) -> pd.DataFrame:
     """Solve a plan into a library folder and write its table and curves.
 
@@ -65,6 +66,8 @@ def build_library(
         Stop after so many finished gaits of this sitting.
     progress : Progress, optional
         Is told of every finished gait.
+    report : callable, optional
+        Called with a line of text now and then, in place of a bar.
 
     Returns
     -------
@@ -82,7 +85,7 @@ def build_library(
     try:
         with lock_folder(folder):
             builder = _Builder(
-                plan, PartStore(folder), executor, start_library, solve, time_limit_s, progress
+                plan, PartStore(folder), executor, start_library, solve, time_limit_s, progress, report
             )
             builder.run(limit)
             return assemble_library(folder, builder.finished, builder.library)
@@ -111,7 +114,7 @@ class _Job:
 class _Builder:
     """Keeps the plan, the starts found so far, and how near each planned gait is to one of them."""
 
-    def __init__(self, plan, store, executor, start_library, solve, time_limit_s, progress):
+    def __init__(self, plan, store, executor, start_library, solve, time_limit_s, progress, report=None):
         self.store, self.executor, self.solve, self.time_limit_s = store, executor, solve, time_limit_s
         described = describe_plan(plan).drop_duplicates("gait_id")
         self.plan = {gait_id: plan[place] for place, gait_id in described["gait_id"].items()}
@@ -130,7 +133,7 @@ class _Builder:
         self._add_parts([gait_id for gait_id, state in states.items() if state == "verified"])
         done = [state for gait_id, state in states.items() if gait_id in self.plan and state != "retry"]
         n_done = len(done) + len(self.finished)
-        self.progress = progress or Progress(len(self.plan), n_done, done.count("failed"))
+        self.progress = progress or Progress(len(self.plan), n_done, done.count("failed"), report=report)
         self.n_finished, self.n_cold, self.crashes = 0, 0, {}
 
     def run(self, limit: int | None) -> None:

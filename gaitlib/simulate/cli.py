@@ -138,34 +138,63 @@ def _parse_weakness(texts: list[str]) -> dict[str, float]:
 
 
 def _build_library(arguments: argparse.Namespace) -> int:
-    from gaitlib.simulate.build import build_library
-    from gaitlib.simulate.executors import open_executor
     from gaitlib.simulate.library import describe_library
-    from gaitlib.simulate.plan import plan_library, select_shard
     from gaitlib.study import load_study
 
     study = load_study(arguments.study)
-    section = study.library
-    if section is None:
+    if study.library is None:
         raise InputError(f"{arguments.study.name}: has no section `library`; see studies/full.yaml for one.")
-    workers = section.workers if arguments.workers is None else arguments.workers
+    names = ("executor", "workers", "scheduler")
+    given = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
+    workers = given.get("workers", study.library.workers)
     if workers < 1 or (arguments.limit is not None and arguments.limit < 1):
         raise InputError(f"--workers, --limit: found {workers}, {arguments.limit}; expected 1 or more.")
-    plan = plan_library(section.cohorts, study.seed, section.stride_share, section.free_time_share)
-    if arguments.shard:
-        plan = select_shard(plan, arguments.shard)
-    name = arguments.executor or section.executor
-    executor = open_executor(name, workers, arguments.scheduler or section.scheduler)
-    try:
-        table = build_library(
-            plan,
-            arguments.folder or Path(section.folder),
-            executor,
-            section.start_library or None,
-            time_limit_s=section.time_limit_s,
-            limit=arguments.limit,
-        )
-    finally:
-        executor.close()
+    study = study.model_copy(update={"library": study.library.model_copy(update=given)})
+    table = build_library_of(study, arguments.folder, arguments.shard, arguments.limit)
     print(json.dumps(describe_library(table), indent=1))
     return 0
+
+
+def build_library_of(
+    study, folder: Path | None = None, shard: str = "", limit: int | None = None, report=None
+):
+    """Build the library that a study describes; a build that was interrupted goes on.
+
+    Parameters
+    ----------
+    study : gaitlib.study.Study
+        With a section `library`.
+    folder : Path, optional
+        Library folder in place of the study's.
+    shard : str
+        Only one part of the plan, such as '2/5'.
+    limit : int, optional
+        Stop after so many gaits.
+    report : callable, optional
+        Called with a line of text now and then, in place of a bar.
+
+    Returns
+    -------
+    DataFrame
+        The library's table.
+
+    Raises
+    ------
+    WorkError
+        As `gaitlib.simulate.build.build_library`.
+    """
+    from gaitlib.simulate.build import build_library
+    from gaitlib.simulate.executors import open_executor
+    from gaitlib.simulate.plan import plan_library, select_shard
+
+    section = study.library
+    plan = plan_library(section.cohorts, study.seed, section.stride_share, section.free_time_share)
+    plan = select_shard(plan, shard) if shard else plan
+    executor = open_executor(section.executor, section.workers, section.scheduler)
+    try:
+        return build_library(
+            plan, folder or Path(section.folder), executor, section.start_library or None,
+            time_limit_s=section.time_limit_s, limit=limit, report=report,
+        )  # fmt: skip
+    finally:
+        executor.close()

@@ -287,5 +287,5 @@ def run_doses(arguments: argparse.Namespace) -> int:
         build_library(plan_doses(), arguments.folder, executor, start_library=SHIPPED_FOLDER)
     finally:
         executor.close()
-    print(check_signs(*load_library(arguments.folder)).to_string(index=False))
+    print(check_signs(*load_library(arguments.folder).curves).to_string(index=False))
     return 0

@@ -103,7 +103,7 @@ def export_gait(gait_id: str, out: Path, library: Path | None = None) -> list[st
     from gaitlib.simulate.request import parse_request
     from gaitlib.simulate.workers import write_opensim_files
 
-    table, gaits = load_library(library)
+    table, gaits = load_library(library).curves
     known = [str(name) for name in gaits["gait"].values]
     if gait_id not in known:
         raise InputError(f"GAIT_ID: found '{gait_id}'{suggest_name(gait_id, known)}")

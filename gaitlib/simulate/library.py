@@ -7,9 +7,12 @@ release without room for all curves also holds `run.parquet`: the table of the w
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import json
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import h5netcdf
@@ -25,7 +28,8 @@ SHIPPED_FOLDER = Path(__file__).resolve().parents[2] / "data" / "library"
 RUN = "run.parquet"
 """File of a release: table of the whole run."""
 
-Library = tuple[pd.DataFrame, xr.Dataset]
+Curves = tuple[pd.DataFrame, xr.Dataset]
+"""Rows and curves of the same gaits, in the same order."""
 
 CURVES = {
     "position": ("phase", "coordinate"),
@@ -48,7 +52,69 @@ UNITS = {
 }
 
 
-def load_library(folder: Path | str | None = None) -> tuple[pd.DataFrame, xr.Dataset]:
+@dataclass(frozen=True)
+class Library:
+    """A gait library: the whole run, and the gaits of it whose curves are at hand.
+
+    Parameters
+    ----------
+    run : DataFrame
+        One row per gait asked for; `verified` tells whether OpenSim confirmed the solution, `reason` why not.
+        What a library counts, it counts here (`describe_library`).
+    gaits : xarray.Dataset
+        Curves, dimension `gait` labelled by gait_id: of the verified gaits, or of as many as a release has
+        room for.
+    """
+
+    run: pd.DataFrame
+    gaits: xr.Dataset
+
+    @functools.cached_property
+    def table(self) -> pd.DataFrame:
+        """Rows of the gaits with curves, in the order of `gaits`."""
+        return self.run.set_index("gait_id", drop=False).loc[self.gaits["gait"].values].reset_index(drop=True)
+
+    @property
+    def curves(self) -> Curves:
+        """Table and curves of the gaits with curves: what models learn from."""
+        return self.table, self.gaits
+
+    @functools.cached_property
+    def hash(self) -> str:
+        """Name of what models learn from: a hash of its gait_id, each of which determines its solve."""
+        return hash_gaits(self.gaits["gait"].values.tolist())
+
+
+def hash_gaits(gait_ids: list[str]) -> str:
+    """Hash a set of gaits, whatever their order, to 16 hexadecimal digits."""
+    return hashlib.sha256(",".join(sorted(gait_ids)).encode()).hexdigest()[:16]
+
+
+def check_release(model: str, found: str, expected: str, key: str) -> None:
+    """Refuse a trained model that learned from another library, unless the study names that library.
+
+    Parameters
+    ----------
+    model : str
+        Which model, for the message.
+    found, expected : str
+        Hash of the library that it learned from, and of the one that it may have learned from.
+    key : str
+        Key of the study that names another release.
+
+    Raises
+    ------
+    InputError
+        If they differ.
+    """
+    if found != expected:
+        raise InputError(
+            f"{model}: learned from library release {found or 'unknown'}, expected {expected}. "
+            f"Train it on that library, or accept it: '{key}: \"{found}\"' in the study."
+        )
+
+
+def load_library(folder: Path | str | None = None) -> Library:
     """Load a gait library.
 
     Parameters
@@ -58,11 +124,8 @@ def load_library(folder: Path | str | None = None) -> tuple[pd.DataFrame, xr.Dat
 
     Returns
     -------
-    table : pandas.DataFrame
-        One row per gait asked for, in the order of `gaits` for the verified ones; `verified` tells whether
-        OpenSim confirmed the solution, `reason` why not.
-    gaits : xarray.Dataset
-        Gait set of the verified gaits, dimension `gait` labelled by gait_id.
+    Library
+        `run` (all gaits asked for) and `curves` (table and curves of those released).
 
     Raises
     ------
@@ -72,8 +135,8 @@ def load_library(folder: Path | str | None = None) -> tuple[pd.DataFrame, xr.Dat
     Examples
     --------
     >>> import gaitlib
-    >>> table, gaits = gaitlib.load_library()
-    >>> fast = table.query("verified and speed_mps > 1.5")
+    >>> table, gaits = gaitlib.load_library().curves
+    >>> fast = table.query("speed_mps > 1.5")
     >>> gaits.sel(gait=fast["gait_id"].to_list(), coordinate="knee_angle_r")["position"].dims
     ('gait', 'phase')
     """
@@ -81,29 +144,8 @@ def load_library(folder: Path | str | None = None) -> tuple[pd.DataFrame, xr.Dat
     with h5netcdf.File(folder / "gaits.nc") as stored:  # xarray's own way in takes a fifth longer
         variables = {name: _read(name, variable) for name, variable in stored.variables.items()}
         attributes = dict(stored.attrs)
-    return pd.read_parquet(folder / "table.parquet"), xr.Dataset(variables, attrs=attributes)
-
-
-def load_run(folder: Path | str | None = None) -> pd.DataFrame:
-    """Load the table of the whole run that a library was released from.
-
-    Parameters
-    ----------
-    folder : path, optional
-        Library folder; the shipped one when left out.
-
-    Returns
-    -------
-    DataFrame
-        As the table of `load_library`, with the gaits too for whose curves the release has no room.
-
-    Raises
-    ------
-    InputError
-        If the folder holds no library.
-    """
-    folder = find_library(folder)
-    return pd.read_parquet(folder / (RUN if (folder / RUN).exists() else "table.parquet"))
+    run = pd.read_parquet(folder / (RUN if (folder / RUN).exists() else "table.parquet"))
+    return Library(run, xr.Dataset(variables, attrs=attributes))
 
 
 def find_library(folder: Path | str | None = None) -> Path:
@@ -239,7 +281,7 @@ def describe_library(table: pd.DataFrame) -> dict:
     Parameters
     ----------
     table : pandas.DataFrame
-        As `load_library` returns.
+        The `run` of a `Library`.
 
     Returns
     -------

@@ -67,9 +67,9 @@ def run_library(arguments: argparse.Namespace) -> int:
 
 
 def _show(arguments) -> int:
-    from gaitlib.simulate.library import analyse_failures, describe_library, load_run
+    from gaitlib.simulate.library import analyse_failures, describe_library, load_library
 
-    table = load_run(arguments.folder)
+    table = load_library(arguments.folder).run
     print(json.dumps(describe_library(table), indent=1))
     if "pattern" in table:
         print(analyse_failures(table).to_string(index=False, float_format="{:.3f}".format))

@@ -10,7 +10,7 @@ import pandas as pd
 
 from gaitlib.simulate.build import build_library
 from gaitlib.simulate.executors import LocalExecutor
-from gaitlib.simulate.library import find_library, load_library, load_run
+from gaitlib.simulate.library import find_library, load_library
 from gaitlib.simulate.plan import plan_library
 from gaitlib.simulate.progress import Progress
 from gaitlib.simulate.release import list_files
@@ -33,12 +33,12 @@ def measure_library(folder: Path | str | None = None) -> dict[str, float]:
         gaits_verified of the run, gaits_with_curves, bytes, load_s.
     """
     began = time.perf_counter()
-    _, gaits = load_library(folder)
+    library = load_library(folder)
     seconds = time.perf_counter() - began
     size = sum(file.stat().st_size for file in list_files(find_library(folder)))
     return {
-        "gaits_verified": int(load_run(folder)["verified"].sum()),
-        "gaits_with_curves": gaits.sizes["gait"],
+        "gaits_verified": int(library.run["verified"].sum()),
+        "gaits_with_curves": library.gaits.sizes["gait"],
         "bytes": size,
         "load_s": seconds,
     }

@@ -23,9 +23,7 @@ from gaitlib.simulate.library import (
     RUN,
     UNITS,
     load_library,
-    load_run,
     write_library,
-    write_table,
 )
 from gaitlib.simulate.multipliers import (
     FILE,
@@ -75,18 +73,17 @@ def export_library(
     WorkError
         If not even a tenth of the gaits fits.
     """
-    table, gaits = load_library(folder)
-    run = load_run(folder)
+    library = load_library(folder)
+    run, (table, gaits) = library.run, library.curves
     multipliers = load_multipliers(folder)
     target = Path(target)
     share = 1.0
     while True:
         chosen = _choose(table, share)
-        kept = gaits.sel(gait=chosen.loc[chosen["verified"], "gait_id"].to_list())
+        kept = gaits.sel(gait=chosen["gait_id"].to_list())
         small, encoding, errors = quantise(kept)
         small.attrs |= {"rounding_error": json.dumps(errors)}
-        write_library(target, chosen, small, encoding)
-        _write_run(target, run if len(run) > len(chosen) else None)
+        write_library(target, run, small, encoding)
         write_multipliers(target, select_multipliers(multipliers, kept["gait"].values.tolist()))
         files = list_files(target)
         size = sum(file.stat().st_size for file in files)
@@ -108,13 +105,6 @@ def export_library(
     return facts
 
 
-def _write_run(target: Path, run: pd.DataFrame | None) -> None:
-    if run is None:
-        (target / RUN).unlink(missing_ok=True)
-    else:
-        write_table(target / RUN, run)
-
-
 def list_files(folder: Path) -> list[Path]:
     """List the files of a library.
 
@@ -128,8 +118,8 @@ def list_files(folder: Path) -> list[Path]:
     list of pathlib.Path
         Curves and table; multipliers and table of the run if it has them.
     """
-    more = [folder / name for name in (FILE, RUN)]
-    return [folder / "gaits.nc", folder / "table.parquet", *(file for file in more if file.exists())]
+    names = ("gaits.nc", "table.parquet", FILE, RUN)
+    return [folder / name for name in names if (folder / name).exists()]
 
 
 def format_manifest(folder: Path | str, command: str) -> str:
@@ -255,11 +245,13 @@ def merge_libraries(target: Path | str, sources: list[Path | str]) -> pd.DataFra
     with lock_folder(target):
         for source in map(Path, sources):
             PartStore(target).adopt(PartStore(source))
-        table = pd.concat([table for table, _ in loaded], ignore_index=True)
+        table = pd.concat([library.run for library in loaded], ignore_index=True)
         table = table.sort_values(["gait_id", "verified"], ascending=[True, False], kind="stable")
         table = table.drop_duplicates("gait_id").reset_index(drop=True)
-        gaits = xr.concat([gaits for _, gaits in loaded], dim="gait", join="exact", combine_attrs="override")
-        gaits = gaits.drop_duplicates("gait").sel(gait=table.loc[table["verified"], "gait_id"].to_list())
+        gaits = xr.concat(
+            [library.gaits for library in loaded], dim="gait", join="exact", combine_attrs="override"
+        )
+        gaits = gaits.drop_duplicates("gait").sortby("gait")
         write_library(target, table, gaits)
         multipliers = functools.reduce(join_multipliers, map(load_multipliers, folders))
         write_multipliers(target, multipliers.drop_duplicates("gait").sortby("gait"))
@@ -286,20 +278,18 @@ def verify_library(folder: Path | str | None = None) -> list[str]:
     """
     from gaitlib.simulate.request import parse_request
 
-    table, gaits = load_library(folder)
-    run = load_run(folder)
+    library = load_library(folder)
+    run, gaits = library.run, library.gaits
     faults = []
-    for name, rows in (("table", table), (RUN, run)):
-        if rows["gait_id"].duplicated().any():
-            faults.append(f"{name}: a gait_id stands twice")
-    if not faults and not run.set_index("gait_id").reindex(table["gait_id"]).reset_index().equals(table):
-        faults.append(f"{RUN}: its rows are not those of the table")
-    verified = table[table["verified"].astype(bool)]
-    if list(gaits["gait"].values) != verified["gait_id"].to_list():
-        return [*faults, "verified rows of the table and gaits of the file differ"]
+    if run["gait_id"].duplicated().any():
+        faults.append("table: a gait_id stands twice")
+    known = run.loc[run["verified"].astype(bool), "gait_id"]
+    strangers = gaits.indexes["gait"].difference(known)
+    if len(strangers):
+        return [*faults, f"{len(strangers)} gaits of the file are no verified rows of the table"]
     if (run.loc[~run["verified"].astype(bool), "reason"].str.len() == 0).any():
         faults.append("table: a failed gait has no reason")
-    places = {gait_id: place for place, gait_id in enumerate(verified["gait_id"])}
+    places = {gait_id: place for place, gait_id in enumerate(gaits["gait"].values)}
     for row in run[run["verified"].astype(bool)].to_dict("records"):
         gait_id = row["gait_id"]
         try:
@@ -338,8 +328,7 @@ def resolve_gaits(folder: Path | str | None, n: int, seed: int, n_workers: int =
     from gaitlib.simulate.workers import make_pool, run_gait
 
     library = LibraryStarts(folder)
-    verified = library.table[library.table["verified"].astype(bool)]
-    rows = verified.sample(min(n, len(verified)), random_state=seed).to_dict("records")
+    rows = library.table.sample(min(n, len(library.table)), random_state=seed).to_dict("records")
     with make_pool(n_workers) as pool:
         jobs = [pool.submit(run_gait, parse_request(r), library.make(r["gait_id"])) for r in rows]
         results = [job.result() for job in jobs]

@@ -24,7 +24,9 @@ class LibraryStarts:
     Attributes
     ----------
     table, gaits : DataFrame, xarray.Dataset
-        As `load_library` returns.
+        The `curves` of the library.
+    run : DataFrame
+        Its `run`.
     multipliers : DataArray
         As `load_multipliers` returns.
 
@@ -35,7 +37,8 @@ class LibraryStarts:
     """
 
     def __init__(self, folder: Path | str | None = None):
-        self.table, self.gaits = load_library(folder)
+        library = load_library(folder)
+        self.run, self.table, self.gaits = library.run, library.table, library.gaits
         self.multipliers = load_multipliers(folder)
         legs = self.table["leg_length_m"] if "leg_length_m" in self.table else [None] * len(self.table)
         self._legs = dict(zip(self.table["gait_id"], legs, strict=True))
