@@ -28,6 +28,7 @@ COMMANDS = {
     ),
     "train": ("gaitlib.report.ship:add_train_parser", "train the estimators that come with the project"),
     "ablate": ("gaitlib.report.experiments:add_experiments_parser", "ablations and data efficiency"),
+    "keep": ("gaitlib.report.keep:add_keep_parser", "keep results for those who lack recordings"),
     "bench": ("gaitlib.bench:add_bench_parser", "measure times and errors into build/bench.json"),
 }
 """Where each command registers itself, and its line in the help."""
@@ -96,7 +97,8 @@ def _explain_unknown(command: str) -> str:
 
 
 def _fail(reason: object, code: int) -> int:
-    print(f"gaitlib: {reason}", file=sys.stderr)
+    for line in str(reason).splitlines():
+        print(f"gaitlib: {line}", file=sys.stderr)
     return code
 
 

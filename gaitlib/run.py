@@ -17,10 +17,13 @@ from pathlib import Path
 from gaitlib.environment import ROOT, set_threads
 from gaitlib.errors import InputError, WorkError
 from gaitlib.report.jobs import Job, prepare_jobs
+from gaitlib.report.notebook import describe_fault
 from gaitlib.study import Study
 
 _MARK = "@ "
 """Lines of a run that the reader sees begin with this; all others go to the log only."""
+_LONGEST = 240
+"""Characters of a failure that the reader sees."""
 
 
 def run_study(study_file: str | Path, cores: int | None = None, dry: bool = False) -> Path:
@@ -56,7 +59,7 @@ def run_study(study_file: str | Path, cores: int | None = None, dry: bool = Fals
     _remove_failures(folder)
     started = time.monotonic()
     code = _call_snakemake(study_file, cores, folder, dry)
-    _raise_failures(folder, code)
+    _raise_failures(folder, code, study_file)
     index = folder / "book" / "index.html"
     if not dry:
         _say_end(folder, index, time.monotonic() - started)
@@ -249,15 +252,31 @@ def _fail(folder: Path, name: str, message: str) -> int:
     return 1
 
 
-def _raise_failures(folder: Path, code: int) -> None:
+def _raise_failures(folder: Path, code: int, study_file: str) -> None:
+    """One short line per failed page, cause and remedy first; a last one for the pages that wait for them."""
     failures = [json.loads(path.read_text()) for path in sorted((folder / "failures").glob("*.json"))]
+    log = f"build/{folder.name}/run.log"
     if failures:
-        raise WorkError("; ".join(failure["message"] for failure in failures))
+        lines = [f"{_cut(failure['message'])} [page {failure['name']}; {log}]" for failure in failures]
+        waiting = _list_waiting(study_file, {failure["name"] for failure in failures})
+        raise WorkError("\n".join([*lines, *waiting]))
     if code:
         text = (folder / "run.log").read_text(encoding="utf-8")
-        raise WorkError(
-            f"workflow stopped with code {code}: {_get_last_lines(text)} (build/{folder.name}/run.log)"
-        )
+        raise WorkError(f"workflow stopped with code {code}: {_cut(_get_last_lines(text))} [{log}]")
+
+
+def _list_waiting(study_file: str, failed: set[str]) -> list[str]:
+    try:
+        waiting = [name for name in list_outdated(study_file) if name not in failed]
+    except WorkError:
+        return []
+    return [f"not run because of that: {', '.join(waiting)}"] if waiting else []
+
+
+def _cut(message: str) -> str:
+    """One line that fits a screen; the whole of it is in the log."""
+    line = " ".join(message.split())
+    return line if len(line) <= _LONGEST else line[: _LONGEST - 4].rstrip() + " ..."
 
 
 def _get_last_lines(text: str, n: int = 4) -> str:
@@ -302,10 +321,11 @@ def _main(words: list[str] | None = None) -> int:
             build_book(study, ROOT)
             print(f"{_MARK}book: done", flush=True)
     except (InputError, WorkError) as error:
+        traceback.print_exc()  # to the log, where the whole message and its cause are looked up
         return _fail(folder, name, str(error))
-    except Exception as error:  # a fault of this program: its traceback goes to the log
+    except Exception as error:
         traceback.print_exc()
-        return _fail(folder, name, f"{name}: {type(error).__name__}: {error}")
+        return _fail(folder, name, describe_fault(type(error).__name__, str(error)))
     return 0
 
 

@@ -10,10 +10,11 @@ import pytest
 
 from gaitlib.body import passport
 from gaitlib.body.specification import build_specification
-from gaitlib.errors import WorkError
+from gaitlib.errors import AbsentData
 from gaitlib.person import Person
-from gaitlib.report import passport_page
+from gaitlib.report import earlier, passport_page
 from gaitlib.report.passport_page import measure_published_model, write_passport_page
+from gaitlib.report.results import Results
 
 ADULT = Person(age_years=30, sex="m", height_m=1.76, mass_kg=74.0)
 
@@ -40,7 +41,8 @@ def test_moment_arms_lie_among_those_of_the_published_model(arms):
 @pytest.mark.real_data
 def test_page_is_complete(tmp_path, monkeypatch):
     monkeypatch.setattr(passport_page, "measure_published_model", _measure)
-    text = write_passport_page(tmp_path / "passport.md").read_text(encoding="utf-8")
+    kept = Results(str(tmp_path / "results"))
+    text = write_passport_page(tmp_path / "passport.md", kept).read_text(encoding="utf-8")
     assert text.count("<figure") == 1 and text.count("<table") == 4
     assert "Not evaluated" not in text
     assert not re.search(r"\bnan\b", re.sub(r"base64,[^\"]+", "", text))
@@ -49,11 +51,13 @@ def test_page_is_complete(tmp_path, monkeypatch):
 
 def test_page_says_what_it_could_not_evaluate(tmp_path, monkeypatch):
     def refuse():
-        raise WorkError("subject_walk_scaled.osim: not on this machine")
+        raise AbsentData("adult_walk_3d_moco", "subject_walk_scaled.osim: not on this machine")
 
     monkeypatch.setattr(passport_page, "measure_published_model", refuse)
-    text = write_passport_page(tmp_path / "passport.md").read_text(encoding="utf-8")
-    assert "Not evaluated against the published model: subject_walk_scaled.osim" in text
+    monkeypatch.setattr(earlier, "FOLDER", tmp_path / "nothing")
+    kept = Results(str(tmp_path / "results"))
+    text = write_passport_page(tmp_path / "passport.md", kept).read_text(encoding="utf-8")
+    assert "Not shown:" in text and "(adult_walk_3d_moco)" in text and "<figure" not in text
 
 
 def test_listed_moment_arms_meet_ours_but_for_the_short_one():

@@ -190,8 +190,18 @@ def test_failing_notebook_names_cell_and_exception(tmp_path):
         execute_notebook(path, tmp_path / "page_child.ipynb", {}, tmp_path)
     for word in ("page_child", "cell 3", "look here", "ValueError", "no walk in sight"):
         assert word in str(caught.value)
+    assert str(caught.value).startswith("a fault of this program, please report it (ValueError: no walk")
     assert not (tmp_path / "page_child.ipynb").exists()
     assert (tmp_path / "page_child.failed.ipynb").exists()
+
+
+def test_an_error_that_was_foreseen_comes_first_and_is_no_fault(tmp_path):
+    text = (
+        "from gaitlib.errors import AbsentData\nraise AbsentData('toy', 'toy/a is not here: run make data')"
+    )
+    path = write_notebook(tmp_path / "page.ipynb", text)
+    with pytest.raises(WorkError, match=r"^toy/a is not here: run make data \(cell 2 of notebook page"):
+        execute_notebook(path, tmp_path / "out" / "page.ipynb", {}, tmp_path)
 
 
 def test_no_two_kernels_share_a_socket(tmp_path):

@@ -21,6 +21,7 @@ from gaitlib.report.realism import (
     measure_pattern_shares,
     roll_to_contact,
 )
+from gaitlib.report.results import Results
 
 ADULT = Person(age_years=30, sex="m", height_m=1.76, mass_kg=74.0)
 WEIGHT = 74.0 * 9.80665
@@ -198,11 +199,11 @@ def test_segment_angles_are_those_of_the_model():
 
 @pytest.mark.slow
 @pytest.mark.real_data
-def test_library_is_held_against_people():
+def test_library_is_held_against_people(tmp_path):
     from gaitlib.simulate.library import load_library
 
     table, gaits = load_library().curves
-    realism = realism_compare.compute_realism(table, gaits, n_adults=3)
+    realism = realism_compare.compute_realism(table, gaits, Results(str(tmp_path)), n_adults=3)
     angles = realism["angles"]
     assert set(angles["n_measured"].dropna()) == {42, 12}
     assert angles["reason"].astype(bool).all()

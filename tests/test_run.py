@@ -13,8 +13,9 @@ import pytest
 import yaml
 
 from gaitlib import run
+from gaitlib.cli import main
 from gaitlib.environment import ROOT
-from gaitlib.errors import InputError
+from gaitlib.errors import InputError, WorkError
 from gaitlib.report.book import check_pages
 from gaitlib.run import run_study
 
@@ -255,7 +256,8 @@ def test_an_unforeseen_exception_is_named_in_the_failure(tmp_path, monkeypatch, 
 
     monkeypatch.setattr(run, "run_page", fail)
     assert run._main(["page", str(tmp_path), "1_library"]) == 1
-    assert "OSError: disk full" in (tmp_path / "failures" / "1_library.json").read_text()
+    message = json.loads((tmp_path / "failures" / "1_library.json").read_text())["message"]
+    assert message == "a fault of this program, please report it (OSError: disk full)"
     assert "Traceback" in capsys.readouterr().err
 
 
@@ -301,6 +303,30 @@ def test_a_toy_study_solves_its_library_and_reads_it(project):
     assert list_pages(project) == set()
 
 
+def test_each_failed_page_is_one_short_line(tmp_path, monkeypatch):
+    folder = tmp_path / "quick"
+    (folder / "failures").mkdir(parents=True)
+    messages = {"1_simulate": "walks.c3d is damaged:\n remove it", "2_sense": "out of memory, " * 300}
+    for name, message in messages.items():
+        run._fail(folder, name, message)
+    monkeypatch.setattr(run, "list_outdated", lambda study: ["0_answer", "2_sense", "book"])
+    with pytest.raises(WorkError) as caught:
+        run._raise_failures(folder, 1, "studies/quick.yaml")
+    first, second, last = str(caught.value).splitlines()
+    assert first == "walks.c3d is damaged: remove it [page 1_simulate; build/quick/run.log]"
+    assert second.startswith("out of memory") and " ... [page 2_sense" in second and len(second) < 300
+    assert last == "not run because of that: 0_answer, book"
+
+
+def test_every_line_of_an_error_names_the_program(monkeypatch, capsys):
+    def fail(*_):
+        raise WorkError("first\nsecond")
+
+    monkeypatch.setattr(run, "run_study", fail)
+    assert main(["run", "studies/quick.yaml"]) == 1
+    assert capsys.readouterr().err == "gaitlib: first\ngaitlib: second\n"
+
+
 @pytest.mark.slow
 def test_a_failed_run_names_the_cell_and_goes_on_from_there(project):
     shutil.rmtree(project / "build")
@@ -311,8 +337,13 @@ def test_a_failed_run_names_the_cell_and_goes_on_from_there(project):
         write_small_notebook(project, page, outputs, "1 / 0" if page == "3_train" else "")
     done = call(project, "run", "studies/quick.yaml", "--cores", "2")
     assert done.returncode == 1
-    assert "notebook 3_train: cell 3" in done.stderr and "ZeroDivisionError" in done.stderr
-    assert done.stderr.count("\n") == 1, "one clear error"
+    first, second = done.stderr.splitlines()
+    assert first.startswith("gaitlib: a fault of this program, please report it (ZeroDivisionError:")
+    assert "cell 3 of notebook 3_train" in first and first.endswith("[page 3_train; build/quick/run.log]")
+    waiting = "0_answer, 4_evaluate_child, 4_signals, 5_compare, book"
+    assert second == f"gaitlib: not run because of that: {waiting}"
+    log = (project / "build/quick/run.log").read_text(encoding="utf-8")
+    assert "Traceback" in log and "1 / 0" in log
     times = {path.name: path.stat().st_mtime for path in (project / "build/quick/notebooks").iterdir()}
     write_small_notebook(project, "3_train", MADE["3_train"])
     done = call(project, "run", "studies/quick.yaml", "--cores", "2")

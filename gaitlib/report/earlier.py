@@ -1,7 +1,8 @@
 """What pages show where recordings are absent: results of an earlier run, under a visible label.
 
-`gaitlib data keep` writes them to data/earlier from a run that had every recording. Only what may be handed
-on is there: estimates, references, group means and finished tables, never a recording or one person's curve.
+`gaitlib keep` (keep.py) writes them to data/earlier from a run that had every recording. Only what may be
+handed on is there: estimates, references, group means, finished tables; never a recording or one person's
+curve.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 from gaitlib.environment import ROOT
-from gaitlib.errors import AbsentData, InputError, WorkError
+from gaitlib.errors import AbsentData, InputError
 from gaitlib.report.results import Results
 
 FOLDER = ROOT / "data" / "earlier"
@@ -94,7 +95,7 @@ def borrow(kept: Results, name: str, item_id: str, part: str) -> pd.DataFrame | 
         kept.note_absent(item_id, part)
         return None
     path = FOLDER / f"{name}.parquet"
-    if not path.is_file() or _hash(path) != entry["sha256"]:
+    if not path.is_file() or hash_file(path) != entry["sha256"]:
         raise InputError(
             f"data/earlier/{path.name}: missing or not what {CARD} says (SHA-256); it is damaged: restore it "
             "with git checkout data/earlier"
@@ -150,6 +151,37 @@ def show_or_say(kept: Results, make: Callable, part: str):
     except AbsentData as absent:
         kept.note_absent(absent.item_id, part)
         return _box([describe_absent(absent.item_id, [part])])
+
+
+def complete_group(
+    kept: Results, absent: tuple[str, ...], subgroup: str, title: str, tidy: pd.DataFrame, own: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Put results of an earlier run in the place of absent recordings of a subgroup; keep both tables.
+
+    Parameters
+    ----------
+    kept : Results
+        Of the page.
+    absent : tuple of str
+        Items whose recordings are absent.
+    subgroup, title : str
+        Name of the subgroup, and its words for readers.
+    tidy, own : DataFrame
+        Estimates and references of the walks that are here.
+
+    Returns
+    -------
+    tuple of DataFrame
+        Both, with those of the earlier run.
+    """
+    tables = {f"estimates_{subgroup}": tidy, f"reference_{subgroup}": own}
+    for name, table in tables.items():
+        borrowed = [borrow(kept, name, item_id, title) for item_id in absent]
+        found = [part for part in (table, *borrowed) if part is not None and len(part)]
+        if borrowed and found:
+            table = pd.concat(found, ignore_index=True)
+        tables[name] = kept.save_table(name, table)
+    return tuple(tables.values())
 
 
 def mark_rows(kept: Results, table: pd.DataFrame) -> pd.DataFrame:
@@ -279,119 +311,17 @@ def has_changed(results: Path, name: str) -> bool:
     return any(count_present(key, item) == len(item.files) for key, item in zip(names, found, strict=True))
 
 
-def keep_earlier(build: str | Path, folder: Path | None = None) -> dict:
-    """Write the results that stand in for absent recordings, from a finished run that had all of them.
+def hash_file(path: Path) -> str:
+    """Hash a file.
 
     Parameters
     ----------
-    build : path
-        Folder of the run, such as 'build/quick'.
-    folder : Path, optional
-        Where to write; data/earlier by default.
+    path : Path
+        A file.
 
     Returns
     -------
-    dict
-        The card.
-
-    Raises
-    ------
-    InputError
-        If the run is not finished, lacked recordings itself, or the source was changed since the commit.
+    str
+        SHA-256.
     """
-    from gaitlib.simulate.card import find_revision
-
-    results = ROOT / build / "results"
-    for path in sorted(results.glob("*.json")):
-        absent = json.loads(path.read_text(encoding="utf-8")).get("absent")
-        if absent:
-            names = ", ".join(sorted({entry["item"] for entry in absent}))
-            raise InputError(
-                f"{build}: page {path.stem} itself lacked recordings ({names}); run make data and make book, "
-                "then keep the results of that run"
-            )
-    missing = [name for name in PARTS if not (results / f"{name}.parquet").is_file()]
-    if missing:
-        raise InputError(
-            f"{build}: has no results {', '.join(missing)}; finish the run with every recording first"
-        )
-    revision = find_revision()
-    if revision.endswith("+") or revision == "unknown":
-        raise InputError(
-            f"the source is at revision {revision}: commit changes and run the study again, so that the "
-            "revision names what made the results"
-        )
-    folder = folder or FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    tables = {}
-    for name, item in PARTS.items():
-        table = pd.read_parquet(results / f"{name}.parquet")
-        if "dataset" in table:
-            table = table[table["dataset"] == item].reset_index(drop=True)
-        if table.empty:
-            raise InputError(f"{build}: results {name} hold nothing of {item}")
-        path = folder / f"{name}.parquet"
-        table.to_parquet(path, compression="zstd")
-        tables[name] = {"item": item, "rows": len(table), "sha256": _hash(path)}
-    library = ROOT / "data" / "library" / "table.parquet"
-    card = {
-        "command": f"gaitlib run studies/{Path(build).name}.yaml; gaitlib data keep {build}",
-        "revision": revision,
-        "library_sha256": _hash(library),
-        "tables": tables,
-    }
-    (folder / CARD).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
-    return card
-
-
-def write_rows(card: dict, folder: Path | None = None, manifest: Path | None = None) -> None:
-    """Write the rows of the earlier results in the manifest anew; all other lines stay as they are.
-
-    Parameters
-    ----------
-    card : dict
-        From `keep_earlier`.
-    folder : Path, optional
-        Where the results lie; data/earlier by default.
-    manifest : Path, optional
-        The manifest file; the project's by default.
-
-    Raises
-    ------
-    WorkError
-        If the manifest has no artefacts.
-    """
-    import yaml
-
-    folder, manifest = folder or FOLDER, manifest or ROOT / "data_manifest.yaml"
-    rows = {}
-    for name, entry in card["tables"].items():
-        path = folder / f"{name}.parquet"
-        rows[f"data/earlier/{path.name}"] = {
-            "title": f"Results of an earlier run with all recordings: {name.replace('_', ' ')}",
-            "origin": "estimates of real people",
-            "licence": "CC-BY-4.0",
-            "command": card["command"],
-            "revision": card["revision"],
-            "bytes": path.stat().st_size,
-            "sha256": entry["sha256"],
-        }
-    lines, own = [], False
-    text = manifest.read_text(encoding="utf-8")
-    if "\nartefacts:\n" not in text:
-        raise WorkError(f"{manifest.name}: has no artefacts")
-    for line in text.splitlines():
-        if line.startswith("  ") and not line.startswith("   "):
-            own = line.startswith("  data/earlier/")
-        elif line and not line.startswith(" "):
-            own = False
-        if not own:
-            lines.append(line)
-    new = yaml.safe_dump(rows, sort_keys=False, width=200)
-    place = lines.index("artefacts:") + 1
-    lines[place:place] = [f"  {line}" for line in new.splitlines()]
-    manifest.write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def _hash(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -174,9 +174,18 @@ def prepare_jobs(study_file: str | Path, root: Path = ROOT) -> tuple[Study, dict
     for name, values in parameters.items():
         path = folder / f"{name}.yaml"
         text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
+        if not path.exists() or path.read_text(encoding="utf-8") != text or _lacks_less(path, name):
             path.write_text(text, encoding="utf-8")
     return study, jobs
+
+
+def _lacks_less(path: Path, name: str) -> bool:
+    """Whether a page was made without recordings that are here now; told once, by the time of the file."""
+    from gaitlib.report.earlier import has_changed
+
+    results = path.parent.parent / "results"
+    made = results / f"{name}.json"
+    return made.is_file() and path.stat().st_mtime < made.stat().st_mtime and has_changed(results, name)
 
 
 def list_sources(notebook: str, root: Path = ROOT) -> list[str]:

@@ -18,6 +18,8 @@ from pathlib import Path
 from gaitlib.errors import InputError, WorkError, suggest_name
 
 _TYPES = {"str": str, "int": int, "float": float, "bool": bool, "list": list, "dict": dict}
+_OWN_ERRORS = ("InputError", "WorkError", "AbsentData")
+"""Errors whose message is meant for readers: cause, and what to do."""
 _COMMON_WORDS = {"root", "user", "users", "home", "admin", "runner", "build", "test", "python", "gait"}
 
 
@@ -164,7 +166,8 @@ def execute_notebook(source: str | Path, target: str | Path, values: dict, root:
     InputError
         If a parameter is wrong.
     WorkError
-        If a cell fails: names notebook, cell and exception. The failed copy lies beside the target with the
+        If a cell fails: its cause and remedy, then notebook and cell; an exception that nobody foresaw is
+        called a fault of this program. The failed copy lies beside the target with the
         suffix `.failed.ipynb`. If the kernel itself ends or never answers, twice in a row.
     """
     values = check_parameters(source, values)
@@ -181,19 +184,34 @@ def execute_notebook(source: str | Path, target: str | Path, values: dict, root:
             failed.write_text(
                 _dump(scrub_notebook(read_notebook(partial), target.stem, root)), encoding="utf-8"
             )
-            first = _find_first_line(error.source)
-            raise WorkError(
-                f"notebook {target.stem}: cell {error.cell_index} ({first}) failed with {error.ename}: "
-                f"{_clean_text(str(error.evalue), root)}. The copy with the traceback is {failed.name} "
-                f"beside the "
-                "executed notebooks."
-            ) from None
+            message = _clean_text(str(error.evalue), root)
+            if error.ename not in _OWN_ERRORS:
+                message = describe_fault(error.ename, message)
+            # Cause and remedy first; papermill's error goes along as the cause, for the log.
+            where = f"cell {error.cell_index} of notebook {target.stem}, `{_find_first_line(error.source)}`"
+            raise WorkError(f"{message} ({where}; traceback in {failed.name})") from error
         notebook = fill_markdown(scrub_notebook(read_notebook(partial), target.stem, root), values)
     failed.unlink(missing_ok=True)
     partial = target.with_suffix(".partial")
     partial.write_text(_dump(notebook), encoding="utf-8")
     os.replace(partial, target)
     return target
+
+
+def describe_fault(kind: str, message: str) -> str:
+    """Describe an exception that nobody foresaw, for a reader who does not know the program.
+
+    Parameters
+    ----------
+    kind, message : str
+        Name of the exception and what it says.
+
+    Returns
+    -------
+    str
+    """
+    words = " ".join(message.split())
+    return f"a fault of this program, please report it ({kind}: {words[:100]})"
 
 
 def scrub_notebook(notebook: dict, name: str, root: str | Path) -> dict:

@@ -175,7 +175,18 @@ def compute_realism(
 
 
 def load_bands(kept: Results) -> pd.DataFrame | None:
-    """Load means and standard deviations of joint angles of real people, those of the earlier run at need."""
+    """Load means and standard deviations of joint angles of real people, those of the earlier run at need.
+
+    Parameters
+    ----------
+    kept : Results
+        Of the page.
+
+    Returns
+    -------
+    DataFrame or None
+        As `gaitlib.report.gait_curves.summarise_measured_curves`; None where nothing is shipped.
+    """
     return earlier.obtain(kept, "joint_angle_bands", summarise_measured_curves, ANGLES)
 
 

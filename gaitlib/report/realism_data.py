@@ -33,7 +33,17 @@ class Band:
 
     @classmethod
     def measure(cls, curves: np.ndarray) -> Band:
-        """Summarise curves, shape (people, 101)."""
+        """Summarise curves.
+
+        Parameters
+        ----------
+        curves : array, shape (people, 101)
+            One per person.
+
+        Returns
+        -------
+        Band
+        """
         return cls(np.nanmean(curves, axis=0), np.nanstd(curves, axis=0, ddof=1), len(curves))
 
     def __len__(self) -> int:
@@ -41,7 +51,20 @@ class Band:
 
 
 def choose_bands(table: pd.DataFrame, group: str = "healthy_adult", medication: str = "") -> dict[str, Band]:
-    """Choose one group of `gaitlib.report.gait_curves.summarise_measured_curves`: joint -> Band."""
+    """Choose one group of `gaitlib.report.gait_curves.summarise_measured_curves`.
+
+    Parameters
+    ----------
+    table : DataFrame
+        All groups.
+    group, medication : str
+        As `load_adult_angles`.
+
+    Returns
+    -------
+    dict of str to Band
+        By joint.
+    """
     own = table[(table["group"] == group) & (table["medication"] == medication)].sort_values("phase")
     parts = {joint: own[own["joint"] == joint] for joint in JOINTS}
     return {

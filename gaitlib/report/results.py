@@ -34,7 +34,17 @@ class Results:
         return next((entry["revision"] for entry in self.absent if entry["revision"]), "")
 
     def note_absent(self, item_id: str, part: str, revision: str = "") -> None:
-        """Remember that recordings were absent; facts that are kept from now on say so."""
+        """Remember that recordings were absent; facts that are kept from now on say so.
+
+        Parameters
+        ----------
+        item_id : str
+            Item of the manifest.
+        part : str
+            What rests on it, in words.
+        revision : str
+            Of the earlier run that stands in; '' where nothing does.
+        """
         entry = {"item": item_id, "part": part, "revision": revision}
         if entry not in self.absent:
             self.absent.append(entry)

@@ -12,7 +12,7 @@ import xarray as xr
 
 from gaitlib.errors import AbsentData
 from gaitlib.evaluate.inputs import format_interval, format_number, get_decimals, get_label, get_unit
-from gaitlib.report import earlier, people
+from gaitlib.report import people
 from gaitlib.report.results import Results
 from gaitlib.report.subgroup_words import OUTCOME_WORDS
 
@@ -119,37 +119,6 @@ def collect_subgroup(
     held_out = list_held_out_gaits(table, gaits, held_out_share, seed)
     walks = people.draw_stand_ins(table, gaits, stand_in, held_out, n_walks, duration_s, seed, subgroup)
     return Group(walks, "simulated", why=stand_in["why"])
-
-
-def add_earlier(
-    kept: Results, group: Group, subgroup: str, title: str, tidy: pd.DataFrame, own: pd.DataFrame
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Put the results of an earlier run in the place of recordings that are absent, and keep both tables.
-
-    Parameters
-    ----------
-    kept : Results
-        Of the page.
-    group : Group
-        The walks.
-    subgroup, title : str
-        Name of the subgroup, and its words for readers.
-    tidy, own : DataFrame
-        Estimates and references of the walks that are here.
-
-    Returns
-    -------
-    tuple of DataFrame
-        Both, with those of the earlier run.
-    """
-    tables = {f"estimates_{subgroup}": tidy, f"reference_{subgroup}": own}
-    for name, table in tables.items():
-        borrowed = [earlier.borrow(kept, name, dataset, title) for dataset in group.absent]
-        found = [part for part in (table, *borrowed) if part is not None and len(part)]
-        if borrowed and found:
-            table = pd.concat(found, ignore_index=True)
-        tables[name] = kept.save_table(name, table)
-    return tuple(tables.values())
 
 
 SHORT_METHODS = {
