@@ -254,8 +254,9 @@ def pack_item(item_id: str, folder: str | Path, manifest: Manifest | None = None
         raise InputError(f"data item '{item_id}' may not be shipped: {reason} (licence: {item.licence})")
     if item_id not in RECIPES:
         raise InputError(f"data item '{item_id}' has no recipe to pack it{suggest_name(item_id, RECIPES)}")
-    parts = {"/": xr.Dataset(attrs={"set": item_id, "licence": item.licence, "notice": item.notice,
-                                    "changes": "packed by gaitlib: parts taken, signals rounded"})}  # fmt: skip
+    about = {"set": item_id, "licence": item.licence, "notice": item.notice}
+    about["changes"] = "packed by gaitlib: parts taken, signals rounded"
+    parts = {"/": xr.Dataset(attrs=about)}
     for file in list_originals(item_id, item):
         recipe = find_recipe(item_id, file.name)
         value = recipe.keep(_read_original(recipe, get_path(item_id, file.name, item.roles[0], manifest)))
@@ -467,14 +468,15 @@ def write_card(target: str | Path, manifest: Manifest) -> Path:
         item = manifest.get_item(item_id)
         files = list_originals(item_id, item)
         listed = "".join(f"{file.name} {file.sha256}\n" for file in files)
+        digest = hashlib.sha256(listed.encode()).hexdigest()
+        originals = f"{len(files)} files, each with its SHA-256 in data_manifest.yaml; SHA-256 of that list: "
         lines = [
             ("Who", f"{item.subgroup}; {item.n_people}; role {', '.join(item.roles)}"),
             ("Licence", f"{item.licence}. {item.notice}"),
             ("Source", _find_source(files[0].url) + (f"; doi {item.doi}" if item.doi else "")),
             ("Ethics", item.ethics),
             ("Kept", "; ".join(_describe(recipe) for recipe in RECIPES[item_id])),
-            ("Originals", f"{len(files)} files, each with its SHA-256 in data_manifest.yaml; "
-                          f"SHA-256 of that list (`name hash` lines): {hashlib.sha256(listed.encode()).hexdigest()}"),
+            ("Originals", originals + digest),
             ("Caveat", item.caveat),
         ]  # fmt: skip
         text += f"## {item_id}.nc: {item.title}\n\n"
