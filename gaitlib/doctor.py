@@ -110,11 +110,21 @@ def check_data() -> Finding:
     value = os.environ.get("GAITLIB_DATA", "").strip()
     if not value:
         return Finding(
-            "warn", "GAITLIB_DATA", "not set: `make data` downloads the recordings that are not shipped"
+            "warn", "GAITLIB_DATA", f"not set: {_count_shipped()}; `make data` downloads the others"
         )
     if not Path(value).is_dir():
         return Finding("fail", "GAITLIB_DATA", f"'{value}' is no folder: correct it, or unset it")
     return Finding("ok", "GAITLIB_DATA", "is a folder; `gaitlib data verify` checks what lies in it")
+
+
+def _count_shipped() -> str:
+    """How many sets of recordings are shipped, and which."""
+    from gaitlib.data.manifest import load_manifest
+    from gaitlib.data.packed import is_shipped
+
+    manifest = load_manifest()
+    shipped = [key for key in manifest.items if is_shipped(key, manifest)]
+    return f"{len(shipped)} sets are shipped packed ({', '.join(shipped)})"
 
 
 def find_chromium() -> str | None:

@@ -1,11 +1,14 @@
-"""`gaitlib data list|fetch|verify`."""
+"""`gaitlib data list|fetch|verify|pack`."""
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 
 from gaitlib.data.fetch import DATA_VARIABLE, count_present, get_paths, inspect_item
 from gaitlib.data.manifest import Manifest, load_manifest
+from gaitlib.data.packed import FOLDER, RECIPES, is_shipped, pack_item, write_card
+from gaitlib.environment import ROOT
 from gaitlib.errors import WorkError
 
 
@@ -23,12 +26,13 @@ def add_data_parser(subparsers) -> argparse.ArgumentParser:
         The parser of `data`; its `run` default is called with the parsed arguments and returns the exit
         code (0 done, 1 the work failed, 2 the input was wrong).
     """
-    parser = subparsers.add_parser("data", help="list, fetch and verify the real data")
-    commands = parser.add_subparsers(dest="data_command", required=True, metavar="list|fetch|verify")
+    parser = subparsers.add_parser("data", help="list, fetch, verify and pack the real data")
+    commands = parser.add_subparsers(dest="data_command", required=True, metavar="list|fetch|verify|pack")
     for name, text in (
         ("list", "table of the data sets"),
         ("fetch", "download what is missing"),
         ("verify", "check the hash of every file that is here"),
+        ("pack", f"make {FOLDER} again from the originals: what is shipped of the sets that may be"),
     ):
         command = commands.add_parser(name, help=text, description=text)
         if name != "list":
@@ -43,7 +47,7 @@ def run_data(arguments: argparse.Namespace) -> int:
     Parameters
     ----------
     arguments : argparse.Namespace
-        data_command ('list', 'fetch', 'verify') and ids.
+        data_command ('list', 'fetch', 'verify', 'pack') and ids.
 
     Returns
     -------
@@ -59,6 +63,8 @@ def run_data(arguments: argparse.Namespace) -> int:
     if arguments.data_command == "list":
         print(format_list(manifest))
         return 0
+    if arguments.data_command == "pack":
+        return _pack(list(arguments.ids), manifest)
     ids = list(arguments.ids) or [key for key, item in manifest.items.items() if item.fetch == "auto"]
     for item_id in ids:
         manifest.get_item(item_id)
@@ -77,9 +83,9 @@ def format_list(manifest: Manifest) -> str:
     Returns
     -------
     str
-        One line per item: id, subgroup, people, roles, licence, files, MB, files present.
+        One line per item: id, subgroup, people, roles, licence, files, MB, files present, shipped packed.
     """
-    rows = [("id", "subgroup", "people", "role", "licence", "files", "MB", "present")]
+    rows = [("id", "subgroup", "people", "role", "licence", "files", "MB", "present", "shipped")]
     for item_id, item in manifest.items.items():
         present = "by hand" if item.fetch == "manual" else f"{count_present(item_id, item)}/{len(item.files)}"
         rows.append(
@@ -92,6 +98,7 @@ def format_list(manifest: Manifest) -> str:
                 str(len(item.files)),
                 f"{item.n_bytes / 1e6:.1f}",
                 present,
+                "packed" if is_shipped(item_id, manifest) else "",
             )
         )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
@@ -116,6 +123,16 @@ def _fetch(item_id: str, manifest: Manifest) -> int:
         print(f"{item_id}: failed: {error}")
         return 1
     print(f"{item_id}: {len(paths)} files here and verified")
+    return 0
+
+
+def _pack(ids: list[str], manifest: Manifest) -> int:
+    for item_id in ids or RECIPES:
+        path = pack_item(item_id, ROOT / FOLDER, manifest)
+        content = path.read_bytes()
+        print(f"{FOLDER}/{path.name}: bytes {len(content)}, sha256 {hashlib.sha256(content).hexdigest()}")
+    write_card(ROOT / FOLDER / "README.md", manifest)
+    print("If they changed: their rows under `artefacts` of data_manifest.yaml, and commit")
     return 0
 
 

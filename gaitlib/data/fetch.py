@@ -9,7 +9,9 @@ them: this keeps the people on whom claims are tested out of training, tuning an
 from __future__ import annotations
 
 import hashlib
+import lzma
 import os
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
@@ -19,6 +21,8 @@ from gaitlib.errors import AbsentData, InputError, WorkError
 
 DATA_VARIABLE = "GAITLIB_DATA"
 CACHE_VARIABLE = "GAITLIB_CACHE"
+_COMPRESSED = ".xz"
+"""NAME.xz in the data folder stands for NAME, whose size and hash the manifest holds."""
 _PURPOSES = {
     "evaluate": "testing claims on real people",
     "baseline": "training a real-data baseline, person-wise cross-validated",
@@ -170,9 +174,16 @@ def inspect_item(item_id: str, manifest: Manifest | None = None) -> dict[str, Fi
         found = [path for path in _list_places(item_id, file) if path.is_file()]
         if not found:
             states[file.name] = "missing"
+        elif found[0].suffix == _COMPRESSED and found[0].name != file.name:
+            states[file.name] = "ok" if _unpack(item_id, found[0], file) else "wrong hash"
         else:
             states[file.name] = "ok" if has_right_hash(found[0], file) else "wrong hash"
     return states
+
+
+def is_here(item_id: str, file: DataFile) -> bool:
+    """Say whether a file lies in the data folder (also compressed) or the download cache, unread."""
+    return any(path.is_file() for path in _list_places(item_id, file))
 
 
 def count_present(item_id: str, item: DataItem) -> int:
@@ -190,7 +201,7 @@ def count_present(item_id: str, item: DataItem) -> int:
     int
         Files found in the data folder or the download cache.
     """
-    return sum(any(path.is_file() for path in _list_places(item_id, file)) for file in item.files)
+    return sum(is_here(item_id, file) for file in item.files)
 
 
 def has_right_hash(path: Path, file: DataFile) -> bool:
@@ -252,10 +263,13 @@ def _locate(item_id: str, file: DataFile, download: bool) -> Path:
         if path.is_file():
             if has_right_hash(path, file):
                 return path
-            raise InputError(
-                f"{item_id}/{file.name} in the {DATA_VARIABLE} folder differs from the manifest (size or "
-                "SHA-256): it is damaged or another version; remove it so that it is fetched again"
-            )
+            raise InputError(_explain_damage(item_id, file.name))
+        packed = path.with_name(path.name + _COMPRESSED)
+        if packed.is_file():
+            unpacked = _unpack(item_id, packed, file)
+            if unpacked is None:
+                raise InputError(_explain_damage(item_id, packed.name))
+            return unpacked
     cached = _get_download_path(item_id, file)
     if cached.is_file() and has_right_hash(cached, file):
         return cached
@@ -265,6 +279,33 @@ def _locate(item_id: str, file: DataFile, download: bool) -> Path:
             f"{item_id}/{file.name} is not here: run make data, or set {DATA_VARIABLE} to its folder",
         )
     return _download(item_id, file, cached)
+
+
+def _explain_damage(item_id: str, name: str) -> str:
+    return (
+        f"{item_id}/{name} in the {DATA_VARIABLE} folder differs from the manifest (size or SHA-256): it is "
+        "damaged or another version; remove it so that it is fetched again"
+    )
+
+
+def _unpack(item_id: str, packed: Path, file: DataFile) -> Path | None:
+    """Unpack NAME.xz into the cache; None if what is in it has not the hash of the manifest."""
+    target = _get_download_path(item_id, file)
+    if target.is_file() and has_right_hash(target, file):
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    half = target.with_name(f"{target.name}.{os.getpid()}.part")
+    try:
+        with lzma.open(packed) as source, half.open("wb") as sink:
+            shutil.copyfileobj(source, sink)
+        if not has_right_hash(half, file):
+            return None
+        half.replace(target)
+    except (lzma.LZMAError, EOFError):
+        return None
+    finally:
+        half.unlink(missing_ok=True)
+    return target
 
 
 def _download(item_id: str, file: DataFile, target: Path) -> Path:
@@ -295,7 +336,8 @@ def _download(item_id: str, file: DataFile, target: Path) -> Path:
 
 def _list_places(item_id: str, file: DataFile) -> list[Path]:
     folder = _get_data_folder()
-    places = [] if folder is None else [folder / item_id / file.name]
+    names = (file.name, file.name + _COMPRESSED)
+    places = [] if folder is None else [folder / item_id / name for name in names]
     return [*places, _get_download_path(item_id, file)]
 
 

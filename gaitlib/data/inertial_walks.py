@@ -10,8 +10,9 @@ import xarray as xr
 
 from gaitlib.data.fetch import get_path, get_paths
 from gaitlib.data.manifest import Manifest, load_manifest
-from gaitlib.data.readers.inertial import read_freezing_recording, read_lower_back_trial
-from gaitlib.data.readers.matlab import LowerBackTest, read_lower_back_person, read_lower_back_tests
+from gaitlib.data.packed import PACKED, list_recordings, read_recording
+from gaitlib.data.readers.inertial import read_lower_back_trial
+from gaitlib.data.readers.matlab import LowerBackTest
 from gaitlib.errors import InputError
 from gaitlib.signals import find_runs
 
@@ -51,8 +52,8 @@ def load_inertial_walks(
     ------
     InputError
         If the set is unknown or may not be used for the purpose; or a file is malformed.
-    WorkError
-        If a file is neither here nor can be downloaded.
+    AbsentData
+        If the set is neither here nor shipped.
     """
     loaders = {
         "lower_back_events": _load_lower_back_events,
@@ -112,11 +113,12 @@ def split_turn_trial(signals: xr.Dataset, events: pd.DataFrame, name: str) -> li
 
 def _load_mobilised(purpose: str, manifest: Manifest) -> list[xr.Dataset]:
     walks = []
-    for path in get_paths("mobilised_lab", purpose, "*data.mat", manifest):
-        cohort, number = path.parts[-3:-1]
-        person = read_lower_back_person(path.with_name("infoForAlgo.mat"))
+    item = "mobilised_lab"
+    for name in list_recordings(item, "*/data.mat", manifest):
+        cohort, number, _ = name.split("/")
+        person = read_recording(item, f"{cohort}/{number}/infoForAlgo.mat", purpose, manifest)
         subgroup = {"HA": "older_adult", "MS": "multiple_sclerosis"}.get(cohort, cohort.lower())
-        for test in read_lower_back_tests(path):
+        for test in read_recording(item, name, purpose, manifest):
             walks += split_bouts(test, f"{cohort}{number}", subgroup, person["height_m"])
     return walks
 
@@ -161,8 +163,9 @@ def split_bouts(test: LowerBackTest, person_id: str, subgroup: str, height_m: fl
 
 def _load_freezing(purpose: str, manifest: Manifest) -> list[xr.Dataset]:
     walks = []
-    for path in get_paths("parkinson_fog_imu", purpose, "*.xlsx", manifest):
-        walks += split_steady_walking(read_freezing_recording(path), path.stem)
+    item = "parkinson_fog_imu"
+    for name in list_recordings(item, "*.xlsx", manifest):
+        walks += split_steady_walking(read_recording(item, name, purpose, manifest), Path(name).stem)
     return walks
 
 
@@ -235,5 +238,6 @@ def _cut(signals, start_s, end_s, dataset, subgroup, person_id, walk_id, **attri
     part = signals[["acceleration", "angular_velocity"]].isel(time=(time_s >= start_s) & (time_s <= end_s))
     part = part.assign_coords(time=part["time"] - start_s)
     about = {"dataset": dataset, "subgroup": subgroup, "person_id": str(person_id), "walk_id": walk_id}
+    about |= {PACKED: signals.attrs[PACKED]} if PACKED in signals.attrs else {}
     part.attrs = about | {"origin": "real", "fps": float(signals.attrs["fps"])} | attributes
     return part

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path, PurePosixPath
 from typing import Literal, get_args
 
@@ -26,11 +27,27 @@ Population = Literal[
     "weakness",
     "joint",
     "amputee",
+    "stroke",
 ]
 CALIBRATION_POPULATIONS = frozenset({"healthy_adult", "older_adult"})
 """Whom the simulator may be calibrated on: healthy adults of any age, never children or patients."""
 
+_SHIPPABLE = ("Apache-2.0", "MIT", "BSD-3-Clause", "ODC-By-1.0", "CC-BY-4.0", "CC0-1.0")
+_NOT_SHIPPABLE = re.compile(
+    r"\b[AL]?GPL|\bNC\b|non-?commercial|\bND\b|\bSA\b|re-?host|read it before use|states? none", re.IGNORECASE
+)
+
 MANIFEST_NAME = "data_manifest.yaml"
+
+
+def find_obstacle(licence: str) -> str | None:
+    """Say what in a licence (as the manifest states it) forbids to ship a set; None if nothing does."""
+    found = _NOT_SHIPPABLE.search(licence)
+    if found:
+        return f"'{found[0]}' in its licence: copyleft, non-commercial or not to be re-hosted"
+    if licence.split()[0] not in _SHIPPABLE:
+        return f"the licence does not begin with one of {', '.join(_SHIPPABLE)}"
+    return None
 
 
 class DataFile(BaseModel):
@@ -70,6 +87,10 @@ class DataItem(BaseModel):
     truth: str = ""
     caveat: str = ""
     instructions: str = ""
+    ship: bool = False
+    """Whether what pages use of it is packed into data/recordings; the licence must allow it."""
+    notice: str = ""
+    """Copyright line or attribution that must travel with a copy."""
     files: tuple[DataFile, ...]
 
     @model_validator(mode="after")
@@ -84,6 +105,16 @@ class DataItem(BaseModel):
                 raise ValueError(f"roles: 'calibrate' is for healthy adults only, found {', '.join(others)}")
         if "baseline" in self.roles and "evaluate" not in self.roles:
             raise ValueError("roles: 'baseline' needs 'evaluate' beside it")
+        return self
+
+    @model_validator(mode="after")
+    def _check_shipping(self) -> DataItem:
+        if self.ship:
+            obstacle = find_obstacle(self.licence)
+            if obstacle:
+                raise ValueError(f"ship: may not be true, {obstacle}")
+            if not self.notice:
+                raise ValueError("notice: a set that is shipped needs its copyright line or attribution")
         return self
 
     @model_validator(mode="after")
@@ -110,7 +141,12 @@ class Artefact(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     title: str = Field(min_length=1)
-    origin: Literal["simulated", "trained on simulated walks", "estimates of real people"]
+    origin: Literal[
+        "simulated",
+        "trained on simulated walks",
+        "estimates of real people",
+        "recordings of real people, packed",
+    ]
     licence: str = Field(min_length=1)
     command: str = Field(min_length=1)
     revision: str = Field(pattern=r"^[0-9a-f]{7,40}$")

@@ -6,14 +6,15 @@ import pandas as pd
 
 from gaitlib.data.fetch import get_path
 from gaitlib.data.manifest import Manifest
+from gaitlib.data.packed import read_recording
 from gaitlib.data.readers import clinical
 from gaitlib.errors import InputError
 
 _TABLES = {
-    "speed_steplength_age": ("h2a_allspeeds_43subs.csv", clinical.read_speed_step_length),
-    "gaitndd": ("subject-description.txt", clinical.read_stride_people),
-    "parkinson_joint_angles": ("PDGinfo.csv", clinical.read_parkinson_people),
-    "cp_video_benchmark": ("Fig2a-d.csv", clinical.read_video_benchmark),
+    "speed_steplength_age": "h2a_allspeeds_43subs.csv",
+    "gaitndd": "subject-description.txt",
+    "parkinson_joint_angles": "PDGinfo.csv",
+    "cp_video_benchmark": "Fig2a-d.csv",
 }
 
 
@@ -38,10 +39,11 @@ def load_table(item_id: str, purpose: str, manifest: Manifest | None = None) -> 
     ------
     InputError
         If the item has no table, may not be used for the purpose, or its file is malformed.
-    WorkError
-        If the file is neither here nor can be downloaded.
+    AbsentData
+        If the file is neither here nor shipped.
     """
     if item_id not in _TABLES:
         raise InputError(f"data item '{item_id}' has no table; items with one: {', '.join(_TABLES)}")
-    filename, read = _TABLES[item_id]
-    return read(get_path(item_id, filename, purpose, manifest))
+    if item_id == "parkinson_joint_angles":  # may not be shipped
+        return clinical.read_parkinson_people(get_path(item_id, _TABLES[item_id], purpose, manifest))
+    return read_recording(item_id, _TABLES[item_id], purpose, manifest)

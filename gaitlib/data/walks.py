@@ -10,13 +10,13 @@ import pandas as pd
 import xarray as xr
 
 from gaitlib.data.adult_walk import add_adult_envelopes, compute_adult_joints
-from gaitlib.data.fetch import get_path, get_paths
+from gaitlib.data.fetch import get_path
 from gaitlib.data.manifest import Manifest, load_manifest
+from gaitlib.data.packed import PACKED, list_recordings, read_recording
 from gaitlib.data.plug_in_gait import compute_joint_centers
 from gaitlib.data.readers.bvh import read_bvh
-from gaitlib.data.readers.c3d import C3dRecording, read_c3d
+from gaitlib.data.readers.c3d import C3dRecording
 from gaitlib.data.readers.clinical import read_diagnoses
-from gaitlib.data.readers.opensim_files import read_opensim_table, read_trc
 from gaitlib.errors import InputError
 from gaitlib.walk import KEYPOINTS_3D, build_walk
 
@@ -83,8 +83,8 @@ def load_walks(dataset_id: str, purpose: str, manifest: Manifest | None = None) 
     ------
     InputError
         If the set is unknown, has no walks, or may not be used for the purpose; or a file is malformed.
-    WorkError
-        If a file is neither here nor can be downloaded.
+    AbsentData
+        If the set is neither here nor shipped.
     """
     loaders = {"td_children_c3d": _load_children, "neuro_bvh": _load_neuro, "adult_walk_3d_moco": _load_adult}
     if dataset_id not in loaders:
@@ -93,8 +93,14 @@ def load_walks(dataset_id: str, purpose: str, manifest: Manifest | None = None) 
 
 
 def _load_children(purpose: str, manifest: Manifest) -> list[xr.Dataset]:
-    paths = get_paths("td_children_c3d", purpose, "*.c3d", manifest)
-    return [build_child_walk(read_c3d(path)) for path in paths]
+    item = "td_children_c3d"
+    names = list_recordings(item, "*.c3d", manifest)
+    return [build_child_walk(read_recording(item, name, purpose, manifest)) for name in names]
+
+
+def _pass_on(walk: xr.Dataset, source: xr.Dataset) -> xr.Dataset:
+    """Mark a walk whose signals came from the packed form."""
+    return walk.assign_attrs({PACKED: source.attrs[PACKED]} if PACKED in source.attrs else {})
 
 
 def build_child_walk(recording: C3dRecording) -> xr.Dataset:
@@ -140,7 +146,8 @@ def build_child_walk(recording: C3dRecording) -> xr.Dataset:
     start_s, end_s = time_s[keep][[0, -1]]
     force = _compute_ground_force(recording, points, turn)[keep]
     walk["ground_force"] = (("time", "foot", "space"), force, {"units": "N"})
-    return _add_emg(walk.assign_coords(foot=["r", "l"]), recording, start_s, end_s)
+    walk = _add_emg(walk.assign_coords(foot=["r", "l"]), recording, start_s, end_s)
+    return _pass_on(walk, recording.markers)
 
 
 def _shift_events(events: pd.DataFrame, time_s: np.ndarray) -> pd.DataFrame:
@@ -342,11 +349,11 @@ def build_neuro_walk(motion: xr.Dataset, diagnosis: str, duplicates: str = "") -
 
 
 def _load_adult(purpose: str, manifest: Manifest) -> list[xr.Dataset]:
-    paths = [
-        get_path("adult_walk_3d_moco", name, purpose, manifest)
+    markers, emg = (
+        read_recording("adult_walk_3d_moco", name, purpose, manifest)
         for name in ("markers_walk.trc", "electromyography.sto")
-    ]
-    return [build_adult_walk(read_trc(paths[0]), read_opensim_table(paths[1]))]
+    )
+    return [build_adult_walk(markers, emg)]
 
 
 def build_adult_walk(markers: xr.Dataset, emg: pd.DataFrame) -> xr.Dataset:
@@ -387,7 +394,7 @@ def build_adult_walk(markers: xr.Dataset, emg: pd.DataFrame) -> xr.Dataset:
         sex="unknown",
         fps=markers.attrs["fps"],
     )
-    return add_adult_envelopes(walk, emg)
+    return _pass_on(add_adult_envelopes(walk, emg), markers)
 
 
 def _estimate_height(points: dict[str, np.ndarray]) -> float:

@@ -26,10 +26,9 @@ def load_measured_adult() -> dict:
         angles: joint -> (n, 101) in degrees; forces: 'x', 'y' -> (n, 101) in body weights; n_strides;
         speed_mps, NaN as the file holds no stride times.
     """
-    from gaitlib.data.fetch import get_path
-    from gaitlib.data.readers.matlab import read_laboratory_strides
+    from gaitlib.data.packed import read_recording
 
-    data = read_laboratory_strides(get_path("adult_3d", "ExperimentalData.mat", "calibrate"))
+    data = read_recording("adult_3d", "ExperimentalData.mat", "calibrate")
     names = [str(name) for name in data["coordinate"].values]
     angles = {}
     for joint in _CURVES:

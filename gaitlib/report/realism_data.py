@@ -179,10 +179,9 @@ def load_adult_emg() -> dict[str, np.ndarray]:
     dict of str to array, shape (strides, 101)
         As normalised in the file, mean over the channels of a group.
     """
-    from gaitlib.data.fetch import get_path
-    from gaitlib.data.readers.matlab import read_laboratory_strides
+    from gaitlib.data.packed import read_recording
 
-    data = read_laboratory_strides(get_path("adult_3d", "ExperimentalData.mat", "calibrate"))
+    data = read_recording("adult_3d", "ExperimentalData.mat", "calibrate")
     envelopes = {}
     for group, channels in EMG_GROUPS.items():
         mean = data["emg"].sel(channel=list(channels)).mean("channel").values
@@ -236,10 +235,9 @@ def load_speed_law() -> pd.DataFrame:
         person_id, age_group, age_years, speed (over the root of gravity times leg length), step (over leg
         length).
     """
-    from gaitlib.data.fetch import get_path
-    from gaitlib.data.readers.clinical import read_speed_step_length
+    from gaitlib.data.tables import load_table
 
-    table = read_speed_step_length(get_path("speed_steplength_age", "h2a_allspeeds_43subs.csv", "calibrate"))
+    table = load_table("speed_steplength_age", "calibrate")
     return pd.DataFrame(
         {
             "person_id": table["person_id"],

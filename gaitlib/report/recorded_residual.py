@@ -129,12 +129,11 @@ def _measure_children() -> list[dict]:
 
 
 def _measure_adult() -> list[dict]:
-    from gaitlib.data.fetch import get_path
-    from gaitlib.data.readers.opensim_files import read_opensim_table
+    from gaitlib.data.packed import read_recording
 
     item = "adult_walk_3d_moco"
-    needed = read_opensim_table(get_path(item, "id_walk.sto", "calibrate"))
-    forces = read_opensim_table(get_path(item, "grf_walk.mot", "calibrate"))
+    needed = read_recording(item, "id_walk.sto", "calibrate")
+    forces = read_recording(item, "grf_walk.mot", "calibrate")
     time = needed["time"].to_numpy()
     inside = (time > time[0] + _MARGIN_S) & (time < time[-1] - _MARGIN_S)
     residual = needed[["pelvis_tx_force", "pelvis_ty_force"]].to_numpy()[inside]

@@ -38,11 +38,10 @@ def load_child() -> dict[str, xr.Dataset]:
         Side 'r' or 'l' -> strides that begin with that foot's contact, as
         `gaitlib.data.readers.matlab.read_laboratory_strides` gives.
     """
-    from gaitlib.data.fetch import get_path
-    from gaitlib.data.readers.matlab import read_laboratory_strides
+    from gaitlib.data.packed import read_recording
 
     return {
-        side: read_laboratory_strides(get_path("cp_child", f"ExperimentalData_{side}.mat", "evaluate"))
+        side: read_recording("cp_child", f"ExperimentalData_{side}.mat", "evaluate")
         for side in "rl"
     }
 

@@ -168,15 +168,14 @@ def load_stride_people() -> pd.DataFrame:
     As the authors of the set: the first 20 s are left out, and strides more than three standard deviations
     from the person's median (the turns at the end of the hallway).
     """
-    from gaitlib.data.fetch import get_path
-    from gaitlib.data.readers.clinical import read_stride_table
+    from gaitlib.data.packed import read_recording
     from gaitlib.data.tables import load_table
 
     people = load_table("gaitndd", "evaluate")
     people = people[people["group"].isin(["parkinsons", "control"])]
     rows = []
     for person in people.itertuples():
-        strides = read_stride_table(get_path("gaitndd", f"{person.person_id}.ts", "evaluate"))
+        strides = read_recording("gaitndd", f"{person.person_id}.ts", "evaluate")
         rows.append(
             {"person_id": person.person_id, "group": person.group, "speed_mps": person.speed_mps}
             | summarise_strides(strides)
@@ -270,17 +269,15 @@ def measure_sensor_steps(n_people: int | None = None) -> pd.DataFrame:
     -----
     Reading a workbook takes seconds, so the first walk of each person is taken, in the order of names.
     """
-    from pathlib import Path
+    from gaitlib.data.packed import list_recordings, read_recording
 
-    from gaitlib.data.fetch import get_paths
-    from gaitlib.data.readers.inertial import read_freezing_recording
-
-    first: dict[str, Path] = {}
-    for path in sorted(get_paths("parkinson_fog_imu", "evaluate", "*.xlsx")):
-        first.setdefault(path.name.partition("_")[0], path)
+    item = "parkinson_fog_imu"
+    first: dict[str, str] = {}
+    for name in sorted(list_recordings(item, "*.xlsx")):
+        first.setdefault(name.partition("_")[0], name)
     rows = []
-    for path in list(first.values())[:n_people]:
-        rows += list_sensor_windows(read_freezing_recording(path))
+    for name in list(first.values())[:n_people]:
+        rows += list_sensor_windows(read_recording(item, name, "evaluate"))
     return pd.DataFrame(rows)
 
 

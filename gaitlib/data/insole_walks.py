@@ -1,0 +1,54 @@
+"""Walks of people with Parkinson's disease and controls with insole force and measured speed (gaitpdb)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import xarray as xr
+
+from gaitlib.data.manifest import Manifest
+from gaitlib.data.packed import list_recordings, read_recording
+from gaitlib.errors import InputError
+
+
+def read_gaitpdb(purpose: str = "evaluate", manifest: Manifest | None = None) -> list[xr.Dataset]:
+    """Read every walk with its force, speed and person.
+
+    Parameters
+    ----------
+    purpose : {'evaluate'}
+        What the walks are wanted for; the roles of the item must allow it.
+    manifest : Manifest, optional
+        By default the project's.
+
+    Returns
+    -------
+    list of xarray.Dataset
+        force(time, foot) in N at 100 Hz, the whole walk; attributes dataset, subgroup ('parkinsons',
+        'control'), person_id, walk_id, second_task (1 for walks with suffix _10), reference_speed_mps (NaN
+        where the laboratory has none), and the columns of
+        `gaitlib.data.readers.insole.read_insole_people` but the speeds.
+
+    Raises
+    ------
+    InputError
+        If a file is malformed, a walk's person is not in the table, or the purpose is not allowed.
+    AbsentData
+        If the set is neither here nor shipped.
+    """
+    item = "gaitpdb"
+    people = read_recording(item, "demographics.txt", purpose, manifest).set_index("person_id")
+    speeds = [name for name in people.columns if name.startswith("speed_")]
+    walks = []
+    for name in list_recordings(item, "*_*.txt", manifest):
+        walk_id = Path(name).stem
+        person_id, _, number = walk_id.partition("_")
+        if person_id not in people.index:
+            raise InputError(f"demographics.txt: has no person '{person_id}' of {name}")
+        person = people.loc[person_id]
+        about = {"dataset": item, "subgroup": person["group"], "person_id": person_id, "walk_id": walk_id}
+        about |= {"origin": "real", "second_task": int(number == "10")}
+        about |= {"reference_speed_mps": float(person.get(f"speed_{number}_mps", float("nan")))}
+        about |= person.drop([*speeds, "group"]).to_dict()
+        walks.append(read_recording(item, name, purpose, manifest).assign_attrs(about))
+    return walks
