@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 import gaitlib
+from gaitlib.environment import EXTRAS, require
 from gaitlib.errors import InputError, WorkError
 
 COMMANDS = {
@@ -32,6 +33,15 @@ COMMANDS = {
     "bench": ("gaitlib.bench:add_bench_parser", "measure times and errors into build/bench.json"),
 }
 """Where each command registers itself, and its line in the help."""
+
+NEEDS = {
+    "run": ("clone", *EXTRAS),
+    "bench": ("clone", "simulate", "book"),
+    "ablate": ("clone", "book"),
+    "train": ("clone",),
+    "simulate": ("simulate",),
+}
+"""What a command needs beyond the base installation."""
 
 
 def build_parser(wanted: str | None = None) -> argparse.ArgumentParser:
@@ -78,6 +88,7 @@ def main(words: Sequence[str] | None = None) -> int:
         if command is not None and command not in COMMANDS:
             raise InputError(_explain_unknown(command))
         arguments = build_parser(command).parse_args(words)
+        require(*NEEDS.get(arguments.command, ()))
         return arguments.run(arguments)
     except InputError as error:
         return _fail(error, 2)

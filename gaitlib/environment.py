@@ -9,12 +9,25 @@ import os
 import re
 import sys
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
-from gaitlib.errors import InputError
+from gaitlib.errors import InputError, WorkError
 
 ROOT = Path(__file__).resolve().parents[1]
 """Top of the project; all paths of a study are relative to it."""
+
+_INSTALLED = Path(__file__).resolve().with_name("shipped")
+SHIPPED = _INSTALLED if _INSTALLED.is_dir() else ROOT
+"""Where the data manifest and data/ lie: in an installed package, or at the top of a clone."""
+
+EXTRAS = {
+    "simulate": ("casadi", "dask", "distributed", "opensim", "tqdm"),
+    "video": ("cv2", "mediapipe"),
+    "book": ("IPython", "ezc3d", "ipykernel", "jupyter_book", "matplotlib", "netCDF4", "openpyxl", "papermill",
+             "seaborn", "snakemake", "statsmodels", "traitlets"),
+}  # fmt: skip
+"""Modules of the optional parts of pyproject.toml."""
 
 LOCK_FILE = ROOT / "requirements.lock"
 CONDA_FILE = ROOT / "environment.yml"
@@ -35,6 +48,45 @@ def set_threads(n: int) -> None:
     """
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[variable] = str(n)
+
+
+def find_missing(extra: str) -> list[str]:
+    """Find the modules of an optional part that are not installed; none is imported.
+
+    Parameters
+    ----------
+    extra : str
+        Key of `EXTRAS`.
+
+    Returns
+    -------
+    list of str
+        Their names.
+    """
+    return [name for name in EXTRAS[extra] if find_spec(name) is None]
+
+
+def require(*needs: str) -> None:
+    """Stop with one clear line where an optional part, or the clone of the project, is missing.
+
+    Parameters
+    ----------
+    *needs : str
+        Keys of `EXTRAS`, or 'clone' for studies, notebooks and the folder build/.
+
+    Raises
+    ------
+    WorkError
+        Naming what is missing and how to get it.
+    """
+    if "clone" in needs and SHIPPED != ROOT:
+        raise WorkError("this needs a clone of the project, with its studies and notebooks; run it there.")
+    missing = {extra: names for extra in needs if extra != "clone" and (names := find_missing(extra))}
+    if missing:
+        extras, modules = ",".join(missing), ", ".join(name for names in missing.values() for name in names)
+        raise WorkError(
+            f"this needs the {' and '.join(missing)} extra: pip install 'gaitlib[{extras}]' (not here: {modules})"
+        )
 
 
 def normalise_name(name: str) -> str:

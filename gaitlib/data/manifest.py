@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from gaitlib.environment import ROOT
+from gaitlib.environment import SHIPPED
 from gaitlib.errors import InputError, suggest_name
 
 Role = Literal["evaluate", "baseline", "calibrate"]
@@ -194,7 +194,7 @@ def load_manifest(path: str | Path | None = None) -> Manifest:
     Parameters
     ----------
     path : path, optional
-        A manifest file; by default `data_manifest.yaml` at the top of the project.
+        A manifest file; by default `data_manifest.yaml` of the project.
 
     Returns
     -------
@@ -209,7 +209,7 @@ def load_manifest(path: str | Path | None = None) -> Manifest:
     """
     import yaml
 
-    path = Path(path) if path is not None else ROOT / MANIFEST_NAME
+    path = Path(path) if path is not None else SHIPPED / MANIFEST_NAME
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:

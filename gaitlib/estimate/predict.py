@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from gaitlib.environment import SHIPPED
 from gaitlib.errors import InputError
 from gaitlib.estimate.features import check_fps
 from gaitlib.estimate.result import Estimate
@@ -188,10 +189,7 @@ def load_shipped_estimator(kind: str = "keypoints", path: str | Path | None = No
     """
     from gaitlib.estimate.estimator import GaitEstimator
 
-    if path is None:
-        here = Path(__file__).resolve().parents[2] / SHIPPED_ESTIMATORS[kind]
-        path = here if here.is_file() else SHIPPED_ESTIMATORS[kind]
-    return GaitEstimator.load(path)
+    return GaitEstimator.load(SHIPPED / SHIPPED_ESTIMATORS[kind] if path is None else path)
 
 
 def read_signal_csv(path: str | Path) -> np.ndarray:

@@ -6,7 +6,7 @@ import argparse
 import hashlib
 from pathlib import Path
 
-from gaitlib.environment import ROOT
+from gaitlib.environment import ROOT, SHIPPED, require
 from gaitlib.errors import InputError
 
 SHIPPED_GENERATOR = Path("data") / "generator" / "generator.safetensors"
@@ -70,6 +70,7 @@ def _train(arguments: argparse.Namespace) -> int:
     from gaitlib.simulate.library import load_library
     from gaitlib.study import load_study
 
+    require("clone")
     study = load_study(arguments.study)
     chosen = study.generate
     library = load_library(ROOT / study.simulate.library).curves
@@ -109,7 +110,7 @@ def _sample(arguments: argparse.Namespace) -> int:
         conditions = pd.read_csv(arguments.conditions)
     except (OSError, ValueError) as error:
         raise InputError(f"{arguments.conditions}: not a readable CSV file ({error})") from None
-    flow = GaitGenerator.load(arguments.weights or ROOT / SHIPPED_GENERATOR)
+    flow = GaitGenerator.load(arguments.weights or SHIPPED / SHIPPED_GENERATOR)
     table, gaits = SoundSampler(flow).sample(conditions, arguments.seed)
     gaits.attrs |= {"origin": "generated", "library_hash": flow.library_hash, "release": flow.release}
     out = Path(arguments.out)

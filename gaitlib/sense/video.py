@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from gaitlib.environment import require
 from gaitlib.errors import InputError
 from gaitlib.sense.layouts import build_image_keypoints, get_layout
 
@@ -63,7 +64,10 @@ def read_video(
     InputError
         If the file is no readable video, tells no frame rate, the box lies outside the image, nobody is found
         in most of the video, or several people are in view.
+    WorkError
+        If the optional part `video` is not installed.
     """
+    require("video")
     path = Path(path)
     found, others, size = [], 0, None
     rate, n_frames = _read_head(path, fps)

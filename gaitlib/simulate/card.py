@@ -9,7 +9,7 @@ import pandas as pd
 
 import gaitlib
 from gaitlib.cohorts.schema import COHORTS, load_cohort
-from gaitlib.environment import ROOT
+from gaitlib.environment import ROOT, SHIPPED
 from gaitlib.simulate.library import UNITS, analyse_failures, describe_library
 from gaitlib.simulate.request import ENGINE_VERSION
 
@@ -113,6 +113,8 @@ def find_revision() -> str:
     str
         First twelve digits, with '+' when files are changed; 'unknown' outside a clone.
     """
+    if SHIPPED != ROOT:  # installed: a repository around it is another project's
+        return "unknown"
     try:
         command = ["git", "-C", str(ROOT), "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

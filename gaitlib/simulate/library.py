@@ -20,10 +20,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from gaitlib.environment import SHIPPED
 from gaitlib.errors import InputError
 from gaitlib.gait import COORDINATES, MUSCLES, N_PHASE, SIDES
 
-SHIPPED_FOLDER = Path(__file__).resolve().parents[2] / "data" / "library"
+SHIPPED_FOLDER = SHIPPED / "data" / "library"
 
 RUN = "run.parquet"
 """File of a release: table of the whole run."""

@@ -6,6 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
+from gaitlib.environment import require
 from gaitlib.errors import WorkError
 
 
@@ -79,6 +80,8 @@ def _show(arguments) -> int:
 def _verify(arguments) -> int:
     from gaitlib.simulate.release import resolve_gaits, verify_library
 
+    if arguments.resolve:
+        require("simulate")
     faults = verify_library(arguments.folder)
     if arguments.resolve and not faults:
         again = resolve_gaits(arguments.folder, arguments.resolve, arguments.seed)
