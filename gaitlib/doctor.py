@@ -138,7 +138,9 @@ def check_data() -> Finding:
     value = os.environ.get("GAITLIB_DATA", "").strip()
     if not value:
         return Finding(
-            "warn", "GAITLIB_DATA", "not set: `make data` downloads the recordings that are not shipped"
+            "warn",
+            "GAITLIB_DATA",
+            "not set: `gaitlib data fetch` downloads the recordings that are not shipped",
         )
     if not Path(value).is_dir():
         return Finding("fail", "GAITLIB_DATA", f"'{value}' is no folder: correct it, or unset it")
