@@ -23,7 +23,10 @@ setup: $(STAMP)  ## set up .venv (Python 3.11) from requirements.lock
 $(STAMP):
 	@if ! $(BIN)/python $(IS_311) 2>/dev/null; then \
 		if ! "$(PYTHON)" $(IS_311) 2>/dev/null; then \
-			echo "gaitlib needs Python 3.11; found '$(PYTHON)'. Install it, or: make PYTHON=/path/to/python3.11" >&2; \
+			echo "The whole of gaitlib needs Python 3.11; found '$(PYTHON)'. One of these gives it:" >&2; \
+			echo "  apt install python3.11 python3.11-venv   (Debian 12; Ubuntu 22.04)" >&2; \
+			echo "  uv python install 3.11   |   pyenv install 3.11   |   conda create -n py311 python=3.11" >&2; \
+			echo "then: make PYTHON=/path/to/python3.11. Only estimates: pip install . (Python 3.11 to 3.13)" >&2; \
 			exit 1; \
 		fi; \
 		echo "Setting up .venv: about 4 minutes and 3.4 GB, once"; \

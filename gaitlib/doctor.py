@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from gaitlib.environment import PYTHON_VERSION, find_differences, read_lock
+from gaitlib.environment import (
+    EXTRAS,
+    PYTHON_VERSION,
+    ROOT,
+    SHIPPED,
+    find_differences,
+    find_missing,
+    read_lock,
+)
 
 _ENGINES = ("opensim", "casadi")
 """Each is tried in a process of its own: they cannot share one."""
@@ -64,6 +72,26 @@ def check_packages() -> list[Finding]:
     ]
 
 
+def check_extra(name: str) -> Finding:
+    """Check whether an optional part is installed.
+
+    Parameters
+    ----------
+    name : str
+        Key of `EXTRAS`.
+
+    Returns
+    -------
+    Finding
+        'warn' if it is not.
+    """
+    missing = find_missing(name)
+    if not missing:
+        return Finding("ok", name, "optional part, installed")
+    text = f"optional, without {', '.join(missing)}: pip install 'gaitlib[{name}]'"
+    return Finding("warn", name, text)
+
+
 def check_engine(name: str) -> Finding:
     """Check that a simulation engine can be imported, in a process of its own.
 
@@ -110,7 +138,9 @@ def check_data() -> Finding:
     value = os.environ.get("GAITLIB_DATA", "").strip()
     if not value:
         return Finding(
-            "warn", "GAITLIB_DATA", f"not set: {_count_shipped()}; `make data` downloads the others"
+            "warn",
+            "GAITLIB_DATA",
+            f"not set: {_count_shipped()}; `gaitlib data fetch` downloads the others",
         )
     if not Path(value).is_dir():
         return Finding("fail", "GAITLIB_DATA", f"'{value}' is no folder: correct it, or unset it")
@@ -159,13 +189,16 @@ def examine() -> list[Finding]:
     Returns
     -------
     list of Finding
-        In the order in which they are printed.
+        In the order in which they are printed; of an installed package only the optional parts, the compiler
+        and the recordings.
 
     Raises
     ------
     InputError
         If there is no lock file.
     """
+    if SHIPPED != ROOT:  # installed: what pip chose stands, and there is no book to build
+        return [*(check_extra(name) for name in EXTRAS), check_compiler(), check_data()]
     findings = [check_python(), *check_packages(), *(check_engine(name) for name in _ENGINES)]
     return [*findings, check_compiler(), check_data(), check_chromium()]
 

@@ -24,8 +24,8 @@ SHIPPED = _INSTALLED if _INSTALLED.is_dir() else ROOT
 EXTRAS = {
     "simulate": ("casadi", "dask", "distributed", "opensim", "tqdm"),
     "video": ("cv2", "mediapipe"),
-    "book": ("IPython", "ezc3d", "ipykernel", "jupyter_book", "matplotlib", "netCDF4", "openpyxl", "papermill",
-             "seaborn", "snakemake", "statsmodels", "traitlets"),
+    "book": ("IPython", "ezc3d", "ipykernel", "jupyter_book", "matplotlib", "netCDF4", "openpyxl",
+             "papermill", "seaborn", "snakemake", "statsmodels", "traitlets"),
 }  # fmt: skip
 """Modules of the optional parts of pyproject.toml."""
 
@@ -83,9 +83,9 @@ def require(*needs: str) -> None:
         raise WorkError("this needs a clone of the project, with its studies and notebooks; run it there.")
     missing = {extra: names for extra in needs if extra != "clone" and (names := find_missing(extra))}
     if missing:
-        extras, modules = ",".join(missing), ", ".join(name for names in missing.values() for name in names)
         raise WorkError(
-            f"this needs the {' and '.join(missing)} extra: pip install 'gaitlib[{extras}]' (not here: {modules})"
+            f"this needs the {' and '.join(missing)} extra: pip install 'gaitlib[{','.join(missing)}]' "
+            f"(not here: {', '.join(sum(missing.values(), []))})"
         )
 
 

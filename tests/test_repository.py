@@ -10,6 +10,7 @@ import tomllib
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from repository import find_reach, list_files, list_imports, read_modules, show
 
@@ -86,17 +87,32 @@ def test_lock_installs_on_every_python_3_11():
         assert SpecifierSet(needs).contains("3.11.0"), f"{name} requires Python {needs}"
 
 
-def test_direct_dependencies_are_exact_and_locked():
+def read_requirements():
+    """Direct requirements by part: 'base' and the extras."""
     project = read_project()
+    parts = {"base": project["dependencies"], **project["optional-dependencies"]}
+    return {part: [Requirement(line) for line in lines] for part, lines in parts.items()}
+
+
+def test_every_requirement_admits_what_is_locked():
     locked = {normalise_name(name): version for name, version in environment.read_lock().items()}
-    for pin in project["dependencies"] + project["optional-dependencies"]["dev"]:
-        name, version = pin.split("==")
-        assert locked[normalise_name(name)] == version, pin
+    for requirement in sum(read_requirements().values(), []):
+        assert requirement.specifier, f"{requirement}: no bound"
+        assert requirement.specifier.contains(locked[normalise_name(requirement.name)]), requirement
+
+
+def test_extras_name_their_modules():
+    """`gaitlib.environment.EXTRAS` says of each extra what it brings, so that a missing one is named."""
+    owners = metadata.packages_distributions()
+    for extra, modules in environment.EXTRAS.items():
+        brought = {normalise_name(requirement.name) for requirement in read_requirements()[extra]}
+        assert {normalise_name(owners[module][0]) for module in modules} == brought
 
 
 def test_every_imported_package_is_a_direct_dependency():
-    names = {pin.partition("==")[0] for pin in read_project()["dependencies"]}
-    direct = {normalise_name(name) for name in names}
+    parts = read_requirements()
+    del parts["dev"]
+    direct = {normalise_name(requirement.name) for requirement in sum(parts.values(), [])}
     owners = metadata.packages_distributions()
     for module, tree in read_modules().items():
         for item in list_imports(tree):

@@ -40,10 +40,7 @@ def load_child() -> dict[str, xr.Dataset]:
     """
     from gaitlib.data.packed import read_recording
 
-    return {
-        side: read_recording("cp_child", f"ExperimentalData_{side}.mat", "evaluate")
-        for side in "rl"
-    }
+    return {side: read_recording("cp_child", f"ExperimentalData_{side}.mat", "evaluate") for side in "rl"}
 
 
 def collect_child_curves(child: dict[str, xr.Dataset]) -> SideCurves:
