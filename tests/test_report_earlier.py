@@ -268,7 +268,7 @@ def test_a_group_of_which_nothing_is_shipped_says_so_and_goes_on(bare, kept, mon
 def test_signals_without_recordings_keep_the_healthy_adults(bare, kept):
     tidy, steps = inertial_people.complete_inertial(kept, object())
     assert set(tidy["dataset"]) == {"lower_back_events"} and len(steps)
-    agreement = earlier.mark_rows(kept, signals_page.summarise_sensors(tidy, 1, 50))
+    agreement = earlier.mark_rows(kept, signals_page.summarise_sensors(tidy, 1, 100))
     assert (agreement["earlier_revision"] == earlier.read_card()["revision"]).all()
     text = " ".join(signals_page.write_answer(agreement, pd.DataFrame()))
     assert text.count("the recordings are not here") == 3

@@ -98,7 +98,7 @@ def complete_inertial(kept: Results, estimator) -> tuple[pd.DataFrame, pd.DataFr
     tidy = estimate_inertial_people(worn, estimator)
     steps = leave_out_steps(tidy, worn)
     for dataset in absent:
-        words = f"estimates from the lower back, {DATASETS[dataset][0].lower()}{DATASETS[dataset][1:]}"
+        words = f"estimates from the lower back ({DATASETS[dataset]})"
         borrowed = earlier.borrow(kept, "estimates_inertial", dataset, words)
         tidy = (
             tidy

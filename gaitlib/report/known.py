@@ -18,7 +18,7 @@ _WITTWER = {
     "double_support_share": ("Double support (% of the stride)", 24.0, 30.0, 100.0, 0),
 }
 """Outcome -> words, published mean at both visits, factor to its unit, decimals."""
-_CURVES = "joint angles of people with Parkinson's disease and of healthy adults"
+_CURVES = "joint angles of healthy adults and of people with Parkinson's disease"
 _JOINT_SOURCE = "doi 10.6084/m9.figshare.14896881"
 
 

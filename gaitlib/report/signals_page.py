@@ -95,7 +95,7 @@ def format_sensors(agreement: pd.DataFrame, tidy: pd.DataFrame) -> pd.DataFrame:
                         "Truth inside the 90 % interval": f"{inside:.0%}" if inside == inside else "–",
                     }
                 )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows or [{"People": "–", "Note": "the recordings are not here"}])
 
 
 def format_settings(tidy: pd.DataFrame) -> pd.DataFrame:
