@@ -32,7 +32,7 @@ $(STAMP):
 		echo "Setting up .venv: about 4 minutes and 3.4 GB, once"; \
 		"$(PYTHON)" -m venv --clear $(VENV); \
 	fi
-	@$(PIP) install -r requirements.lock
+	@$(PIP) install --no-deps --no-compile -r requirements.lock
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@rm -f $(VENV)/.gaitlib-*
 	@touch $@

@@ -10,12 +10,8 @@ import sys
 from pathlib import Path
 
 from gaitlib.errors import WorkError
-from gaitlib.report.data_page import write_data_page
-from gaitlib.report.definitions_page import write_definitions_page
 from gaitlib.report.jobs import plan_jobs
 from gaitlib.report.notebook import find_private_text
-from gaitlib.report.passport_page import write_passport_page
-from gaitlib.report.results import Results
 from gaitlib.study import Study
 
 _EVALUATE = "4_evaluate"
@@ -116,6 +112,11 @@ def assemble_book(study: Study, root: str | Path, target: str | Path) -> Path:
     WorkError
         If a page was not executed.
     """
+    from gaitlib.report.data_page import write_data_page  # here, so that a run with nothing to do starts fast
+    from gaitlib.report.definitions_page import write_definitions_page
+    from gaitlib.report.passport_page import write_passport_page
+    from gaitlib.report.results import Results
+
     root, target = Path(root), Path(target)
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(root / "book", target, ignore=shutil.ignore_patterns("__pycache__"))
