@@ -218,7 +218,7 @@ def test_a_damaged_packed_file_is_one_clear_error(no_originals, monkeypatch, tmp
         packed.read_recording("cp_child", "ExperimentalData_r.mat", "evaluate", manifest)
 
 
-# -- compressed originals, and the insole set ------------------------------------------------------------------
+# -- compressed originals, and the insole set ------------------------------------------------------------
 
 CONTENT = b"0.0 1.0\n"
 
@@ -293,13 +293,13 @@ def test_insole_walks_are_of_111_people_and_carry_their_weight():
     assert np.nanmin(heights) > 1.4 and np.nanmax(heights) < 2.0
     speeds = [walk.attrs["reference_speed_mps"] for walk in walks]
     assert np.isfinite(speeds).sum() > 100 and 0.2 < np.nanmin(speeds) and np.nanmax(speeds) < 1.8
-    # Over whole strides the ground carries the body: the mean of both feet together is the weight.
-    share = [
-        float(walk["force"].sum("foot").mean()) / (9.81 * walk.attrs["mass_kg"])
-        for walk in walks
-        if np.isfinite(walk.attrs["mass_kg"])
-    ]
-    assert np.median(share) == pytest.approx(1.0, abs=0.15)
+    # Over whole strides the ground carries the body, half by each foot. (The insoles read 1.3 times the weight.)
+    weighed = [walk for walk in walks if np.isfinite(walk.attrs["mass_kg"])]
+    mean = np.array([walk["force"].mean("time").values for walk in weighed])
+    weight = np.array([9.81 * walk.attrs["mass_kg"] for walk in weighed])
+    assert np.median(mean[:, 0] / mean[:, 1]) == pytest.approx(1.0, abs=0.05)
+    assert np.corrcoef(mean.sum(axis=1), weight)[0, 1] > 0.7
+    assert 1.0 < np.median(mean.sum(axis=1) / weight) < 1.5
     usual = {walk.attrs["person_id"]: walk.attrs["reference_speed_mps"] for walk in walks
              if walk.attrs["walk_id"].endswith("_01")}  # fmt: skip
     means = {group: np.nanmean([usual[key] for key, about in people.items() if about["subgroup"] == group])
