@@ -29,7 +29,7 @@ def arms():
     return passport.compare_moment_arms(_measure())
 
 
-@pytest.mark.real_data
+@pytest.mark.real_data("adult_walk_3d_moco")
 def test_moment_arms_lie_among_those_of_the_published_model(arms):
     """Over the whole range, up to the tolerance of the polynomials (1 mm RMS)."""
     assert len(arms.groupby(["group", "joint"])) == 12
@@ -38,7 +38,7 @@ def test_moment_arms_lie_among_those_of_the_published_model(arms):
     assert (np.sign(arms["moment_arm_cm"]) == np.sign(arms["lowest_cm"] + arms["highest_cm"])).all()
 
 
-@pytest.mark.real_data
+@pytest.mark.real_data("adult_walk_3d_moco")
 def test_page_is_complete(tmp_path, monkeypatch):
     monkeypatch.setattr(passport_page, "measure_published_model", _measure)
     kept = Results(str(tmp_path / "results"))

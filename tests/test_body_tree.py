@@ -47,7 +47,7 @@ def full_body_path():
     return str(get_path("adult_walk_3d_moco", "subject_walk_scaled.osim", "calibrate"))
 
 
-@pytest.mark.real_data
+@pytest.mark.real_data("adult_walk_3d_moco")
 def test_full_body_agrees_with_opensim_while_the_knees_do_not_turn(
     opensim_process, casadi_process, full_body_path
 ):
@@ -58,7 +58,7 @@ def test_full_body_agrees_with_opensim_while_the_knees_do_not_turn(
     assert np.abs(tau - states["tau"]).max() / np.abs(states["tau"]).max() < 1e-12
 
 
-@pytest.mark.real_data
+@pytest.mark.real_data("adult_walk_3d_moco")
 def test_full_body_keeps_the_balance_of_power(opensim_process, casadi_process, full_body_path):
     """Generalised forces times speeds are the rate of OpenSim's own energy.
 
@@ -75,7 +75,7 @@ def test_full_body_keeps_the_balance_of_power(opensim_process, casadi_process, f
     assert np.abs(tau - states["tau"]).max() / np.abs(states["tau"]).max() < 1e-3
 
 
-@pytest.mark.real_data
+@pytest.mark.real_data("adult_walk_3d_moco")
 def test_coupled_coordinates_follow(opensim_process, casadi_process, full_body_path):
     """The kneecap's force works on the knee: power is the same with and without coordinates of its own."""
     tree = opensim_process(checks.read, full_body_path)

@@ -7,14 +7,14 @@ import pytest
 
 from gaitlib.data import fetch
 from gaitlib.data.manifest import load_manifest
-from gaitlib.data.readers import clinical, inertial, matlab, opensim_files
+from gaitlib.data.packed import list_recordings, read_recording
+from gaitlib.data.readers import clinical, inertial, matlab
 from gaitlib.data.tables import load_table
 from gaitlib.errors import InputError
 from gaitlib.sense import trunk_motion
 
-pytestmark = pytest.mark.usefixtures("real_data")
 
-
+@pytest.mark.real_data
 def test_every_file_has_the_hash_of_the_manifest():
     manifest = load_manifest()
     for item_id in manifest.items:
@@ -35,11 +35,11 @@ def test_gaitndd_mean_speeds_and_stride_tables():
     mean = people.groupby("group")["speed_mps"].mean()
     assert mean["parkinsons"] == pytest.approx(1.00, abs=0.005)
     assert mean["control"] == pytest.approx(1.35, abs=0.005)
-    held = [path.stem for path in fetch.get_paths("gaitndd", "evaluate", "*.ts")]
+    held = [name.removesuffix(".ts") for name in list_recordings("gaitndd", "*.ts")]
     assert sum(name.startswith("park") for name in held) == 15 and len(held) == 31
     assert set(held) <= set(people["person_id"])
-    for path in fetch.get_paths("gaitndd", "evaluate", "*.ts"):
-        strides = clinical.read_stride_table(path)
+    for name in held:
+        strides = read_recording("gaitndd", f"{name}.ts", "evaluate")
         assert strides["stride_time_l_s"].median() == pytest.approx(
             strides["stride_time_r_s"].median(), abs=0.05
         )
@@ -47,6 +47,7 @@ def test_gaitndd_mean_speeds_and_stride_tables():
         assert share.median() == pytest.approx(100, abs=0.1)
 
 
+@pytest.mark.real_data("parkinson_joint_angles")
 def test_joint_angle_bands_people_and_ranges():
     bands = clinical.read_joint_angle_bands(
         fetch.get_path("parkinson_joint_angles", "Parkinsons_Data.csv", "evaluate")
@@ -62,6 +63,7 @@ def test_joint_angle_bands_people_and_ranges():
     assert means["healthy_adult", ""][["knee", "hip", "ankle"]].tolist() == [65, 41, 28]
 
 
+@pytest.mark.real_data("parkinson_joint_angles")
 def test_parkinson_people():
     people = load_table("parkinson_joint_angles", "evaluate")
     assert len(people) == 26 and people["hoehn_yahr_on"].dropna().between(1, 5).all()
@@ -77,6 +79,7 @@ def test_video_benchmark_gives_the_published_agreement():
     assert (full["cadence_spm"] - full["cadence_spm_predicted"]).abs().mean() == pytest.approx(9.6, abs=0.05)
 
 
+@pytest.mark.real_data("lower_back_events")
 def test_lower_back_trials():
     signals = fetch.get_paths("lower_back_events", "evaluate", "*_lb.txt")
     assert len(signals) == 110
@@ -96,6 +99,7 @@ def test_lower_back_trials():
     assert len(people) == 19
 
 
+@pytest.mark.real_data("parkinson_fog_imu")
 def test_freezing_recording():
     path = fetch.get_path("parkinson_fog_imu", "pt6_visit_50_tbc_walklr_0_trial_1.xlsx", "evaluate")
     recording = inertial.read_freezing_recording(path)
@@ -107,22 +111,18 @@ def test_freezing_recording():
 
 def test_lower_back_tests_with_measured_speed():
     for person in ("HA/001", "HA/002", "MS/001"):
-        found = matlab.read_lower_back_tests(
-            fetch.get_path("mobilised_lab", f"{person}/data.mat", "evaluate")
-        )
+        found = read_recording("mobilised_lab", f"{person}/data.mat", "evaluate")
         assert [test.name.split("/")[1] for test in found] == ["Test5", "Test5", "Test11"]
         speeds = np.concatenate([test.bouts["speed_mps"] for test in found])
         assert len(speeds) >= 10 and 0.4 < np.nanmean(speeds) < 1.4
         gravity = np.linalg.norm(found[0].signals["acceleration"], axis=1).mean()
         assert gravity == pytest.approx(9.81, rel=0.03)
-        measures = matlab.read_lower_back_person(
-            fetch.get_path("mobilised_lab", f"{person}/infoForAlgo.mat", "evaluate")
-        )
+        measures = read_recording("mobilised_lab", f"{person}/infoForAlgo.mat", "evaluate")
         assert 1.5 < measures["height_m"] < 1.8 and 0.9 < measures["sensor_height_m"] < 1.1
 
 
 def test_adult_strides():
-    strides = matlab.read_laboratory_strides(fetch.get_path("adult_3d", "ExperimentalData.mat", "calibrate"))
+    strides = read_recording("adult_3d", "ExperimentalData.mat", "calibrate")
     assert strides.sizes["stride"] == 11
     assert float(strides["stride_length_m"].mean()) == pytest.approx(1.377, abs=0.001)
     knee = np.degrees(strides["position"].sel(coordinate="knee_angle"))
@@ -133,38 +133,36 @@ def test_adult_strides():
 def test_child_with_cerebral_palsy_walks_in_crouch():
     lengths = []
     for side in "rl":
-        path = fetch.get_path("cp_child", f"ExperimentalData_{side}.mat", "evaluate")
-        strides = matlab.read_laboratory_strides(path)
+        strides = read_recording("cp_child", f"ExperimentalData_{side}.mat", "evaluate")
         lengths += strides["stride_length_m"].values.tolist()
         knee = np.degrees(strides["position"].sel(coordinate=f"knee_angle_{side}"))
         assert float(knee.min()) > 30
     assert 0.90 < min(lengths) and max(lengths) < 1.12
-    motion = opensim_files.read_coordinates(fetch.get_path("cp_child", "KS_Gait_average_r.mot", "evaluate"))
+    motion = read_recording("cp_child", "KS_Gait_average_r.mot", "evaluate")
     assert 30 < float(np.degrees(motion["position"].sel(coordinate="knee_flex_r").min())) < 60
 
 
 def test_opensim_example_files():
     name = "adult_walk_3d_moco"
-    motion = opensim_files.read_coordinates(fetch.get_path(name, "coordinates.sto", "calibrate"))
+    motion = read_recording(name, "coordinates.sto", "calibrate")
     knee = np.degrees(motion["position"].sel(coordinate="knee_angle_r"))
     assert 50 < float(knee.max()) < 80
-    force = opensim_files.read_opensim_table(fetch.get_path(name, "grf_walk.mot", "calibrate"))
+    force = read_recording(name, "grf_walk.mot", "calibrate")
     assert 500 < force["ground_force_r_vy"].max() < 1500
-    markers = opensim_files.read_trc(fetch.get_path(name, "markers_walk.trc", "calibrate"))
+    markers = read_recording(name, "markers_walk.trc", "calibrate")
     assert markers.sizes == {"time": 238, "marker": 41, "space": 3}
     assert 1.3 < float(markers["marker_position"].sel(marker="R.Shoulder", space="y").mean()) < 1.6
 
 
 def test_pelvis_of_the_adults_set_aside_nods_as_far_as_the_virtual_sensors_assume():
-    strides = matlab.read_laboratory_strides(fetch.get_path("adult_3d", "ExperimentalData.mat", "calibrate"))
-    motion = opensim_files.read_coordinates(
-        fetch.get_path("adult_walk_3d_moco", "coordinates.sto", "calibrate")
-    )
+    strides = read_recording("adult_3d", "ExperimentalData.mat", "calibrate")
+    motion = read_recording("adult_walk_3d_moco", "coordinates.sto", "calibrate")
     first, second = (data["position"].sel(coordinate="pelvis_tilt").values for data in (strides, motion))
     nods = [np.degrees(np.ptp(first, axis=1)).mean(), np.degrees(np.ptp(second))]
     assert np.mean(nods) == pytest.approx(trunk_motion.PEOPLES_PELVIS_DEG, abs=0.2)
 
 
+@pytest.mark.real_data("td_children_c3d", "neuro_bvh", "adult_3d", "parkinson_fog_imu")
 def test_truncated_real_files_are_one_clear_error(tmp_path):
     from gaitlib.data.readers.bvh import read_bvh
     from gaitlib.data.readers.c3d import read_c3d

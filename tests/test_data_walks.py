@@ -8,17 +8,19 @@ import json
 import numpy as np
 import pytest
 import xarray as xr
+from conftest import require_originals
 
 from gaitlib.data import plug_in_gait, walks
 from gaitlib.data.adult_walk import compute_adult_joints
-from gaitlib.data.fetch import get_path, get_paths
-from gaitlib.data.readers.c3d import C3dRecording, read_c3d
-from gaitlib.data.readers.opensim_files import read_opensim_table, read_trc
+from gaitlib.data.packed import list_recordings, read_recording
+from gaitlib.data.readers.c3d import C3dRecording
 from gaitlib.errors import InputError
 from gaitlib.events import detect_events
 from gaitlib.outcomes import compute_walk_outcomes
 from gaitlib.report.muscle_activity import compute_envelopes
 from gaitlib.walk import get_point
+
+CHILDREN = "td_children_c3d"
 
 
 def test_chord_center_by_hand():
@@ -134,7 +136,7 @@ def test_sets_without_walks_and_forbidden_purposes():
 
 @functools.cache
 def read_recordings() -> list[C3dRecording]:
-    return [read_c3d(path) for path in get_paths("td_children_c3d", "evaluate")]
+    return [read_recording(CHILDREN, name, "evaluate") for name in list_recordings(CHILDREN, "*.c3d")]
 
 
 @functools.cache
@@ -143,17 +145,18 @@ def load_once(name: str) -> list[xr.Dataset]:
 
 
 @pytest.fixture
-def recordings(real_data) -> list[C3dRecording]:
+def recordings() -> list[C3dRecording]:
     return read_recordings()
 
 
 @pytest.fixture
-def children(real_data) -> list[xr.Dataset]:
+def children() -> list[xr.Dataset]:
     return load_once("td_children_c3d")
 
 
 @pytest.fixture
-def patients(real_data) -> list[xr.Dataset]:
+def patients() -> list[xr.Dataset]:
+    require_originals("neuro_bvh")
     return load_once("neuro_bvh")
 
 
@@ -290,7 +293,7 @@ def test_patients_walk_forward_on_one_common_skeleton(patients):
 
 def test_the_adult_set_aside_walks_as_the_force_plates_say():
     walk = walks.load_walks("adult_walk_3d_moco", "calibrate")[0]
-    force = read_opensim_table(get_path("adult_walk_3d_moco", "grf_walk.mot", "calibrate"))
+    force = read_recording("adult_walk_3d_moco", "grf_walk.mot", "calibrate")
     events = detect_events(walk).query("event == 'initial_contact'")
     for side in "rl":
         loaded = (force[f"ground_force_{side}_vy"] > 20).to_numpy()
@@ -308,6 +311,6 @@ def test_envelopes_of_the_adult_peak_when_textbooks_say():
 
 
 def test_a_missing_marker_of_the_adult_is_named():
-    markers = read_trc(get_path("adult_walk_3d_moco", "markers_walk.trc", "calibrate"))
+    markers = read_recording("adult_walk_3d_moco", "markers_walk.trc", "calibrate")
     with pytest.raises(InputError, match="marker 'R.ASIS' is missing"):
         compute_adult_joints(markers.drop_sel(marker="R.ASIS"))

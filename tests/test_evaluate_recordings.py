@@ -184,7 +184,7 @@ def test_groups_without_recordings_say_so_and_name_what_can_be_added():
     assert known.list_addable("child") == []
 
 
-@pytest.mark.real_data
+@pytest.mark.real_data("parkinson_joint_angles")
 def test_parkinson_ranges_are_those_published():
     """Computed elsewhere from the same file: knee 54 off against 65, hip 34, 41, ankle 21, 28 degrees."""
     off, healthy = (
@@ -197,7 +197,6 @@ def test_parkinson_ranges_are_those_published():
             assert np.ptp(group.angles[joint], axis=2).mean() == pytest.approx(expected, abs=0.6)
 
 
-@pytest.mark.real_data
 def test_benchmark_recomputed():
     """Kidzinski 2020, recomputed elsewhere from the figure data: MAE and r of each quantity."""
     table = palsy.format_benchmark(palsy.load_benchmark(), pd.DataFrame()).set_index("Quantity")
@@ -213,7 +212,6 @@ def test_benchmark_recomputed():
     assert (table["Ours, MAE on simulated people"] == "–").all()
 
 
-@pytest.mark.real_data
 def test_the_child_walks_in_crouch():
     strides = palsy.load_child()
     child = palsy.collect_child_curves(strides)

@@ -216,8 +216,6 @@ def collect_errors(walks, list_known):
     return {event: np.array(values) for event, values in errors.items()}
 
 
-@pytest.mark.real_data
-@pytest.mark.usefixtures("real_data")
 def test_children_against_force_plates_and_stored_events():
     """A check that nothing broke, not a tuning target: limits are about twice what was measured."""
     from gaitlib.data.walks import load_walks

@@ -198,7 +198,7 @@ def test_segment_angles_are_those_of_the_model():
 
 
 @pytest.mark.slow
-@pytest.mark.real_data
+@pytest.mark.real_data("parkinson_joint_angles")
 def test_library_is_held_against_people(tmp_path):
     from gaitlib.simulate.library import load_library
 

@@ -7,9 +7,8 @@ from scipy.spatial.transform import Rotation
 from sense_toys import make_library_walk
 
 from gaitlib import load_library
-from gaitlib.data.fetch import get_path
+from gaitlib.data.packed import read_recording
 from gaitlib.data.plug_in_gait import build_pelvis
-from gaitlib.data.readers.opensim_files import read_trc
 from gaitlib.estimate.inertial import INERTIAL_FEATURES, compute_inertial_arrays
 from gaitlib.estimate.inertial_sampler import InertialSamplerConfig, sample_inertial_clips
 from gaitlib.estimate.pool import build_pool
@@ -120,7 +119,7 @@ def test_a_lower_back_sensor_finds_the_pendulum_of_the_literature():
 
 def test_a_lower_back_sensor_feels_what_that_of_the_adult_set_aside_feels():
     """Vertical, forward and turning of simulated adults at that speed, within a quarter of the real ones."""
-    markers = read_trc(get_path("adult_walk_3d_moco", "markers_walk.trc", "calibrate"))["marker_position"]
+    markers = read_recording("adult_walk_3d_moco", "markers_walk.trc", "calibrate")["marker_position"]
     real = compute_inertial_arrays(wear_on_sacrum(markers)[None], 100.0, [0], 1.685)
     clips = sample_lower_back(1.15, 1.35)
     for name in ("log_vertical", "log_forward", "log_sagittal"):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import xarray as xr
 
-from gaitlib.data.manifest import Manifest
+from gaitlib.data.manifest import Manifest, load_manifest
 from gaitlib.data.packed import list_recordings, read_recording
 from gaitlib.errors import InputError
 
@@ -36,7 +36,7 @@ def read_gaitpdb(purpose: str = "evaluate", manifest: Manifest | None = None) ->
     AbsentData
         If the set is neither here nor shipped.
     """
-    item = "gaitpdb"
+    item, manifest = "gaitpdb", manifest or load_manifest()
     people = read_recording(item, "demographics.txt", purpose, manifest).set_index("person_id")
     speeds = [name for name in people.columns if name.startswith("speed_")]
     walks = []

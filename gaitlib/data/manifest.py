@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from pathlib import Path, PurePosixPath
 from typing import Literal, get_args
@@ -207,9 +208,15 @@ def load_manifest(path: str | Path | None = None) -> Manifest:
         If the file is missing, no YAML, or breaks the schema; an unknown key is named with the nearest
         known one.
     """
+    path = Path(path) if path is not None else SHIPPED / MANIFEST_NAME
+    # Read once per process and version of the file: loops over recordings ask for it again and again.
+    return _read_manifest(path, path.stat().st_mtime_ns if path.is_file() else 0)
+
+
+@functools.lru_cache(maxsize=4)
+def _read_manifest(path: Path, _changed: int) -> Manifest:
     import yaml
 
-    path = Path(path) if path is not None else SHIPPED / MANIFEST_NAME
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:

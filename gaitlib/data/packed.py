@@ -8,6 +8,7 @@ form. The roles of the manifest hold for both.
 
 from __future__ import annotations
 
+import atexit
 import dataclasses
 import functools
 import hashlib
@@ -285,7 +286,9 @@ def _read_packed(item_id: str, filename: str, manifest: Manifest):
 def _open(path: Path, _changed: int):
     import h5netcdf
 
-    return h5netcdf.File(path)
+    stored = h5netcdf.File(path)
+    atexit.register(stored.close)  # else it is closed too late, with noise
+    return stored
 
 
 def _read_part(group) -> xr.Dataset:
