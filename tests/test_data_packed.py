@@ -293,7 +293,7 @@ def test_insole_walks_are_of_111_people_and_carry_their_weight():
     assert np.nanmin(heights) > 1.4 and np.nanmax(heights) < 2.0
     speeds = [walk.attrs["reference_speed_mps"] for walk in walks]
     assert np.isfinite(speeds).sum() > 100 and 0.2 < np.nanmin(speeds) and np.nanmax(speeds) < 1.8
-    # Over whole strides the ground carries the body, half by each foot (the insoles read 1.3 times it).
+    # Over whole strides the ground carries the body, half by each foot. (Insoles read 1.3 times it.)
     weighed = [walk for walk in walks if np.isfinite(walk.attrs["mass_kg"])]
     mean = np.array([walk["force"].mean("time").values for walk in weighed])
     weight = np.array([9.81 * walk.attrs["mass_kg"] for walk in weighed])

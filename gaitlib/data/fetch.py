@@ -182,7 +182,20 @@ def inspect_item(item_id: str, manifest: Manifest | None = None) -> dict[str, Fi
 
 
 def is_here(item_id: str, file: DataFile) -> bool:
-    """Say whether a file lies in the data folder (also compressed) or the download cache, unread."""
+    """Say whether a file lies in the data folder (also compressed) or the download cache, unread.
+
+    Parameters
+    ----------
+    item_id : str
+        Item of the manifest.
+    file : DataFile
+        Its entry in the manifest.
+
+    Returns
+    -------
+    bool
+        True if so.
+    """
     return any(path.is_file() for path in _list_places(item_id, file))
 
 

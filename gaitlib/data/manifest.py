@@ -42,7 +42,18 @@ MANIFEST_NAME = "data_manifest.yaml"
 
 
 def find_obstacle(licence: str) -> str | None:
-    """Say what in a licence (as the manifest states it) forbids to ship a set; None if nothing does."""
+    """Say what in a licence forbids to ship a set.
+
+    Parameters
+    ----------
+    licence : str
+        As the manifest states it.
+
+    Returns
+    -------
+    str or None
+        None if nothing does.
+    """
     found = _NOT_SHIPPABLE.search(licence)
     if found:
         return f"'{found[0]}' in its licence: copyleft, non-commercial or not to be re-hosted"

@@ -207,18 +207,57 @@ def list_recordings(item_id: str, pattern: str = "*", manifest: Manifest | None 
 
 
 def find_recipe(item_id: str, filename: str) -> Recipe | None:
-    """Find how a file is packed: a Recipe, or None if it is not."""
+    """Find how a file is packed.
+
+    Parameters
+    ----------
+    item_id : str
+        Item of the manifest.
+    filename : str
+        Original file.
+
+    Returns
+    -------
+    Recipe or None
+        None if it is not packed.
+    """
     recipes = RECIPES.get(item_id, [])
     return next((recipe for recipe in recipes if fnmatchcase(filename, recipe.pattern)), None)
 
 
 def list_originals(item_id: str, item: DataItem) -> list:
-    """List the files (DataFile) of an item that are packed."""
+    """List the files of an item that are packed.
+
+    Parameters
+    ----------
+    item_id : str
+        Item of the manifest.
+    item : DataItem
+        The item.
+
+    Returns
+    -------
+    list of DataFile
+        In the order of the manifest.
+    """
     return [file for file in item.files if find_recipe(item_id, file.name)]
 
 
 def is_shipped(item_id: str, manifest: Manifest) -> bool:
-    """Say whether the packed form of an item is listed in the manifest and lies here."""
+    """Say whether the packed form of an item is listed in the manifest and lies here.
+
+    Parameters
+    ----------
+    item_id : str
+        Item of the manifest.
+    manifest : Manifest
+        The manifest.
+
+    Returns
+    -------
+    bool
+        True if so.
+    """
     name = f"{FOLDER}/{item_id}.nc"
     return manifest.get_item(item_id).ship and name in manifest.artefacts and (ROOT / name).is_file()
 
@@ -293,7 +332,7 @@ def _open(path: Path, _changed: int):
 
 def _read_part(group) -> xr.Dataset:
     """One group as a dataset. By hand: xarray's own way in takes seconds where there are many groups."""
-    variables = {}
+    variables, named = {}, set(group.dimensions)
     for name, stored in group.variables.items():
         values, about = stored[...], dict(stored.attrs)
         if "scale_factor" in about:
@@ -305,7 +344,8 @@ def _read_part(group) -> xr.Dataset:
             values = values.astype(bool)
         units = {"units": about["units"]} if "units" in about else {}
         variables[name] = (stored.dimensions, values, units)
-    coords = {name: variables.pop(name) for name in list(variables) if name in group.dimensions}
+        named.update(str(about.get("coordinates", "")).split())
+    coords = {name: variables.pop(name) for name in list(variables) if name in named}
     return xr.Dataset(variables, coords, dict(group.attrs))
 
 
@@ -459,7 +499,20 @@ ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
 
 
 def write_card(target: str | Path, manifest: Manifest) -> Path:
-    """Write the data card: who, licence and notice, source, hashes of the originals, what was kept."""
+    """Write the data card: who, licence and notice, source, hashes of the originals, what was kept.
+
+    Parameters
+    ----------
+    target : path
+        The Markdown file.
+    manifest : Manifest
+        The manifest.
+
+    Returns
+    -------
+    Path
+        The target.
+    """
     rows = [("quantity", "step", "unit"), ("---", "---", "---")]
     rows += [(name, f"{step:g}", _UNITS[name]) for name, step in STEPS.items()]
     rows += [
