@@ -32,7 +32,8 @@ EVALUATE = {f"4_evaluate_{name}" for name in SUBGROUPS}
 
 def call(root, *words):
     """Call the command line in a copy of the project."""
-    environment = {**os.environ, "PYTHONPATH": str(root), "GAITLIB_DATA": str(root / "nowhere")}
+    (root / "nothing").mkdir(exist_ok=True)
+    environment = {**os.environ, "PYTHONPATH": str(root), "GAITLIB_DATA": str(root / "nothing")}
     return subprocess.run(
         [sys.executable, "-m", "gaitlib.cli", *words],
         cwd=root,
