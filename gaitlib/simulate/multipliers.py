@@ -121,13 +121,9 @@ def write_multipliers(folder: Path, packed: xr.DataArray) -> None:
     change = np.diff(packed.transpose("constraint", "gait", "point").astype(np.int32), prepend=0)
     stored = xr.Dataset({packed.name: (("constraint", "gait", "point"), fold(change), packed.attrs)},
                         coords={"gait": packed["gait"]})  # fmt: skip
-    encoding = {"zlib": True, "complevel": 9, "shuffle": True, "chunksizes": (1, *change.shape[1:])}
-    write_atomically(
-        folder / FILE,
-        lambda path: stored.to_netcdf(
-            path, engine="h5netcdf", encoding={packed.name: encoding, "gait": {"dtype": "S1"}}
-        ),
-    )
+    numbers = {"zlib": True, "complevel": 9, "shuffle": True, "chunksizes": (1, *change.shape[1:])}
+    encoding = {packed.name: numbers, "gait": {"dtype": "S1"}}
+    write_atomically(folder / FILE, lambda path: stored.to_netcdf(path, engine="h5netcdf", encoding=encoding))
 
 
 def load_multipliers(folder: Path | str | None = None) -> xr.DataArray:
