@@ -51,7 +51,8 @@ test: $(STAMP)  ## fast tests
 test-all: $(STAMP)  ## all tests
 	@$(PYTEST) -n $(WORKERS) --dist loadfile -m ""
 
-test-book: $(STAMP)  ## the browser test, on the book that `make book` built
+test-book: $(STAMP)  ## equal numbers on every page, and the browser test, on the book that `make book` built
+	@GAITLIB_BOOK=build/quick/book $(PYTEST) tests/test_book_results.py
 	@GAITLIB_BOOK=build/quick/book $(PYTEST) -m browser tests/test_book_browser.py
 
 oracle: $(STAMP)  ## the statistics against pingouin, scikit-learn and MNE, in an environment of their own

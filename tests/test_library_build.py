@@ -343,7 +343,7 @@ def test_multipliers_survive_the_release(tmp_path, built):
     stored = load_multipliers(tmp_path)
     for name, value in values.items():
         found = unpack_multipliers(stored, name)
-        np.testing.assert_allclose(found[:, : value.shape[1]], value, atol=5.1e-6)
+        np.testing.assert_allclose(found[:, : value.shape[1]], value, atol=5.1e-5)
         assert found.shape == (len(value), 80) and not found[:, value.shape[1] :].any()
     assert unpack_multipliers(stored, "c") is None
     assert load_multipliers(tmp_path / "nothing").sizes["gait"] == 0
@@ -387,8 +387,16 @@ def test_release_states_its_error_and_fits(tmp_path, built):
     assert facts["bytes"] == sum((tmp_path / "release" / name).stat().st_size for name in files)
     assert facts["sha256"]["gaits.nc"] == hash_file(tmp_path / "release" / "gaits.nc")
     stored, exact = load_library(tmp_path / "release").gaits, load_library(whole).gaits
-    for name, error in facts["error"].items():
-        assert np.abs(stored[name] - exact[name]).max() <= error * 1.001 + 1e-6, name
+    angle = np.abs(stored["position"] - exact["position"]).drop_sel(coordinate=["pelvis_tx", "pelvis_ty"])
+    assert np.degrees(angle.max()) <= facts["error"]["angle"] + 1e-4 <= 0.2
+    assert (
+        np.abs(stored["activation"] - exact["activation"]).max()
+        <= facts["error"]["activation"] + 1e-6
+        <= 0.005
+    )
+    weight = exact["ground_force"].sel(axis="y").sum("foot").isel(phase=slice(0, -1)).mean("phase")
+    force = 100 * (np.abs(stored["ground_force"] - exact["ground_force"]) / weight).max()
+    assert force <= facts["error"]["ground_force"] + 1e-4 <= 0.2
     assert verify_library(tmp_path / "release") == []
     once_more = export_library(whole, tmp_path / "again")
     assert once_more["sha256"] == facts["sha256"], "the same library gives the same bytes"
@@ -428,16 +436,19 @@ def test_a_build_goes_on_where_its_parts_hold_the_whole_release(tmp_path, built)
 
 def test_release_that_is_too_small_takes_the_same_share_of_every_cohort(tmp_path, built):
     table, gaits = built[1], load_library(built[0]).gaits
-    copies = 60
+    copies = 20
     ids = [f"{n:016x}" for n in range(copies * len(table))]
     many = pd.concat([table] * copies, ignore_index=True).assign(gait_id=ids)
     rng = np.random.default_rng(0)
     shaken = xr.concat([gaits * (1 + 0.1 * rng.random()) for _ in range(copies)], dim="gait")
+    shaken["activation"] = shaken["activation"].copy(data=rng.random(shaken["activation"].shape))
     shaken = shaken.assign_coords(gait=many.loc[many["verified"], "gait_id"].to_list())
     write_library(tmp_path / "many", many, shaken)
     whole = export_library(tmp_path / "many", tmp_path / "whole")
-    part = export_library(tmp_path / "many", tmp_path / "part", max_mb=0.7 * whole["bytes"] / 1e6)
-    assert part["bytes"] <= 0.7 * whole["bytes"] and part["curves"] > 0.3 * whole["curves"]
+    table_bytes = (tmp_path / "whole" / "table.parquet").stat().st_size
+    room = table_bytes + 0.7 * (whole["bytes"] - table_bytes)
+    part = export_library(tmp_path / "many", tmp_path / "part", max_mb=room / 1e6)
+    assert part["bytes"] <= room and part["curves"] > 0.2 * whole["curves"]
     assert part["verified"] == whole["verified"] == whole["curves"] > part["curves"]
     released, complete = load_library(tmp_path / "part"), load_library(tmp_path / "whole")
     pd.testing.assert_frame_equal(released.run, complete.run)

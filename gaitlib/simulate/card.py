@@ -10,7 +10,8 @@ import pandas as pd
 import gaitlib
 from gaitlib.cohorts.schema import COHORTS, load_cohort
 from gaitlib.environment import ROOT, SHIPPED
-from gaitlib.simulate.library import UNITS, analyse_failures, describe_library
+from gaitlib.simulate.compact import UNITS
+from gaitlib.simulate.library import analyse_failures, describe_library
 from gaitlib.simulate.request import ENGINE_VERSION
 
 _CARD = """# Gait library
@@ -37,13 +38,14 @@ except healthy adults set aside for the choice of the cost weights.** Licence: C
   `coactivation`, `bradykinesia`, `stoop_deg`, `balance_margin`), cohort, pattern, severity, what was
   asked, outcomes, verdict (`verified`, `reason`), solver status, residuals, time. Gaits that failed stay
   in it, without curves.
-{run}- `gaits.nc` (netCDF 4): curves of the verified gaits over 101 points of the stride, dimension `gait`
-  labelled by `gait_id`; integers with `scale_factor`, so that any netCDF reader shows units.
-  Largest rounding error: {errors}.
+- `gaits.nc` (netCDF 4): curves of {of} verified gaits over 101 points of the stride, dimension
+  `gait` labelled by `gait_id`, as coefficients of a common basis (see `gaitlib/simulate/compact.py`).
+  Largest error of any point of any gait: {errors}.
 - `multipliers.nc`: multipliers of the solver's constraints, rounded; with them a new gait that starts at one
   of these is solved several times as fast.
 
-`gait_id` is the hash of all that determines the solve. Load table and curves with `gaitlib.load_library()`.
+`gait_id` is the hash of all that determines the solve. `gaitlib.load_library()` gives the whole run and
+the table and curves of those that have curves.
 
 ## How it was made
 
@@ -66,11 +68,6 @@ curves do not hold it.
 """
 
 
-_RUN = """- `run.parquet`: the same table for the whole run (`gaitlib.simulate.library.load_run()`). There is
-  no room here for all its curves: `gaits.nc` has the same share of every cohort, chosen by chance.
-"""
-
-
 def write_card(folder: Path, run: pd.DataFrame, facts: dict, command: str, tolerance_deg: float) -> None:
     """Write README.md of a release.
 
@@ -88,17 +85,22 @@ def write_card(folder: Path, run: pd.DataFrame, facts: dict, command: str, toler
         How close a gait comes when it is solved again.
     """
     counts = describe_library(run)
-    errors = "; ".join(f"{name} {value:.2g} ({UNITS[name]})" for name, value in facts["error"].items())
+    sizes = [f"{name.replace('_', ' ')} {size:.2g} {UNITS[name]}" for name, size in facts["error"].items()]
+    of = (
+        "all"
+        if facts["curves"] == counts["verified"]
+        else f"{facts['curves']:,} (the same share of every cohort) of the"
+    )
     text = _CARD.format(
         **{name: counts[name] for name in ("gaits", "verified", "full_strides", "people")},
         curves=facts["curves"],
-        run=_RUN if facts["curves"] < counts["verified"] else "",
+        of=of,
         command=command,
         version=gaitlib.__version__,
         engine=ENGINE_VERSION,
         revision=find_revision(),
         cohorts=_tabulate(run),
-        errors=errors,
+        errors=", ".join(sizes),
         tolerance=tolerance_deg,
         worst=_find_worst(run),
     )

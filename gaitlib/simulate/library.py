@@ -1,8 +1,8 @@
 """The gait library: one table of scalars and one file of curves, with the same gait_id.
 
 A library folder holds `table.parquet` (one row per gait asked for, failures with their reason) and `gaits.nc`
-(curves of the verified ones). While it is being built, finished gaits lie under `parts/` (see `parts`). A
-release without room for all curves also holds `run.parquet`: the table of the whole run.
+(curves of the verified ones; of a release in the form of `compact`, and of as many as there is room for).
+While it is being built, finished gaits lie under `parts/` (see `parts`).
 """
 
 from __future__ import annotations
@@ -23,11 +23,9 @@ import xarray as xr
 from gaitlib.environment import SHIPPED
 from gaitlib.errors import InputError
 from gaitlib.gait import COORDINATES, MUSCLES, N_PHASE, SIDES
+from gaitlib.simulate.compact import decode_curves
 
 SHIPPED_FOLDER = SHIPPED / "data" / "library"
-
-RUN = "run.parquet"
-"""File of a release: table of the whole run."""
 
 Curves = tuple[pd.DataFrame, xr.Dataset]
 """Rows and curves of the same gaits, in the same order."""
@@ -39,10 +37,18 @@ CURVES = {
     "joint_moment": ("phase", "coordinate"),
 }
 """Curves of a gait and their dimensions."""
+_SCALARS = ("stride_time_s", "speed_mps", "phase_offset")
 HEALTHY_COHORTS = ("healthy_child", "healthy_adult", "older_adult")
 GAIT_PREFIX = "gait_"
 """Names of the variables of a Gait in a part begin with this."""
 
+LABELS = {
+    "phase": np.linspace(0.0, 100.0, N_PHASE),
+    "coordinate": list(COORDINATES),
+    "muscle": list(MUSCLES),
+    "foot": list(SIDES),
+    "axis": ["x", "y", "z"],
+}
 UNITS = {
     "position": "rad (pelvis_tx, pelvis_ty: m)",
     "activation": "1",
@@ -87,7 +93,18 @@ class Library:
 
 
 def hash_gaits(gait_ids: list[str]) -> str:
-    """Hash a set of gaits, whatever their order, to 16 hexadecimal digits."""
+    """Hash a set of gaits, whatever their order.
+
+    Parameters
+    ----------
+    gait_ids : list of str
+        Their names.
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits.
+    """
     return hashlib.sha256(",".join(sorted(gait_ids)).encode()).hexdigest()[:16]
 
 
@@ -143,10 +160,15 @@ def load_library(folder: Path | str | None = None) -> Library:
     """
     folder = find_library(folder)
     with h5netcdf.File(folder / "gaits.nc") as stored:  # xarray's own way in takes a fifth longer
-        variables = {name: _read(name, variable) for name, variable in stored.variables.items()}
+        variables = {name: _read(variable) for name, variable in stored.variables.items()}
         attributes = dict(stored.attrs)
-    run = pd.read_parquet(folder / (RUN if (folder / RUN).exists() else "table.parquet"))
-    return Library(run, xr.Dataset(variables, attrs=attributes))
+    if "shared_basis" in variables:  # a release
+        curves = decode_curves({name: values for name, (_, values, _) in variables.items()})
+        variables = {name: v for name, v in variables.items() if name in (*_SCALARS, *LABELS, "gait")}
+    else:
+        curves = {name: variables[name][1].astype(np.float32, copy=False) for name in CURVES}
+    variables |= {n: (("gait", *CURVES[n]), values, {"units": UNITS[n]}) for n, values in curves.items()}
+    return Library(pd.read_parquet(folder / "table.parquet"), xr.Dataset(variables, attrs=attributes))
 
 
 def find_library(folder: Path | str | None = None) -> Path:
@@ -176,18 +198,11 @@ def find_library(folder: Path | str | None = None) -> Path:
     return folder
 
 
-def _read(name: str, stored: h5netcdf.Variable) -> tuple[tuple[str, ...], np.ndarray, dict]:
-    """Dimensions, values and attributes; curves in their own unit (a release holds integers, phase last)."""
-    dims, values, attributes = stored.dimensions, stored[...], dict(stored.attrs)
-    attributes.pop("_FillValue", None)
-    if values.dtype.kind == "O":
-        values = values.astype(str)
-    if name in CURVES:
-        wanted = ("gait", *CURVES[name])
-        values = np.ascontiguousarray(values.transpose([dims.index(dim) for dim in wanted]))
-        scale = np.float32(attributes.pop("scale_factor", 1.0))
-        dims, values = wanted, (values * scale).astype(np.float32, copy=False)
-    return dims, values, attributes
+def _read(stored: h5netcdf.Variable) -> tuple[tuple[str, ...], np.ndarray, dict]:
+    dims, values = stored.dimensions, stored[...]
+    if values.dtype.kind == "S":  # letters
+        dims, values = dims[:1], values.view(f"S{values.shape[1]}")[:, 0].astype(str)
+    return dims, values.astype(str) if values.dtype.kind == "O" else values, dict(stored.attrs)
 
 
 def build_gait_set(ids: list[str], arrays: dict[str, np.ndarray]) -> xr.Dataset:
@@ -205,14 +220,7 @@ def build_gait_set(ids: list[str], arrays: dict[str, np.ndarray]) -> xr.Dataset:
     xarray.Dataset
         Gait set.
     """
-    labels = {
-        "gait": ids,
-        "phase": np.linspace(0.0, 100.0, N_PHASE),
-        "coordinate": list(COORDINATES),
-        "muscle": list(MUSCLES),
-        "foot": list(SIDES),
-        "axis": ["x", "y", "z"],
-    }
+    labels = {"gait": ids, **LABELS}
     variables = {
         name: (("gait", *CURVES.get(name, ())), value, {"units": UNITS[name]} if name in UNITS else {})
         for name, value in arrays.items()

@@ -1,9 +1,4 @@
-"""Join libraries, check them, and release one: small files whose rounding error is stated.
-
-A release stores every curve as integers (CF `scale_factor`; coordinates of 32 bits, so that accelerations can
-be had from them, the rest of 16), phase last so that neighbours in the file are neighbours in time, deflated.
-The steps are far below what the solver or a camera can tell: see `STEPS`.
-"""
+"""Join libraries, check them, and release one: small files whose largest error is stated (see `compact`)."""
 
 from __future__ import annotations
 
@@ -19,9 +14,8 @@ import xarray as xr
 from gaitlib.errors import InputError, WorkError
 from gaitlib.gait import COORDINATES, TRANSLATIONS, validate_gait
 from gaitlib.simulate.card import find_revision, write_card
+from gaitlib.simulate.compact import UNITS, encode_curves
 from gaitlib.simulate.library import (
-    RUN,
-    UNITS,
     load_library,
     write_library,
 )
@@ -34,14 +28,9 @@ from gaitlib.simulate.multipliers import (
 )
 from gaitlib.simulate.parts import PartStore, lock_folder
 
-STEPS = {"position": 2e-6, "activation": 1e-3, "ground_force": 0.5, "joint_moment": 0.05}
-"""Rounding steps of a release, in the unit of the variable (rad or m, 1, N, N m): twice the error."""
-
 RESOLVE_TOLERANCE_DEG = 2.0
 """A gait solved again is the same when no joint angle differs more, and its cost by less than 1 %."""
 _COST_TOLERANCE = 0.01
-_LARGEST = 32_000
-_CHUNK = 64
 
 
 def export_library(
@@ -55,16 +44,15 @@ def export_library(
         The library; where the release goes.
     max_mb : float
         Largest size of all files together (million bytes). If not all gaits fit, cohorts and kinds keep
-        their shares, the gaits are chosen by their gait_id, which is as good as chance, and the table of all
-        goes into a file of its own.
+        their shares, the gaits are chosen by their gait_id, which is as good as chance; the table holds all.
     command : str
         What made the library; the data card (README.md) names it.
 
     Returns
     -------
     dict
-        gaits, verified (of the run), curves (in the release), bytes, sha256 of the files, largest rounding
-        error per variable.
+        gaits, verified (of the run), curves (in the release), bytes, sha256 of the files, largest error
+        per kind of curve.
 
     Raises
     ------
@@ -81,8 +69,8 @@ def export_library(
     while True:
         chosen = _choose(table, share)
         kept = gaits.sel(gait=chosen["gait_id"].to_list())
-        small, encoding, errors = quantise(kept)
-        small.attrs |= {"rounding_error": json.dumps(errors)}
+        small, encoding, errors = encode_curves(kept)
+        small.attrs |= {"largest_error": json.dumps(errors), "error_units": json.dumps(UNITS)}
         write_library(target, run, small, encoding)
         write_multipliers(target, select_multipliers(multipliers, kept["gait"].values.tolist()))
         files = list_files(target)
@@ -116,9 +104,9 @@ def list_files(folder: Path) -> list[Path]:
     Returns
     -------
     list of pathlib.Path
-        Curves and table; multipliers and table of the run if it has them.
+        Curves and table; multipliers if it has them.
     """
-    names = ("gaits.nc", "table.parquet", FILE, RUN)
+    names = ("gaits.nc", "table.parquet", FILE)
     return [folder / name for name in names if (folder / name).exists()]
 
 
@@ -142,7 +130,6 @@ def format_manifest(folder: Path | str, command: str) -> str:
     titles = {
         "gaits.nc": "Simulated gaits, verified in OpenSim: curves",
         "table.parquet": "Simulated gaits asked for: people, outcomes, verdicts",
-        RUN: "Simulated gaits of the whole run, those without curves too: people, outcomes, verdicts",
         FILE: "Simulated gaits: multipliers of the solver, with which neighbours are solved quickly",
     }
     rows = {
@@ -167,36 +154,6 @@ def _choose(table: pd.DataFrame, share: float) -> pd.DataFrame:
     order = table.sort_values("gait_id").groupby(["cohort", "kind"]).cumcount()
     sizes = table.groupby(["cohort", "kind"])["gait_id"].transform("size")
     return table[order.reindex(table.index) < share * sizes].reset_index(drop=True)
-
-
-def quantise(gaits: xr.Dataset) -> tuple[xr.Dataset, dict, dict[str, float]]:
-    """Prepare curves for storage as integers.
-
-    Parameters
-    ----------
-    gaits : xarray.Dataset
-        Gait set.
-
-    Returns
-    -------
-    small : xarray.Dataset
-        With phase as last dimension.
-    encoding : dict
-        For `to_netcdf`.
-    errors : dict of str to float
-        Largest rounding error per variable, in its unit: half of `STEPS`, more only if a curve would not fit.
-    """
-    small, encoding, errors = gaits.copy(), {}, {}
-    for name, step in STEPS.items():
-        values = gaits[name].transpose("gait", ..., "phase")
-        kind = np.int32 if name == "position" else np.int16
-        step = max(step, float(np.abs(values).max()) / _LARGEST) if kind is np.int16 else step
-        rounded = np.rint(values / step).astype(kind)
-        small[name] = rounded.assign_attrs(units=UNITS[name], scale_factor=step)
-        chunk = (min(_CHUNK, values.sizes["gait"]), *values.shape[1:])
-        encoding[name] = {"zlib": True, "complevel": 9, "shuffle": True, "chunksizes": chunk}
-        errors[name] = step / 2
-    return small, encoding, errors
 
 
 def hash_file(path: Path) -> str:

@@ -25,8 +25,8 @@ class LibraryStarts:
     ----------
     table, gaits : DataFrame, xarray.Dataset
         The `curves` of the library.
-    run : DataFrame
-        Its `run`.
+    run, hash : DataFrame, str
+        Its `run` and `hash`.
     multipliers : DataArray
         As `load_multipliers` returns.
 
@@ -39,6 +39,7 @@ class LibraryStarts:
     def __init__(self, folder: Path | str | None = None):
         library = load_library(folder)
         self.run, self.table, self.gaits = library.run, library.table, library.gaits
+        self.hash = library.hash
         self.multipliers = load_multipliers(folder)
         legs = self.table["leg_length_m"] if "leg_length_m" in self.table else [None] * len(self.table)
         self._legs = dict(zip(self.table["gait_id"], legs, strict=True))

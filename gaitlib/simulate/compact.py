@@ -1,0 +1,292 @@
+"""Many gaits in few bytes: coefficients of one common basis in whole numbers, within a stated error.
+
+1. Every curve is periodic and becomes its Fourier coefficients; `pelvis_tx` without the travel.
+2. Left and right become what they share (the left leg half a stride later is the right one) and their
+   difference, which a gait solved as half a stride does not have.
+3. All curves of a gait, each over its tolerance, are one vector. Principal components over all gaits turn it
+   into numbers most of which are near zero; they are rounded to one step.
+4. A curve that would still err by more than its tolerance gets a correction, so that the bound holds for all.
+
+Joint moments come out of the same coefficients. Inverse dynamics could not find them again: a gait holds
+neither centre of pressure nor tendon force, and nothing else divides the moment between two feet.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from gaitlib.errors import WorkError
+from gaitlib.gait import COORDINATES, MUSCLES, N_PHASE, SIDES, TRANSLATIONS, swap_side
+
+TOLERANCES = {"angle": np.radians(0.2), "translation": 1e-3, "activation": 0.005, "ground_force": 0.002,
+              "joint_moment": 0.002}  # fmt: skip
+"""Largest error of any gait: rad, m, 1, body weights, body weights times metre."""
+UNITS = {"angle": "deg", "translation": "mm", "activation": "of 1", "ground_force": "% of body weight",
+         "joint_moment": "% of body weight times metre"}  # fmt: skip
+"""In which errors are stated."""
+_STATED = {
+    "angle": np.degrees(1),
+    "translation": 1000,
+    "activation": 1,
+    "ground_force": 100,
+    "joint_moment": 100,
+}
+
+_STEP = 0.6
+"""Of a coefficient, in tolerances: hardly a curve then needs a correction."""
+_BASIS_STEP = 0.07
+_LEAST = 0.35
+"""Components that deviate by a smaller share of a step are left out: nearly all of it would be zero."""
+_KNEE = 8.0
+"""From about this harmonic on positions are held ever closer, so that accelerations can be had from them."""
+_BLOCK = 65_536
+
+_N = N_PHASE - 1
+_MOMENTS = [name for name in COORDINATES if not name.startswith("pelvis")]  # nobody pushes at the pelvis
+_FORCES = [f"{axis}_{side}" for side in SIDES for axis in "xy"]
+_CHANNELS = [
+    *(("translation" if name in TRANSLATIONS else "angle", name) for name in COORDINATES),
+    *(("activation", name) for name in MUSCLES),
+    *(("ground_force", name) for name in _FORCES),
+    *(("joint_moment", name) for name in _MOMENTS),
+]
+_TOLERANCE = np.array([TOLERANCES[kind] for kind, _ in _CHANNELS], np.float32)
+_RIGHT = [n for n, (_, name) in enumerate(_CHANNELS) if name.endswith("_r")]
+_LEFT = [_CHANNELS.index((_CHANNELS[n][0], swap_side(_CHANNELS[n][1]))) for n in _RIGHT]
+_MIDDLE = [n for n in range(len(_CHANNELS)) if n not in (*_RIGHT, *_LEFT)]
+_PARTS = np.cumsum([0, len(COORDINATES), len(MUSCLES), len(_FORCES)])
+_QUANTITIES = (("position", 4, 4), ("activation", 0, 9), ("ground_force", 0, 2), ("joint_moment", 1, 4))
+"""Quantity, channels in the middle, channels of a side; as in `_CHANNELS`, middle, right, left."""
+_HALF = _N // 2
+_TRAVEL = COORDINATES.index("pelvis_tx")
+_HARMONIC = (np.arange(_N) + 1) // 2
+_EVEN = _HARMONIC % 2 == 0
+
+
+def encode_curves(gaits: xr.Dataset) -> tuple[xr.Dataset, dict, dict[str, float]]:
+    """Encode the curves of a gait set.
+
+    Parameters
+    ----------
+    gaits : xarray.Dataset
+        Gait set.
+
+    Returns
+    -------
+    compact : xarray.Dataset
+        Scalars, and what `decode_curves` reads.
+    encoding : dict
+        For `to_netcdf`.
+    errors : dict of str to float
+        Largest error per kind of curve in `UNITS`, found by decoding.
+
+    Raises
+    ------
+    WorkError
+        If a curve is no curve of a gait: its error cannot be held.
+    """
+    exact, weight_n = _collect(gaits)
+    vectors = _split((exact / _TOLERANCE[:, None]) @ _make_fourier().T * _weigh())
+    sided = np.flatnonzero(np.abs(vectors[1]).max(axis=1) > _STEP)
+    arrays = {"weight_n": ("gait", weight_n), "sided": ("sided_gait", sided.astype(np.int32))}
+    for name, values in (("shared", vectors[0]), ("difference", vectors[1][sided])):
+        mean = values.mean(axis=0) if len(values) else np.zeros(values.shape[1], np.float32)
+        numbers, components, steps = _reduce(values - mean)
+        dims = ("gait" if name == "shared" else "sided_gait", f"component_{name}", f"entry_{name}")
+        arrays[f"{name}_mean"] = (dims[2], mean)
+        arrays[f"{name}_step"] = (dims[1], steps)
+        arrays[f"{name}_basis"] = (dims[1:], fold(components))
+        arrays[f"{name}_coefficient"] = ((dims[1], dims[0]), fold(numbers.T))
+    arrays["corrected"] = (("correction", "place"), np.zeros((0, 2), np.int32))
+    arrays["correction"] = (("correction", "point"), np.zeros((0, _N), np.int8))
+    rest = (exact - _decode_again(arrays, gaits)) / _TOLERANCE[:, None]
+    where = np.argwhere(np.abs(rest).max(axis=2) > 1)
+    steps = np.rint(rest[tuple(where.T)]).clip(-127, 127).astype(np.int8)
+    arrays["corrected"] = (("correction", "place"), where.astype(np.int32))
+    arrays["correction"] = (("correction", "point"), steps)
+    rest = np.abs(exact - _decode_again(arrays, gaits)).max(axis=(0, 2))
+    if not (rest <= _TOLERANCE * 1.001).all():
+        kind, name = _CHANNELS[int(np.argmax(rest / _TOLERANCE))]
+        raise WorkError(f"curves of {kind} {name} cannot be stored within {TOLERANCES[kind]:.3g}.")
+    errors = {
+        kind: float(_STATED[kind] * rest[[channel[0] == kind for channel in _CHANNELS]].max())
+        for kind in TOLERANCES
+    }
+    compact = gaits.drop_vars(["position", "activation", "ground_force", "joint_moment"]).assign(arrays)
+    encoding = {
+        name: {"zlib": True, "complevel": 9, "shuffle": True, "chunksizes": _find_chunk(values.shape)}
+        for name, (_, values) in arrays.items()
+        if values.size
+    }
+    encoding["gait"] = {"dtype": "S1"}  # strings of any length take four times the room
+    return compact, encoding, errors
+
+
+def _decode_again(arrays: dict, gaits: xr.Dataset) -> np.ndarray:
+    scalars = {name: gaits[name].values for name in ("speed_mps", "stride_time_s")}
+    plain = {name: values for name, (_, values) in arrays.items()}
+    return _flatten(decode_curves(plain | scalars), gaits, plain["weight_n"])
+
+
+def decode_curves(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Decode the curves of a gait set.
+
+    Parameters
+    ----------
+    arrays : dict of str to array
+        Variables of the compact form.
+
+    Returns
+    -------
+    dict of str to array
+        position, activation, ground_force and joint_moment, float32, (gait, phase, ...).
+    """
+    n, curves = len(arrays["weight_n"]), {}
+    shared, difference = (_expand(arrays, name) for name in ("shared", "difference"))
+    sided, pair, middle = arrays["sided"], 0, 0
+    for part, (name, n_middle, n_pairs) in enumerate(_QUANTITIES):
+        values = curves[name] = np.empty((n, N_PHASE, n_middle + 2 * n_pairs), np.float32)
+        sides = (slice(n_middle, n_middle + n_pairs), slice(n_middle + n_pairs, None))
+        for own, sign in ((shared, 1), (difference, -1)):
+            paired, single = own[0][..., pair : pair + n_pairs], own[1][..., middle : middle + n_middle]
+            whole = np.empty((len(paired), _N, values.shape[2]), np.float32)
+            whole[:, :_HALF, :n_middle], whole[:, _HALF:, :n_middle] = single, sign * single
+            whole[..., sides[0]] = paired
+            whole[:, :_HALF, sides[1]] = sign * paired[:, _HALF:]
+            whole[:, _HALF:, sides[1]] = sign * paired[:, :_HALF]
+            if own is shared:
+                values[:, :-1] = whole
+            else:
+                values[sided, :-1] += whole
+        pair, middle = pair + n_pairs, middle + n_middle
+        if name == "position":
+            values[..., _TRAVEL] -= values[:, :1, _TRAVEL]
+        if name == "activation":
+            np.clip(values, 0, 1, out=values)
+        first = _PARTS[part]
+        for (gait, channel), steps in zip(arrays["corrected"], arrays["correction"], strict=True):
+            if 0 <= channel - first < values.shape[2]:
+                values[gait, :-1, channel - first] += steps * _TOLERANCE[channel]
+        values[:, -1] = values[:, 0]
+        if name in ("ground_force", "joint_moment"):
+            values *= arrays["weight_n"][:, None, None]
+    travel = arrays["speed_mps"] * arrays["stride_time_s"]
+    curves["position"][..., _TRAVEL] += travel[:, None] * np.linspace(0, 1, N_PHASE)
+    force, moment = curves["ground_force"], curves["joint_moment"]
+    curves["ground_force"] = np.zeros((n, N_PHASE, len(SIDES), 3), np.float32)
+    curves["ground_force"][..., :2] = force.reshape(n, N_PHASE, len(SIDES), 2)
+    curves["joint_moment"] = np.zeros((n, N_PHASE, len(COORDINATES)), np.float32)
+    curves["joint_moment"][..., -moment.shape[2] :] = moment  # nobody pushes at the pelvis
+    return curves
+
+
+def _expand(arrays: dict[str, np.ndarray], name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients times the basis, itself turned into curves: (gait, 100, pair) and (gait, 50, middle)."""
+    basis = unfold(arrays[f"{name}_basis"]).astype(np.float32) * arrays[f"{name}_step"][:, None]
+    basis = np.concatenate([arrays[f"{name}_mean"][None], basis]).astype(np.float32)
+    coefficients = unfold(arrays[f"{name}_coefficient"]).astype(np.float32) * np.float32(_STEP)
+    coefficients = np.pad(coefficients, ((1, 0), (0, 0)), constant_values=1)
+    cut, fourier = len(_RIGHT) * _N, _make_fourier()
+    rows = _EVEN if name == "shared" else ~_EVEN
+    scale = (_TOLERANCE[:, None] / _weigh()).astype(np.float32)
+    paired = basis[:, :cut].reshape(len(basis), -1, _N) * scale[_RIGHT] * np.sqrt(0.5, dtype=np.float32)
+    middle = basis[:, cut:].reshape(len(basis), -1, _HALF) * scale[_MIDDLE][:, rows]
+    found = []
+    for curves in (paired @ fourier, middle @ fourier[rows][:, :_HALF]):
+        curves = curves.transpose(0, 2, 1)
+        values = coefficients.T @ np.ascontiguousarray(curves).reshape(len(basis), -1)
+        found.append(values.reshape(len(values), *curves.shape[1:]))
+    return tuple(found)
+
+
+def _collect(gaits: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Curves (gait, channel, 100) without travel, forces over the weight; the weight (N)."""
+    weight_n = gaits["ground_force"].values[:, :-1, :, 1].sum(axis=2).mean(axis=1).astype(np.float32)
+    return _flatten({name: gaits[name].values for name, *_ in _QUANTITIES}, gaits, weight_n), weight_n
+
+
+def _flatten(curves: dict[str, np.ndarray], gaits: xr.Dataset, weight_n: np.ndarray) -> np.ndarray:
+    n = len(weight_n)
+    position = curves["position"][:, :-1].astype(float)
+    travel = (gaits["speed_mps"] * gaits["stride_time_s"]).values
+    position[:, :, _TRAVEL] -= travel[:, None] * (np.arange(_N) / _N)
+    forces = (curves["ground_force"][:, :-1, :, :2].reshape(n, _N, -1), curves["joint_moment"][:, :-1, 3:])
+    whole = [position, curves["activation"][:, :-1], *(v / weight_n[:, None, None] for v in forces)]
+    return np.concatenate(whole, axis=2).transpose(0, 2, 1).astype(np.float32)
+
+
+def _make_fourier() -> np.ndarray:
+    """Orthonormal: a constant, cosine and sine of each harmonic, the highest cosine."""
+    angle = 2 * np.pi * np.outer(_HARMONIC, np.arange(_N)) / _N
+    rows = np.where(np.arange(_N)[:, None] % 2, np.cos(angle), np.sin(angle)) * np.sqrt(2 / _N)
+    rows[0], rows[-1] = np.sqrt(1 / _N), np.cos(np.pi * np.arange(_N)) / np.sqrt(_N)
+    return rows.astype(np.float32)
+
+
+def _weigh() -> np.ndarray:
+    weights = np.ones((len(_CHANNELS), _N), np.float32)
+    weights[: _PARTS[1]] = np.sqrt(1 + (_HARMONIC / _KNEE) ** 4)
+    return weights
+
+
+def _split(coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(gait, channel, 100) to what both sides share and how they differ, each (gait, entry)."""
+    n = len(coefficients)
+    right, left = coefficients[:, _RIGHT], coefficients[:, _LEFT] * np.where(_EVEN, 1, -1).astype(np.float32)
+    middle = coefficients[:, _MIDDLE]
+    both = ((right + left, middle[..., _EVEN]), (right - left, middle[..., ~_EVEN]))
+    return tuple(np.hstack([(side * np.sqrt(0.5, dtype=np.float32)).reshape(n, -1), rest.reshape(n, -1)])
+                 for side, rest in both)  # fmt: skip
+
+
+def _reduce(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Whole coefficients (gait, component), whole components and the steps of these."""
+    if not len(values):
+        return np.zeros((0, 0), int), np.zeros((0, values.shape[1]), int), np.zeros(0, np.float32)
+    _, sizes, components = np.linalg.svd(values, full_matrices=False)
+    deviation = sizes / np.sqrt(len(values))
+    components, deviation = components[deviation > _LEAST * _STEP], deviation[deviation > _LEAST * _STEP]
+    numbers = np.rint(values @ components.T / _STEP).astype(np.int32)
+    # The rarer a component is far from zero, the coarser it may be: what counts is the error of the sum.
+    steps = _BASIS_STEP * _STEP / np.maximum(deviation, _STEP) / np.sqrt(max(len(deviation), 100) / 100)
+    steps = steps.astype(np.float32)
+    return numbers, np.rint(components / steps[:, None]).astype(np.int32), steps
+
+
+def fold(values: np.ndarray) -> np.ndarray:
+    """Fold 0, -1, 1, -2 ... to 0, 1, 2, 3 ...: the high bytes of small numbers of either sign are then zero.
+
+    Parameters
+    ----------
+    values : array of int
+        Numbers.
+
+    Returns
+    -------
+    array of uint32
+        Folded.
+    """
+    values = np.asarray(values, np.int32)
+    return ((values << 1) ^ (values >> 31)).astype(np.uint32)
+
+
+def unfold(values: np.ndarray) -> np.ndarray:
+    """Undo `fold`.
+
+    Parameters
+    ----------
+    values : array of uint32
+        Folded.
+
+    Returns
+    -------
+    array of int32
+        Numbers.
+    """
+    return (values >> 1).astype(np.int32) ^ -(values & 1).astype(np.int32)
+
+
+def _find_chunk(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """As many rows together as make one block of the deflater, which finds the statistics of each block."""
+    return (min(shape[0], max(1, _BLOCK // max(1, int(np.prod(shape[1:]))))), *shape[1:])
