@@ -116,7 +116,18 @@ def get_estimator(kept, weights: str, release: str, library: str, kind: str = "k
 
 
 def describe_release(*trained) -> str:
-    """Name the library releases that estimators, and the generators of their walks, learned from."""
+    """Name the library releases that estimators, and the generators of their walks, learned from.
+
+    Parameters
+    ----------
+    *trained : GaitEstimator
+        Estimators.
+
+    Returns
+    -------
+    str
+        Part of a sentence.
+    """
     known = [one.provenance for one in trained]
     own = page.join_words(sorted({about.get("library", "")[:7] for about in known}))
     made = page.join_words(sorted({about["generator_library"][:7] for about in known
