@@ -63,7 +63,8 @@ curves do not hold it.
 - The body is planar: no width, no hip abduction, no turning. No freezing, tremor, pain or walking aid.
 - Sizes of impairments are the engine's own scales; no clinical score was mapped onto them.
 - The problem has local optima, and a gait depends on the neighbour that it started from (`start_id`).
-  Solved again from its own curves, a gait comes back within {tolerance:g} degrees.
+  Solved again from its own curves, a gait mostly comes back within {tolerance:g} degrees; some slip into a
+  neighbouring optimum that is as cheap or cheaper.
 - Failures: {worst}.
 """
 
