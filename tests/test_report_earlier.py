@@ -30,6 +30,7 @@ from gaitlib.report import (
 from gaitlib.report.jobs import prepare_jobs
 from gaitlib.report.recorded_residual import measure_recorded_residuals
 from gaitlib.report.results import Results
+from gaitlib.simulate.library import load_library
 
 NEURO = ("healthy_adult", "neurological", "weakness", "joint")
 TABLE = pd.DataFrame({"dataset": ["toy", "toy", "other"], "value": [1.0, 2.0, 3.0]})
@@ -362,4 +363,4 @@ def test_earlier_moment_arms_agree_with_the_model():
 
 def test_card_names_the_library_it_rests_on():
     card = json.loads((earlier.FOLDER / earlier.CARD).read_text(encoding="utf-8"))
-    assert len(card["library_sha256"]) == 64 and "gaitlib keep" in card["command"]
+    assert card["library"] == load_library().hash and "gaitlib keep" in card["command"]

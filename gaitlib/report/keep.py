@@ -11,6 +11,7 @@ import pandas as pd
 from gaitlib.environment import ROOT
 from gaitlib.errors import InputError, WorkError
 from gaitlib.report.earlier import CARD, FOLDER, PARTS, hash_file
+from gaitlib.simulate.library import load_library
 
 
 def add_keep_parser(subparsers) -> argparse.ArgumentParser:
@@ -110,11 +111,10 @@ def keep_earlier(build: str | Path, folder: Path | None = None) -> dict:
         path = folder / f"{name}.parquet"
         table.to_parquet(path, compression="zstd")
         tables[name] = {"item": item, "rows": len(table), "sha256": hash_file(path)}
-    library = ROOT / "data" / "library" / "table.parquet"
     card = {
         "command": f"gaitlib run studies/{Path(build).name}.yaml; gaitlib keep {build}",
         "revision": revision,
-        "library_sha256": hash_file(library),
+        "library": load_library().hash,
         "tables": tables,
     }
     (folder / CARD).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
