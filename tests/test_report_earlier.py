@@ -227,7 +227,7 @@ def _copy_notebooks(root):
 
 @pytest.mark.parametrize("subgroup", NEURO)
 def test_a_group_without_recordings_keeps_its_numbers(bare, kept, subgroup):
-    group = subgroup_page.collect_subgroup(kept, subgroup, ["neuro_bvh"], {}, "", 0, 6.0, 1)
+    group = subgroup_page.collect_subgroup(kept, subgroup, ["neuro_bvh"], {}, "", 0.2, 0, 6.0, 1)
     assert group.absent == ("neuro_bvh",) and group.walks == []
     reference = people.measure_walks(group.walks, OUTCOMES)
     everyone = people.estimate_walks([], reference, ["synthetic", "ridge_real"], OUTCOMES, object())
@@ -249,7 +249,7 @@ def test_a_group_of_which_nothing_is_shipped_says_so_and_goes_on(bare, kept, mon
     from gaitlib.evaluate.tables import build_agreement_table
 
     monkeypatch.setattr(earlier, "FOLDER", tmp_path / "nothing")
-    group = subgroup_page.collect_subgroup(kept, "child", ["td_children_c3d"], {}, "", 0, 6.0, 1)
+    group = subgroup_page.collect_subgroup(kept, "child", ["td_children_c3d"], {}, "", 0.2, 0, 6.0, 1)
     reference = people.measure_walks(group.walks, OUTCOMES)
     everyone = people.estimate_walks([], reference, ["classical"], OUTCOMES)
     tidy, own = earlier.complete_group(kept, group.absent, "child", "Children", everyone, reference)

@@ -121,7 +121,7 @@ def test_guess_from_a_gait_repeats_its_coordinates(library):
 
 
 def test_shipped_gaits_solve_again_to_the_same_gait():
-    """Chosen at random once and for all: all verified again and none dearer; two of three with the same curves.
+    """Chosen at random: all verified again and none dearer; two of three with the same curves.
 
     The problem has neighbouring optima: a gait may slip into one that is as cheap or cheaper.
     """
