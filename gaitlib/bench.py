@@ -76,22 +76,7 @@ SLOW_BENCHES = (
 
 
 def run_benches(study, benches: Sequence[Bench] = BENCHES, report: Callable[[str], None] = print) -> dict:
-    """Run benches, each whatever became of the others.
-
-    Parameters
-    ----------
-    study : gaitlib.study.Study
-        What is measured.
-    benches : sequence of Bench
-        Which ones.
-    report : callable
-        Called with a line per value.
-
-    Returns
-    -------
-    dict
-        Value by key, None where it failed; `reasons` by key of what failed; `about`: where it was measured.
-    """
+    """Run benches, each whatever became of the others."""
     values, reasons = {}, {}
     for bench in benches:
         try:
@@ -117,18 +102,7 @@ def run_benches(study, benches: Sequence[Bench] = BENCHES, report: Callable[[str
 
 
 def add_bench_parser(subparsers) -> argparse.ArgumentParser:
-    """Register `gaitlib bench`.
-
-    Parameters
-    ----------
-    subparsers : argparse subparsers
-        Of the program.
-
-    Returns
-    -------
-    argparse.ArgumentParser
-        Its parser.
-    """
+    """Register `gaitlib bench`."""
     parser = subparsers.add_parser("bench", help="measure times and errors")
     areas = list(dict.fromkeys(bench.area for bench in BENCHES))
     slow = [bench.area for bench in SLOW_BENCHES]
@@ -147,23 +121,7 @@ def add_bench_parser(subparsers) -> argparse.ArgumentParser:
 
 
 def run_bench(arguments: argparse.Namespace) -> int:
-    """Answer `gaitlib bench`.
-
-    Parameters
-    ----------
-    arguments : argparse.Namespace
-        study, output, only.
-
-    Returns
-    -------
-    int
-        0, or 1 if a bench failed; the file is written in any case.
-
-    Raises
-    ------
-    InputError
-        If the study is wrong or the file cannot be written.
-    """
+    """Answer `gaitlib bench`."""
     from gaitlib.study import load_study
 
     set_threads(1)  # figures are per core

@@ -18,27 +18,7 @@ _COHORT_GAITS = 200
 
 
 def measure_simulate(study) -> dict[str, float]:
-    """Time the solver in a process of its own, with an empty cache.
-
-    Parameters
-    ----------
-    study : gaitlib.study.Study
-        Not used.
-
-    Returns
-    -------
-    dict of str to float
-        simulate.engine_s: wall time (s) until the first solution less its solving: start of the process,
-        generation and compilation of the engine. The others are CPU times (s) of an adult.
-        simulate.cold_all_s: 1.2 m/s from all rough first guesses, the cheapest solution kept;
-        simulate.cold_s: the same per guess. simulate.warm_s: 1.3 m/s from that solution.
-        simulate.stride_warm_s: a full stride with one calf at half strength, from one at 0.7.
-
-    Raises
-    ------
-    WorkError
-        If a gait does not converge.
-    """
+    """Time the solver in a process of its own, with an empty cache."""
     from gaitlib.simulate.guess import GUESSES_DEG
     from gaitlib.simulate.workers import make_pool, run_solve
 
@@ -79,19 +59,7 @@ def _ask_adult(speed_mps: float, calf: float = 1.0):
 
 
 def measure_cohorts(study) -> dict[str, float]:
-    """Solve 200 people of all cohorts that the shipped library does not hold, on two processes.
-
-    Parameters
-    ----------
-    study : gaitlib.study.Study
-        Its seed and its shipped library.
-
-    Returns
-    -------
-    dict of str to float
-        simulate.verified_share, .gaits_per_hour, .strides_per_hour and .peak_mb, as
-        `gaitlib.simulate.measure.measure_cohorts`.
-    """
+    """Solve 200 people of all cohorts that the shipped library does not hold, on two processes."""
     from gaitlib.simulate import measure
 
     folder, share = ROOT / study.simulate.library, study.library.stride_share
@@ -100,25 +68,7 @@ def measure_cohorts(study) -> dict[str, float]:
 
 
 def measure_moco(study) -> dict[str, float]:
-    """Solve an adult's half stride at 1.2 m/s with this solver and with OpenSim Moco, one after the other.
-
-    Parameters
-    ----------
-    study : gaitlib.study.Study
-        Not used.
-
-    Returns
-    -------
-    dict of str to float
-        moco.cpu_s: CPU time (s) of Moco on 25 intervals from a rough first guess; moco.iterations;
-        simulate.moco_ratio: that time over this solver's from rough guesses (50 intervals, simulate.cold_s);
-        simulate.moco_warm_ratio: over this solver's from a neighbour (simulate.warm_s).
-
-    Raises
-    ------
-    WorkError
-        If one of them does not converge.
-    """
+    """Solve an adult's half stride at 1.2 m/s with this solver and with OpenSim Moco, one after the other."""
     from gaitlib.simulate.workers import make_pool, run_moco
 
     ours = measure_simulate(study)
@@ -136,20 +86,7 @@ def measure_moco(study) -> dict[str, float]:
 
 
 def measure_library(study) -> dict[str, float]:
-    """Measure the shipped library, and how many gaits an hour one and two processes finish.
-
-    Parameters
-    ----------
-    study : gaitlib.study.Study
-        Its seed and its shipped library.
-
-    Returns
-    -------
-    dict of str to float
-        library.gaits_verified of the whole run, library.gaits_with_curves in the release; library.bytes of
-        its files; library.load_s (s); library.gaits_per_hour_1 and _2: finished gaits (as
-        `measure_throughput`), started from the shipped ones, on 1 and 2 processes.
-    """
+    """Measure the shipped library, and how many gaits an hour one and two processes finish."""
     from gaitlib.simulate import measure
 
     folder = ROOT / study.simulate.library
@@ -161,22 +98,7 @@ def measure_library(study) -> dict[str, float]:
 
 
 def measure_generate(study) -> dict[str, float]:
-    """Train the study's generator without a checkpoint and compare it with held-out simulated people.
-
-    Parameters
-    ----------
-    study : gaitlib.study.Study
-        Tells library, sizes and seed.
-
-    Returns
-    -------
-    dict of str to float
-        generate.train_s: wall time (s) of the training on one thread. generate.strides_per_s: corrected
-        strides per second of one core (CPU time). generate.swd: Wasserstein distance of the joint angles to
-        held-out people, mean over phases and channels (standard deviations of the held-out gaits).
-        generate.conditional_speed_error: relative difference of the speed that the joints make, before
-        correction, from the speed asked for, mean over people.
-    """
+    """Train the study's generator without a checkpoint and compare it with held-out simulated people."""
     from gaitlib.generate.fidelity import measure_fidelity, measure_throughput, summarise_fidelity
     from gaitlib.generate.flow import GaitGenerator
     from gaitlib.report.training import split_library
@@ -196,26 +118,7 @@ def measure_generate(study) -> dict[str, float]:
 
 
 def measure_estimate(study) -> dict[str, float]:
-    """Time the estimate of one clip, the network being loaded, and read how long the trainings took.
-
-    Parameters
-    ----------
-    study : gaitlib.study.Study
-        Tells camera, layout and where its results lie.
-
-    Returns
-    -------
-    dict of str to float
-        estimate.clip_s: wall time (s) from keypoints of 5 s to the estimate, median of several.
-        estimate.train_s: wall time (s) of both trainings of the executed study, on two cores.
-        estimate.train_shipped_s: the same of the weights that come with the project; an interrupted training
-        counts from where it went on.
-
-    Raises
-    ------
-    WorkError
-        If the clip gets no estimate, or the study was not executed.
-    """
+    """Time the estimate of one clip, the network being loaded, and read how long the trainings took."""
     import numpy as np
 
     from gaitlib.estimate.predict import SHIPPED_ESTIMATORS, estimate_clip, load_shipped_estimator
@@ -250,23 +153,7 @@ def measure_estimate(study) -> dict[str, float]:
 
 
 def measure_book(study) -> dict[str, float]:
-    """Time the binding of the book from executed pages, with nothing built before.
-
-    Parameters
-    ----------
-    study : gaitlib.study.Study
-        Its pages must have been executed.
-
-    Returns
-    -------
-    dict of str to float
-        book.cold_s: wall time (s).
-
-    Raises
-    ------
-    WorkError
-        If a page is missing or the book compiler warns.
-    """
+    """Time the binding of the book from executed pages, with nothing built before."""
     from gaitlib.report.book import assemble_book, compile_book
 
     with tempfile.TemporaryDirectory() as folder:
@@ -278,25 +165,7 @@ def measure_book(study) -> dict[str, float]:
 
 
 def measure_evaluate(study) -> dict[str, float]:
-    """Read the errors on real people from the results of the executed study.
-
-    Parameters
-    ----------
-    study : gaitlib.study.Study
-        Its evaluation pages must have been executed.
-
-    Returns
-    -------
-    dict of str to float
-        evaluate.<set>.<outcome>.mae: mean absolute error (unit of the outcome) of the estimator that was
-        trained on synthetic walks only, seen by the study's first camera or worn at the lower back; n_people
-        behind it; and n_people_all, with those who got no estimate.
-
-    Raises
-    ------
-    WorkError
-        If there are no results of real people.
-    """
+    """Read the errors on real people from the results of the executed study."""
     import pandas as pd
 
     from gaitlib.evaluate.tables import build_agreement_table

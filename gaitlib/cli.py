@@ -45,18 +45,7 @@ NEEDS = {
 
 
 def build_parser(wanted: str | None = None) -> argparse.ArgumentParser:
-    """Build the parser of the program.
-
-    Parameters
-    ----------
-    wanted : str, optional
-        The command that was asked for: only its module is imported, the others stand in the help.
-
-    Returns
-    -------
-    argparse.ArgumentParser
-        The parser; `run` of the parsed arguments answers the command and returns the exit code.
-    """
+    """Build the parser of the program."""
     parser = argparse.ArgumentParser(prog="gaitlib", description=gaitlib.__doc__)
     parser.add_argument("--version", action="version", version=f"gaitlib {gaitlib.__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
@@ -70,18 +59,7 @@ def build_parser(wanted: str | None = None) -> argparse.ArgumentParser:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run the program.
-
-    Parameters
-    ----------
-    words : sequence of str, optional
-        Command line without the program's name; that of the process by default.
-
-    Returns
-    -------
-    int
-        0 done, 1 the work failed, 2 the input was wrong.
-    """
+    """Run the program."""
     words = list(sys.argv[1:] if words is None else words)
     command = next((word for word in words if not word.startswith("-")), None)
     try:

@@ -35,13 +35,7 @@ class Finding:
 
 
 def check_python() -> Finding:
-    """Check the version of Python.
-
-    Returns
-    -------
-    Finding
-        'fail' for any other than 3.11.
-    """
+    """Check the version of Python."""
     found = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info[:2] == PYTHON_VERSION:
         return Finding("ok", "python", found)
@@ -50,18 +44,7 @@ def check_python() -> Finding:
 
 
 def check_packages() -> list[Finding]:
-    """Check every package of the lock against what is installed.
-
-    Returns
-    -------
-    list of Finding
-        One 'ok' for all, or one 'fail' per package that differs.
-
-    Raises
-    ------
-    InputError
-        If there is no lock file.
-    """
+    """Check every package of the lock against what is installed."""
     pins = read_lock()
     wrong = find_differences(pins)
     if not wrong:
@@ -73,18 +56,7 @@ def check_packages() -> list[Finding]:
 
 
 def check_extra(name: str) -> Finding:
-    """Check whether an optional part is installed.
-
-    Parameters
-    ----------
-    name : str
-        Key of `EXTRAS`.
-
-    Returns
-    -------
-    Finding
-        'warn' if it is not.
-    """
+    """Check whether an optional part is installed."""
     missing = find_missing(name)
     if not missing:
         return Finding("ok", name, "optional part, installed")
@@ -93,18 +65,7 @@ def check_extra(name: str) -> Finding:
 
 
 def check_engine(name: str) -> Finding:
-    """Check that a simulation engine can be imported, in a process of its own.
-
-    Parameters
-    ----------
-    name : str
-        'opensim' or 'casadi'.
-
-    Returns
-    -------
-    Finding
-        'fail' with the last line of the error if it cannot.
-    """
+    """Check that a simulation engine can be imported, in a process of its own."""
     command = [sys.executable, "-c", f"import {name}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode == 0:
@@ -114,13 +75,7 @@ def check_engine(name: str) -> Finding:
 
 
 def check_compiler() -> Finding:
-    """Check for a C compiler, with which the solver is several times faster.
-
-    Returns
-    -------
-    Finding
-        'warn' if there is none.
-    """
+    """Check for a C compiler, with which the solver is several times faster."""
     path = next((path for name in ("cc", "gcc", "clang") if (path := shutil.which(name))), None)
     if path:
         return Finding("ok", "compiler", Path(path).name)
@@ -128,13 +83,7 @@ def check_compiler() -> Finding:
 
 
 def check_data() -> Finding:
-    """Check the folder of recordings.
-
-    Returns
-    -------
-    Finding
-        'warn' if GAITLIB_DATA is not set, 'fail' if it names no folder.
-    """
+    """Check the folder of recordings."""
     value = os.environ.get("GAITLIB_DATA", "").strip()
     if not value:
         return Finding(
@@ -158,25 +107,13 @@ def _count_shipped() -> str:
 
 
 def find_chromium() -> str | None:
-    """Find the browser of the browser test.
-
-    Returns
-    -------
-    str or None
-        Path of Chromium or Chrome; None if neither is installed.
-    """
+    """Find the browser of the browser test."""
     names = ("chromium", "chromium-browser", "google-chrome")
     return next((path for name in names if (path := shutil.which(name))), None)
 
 
 def check_chromium() -> Finding:
-    """Check for the browser of the browser test.
-
-    Returns
-    -------
-    Finding
-        'warn' if there is none.
-    """
+    """Check for the browser of the browser test."""
     path = find_chromium()
     if path:
         return Finding("ok", "chromium", Path(path).name)
@@ -184,19 +121,7 @@ def check_chromium() -> Finding:
 
 
 def examine() -> list[Finding]:
-    """Make all checks.
-
-    Returns
-    -------
-    list of Finding
-        In the order in which they are printed; of an installed package only the optional parts, the compiler
-        and the recordings.
-
-    Raises
-    ------
-    InputError
-        If there is no lock file.
-    """
+    """Make all checks."""
     if SHIPPED != ROOT:  # installed: what pip chose stands, and there is no book to build
         return [*(check_extra(name) for name in EXTRAS), check_compiler(), check_data()]
     findings = [check_python(), *check_packages(), *(check_engine(name) for name in _ENGINES)]
@@ -204,18 +129,7 @@ def examine() -> list[Finding]:
 
 
 def add_doctor_parser(subparsers) -> argparse.ArgumentParser:
-    """Register `gaitlib doctor`.
-
-    Parameters
-    ----------
-    subparsers : argparse subparsers
-        Of the program.
-
-    Returns
-    -------
-    argparse.ArgumentParser
-        Its parser.
-    """
+    """Register `gaitlib doctor`."""
     text = "say what works on this machine"
     parser = subparsers.add_parser(
         "doctor", help=text, description=f"{text}; exit code 1 if something must be mended"
@@ -225,18 +139,7 @@ def add_doctor_parser(subparsers) -> argparse.ArgumentParser:
 
 
 def run_doctor(arguments: argparse.Namespace) -> int:
-    """Answer `gaitlib doctor`.
-
-    Parameters
-    ----------
-    arguments : argparse.Namespace
-        None are used.
-
-    Returns
-    -------
-    int
-        1 if a check failed, else 0.
-    """
+    """Answer `gaitlib doctor`."""
     findings = examine()
     width = max(len(finding.subject) for finding in findings)
     for finding in findings:

@@ -39,46 +39,20 @@ _CONDA_HEAD = "# The pins of requirements.lock for conda users. Written by `make
 
 
 def set_threads(n: int) -> None:
-    """Set how many threads numerical libraries use in this process, if not yet loaded, and in its children.
-
-    Parameters
-    ----------
-    n : int
-        Threads.
+    """Set how many threads numerical libraries use in this process, if not yet loaded, and in its
+    children.
     """
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[variable] = str(n)
 
 
 def find_missing(extra: str) -> list[str]:
-    """Find the modules of an optional part that are not installed; none is imported.
-
-    Parameters
-    ----------
-    extra : str
-        Key of `EXTRAS`.
-
-    Returns
-    -------
-    list of str
-        Their names.
-    """
+    """Find the modules of an optional part that are not installed; none is imported."""
     return [name for name in EXTRAS[extra] if find_spec(name) is None]
 
 
 def require(*needs: str) -> None:
-    """Stop with one clear line where an optional part, or the clone of the project, is missing.
-
-    Parameters
-    ----------
-    *needs : str
-        Keys of `EXTRAS`, or 'clone' for studies, notebooks and the folder build/.
-
-    Raises
-    ------
-    WorkError
-        Naming what is missing and how to get it.
-    """
+    """Stop with one clear line where an optional part, or the clone of the project, is missing."""
     if "clone" in needs and SHIPPED != ROOT:
         raise WorkError("this needs a clone of the project, with its studies and notebooks; run it there.")
     missing = {extra: names for extra in needs if extra != "clone" and (names := find_missing(extra))}
@@ -90,55 +64,17 @@ def require(*needs: str) -> None:
 
 
 def normalise_name(name: str) -> str:
-    """Write a package name as packaging tools compare it.
-
-    Parameters
-    ----------
-    name : str
-        Such as 'PyYAML' or 'sphinx_design'.
-
-    Returns
-    -------
-    str
-        Such as 'pyyaml' or 'sphinx-design'.
-    """
+    """Write a package name as packaging tools compare it."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def strip_build(version: str) -> str:
-    """Take the build label off a version.
-
-    Parameters
-    ----------
-    version : str
-        Such as '2.13.0+cpu'.
-
-    Returns
-    -------
-    str
-        Such as '2.13.0': the part that every source of packages knows.
-    """
+    """Take the build label off a version."""
     return version.partition("+")[0]
 
 
 def read_lock(path: Path = LOCK_FILE) -> dict[str, str]:
-    """Read the lock file.
-
-    Parameters
-    ----------
-    path : Path
-        Lines of the form name==version; comments begin with '#'.
-
-    Returns
-    -------
-    dict of str to str
-        Version by package name, as written in the file.
-
-    Raises
-    ------
-    InputError
-        If the file is missing or a line is no exact pin.
-    """
+    """Read the lock file."""
     if not path.is_file():
         raise InputError(f"{path.name}: not found. Work in a clone of the project, where it lies at the top.")
     pins = {}
@@ -156,66 +92,26 @@ def read_lock(path: Path = LOCK_FILE) -> dict[str, str]:
 
 
 def list_installed() -> dict[str, str]:
-    """List what is installed in this environment.
-
-    Returns
-    -------
-    dict of str to str
-        Version (without build label) by package name as its author writes it, sorted; the project itself
-        and the installers left out.
-    """
+    """List what is installed in this environment."""
     found = {item.name: strip_build(item.version) for item in metadata.distributions()}
     kept = {name: version for name, version in found.items() if normalise_name(name) not in _NOT_LOCKED}
     return dict(sorted(kept.items(), key=lambda pair: normalise_name(pair[0])))
 
 
 def find_differences(pins: dict[str, str]) -> dict[str, tuple[str, str | None]]:
-    """Compare pins with what is installed.
-
-    Parameters
-    ----------
-    pins : dict of str to str
-        Version by package name.
-
-    Returns
-    -------
-    dict of str to (str, str or None)
-        Pinned and installed version (None: not installed) of the packages where they differ.
-    """
+    """Compare pins with what is installed."""
     installed = {normalise_name(name): version for name, version in list_installed().items()}
     pairs = {name: (version, installed.get(normalise_name(name))) for name, version in pins.items()}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
 def format_lock(pins: dict[str, str]) -> str:
-    """Format the lock file.
-
-    Parameters
-    ----------
-    pins : dict of str to str
-        Version by package name.
-
-    Returns
-    -------
-    str
-        Text of requirements.lock.
-    """
+    """Format the lock file."""
     return _LOCK_HEAD + "".join(f"{name}=={version}\n" for name, version in pins.items())
 
 
 def format_conda(pins: dict[str, str]) -> str:
-    """Format the conda environment: Python, pip, and the pins through pip.
-
-    Parameters
-    ----------
-    pins : dict of str to str
-        Version by package name.
-
-    Returns
-    -------
-    str
-        Text of environment.yml.
-    """
+    """Format the conda environment: Python, pip, and the pins through pip."""
     python = ".".join(map(str, PYTHON_VERSION))
     lines = [
         "name: gaitlib",
@@ -230,13 +126,7 @@ def format_conda(pins: dict[str, str]) -> str:
 
 
 def write_files(pins: dict[str, str]) -> None:
-    """Write requirements.lock and environment.yml.
-
-    Parameters
-    ----------
-    pins : dict of str to str
-        Version by package name.
-    """
+    """Write requirements.lock and environment.yml."""
     LOCK_FILE.write_text(format_lock(pins), encoding="utf-8")
     CONDA_FILE.write_text(format_conda(pins), encoding="utf-8")
 

@@ -24,20 +24,7 @@ class AbsentData(WorkError):
 
 
 def suggest_name(name: str, known) -> str:
-    """Name the nearest known name for a message.
-
-    Parameters
-    ----------
-    name : str
-        What was found.
-    known : iterable of str
-        What is known.
-
-    Returns
-    -------
-    str
-        "; did you mean '...'?", or the known names when none is near.
-    """
+    """Name the nearest known name for a message."""
     known = [str(item) for item in known]
     nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f"; did you mean '{nearest[0]}'?" if nearest else f"; known: {', '.join(known) or 'none'}"

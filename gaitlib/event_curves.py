@@ -32,27 +32,7 @@ def detect_events_from_curves(
     max_gap_s: float = MAX_GAP_S,
     with_landing: bool = False,
 ) -> pd.DataFrame:
-    """Detect initial contacts and toe-offs from how far each foot is ahead of the hips.
-
-    Parameters
-    ----------
-    time_s : array, shape (n,)
-        Uniform times (s).
-    ahead : array, shape (n, 2)
-        Right and left heel ahead of the hips along the walking direction (m, px or any unit), NaN in gaps.
-    behind : array, shape (n, 2), optional
-        The same for the toes; without it no toe-offs are detected.
-    max_gap_s : float
-        Longest gap that is bridged (s).
-    with_landing : bool
-        Whether contact is where the foot loses half of its speed after it was farthest ahead (heels, which
-        come to rest), or where it is farthest ahead (ankles, which roll on).
-
-    Returns
-    -------
-    pandas.DataFrame
-        foot ('r' or 'l'), event ('initial_contact' or 'toe_off'), time_s; sorted by time.
-    """
+    """Detect initial contacts and toe-offs from how far each foot is ahead of the hips."""
     time_s = np.asarray(time_s, dtype=float)
     fps = get_rate(time_s)
     heels, known = _fill_columns(ahead, max_gap_s * fps)
@@ -83,34 +63,12 @@ def detect_events_from_curves(
 
 
 def get_rate(time_s: np.ndarray) -> float:
-    """Get the samples per second of uniform times.
-
-    Parameters
-    ----------
-    time_s : array, shape (n,)
-        Times (s), at least 2.
-
-    Returns
-    -------
-    float
-        Samples per second.
-    """
+    """Get the samples per second of uniform times."""
     return float((len(time_s) - 1) / (time_s[-1] - time_s[0]))
 
 
 def build_event_table(rows: list[Row]) -> pd.DataFrame:
-    """Put events into a table sorted by time.
-
-    Parameters
-    ----------
-    rows : list of (str, str, float)
-        foot, event, time (s).
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns foot, event, time_s.
-    """
+    """Put events into a table sorted by time."""
     rows = sorted(rows, key=lambda row: (row[2], row[0]))
     columns = list(zip(*rows, strict=True)) if rows else [(), (), ()]
     types = (object, object, float)

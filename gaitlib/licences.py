@@ -24,23 +24,7 @@ READ_BY_HAND = {
 
 
 def get_licence(name: str) -> str:
-    """Get the licence of an installed package from its metadata, or else from its licence file.
-
-    Parameters
-    ----------
-    name : str
-        Package name.
-
-    Returns
-    -------
-    str
-        One line; empty if nothing is stated.
-
-    Raises
-    ------
-    importlib.metadata.PackageNotFoundError
-        If the package is not installed.
-    """
+    """Get the licence of an installed package from its metadata, or else from its licence file."""
     if name in READ_BY_HAND:
         return READ_BY_HAND[name]
     item = metadata.distribution(name)
@@ -61,18 +45,7 @@ def _read_licence_file(item: metadata.Distribution) -> str:
 
 
 def find_unwelcome(licences: dict[str, str]) -> dict[str, str]:
-    """Find licences that are GPL, forbid commercial use, or are not stated.
-
-    Parameters
-    ----------
-    licences : dict of str to str
-        Licence by package.
-
-    Returns
-    -------
-    dict of str to str
-        Those that must not be in the lock.
-    """
+    """Find licences that are GPL, forbid commercial use, or are not stated."""
     return {
         name: text
         for name, text in licences.items()
@@ -81,13 +54,7 @@ def find_unwelcome(licences: dict[str, str]) -> dict[str, str]:
 
 
 def main() -> int:
-    """Print the licence of every pinned package.
-
-    Returns
-    -------
-    int
-        0, or 1 if one of them may not be used.
-    """
+    """Print the licence of every pinned package."""
     licences = {name: get_licence(name) for name in read_lock()}
     for name, text in licences.items():
         print(f"{name:40s} {text}")

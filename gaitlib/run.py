@@ -27,29 +27,7 @@ _LONGEST = 240
 
 
 def run_study(study_file: str | Path, cores: int | None = None, dry: bool = False) -> Path:
-    """Run the chain of a study and build its book; what is up to date is left alone.
-
-    Parameters
-    ----------
-    study_file : path
-        The study, such as studies/quick.yaml.
-    cores : int, optional
-        Processes at the same time; as many as there are by default.
-    dry : bool
-        Only say what would run.
-
-    Returns
-    -------
-    Path
-        First page of the book.
-
-    Raises
-    ------
-    InputError
-        If the study or a notebook parameter is wrong; nothing was started.
-    WorkError
-        If a page or the book failed, with the reason of each.
-    """
+    """Run the chain of a study and build its book; what is up to date is left alone."""
     study_file = _find_study(study_file)
     cores = cores or os.cpu_count() or 1
     if cores < 1:
@@ -67,25 +45,7 @@ def run_study(study_file: str | Path, cores: int | None = None, dry: bool = Fals
 
 
 def list_outdated(study_file: str | Path) -> list[str]:
-    """List the pages that a run would make again.
-
-    Parameters
-    ----------
-    study_file : path
-        The study.
-
-    Returns
-    -------
-    list of str
-        Names of pages, 'library' where the study builds its own, and 'book'; empty when all is up to date.
-
-    Raises
-    ------
-    InputError
-        If the study is wrong.
-    WorkError
-        If the workflow cannot be read.
-    """
+    """List the pages that a run would make again."""
     command = [*_build_command(_find_study(study_file), 1), "--dry-run", "--printshellcmds"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=_get_environment())
     text = done.stdout + done.stderr
@@ -96,29 +56,7 @@ def list_outdated(study_file: str | Path) -> list[str]:
 
 
 def run_page(folder: str, name: str, threads: int = 1) -> Path:
-    """Run the notebook of one page, with the parameters that `prepare_jobs` wrote.
-
-    Parameters
-    ----------
-    folder : str
-        Folder of the study's build, relative to the project.
-    name : str
-        Name of the page.
-    threads : int
-        Threads that its numerical libraries may use.
-
-    Returns
-    -------
-    Path
-        The executed copy.
-
-    Raises
-    ------
-    InputError
-        If a parameter is wrong.
-    WorkError
-        If a cell failed.
-    """
+    """Run the notebook of one page, with the parameters that `prepare_jobs` wrote."""
     import yaml
 
     from gaitlib.report.notebook import execute_notebook
@@ -138,17 +76,7 @@ def run_page(folder: str, name: str, threads: int = 1) -> Path:
 
 
 def add_run_parser(subparsers) -> argparse.ArgumentParser:
-    """Add `gaitlib run` to a command line.
-
-    Parameters
-    ----------
-    subparsers : argparse subparsers
-        Where to add it.
-
-    Returns
-    -------
-    argparse.ArgumentParser
-    """
+    """Add `gaitlib run` to a command line."""
     parser = subparsers.add_parser(
         "run", help="run a study and build its book; up-to-date pages are left alone"
     )
@@ -160,23 +88,7 @@ def add_run_parser(subparsers) -> argparse.ArgumentParser:
 
 
 def run_command(arguments: argparse.Namespace) -> int:
-    """Answer `gaitlib run`.
-
-    Parameters
-    ----------
-    arguments : argparse.Namespace
-        study, cores, dry_run.
-
-    Returns
-    -------
-    int
-        0.
-
-    Raises
-    ------
-    InputError, WorkError
-        As `run_study`.
-    """
+    """Answer `gaitlib run`."""
     if arguments.dry_run:
         pages = list_outdated(arguments.study)
         print("would run: " + ", ".join(pages) if pages else "nothing to do: all pages are up to date")

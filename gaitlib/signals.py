@@ -8,23 +8,7 @@ import numpy as np
 
 
 def fill_gaps(values: np.ndarray, max_gap: float) -> tuple[np.ndarray, np.ndarray]:
-    """Fill gaps between known samples.
-
-    Parameters
-    ----------
-    values : array, shape (n,)
-        Samples, NaN where unknown.
-    max_gap : float
-        Longest run of unknown samples that counts as bridged.
-
-    Returns
-    -------
-    filled : array, shape (n,)
-        Short gaps follow a shape-preserving cubic, long ones a line; samples before the first and after
-        the last known one stay NaN.
-    known : array of bool, shape (n,)
-        True for known samples and bridged gaps.
-    """
+    """Fill gaps between known samples."""
     from scipy.interpolate import PchipInterpolator
 
     values = np.asarray(values, dtype=float)
@@ -49,39 +33,13 @@ def fill_gaps(values: np.ndarray, max_gap: float) -> tuple[np.ndarray, np.ndarra
 
 
 def find_runs(mask: np.ndarray) -> list[tuple[int, int]]:
-    """Find runs of True.
-
-    Parameters
-    ----------
-    mask : array of bool, shape (n,)
-        Samples.
-
-    Returns
-    -------
-    list of (int, int)
-        First index of each run, and one past its last.
-    """
+    """Find runs of True."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], np.asarray(mask, dtype=int), [0]])))
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
 def smooth_lowpass(values: np.ndarray, fps: float, cutoff_hz: float) -> np.ndarray:
-    """Smooth without delay: Butterworth, second order, run forward and backward.
-
-    Parameters
-    ----------
-    values : array, shape (n, ...)
-        Samples without gaps.
-    fps : float
-        Samples per second.
-    cutoff_hz : float
-        Frequency that the double pass halves in power twice; from 0.45 fps on nothing is smoothed.
-
-    Returns
-    -------
-    array, shape (n, ...)
-        Smoothed samples.
-    """
+    """Smooth without delay: Butterworth, second order, run forward and backward; shape (n, ...)."""
     from scipy.signal import sosfiltfilt
 
     values = np.asarray(values, dtype=float)
@@ -103,19 +61,6 @@ def find_turns(values: np.ndarray, threshold: float) -> list[tuple[int, int]]:
 
     Maxima and minima alternate by construction: a turning point counts once the curve has come back from it
     by the threshold.
-
-    Parameters
-    ----------
-    values : array, shape (n,)
-        Curve without gaps.
-    threshold : float
-        Smallest swing.
-
-    Returns
-    -------
-    list of (int, int)
-        Index and kind, +1 for a maximum and -1 for a minimum, in order of time. The first and the last one
-        bound the record and may be no turning points: the curve may only start or end there.
     """
     values = np.asarray(values, dtype=float)
     turns: list[tuple[int, int]] = []
@@ -138,22 +83,7 @@ def find_turns(values: np.ndarray, threshold: float) -> list[tuple[int, int]]:
 
 
 def find_maxima(time_s: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Find the maxima of a curve, between samples.
-
-    Parameters
-    ----------
-    time_s : array, shape (n,)
-        Times (s), at least 4.
-    values : array, shape (n,)
-        Curve without gaps.
-
-    Returns
-    -------
-    moments : array, shape (n_maxima,)
-        Times where the slope of the cubic spline through the samples crosses zero downwards (s).
-    heights : array, shape (n_maxima,)
-        Values of the spline there.
-    """
+    """Find the maxima of a curve, between samples."""
     from scipy.interpolate import CubicSpline
 
     spline = CubicSpline(time_s, values)
@@ -163,26 +93,7 @@ def find_maxima(time_s: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def stands_out(time_s: np.ndarray, values: np.ndarray, moment_s: float, reach_s: float, least: float) -> bool:
-    """Tell whether a curve falls away on both sides of a moment.
-
-    Parameters
-    ----------
-    time_s : array, shape (n,)
-        Times (s).
-    values : array, shape (n,)
-        Curve without gaps.
-    moment_s : float
-        Time of the maximum (s).
-    reach_s : float
-        How far to look on each side (s).
-    least : float
-        How much the curve must fall on each side.
-
-    Returns
-    -------
-    bool
-        False also where the record starts or ends too close to the moment.
-    """
+    """Tell whether a curve falls away on both sides of a moment."""
     peak = np.interp(moment_s, time_s, values)
     before = values[(time_s >= moment_s - reach_s) & (time_s < moment_s)]
     after = values[(time_s > moment_s) & (time_s <= moment_s + reach_s)]

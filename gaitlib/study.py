@@ -82,13 +82,7 @@ class GenerateSection(_Section):
     weights_release: str = Field(default="", pattern=_RELEASE)
 
     def get_training(self) -> dict:
-        """Get the settings of the training.
-
-        Returns
-        -------
-        dict
-            Of `gaitlib.generate.config.GeneratorConfig`.
-        """
+        """Get the settings of the training."""
         shared = self.model_dump(include={"hidden", "steps", "batch_size", "learning_rate"})
         return shared | {"n_blocks": self.blocks}
 
@@ -244,23 +238,7 @@ class Study(_Section):
         return self.library is not None and Path(self.library.folder) == Path(self.simulate.library)
 
     def get_margins(self, subgroup: str) -> dict[str, Margin]:
-        """Get the margins of a subgroup: its own where declared, else the study's.
-
-        Parameters
-        ----------
-        subgroup : str
-            Name of the subgroup.
-
-        Returns
-        -------
-        dict of str to Margin
-            By outcome, in the unit of the outcome's name.
-
-        Raises
-        ------
-        InputError
-            If the subgroup is not in the study.
-        """
+        """Get the margins of a subgroup: its own where declared, else the study's."""
         if subgroup not in self.evaluate.subgroups:
             raise InputError(
                 f"study '{self.name}': evaluate.subgroups has no '{subgroup}'"
@@ -271,25 +249,7 @@ class Study(_Section):
 
 
 def load_study(path: str | Path) -> Study:
-    """Read and check a study file.
-
-    Parameters
-    ----------
-    path : path
-        YAML file such as studies/quick.yaml.
-
-    Returns
-    -------
-    Study
-        The checked study.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, is no YAML, has a key twice, or breaks the schema: all faults in one message,
-        each with file, field, what was found and what was expected; an unknown key with the nearest known
-        one.
-    """
+    """Read and check a study file."""
     import yaml
 
     path = Path(path)
@@ -308,25 +268,7 @@ def load_study(path: str | Path) -> Study:
 
 
 def parse_study(values: object, where: str = "study") -> Study:
-    """Check the plain values of a study.
-
-    Parameters
-    ----------
-    values : object
-        What the YAML file holds.
-    where : str
-        File name for the message.
-
-    Returns
-    -------
-    Study
-        The checked study.
-
-    Raises
-    ------
-    InputError
-        If the values break the schema.
-    """
+    """Check the plain values of a study."""
     if not isinstance(values, dict):
         raise InputError(
             f"{where}: found {type(values).__name__}, expected sections {', '.join(Study.model_fields)}."

@@ -313,21 +313,30 @@ def list_documented(docstring):
     return names
 
 
-def find_faults(name, node):
+SURFACE = (
+    *("gaitlib", "gaitlib.person", "gaitlib.gait", "gaitlib.walk", "gaitlib.events", "gaitlib.outcomes"),
+    *("gaitlib.simulate.library", "gaitlib.generate.flow", "gaitlib.sense.camera"),
+    *("gaitlib.estimate.predict", "gaitlib.estimate.estimator", "gaitlib.evaluate.tables"),
+)
+"""What readers call: every argument and result is described; the rest has one line and types."""
+
+
+def find_faults(name, node, full=True):
     docstring = ast.get_docstring(node)
     if not docstring:
         return f"{name}: no docstring"
     if not docstring.partition("\n\n")[0].strip().endswith("."):
         return f"{name}: it does not begin with a sentence"
     documented, arguments = list_documented(docstring), list_arguments(node)
-    if documented != arguments:
+    if documented != arguments and (full or documented):
         return f"{name}: documents {documented}, takes {arguments}"
     return None
 
 
 @pytest.mark.parametrize("module", read_modules())
 def test_docstrings_match_signatures(module):
-    faults = [find_faults(name, node) for name, node in list_public(read_modules()[module])]
+    public = list_public(read_modules()[module])
+    faults = [find_faults(name, node, full=module in SURFACE) for name, node in public]
     assert [fault for fault in faults if fault] == []
 
 

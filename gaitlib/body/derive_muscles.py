@@ -52,15 +52,7 @@ itself near the straight knee: its moment arms differ from the slope of its leng
 
 
 def main(model_path: str, out_path: str) -> None:
-    """Derive the table and write it as JSON.
-
-    Parameters
-    ----------
-    model_path : str
-        OpenSim model with the 3D muscles.
-    out_path : str
-        JSON file to write.
-    """
+    """Derive the table and write it as JSON."""
     import opensim
 
     opensim.Logger.setLevelString("Error")
@@ -79,20 +71,7 @@ def main(model_path: str, out_path: str) -> None:
 def measure_moment_arms(
     model_path: str, angles_deg: dict[str, np.ndarray]
 ) -> dict[tuple[str, str], np.ndarray]:
-    """Measure the moment arms of all members of the groups in the source model.
-
-    Parameters
-    ----------
-    model_path : str
-        OpenSim model with the 3D muscles.
-    angles_deg : dict of str to array, shape (n,)
-        Angles (degrees) per joint: hip_flexion, knee_angle, ankle_angle; all other joints stay at zero.
-
-    Returns
-    -------
-    dict of (group, joint) to array, shape (members, n)
-        Moment arms (m).
-    """
+    """Measure the moment arms of all members of the groups in the source model; shape (members, n), m."""
     import opensim
 
     opensim.Logger.setLevelString("Error")

@@ -64,18 +64,6 @@ class Dimensions:
 def compute_dimensions(person: Person) -> Dimensions:
     """Compute the segment lengths and masses of a person.
 
-    Parameters
-    ----------
-    person : Person
-        Age (years), sex, height (m), mass (kg).
-
-    Returns
-    -------
-    Dimensions
-        Lengths in m, masses in kg; masses sum to the body mass.
-
-    Notes
-    -----
     The mass of a leg segment is its adult share, times the relative leg length, times what the head leaves
     relative to an adult; the trunk (with head and arms) takes the rest. Jensen's regressions of the leg
     segments themselves were not in reach.
@@ -122,17 +110,6 @@ def compute_dimensions(person: Person) -> Dimensions:
 
 
 def compute_head_mass_share(age_years: float) -> float:
-    """Compute the share of the head in body mass.
-
-    Parameters
-    ----------
-    age_years : float
-        Age (years); below 4 years that of 4 years, from 18 years on that of 18 years.
-
-    Returns
-    -------
-    float
-        Head mass over body mass (Jensen 1989).
-    """
+    """Compute the share of the head in body mass."""
     age = float(np.clip(age_years, _YOUNGEST_YEARS, _ADULT_YEARS))
     return _HEAD_MASS[0] + _HEAD_MASS[1] * age + _HEAD_MASS[2] * age**2

@@ -11,22 +11,7 @@ _COLUMN = {name: index for index, name in enumerate(COORDINATES)}
 
 
 def compute_sagittal_points(position: np.ndarray, dimensions: Dimensions) -> dict[str, np.ndarray]:
-    """Compute the planar positions of joint centres and foot points.
-
-    Parameters
-    ----------
-    position : array, shape (..., 12)
-        Coordinates as `gaitlib.gait.COORDINATES` (rad; pelvis_tx, pelvis_ty in m). The pelvis origin is
-        the mid-point of the hip centres.
-    dimensions : Dimensions
-        Segment lengths of the person (m).
-
-    Returns
-    -------
-    dict of str to array, shape (..., 2)
-        x (forward) and y (up) in m of `mid_hip`, `lumbar`, `shoulder`, `neck`, `head_top`, and per side
-        `knee_r`, `ankle_r`, `heel_r` (rear lower end of the foot), `mtp_r`, `toe_r`, `knee_l` and so on.
-    """
+    """Compute the planar positions of joint centres and foot points; shape (..., 2)."""
     position = np.asarray(position, dtype=float)
 
     def get(name: str) -> np.ndarray:

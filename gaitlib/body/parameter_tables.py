@@ -20,16 +20,7 @@ _MUSCLE_NUMBERS = (
 
 @cache
 def load_muscles() -> dict:
-    """Load the muscle groups: parameters from `muscles.csv`, paths from `muscle_table.json`.
-
-    Returns
-    -------
-    dict
-        `reference_lengths_m` (segments of the model that the paths were measured on) and `muscles`: per group
-        members, joints, max_isometric_force_n, optimal_fiber_length_m, tendon_slack_length_m, pennation_rad,
-        source; exponents and coefficients of the path length (m) over joint angles (rad), and their errors
-        length_rms_mm and moment_arm_rms_mm.
-    """
+    """Load the muscle groups: parameters from `muscles.csv`, paths from `muscle_table.json`."""
     paths = json.loads((_FOLDER / "muscle_table.json").read_text(encoding="utf-8"))
     muscles = {}
     for row in _read("muscles.csv"):
@@ -44,37 +35,19 @@ def load_muscles() -> dict:
 
 @cache
 def load_segments() -> dict[str, float]:
-    """Load the segment shares of `segments.csv` that hold at every age.
-
-    Returns
-    -------
-    dict of str to float
-        Quantity -> share of height, body mass or segment length.
-    """
+    """Load the segment shares of `segments.csv` that hold at every age."""
     return {row["quantity"]: float(row["value"]) for row in _read("segments.csv") if not row["age_years"]}
 
 
 @cache
 def load_sitting_height() -> np.ndarray:
-    """Load the sitting height by age.
-
-    Returns
-    -------
-    array, shape (n, 2)
-        Age (years) and share of height.
-    """
+    """Load the sitting height by age; shape (n, 2), years."""
     rows = [row for row in _read("segments.csv") if row["quantity"] == "sitting_height"]
     return np.array([[float(row["age_years"]), float(row["value"])] for row in rows])
 
 
 def list_sources() -> list[dict[str, str]]:
-    """List every parameter with its source, for print.
-
-    Returns
-    -------
-    list of dict
-        Rows of `segments.csv`: quantity, age_years, value, unit, source.
-    """
+    """List every parameter with its source, for print."""
     return _read("segments.csv")
 
 

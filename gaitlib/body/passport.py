@@ -17,50 +17,18 @@ RANGE_DEG = {"hip_flexion": (-20.0, 90.0), "knee_angle": (0.0, 110.0), "ankle_an
 
 
 def list_angles() -> dict[str, np.ndarray]:
-    """List the angles of the comparison.
-
-    Returns
-    -------
-    dict of str to array
-        Per joint, every 5 degrees.
-    """
+    """List the angles of the comparison."""
     return {joint: np.arange(low, high + 1, 5.0) for joint, (low, high) in RANGE_DEG.items()}
 
 
 def compute_path_length(group: str, angles_rad: np.ndarray) -> np.ndarray:
-    """Compute the length of a muscle group's path on the body that it was measured on.
-
-    Parameters
-    ----------
-    group : str
-        Muscle group.
-    angles_rad : array, shape (n, joints)
-        Angles (rad) of the joints that the group spans.
-
-    Returns
-    -------
-    array, shape (n,)
-        Length (m).
-    """
+    """Compute the length of a muscle group's path on the body that it was measured on; shape (n,), m."""
     exponents, coefficients = _get_path(group)
     return np.prod(angles_rad[:, None, :] ** exponents[None], axis=2) @ coefficients
 
 
 def compute_moment_arm(group: str, joint: str, angles_rad: np.ndarray) -> np.ndarray:
-    """Compute the moment arm of a muscle group: minus the slope of its length.
-
-    Parameters
-    ----------
-    group, joint : str
-        Muscle group and one of its joints.
-    angles_rad : array, shape (n, joints)
-        Angles (rad) of the joints that the group spans.
-
-    Returns
-    -------
-    array, shape (n,)
-        Moment arm (m); positive flexes (ankle: dorsiflexes).
-    """
+    """Compute the moment arm of a muscle group: minus the slope of its length; shape (n,), m."""
     exponents, coefficients = _get_path(group)
     column = load_muscles()["muscles"][group]["joints"].index(joint)
     lowered = exponents.copy()
@@ -69,19 +37,7 @@ def compute_moment_arm(group: str, joint: str, angles_rad: np.ndarray) -> np.nda
 
 
 def compare_moment_arms(published: dict[tuple[str, str], np.ndarray]) -> pd.DataFrame:
-    """Compare moment arms with those of the published model, the other joints straight.
-
-    Parameters
-    ----------
-    published : dict of (group, joint) to array, shape (members, n)
-        From `gaitlib.body.derive_muscles.measure_moment_arms` at `list_angles` (m).
-
-    Returns
-    -------
-    pandas.DataFrame
-        group, joint, angle_deg, moment_arm_cm, lowest_cm, highest_cm (of the published members),
-        outside_mm (distance to their range).
-    """
+    """Compare moment arms with those of the published model, the other joints straight."""
     rows = []
     for (group, joint), members in published.items():
         angles = list_angles()[joint]
@@ -95,14 +51,7 @@ def compare_moment_arms(published: dict[tuple[str, str], np.ndarray]) -> pd.Data
 
 
 def compare_with_literature() -> pd.DataFrame:
-    """Compare the size of moment arms with values listed in the literature.
-
-    Returns
-    -------
-    pandas.DataFrame
-        joint, group, muscle, low_cm, high_cm, source; own_low_cm, own_high_cm: size of the group's moment arm
-        over 20 to 90 degrees of the joint; met: whether the two ranges overlap.
-    """
+    """Compare the size of moment arms with values listed in the literature."""
     table = pd.read_csv(Path(__file__).with_name("published_moment_arms.csv"))
     angles = np.arange(20.0, 91.0, 5.0)
     own = [
@@ -118,42 +67,15 @@ def compare_with_literature() -> pd.DataFrame:
 def compute_passive_moment(
     specification: Specification, coordinate: str, angles_rad: np.ndarray
 ) -> np.ndarray:
-    """Compute the passive moment of a joint at rest, without its muscles.
-
-    Parameters
-    ----------
-    specification : Specification
-        Body of a person.
-    coordinate : str
-        Such as 'knee_angle_r'.
-    angles_rad : array, shape (n,)
-        Angles (rad).
-
-    Returns
-    -------
-    array, shape (n,)
-        Moment (N m); positive flexes.
-    """
+    """Compute the passive moment of a joint at rest, without its muscles; shape (n,), N m."""
     p = next(item for item in specification.passive if item.coordinate == coordinate)
     stops = np.exp(-p.rate * (angles_rad - p.lower_rad)) - np.exp(p.rate * (angles_rad - p.upper_rad))
     return p.stop_nm * stops - p.stiffness_nm_rad * (angles_rad - p.neutral_rad)
 
 
 def compute_published_passive_moment(joint: str, angles_rad: np.ndarray) -> np.ndarray:
-    """Compute the passive moment of an adult's joint by a published law, without its muscles.
-
-    Parameters
-    ----------
-    joint : {'hip_flexion', 'knee_angle', 'ankle_angle'}
-        Joint.
-    angles_rad : array, shape (n,)
-        Angles (rad), flexion positive.
-
-    Returns
-    -------
-    array, shape (n,)
-        Moment (N m); positive flexes. k1 exp(k2 (q - upper)) + k3 exp(k4 (q - lower)) of
-        `published_passive_moments.csv`, where the knee's q counts extension.
+    """Compute the passive moment of an adult's joint by a published law, without its muscles; shape (n,), N
+    m.
     """
     table = pd.read_csv(Path(__file__).with_name("published_passive_moments.csv")).set_index("joint")
     row = table.loc[joint]
@@ -164,14 +86,7 @@ def compute_published_passive_moment(joint: str, angles_rad: np.ndarray) -> np.n
 
 
 def describe_muscles() -> pd.DataFrame:
-    """Describe the muscle groups.
-
-    Returns
-    -------
-    pandas.DataFrame
-        group, members, max_isometric_force_n, optimal_fiber_length_m, tendon_slack_length_m, pennation_deg,
-        length_rms_mm, moment_arm_rms_mm, source.
-    """
+    """Describe the muscle groups."""
     rows = []
     for group, entry in load_muscles()["muscles"].items():
         plain = {key: entry[key] for key in ("max_isometric_force_n", "optimal_fiber_length_m")}
@@ -187,19 +102,7 @@ def describe_muscles() -> pd.DataFrame:
 
 
 def describe_people(people: dict[str, Person]) -> pd.DataFrame:
-    """Describe how the body changes with the person.
-
-    Parameters
-    ----------
-    people : dict of str to Person
-        Label -> person.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per person: who, leg_length_share, shares of body mass of thigh, shank, foot (with toes) and
-        the rest (pelvis, trunk, head, arms), and the plantarflexors' maximal force per body weight.
-    """
+    """Describe how the body changes with the person."""
     rows = []
     for label, person in people.items():
         d, mass = compute_dimensions(person), person.mass_kg

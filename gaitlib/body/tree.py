@@ -114,36 +114,12 @@ class Tree:
 
 
 def write_tree(tree: Tree, path: Path) -> None:
-    """Write a tree as JSON.
-
-    Parameters
-    ----------
-    tree : Tree
-        The model.
-    path : pathlib.Path
-        File to write.
-    """
+    """Write a tree as JSON."""
     Path(path).write_text(json.dumps(asdict(tree), indent=1) + "\n", encoding="utf-8")
 
 
 def load_tree(path: Path) -> Tree:
-    """Load a tree that `write_tree` wrote.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        JSON file.
-
-    Returns
-    -------
-    Tree
-        The model.
-
-    Raises
-    ------
-    InputError
-        If the file is missing or holds no tree.
-    """
+    """Load a tree that `write_tree` wrote."""
     path = Path(path)
     try:
         data = json.loads(path.read_text(encoding="utf-8"))

@@ -27,24 +27,7 @@ _TURNING_SPEEDS = ("BallJoint", "FreeJoint")
 
 
 def read_tree(path: str | Path) -> Tree:
-    """Read an OpenSim model file.
-
-    Parameters
-    ----------
-    path : path
-        `.osim` file.
-
-    Returns
-    -------
-    Tree
-        Bodies, joints and coordinates in SI units.
-
-    Raises
-    ------
-    InputError
-        If the file is missing or no OpenSim model, or if a joint, a function of a joint or a constraint is
-        of a kind that is not supported; the message names it.
-    """
+    """Read an OpenSim model file."""
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path.name}: no such file; expected an OpenSim model (.osim).")
@@ -60,25 +43,7 @@ def read_tree(path: str | Path) -> Tree:
 
 
 def convert_model(model: opensim.Model, where: str = "model") -> Tree:
-    """Convert an OpenSim model in memory.
-
-    Parameters
-    ----------
-    model : opensim.Model
-        After `initSystem`.
-    where : str
-        Name that messages carry.
-
-    Returns
-    -------
-    Tree
-        Bodies, joints and coordinates in SI units.
-
-    Raises
-    ------
-    InputError
-        If a joint, a function or a constraint is not supported.
-    """
+    """Convert an OpenSim model in memory."""
     joints = model.getJointSet()
     if joints.getSize() == 0:
         raise InputError(f"{where}: has no joints; expected an OpenSim model of jointed bodies.")

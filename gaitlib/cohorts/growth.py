@@ -34,22 +34,7 @@ _SPEED_MPS = {
 
 
 def build_person(age_years: float, sex: str, height_z: float, bmi_z: float) -> Person:
-    """Build a person of an age and sex from standard scores.
-
-    Parameters
-    ----------
-    age_years : float
-        Age (3-95 years).
-    sex : {'f', 'm'}
-        Sex.
-    height_z, bmi_z : float
-        Stature and body mass index, in standard deviations from the mean of healthy people.
-
-    Returns
-    -------
-    Person
-        Height rounded to mm, mass to 0.1 kg.
-    """
+    """Build a person of an age and sex from standard scores."""
     stature = np.interp(age_years, _AGE, _STATURE_M[sex]) * (1 + STATURE_SD * height_z)
     height = round(float(np.clip(stature, 0.85, 2.10)), 3)
     index = np.interp(age_years, _AGE, _BODY_MASS_INDEX) * (1 + BODY_MASS_INDEX_SD * bmi_z)
@@ -58,38 +43,12 @@ def build_person(age_years: float, sex: str, height_z: float, bmi_z: float) -> P
 
 
 def compute_comfortable_speed(age_years: float, sex: str) -> float:
-    """Mean comfortable walking speed of healthy people.
-
-    Parameters
-    ----------
-    age_years : float
-        Age (years).
-    sex : {'f', 'm'}
-        Sex.
-
-    Returns
-    -------
-    float
-        Speed (m/s).
-    """
+    """Mean comfortable walking speed of healthy people; m/s."""
     return float(np.interp(age_years, _SPEED_AGE, _SPEED_MPS[sex]))
 
 
 def compute_typical_stride_time(person: Person, speed_mps: float) -> float:
-    """Stride time of a typical person at a speed, by dynamic similarity.
-
-    Parameters
-    ----------
-    person : Person
-        Who walks.
-    speed_mps : float
-        Speed (m/s).
-
-    Returns
-    -------
-    float
-        Stride time (s).
-    """
+    """Stride time of a typical person at a speed, by dynamic similarity."""
     leg = compute_dimensions(person).leg_length_m
     froude = speed_mps / np.sqrt(GRAVITY_MPS2 * leg)
     return float(2 * STEP_LENGTH_FACTOR * froude**STEP_LENGTH_EXPONENT * leg / speed_mps)

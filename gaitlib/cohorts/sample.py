@@ -38,28 +38,7 @@ _SPEED_MPS = (0.25, 2.0)
 
 
 def sample_cohort(name: str, n: int, seed: int, stride_share: float = 0.0, free_share: float = 0.0):
-    """Draw people of a cohort.
-
-    Parameters
-    ----------
-    name : str
-        One of `gaitlib.cohorts.schema.COHORTS`.
-    n : int
-        How many; a longer sample begins with the shorter one.
-    seed : int
-        Seed of the study.
-    stride_share : float
-        Share of people whose legs differ and who walk a full stride; one-sided patterns count.
-    free_share : float
-        Share of people whose stride time is left to the solver.
-
-    Returns
-    -------
-    DataFrame
-        One row per gait: cohort, pattern, medication, design, person_id, age_years, sex, height_m, mass_kg,
-        severity, speed_share, pace, speed_mps, stride_time_s (NaN: free), stride_time_cv, stride_length_cv,
-        kind ('half' or 'stride') and impairment (dict as `gaitlib.person.Impairment` takes it).
-    """
+    """Draw people of a cohort."""
     cohort = load_cohort(name)
     one_sided = sum(pattern.share for pattern in cohort.patterns.values() if pattern.sides == "one")
     others = np.clip((stride_share - one_sided) / max(1 - one_sided, 1e-9), 0, 1)

@@ -26,24 +26,7 @@ _HEADS = {
 
 
 def compute_adult_joints(markers: xr.Dataset) -> dict[str, np.ndarray]:
-    """Compute the keypoints of a walk from the markers.
-
-    Parameters
-    ----------
-    markers : xarray.Dataset
-        From `gaitlib.data.readers.opensim_files.read_trc`: y up.
-
-    Returns
-    -------
-    dict of array, shape (time, 3)
-        Keypoint name to position (m) in the axes of the file. Hips by the regression of Harrington et al.
-        2007; knees and ankles inwards of their markers along the line between the hips.
-
-    Raises
-    ------
-    InputError
-        If a marker is missing.
-    """
+    """Compute the keypoints of a walk from the markers; shape (time, 3), m."""
     positions = markers["marker_position"]
 
     def get(name: str) -> np.ndarray:
@@ -64,21 +47,7 @@ def compute_adult_joints(markers: xr.Dataset) -> dict[str, np.ndarray]:
 
 
 def add_adult_envelopes(walk: xr.Dataset, emg: pd.DataFrame) -> xr.Dataset:
-    """Add the envelopes of the adult's right leg.
-
-    Parameters
-    ----------
-    walk : Walk
-        In the time of the file.
-    emg : DataFrame
-        time (s) and the channels of `_HEADS`: envelopes, normalised by the laboratory.
-
-    Returns
-    -------
-    Walk
-        With emg(emg_time, channel): heads of a muscle averaged, each over its own peak; `emg_live` true;
-        attribute emg_is_envelope.
-    """
+    """Add the envelopes of the adult's right leg."""
     curves = [np.mean([emg[head] / emg[head].max() for head in heads], axis=0) for heads in _HEADS.values()]
     walk = walk.assign_coords(emg_time=emg["time"].to_numpy(), channel=[f"{name}_r" for name in _HEADS])
     walk["emg"] = (("emg_time", "channel"), np.stack(curves, axis=1), {"units": "1"})

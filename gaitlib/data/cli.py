@@ -13,19 +13,7 @@ from gaitlib.errors import WorkError
 
 
 def add_data_parser(subparsers) -> argparse.ArgumentParser:
-    """Register `data` and its commands.
-
-    Parameters
-    ----------
-    subparsers : argparse subparsers action
-        Of the `gaitlib` command.
-
-    Returns
-    -------
-    argparse.ArgumentParser
-        The parser of `data`; its `run` default is called with the parsed arguments and returns the exit
-        code (0 done, 1 the work failed, 2 the input was wrong).
-    """
+    """Register `data` and its commands."""
     parser = subparsers.add_parser("data", help="list, fetch, verify and pack the real data")
     commands = parser.add_subparsers(dest="data_command", required=True, metavar="list|fetch|verify|pack")
     for name, text in (
@@ -42,23 +30,7 @@ def add_data_parser(subparsers) -> argparse.ArgumentParser:
 
 
 def run_data(arguments: argparse.Namespace) -> int:
-    """Run one data command.
-
-    Parameters
-    ----------
-    arguments : argparse.Namespace
-        data_command ('list', 'fetch', 'verify', 'pack') and ids.
-
-    Returns
-    -------
-    int
-        0 done, 1 the work failed.
-
-    Raises
-    ------
-    InputError
-        If an id is unknown or the manifest is broken (exit code 2).
-    """
+    """Run one data command."""
     manifest = load_manifest()
     if arguments.data_command == "list":
         print(format_list(manifest))
@@ -73,18 +45,7 @@ def run_data(arguments: argparse.Namespace) -> int:
 
 
 def format_list(manifest: Manifest) -> str:
-    """Format the table of all data sets.
-
-    Parameters
-    ----------
-    manifest : Manifest
-        The manifest.
-
-    Returns
-    -------
-    str
-        One line per item: id, subgroup, people, roles, licence, files, MB, files present, shipped packed.
-    """
+    """Format the table of all data sets."""
     rows = [("id", "subgroup", "people", "role", "licence", "files", "MB", "present", "shipped")]
     for item_id, item in manifest.items.items():
         present = "by hand" if item.fetch == "manual" else f"{count_present(item_id, item)}/{len(item.files)}"

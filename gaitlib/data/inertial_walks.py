@@ -29,32 +29,7 @@ _MAX_STRIDE_CV = 0.2
 def load_inertial_walks(
     dataset_id: str, purpose: str = "evaluate", manifest: Manifest | None = None
 ) -> list[xr.Dataset]:
-    """Load the walks of a set of real people with inertial sensors.
-
-    Parameters
-    ----------
-    dataset_id : {'lower_back_events', 'mobilised_lab', 'parkinson_fog_imu'}
-        Item of the manifest.
-    purpose : {'evaluate'}
-        What the walks are wanted for; the roles of the item must allow it.
-    manifest : Manifest, optional
-        By default the project's.
-
-    Returns
-    -------
-    list of xarray.Dataset
-        Signals as of the readers, one straight walk or bout each; attributes dataset, subgroup, person_id,
-        walk_id, height_m and age_years (NaN if unknown), fps, origin 'real'. What was measured: either
-        attribute `events` (table of foot, event, time_s in the time of the walk), or attributes such as
-        `reference_speed_mps`.
-
-    Raises
-    ------
-    InputError
-        If the set is unknown or may not be used for the purpose; or a file is malformed.
-    AbsentData
-        If the set is neither here nor shipped.
-    """
+    """Load the walks of a set of real people with inertial sensors."""
     loaders = {
         "lower_back_events": _load_lower_back_events,
         "mobilised_lab": _load_mobilised,
@@ -79,22 +54,7 @@ def _sort_trial(path: Path) -> tuple[int, ...]:
 
 
 def split_turn_trial(signals: xr.Dataset, events: pd.DataFrame, name: str) -> list[xr.Dataset]:
-    """Split a trial of out, U-turn and back into its two straight walks.
-
-    Parameters
-    ----------
-    signals : xarray.Dataset
-        From `gaitlib.data.readers.inertial.read_lower_back_trial`.
-    events : DataFrame
-        Likewise.
-    name : str
-        Name of the trial.
-
-    Returns
-    -------
-    list of xarray.Dataset
-        Way out and way back, where they last 2 s or more.
-    """
+    """Split a trial of out, U-turn and back into its two straight walks."""
     about = signals.attrs
     spans = {
         "out": (about["walk_start_s"], about["turn_start_s"]),
@@ -124,23 +84,7 @@ def _load_mobilised(purpose: str, manifest: Manifest) -> list[xr.Dataset]:
 
 
 def split_bouts(test: LowerBackTest, person_id: str, subgroup: str, height_m: float) -> list[xr.Dataset]:
-    """Split a test of the Mobilise-D format into its walking bouts.
-
-    Parameters
-    ----------
-    test : LowerBackTest
-        Signals and reference.
-    person_id, subgroup : str
-        Who walks.
-    height_m : float
-        Body height (m).
-
-    Returns
-    -------
-    list of xarray.Dataset
-        One per bout of the first reference system that has any: INDIP, else stereophotogrammetry. Attribute
-        `n_bouts`: how many bouts the recording has; with several, people stopped and turned between them.
-    """
+    """Split a test of the Mobilise-D format into its walking bouts."""
     bouts = test.bouts[test.bouts["kind"] == "MicroWB"]
     system = next((name for name in _REFERENCE_SYSTEMS if (bouts["system"] == name).any()), None)
     walks = []
@@ -172,22 +116,6 @@ def _load_freezing(purpose: str, manifest: Manifest) -> list[xr.Dataset]:
 def split_steady_walking(recording: xr.Dataset, name: str) -> list[xr.Dataset]:
     """Split a recording of the freezing set into windows of steady walking, by the feet alone.
 
-    Parameters
-    ----------
-    recording : xarray.Dataset
-        From `gaitlib.data.readers.inertial.read_freezing_recording`.
-    name : str
-        Name of the recording.
-
-    Returns
-    -------
-    list of xarray.Dataset
-        Signals of the lumbar sensor in windows of 8 s without freezing within 1 s, in which each foot swings
-        at least five times and its stride times vary by less than 20 %; attribute `reference_step_time_s`:
-        half of the mean time between swings of the same foot.
-
-    Notes
-    -----
     A swing is a peak of the foot's angular velocity about its principal axis above half of the 95th
     percentile, at least 0.6 s after the one before.
     """

@@ -12,30 +12,7 @@ from gaitlib.errors import InputError
 
 
 def read_gaitpdb(purpose: str = "evaluate", manifest: Manifest | None = None) -> list[xr.Dataset]:
-    """Read every walk with its force, speed and person.
-
-    Parameters
-    ----------
-    purpose : {'evaluate'}
-        What the walks are wanted for; the roles of the item must allow it.
-    manifest : Manifest, optional
-        By default the project's.
-
-    Returns
-    -------
-    list of xarray.Dataset
-        force(time, foot) in N at 100 Hz, the whole walk; attributes dataset, subgroup ('parkinsons',
-        'control'), person_id, walk_id, second_task (1 for walks with suffix _10), reference_speed_mps (NaN
-        where the laboratory has none), and the columns of
-        `gaitlib.data.readers.insole.read_insole_people` but the speeds.
-
-    Raises
-    ------
-    InputError
-        If a file is malformed, a walk's person is not in the table, or the purpose is not allowed.
-    AbsentData
-        If the set is neither here nor shipped.
-    """
+    """Read every walk with its force, speed and person."""
     item, manifest = "gaitpdb", manifest or load_manifest()
     people = read_recording(item, "demographics.txt", purpose, manifest).set_index("person_id")
     speeds = [name for name in people.columns if name.startswith("speed_")]

@@ -143,32 +143,7 @@ RECIPES = {
 
 
 def read_recording(item_id: str, filename: str, purpose: str, manifest: Manifest | None = None):
-    """Read one recording: the original if the set is here, else what the project ships of it.
-
-    Parameters
-    ----------
-    item_id : str
-        Item of the manifest, one of `RECIPES`.
-    filename : str
-        Original file.
-    purpose : {'evaluate', 'baseline', 'calibrate'}
-        What it is wanted for; the roles of the item must allow it.
-    manifest : Manifest, optional
-        By default the project's.
-
-    Returns
-    -------
-    object
-        As the reader of the file gives it. From the packed form: only what was kept, and attribute
-        `packed` (of a dataset, table, or the signals of a recording) names the file.
-
-    Raises
-    ------
-    InputError
-        If item, file or purpose is unknown, the purpose is not allowed, or a file is damaged.
-    AbsentData
-        If the set is neither here nor shipped.
-    """
+    """Read one recording: the original if the set is here, else what the project ships of it."""
     manifest = manifest or load_manifest()
     item = check_purpose(item_id, purpose, manifest)
     recipe = find_recipe(item_id, filename)
@@ -186,106 +161,30 @@ def read_recording(item_id: str, filename: str, purpose: str, manifest: Manifest
 
 
 def list_recordings(item_id: str, pattern: str = "*", manifest: Manifest | None = None) -> list[str]:
-    """List the names of the recordings of an item that match a pattern, in the order of the manifest.
-
-    Parameters
-    ----------
-    item_id : str
-        Item of the manifest.
-    pattern : str
-        Shell rules, e.g. '*.c3d'.
-    manifest : Manifest, optional
-        By default the project's.
-
-    Returns
-    -------
-    list of str
-        File names.
-    """
+    """List the names of the recordings of an item that match a pattern, in the order of the manifest."""
     item = (manifest or load_manifest()).get_item(item_id)
     return [file.name for file in list_originals(item_id, item) if fnmatchcase(file.name, pattern)]
 
 
 def find_recipe(item_id: str, filename: str) -> Recipe | None:
-    """Find how a file is packed.
-
-    Parameters
-    ----------
-    item_id : str
-        Item of the manifest.
-    filename : str
-        Original file.
-
-    Returns
-    -------
-    Recipe or None
-        None if it is not packed.
-    """
+    """Find how a file is packed."""
     recipes = RECIPES.get(item_id, [])
     return next((recipe for recipe in recipes if fnmatchcase(filename, recipe.pattern)), None)
 
 
 def list_originals(item_id: str, item: DataItem) -> list:
-    """List the files of an item that are packed.
-
-    Parameters
-    ----------
-    item_id : str
-        Item of the manifest.
-    item : DataItem
-        The item.
-
-    Returns
-    -------
-    list of DataFile
-        In the order of the manifest.
-    """
+    """List the files of an item that are packed."""
     return [file for file in item.files if find_recipe(item_id, file.name)]
 
 
 def is_shipped(item_id: str, manifest: Manifest) -> bool:
-    """Say whether the packed form of an item is listed in the manifest and lies here.
-
-    Parameters
-    ----------
-    item_id : str
-        Item of the manifest.
-    manifest : Manifest
-        The manifest.
-
-    Returns
-    -------
-    bool
-        True if so.
-    """
+    """Say whether the packed form of an item is listed in the manifest and lies here."""
     name = f"{FOLDER}/{item_id}.nc"
     return manifest.get_item(item_id).ship and name in manifest.artefacts and (ROOT / name).is_file()
 
 
 def pack_item(item_id: str, folder: str | Path, manifest: Manifest | None = None) -> Path:
-    """Pack what the pages use of one set from its originals; equal originals give equal bytes.
-
-    Parameters
-    ----------
-    item_id : str
-        Item of the manifest.
-    folder : path
-        Where `<item_id>.nc` is written.
-    manifest : Manifest, optional
-        By default the project's.
-
-    Returns
-    -------
-    Path
-        The file.
-
-    Raises
-    ------
-    InputError
-        If the set may not be shipped, or there is no recipe for it.
-    AbsentData
-        If an original is not here.
-    """
+    """Pack what the pages use of one set from its originals; equal originals give equal bytes."""
     manifest = manifest or load_manifest()
     item = manifest.get_item(item_id)
     obstacle = find_obstacle(item.licence)
@@ -499,20 +398,7 @@ ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
 
 
 def write_card(target: str | Path, manifest: Manifest) -> Path:
-    """Write the data card: who, licence and notice, source, hashes of the originals, what was kept.
-
-    Parameters
-    ----------
-    target : path
-        The Markdown file.
-    manifest : Manifest
-        The manifest.
-
-    Returns
-    -------
-    Path
-        The target.
-    """
+    """Write the data card: who, licence and notice, source, hashes of the originals, what was kept."""
     rows = [("quantity", "step", "unit"), ("---", "---", "---")]
     rows += [(name, f"{step:g}", _UNITS[name]) for name, step in STEPS.items()]
     rows += [

@@ -26,24 +26,7 @@ _UP = np.array([0.0, 0.0, 1.0])
 
 
 def compute_joint_centers(recording: C3dRecording) -> dict[str, np.ndarray]:
-    """Compute the keypoints of a walk from the markers of one recording.
-
-    Parameters
-    ----------
-    recording : C3dRecording
-        Markers LASI, RASI, SACR, C7, CLAV, and on each side THI, KNE, TIB, ANK, HEE, TOE or HLX, SHO, ELB,
-        WRA, WRB; head markers if present. Measures: joint widths, offsets, marker diameter, height.
-
-    Returns
-    -------
-    dict of array, shape (time, 3)
-        Keypoint name to position in m, in the axes of the recording (z up); NaN where not seen.
-
-    Raises
-    ------
-    InputError
-        If a marker or a measure is missing.
-    """
+    """Compute the keypoints of a walk from the markers of one recording; shape (time, 3)."""
     marker = recording.get_marker
     points = {"neck": (marker("C7") + marker("CLAV")) / 2}
     pelvis = build_pelvis(marker("RASI"), marker("LASI"), marker("SACR"), _get_marker_radius(recording))
@@ -71,21 +54,7 @@ def _get_marker_radius(recording: C3dRecording) -> float:
 def build_pelvis(
     right: np.ndarray, left: np.ndarray, sacrum: np.ndarray, radius_m: float
 ) -> dict[str, np.ndarray]:
-    """Build the frame of the pelvis.
-
-    Parameters
-    ----------
-    right, left, sacrum : array, shape (time, 3)
-        Markers on the front spines and on the sacrum (m).
-    radius_m : float
-        Of a marker.
-
-    Returns
-    -------
-    dict of array
-        origin between the front spines; axes forward, up (of the pelvis), right: shape (time, 3). width and
-        depth: shape (time,), in m.
-    """
+    """Build the frame of the pelvis."""
     middle = (right + left) / 2
     rightward = _normalize(right - left)
     forward = middle - sacrum
@@ -136,20 +105,7 @@ def _get_rotation(recording: C3dRecording, name: str) -> float:
 
 
 def compute_hip_center(pelvis: dict[str, np.ndarray], sign: float) -> np.ndarray:
-    """Compute a hip joint centre by the regression of Harrington et al. 2007.
-
-    Parameters
-    ----------
-    pelvis : dict
-        origin, forward, up, right: shape (time, 3); width, depth: shape (time,), in m.
-    sign : float
-        1 for the right hip, -1 for the left.
-
-    Returns
-    -------
-    array, shape (time, 3)
-        Hip joint centre in m.
-    """
+    """Compute a hip joint centre by the regression of Harrington et al. 2007; shape (time, 3)."""
     width, depth = np.nanmedian(pelvis["width"]), np.nanmedian(pelvis["depth"])
     forward = -0.24 * depth - 0.0099
     up = -0.30 * width - 0.0109
@@ -164,25 +120,11 @@ def compute_chord_center(
     offset_m: float,
     rotation_rad: float = 0.0,
 ) -> np.ndarray:
-    """Compute a joint centre by the chord construction.
+    """Compute a joint centre by the chord construction; shape (time, 3).
 
     The centre lies `offset_m` medial of the lateral marker, sees proximal centre and lateral marker under a
     right angle, and lies in the plane of proximal centre, lateral marker and segment marker, after turning
     that plane about the line from proximal centre to lateral marker.
-
-    Parameters
-    ----------
-    proximal, lateral, segment : array, shape (time, 3)
-        Proximal joint centre, lateral joint marker, marker on the lateral side of the segment (m).
-    offset_m : float
-        Half the joint width plus the marker radius.
-    rotation_rad : float
-        Turn of the plane, right-handed about the axis from proximal centre to lateral marker.
-
-    Returns
-    -------
-    array, shape (time, 3)
-        Joint centre in m; NaN where the lateral marker is closer to the proximal centre than the offset.
     """
     chord = lateral - proximal
     length = np.linalg.norm(chord, axis=-1, keepdims=True)

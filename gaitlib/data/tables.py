@@ -19,29 +19,7 @@ _TABLES = {
 
 
 def load_table(item_id: str, purpose: str, manifest: Manifest | None = None) -> pd.DataFrame:
-    """Load the table of people or of published values of a set.
-
-    Parameters
-    ----------
-    item_id : {'speed_steplength_age', 'gaitndd', 'parkinson_joint_angles', 'cp_video_benchmark'}
-        Item of the manifest.
-    purpose : {'evaluate', 'baseline', 'calibrate'}
-        What the table is wanted for; the roles of the item must allow it.
-    manifest : Manifest, optional
-        By default the project's.
-
-    Returns
-    -------
-    pandas.DataFrame
-        As the reader of the set gives it (`gaitlib.data.readers.clinical`), units in the column names.
-
-    Raises
-    ------
-    InputError
-        If the item has no table, may not be used for the purpose, or its file is malformed.
-    AbsentData
-        If the file is neither here nor shipped.
-    """
+    """Load the table of people or of published values of a set."""
     if item_id not in _TABLES:
         raise InputError(f"data item '{item_id}' has no table; items with one: {', '.join(_TABLES)}")
     if item_id == "parkinson_joint_angles":  # may not be shipped

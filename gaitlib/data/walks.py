@@ -63,29 +63,7 @@ _SWING_MARGIN_S = 0.1
 
 
 def load_walks(dataset_id: str, purpose: str, manifest: Manifest | None = None) -> list[xr.Dataset]:
-    """Load every walk of a set of real people.
-
-    Parameters
-    ----------
-    dataset_id : {'td_children_c3d', 'neuro_bvh', 'adult_walk_3d_moco'}
-        Item of the manifest.
-    purpose : {'evaluate', 'baseline', 'calibrate'}
-        What the walks are wanted for; the roles of the item must allow it.
-    manifest : Manifest, optional
-        By default the project's.
-
-    Returns
-    -------
-    list of Walk
-        In the order of person and trial; x along the walking direction, y up, z to the person's right.
-
-    Raises
-    ------
-    InputError
-        If the set is unknown, has no walks, or may not be used for the purpose; or a file is malformed.
-    AbsentData
-        If the set is neither here nor shipped.
-    """
+    """Load every walk of a set of real people."""
     loaders = {"td_children_c3d": _load_children, "neuro_bvh": _load_neuro, "adult_walk_3d_moco": _load_adult}
     if dataset_id not in loaders:
         raise InputError(f"data item '{dataset_id}' has no walks; sets with walks: {', '.join(loaders)}")
@@ -104,24 +82,7 @@ def _pass_on(walk: xr.Dataset, source: xr.Dataset) -> xr.Dataset:
 
 
 def build_child_walk(recording: C3dRecording) -> xr.Dataset:
-    """Build the walk of one child from one recording.
-
-    Parameters
-    ----------
-    recording : C3dRecording
-        Markers, force plates, EMG and measures.
-
-    Returns
-    -------
-    Walk
-        Keypoints; ground_force(time, foot, space) in N where a foot is alone on a plate, zero shortly before
-        and after, else NaN; emg(emg_time, channel) in V, raw, with emg_live(channel).
-
-    Raises
-    ------
-    InputError
-        If a marker or measure is missing.
-    """
+    """Build the walk of one child from one recording."""
     name = Path(recording.markers.attrs["source_file"]).stem
     points = compute_joint_centers(recording)
     time_s = recording.markers["time"].values
@@ -294,25 +255,6 @@ def build_neuro_walk(motion: xr.Dataset, diagnosis: str, duplicates: str = "") -
     All files of the set carry one common skeleton: the people's motion was transferred to it, so lengths are
     those of the skeleton and not of the person. Body height is therefore that of a body with these legs.
     The set has no heels; the end of the head lies at face height and stands in for the vertex.
-
-    Parameters
-    ----------
-    motion : xarray.Dataset
-        marker_position(time, marker, space) in m, y up, as `read_bvh` gives.
-    diagnosis : str
-        As written in Annotations.xlsx.
-    duplicates : str
-        Names of byte-identical files that were dropped.
-
-    Returns
-    -------
-    Walk
-        Keypoints of the skeleton.
-
-    Raises
-    ------
-    InputError
-        If a joint is missing or the diagnosis is unknown.
     """
     name = Path(motion.attrs["source_file"]).stem.removeprefix("Subject")
     if diagnosis not in _SUBGROUPS:
@@ -357,25 +299,7 @@ def _load_adult(purpose: str, manifest: Manifest) -> list[xr.Dataset]:
 
 
 def build_adult_walk(markers: xr.Dataset, emg: pd.DataFrame) -> xr.Dataset:
-    """Build the walk of the adult set aside for calibration.
-
-    Parameters
-    ----------
-    markers : xarray.Dataset
-        marker_position(time, marker, space) in m.
-    emg : DataFrame
-        Envelopes over time (s).
-
-    Returns
-    -------
-    Walk
-        Keypoints, and emg as of `gaitlib.data.adult_walk.add_adult_envelopes`.
-
-    Raises
-    ------
-    InputError
-        If a marker is missing.
-    """
+    """Build the walk of the adult set aside for calibration."""
     points = compute_adult_joints(markers)
     time_s = markers["time"].values
     positions, keep, _ = _place(points, time_s, _Y_UP)

@@ -12,20 +12,7 @@ from gaitlib.gait import MUSCLE_GROUPS
 
 
 def measure_activation_errors(estimator: GaitEstimator, clips: list[Clip]) -> dict[str, dict[str, float]]:
-    """Compare estimated muscle activity with that of synthetic clips.
-
-    Parameters
-    ----------
-    estimator : GaitEstimator
-        Calibrated.
-    clips : list of Clip
-        Clips with truth.
-
-    Returns
-    -------
-    dict of str to dict
-        Muscle group -> rms (0-1), rms_of_mean (of the mean curve of training), coverage of the intervals.
-    """
+    """Compare estimated muscle activity with that of synthetic clips."""
     known = [clip for clip in clips if np.isfinite(clip.activation).all()]
     truth = np.stack([clip.activation for clip in known])
     _, _, curves = estimator.predict_raw([clip.features for clip in known])
@@ -42,21 +29,7 @@ def measure_activation_errors(estimator: GaitEstimator, clips: list[Clip]) -> di
 
 
 def tabulate_errors(estimator: GaitEstimator, clips: list[Clip]) -> pd.DataFrame:
-    """Compare an estimator with the truth of synthetic clips.
-
-    Parameters
-    ----------
-    estimator : GaitEstimator
-        Calibrated.
-    clips : list of Clip
-        Clips with truth.
-
-    Returns
-    -------
-    DataFrame
-        One row per clip and outcome: gait, view, moving_camera, height_known, outcome, reference,
-        estimate, lower, upper, status.
-    """
+    """Compare an estimator with the truth of synthetic clips."""
     rows = []
     for clip, estimate in zip(clips, estimator.predict_features([c.features for c in clips]), strict=True):
         about = {"gait": clip.gait, "view": clip.view, "moving_camera": clip.moving_camera}
@@ -82,21 +55,7 @@ def tabulate_errors(estimator: GaitEstimator, clips: list[Clip]) -> pd.DataFrame
 
 
 def summarise_errors(errors: pd.DataFrame, by: list[str] | None = None) -> pd.DataFrame:
-    """Summarise a table of `tabulate_errors`.
-
-    Parameters
-    ----------
-    errors : DataFrame
-        From `tabulate_errors`.
-    by : list of str, optional
-        Columns to group by beside the outcome; ['view'] if not given.
-
-    Returns
-    -------
-    DataFrame
-        Per group: n, share answered, mean absolute error, bias, coverage and median width of the
-        intervals, in the outcome's unit.
-    """
+    """Summarise a table of `tabulate_errors`."""
     frame = errors.assign(
         error=errors["estimate"] - errors["reference"],
         inside=(errors["reference"] >= errors["lower"]) & (errors["reference"] <= errors["upper"]),

@@ -25,24 +25,7 @@ _READS = {
 
 
 def write_model_card(path: str | Path, estimator: GaitEstimator, errors: pd.DataFrame, command: str) -> Path:
-    """Write the model card as Markdown.
-
-    Parameters
-    ----------
-    path : path
-        File to write.
-    estimator : GaitEstimator
-        Trained and calibrated.
-    errors : DataFrame
-        Errors on held-out synthetic people, from `gaitlib.estimate.assess.tabulate_errors`.
-    command : str
-        What made the weights.
-
-    Returns
-    -------
-    Path
-        The file.
-    """
+    """Write the model card as Markdown."""
     about, kind = estimator.provenance, estimator.config.kind
     n_weights = sum(p.numel() for p in estimator.network.parameters())
     clips = f"{estimator.config.n_clips} clips"

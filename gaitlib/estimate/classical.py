@@ -42,21 +42,7 @@ MIN_TRAVEL_SPEED = 0.15
 
 
 def estimate_classical(keypoints: xr.Dataset, height_m: float | None = None) -> Estimate:
-    """Estimate the outcomes of one clip without any learning.
-
-    Parameters
-    ----------
-    keypoints : xarray.Dataset
-        Image keypoints of any layout.
-    height_m : float, optional
-        Body height (m); attribute `height_m` of the keypoints if not given. Needed for metres.
-
-    Returns
-    -------
-    Estimate
-        Values without intervals; NaN where the view or the missing height does not allow one; an abstention
-        if there are too few steps or keypoints.
-    """
+    """Estimate the outcomes of one clip without any learning."""
     clip = normalise_clip(*read_keypoints(keypoints))
     if isinstance(clip, str):
         return build_abstention(clip)

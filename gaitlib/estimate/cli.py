@@ -9,18 +9,7 @@ from gaitlib.errors import InputError
 
 
 def add_estimate_parser(subparsers) -> argparse.ArgumentParser:
-    """Add the command to the program.
-
-    Parameters
-    ----------
-    subparsers : argparse sub-parsers
-        Of the program.
-
-    Returns
-    -------
-    argparse.ArgumentParser
-        The command's parser, with `run` as default function.
-    """
+    """Add the command to the program."""
     from gaitlib.sense.camera import VIEWS
     from gaitlib.sense.layouts import LAYOUTS
 
@@ -52,23 +41,7 @@ def add_estimate_parser(subparsers) -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the command.
-
-    Parameters
-    ----------
-    args : argparse.Namespace
-        The options of the command.
-
-    Returns
-    -------
-    int
-        0 if there is an estimate, 1 on abstention.
-
-    Raises
-    ------
-    InputError
-        If the input is wrong.
-    """
+    """Run the command."""
     from gaitlib.estimate.predict import (
         estimate_clip,
         load_shipped_estimator,

@@ -77,13 +77,7 @@ class Calibration:
     activation_half_width: np.ndarray
 
     def to_dict(self) -> dict:
-        """Turn into plain values.
-
-        Returns
-        -------
-        dict
-            For JSON.
-        """
+        """Turn into plain values."""
         groups = {name: {k: _plain(v) for k, v in vars(group).items()} for name, group in self.groups.items()}
         half = np.round(self.activation_half_width, 5)
         return {
@@ -95,18 +89,7 @@ class Calibration:
 
     @classmethod
     def from_dict(cls, values: dict) -> Calibration:
-        """Read back what `to_dict` wrote.
-
-        Parameters
-        ----------
-        values : dict
-            Plain values.
-
-        Returns
-        -------
-        Calibration
-            The same calibration.
-        """
+        """Read back what `to_dict` wrote."""
         groups = {
             name: GroupLimits(**{k: np.array(v) if isinstance(v, list) else v for k, v in group.items()})
             for name, group in values["groups"].items()
@@ -124,33 +107,7 @@ def calibrate_intervals(
     level: float = 0.9,
     activation_error: np.ndarray | None = None,
 ) -> Calibration:
-    """Find the factors that make intervals cover, and the limits of known ground.
-
-    Parameters
-    ----------
-    kind : InputKind
-        What is read.
-    features : list of ClipFeatures
-        Clips of held-out synthetic people.
-    location, log_scale : array, shape (n, n_outcome)
-        Predicted outcomes and log scales, on the scales of the network.
-    truth : array, shape (n, n_outcome)
-        True outcomes on the same scales, NaN where unknown.
-    level : float
-        Coverage wanted (0-1).
-    activation_error : array, shape (n, 2, 9, 101), optional
-        Estimated minus true muscle activity.
-
-    Returns
-    -------
-    Calibration
-        For `apply_calibration`.
-
-    Raises
-    ------
-    InputError
-        If there are too few clips for the level.
-    """
+    """Find the factors that make intervals cover, and the limits of known ground."""
     names = np.array([name_group(kind, item) for item in features])
     if len(features) < _MIN_CLIPS:
         raise InputError(
@@ -192,24 +149,7 @@ def _quantile(scores: np.ndarray, level: float) -> np.ndarray:
 def apply_calibration(
     calibration: Calibration, features: ClipFeatures, location: np.ndarray, log_scale: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, str]:
-    """Turn a prediction into an interval, or say why not.
-
-    Parameters
-    ----------
-    calibration : Calibration
-        From `calibrate_intervals`.
-    features : ClipFeatures
-        The clip.
-    location, log_scale : array, shape (n_outcome,)
-        Predicted outcomes and log scales, on the scales of the network.
-
-    Returns
-    -------
-    lower, upper : array, shape (n_outcome,)
-        Ends of the intervals, on the same scales.
-    reason : str
-        Why to abstain; empty if all is well.
-    """
+    """Turn a prediction into an interval, or say why not."""
     kind = get_kind(calibration.kind)
     name = name_group(kind, features)
     if name not in calibration.groups:

@@ -109,26 +109,7 @@ class SideInformation:
 
 
 def compute_features(keypoints: xr.Dataset, height_m: float | None = None) -> ClipFeatures:
-    """Compute the common sequence of a clip.
-
-    Parameters
-    ----------
-    keypoints : xarray.Dataset
-        Image keypoints of any known layout. Attributes `fps` (needed), `image_width_px`, `image_height_px`,
-        `focal_length_px`, `stated_age_years`, `stated_azimuth_deg` (helpful).
-    height_m : float, optional
-        Body height (m).
-
-    Returns
-    -------
-    ClipFeatures
-        With `problem` set where the clip is too short or holds too few points.
-
-    Raises
-    ------
-    InputError
-        If the layout or the frame rate is unknown or not possible.
-    """
+    """Compute the common sequence of a clip."""
     pixels, confidence, fps, size = read_keypoints(keypoints)
     age, azimuth = (keypoints.attrs.get(name) for name in ("stated_age_years", "stated_azimuth_deg"))
     known = SideInformation(size, height_m, keypoints.attrs.get("focal_length_px"), age, azimuth)
@@ -136,29 +117,7 @@ def compute_features(keypoints: xr.Dataset, height_m: float | None = None) -> Cl
 
 
 def read_keypoints(keypoints: xr.Dataset) -> tuple[np.ndarray, np.ndarray, float, tuple[float, float] | None]:
-    """Read what `compute_features_from_arrays` and `normalise_clip` need.
-
-    Parameters
-    ----------
-    keypoints : xarray.Dataset
-        Image keypoints of any known layout.
-
-    Returns
-    -------
-    pixels : array, shape (n_time, 19, 2)
-        Pixels of the points of a Walk.
-    confidence : array, shape (n_time, 19)
-        0-1.
-    fps : float
-        Frames per second.
-    image_size_px : (float, float) or None
-        Width and height (px), None if unknown.
-
-    Raises
-    ------
-    InputError
-        If the layout or the frame rate is unknown or not possible.
-    """
+    """Read what `compute_features_from_arrays` and `normalise_clip` need."""
     common = convert_layout(keypoints, WALK_LAYOUT)
     size = [keypoints.attrs.get(name) for name in ("image_width_px", "image_height_px")]
     return (
@@ -170,25 +129,7 @@ def read_keypoints(keypoints: xr.Dataset) -> tuple[np.ndarray, np.ndarray, float
 
 
 def get_height(keypoints: xr.Dataset, height_m: float | None = None) -> float | None:
-    """Get the body height to use.
-
-    Parameters
-    ----------
-    keypoints : xarray.Dataset
-        Image keypoints, perhaps with attribute `height_m` (NaN if unknown).
-    height_m : float, optional
-        Height that was stated (m).
-
-    Returns
-    -------
-    float or None
-        Height (m), None if unknown.
-
-    Raises
-    ------
-    InputError
-        If the height is outside 0.6-2.3 m.
-    """
+    """Get the body height to use; m."""
     height = keypoints.attrs.get("height_m") if height_m is None else height_m
     if height is None or not np.isfinite(float(height)):
         return None
@@ -200,23 +141,7 @@ def get_height(keypoints: xr.Dataset, height_m: float | None = None) -> float | 
 
 
 def check_fps(fps: float | None) -> float:
-    """Check a frame rate.
-
-    Parameters
-    ----------
-    fps : float
-        Frames per second.
-
-    Returns
-    -------
-    float
-        The same.
-
-    Raises
-    ------
-    InputError
-        If it is missing or outside 15-1000.
-    """
+    """Check a frame rate."""
     if fps is None or not np.isfinite(fps) or not 15 <= float(fps) <= 1000:
         raise InputError(f"fps: found {fps}, expected frames per second between 15 and 1000.")
     return float(fps)
@@ -228,24 +153,7 @@ def compute_features_from_arrays(
     fps: float,
     known: SideInformation | None = None,
 ) -> ClipFeatures:
-    """Compute the common sequence (array form of `compute_features`).
-
-    Parameters
-    ----------
-    pixels : array, shape (n_time, 19, 2)
-        Pixels of the points of a Walk, NaN where unknown.
-    confidence : array, shape (n_time, 19)
-        0-1.
-    fps : float
-        Frames per second.
-    known : SideInformation, optional
-        What is known beside the keypoints.
-
-    Returns
-    -------
-    ClipFeatures
-        See there.
-    """
+    """Compute the common sequence (array form of `compute_features`)."""
     known = known or SideInformation()
     size, focal = known.image_size_px, known.focal_length_px
     clip = normalise_clip(pixels, confidence, fps, size)
@@ -269,18 +177,7 @@ def compute_features_from_arrays(
 
 
 def describe_person(height_m: float | None, age_years: float | None) -> dict[str, float]:
-    """Put what is known about a person into side features.
-
-    Parameters
-    ----------
-    height_m, age_years : float or None
-        Body height (m), age (years); None where unknown.
-
-    Returns
-    -------
-    dict of str to float
-        height_known, log_height, age_known, age (units of 20 years from the age of 10, saturating at 70).
-    """
+    """Put what is known about a person into side features."""
     age = 0.0 if age_years is None else (min(float(age_years), 70.0) - 10.0) / 20.0
     return {
         "height_known": float(height_m is not None),

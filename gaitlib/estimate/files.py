@@ -12,17 +12,7 @@ KIND, VERSION = "gaitlib-estimator", "2"
 
 
 def save_estimator(path: str | Path, tensors: dict, about: dict) -> None:
-    """Write tensors and what is said about them.
-
-    Parameters
-    ----------
-    path : path
-        File to write; folders are made.
-    tensors : dict of str to torch.Tensor
-        Weights.
-    about : dict
-        Plain values kept as JSON.
-    """
+    """Write tensors and what is said about them."""
     from safetensors.torch import save_file
 
     path = Path(path)
@@ -34,25 +24,7 @@ def save_estimator(path: str | Path, tensors: dict, about: dict) -> None:
 
 
 def load_estimator(path: str | Path) -> tuple[dict, dict]:
-    """Read what `save_estimator` wrote.
-
-    Parameters
-    ----------
-    path : path
-        File to read.
-
-    Returns
-    -------
-    tensors : dict of str to torch.Tensor
-        Weights.
-    about : dict
-        Plain values.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, not of this kind or version, or was changed.
-    """
+    """Read what `save_estimator` wrote."""
     from safetensors import SafetensorError, safe_open
 
     path = Path(path)

@@ -44,18 +44,7 @@ class Batch:
 
 
 def batch_features(features: list[ClipFeatures]) -> Batch:
-    """Pad clips to one length.
-
-    Parameters
-    ----------
-    features : list of ClipFeatures
-        Clips.
-
-    Returns
-    -------
-    Batch
-        For the network.
-    """
+    """Pad clips to one length."""
     longest = max(item.sequence.shape[-1] for item in features)
     site = np.concatenate([item.sites for item in features])
     owner = np.repeat(np.arange(len(features)), [len(item.sites) for item in features])
@@ -70,23 +59,8 @@ def batch_features(features: list[ClipFeatures]) -> Batch:
 
 
 def compute_loss(prediction, truth: torch.Tensor, activity: torch.Tensor, weight: float) -> torch.Tensor:
-    """Negative log likelihood of a Laplace distribution of the outcomes, plus error of the muscle activity.
-
-    Parameters
-    ----------
-    prediction : Prediction
-        Of the network.
-    truth : tensor, shape (n, n_outcome)
-        True outcomes on the network's scales, NaN where unknown.
-    activity : tensor, shape (n, 2, n_component)
-        True coefficients of the muscle activity, in standard deviations; NaN where unknown.
-    weight : float
-        Of the muscle activity.
-
-    Returns
-    -------
-    tensor
-        Mean loss.
+    """Negative log likelihood of a Laplace distribution of the outcomes, plus error of the muscle
+    activity.
     """
     known = torch.isfinite(truth)
     gap = (prediction.location - torch.where(known, truth, prediction.location.detach())).abs()
@@ -98,32 +72,7 @@ def compute_loss(prediction, truth: torch.Tensor, activity: torch.Tensor, weight
 
 
 def fit_network(network, config, sample_clips, seed: int, folder=None, executor=None, log=None):
-    """Train a network on clips sampled on the fly.
-
-    Parameters
-    ----------
-    network : GaitNetwork
-        Freshly initialised.
-    config : NetworkConfig
-        Training settings.
-    sample_clips : callable
-        (seed, number) -> list of Clip.
-    seed : int
-        Everything random follows from it.
-    folder : path, optional
-        Where the checkpoint is kept.
-    executor : concurrent.futures.Executor, optional
-        Samples ahead in other processes.
-    log : callable, optional
-        Called with a line of text per chunk.
-
-    Returns
-    -------
-    network : GaitNetwork
-        With the averaged weights.
-    history : pandas.DataFrame
-        One row per chunk.
-    """
+    """Train a network on clips sampled on the fly."""
     n_chunks = max(1, math.ceil(config.n_clips / config.chunk_clips))
     seeds = [int(s) for s in np.random.SeedSequence(seed).generate_state(n_chunks, dtype=np.uint32)]
     steps_per_chunk = max(1, round(config.reuse * config.chunk_clips / config.batch_size))
@@ -217,24 +166,7 @@ def _standardise(network, average, clips: list[Clip]) -> None:
 
 
 def iterate_chunks(sample_clips, seeds: list[int], size: int, executor=None):
-    """Sample chunk after chunk; with an executor some are prepared ahead, in the same order.
-
-    Parameters
-    ----------
-    sample_clips : callable
-        (seed, number) -> list of Clip.
-    seeds : list of int
-        One per chunk.
-    size : int
-        Clips of a chunk.
-    executor : concurrent.futures.Executor, optional
-        Calls `sample_clips` in other processes.
-
-    Yields
-    ------
-    list of Clip
-        A chunk.
-    """
+    """Sample chunk after chunk; with an executor some are prepared ahead, in the same order."""
     if executor is None:
         for seed in seeds:
             yield sample_clips(seed, size)

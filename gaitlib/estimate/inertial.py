@@ -54,23 +54,7 @@ _SLOW_S = 0.5
 
 
 def get_site(name: str) -> int:
-    """Get the number of a site.
-
-    Parameters
-    ----------
-    name : str
-        One of `SITES`; a limb without side, such as 'thigh', is taken as the right one.
-
-    Returns
-    -------
-    int
-        Its place in `SITES`.
-
-    Raises
-    ------
-    InputError
-        If it is not known.
-    """
+    """Get the number of a site."""
     full = f"{name}_r" if name in LIMB_SITES else name
     if full not in SITES:
         known = ", ".join((*TRUNK_SITES, *(f"{limb}_r, {limb}_l" for limb in LIMB_SITES)))
@@ -84,28 +68,7 @@ def compute_inertial_features(
     height_m: float | None = None,
     age_years: float | None = None,
 ) -> ClipFeatures:
-    """Compute the common sequences of a clip.
-
-    Parameters
-    ----------
-    signals : xarray.Dataset
-        acceleration(time[, sensor], space) in m/s^2 with gravity, angular_velocity(time[, sensor], space) in
-        rad/s; attribute fps. Sensors are named as in `SITES`.
-    site : str, optional
-        Where the sensor is worn, if there is no dimension `sensor`.
-    height_m, age_years : float, optional
-        Body height (m), age (years).
-
-    Returns
-    -------
-    ClipFeatures
-        With `problem` set where the clip cannot be used.
-
-    Raises
-    ------
-    InputError
-        If a variable, the site or the rate is missing or not possible.
-    """
+    """Compute the common sequences of a clip."""
     missing = [name for name in ("acceleration", "angular_velocity") if name not in signals]
     if missing:
         raise InputError(f"inertial signals: {', '.join(missing)} missing; expected acceleration (m/s^2) and "
@@ -127,24 +90,7 @@ def compute_inertial_features(
 def compute_inertial_arrays(
     values: np.ndarray, fps: float, sites: list[int], height_m: float | None, age_years: float | None = None
 ) -> ClipFeatures:
-    """Compute the common sequences (array form of `compute_inertial_features`).
-
-    Parameters
-    ----------
-    values : array, shape (n_sensor, n_time, 6)
-        Acceleration (m/s^2, with gravity) and angular velocity (rad/s); NaN where unknown.
-    fps : float
-        Samples per second.
-    sites : list of int
-        Places in `SITES`.
-    height_m, age_years : float or None
-        Body height (m), age (years).
-
-    Returns
-    -------
-    ClipFeatures
-        See there.
-    """
+    """Compute the common sequences (array form of `compute_inertial_features`)."""
     duration = values.shape[1] / fps
     empty = (np.zeros((len(sites), N_INERTIAL_CHANNELS, 0)), np.zeros(len(INERTIAL_FEATURES)))
     if duration < MIN_DURATION_S - 0.5 / fps:
@@ -237,21 +183,8 @@ def _align(values: np.ndarray, trunk: bool) -> np.ndarray:
 
 
 def find_period(signal: np.ndarray, shortest_s: float, longest_s: float) -> tuple[float, float]:
-    """Find the shortest time after which a signal nearly repeats; times at the ends of the range count less.
-
-    Parameters
-    ----------
-    signal : array, shape (n_time, n_channel)
-        Signal at `COMMON_FPS`.
-    shortest_s, longest_s : float
-        Where to look (s).
-
-    Returns
-    -------
-    period_s : float
-        Period (s), refined between samples; the middle of the range where nothing repeats.
-    strength : float
-        Autocorrelation there, 1 for a periodic signal.
+    """Find the shortest time after which a signal nearly repeats; times at the ends of the range count
+    less.
     """
     first, last = int(np.ceil(shortest_s * COMMON_FPS)), int(longest_s * COMMON_FPS)
     centred = signal - signal.mean(axis=0)

@@ -52,31 +52,7 @@ class InertialSamplerConfig:
 def sample_inertial_clips(
     pool: GaitPool, n_clips: int, rng: np.random.Generator, config: InertialSamplerConfig | None = None
 ) -> list[Clip]:
-    """Sample clips of inertial sensors with their truth.
-
-    Parameters
-    ----------
-    pool : GaitPool
-        Gaits to draw from, each equally likely.
-    n_clips : int
-        Number of clips.
-    rng : numpy.random.Generator
-        Source of randomness.
-    config : InertialSamplerConfig, optional
-        What clips look like.
-
-    Returns
-    -------
-    list of Clip
-        Clips that can be estimated; `view` names the sites.
-
-    Raises
-    ------
-    InputError
-        If there are no gaits.
-    WorkError
-        If hardly any clip can be estimated.
-    """
+    """Sample clips of inertial sensors with their truth."""
     config = config or InertialSamplerConfig()
     if len(pool) == 0:
         raise InputError("sample_inertial_clips: the set holds no gaits; give at least one.")

@@ -19,25 +19,6 @@ _MIN_REGULARITY = 0.3
 def detect_shank_contacts(time_s: np.ndarray, angular_velocity: np.ndarray) -> np.ndarray:
     """Detect initial contacts of one leg from a gyroscope on its shank.
 
-    Parameters
-    ----------
-    time_s : ndarray, shape (n,)
-        Evenly spaced (s).
-    angular_velocity : ndarray, shape (n, 3)
-        In the sensor's axes (rad/s).
-
-    Returns
-    -------
-    ndarray
-        Times of initial contact (s).
-
-    Raises
-    ------
-    InputError
-        Shapes differ, values missing, or fewer than 2 s.
-
-    Notes
-    -----
     1. The axis across the leg is taken as the main direction of the signal (first principal component), its
        sign such that the fastest turns, the swings, are positive. Published work aligns the sensor instead.
     2. Low-pass filter, 10 Hz, second order, no delay.
@@ -45,8 +26,6 @@ def detect_shank_contacts(time_s: np.ndarray, angular_velocity: np.ndarray) -> n
        (so that turns on the spot are not taken for steps).
     4. Initial contact: the first minimum below zero within 0.4 s after a mid-swing.
 
-    References
-    ----------
     Salarian A et al. (2004) IEEE Trans Biomed Eng 51:1434, doi 10.1109/TBME.2004.827933.
     """
     rate, values = _check(time_s, angular_velocity)
@@ -69,19 +48,7 @@ def detect_shank_contacts(time_s: np.ndarray, angular_velocity: np.ndarray) -> n
 
 
 def pair_steps(contacts_r: np.ndarray, contacts_l: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pair initial contacts of both feet to steps.
-
-    Parameters
-    ----------
-    contacts_r, contacts_l : ndarray
-        Times of initial contact (s).
-
-    Returns
-    -------
-    end_s, step_time_s : ndarray, shape (steps,)
-        Moment of the contact that ends each step, and the time since the other foot's contact; only steps of
-        0.25 to 1.5 s between opposite feet.
-    """
+    """Pair initial contacts of both feet to steps; shape (steps,)."""
     times = np.concatenate([contacts_r, contacts_l])
     feet = np.concatenate([np.zeros(len(contacts_r)), np.ones(len(contacts_l))])
     order = np.argsort(times, kind="stable")
@@ -94,33 +61,11 @@ def pair_steps(contacts_r: np.ndarray, contacts_l: np.ndarray) -> tuple[np.ndarr
 def estimate_back_step_time(time_s: np.ndarray, acceleration: np.ndarray) -> float:
     """Estimate the mean step time from an accelerometer on the lower back by autocorrelation.
 
-    Parameters
-    ----------
-    time_s : ndarray, shape (n,)
-        Evenly spaced (s), steady walking of at least 4 s.
-    acceleration : ndarray, shape (n, 3)
-        With gravity, in the sensor's axes (m/s^2).
-
-    Returns
-    -------
-    float
-        Step time (s); NaN where no lag between 0.25 and 1.5 s is a peak of the autocorrelation of at least
-        0.3 (no regular walking).
-
-    Raises
-    ------
-    InputError
-        Shapes differ, values missing, or fewer than 2 s.
-
-    Notes
-    -----
     1. Vertical is the mean direction of the acceleration (gravity); its mean is removed.
     2. Band-pass filter 0.5 to 10 Hz; unbiased autocorrelation.
     3. The step is the first peak as high as 70 % of the highest; the published rule, the first dominant
        peak, leaves that number open.
 
-    References
-    ----------
     Moe-Nilssen R, Helbostad JL (2004) J Biomech 37:121, doi 10.1016/S0021-9290(03)00233-1.
     """
     rate, values = _check(time_s, acceleration)

@@ -49,43 +49,14 @@ _KINDS = {kind.name: kind for kind in (KEYPOINTS, INERTIAL)}
 
 
 def get_kind(name: str) -> InputKind:
-    """Get a kind of input by its name.
-
-    Parameters
-    ----------
-    name : str
-        'keypoints' or 'inertial'.
-
-    Returns
-    -------
-    InputKind
-        That kind.
-
-    Raises
-    ------
-    InputError
-        If there is no such kind.
-    """
+    """Get a kind of input by its name."""
     if name not in _KINDS:
         raise InputError(f"estimator input: found '{name}', expected one of {', '.join(_KINDS)}.")
     return _KINDS[name]
 
 
 def name_group(kind: InputKind, features: ClipFeatures) -> str:
-    """Name the group of clips that one is compared with: its site, left and right alike.
-
-    Parameters
-    ----------
-    kind : InputKind
-        What is read.
-    features : ClipFeatures
-        A clip.
-
-    Returns
-    -------
-    str
-        Such as 'image', 'lower_back', 'thigh' or 'several'.
-    """
+    """Name the group of clips that one is compared with: its site, left and right alike."""
     if len(features.sites) > 1:
         return "several"
     name = kind.sites[int(features.sites[0])]
@@ -93,20 +64,7 @@ def name_group(kind: InputKind, features: ClipFeatures) -> str:
 
 
 def mirror_features(kind: InputKind, features: ClipFeatures) -> ClipFeatures:
-    """Mirror a clip: as seen in a mirror, left and right exchanged.
-
-    Parameters
-    ----------
-    kind : InputKind
-        What is read.
-    features : ClipFeatures
-        A clip.
-
-    Returns
-    -------
-    ClipFeatures
-        The mirrored clip.
-    """
+    """Mirror a clip: as seen in a mirror, left and right exchanged."""
     turned = not features.mirrored
     if kind.name == INERTIAL.name:
         sites = np.array([_swap_site(site) for site in features.sites])

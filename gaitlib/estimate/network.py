@@ -164,13 +164,7 @@ class GaitNetwork(nn.Module):
             last.bias[-2] = 4.0  # the rhythm as found
 
     def set_activation_basis(self, curves: np.ndarray) -> None:
-        """Set the principal components on which muscle activity is predicted.
-
-        Parameters
-        ----------
-        curves : array, shape (n, 2, 9, 101)
-            Activation of training clips; legs count as samples.
-        """
+        """Set the principal components on which muscle activity is predicted."""
         flat = curves.reshape(-1, self.activation_mean.shape[0])
         flat = flat[np.isfinite(flat).all(axis=1)]
         if len(flat) == 0:
@@ -183,36 +177,13 @@ class GaitNetwork(nn.Module):
         self.activation_basis[:n] = torch.tensor(scaled, dtype=torch.float32)
 
     def project_activation(self, curves: np.ndarray) -> torch.Tensor:
-        """Bring activation curves to coefficients.
-
-        Parameters
-        ----------
-        curves : array, shape (n, 2, 9, 101)
-            Activation (0-1).
-
-        Returns
-        -------
-        tensor, shape (n, 2, n_component)
-            In standard deviations of the training clips; later components count less, by their share of the
-            variance.
-        """
+        """Bring activation curves to coefficients; shape (n, 2, n_component)."""
         flat = torch.tensor(curves.reshape(len(curves), 2, -1), dtype=torch.float32) - self.activation_mean
         size = (self.activation_basis**2).sum(dim=1)
         return flat @ self.activation_basis.T / size.clamp(min=1e-12) * self._weigh_components()
 
     def rebuild_activation(self, activity: torch.Tensor) -> np.ndarray:
-        """Bring coefficients back to curves.
-
-        Parameters
-        ----------
-        activity : tensor, shape (n, 2, n_component)
-            As of `project_activation`.
-
-        Returns
-        -------
-        array, shape (n, 2, 9, 101)
-            Activation, kept within 0-1.
-        """
+        """Bring coefficients back to curves; shape (n, 2, 9, 101)."""
         flat = self.activation_mean + (activity / self._weigh_components()) @ self.activation_basis
         return flat.clamp(0.0, 1.0).reshape(*activity.shape[:2], len(MUSCLE_GROUPS), N_PHASE).numpy()
 
@@ -222,20 +193,7 @@ class GaitNetwork(nn.Module):
         return (size / size.mean().clamp(min=1e-12)).sqrt().clamp(min=0.05)
 
     def encode(self, batch) -> tuple[torch.Tensor, torch.Tensor]:
-        """Read the sequences.
-
-        Parameters
-        ----------
-        batch : gaitlib.estimate.fitting.Batch
-            Clips.
-
-        Returns
-        -------
-        x : tensor, shape (n_row, width, n_time / 4)
-            Features over time, at 12.5 Hz.
-        mask : tensor, shape (n_row, 1, n_time / 4)
-            1 in the clip, 0 in the padding.
-        """
+        """Read the sequences."""
         mask = batch.mask[..., ::2]
         x = (self.stem(batch.sequence) + self.site(batch.site)[..., None]) * mask
         for block in self.fine:
@@ -246,18 +204,7 @@ class GaitNetwork(nn.Module):
         return x, mask
 
     def forward(self, batch) -> Prediction:
-        """Predict.
-
-        Parameters
-        ----------
-        batch : gaitlib.estimate.fitting.Batch
-            Clips.
-
-        Returns
-        -------
-        Prediction
-            For each clip.
-        """
+        """Predict."""
         x, mask = self.encode(batch)
         x = self.norm(x)
         count = mask.sum(dim=2).clamp(min=1)

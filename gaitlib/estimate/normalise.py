@@ -63,18 +63,7 @@ class NormalisedClip:
 def normalise_clip(
     pixels: np.ndarray, confidence: np.ndarray, fps: float, image_size_px: tuple[float, float] | None = None
 ) -> NormalisedClip | str:
-    """Bring a clip to the person's own measure (steps 1 to 4 of the module).
-
-    Parameters
-    ----------
-    pixels, confidence, fps, image_size_px
-        As of `compute_features_from_arrays`.
-
-    Returns
-    -------
-    NormalisedClip or str
-        The clip, or the reason why it cannot be used.
-    """
+    """Bring a clip to the person's own measure (steps 1 to 4 of the module)."""
     known = np.isfinite(pixels).all(axis=-1) & (confidence >= MIN_CONFIDENCE)
     legs = known[:, LEGS.ravel()]
     span = _find_span(legs.sum(axis=1) >= MIN_LEG_POINTS, int(round(0.3 * fps)))
@@ -157,20 +146,7 @@ def _interpolate(values: np.ndarray, place: np.ndarray) -> np.ndarray:
 
 
 def fit_lines(flat: np.ndarray, weight: np.ndarray, basis: np.ndarray) -> np.ndarray:
-    """Fit a weighted straight line to each column.
-
-    Parameters
-    ----------
-    flat, weight : array, shape (n_time, n_column)
-        Values and their weights.
-    basis : array, shape (2, n_time)
-        Ones, and the time (s).
-
-    Returns
-    -------
-    array, shape (n_column, 2)
-        Level and slope (per s); the slope is 0 where it cannot be told.
-    """
+    """Fit a weighted straight line to each column; shape (n_column, 2)."""
     s0, s1, s2 = (weight.T @ basis[1] ** k for k in range(3))
     y0, y1 = (weight * flat).T @ basis[0], (weight * flat).T @ basis[1]
     determinant = s0 * s2 - s1**2
@@ -223,17 +199,6 @@ def _find_direction(travel: np.ndarray, relative: np.ndarray, valid: np.ndarray)
 
 
 def build_basis(n_time: int) -> np.ndarray:
-    """Build the basis of straight lines over a common sequence.
-
-    Parameters
-    ----------
-    n_time : int
-        Frames at `COMMON_FPS`.
-
-    Returns
-    -------
-    array, shape (2, n_time)
-        Ones, and the time from the middle (s).
-    """
+    """Build the basis of straight lines over a common sequence; shape (2, n_time), s."""
     time = np.arange(n_time) / COMMON_FPS
     return np.stack([np.ones(n_time), time - time.mean()])

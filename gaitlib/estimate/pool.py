@@ -33,35 +33,13 @@ class GaitPool:
         return len(self.activation)
 
     def take(self, rows: np.ndarray) -> GaitPool:
-        """Take some gaits.
-
-        Parameters
-        ----------
-        rows : array of int
-            Which ones.
-
-        Returns
-        -------
-        GaitPool
-            Those.
-        """
+        """Take some gaits."""
         parts = (tuple(part[n] for n in rows) for part in (self.curves.dimensions, self.curves.persons))
         curves = GaitCurves(self.curves.curves[rows], self.curves.stride_time_s[rows], *parts)
         return GaitPool(curves, self.activation[rows])
 
     def join(self, other: GaitPool) -> GaitPool:
-        """Put two pools together.
-
-        Parameters
-        ----------
-        other : GaitPool
-            More gaits.
-
-        Returns
-        -------
-        GaitPool
-            Both.
-        """
+        """Put two pools together."""
         curves = GaitCurves(
             np.concatenate([self.curves.curves, other.curves.curves]),
             np.concatenate([self.curves.stride_time_s, other.curves.stride_time_s]),
@@ -72,20 +50,7 @@ class GaitPool:
 
 
 def build_pool(gaits: xr.Dataset, persons: list[Person]) -> GaitPool:
-    """Prepare a gait set for training.
-
-    Parameters
-    ----------
-    gaits : xarray.Dataset
-        Gait set.
-    persons : list of Person
-        One per gait.
-
-    Returns
-    -------
-    GaitPool
-        Ready to draw from.
-    """
+    """Prepare a gait set for training."""
     raw = gaits["activation"].transpose("gait", "muscle", "phase").values.astype(float)
     sides = raw.reshape(len(raw), 2, len(MUSCLE_GROUPS), N_PHASE).copy()
     force = gaits["ground_force"].transpose("gait", "phase", "foot", "axis").values[..., 1]
@@ -95,20 +60,7 @@ def build_pool(gaits: xr.Dataset, persons: list[Person]) -> GaitPool:
 
 
 def shift_stride(curves: np.ndarray, start_percent: float) -> np.ndarray:
-    """Let periodic curves of a stride begin at another moment of it.
-
-    Parameters
-    ----------
-    curves : array, shape (..., 101)
-        Curves over 0-100 %, both ends included.
-    start_percent : float
-        Where they shall begin (%).
-
-    Returns
-    -------
-    array, shape (..., 101)
-        The same curves from there on.
-    """
+    """Let periodic curves of a stride begin at another moment of it; shape (..., 101)."""
     last = curves.shape[-1] - 1
     place = (np.arange(last + 1) + start_percent * last / 100.0) % last
     left = np.minimum(place.astype(int), last - 1)

@@ -24,28 +24,7 @@ _FACTOR = 4
 
 
 def pretrain_network(network, sample_clips, seed: int, n_clips: int, executor=None, log=None) -> pd.DataFrame:
-    """Train the encoder of a network to fill in hidden stretches.
-
-    Parameters
-    ----------
-    network : GaitNetwork
-        Its encoder is changed in place; its head is not.
-    sample_clips : callable
-        (seed, number) -> list of Clip; their truth is not read.
-    seed : int
-        Everything random follows from it.
-    n_clips : int
-        Clips sampled in all; each is used `reuse` times.
-    executor : concurrent.futures.Executor, optional
-        Samples ahead in other processes.
-    log : callable, optional
-        Called with a line of text per chunk.
-
-    Returns
-    -------
-    DataFrame
-        One row per chunk: clips, error (mean squared error of what was hidden over its variance).
-    """
+    """Train the encoder of a network to fill in hidden stretches."""
     config = network.config
     torch.manual_seed(seed)
     decoder = nn.Conv1d(config.width, network.kind.n_channels, 1)
@@ -79,24 +58,7 @@ def pretrain_network(network, sample_clips, seed: int, n_clips: int, executor=No
 
 
 def compute_masked_loss(network, decoder: nn.Module, batch: Batch, rng: np.random.Generator) -> torch.Tensor:
-    """Compute how badly hidden stretches are filled in.
-
-    Parameters
-    ----------
-    network : GaitNetwork
-        Its encoder reads what is left.
-    decoder : torch.nn.Module
-        From features to channels, at 12.5 Hz.
-    batch : Batch
-        Clips.
-    rng : numpy.random.Generator
-        Draws the stretches.
-
-    Returns
-    -------
-    tensor
-        Mean squared error of the hidden frames over the variance of each channel.
-    """
+    """Compute how badly hidden stretches are filled in."""
     hidden = _draw_stretches(batch.mask, rng)
     keep = hidden.repeat_interleave(_FACTOR, dim=-1)[..., : batch.mask.shape[-1]] == 0
     x, mask = network.encode(replace(batch, sequence=batch.sequence * keep))

@@ -35,37 +35,7 @@ def crossvalidate_network(
     seed: int = 0,
     epochs: tuple[int, ...] = EPOCHS,
 ) -> np.ndarray:
-    """Estimate each person's clips by a network trained on other real people.
-
-    Parameters
-    ----------
-    start : GaitNetwork
-        Where training starts; it is not changed.
-    features : list of ClipFeatures
-        Clips without problems.
-    truth : array, shape (n, n_outcome)
-        `gaitlib.estimate.targets.OUTCOME_NAMES`, NaN where unknown.
-    people : array of str, shape (n,)
-        Who walks in each clip.
-    n_real : int, optional
-        People to learn from in each fold; all others if not given.
-    n_folds : int
-        Parts that people are split into.
-    seed : int
-        Order of people, and batches.
-    epochs : tuple of int
-        Lengths of training that are tried inside each training part.
-
-    Returns
-    -------
-    array, shape (n, n_outcome)
-        Estimates.
-
-    Raises
-    ------
-    InputError
-        If there are fewer than three people, or more are asked for than a fold leaves.
-    """
+    """Estimate each person's clips by a network trained on other real people; shape (n, n_outcome)."""
     names = np.random.default_rng(seed).permutation(np.unique(people))
     if len(names) < 3:
         raise InputError(f"crossvalidate_network: found {len(names)} people, expected at least 3.")

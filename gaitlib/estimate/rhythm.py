@@ -18,22 +18,6 @@ def find_step_time(
     Over one step the difference between right and left changes sign, over two it repeats; what moves up and
     down with every step repeats over one. The shortest lag whose autocorrelation shows nearly the strongest
     such pattern is the step time.
-
-    Parameters
-    ----------
-    difference : array, shape (n_time, n_channel)
-        Right minus left of any points.
-    bounce : array, shape (n_time,), optional
-        Vertical speed of the hips, in any unit.
-    fps : float
-        Frames per second.
-
-    Returns
-    -------
-    step_time_s : float
-        Step time (s), refined between frames.
-    rhythm : float
-        Strength of the pattern, about 1 for regular gait, about 0 for none.
     """
     centred = difference - difference.mean(axis=0)
     spread = centred.std(axis=0)
@@ -60,18 +44,7 @@ def find_step_time(
 
 
 def correlate_with_itself(centred: np.ndarray) -> np.ndarray:
-    """Correlate a sequence with itself at every lag, summed over channels.
-
-    Parameters
-    ----------
-    centred : array, shape (n_time, n_channel)
-        Without mean.
-
-    Returns
-    -------
-    array, shape (n_time,)
-        1 at lag 0, about 1 where it repeats.
-    """
+    """Correlate a sequence with itself at every lag, summed over channels; shape (n_time,)."""
     n = len(centred)
     spectrum = np.fft.rfft(centred, 2 * n, axis=0)
     raw = np.fft.irfft((np.abs(spectrum) ** 2).sum(axis=1), 2 * n)[:n]

@@ -23,22 +23,7 @@ _METRES = ("total_speed", "lateral_speed", "stance_speed", "ankle_spread_u", "kn
 
 
 def compute_ridge_features(keypoints: xr.Dataset, height_m: float | None = None) -> tuple[np.ndarray, str]:
-    """Compute the measures of one clip that the regression reads.
-
-    Parameters
-    ----------
-    keypoints : xarray.Dataset
-        Image keypoints.
-    height_m : float, optional
-        Body height (m); attribute of the keypoints if not given.
-
-    Returns
-    -------
-    values : array, shape (n_feature,)
-        `SIDE_FEATURES`, lengths and speeds also times body height, and the step time (s).
-    problem : str
-        Why there are none; empty if all is well.
-    """
+    """Compute the measures of one clip that the regression reads."""
     height = get_height(keypoints, height_m)
     features = compute_features(keypoints, height)
     side = features.side.astype(float)
@@ -55,32 +40,7 @@ def crossvalidate_ridge(
     seed: int = 0,
     penalties: tuple[float, ...] = PENALTIES,
 ) -> pd.DataFrame:
-    """Estimate each person's clips by a ridge regression trained on the other people.
-
-    Parameters
-    ----------
-    clips : list of xarray.Dataset
-        Image keypoints, attributes dataset, subgroup, person_id, walk_id, view.
-    reference : DataFrame
-        One row per clip, in the same order: measured speed_mps, step_length_m, step_time_s (NaN if unknown).
-    n_folds : int
-        Parts that people are split into; as many as there are people at most.
-    seed : int
-        Order of people in the folds.
-    penalties : tuple of float
-        Penalties that are tried inside each training part.
-
-    Returns
-    -------
-    DataFrame
-        Agreement rows: dataset, subgroup, person_id, walk_id, view, outcome, method 'ridge_real', reference,
-        estimate, lower, upper, status.
-
-    Raises
-    ------
-    InputError
-        If rows and clips do not match or there are fewer than three people.
-    """
+    """Estimate each person's clips by a ridge regression trained on the other people."""
     if len(clips) != len(reference):
         raise InputError(
             f"crossvalidate_ridge: found {len(clips)} clips and {len(reference)} reference rows."

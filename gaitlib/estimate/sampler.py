@@ -122,31 +122,7 @@ class Clip:
 def sample_clips(
     pool: GaitPool, n_clips: int, rng: np.random.Generator, config: SamplerConfig | None = None
 ) -> list[Clip]:
-    """Sample clips of synthetic walks with their truth.
-
-    Parameters
-    ----------
-    pool : GaitPool
-        Gaits to draw from, each equally likely.
-    n_clips : int
-        Number of clips.
-    rng : numpy.random.Generator
-        Source of randomness.
-    config : SamplerConfig, optional
-        What clips look like.
-
-    Returns
-    -------
-    list of Clip
-        Clips that can be estimated (long enough in view).
-
-    Raises
-    ------
-    InputError
-        If there are no gaits.
-    WorkError
-        If hardly any clip can be estimated.
-    """
+    """Sample clips of synthetic walks with their truth."""
     config = config or SamplerConfig()
     if len(pool) == 0:
         raise InputError("sample_clips: the set holds no gaits; give at least one.")
@@ -170,24 +146,7 @@ def sample_clips(
 def draw_camera(
     middle: np.ndarray, height_m: float, rng: np.random.Generator, config: SamplerConfig
 ) -> Camera:
-    """Draw a camera that has the person in view for most of the clip.
-
-    Parameters
-    ----------
-    middle : array, shape (n_time, 3)
-        Middle of the hips (m).
-    height_m : float
-        Body height (m).
-    rng : numpy.random.Generator
-        Source of randomness.
-    config : SamplerConfig
-        Mixture of views and motions.
-
-    Returns
-    -------
-    Camera
-        Azimuth, distance, height, focal length, image size, frame rate, motion and lens at random.
-    """
+    """Draw a camera that has the person in view for most of the clip."""
     names, weights = zip(*config.views, strict=True)
     view = rng.choice(names, p=np.array(weights) / sum(weights))
     spread = rng.normal(0.0, 8.0)
@@ -258,24 +217,7 @@ class VariedWalk:
 def build_varied_walk(
     gait: GaitCurves, rng: np.random.Generator, config: SamplerConfig, fps: float = WALK_FPS
 ) -> VariedWalk | None:
-    """Let one gait walk, varied as `config` says.
-
-    Parameters
-    ----------
-    gait : GaitCurves
-        One gait.
-    rng : numpy.random.Generator
-        Source of randomness.
-    config : SamplerConfig
-        How much walks vary, how long clips are.
-    fps : float
-        Samples per second of the walk.
-
-    Returns
-    -------
-    VariedWalk or None
-        None where the variation leaves no walk with steps.
-    """
+    """Let one gait walk, varied as `config` says."""
     variation = config.variation.scale(rng.uniform(0.2, 1.3))
     factor = min(np.exp(rng.normal(*config.irregularity)), _MOST_IRREGULAR)
     variation = replace(

@@ -9,20 +9,7 @@ from gaitlib.estimate.train import TrainingConfig
 
 
 def build_training_config(settings: dict, kind: str = "keypoints"):
-    """Build the training settings of an estimator.
-
-    Parameters
-    ----------
-    settings : dict
-        Section `estimate` of the study.
-    kind : {'keypoints', 'inertial'}
-        What the estimator reads.
-
-    Returns
-    -------
-    gaitlib.estimate.train.TrainingConfig
-        For `gaitlib.estimate.train.train_estimator`.
-    """
+    """Build the training settings of an estimator."""
     inertial = kind == "inertial"
     network = NetworkConfig(
         kind=kind, width=settings["width"], n_clips=settings["inertial_clips" if inertial else "clips"],

@@ -55,35 +55,13 @@ _LOWER, _UPPER = (np.array([getattr(target, end) for target in TARGETS]) for end
 
 
 def encode_outcomes(values: np.ndarray) -> np.ndarray:
-    """Bring outcomes to the scales of the network.
-
-    Parameters
-    ----------
-    values : array, shape (..., n_outcome)
-        In the order and units of `OUTCOME_NAMES`; NaN where unknown.
-
-    Returns
-    -------
-    array, shape (..., n_outcome)
-        Logarithms, or shares in units of `Target.size`.
-    """
+    """Bring outcomes to the scales of the network; shape (..., n_outcome)."""
     values = np.asarray(values, dtype=float)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(_LOG, np.log(values), values / np.where(_LOG, 1.0, _SIZE))
 
 
 def decode_outcomes(latent: np.ndarray) -> np.ndarray:
-    """Bring values of the network back to units, kept within what is possible.
-
-    Parameters
-    ----------
-    latent : array, shape (..., n_outcome)
-        As of `encode_outcomes`.
-
-    Returns
-    -------
-    array, shape (..., n_outcome)
-        In the units of `OUTCOME_NAMES`.
-    """
+    """Bring values of the network back to units, kept within what is possible; shape (..., n_outcome)."""
     latent = np.asarray(latent, dtype=float)
     return np.clip(np.where(_LOG, np.exp(np.where(_LOG, latent, 0.0)), latent * _SIZE), _LOWER, _UPPER)

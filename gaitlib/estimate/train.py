@@ -69,40 +69,7 @@ def train_estimator(
     walk_sampler=None,
     log=None,
 ) -> tuple[GaitEstimator, pd.DataFrame, pd.DataFrame]:
-    """Train, calibrate and test an estimator on synthetic people.
-
-    Parameters
-    ----------
-    table : DataFrame
-        One row per gait: gait_id, age_years, sex, height_m, mass_kg, verified.
-    gaits : xarray.Dataset
-        The gait set of the library.
-    config : TrainingConfig, optional
-        How to train.
-    seed : int
-        Everything random follows from it.
-    folder : path, optional
-        Checkpoints; an interrupted training on the same gaits and settings goes on from there.
-    walk_sampler : object, optional
-        With `sample(conditions, seed) -> (table, gaits)`, such as `gaitlib.generate.flow.GaitGenerator`.
-        Its gaits join those of the training people.
-    log : callable, optional
-        Called with a line of text now and then.
-
-    Returns
-    -------
-    estimator : GaitEstimator
-        Calibrated.
-    history : DataFrame
-        One row per chunk of training.
-    errors : DataFrame
-        Clips of held-out test people against their truth; see `tabulate_errors`.
-
-    Raises
-    ------
-    InputError
-        If the library holds fewer than five verified people.
-    """
+    """Train, calibrate and test an estimator on synthetic people."""
     config = config or TrainingConfig()
     table, gaits = select_verified(table, gaits)
     training, calibration, test = split_people(table, config.held_out_share, seed)
@@ -148,25 +115,7 @@ def train_estimator(
 def check_estimator(
     estimator: GaitEstimator, table: pd.DataFrame, gaits: xr.Dataset, config: TrainingConfig, seed: int
 ) -> pd.DataFrame:
-    """Test an estimator that was trained earlier on the people that its training held out.
-
-    Parameters
-    ----------
-    estimator : GaitEstimator
-        Calibrated.
-    table, gaits, config, seed
-        As `train_estimator` had them; of `config` only sampler, held_out_share and n_test count.
-
-    Returns
-    -------
-    DataFrame
-        As the errors of `train_estimator`.
-
-    Raises
-    ------
-    InputError
-        If it was trained with another split, so that no one is held out for certain.
-    """
+    """Test an estimator that was trained earlier on the people that its training held out."""
     table, gaits = select_verified(table, gaits)
     known = estimator.provenance
     found, expected = (known.get("held_out_share"), known.get("seed")), (config.held_out_share, seed)
@@ -181,25 +130,7 @@ def check_estimator(
 
 
 def select_verified(table: pd.DataFrame, gaits: xr.Dataset) -> tuple[pd.DataFrame, xr.Dataset]:
-    """Keep verified gaits, table and curves in the same order.
-
-    Parameters
-    ----------
-    table : DataFrame
-        With gait_id as column or index.
-    gaits : xarray.Dataset
-        Gait set.
-
-    Returns
-    -------
-    tuple of (DataFrame, Dataset)
-        Rows and gaits that are in both and verified.
-
-    Raises
-    ------
-    InputError
-        If nothing is left.
-    """
+    """Keep verified gaits, table and curves in the same order."""
     table = table.reset_index() if "gait_id" not in table.columns else table
     if "verified" in table.columns:
         table = table[table["verified"].astype(bool)]
@@ -217,25 +148,6 @@ def split_people(
 
     Every person draws a lot of their own, from seed and name alone: whoever was held out stays so when the
     library grows, and weights trained on an earlier release stay valid.
-
-    Parameters
-    ----------
-    table : DataFrame
-        With `person_id`, or age_years, sex, height_m, mass_kg that tell persons apart.
-    held_out_share : float
-        Chance of a person to be held out (0-1); at least one person is, for calibration and test each.
-    seed : int
-        Source of randomness.
-
-    Returns
-    -------
-    tuple of arrays of int
-        Row numbers for training, calibration, test.
-
-    Raises
-    ------
-    InputError
-        If there are fewer than five people.
     """
     columns = ["person_id"] if "person_id" in table.columns else _PERSON_COLUMNS
     person = table[columns].astype(str).agg(" ".join, axis=1).to_numpy()
@@ -252,39 +164,13 @@ def split_people(
 
 
 def list_persons(table: pd.DataFrame) -> list[Person]:
-    """List the persons of a library's table.
-
-    Parameters
-    ----------
-    table : DataFrame
-        With age_years, sex, height_m, mass_kg.
-
-    Returns
-    -------
-    list of Person
-        One per row.
-    """
+    """List the persons of a library's table."""
     rows = table[_PERSON_COLUMNS].to_dict("records")
     return [Person(**{k: v if k == "sex" else float(v) for k, v in row.items()}) for row in rows]
 
 
 def draw_conditions(table: pd.DataFrame, n: int, rng: np.random.Generator) -> pd.DataFrame:
-    """Draw conditions for a generator: between two people of similar size, at a speed in between.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Training part of the library.
-    n : int
-        Number of rows wanted.
-    rng : numpy.random.Generator
-        Source of randomness.
-
-    Returns
-    -------
-    DataFrame
-        age_years, sex, height_m, mass_kg, speed_mps and the table's `IMPAIRMENT_COLUMNS`.
-    """
+    """Draw conditions for a generator: between two people of similar size, at a speed in between."""
     names = ["age_years", "height_m", "mass_kg", "speed_mps", *IMPAIRMENT_COLUMNS]
     names = [name for name in names if name in table.columns]
     values = table[names].to_numpy(dtype=float)

@@ -45,20 +45,7 @@ class WalkEvents:
 
 
 def find_walk_events(time_s: np.ndarray, points: np.ndarray) -> WalkEvents | None:
-    """Find the events of a noise-free walk.
-
-    Parameters
-    ----------
-    time_s : array, shape (n_time,)
-        Uniform times (s).
-    points : array, shape (n_time, 19, 3)
-        Positions (m), walking along x.
-
-    Returns
-    -------
-    WalkEvents or None
-        None with fewer than three contacts.
-    """
+    """Find the events of a noise-free walk."""
     hip = points[:, _HIPS, 0].mean(axis=1)
     heels, toes = points[:, _HEELS, 0], points[:, _TOES, 0]
     events = detect_events_from_curves(time_s, heels - hip[:, None], toes - hip[:, None], with_landing=True)
@@ -79,20 +66,7 @@ def find_walk_events(time_s: np.ndarray, points: np.ndarray) -> WalkEvents | Non
 
 
 def measure_window(walk: WalkEvents, start_s: float, end_s: float) -> np.ndarray | None:
-    """Measure the outcomes of a window of a walk.
-
-    Parameters
-    ----------
-    walk : WalkEvents
-        From `find_walk_events`.
-    start_s, end_s : float
-        The window (s).
-
-    Returns
-    -------
-    array, shape (n_outcome,) or None
-        `OUTCOME_NAMES`, NaN where the window holds too little for one; None without two steps in a row.
-    """
+    """Measure the outcomes of a window of a walk; shape (n_outcome,)."""
     rows = slice(*np.searchsorted(walk.contact_s, (start_s, end_s)))
     time, foot, prints = walk.contact_s[rows], walk.foot[rows], walk.footprint_m[rows]
     if len(time) < 3 or np.any(np.diff(foot) == 0):

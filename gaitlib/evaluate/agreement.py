@@ -69,20 +69,7 @@ _MIN_REPEATED = 3
 
 
 def evaluate_statistics(average: np.ndarray, n_people: int) -> np.ndarray:
-    """Evaluate every statistic from averages of person features.
-
-    Parameters
-    ----------
-    average : ndarray, shape (..., features)
-        Averages over people of `PersonFeatures.values`, of a sample, a resample or a jackknife sample.
-    n_people : int
-        Number of people averaged.
-
-    Returns
-    -------
-    ndarray, shape (..., statistics)
-        In the order of `STATISTICS`; NaN where undefined.
-    """
+    """Evaluate every statistic from averages of person features; shape (..., statistics)."""
     f = dict(zip(FEATURES, np.moveaxis(average, -1, 0), strict=True))
     unbias = n_people / (n_people - 1)
     with np.errstate(all="ignore"):
@@ -130,33 +117,6 @@ def compute_agreement(
 ) -> pd.DataFrame:
     """Compute every statistic of agreement with its intervals.
 
-    Parameters
-    ----------
-    reference, estimate : array_like, shape (walks,)
-        Truth and estimate in the same unit.
-    person : array_like, shape (walks,)
-        Person of each walk.
-    rng : numpy.random.Generator
-        Source of randomness.
-    n_resamples : int
-        Resamples of people.
-    level : float
-        Confidence level.
-
-    Returns
-    -------
-    DataFrame
-        Index: names of `STATISTICS`. Columns: value; lower, upper (to print); interval (how they came about);
-        bca_lower, bca_upper; analytic_lower, analytic_upper (theory, where it exists); note (why a value or
-        interval is missing or weak). Attributes: n_people, n_walks, level.
-
-    Raises
-    ------
-    InputError
-        Missing values, unequal lengths, fewer than three people.
-
-    Notes
-    -----
     1. Walks are averaged inside each person (errors, squares, products), people count equally.
     2. Statistics are functions of those averages; with one walk each they are the textbook ones.
     3. People are resampled; BCa with a small-sample correction (`compute_bca_interval`).
@@ -167,8 +127,6 @@ def compute_agreement(
        Fisher's z. Below `FEW_PEOPLE` people the widest of all.
     5. Constant reference: correlations are NaN with the reason, never an error.
 
-    References
-    ----------
     Shrout & Fleiss 1979, doi 10.1037/0033-2909.86.2.420; Lin 1989, doi 10.2307/2532051; Zou 2013,
     doi 10.1177/0962280211402548; Weir 2005 (MDC), doi 10.1519/15184.1.
     """

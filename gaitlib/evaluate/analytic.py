@@ -18,21 +18,7 @@ from gaitlib.evaluate.reliability import compute_ccc, compute_icc
 
 
 def compute_analytic_intervals(features: PersonFeatures, level: float) -> dict[str, tuple[float, float]]:
-    """Compute the intervals that theory gives for statistics of agreement.
-
-    Parameters
-    ----------
-    features : PersonFeatures
-        From `average_within_people`.
-    level : float
-        Confidence level.
-
-    Returns
-    -------
-    dict
-        Name of the statistic -> (lower, upper). Correlations only when every person walked once, since their
-        theory knows no repeated walks.
-    """
+    """Compute the intervals that theory gives for statistics of agreement."""
     values, n = features.values, len(features.people)
     column = dict(zip(FEATURES, values.T, strict=True))
     parts = split_error_variance(values)
@@ -98,22 +84,7 @@ def _compute_rmse_limits(column: dict, parts: ErrorVariance, n: int, level: floa
 
 
 def compute_jackknife_z(value: float, left_out: np.ndarray, level: float) -> tuple[float, float]:
-    """Compute the interval of a correlation from a jackknife over people on Fisher's z scale.
-
-    Parameters
-    ----------
-    value : float
-        The correlation found.
-    left_out : ndarray, shape (people,)
-        The correlation with each person left out.
-    level : float
-        Confidence level; Student's t with people less one degrees of freedom.
-
-    Returns
-    -------
-    tuple of float
-        NaN where the correlation is undefined for some people left out.
-    """
+    """Compute the interval of a correlation from a jackknife over people on Fisher's z scale."""
     if not np.isfinite(value) or not np.isfinite(left_out).all():
         return float("nan"), float("nan")
     if abs(value) >= 1 - 1e-12:
@@ -126,20 +97,7 @@ def compute_jackknife_z(value: float, left_out: np.ndarray, level: float) -> tup
 
 
 def compute_welch_interval(a, b, level: float = 0.95) -> tuple[float, float, float]:
-    """Compute the difference of two means of different people with Welch's interval.
-
-    Parameters
-    ----------
-    a, b : array_like, shape (people,)
-        One value per person, at least two each.
-    level : float
-        Confidence level.
-
-    Returns
-    -------
-    difference, lower, upper : float
-        Mean of a less mean of b; NaN where a group has fewer than two people.
-    """
+    """Compute the difference of two means of different people with Welch's interval."""
     a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     if min(a.size, b.size) < 2:
         return float("nan"), float("nan"), float("nan")

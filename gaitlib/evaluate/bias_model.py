@@ -57,28 +57,6 @@ class BiasModel(NamedTuple):
 def fit_bias_model(tidy: pd.DataFrame, formula: str = "C(subgroup)", level: float = 0.95) -> BiasModel:
     """Fit the error of one outcome and method on subgroup, speed, age, view with a random person effect.
 
-    Parameters
-    ----------
-    tidy : DataFrame
-        Agreement table of one outcome, one method and one origin; more covariate columns may be present.
-    formula : str
-        Right side of a formula over columns of the table, e.g. "C(subgroup) + reference + age_years +
-        C(view)".
-    level : float
-        Confidence level.
-
-    Returns
-    -------
-    BiasModel
-
-    Raises
-    ------
-    InputError
-        Several outcomes, methods or origins; fewer than three people; a formula that does not fit the
-        columns, or whose terms cannot be told apart on these people.
-
-    Notes
-    -----
     Intervals and p values use Student's t with people less terms as degrees of freedom, not the normal
     distribution of the software: with 12 people the latter is too sure of itself.
     """

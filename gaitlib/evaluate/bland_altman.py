@@ -49,37 +49,11 @@ def compute_bland_altman(
 ) -> BlandAltman:
     """Compute 95 % limits of agreement when people walked once or several times.
 
-    Parameters
-    ----------
-    reference, estimate : array_like, shape (walks,)
-        Truth and estimate in the same unit.
-    person : array_like, shape (walks,)
-        Person of each walk.
-    level : float
-        Confidence level of the intervals of bias and limits.
-    weighting : {"person", "walk"}
-        "person": every person counts equally (unweighted means, as Zou 2013), the default of this package.
-        "walk": the one-way analysis of variance of Bland & Altman 2007 to the letter, in which a person with
-        more walks counts more.
-
-    Returns
-    -------
-    BlandAltman
-
-    Raises
-    ------
-    InputError
-        Fewer than three people, missing values, unknown weighting.
-
-    Notes
-    -----
     1. Errors are taken walk by walk (the true value changes from walk to walk: their second case).
     2. Their variance is split between people and within people; the limits use the sum of both.
     3. The interval of the bias is Student's t on person means; those of the limits combine the intervals of
        the bias and of the two variances (MOVER), and are exact when every person walked once.
 
-    References
-    ----------
     Bland JM, Altman DG (1986) Lancet 327:307, doi 10.1016/S0140-6736(86)90837-8; (2007) J Biopharm Stat
     17:571, doi 10.1080/10543400701329422. Zou GY (2013) Stat Methods Med Res 22:630, doi
     10.1177/0962280211402548. Carkeet A (2015) Optom Vis Sci 92:e71, doi 10.1097/OPX.0000000000000513.
@@ -125,18 +99,7 @@ class ErrorVariance(NamedTuple):
 
 
 def split_error_variance(values: np.ndarray) -> ErrorVariance:
-    """Split the variance of the error into between people and within people.
-
-    Parameters
-    ----------
-    values : ndarray, shape (people, features)
-        `PersonFeatures.values`.
-
-    Returns
-    -------
-    ErrorVariance
-        Squared units; `within` is 0 with 0 degrees of freedom when no person walked twice.
-    """
+    """Split the variance of the error into between people and within people."""
     column = dict(zip(FEATURES, values.T, strict=True))
     of_means = float(np.var(column["y"] - column["x"], ddof=1))
     df = int(round(column["extra"].sum()))
@@ -153,39 +116,12 @@ def split_error_variance(values: np.ndarray) -> ErrorVariance:
 
 
 def get_chi2_quantiles(df: float, level: float) -> np.ndarray:
-    """Get the upper and the lower chi-square quantile of an interval (in this order).
-
-    Parameters
-    ----------
-    df : float
-        Degrees of freedom.
-    level : float
-        Confidence level.
-
-    Returns
-    -------
-    ndarray, shape (2,)
-    """
+    """Get the upper and the lower chi-square quantile of an interval (in this order); shape (2,)."""
     return special.chdtri(df, np.array([0.5 - level / 2, 0.5 + level / 2]))
 
 
 def compute_variance_limits(parts: ErrorVariance, n_people: int, level: float) -> tuple[float, float]:
-    """Compute the interval of the total error variance (normal errors, MOVER).
-
-    Parameters
-    ----------
-    parts : ErrorVariance
-        From `split_error_variance`.
-    n_people : int
-        Number of people.
-    level : float
-        Confidence level.
-
-    Returns
-    -------
-    tuple of float
-        Lower and upper limit, squared units.
-    """
+    """Compute the interval of the total error variance (normal errors, MOVER)."""
     down, up = [], []
     for variance, df in (
         (parts.of_means, n_people - 1),
@@ -201,22 +137,6 @@ def compute_variance_limits(parts: ErrorVariance, n_people: int, level: float) -
 def compute_limit_margins(parts: ErrorVariance, n_people: int, level: float) -> tuple[float, float]:
     """Compute how far the interval of a limit of agreement reaches inwards and outwards.
 
-    Parameters
-    ----------
-    parts : ErrorVariance
-        From `split_error_variance`.
-    n_people : int
-        Number of people.
-    level : float
-        Confidence level.
-
-    Returns
-    -------
-    tuple of float
-        Distance from the limit towards the bias, and away from it.
-
-    Notes
-    -----
     Exact (noncentral t) when every person walked once, as Carkeet 2015; otherwise MOVER, as Zou 2013.
     """
     sd, root = np.sqrt(parts.total), np.sqrt(n_people)
@@ -245,18 +165,7 @@ class ProportionalBias(NamedTuple):
     sd_slope_p: float
 
     def evaluate_limits(self, magnitude) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Evaluate bias and 95 % limits at given magnitudes.
-
-        Parameters
-        ----------
-        magnitude : array_like
-            Values of the axis named by `against`.
-
-        Returns
-        -------
-        tuple of ndarray
-            bias, lower limit, upper limit.
-        """
+        """Evaluate bias and 95 % limits at given magnitudes."""
         magnitude = np.asarray(magnitude, dtype=float)
         bias = self.intercept + self.slope * magnitude
         sd = np.maximum(self.sd_intercept + self.sd_slope * magnitude, 0.0)
@@ -268,30 +177,6 @@ def compute_proportional_bias(
 ) -> ProportionalBias:
     """Fit a bias (and a spread) that changes with the size of the value.
 
-    Parameters
-    ----------
-    reference, estimate : array_like, shape (walks,)
-        Truth and estimate in the same unit.
-    person : array_like, shape (walks,)
-        Person of each walk; people weigh the same, the interval is a jackknife over people.
-    against : {"mean", "reference"}
-        Magnitude: mean of both (Bland & Altman, when both err) or the reference (when it is the truth; an
-        estimator that shrinks towards the average shows a negative slope).
-    level : float
-        Confidence level of the interval of the slope.
-
-    Returns
-    -------
-    ProportionalBias
-        NaN slopes where the magnitude does not vary.
-
-    Raises
-    ------
-    InputError
-        Fewer than three people, missing values, unknown `against`.
-
-    References
-    ----------
     Bland JM, Altman DG (1999) Stat Methods Med Res 8:135, section 3.2, doi 10.1177/096228029900800204.
     """
     if against not in ("mean", "reference"):

@@ -11,25 +11,7 @@ from gaitlib.errors import InputError
 
 
 def draw_person_weights(n_people: int, n_resamples: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw how often each person occurs in each resample.
-
-    Parameters
-    ----------
-    n_people, n_resamples : int
-        People in the sample; resamples wanted.
-    rng : numpy.random.Generator
-        Source of randomness.
-
-    Returns
-    -------
-    ndarray, shape (n_resamples, n_people)
-        Counts divided by `n_people`: each row sums to one.
-
-    Raises
-    ------
-    InputError
-        Fewer than 100 resamples (no 95 % interval can rest on them).
-    """
+    """Draw how often each person occurs in each resample; shape (n_resamples, n_people)."""
     if n_resamples < 100:
         raise InputError(f"n_resamples: found {n_resamples}, expected at least 100 (2000 for publication).")
     counts = rng.multinomial(n_people, np.full(n_people, 1.0 / n_people), size=n_resamples)
@@ -37,19 +19,7 @@ def draw_person_weights(n_people: int, n_resamples: int, rng: np.random.Generato
 
 
 def compute_jackknife(values: np.ndarray, statistic: Callable[[np.ndarray, int], np.ndarray]) -> np.ndarray:
-    """Compute a statistic of person means with each person left out in turn.
-
-    Parameters
-    ----------
-    values : ndarray, shape (people, features)
-        Person features.
-    statistic : callable
-        Maps averages of shape (..., features) and a number of people to values of shape (..., statistics).
-
-    Returns
-    -------
-    ndarray, shape (people, statistics)
-    """
+    """Compute a statistic of person means with each person left out in turn; shape (people, statistics)."""
     n = len(values)
     return statistic((values.sum(axis=0) - values) / (n - 1), n - 1)
 
@@ -63,34 +33,10 @@ def compute_bca_interval(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Compute bias-corrected and accelerated intervals for many statistics at once.
 
-    Parameters
-    ----------
-    replicates : ndarray, shape (resamples, statistics)
-        The statistics in each resample; NaN where a resample leaves one undefined.
-    value : ndarray, shape (statistics,)
-        The statistics in the sample.
-    deviations : ndarray, shape (people, statistics)
-        Jackknife mean less jackknife values; for several groups stacked, each about its own mean.
-    df : float
-        Degrees of freedom of the variance between people (people less one; Welch's for two groups).
-    level : float
-        Confidence level.
-
-    Returns
-    -------
-    lower, upper : ndarray, shape (statistics,)
-        Limits; NaN where more than half of the resamples are undefined.
-    undefined : ndarray, shape (statistics,)
-        Share of resamples in which the statistic is undefined.
-
-    Notes
-    -----
     Departure from Efron (1987): the normal quantile is replaced by ``t(df) * sqrt((df + 1) / df)``,
     Hesterberg's expansion for small samples. Without it the intervals of a mean of 12 people cover 91 %
     instead of 95 %.
 
-    References
-    ----------
     Efron B (1987) Better bootstrap confidence intervals. J Am Stat Assoc 82:171, doi
     10.1080/01621459.1987.10478410. Hesterberg T (2015) What teachers should know about the bootstrap. Am Stat
     69:371, doi 10.1080/00031305.2015.1089789.
@@ -135,30 +81,7 @@ def _take_quantile(ordered: np.ndarray, n_usable: np.ndarray, share: np.ndarray)
 def compute_mean_interval(
     groups: list[np.ndarray], rng: np.random.Generator, n_resamples: int = 2000, level: float = 0.95
 ) -> tuple[float, float]:
-    """Compute the BCa interval of a mean over people, or of a difference of two such means.
-
-    Parameters
-    ----------
-    groups : list of ndarray
-        One array (a mean) or two arrays of different people (mean of the first less mean of the second), one
-        value per person, at least two each.
-    rng : numpy.random.Generator
-        Source of randomness.
-    n_resamples : int
-        Resamples of people, drawn inside each group.
-    level : float
-        Confidence level.
-
-    Returns
-    -------
-    tuple of float
-        Lower and upper limit.
-
-    Raises
-    ------
-    InputError
-        A group of fewer than two people.
-    """
+    """Compute the BCa interval of a mean over people, or of a difference of two such means."""
     groups = [np.asarray(group, dtype=float) for group in groups]
     if min(group.size for group in groups) < 2:
         raise InputError(

@@ -18,26 +18,6 @@ DEFAULT_BY = ("origin", "subgroup", "outcome", "method", "view")
 def compute_wilson_interval(share: float, n: float, level: float = 0.95) -> tuple[float, float]:
     """Compute Wilson's interval of a proportion.
 
-    Parameters
-    ----------
-    share : float
-        Proportion found, 0 to 1.
-    n : float
-        Number of independent observations; an effective number may be fractional.
-    level : float
-        Confidence level.
-
-    Returns
-    -------
-    tuple of float
-
-    Raises
-    ------
-    InputError
-        A share outside 0-1 or no observations.
-
-    References
-    ----------
     Wilson EB (1927) J Am Stat Assoc 22:209, doi 10.1080/01621459.1927.10502953.
     """
     if not 0 <= share <= 1 or n <= 0:
@@ -50,29 +30,7 @@ def compute_wilson_interval(share: float, n: float, level: float = 0.95) -> tupl
 
 
 def compute_clustered_share(hits, person, level: float = 0.95) -> tuple[float, float, float, float]:
-    """Compute a share over people with an interval that respects repeated walks.
-
-    Parameters
-    ----------
-    hits : array_like of bool, shape (rows,)
-        Whether each row counts.
-    person : array_like, shape (rows,)
-        Person of each row.
-    level : float
-        Confidence level.
-
-    Returns
-    -------
-    share, lower, upper, n_effective : float
-        Mean over people of each person's share; Wilson's interval on the effective number of observations:
-        share (1 - share) over the variance between people, kept between the number of people and the number
-        of rows. When all people agree (all or no hits) it is the number of people.
-
-    Raises
-    ------
-    InputError
-        No rows.
-    """
+    """Compute a share over people with an interval that respects repeated walks."""
     hits = np.asarray(hits, dtype=float)
     if hits.size == 0:
         raise InputError("share: no rows.")
@@ -92,33 +50,7 @@ def compute_interval_coverage(
     nominal: float = 0.90,
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """Compute how often the estimator's intervals hold the reference, and how wide they are.
-
-    Parameters
-    ----------
-    tidy : DataFrame
-        Agreement table; lower and upper are the ends of the estimator's interval.
-    by : sequence of str
-        Grouping; "origin" is always in.
-    nominal : float
-        Coverage that the estimator promises.
-    level : float
-        Confidence level of the coverage.
-
-    Returns
-    -------
-    DataFrame
-        One row per group: n_people, n_walks with an interval; n_without_interval; nominal; coverage, lower,
-        upper; share_below, share_above (truth beneath or above the interval); mean_width, median_width (unit
-        of the outcome), relative_width (mean width over mean reference); interval_score (mean; smaller is
-        better, Gneiting & Raftery 2007, doi 10.1198/016214506000001437); verdict ("as promised", "too
-        narrow", "too wide", "no intervals"); note.
-
-    Raises
-    ------
-    InputError
-        Malformed table.
-    """
+    """Compute how often the estimator's intervals hold the reference, and how wide they are."""
     table = check_agreement_table(tidy)
     by = _with_origin(table, by)
     rows = []
@@ -171,29 +103,7 @@ def _describe_intervals(given: pd.DataFrame, nominal: float, level: float) -> di
 def compute_abstention(
     tidy: pd.DataFrame, by: Sequence[str] = DEFAULT_BY, level: float = 0.95
 ) -> pd.DataFrame:
-    """Compute how often no estimate was given, and why.
-
-    Parameters
-    ----------
-    tidy : DataFrame
-        Agreement table; a status other than "ok" is the reason.
-    by : sequence of str
-        Grouping; "origin" is always in.
-    level : float
-        Confidence level.
-
-    Returns
-    -------
-    DataFrame
-        One row per group: n_people, n_walks (all), n_estimates (rows with status "ok"), n_abstained (rows
-        without), abstained, lower, upper (share over people), reasons ("reason (count); ...", most frequent
-        first).
-
-    Raises
-    ------
-    InputError
-        Malformed table.
-    """
+    """Compute how often no estimate was given, and why."""
     table = check_agreement_table(tidy)
     by = _with_origin(table, by)
     rows = []

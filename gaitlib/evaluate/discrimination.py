@@ -34,28 +34,6 @@ class AucDifference(NamedTuple):
 def compute_auc(positive, score, level: float = 0.95) -> Auc:
     """Compute the chance that a positive person scores higher than a negative one (ties count half).
 
-    Parameters
-    ----------
-    positive : array_like of bool, shape (people,)
-        Whether the person belongs to the group to be found.
-    score : array_like, shape (people,)
-        One score per person, from a model that did not see the person.
-    level : float
-        Confidence level; the interval is DeLong's on the logit scale, so it stays between 0 and 1.
-
-    Returns
-    -------
-    Auc
-        With perfect separation the standard error is 0 and the lower limit that of the rule of three
-        (``1 - 3 / smaller group``), since DeLong's variance knows no doubt there.
-
-    Raises
-    ------
-    InputError
-        Lengths differ, values missing, or fewer than two people in a group.
-
-    References
-    ----------
     DeLong ER, DeLong DM, Clarke-Pearson DL (1988) Biometrics 44:837, doi 10.2307/2531595.
     """
     positive, scores = _check(positive, [score])
@@ -76,27 +54,7 @@ def _build_auc(area: float, error: float, m: int, n: int, level: float) -> Auc:
 
 
 def compare_aucs(positive, score_a, score_b, level: float = 0.95) -> AucDifference:
-    """Compare two scores of the same people.
-
-    Parameters
-    ----------
-    positive : array_like of bool, shape (people,)
-        Group membership.
-    score_a, score_b : array_like, shape (people,)
-        Scores of both models.
-    level : float
-        Confidence level.
-
-    Returns
-    -------
-    AucDifference
-        Area of a less area of b.
-
-    Raises
-    ------
-    InputError
-        As `compute_auc`.
-    """
+    """Compare two scores of the same people."""
     positive, scores = _check(positive, [score_a, score_b])
     areas, covariance = _compute_delong(positive, scores)
     difference = areas[0] - areas[1]
@@ -109,35 +67,11 @@ def compare_aucs(positive, score_a, score_b, level: float = 0.95) -> AucDifferen
 def compute_pair_auc(positive, features, level: float = 0.95) -> Auc:
     """Compute how well a linear model on several features tells unseen people apart.
 
-    Parameters
-    ----------
-    positive : array_like of bool, shape (people,)
-        Whether the person belongs to the group to be found.
-    features : array_like, shape (people, features)
-        One row per person.
-    level : float
-        Confidence level.
-
-    Returns
-    -------
-    Auc
-        Share of pairs of one positive and one negative person in which a model that has seen neither of the
-        two scores the positive one higher; interval as `compute_auc`.
-
-    Raises
-    ------
-    InputError
-        Lengths differ, values missing, or fewer than three people in a group.
-
-    Notes
-    -----
     1. Each pair is left out in turn; Fisher's linear discriminant (pooled covariance) is fitted to the rest
        and compares the two. Pooling the scores of left-out single people instead drags the area below 0.5
        where nothing can be told, because each left-out person shifts the model away from its own group.
     2. DeLong's variance is taken from the wins of each person over the other group.
 
-    References
-    ----------
     Airola A et al. (2011) Comput Stat Data Anal 55:1828, doi 10.1016/j.csda.2010.11.018.
     """
     features = np.asarray(features, dtype=float)

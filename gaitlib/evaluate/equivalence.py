@@ -48,26 +48,6 @@ class Tost(NamedTuple):
 def compute_tost(differences, lower: float, upper: float, alpha: float = 0.05) -> Tost:
     """Test whether a mean difference lies inside an equivalence region.
 
-    Parameters
-    ----------
-    differences : array_like, shape (people,)
-        One difference per person.
-    lower, upper : float
-        Bounds of equivalence, same unit.
-    alpha : float
-        Level of each one-sided test.
-
-    Returns
-    -------
-    Tost
-
-    Raises
-    ------
-    InputError
-        Fewer than three people, missing values, reversed bounds.
-
-    References
-    ----------
     Schuirmann DJ (1987) J Pharmacokinet Biopharm 15:657, doi 10.1007/BF01068419.
     """
     differences = np.asarray(differences, dtype=float)
@@ -83,28 +63,7 @@ def compute_tost(differences, lower: float, upper: float, alpha: float = 0.05) -
 def compute_tost_from_summary(
     mean: float, sd: float, n: int, lower: float, upper: float, alpha: float = 0.05
 ) -> Tost:
-    """Test equivalence from the mean and standard deviation of paired differences.
-
-    Parameters
-    ----------
-    mean, sd : float
-        Of the differences.
-    n : int
-        Number of people.
-    lower, upper : float
-        Bounds of equivalence.
-    alpha : float
-        Level of each one-sided test.
-
-    Returns
-    -------
-    Tost
-
-    Raises
-    ------
-    InputError
-        Reversed bounds, fewer than two people, negative sd.
-    """
+    """Test equivalence from the mean and standard deviation of paired differences."""
     if not lower < upper:
         raise InputError(f"bounds: found lower {lower}, upper {upper}, expected lower < upper.")
     if n < 2 or sd < 0:
@@ -133,31 +92,7 @@ def assess_bias(
     by: Sequence[str] = (*DEFAULT_BY, "method"),
     alpha: float = 0.05,
 ) -> pd.DataFrame:
-    """Test whether the mean error of each group lies inside plus or minus the clinical margin.
-
-    Parameters
-    ----------
-    tidy : DataFrame
-        Agreement table.
-    margins : mapping
-        outcome -> margin with source (`read_margins`).
-    by : sequence of str
-        Grouping; must hold "outcome" and "origin" so that simulated and real people are never mixed.
-    alpha : float
-        Level of each one-sided test.
-
-    Returns
-    -------
-    DataFrame
-        One row per group: n_people, n_walks, margin, margin_source, bias, lower, upper (1 - 2 alpha), p,
-        p_holm (over the rows tested), equivalent (after Holm), note. Groups that cannot be tested keep their
-        row with the reason.
-
-    Raises
-    ------
-    InputError
-        Malformed table or margins.
-    """
+    """Test whether the mean error of each group lies inside plus or minus the clinical margin."""
     table = check_agreement_table(tidy)
     by = _check_by(table, by)
     margins = read_margins(margins)
@@ -196,40 +131,6 @@ def compare_methods(
 ) -> pd.DataFrame:
     """Compare the absolute errors of two methods on the same walks, paired by person.
 
-    Parameters
-    ----------
-    tidy : DataFrame
-        Agreement table with both methods.
-    new, standard : str
-        Names of the methods, e.g. "synthetic" against "ridge_real".
-    margins : mapping
-        outcome -> margin with source: how much worse the mean absolute error may be.
-    rng : numpy.random.Generator
-        Source of randomness of the bootstrap over people.
-    by : sequence of str
-        Grouping; must hold "outcome" and "origin".
-    alpha : float
-        One-sided level; equivalence intervals have level 1 - 2 alpha.
-    n_resamples : int
-        Resamples of people.
-
-    Returns
-    -------
-    DataFrame
-        One row per group: n_people and n_walks compared; n_people_unpaired (have only one of the two);
-        n_abstained_new, n_abstained_standard (walks without an estimate: a method that refuses the hard walks
-        must not win by it); mae_new, mae_standard; difference (new - standard) with lower, upper (Student, 1
-        - 2 alpha) and bca_lower, bca_upper; p_noninferior, p_equivalent, p_noninferior_holm; verdict:
-        "better", "equivalent", "worse, within the margin", "non-inferior", "worse by more than the margin",
-        "inconclusive" or "not compared"; note.
-
-    Raises
-    ------
-    InputError
-        Malformed table or margins, or a method that never occurs.
-
-    Notes
-    -----
     1. Only walks (and views) on which both methods gave an estimate count; absolute errors are differenced
        there.
     2. Differences are averaged inside each person; the test is a one-sample test over people.
@@ -283,22 +184,7 @@ def compare_methods(
 
 
 def pair_errors(group: pd.DataFrame, new: str, standard: str) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Give person means of both absolute errors on walks where both exist, and what was left out.
-
-    Parameters
-    ----------
-    group : DataFrame
-        Checked agreement table of one outcome and view.
-    new, standard : str
-        Names of the methods.
-
-    Returns
-    -------
-    people : DataFrame
-        Index: person; columns new, standard.
-    counts : dict
-        n_people, n_walks, n_people_unpaired, n_abstained_new, n_abstained_standard.
-    """
+    """Give person means of both absolute errors on walks where both exist, and what was left out."""
     ok = group[group["status"] == "ok"].copy()
     ok["error"] = (ok["estimate"] - ok["reference"]).abs()
     wide = ok.pivot_table(

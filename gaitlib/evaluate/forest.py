@@ -30,39 +30,7 @@ def plot_forest(
     labels: Mapping[str, str] | None = None,
     simulated: bool | None = None,
 ) -> Axes:
-    """Draw one statistic with its interval for every subgroup and method.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Raw table of `build_agreement_table`.
-    outcome : str
-        Which outcome.
-    statistic : str
-        A name of `STATISTICS`, or "interval_coverage".
-    rows : sequence of str
-        Columns that make a row of the figure, e.g. ("subgroup", "view"). Real and simulated people always
-        have rows of their own; the latter say so and have hollow marks.
-    ax : Axes or None
-        Where to draw; None opens a figure.
-    reference_value : float or None
-        Vertical line; None takes the clinical margin for errors in the outcome's unit, 0 for the bias.
-    reference_label : str
-        Its name in the legend.
-    labels : mapping or None
-        Readable names of groups and methods.
-    simulated : bool or None
-        Whether to print the watermark; None does so when all rows are simulated.
-
-    Returns
-    -------
-    Axes
-
-    Raises
-    ------
-    InputError
-        Unknown statistic or outcome, or several lines for one method in a row (add the column to `rows`).
-    """
+    """Draw one statistic with its interval for every subgroup and method."""
     if statistic not in STATISTICS and statistic != "interval_coverage":
         raise InputError(
             f"statistic: {statistic!r} unknown; there are {', '.join(STATISTICS)}, interval_coverage."

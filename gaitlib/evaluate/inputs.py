@@ -35,26 +35,7 @@ SUFFIX_UNITS = {
 
 
 def check_agreement_table(tidy: pd.DataFrame) -> pd.DataFrame:
-    """Check an agreement table and fill what may be left out.
-
-    Parameters
-    ----------
-    tidy : DataFrame
-        One row per person x walk x view x outcome x method with `REQUIRED_COLUMNS`; `OPTIONAL_COLUMNS` and
-        `origin` ("real" or "simulated") may be absent. status is "ok" or the reason why there is no estimate.
-
-    Returns
-    -------
-    DataFrame
-        A copy with all columns, `origin`, and `person`, a label that is unique across data sets. Without an
-        origin column the data sets "simulated" and "generated" are simulated, all others real.
-
-    Raises
-    ------
-    InputError
-        Columns missing; a reference that is missing; a row with status "ok" without estimate; the same walk
-        twice; a reversed or half-open interval. The message lists all of one kind at once.
-    """
+    """Check an agreement table and fill what may be left out."""
     missing = [name for name in REQUIRED_COLUMNS if name not in tidy.columns]
     if missing:
         raise InputError(
@@ -110,24 +91,7 @@ def _reject(table: pd.DataFrame, bad, message: str) -> None:
 
 
 def check_columns(table: pd.DataFrame, columns: Sequence[str]) -> list[str]:
-    """Check that grouping columns exist.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Checked agreement table.
-    columns : sequence of str
-        Names to group by.
-
-    Returns
-    -------
-    list of str
-
-    Raises
-    ------
-    InputError
-        A name is not a column.
-    """
+    """Check that grouping columns exist."""
     columns = [columns] if isinstance(columns, str) else list(columns)
     unknown = [name for name in columns if name not in table.columns]
     if unknown:
@@ -138,17 +102,7 @@ def check_columns(table: pd.DataFrame, columns: Sequence[str]) -> list[str]:
 
 
 def count_walks(table: pd.DataFrame) -> int:
-    """Count walks: a walk seen in two views or by two methods counts once.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Checked agreement table.
-
-    Returns
-    -------
-    int
-    """
+    """Count walks: a walk seen in two views or by two methods counts once."""
     return int(len(table[["origin", "person", "walk_id"]].drop_duplicates()))
 
 
@@ -161,25 +115,7 @@ class Margin(NamedTuple):
 
 
 def read_margins(margins: Mapping | None) -> dict[str, Margin]:
-    """Read margins from a study file.
-
-    Parameters
-    ----------
-    margins : mapping or None
-        outcome -> `Margin`, ``(value, source)``, a mapping with keys value, source and kind, or an object
-        with these attributes. Values in the unit of the outcome's name; kind is "clinical" (the default) or
-        "technical".
-
-    Returns
-    -------
-    dict
-        outcome -> Margin.
-
-    Raises
-    ------
-    InputError
-        A margin that is not positive, or has no source.
-    """
+    """Read margins from a study file."""
     found = {}
     for outcome, given in (margins or {}).items():
         kind = "clinical"
@@ -199,48 +135,17 @@ def read_margins(margins: Mapping | None) -> dict[str, Margin]:
 
 
 def get_unit(outcome: str) -> str:
-    """Get the unit from the end of an outcome's name.
-
-    Parameters
-    ----------
-    outcome : str
-        For example "speed_mps".
-
-    Returns
-    -------
-    str
-        For example "m/s"; empty for a share or an unknown ending.
-    """
+    """Get the unit from the end of an outcome's name."""
     return next((unit for suffix, (unit, _) in SUFFIX_UNITS.items() if outcome.endswith(suffix)), "")
 
 
 def get_decimals(outcome: str) -> int:
-    """Get how many decimals an outcome is printed with.
-
-    Parameters
-    ----------
-    outcome : str
-        For example "cadence_spm".
-
-    Returns
-    -------
-    int
-    """
+    """Get how many decimals an outcome is printed with."""
     return next((n for suffix, (_, n) in SUFFIX_UNITS.items() if outcome.endswith(suffix)), 3)
 
 
 def get_label(outcome: str) -> str:
-    """Get a readable name: "step_length_m" becomes "Step length (m)".
-
-    Parameters
-    ----------
-    outcome : str
-        Name with its unit at the end.
-
-    Returns
-    -------
-    str
-    """
+    """Get a readable name: "step_length_m" becomes "Step length (m)"."""
     suffix = next((s for s in SUFFIX_UNITS if outcome.endswith(s)), "")
     stem = outcome.removesuffix(suffix) if suffix != "_share" else outcome
     unit = get_unit(outcome)
@@ -249,19 +154,7 @@ def get_label(outcome: str) -> str:
 
 
 def format_number(value: float, decimals: int) -> str:
-    """Format a number with a true minus sign; "-" for missing.
-
-    Parameters
-    ----------
-    value : float
-        Number.
-    decimals : int
-        Digits after the point.
-
-    Returns
-    -------
-    str
-    """
+    """Format a number with a true minus sign; "-" for missing."""
     if value is None or not np.isfinite(value):
         return "–"
     text = f"{value:.{decimals}f}"
@@ -271,19 +164,7 @@ def format_number(value: float, decimals: int) -> str:
 
 
 def format_interval(value: float, lower: float, upper: float, decimals: int) -> str:
-    """Format "value (lower to upper)".
-
-    Parameters
-    ----------
-    value, lower, upper : float
-        Numbers; without limits only the value is printed.
-    decimals : int
-        Digits after the point.
-
-    Returns
-    -------
-    str
-    """
+    """Format "value (lower to upper)"."""
     text = format_number(value, decimals)
     if not np.isfinite(value) or not (np.isfinite(lower) and np.isfinite(upper)):
         return text
@@ -291,16 +172,5 @@ def format_interval(value: float, lower: float, upper: float, decimals: int) -> 
 
 
 def format_p(p: float) -> str:
-    """Format a p value with three decimals.
-
-    Parameters
-    ----------
-    p : float
-        0 to 1, NaN where there was no test.
-
-    Returns
-    -------
-    str
-        "below 0.001" where it is smaller.
-    """
+    """Format a p value with three decimals."""
     return "below 0.001" if p < 0.001 else format_number(p, 3)

@@ -14,20 +14,6 @@ from gaitlib.evaluate.style import COLOURS, STYLE
 def plot_residuals(model: BiasModel, unit: str = "") -> Figure:
     """Draw residuals against fitted values, and normal quantile plots of residuals and of people.
 
-    Parameters
-    ----------
-    model : BiasModel
-        From `gaitlib.evaluate.bias_model.fit_bias_model`.
-    unit : str
-        Unit of the error.
-
-    Returns
-    -------
-    Figure
-        Two panels, three where people have random effects.
-
-    Notes
-    -----
     What to look for: no funnel and no bend on the left (equal spread, straight terms), points near the line
     in the others (normal residuals, normal people).
     """

@@ -44,25 +44,7 @@ class PersonFeatures(NamedTuple):
 
 
 def check_pairs(reference, estimate, person) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Check paired values and number the people.
-
-    Parameters
-    ----------
-    reference, estimate : array_like, shape (rows,)
-        Truth and estimate in the same unit.
-    person : array_like, shape (rows,)
-        Label of the person of each row.
-
-    Returns
-    -------
-    tuple
-        reference, estimate (float arrays), person index (int array), person labels.
-
-    Raises
-    ------
-    InputError
-        Lengths differ, a value is not finite, or fewer than three people.
-    """
+    """Check paired values and number the people."""
     reference = np.asarray(reference, dtype=float)
     estimate = np.asarray(estimate, dtype=float)
     person = np.asarray(person)
@@ -88,24 +70,7 @@ def check_pairs(reference, estimate, person) -> tuple[np.ndarray, np.ndarray, np
 
 
 def average_within_people(reference, estimate, person) -> PersonFeatures:
-    """Average paired values inside each person.
-
-    Parameters
-    ----------
-    reference, estimate : array_like, shape (rows,)
-        Truth and estimate in the same unit.
-    person : array_like, shape (rows,)
-        Label of the person of each row.
-
-    Returns
-    -------
-    PersonFeatures
-
-    Raises
-    ------
-    InputError
-        See `check_pairs`.
-    """
+    """Average paired values inside each person."""
     reference, estimate, index, labels = check_pairs(reference, estimate, person)
     n_walks = np.bincount(index)
 

@@ -58,39 +58,6 @@ def plot_bland_altman(
 ) -> Axes:
     """Draw errors against magnitude with bias and limits of agreement.
 
-    Parameters
-    ----------
-    tidy : DataFrame
-        Agreement table; rows of `outcome` and `method` with status "ok" are shown, real or simulated, not
-        both.
-    outcome, method : str
-        What to show.
-    ax : Axes or None
-        Where to draw; None opens a figure.
-    against : {"mean", "reference"}
-        Horizontal axis: mean of both, or the reference.
-    margins : mapping or None
-        outcome -> clinical margin with source, drawn around zero.
-    group : str
-        Column told apart by colour and shape.
-    proportional : bool
-        Also draw the bias and limits that change with magnitude.
-    labels : mapping or None
-        Readable names of groups and methods.
-    simulated : bool or None
-        Whether to print the watermark; None does so when the rows are simulated.
-
-    Returns
-    -------
-    Axes
-
-    Raises
-    ------
-    InputError
-        Malformed table, real and simulated rows together.
-
-    References
-    ----------
     Bland & Altman 2007, doi 10.1080/10543400701329422.
     """
     if against not in ("mean", "reference"):
@@ -128,37 +95,7 @@ def plot_scatter(
     labels: Mapping[str, str] | None = None,
     simulated: bool | None = None,
 ) -> Axes:
-    """Draw estimates against the reference with the identity and the clinical margin.
-
-    Parameters
-    ----------
-    tidy : DataFrame
-        Agreement table; rows of `outcome` and `method` with status "ok" are shown, real or simulated, not
-        both.
-    outcome, method : str
-        What to show.
-    ax : Axes or None
-        Where to draw; None opens a figure.
-    margins : mapping or None
-        outcome -> clinical margin with source, a band around the identity.
-    group : str
-        Column told apart by colour and shape.
-    intervals : bool
-        Draw the estimator's own intervals where given.
-    labels : mapping or None
-        Readable names of groups and methods.
-    simulated : bool or None
-        Whether to print the watermark; None does so when the rows are simulated.
-
-    Returns
-    -------
-    Axes
-
-    Raises
-    ------
-    InputError
-        Malformed table, real and simulated rows together.
-    """
+    """Draw estimates against the reference with the identity and the clinical margin."""
     rows = _select(tidy, outcome, method)
     labels, unit, decimals = dict(labels or {}), get_unit(outcome), get_decimals(outcome)
     with plt.rc_context(STYLE):

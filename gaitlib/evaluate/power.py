@@ -9,29 +9,7 @@ from gaitlib.errors import InputError
 
 
 def compute_detectable_difference(sd: float, n: int, alpha: float = 0.05, power: float = 0.8) -> float:
-    """Compute the smallest mean difference a two-sided paired t test would have found.
-
-    Parameters
-    ----------
-    sd : float
-        Standard deviation over people of the paired difference (or of the person mean error, for a bias).
-    n : int
-        Number of people.
-    alpha : float
-        Two-sided level.
-    power : float
-        Wanted chance to find it.
-
-    Returns
-    -------
-    float
-        In the unit of `sd`; exact (noncentral t).
-
-    Raises
-    ------
-    InputError
-        Fewer than two people, negative sd, or a power not between alpha and 1.
-    """
+    """Compute the smallest mean difference a two-sided paired t test would have found."""
     _check(sd, n, alpha, power)
     df = n - 1
     critical = special.stdtrit(df, 1 - alpha / 2)
@@ -45,30 +23,7 @@ def compute_detectable_difference(sd: float, n: int, alpha: float = 0.05, power:
 
 
 def compute_provable_margin(sd: float, n: int, alpha: float = 0.05, power: float = 0.8) -> float:
-    """Compute the smallest equivalence margin that could have been shown if the true difference were zero.
-
-    Parameters
-    ----------
-    sd : float
-        Standard deviation over people of the paired difference.
-    n : int
-        Number of people.
-    alpha : float
-        Level of each one-sided test.
-    power : float
-        Wanted chance to show equivalence.
-
-    Returns
-    -------
-    float
-        In the unit of `sd`. Exact given the sample variance: the chance that the 1 - 2 alpha interval fits
-        inside.
-
-    Raises
-    ------
-    InputError
-        Fewer than two people, negative sd, or a power not between alpha and 1.
-    """
+    """Compute the smallest equivalence margin that could have been shown if the true difference were zero."""
     _check(sd, n, alpha, power)
     df = n - 1
     critical = special.stdtrit(df, 1 - alpha)

@@ -14,25 +14,6 @@ from gaitlib.errors import InputError
 def compute_icc(ratings, level: float = 0.95) -> pd.DataFrame:
     """Compute the six intraclass correlations of Shrout and Fleiss.
 
-    Parameters
-    ----------
-    ratings : array_like, shape (people, raters)
-        One finite value per person and rater (method); at least three people and two raters.
-    level : float
-        Confidence level.
-
-    Returns
-    -------
-    DataFrame
-        Index icc_1_1, icc_2_1, icc_3_1, icc_1_k, icc_2_k, icc_3_k; columns value, lower, upper.
-
-    Raises
-    ------
-    InputError
-        Wrong shape or values that are not finite.
-
-    References
-    ----------
     Shrout PE, Fleiss JL (1979) Intraclass correlations. Psychol Bull 86:420, doi 10.1037/0033-2909.86.2.420.
     McGraw KO, Wong SP (1996) Psychol Methods 1:30, doi 10.1037/1082-989X.1.1.30.
     """
@@ -114,25 +95,6 @@ class Concordance(NamedTuple):
 def compute_ccc(reference, estimate, level: float = 0.95) -> Concordance:
     """Compute Lin's concordance correlation of one pair per person.
 
-    Parameters
-    ----------
-    reference, estimate : array_like, shape (people,)
-        Paired values in the same unit.
-    level : float
-        Confidence level of the interval (z-transformed).
-
-    Returns
-    -------
-    Concordance
-        NaN where a column is constant.
-
-    Raises
-    ------
-    InputError
-        Fewer than three pairs, unequal lengths, or values that are not finite.
-
-    References
-    ----------
     Lin LI (1989) A concordance correlation coefficient. Biometrics 45:255, doi 10.2307/2532051; variance as
     corrected in Biometrics 2000;56:324.
     """

@@ -28,31 +28,12 @@ WIDTH_IN, HEIGHT_IN = 5.2, 5.0
 
 
 def get_style(position: int) -> dict[str, str]:
-    """Get colour and shape of the n-th group.
-
-    Parameters
-    ----------
-    position : int
-        Place of the group in its sorted list.
-
-    Returns
-    -------
-    dict
-        Keys color, marker.
-    """
+    """Get colour and shape of the n-th group."""
     return {"color": COLOURS[position % len(COLOURS)], "marker": MARKERS[position % len(MARKERS)]}
 
 
 def add_legend(ax: Axes, handles: list) -> None:
-    """Put the legend beneath the axes, where it hides no data.
-
-    Parameters
-    ----------
-    ax : Axes
-        Its figure's only axes (room is made) or one of several.
-    handles : list
-        Legend entries; none, no legend.
-    """
+    """Put the legend beneath the axes, where it hides no data."""
     if not handles:
         return
     if len(ax.figure.axes) == 1 and ax.figure.get_layout_engine() is not None:
@@ -62,15 +43,7 @@ def add_legend(ax: Axes, handles: list) -> None:
 
 
 def add_simulated_mark(ax: Axes, fontsize: float = 34) -> None:
-    """Print SIMULATED across an axes.
-
-    Parameters
-    ----------
-    ax : Axes
-        Where to print.
-    fontsize : float
-        Smaller for small axes.
-    """
+    """Print SIMULATED across an axes."""
     ax.text(
         0.5, 0.5, "SIMULATED", transform=ax.transAxes, rotation=28, ha="center", va="center",
         fontsize=fontsize, color="#B00020", alpha=0.22, weight="bold", zorder=5,
@@ -78,17 +51,7 @@ def add_simulated_mark(ax: Axes, fontsize: float = 34) -> None:
 
 
 def describe_basis(tidy: pd.DataFrame) -> str:
-    """State whose data rows are: "Real people: 12 people, 36 walks".
-
-    Parameters
-    ----------
-    tidy : DataFrame
-        Checked agreement table (columns origin, person, walk_id).
-
-    Returns
-    -------
-    str
-    """
+    """State whose data rows are: "Real people: 12 people, 36 walks"."""
     kind = "Simulated people, not measured" if (tidy["origin"] == "simulated").any() else "Real people"
     n, walks = tidy["person"].nunique(), count_walks(tidy)
     if n == 0:

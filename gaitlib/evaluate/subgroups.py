@@ -25,18 +25,6 @@ MEASURES = {
 def adjust_holm(p_values) -> np.ndarray:
     """Adjust p values for multiplicity by Holm's step-down method.
 
-    Parameters
-    ----------
-    p_values : array_like
-        NaN marks a test that was not made; it stays NaN and does not count.
-
-    Returns
-    -------
-    ndarray
-        Adjusted p values, at most 1.
-
-    References
-    ----------
     Holm S (1979) A simple sequentially rejective multiple test procedure. Scand J Stat 6:65.
     """
     p = np.asarray(p_values, dtype=float)
@@ -59,39 +47,6 @@ def compute_subgroup_gaps(
 ) -> pd.DataFrame:
     """Compute how much worse each subgroup fares than the best one.
 
-    Parameters
-    ----------
-    tidy : DataFrame
-        Agreement table.
-    rng : numpy.random.Generator
-        Source of randomness of the bootstrap over people.
-    measure : {"mae", "bias"}
-        Person mean of the absolute error, or of the error.
-    against : str
-        "best": the group with the smallest value (for bias: nearest to zero) among those with at least
-        `FEW_PEOPLE` people, or among all if none has; or the name of a subgroup declared beforehand, which
-        keeps the p values honest.
-    by : sequence of str
-        Families within which subgroups are compared; "origin" and "outcome" are always in.
-    level : float
-        Confidence level.
-    n_resamples : int
-        Resamples of people.
-
-    Returns
-    -------
-    DataFrame
-        One row per family and subgroup: n_people, n_walks, value, compared_with, gap, lower, upper (Welch),
-        bca_lower, bca_upper, p (Welch), p_holm (within the family), is_worst, note. Subgroups with too few
-        people keep a row.
-
-    Raises
-    ------
-    InputError
-        Malformed table, unknown measure or group.
-
-    Notes
-    -----
     The best group is picked from the same data, so gaps to it are a little too large (winner's curse) and p
     values a little too small; name a group beforehand where the p value matters.
     """

@@ -32,32 +32,10 @@ def compute_profile_scores(
 ) -> pd.DataFrame:
     """Compute how far each person's curves lie from the mean curve of healthy people.
 
-    Parameters
-    ----------
-    curves : mapping of str to ndarray, shape (people, points)
-        Joint -> curves of the people (degrees), the same people in the same order for every joint.
-    normal : mapping of str to ndarray, shape (healthy people, points)
-        The same joints of healthy people.
-
-    Returns
-    -------
-    DataFrame
-        One row per person: one column per joint (root mean square difference, Gait Variable Score) and
-        'profile' (root mean square over the joints), in the unit of the curves.
-
-    Raises
-    ------
-    InputError
-        Joints or shapes differ, or a value is missing.
-
-    Notes
-    -----
     The published Gait Profile Score takes nine curves of pelvis, hip, knee, ankle and foot. With fewer curves
     the number is not comparable with published scores; it is comparable between groups that have the same
     curves. Everybody's distance to an average is above zero, that of healthy people too.
 
-    References
-    ----------
     Baker R et al. (2009) Gait Posture 30:265, doi 10.1016/j.gaitpost.2009.05.020.
     """
     if set(curves) != set(normal):
@@ -78,27 +56,7 @@ def compute_profile_scores(
 
 
 def compute_band_share(curves: np.ndarray, band: np.ndarray, width_sd: float = 2.0) -> np.ndarray:
-    """Compute which share of each curve lies inside the band of another group.
-
-    Parameters
-    ----------
-    curves : ndarray, shape (people, points)
-        Curves to judge.
-    band : ndarray, shape (other people, points)
-        Curves that make the band: their mean plus and minus `width_sd` standard deviations.
-    width_sd : float
-        Half width of the band.
-
-    Returns
-    -------
-    ndarray, shape (people,)
-        0 to 1.
-
-    Raises
-    ------
-    InputError
-        Shapes differ or a value is missing.
-    """
+    """Compute which share of each curve lies inside the band of another group; shape (people,)."""
     own, other = _check_curves(curves, "curves"), _check_curves(band, "band")
     if own.shape[1] != other.shape[1]:
         raise InputError(f"curves: {own.shape[1]} points, expected the {other.shape[1]} of the band.")
@@ -116,41 +74,12 @@ def find_clusters(
 ) -> list[Cluster]:
     """Find where in the gait cycle two groups differ, with one error rate for the whole cycle.
 
-    Parameters
-    ----------
-    first, second : ndarray, shape (people, points)
-        Curves; in a paired test row n of both is the same person.
-    rng : numpy.random.Generator
-        Source of the permutations of people (paired: of signs).
-    n_permutations : int
-        How many.
-    paired : bool
-        Whether the same people were measured twice.
-    threshold_p : float
-        Two-sided p value of a single point above which it joins a cluster. It shapes the clusters and not the
-        error rate.
-
-    Returns
-    -------
-    list of Cluster
-        In the order of the cycle; mass is the sum of t, p the share of permutations (the observed one
-        counted) whose largest cluster is at least as heavy. Empty where no point passes the threshold.
-
-    Raises
-    ------
-    InputError
-        Fewer than three people, shapes differ, or a value is missing.
-
-    Notes
-    -----
     1. Student's t at each point (pooled variance, or of the differences).
     2. Neighbouring points beyond the threshold with the same sign form a cluster.
     3. People are permuted as wholes, so points of one curve stay together.
     4. A small p says that the curves differ somewhere. It does not prove where a cluster ends, and a large p
        does not prove that they are alike (Sassenhagen & Draschkow 2019, doi 10.1111/psyp.13335).
 
-    References
-    ----------
     Maris E, Oostenveld R (2007) J Neurosci Methods 164:177, doi 10.1016/j.jneumeth.2007.03.024.
     """
     a, b = _check_curves(first, "first"), _check_curves(second, "second")

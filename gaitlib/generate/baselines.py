@@ -53,22 +53,7 @@ class StrideAutoencoder(nn.Module):
     def compute_loss(
         self, components: torch.Tensor, conditions: torch.Tensor, weight: float, generator: torch.Generator
     ) -> torch.Tensor:
-        """Compute the negative evidence lower bound.
-
-        Parameters
-        ----------
-        components, conditions : tensor, shape (n, n_components) and (n, n_conditions)
-            Strides.
-        weight : float
-            Of the divergence from the prior; rises to 1 in training.
-        generator : torch.Generator
-            Source of noise.
-
-        Returns
-        -------
-        tensor, shape ()
-            Mean over strides.
-        """
+        """Compute the negative evidence lower bound; shape ()."""
         mean, log_scale = self.encoder(torch.cat([components, conditions], dim=1)).chunk(2, dim=1)
         log_scale = log_scale.clamp(-6.0, 3.0)
         latent = mean + log_scale.exp() * torch.randn(mean.shape, generator=generator)
@@ -80,20 +65,7 @@ class StrideAutoencoder(nn.Module):
 
     @torch.no_grad()
     def draw(self, conditions: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """Draw strides.
-
-        Parameters
-        ----------
-        conditions : tensor, shape (n, n_conditions)
-            Known conditions.
-        generator : torch.Generator
-            Source of noise.
-
-        Returns
-        -------
-        tensor, shape (n, n_components)
-            Components, the noise of the decoder included.
-        """
+        """Draw strides; shape (n, n_components)."""
         latent = torch.randn((len(conditions), self.n_latent), generator=generator)
         mean = self.decoder(torch.cat([latent, conditions], dim=1))
         noise = torch.randn(mean.shape, generator=generator)
@@ -103,24 +75,7 @@ class StrideAutoencoder(nn.Module):
 def train_autoencoder(
     conditions: np.ndarray, components: np.ndarray, order: np.ndarray, sign: np.ndarray, steps: int, seed: int
 ) -> StrideAutoencoder:
-    """Train the autoencoder.
-
-    Parameters
-    ----------
-    conditions, components : array, shape (n, n_conditions) and (n, n_components)
-        Vectors of the library.
-    order, sign : array, shape (n_conditions + n_components,)
-        The mirror: half of every batch is turned.
-    steps : int
-        Batches.
-    seed : int
-        Fixes weights, batches and noise.
-
-    Returns
-    -------
-    StrideAutoencoder
-        Trained.
-    """
+    """Train the autoencoder."""
     generator = torch.Generator().manual_seed(seed)
     n = conditions.shape[1]
     with torch.random.fork_rng(devices=[]):
@@ -157,22 +112,7 @@ class BaselineGenerator:
     def fit(
         self, table: pd.DataFrame, gaits: xr.Dataset, config: GeneratorConfig | dict | None = None
     ) -> BaselineGenerator:
-        """Learn from a library.
-
-        Parameters
-        ----------
-        table : DataFrame
-            One row per gait; rows with `verified` False are left out.
-        gaits : xarray.Dataset
-            Gait set.
-        config : GeneratorConfig or dict, optional
-            Only the settings of the representation matter.
-
-        Returns
-        -------
-        BaselineGenerator
-            Itself.
-        """
+        """Learn from a library."""
         config = parse_generator_config(config)
         table, gaits = select_learnable(table, gaits)
         self.floor = measure_floor_band(table, gaits)
@@ -183,22 +123,7 @@ class BaselineGenerator:
     def sample(
         self, conditions: pd.DataFrame, seed: int = 0, correct: bool = True
     ) -> tuple[pd.DataFrame, xr.Dataset]:
-        """Generate one stride per row, as `GaitGenerator.sample`.
-
-        Parameters
-        ----------
-        conditions : DataFrame
-            Wanted conditions; missing columns and empty cells are open.
-        seed : int
-            Seed of the numpy generator.
-        correct : bool
-            Apply the kinematic correction.
-
-        Returns
-        -------
-        tuple of (DataFrame, Dataset)
-            Table and gait set.
-        """
+        """Generate one stride per row, as `GaitGenerator.sample`."""
         wanted = check_conditions(conditions, self.representation.conditions)
         encoded = self.representation.conditions.encode(wanted)
         vectors = self._draw(encoded, np.random.default_rng(seed))

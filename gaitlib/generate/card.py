@@ -23,24 +23,7 @@ _LINES = {
 
 
 def write_generator_card(path: str | Path, flow: GaitGenerator, fidelity: pd.DataFrame, command: str) -> Path:
-    """Write the model card as Markdown.
-
-    Parameters
-    ----------
-    path : path
-        File to write, beside the weights of the same name.
-    flow : GaitGenerator
-        Trained.
-    fidelity : DataFrame
-        From `gaitlib.generate.fidelity.measure_fidelity`, with the model 'flow'.
-    command : str
-        What made the weights.
-
-    Returns
-    -------
-    Path
-        The file.
-    """
+    """Write the model card as Markdown."""
     path = Path(path)
     weights = path.with_suffix(".safetensors")
     digest = hashlib.sha256(weights.read_bytes()).hexdigest() if weights.is_file() else "not written"

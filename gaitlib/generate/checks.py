@@ -27,20 +27,7 @@ _PERSON = ["age_years", "sex", "height_m", "mass_kg"]
 
 
 def compute_outcomes(table: pd.DataFrame, gaits: xr.Dataset) -> pd.DataFrame:
-    """Compute the outcomes of strides from their curves.
-
-    Parameters
-    ----------
-    table : DataFrame
-        age_years, sex, height_m, mass_kg of each stride.
-    gaits : xarray.Dataset
-        Gait set in the same order.
-
-    Returns
-    -------
-    DataFrame
-        Columns `OUTCOME_NAMES`, index as `table`.
-    """
+    """Compute the outcomes of strides from their curves."""
     rows = []
     for index, person in enumerate(table[_PERSON].to_dict("records")):
         gait = gaits.isel(gait=index).drop_vars("gait")
@@ -50,20 +37,7 @@ def compute_outcomes(table: pd.DataFrame, gaits: xr.Dataset) -> pd.DataFrame:
 
 
 def compare_with_asked(table: pd.DataFrame, outcomes: pd.DataFrame) -> pd.DataFrame:
-    """Compare outcomes of the curves with speed and stride time that were asked for.
-
-    Parameters
-    ----------
-    table : DataFrame
-        speed_mps and stride_time_s of each stride.
-    outcomes : DataFrame
-        As `compute_outcomes`.
-
-    Returns
-    -------
-    DataFrame
-        Columns `ASKED_NAMES`: absolute difference over the value asked for (1).
-    """
+    """Compare outcomes of the curves with speed and stride time that were asked for."""
     asked = pd.DataFrame(
         {
             "speed_mps": table["speed_mps"],
@@ -100,20 +74,7 @@ class LibraryLimits:
 
 
 def measure_limits(table: pd.DataFrame, gaits: xr.Dataset) -> LibraryLimits:
-    """Measure the limits that solved gaits keep.
-
-    Parameters
-    ----------
-    table : DataFrame
-        age_years, sex, height_m, mass_kg of each gait.
-    gaits : xarray.Dataset
-        Solved gaits; isolated solutions do not count (`select_learnable`).
-
-    Returns
-    -------
-    LibraryLimits
-        Limits for `check_gaits`.
-    """
+    """Measure the limits that solved gaits keep."""
     table, gaits = select_learnable(table, gaits)
     scaled = _scale_position(table, gaits)
     soles = measure_soles(table, gaits)
@@ -130,29 +91,7 @@ def measure_limits(table: pd.DataFrame, gaits: xr.Dataset) -> LibraryLimits:
 
 
 def check_gaits(table: pd.DataFrame, gaits: xr.Dataset, limits: LibraryLimits) -> pd.DataFrame:
-    """Check generated strides.
-
-    Parameters
-    ----------
-    table : DataFrame
-        One row per stride: gait_id, age_years, sex, height_m, mass_kg, speed_mps, stride_time_s.
-    gaits : xarray.Dataset
-        Gait set in the same order.
-    limits : LibraryLimits
-        Of the library that the generator learned from.
-
-    Returns
-    -------
-    DataFrame
-        One row per stride and check: gait_id, check, value, limit, unit, passed, reason (empty if passed).
-        Checks: knee_hyperextension, sinking, slipping, force_balance, pulling, peak_force, travel,
-        library_range.
-
-    Raises
-    ------
-    InputError
-        If table and gaits do not have the same number of rows.
-    """
+    """Check generated strides."""
     if len(table) != gaits.sizes.get("gait", 0):
         raise InputError(
             f"check_gaits: found {len(table)} rows and {gaits.sizes.get('gait', 0)} gaits; expected as many."
@@ -201,18 +140,7 @@ def check_gaits(table: pd.DataFrame, gaits: xr.Dataset, limits: LibraryLimits) -
 
 
 def summarise_checks(checks: pd.DataFrame) -> pd.DataFrame:
-    """Count passed checks.
-
-    Parameters
-    ----------
-    checks : DataFrame
-        As `check_gaits`.
-
-    Returns
-    -------
-    DataFrame
-        Per check and for `all`: n, n_passed, passed_share, median, p95 and limit (median) of the value.
-    """
+    """Count passed checks."""
     rows = []
     for name, group in checks.groupby("check", sort=False):
         rows.append(

@@ -42,85 +42,30 @@ COLUMNS = tuple(f"{pair}_{side}" for pair in PAIRS for side in SIDES) + tuple(SC
 
 
 def strip_side(name: str) -> str:
-    """Take the side off the name of a column.
-
-    Parameters
-    ----------
-    name : str
-        Such as 'weakness_plantarflexors_r'.
-
-    Returns
-    -------
-    str
-        Such as 'weakness_plantarflexors'; names without a side as they are.
-    """
+    """Take the side off the name of a column."""
     return name[:-2] if name[-2:] in ("_r", "_l") else name
 
 
 def get_range(name: str) -> tuple[float, float]:
-    """Get the range of an impairment.
-
-    Parameters
-    ----------
-    name : str
-        Column with or without side.
-
-    Returns
-    -------
-    tuple of float
-        Lowest and highest value.
-    """
+    """Get the range of an impairment."""
     if name in SCALARS:
         return 0.0, SCALARS[name]
     return PER_SIDE[name.partition("_")[0]][1:3]
 
 
 def get_healthy(name: str) -> float:
-    """Get the value of an impairment that hinders nothing.
-
-    Parameters
-    ----------
-    name : str
-        Column with or without side.
-
-    Returns
-    -------
-    float
-    """
+    """Get the value of an impairment that hinders nothing."""
     return 0.0 if name in SCALARS else PER_SIDE[name.partition("_")[0]][3]
 
 
 def is_impairment(name: str) -> bool:
-    """Tell whether a column holds an impairment, by any of its names.
-
-    Parameters
-    ----------
-    name : str
-        Name of a column.
-
-    Returns
-    -------
-    bool
-    """
+    """Tell whether a column holds an impairment, by any of its names."""
     name = strip_side(_rename(str(name)))
     return name in SCALARS or name in PAIRS
 
 
 def spread_impairments(table: pd.DataFrame, missing: float | str = "healthy") -> pd.DataFrame:
-    """Lay out the impairments of a table in full.
-
-    Parameters
-    ----------
-    table : DataFrame
-        With any of the names that the module tells; other columns do not matter.
-    missing : 'healthy' or float
-        What a column that the table lacks holds.
-
-    Returns
-    -------
-    DataFrame
-        Columns `COLUMNS`, index as `table`. The name with a side goes before the name of both sides.
-    """
+    """Lay out the impairments of a table in full."""
     given = {}
     for column in table.columns:
         if is_impairment(column):
@@ -135,20 +80,7 @@ def spread_impairments(table: pd.DataFrame, missing: float | str = "healthy") ->
 
 
 def choose_columns(full: pd.DataFrame) -> tuple[tuple[str, ...], dict[str, float]]:
-    """Choose the columns that tell the gaits of a library apart.
-
-    Parameters
-    ----------
-    full : DataFrame
-        As `spread_impairments`.
-
-    Returns
-    -------
-    names : tuple of str
-        A pair where both sides are always alike, each side where they are not, scalars; only what varies.
-    constants : dict of str to float
-        The other pairs and scalars with the one value that they have.
-    """
+    """Choose the columns that tell the gaits of a library apart."""
     names, constants = [], {}
     for pair in (*PAIRS, *SCALARS):
         columns = [pair] if pair in SCALARS else [f"{pair}_{side}" for side in SIDES]
@@ -215,33 +147,11 @@ class ConditionScale:
     constants: dict[str, float]
 
     def encode(self, values: pd.DataFrame) -> np.ndarray:
-        """Standardise conditions.
-
-        Parameters
-        ----------
-        values : DataFrame
-            Conditions in their own units, by any of their names; missing columns and empty cells are open.
-
-        Returns
-        -------
-        array, shape (n, len(names))
-            Standardised values, NaN where open.
-        """
+        """Standardise conditions; shape (n, len(names)."""
         return (transform_conditions(values, self.names) - self.mean) / self.scale
 
     def decode(self, standardised: np.ndarray) -> pd.DataFrame:
-        """Bring standardised conditions back to their own units, held to the library's range.
-
-        Parameters
-        ----------
-        standardised : array, shape (n, len(names))
-            As `encode` returns, without NaN.
-
-        Returns
-        -------
-        DataFrame
-            Columns `names` (years, 'f'/'m', m, kg, m/s, s, impairments in their own units).
-        """
+        """Bring standardised conditions back to their own units, held to the library's range."""
         raw = np.clip(np.asarray(standardised, dtype=float) * self.scale + self.mean, self.lower, self.upper)
         columns = {}
         for index, name in enumerate(self.names):
@@ -254,18 +164,7 @@ class ConditionScale:
         return pd.DataFrame(columns)
 
     def read(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Read the conditions of a table by the names of this scale.
-
-        Parameters
-        ----------
-        table : DataFrame
-            Conditions by any of their names.
-
-        Returns
-        -------
-        DataFrame
-            Columns `names`, NaN where open.
-        """
+        """Read the conditions of a table by the names of this scale."""
         full = spread_impairments(table, missing=np.nan)
         columns = {}
         for name in self.names:
@@ -275,42 +174,14 @@ class ConditionScale:
         return pd.DataFrame(columns, index=table.index)
 
     def complete(self, people: pd.DataFrame) -> pd.DataFrame:
-        """Lay out the impairments of `decode` in full, those that never vary included.
-
-        Parameters
-        ----------
-        people : DataFrame
-            Columns `names`.
-
-        Returns
-        -------
-        DataFrame
-            Person, speed and stride time, then every column of `gaitlib.generate.conditions.COLUMNS`.
-        """
+        """Lay out the impairments of `decode` in full, those that never vary included."""
         impaired = people[[name for name in self.names if name not in BASE_CONDITIONS]]
         full = spread_impairments(impaired.assign(**self.constants))
         return pd.concat([people[list(BASE_CONDITIONS)], full], axis=1)
 
 
 def fit_condition_scale(table: pd.DataFrame) -> ConditionScale:
-    """Measure centre, spread and range of the conditions of a library.
-
-    Parameters
-    ----------
-    table : DataFrame
-        One row per gait with `BASE_CONDITIONS` and impairments by any of their names.
-
-    Returns
-    -------
-    ConditionScale
-        Both sides of an impairment share centre and spread, so that the mirror only exchanges them. A
-        condition that does not vary gets the spread 1.
-
-    Raises
-    ------
-    InputError
-        If a column is missing or holds empty cells.
-    """
+    """Measure centre, spread and range of the conditions of a library."""
     missing = [name for name in BASE_CONDITIONS if name not in table]
     if missing:
         raise InputError(
@@ -342,20 +213,7 @@ def _pool_sides(values: np.ndarray, names: tuple[str, ...], name: str) -> np.nda
 
 
 def transform_conditions(values: pd.DataFrame, names: tuple[str, ...]) -> np.ndarray:
-    """Transform conditions to the scale on which they are learned.
-
-    Parameters
-    ----------
-    values : DataFrame
-        Conditions in their own units; columns may be missing.
-    names : tuple of str
-        Order of the columns wanted.
-
-    Returns
-    -------
-    array, shape (n, len(names))
-        log of positive quantities, -1/+1 for sex, impairments unchanged; NaN where open.
-    """
+    """Transform conditions to the scale on which they are learned; shape (n, len(names)."""
     out = np.full((len(values), len(names)), np.nan)
     full = spread_impairments(values, missing=np.nan)
     for index, name in enumerate(names):
@@ -374,27 +232,7 @@ def transform_conditions(values: pd.DataFrame, names: tuple[str, ...]) -> np.nda
 
 
 def check_conditions(conditions: pd.DataFrame, scale: ConditionScale | None = None) -> pd.DataFrame:
-    """Check names and values of wanted conditions.
-
-    Parameters
-    ----------
-    conditions : DataFrame
-        One row per stride wanted; columns among `CONDITIONS`, empty cells mean open. Labels such as gait_id
-        or person_id may stand beside them.
-    scale : ConditionScale, optional
-        Of the library that a generator learned from: only what varies there can be asked for.
-
-    Returns
-    -------
-    DataFrame
-        The conditions as numbers ('sex' as 'f'/'m'), by the names of `scale`.
-
-    Raises
-    ------
-    InputError
-        Listing every unknown column (with its nearest known name), every value outside its range and every
-        value that the library cannot answer for.
-    """
+    """Check names and values of wanted conditions."""
     if not isinstance(conditions, pd.DataFrame) or len(conditions) == 0:
         raise InputError("conditions: found no rows; expected a table with one row per stride wanted.")
     conditions = conditions.reset_index(drop=True)
@@ -463,20 +301,7 @@ def _fit_to_scale(checked: pd.DataFrame, scale: ConditionScale) -> tuple[pd.Data
 
 
 def hold_body_mass_index(people: pd.DataFrame, mass_is_open: np.ndarray) -> pd.DataFrame:
-    """Keep sampled bodies within the range that a Person may have.
-
-    Parameters
-    ----------
-    people : DataFrame
-        With height_m (m) and mass_kg (kg).
-    mass_is_open : array of bool, shape (n,)
-        Where the mass was sampled; elsewhere the height is changed.
-
-    Returns
-    -------
-    DataFrame
-        A copy whose body mass index lies within 12-44 kg/m^2.
-    """
+    """Keep sampled bodies within the range that a Person may have."""
     people = people.copy()
     height, mass = people["height_m"].to_numpy(), people["mass_kg"].to_numpy()
     index = mass / height**2

@@ -32,25 +32,7 @@ class GeneratorConfig(BaseModel):
 def parse_generator_config(
     values: dict | GeneratorConfig | None, where: str = "generator"
 ) -> GeneratorConfig:
-    """Check settings with one clear error.
-
-    Parameters
-    ----------
-    values : dict or GeneratorConfig or None
-        Settings by name; None takes the defaults.
-    where : str
-        File or field that the message names.
-
-    Returns
-    -------
-    GeneratorConfig
-        The checked settings.
-
-    Raises
-    ------
-    InputError
-        If a name is unknown or a value is outside its range.
-    """
+    """Check settings with one clear error."""
     if isinstance(values, GeneratorConfig):
         return values
     try:

@@ -68,25 +68,7 @@ def correct_gaits(
     gaits: xr.Dataset,
     band: FloorBand | None = None,
 ) -> tuple[pd.DataFrame, xr.Dataset]:
-    """Make the curves of strides agree with the floor, the travel and the body weight.
-
-    Parameters
-    ----------
-    table : DataFrame
-        age_years, height_m, mass_kg of each stride.
-    gaits : xarray.Dataset
-        Gait set in the same order.
-    band : FloorBand, optional
-        Heights that the soles of solved gaits keep.
-
-    Returns
-    -------
-    table : DataFrame
-        A copy with what was changed: leg_change_deg (largest change of a hip or knee angle), up_change_m
-        (largest shift of the pelvis), force_change (body weights).
-    gaits : xarray.Dataset
-        The corrected gait set.
-    """
+    """Make the curves of strides agree with the floor, the travel and the body weight."""
     position, force, changes = correct_curves(
         gaits["position"].to_numpy(), gaits["ground_force"].to_numpy(), table, band
     )
@@ -99,26 +81,7 @@ def correct_gaits(
 def correct_curves(
     position: np.ndarray, ground_force: np.ndarray, people: pd.DataFrame, band: FloorBand | None = None
 ) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
-    """Do what `correct_gaits` does, with plain arrays.
-
-    Parameters
-    ----------
-    position : array, shape (n, 101, 12)
-        Coordinates (rad, m).
-    ground_force : array, shape (n, 101, 2, 3)
-        Ground force (N).
-    people : DataFrame
-        age_years, height_m, mass_kg of each stride.
-    band : FloorBand, optional
-        Heights that the soles of solved gaits keep.
-
-    Returns
-    -------
-    position, force : array
-        Corrected.
-    changes : dict of str to array, shape (n,)
-        The columns `CHANGES`.
-    """
+    """Do what `correct_gaits` does, with plain arrays."""
     band = band or FloorBand()
     size, mass = (people[name].to_numpy(dtype=float) for name in ("height_m", "mass_kg"))
     force, force_change = correct_forces(ground_force, mass)
@@ -160,19 +123,8 @@ def correct_curves(
 
 
 def compute_joint_speed(table: pd.DataFrame, gaits: xr.Dataset) -> np.ndarray:
-    """Compute the walking speed that the joint angles make if the standing foot does not slip.
-
-    Parameters
-    ----------
-    table : DataFrame
-        age_years, sex, height_m, mass_kg of each stride.
-    gaits : xarray.Dataset
-        Gait set in the same order.
-
-    Returns
-    -------
-    array, shape (n,)
-        Speed (m/s): travel of the pelvis over the stride less the slip of the loaded soles, over stride time.
+    """Compute the walking speed that the joint angles make if the standing foot does not slip; shape (n,),
+    m/s.
     """
     position = gaits["position"].to_numpy()
     height, slip = compute_soles(position, stack_dimensions(table))
@@ -185,22 +137,7 @@ def compute_joint_speed(table: pd.DataFrame, gaits: xr.Dataset) -> np.ndarray:
 
 
 def correct_forces(ground_force: np.ndarray, mass_kg: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Give ground forces the means that a periodic gait must have.
-
-    Parameters
-    ----------
-    ground_force : array, shape (n, 101, 2, 3)
-        Ground force (N).
-    mass_kg : array, shape (n,)
-        Body mass (kg).
-
-    Returns
-    -------
-    force : array, shape (n, 101, 2, 3)
-        No pull, mean vertical force = body weight, mean fore-aft force = 0.
-    change : array, shape (n,)
-        Change of the mean vertical force in body weights.
-    """
+    """Give ground forces the means that a periodic gait must have."""
     force = np.array(ground_force, dtype=float)
     weight = mass_kg * GRAVITY_MPS2
     before = _average(force[..., 1].sum(axis=2))
@@ -215,22 +152,7 @@ def correct_forces(ground_force: np.ndarray, mass_kg: np.ndarray) -> tuple[np.nd
 
 
 def compute_lift(lowest: np.ndarray, height_m: np.ndarray, band: FloorBand) -> np.ndarray:
-    """Compute the smooth shift that raises sunk soles into the band.
-
-    Parameters
-    ----------
-    lowest : array, shape (n, 101)
-        Height of the lowest sole point (m).
-    height_m : array, shape (n,)
-        Body height (m).
-    band : FloorBand
-        Shares of body height.
-
-    Returns
-    -------
-    array, shape (n, 101)
-        Shift upwards (m), periodic; afterwards no point lies below the band.
-    """
+    """Compute the smooth shift that raises sunk soles into the band; shape (n, 101), m."""
     too_low = np.maximum(band.lower * height_m[:, None] - lowest[:, :-1], 0.0)
     lift = np.zeros_like(too_low)
     rows = np.flatnonzero(too_low.any(axis=1))
@@ -240,20 +162,7 @@ def compute_lift(lowest: np.ndarray, height_m: np.ndarray, band: FloorBand) -> n
 
 
 def measure_floor_band(table: pd.DataFrame, gaits: xr.Dataset) -> FloorBand:
-    """Measure the band of heights that the soles of solved gaits keep.
-
-    Parameters
-    ----------
-    table : DataFrame
-        age_years, sex, height_m, mass_kg of each gait.
-    gaits : xarray.Dataset
-        Solved gaits in the same order.
-
-    Returns
-    -------
-    FloorBand
-        1st and 99th percentile over the gaits of the lowest and highest value over the stride, and a little.
-    """
+    """Measure the band of heights that the soles of solved gaits keep."""
     height, _ = compute_soles(gaits["position"].to_numpy(), stack_dimensions(table))
     lowest = find_lowest(height).min(axis=2) / table["height_m"].to_numpy(dtype=float)[:, None]
     return FloorBand(

@@ -16,30 +16,7 @@ K_NEIGHBOURS = 5
 
 
 def measure_coverage(solved: np.ndarray, made: np.ndarray, k: int = K_NEIGHBOURS) -> dict[str, float]:
-    """Measure precision, recall, density and coverage.
-
-    Parameters
-    ----------
-    solved : array, shape (n, d)
-        Places of solved gaits.
-    made : array, shape (m, d)
-        Places of generated strides.
-    k : int
-        Neighbours that make a neighbourhood.
-
-    Returns
-    -------
-    dict of str to float
-        precision: share of strides within the neighbourhood of a solved gait; recall: share of solved gaits
-        within the neighbourhood of a stride; density: neighbourhoods of solved gaits that a stride lies in,
-        over k (1 for equal distributions); coverage: share of solved gaits with a stride in their
-        neighbourhood.
-
-    Raises
-    ------
-    InputError
-        If either side has no more than k members.
-    """
+    """Measure precision, recall, density and coverage."""
     if min(len(solved), len(made)) <= k:
         raise InputError(
             f"measure_coverage: found {len(solved)} solved and {len(made)} generated strides; expected more "
@@ -59,24 +36,7 @@ def measure_coverage(solved: np.ndarray, made: np.ndarray, k: int = K_NEIGHBOURS
 
 
 def measure_memory(made: np.ndarray, known: np.ndarray, held_out: np.ndarray) -> dict[str, float]:
-    """Measure whether strides are copies of gaits learned from.
-
-    Parameters
-    ----------
-    made : array, shape (m, d)
-        Places of generated strides for the held-out conditions.
-    known : array, shape (n, d)
-        Places of the gaits learned from.
-    held_out : array, shape (k, d)
-        Places of the held-out gaits.
-
-    Returns
-    -------
-    dict of str to float
-        neighbour_ratio: median distance to the nearest gait learned from, over the same of held-out gaits
-        (near 1 for honest new gaits, near 0 for copies); copied_share: share of strides nearer to a gait
-        learned from than 99 % of the held-out gaits are.
-    """
+    """Measure whether strides are copies of gaits learned from."""
     usual = find_nearest(held_out, known)[:, 0]
     distance = find_nearest(made, known)[:, 0]
     return {

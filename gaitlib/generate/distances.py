@@ -12,44 +12,14 @@ _BLOCK = 512
 
 
 def place_gaits(representation: GaitRepresentation, table: pd.DataFrame, gaits: xr.Dataset) -> np.ndarray:
-    """Place strides in a space in which distance means difference of the curves.
-
-    Parameters
-    ----------
-    representation : GaitRepresentation
-        Fitted.
-    table, gaits : DataFrame, xarray.Dataset
-        Strides in the same order.
-
-    Returns
-    -------
-    array, shape (n, n_components)
-        Coordinates.
-    """
+    """Place strides in a space in which distance means difference of the curves; shape (n, n_components)."""
     return representation.encode(table, gaits)[:, representation.n_conditions :] * np.sqrt(
         representation.shares
     )
 
 
 def find_nearest(points: np.ndarray, others: np.ndarray, k: int = 1, same: bool = False) -> np.ndarray:
-    """Find the distances to the nearest of other points.
-
-    Parameters
-    ----------
-    points : array, shape (n, d)
-        From where.
-    others : array, shape (m, d)
-        To where.
-    k : int
-        How many neighbours.
-    same : bool
-        `others` are the same points (or their images) in the same order: none is its own neighbour.
-
-    Returns
-    -------
-    array, shape (n, k)
-        Distances, nearest first.
-    """
+    """Find the distances to the nearest of other points; shape (n, k)."""
     found = np.empty((len(points), k))
     norm = (others**2).sum(axis=1)
     for start in range(0, len(points), _BLOCK):

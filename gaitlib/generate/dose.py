@@ -30,20 +30,7 @@ RESPONSES = {
 
 
 def compute_responses(table: pd.DataFrame, gaits: xr.Dataset) -> pd.DataFrame:
-    """Compute what impairments may change, beside speed and step time that are asked for.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Person of each stride.
-    gaits : xarray.Dataset
-        Gait set in the same order.
-
-    Returns
-    -------
-    DataFrame
-        Columns `RESPONSES`, mean over both legs, in the units of the names (shares as 0-1).
-    """
+    """Compute what impairments may change, beside speed and step time that are asked for."""
     outcomes = compute_outcomes(table, gaits)[["stance_share", "double_support_share"]]
 
     def read(joint: str) -> np.ndarray:
@@ -59,18 +46,7 @@ def compute_responses(table: pd.DataFrame, gaits: xr.Dataset) -> pd.DataFrame:
 
 
 def list_doses(conditions: pd.DataFrame) -> dict[str, np.ndarray]:
-    """List how far each impairment lies from healthy.
-
-    Parameters
-    ----------
-    conditions : DataFrame
-        As `ConditionScale.read`.
-
-    Returns
-    -------
-    dict of str to array, shape (n,)
-        Impairment -> distance from its healthy value.
-    """
+    """List how far each impairment lies from healthy; shape (n,)."""
     names = [name for name in conditions if name not in BASE_CONDITIONS]
     return {name: (conditions[name] - get_healthy(name)).abs().to_numpy(dtype=float) for name in names}
 
@@ -82,27 +58,7 @@ def measure_dose_response(
     seed: int = 0,
     n_resamples: int = 200,
 ) -> pd.DataFrame:
-    """Measure the response to each impairment in solved and in generated gaits of the same conditions.
-
-    Parameters
-    ----------
-    model : generator
-        Has `sample` and `representation`.
-    held_out, everyone : tuple of (DataFrame, Dataset)
-        Solved gaits of people that the model has not learned from, and of all people: where too few held-out
-        gaits have an impairment, its response is that of all people.
-    seed : int
-        Of sampling and bootstrap.
-    n_resamples : int
-        Bootstrap samples, of people.
-
-    Returns
-    -------
-    DataFrame
-        impairment, response, people ('held out' or 'all'), n_gaits and n_people impaired, dose (highest);
-        response at the highest dose in its unit: solved with a 90 % interval (solved_lower, solved_upper) and
-        generated. With fewer than `FEWEST_GAITS` impaired gaits evaluated is False and the values are NaN.
-    """
+    """Measure the response to each impairment in solved and in generated gaits of the same conditions."""
     new = _Pairs(model, *held_out, seed, n_resamples)
     counts = [new.count_impaired(place) for place in range(len(new.doses))]
     # Everyone is many gaits, and mostly nothing needs them.
@@ -158,23 +114,7 @@ class _Pairs:
 def split_by_dose(
     conditions: pd.DataFrame, gap: tuple[float, float] = (0.4, 0.6), beyond: float = 0.8
 ) -> np.ndarray:
-    """Split gaits by the severity of their worst impairment.
-
-    Parameters
-    ----------
-    conditions : DataFrame
-        As `ConditionScale.read`.
-    gap : tuple of float
-        Quantiles of the impaired gaits between which lies the gap.
-    beyond : float
-        Quantile of the impaired gaits from which on nothing is learned.
-
-    Returns
-    -------
-    array of str, shape (n,)
-        'seen', 'gap' (to interpolate) or 'beyond' (to extrapolate). Severity is the largest dose over the
-        highest dose of that impairment.
-    """
+    """Split gaits by the severity of their worst impairment; shape (n,)."""
     doses = np.array(list(list_doses(conditions).values()))
     if not len(doses):
         return np.full(len(conditions), "seen")

@@ -31,18 +31,7 @@ _PERSON = ["age_years", "sex", "height_m", "mass_kg"]
 
 
 def label_people(table: pd.DataFrame) -> np.ndarray:
-    """Tell people apart.
-
-    Parameters
-    ----------
-    table : DataFrame
-        With person_id, or else age_years, sex, height_m, mass_kg, which together tell people apart.
-
-    Returns
-    -------
-    array of int, shape (n,)
-        Number of the person of each row.
-    """
+    """Tell people apart; shape (n,)."""
     columns = ["person_id"] if "person_id" in table else _PERSON
     return table.groupby(columns, sort=True).ngroup().to_numpy()
 
@@ -50,31 +39,7 @@ def label_people(table: pd.DataFrame) -> np.ndarray:
 def measure_fidelity(
     models: dict, train: tuple[pd.DataFrame, xr.Dataset], test: tuple[pd.DataFrame, xr.Dataset], seed: int = 0
 ) -> pd.DataFrame:
-    """Compare generators with the solved gaits of held-out people.
-
-    Parameters
-    ----------
-    models : dict of str to generator
-        Fitted on `train` only; each has `sample(conditions, seed)` and `representation`.
-    train, test : tuple of (DataFrame, Dataset)
-        Library gaits of the people learned from and of the people held out.
-    seed : int
-        Seed of the sampling.
-
-    Returns
-    -------
-    DataFrame
-        Tidy: model, measure, part, unit, value, n_people, n_gaits. Measures:
-        `outcome_mae`, `outcome_mape`: outcomes of generated and solved curves by the definitions of
-        `gaitlib.outcomes`; `joint_speed_mae`, `joint_speed_mape`: the speed that the joints make with the
-        standing foot still, before the correction, against the speed asked for; `curve_rmse` per kind of
-        curve; `wasserstein` per channel (mean over the phases of the one-dimensional distance, in standard
-        deviations of the held-out gaits); `precision`, `recall`, `density`, `coverage`, `neighbour_ratio`
-        and `copied_share` (see `gaitlib.generate.coverage`); `slip` of the standing foot; `outcomes_met`:
-        share of strides whose speed, step length and step time are all within 2 % of those asked for;
-        `open_stride_time`: distance of the stride times sampled when they are left open.
-        The model `solved` gives the held-out gaits themselves where a measure applies to them.
-    """
+    """Compare generators with the solved gaits of held-out people."""
     train, test = select_verified(*train), select_verified(*test)
     table, gaits = test
     people = label_people(table)
@@ -101,18 +66,7 @@ def measure_fidelity(
 
 
 def summarise_fidelity(fidelity: pd.DataFrame) -> pd.DataFrame:
-    """One row per measure and part, one column per model.
-
-    Parameters
-    ----------
-    fidelity : DataFrame
-        As `measure_fidelity`.
-
-    Returns
-    -------
-    DataFrame
-        Wasserstein distances averaged per variable.
-    """
+    """One row per measure and part, one column per model."""
     table = fidelity.copy()
     wide = table["measure"] == "wasserstein"
     table.loc[wide, "part"] = table.loc[wide, "part"].str.split(":").str[0]
@@ -122,22 +76,7 @@ def summarise_fidelity(fidelity: pd.DataFrame) -> pd.DataFrame:
 
 
 def measure_throughput(model, n: int = 2048, seed: int = 0) -> float:
-    """Measure how many corrected strides a second one core generates.
-
-    Parameters
-    ----------
-    model : GaitGenerator
-        Trained.
-    n : int
-        Number of strides.
-    seed : int
-        Seed of the sampling.
-
-    Returns
-    -------
-    float
-        Strides per second of CPU time: what else runs on the machine does not count.
-    """
+    """Measure how many corrected strides a second one core generates."""
     speeds = np.random.default_rng(seed).uniform(0.7, 1.4, n)
     conditions = pd.DataFrame({"speed_mps": speeds})
     model.sample(conditions.iloc[:64], seed)

@@ -19,17 +19,8 @@ _UNLOADED_SHARE = 0.05
 
 
 def measure_contact_shift(gaits: xr.Dataset) -> np.ndarray:
-    """Measure by how much the left foot lands later than half a stride after the right one, halved.
-
-    Parameters
-    ----------
-    gaits : xarray.Dataset
-        Gait set.
-
-    Returns
-    -------
-    array, shape (n,)
-        Share of the stride; 0 where a foot never leaves the ground. The mirror changes its sign.
+    """Measure by how much the left foot lands later than half a stride after the right one, halved; shape
+    (n,).
     """
     vertical = gaits["ground_force"].sel(axis="y").to_numpy().astype(float)
     right, left = (find_landing(vertical[:, :, foot]) for foot in range(2))
@@ -37,17 +28,8 @@ def measure_contact_shift(gaits: xr.Dataset) -> np.ndarray:
 
 
 def find_landing(force: np.ndarray) -> np.ndarray:
-    """Find where a foot lands: the end of the longest part of the stride in which it carries nothing.
-
-    Parameters
-    ----------
-    force : array, shape (n, 101)
-        Vertical ground force of one foot (N).
-
-    Returns
-    -------
-    array, shape (n,)
-        Phase 0-1, between samples; NaN where the foot never leaves the ground.
+    """Find where a foot lands: the end of the longest part of the stride in which it carries nothing; shape
+    (n,).
     """
     force = force[:, :-1]
     n_points = force.shape[1]
@@ -80,19 +62,7 @@ _COLUMN = {name: index for index, name in enumerate(COORDINATES)}
 
 
 def stack_dimensions(people: pd.DataFrame) -> Dimensions:
-    """Compute the dimensions of many people at once.
-
-    Parameters
-    ----------
-    people : DataFrame
-        age_years, height_m, mass_kg, one row per stride.
-
-    Returns
-    -------
-    Dimensions
-        Every field an array of shape (n, 1), so that it broadcasts over the stride. Lengths go with height,
-        masses with mass; their shares are interpolated over age in steps of `_AGE_STEP_YEARS`.
-    """
+    """Compute the dimensions of many people at once."""
     age, height, mass = (people[name].to_numpy(dtype=float) for name in ("age_years", "height_m", "mass_kg"))
     ages, shares = _tabulate_shares()
     values = {
@@ -103,20 +73,7 @@ def stack_dimensions(people: pd.DataFrame) -> Dimensions:
 
 
 def select_dimensions(dimensions: Dimensions, rows: np.ndarray) -> Dimensions:
-    """Select some of many people.
-
-    Parameters
-    ----------
-    dimensions : Dimensions
-        As `stack_dimensions`.
-    rows : array of int or bool
-        Which.
-
-    Returns
-    -------
-    Dimensions
-        Of those.
-    """
+    """Select some of many people."""
     return Dimensions(**{f.name: getattr(dimensions, f.name)[rows] for f in fields(Dimensions)})
 
 
@@ -133,20 +90,7 @@ def _tabulate_shares() -> tuple[np.ndarray, dict[str, np.ndarray]]:
 def compute_leg_angles(
     position: np.ndarray, side: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Compute the absolute angles of the segments of a leg.
-
-    Parameters
-    ----------
-    position : array, shape (..., 12)
-        Coordinates (rad, m).
-    side : str
-        'r' or 'l'.
-
-    Returns
-    -------
-    tuple of array, shape (...)
-        Thigh, shank, foot and toes (rad): 0 as in quiet standing, forward and up positive.
-    """
+    """Compute the absolute angles of the segments of a leg; shape (...), rad."""
     hip, knee, ankle, toe = (
         position[..., _COLUMN[f"{name}_{side}"]]
         for name in ("hip_flexion", "knee_angle", "ankle_angle", "mtp_angle")
@@ -157,22 +101,7 @@ def compute_leg_angles(
 
 
 def compute_soles(position: np.ndarray, dimensions: Dimensions) -> tuple[np.ndarray, np.ndarray]:
-    """Compute height and slip of the soles.
-
-    Parameters
-    ----------
-    position : array, shape (n, 101, 12)
-        Coordinates (rad, m); fastest where each coordinate lies in one piece.
-    dimensions : Dimensions
-        As `stack_dimensions`.
-
-    Returns
-    -------
-    height : array, shape (n, 101, 2, 3)
-        Height of the lowest point of heel, ball and toe sphere of the right and left foot (m).
-    slip : array, shape (n, 101, 2, 3)
-        Way that the touching point has slid forward since phase 0 (m); a rolling sphere does not slip.
-    """
+    """Compute height and slip of the soles."""
     spheres = {sphere.name: sphere for sphere in _build_spheres(dimensions)}
     shape = (2, len(SIDES), 3, *position.shape[:2])
     height, slip = np.empty(shape, position.dtype).transpose(0, 3, 4, 1, 2)  # each sphere in one piece
@@ -201,93 +130,30 @@ def compute_soles(position: np.ndarray, dimensions: Dimensions) -> tuple[np.ndar
 
 
 def compute_load(ground_force: np.ndarray, mass_kg: np.ndarray) -> np.ndarray:
-    """Compute what the feet carry.
-
-    Parameters
-    ----------
-    ground_force : array, shape (n, 101, 2, 3)
-        Ground force (N).
-    mass_kg : array, shape (n,)
-        Body mass (kg).
-
-    Returns
-    -------
-    array, shape (n, 101, 2)
-        Body weights, zero where a foot does not stand.
-    """
+    """Compute what the feet carry; shape (n, 101, 2)."""
     load = ground_force[..., 1].transpose(2, 0, 1) / (mass_kg * GRAVITY_MPS2)[:, None]
     return np.where(load > LOADED_SHARE, load, 0.0).astype(np.float32).transpose(1, 2, 0)
 
 
 def share_load(load: np.ndarray, height: np.ndarray, height_m: np.ndarray) -> np.ndarray:
-    """Share out what each foot carries among its touching spheres.
-
-    Parameters
-    ----------
-    load : array, shape (n, 101, 2)
-        As `compute_load`.
-    height : array, shape (n, 101, 2, 3)
-        As `compute_soles`.
-    height_m : array, shape (n,)
-        Body height (m).
-
-    Returns
-    -------
-    array, shape (n, 101, 2, 3)
-        Load of each sphere in body weights, zero where a foot does not stand.
-    """
+    """Share out what each foot carries among its touching spheres; shape (n, 101, 2, 3)."""
     depth = (_CONTACT_DEPTH_SHARE * height_m[:, None, None, None]).astype(height.dtype)
     touch = np.exp((find_lowest(height)[..., None] - height) / depth)
     return (load / add_points(touch))[..., None] * touch
 
 
 def find_lowest(height: np.ndarray) -> np.ndarray:
-    """Find the lowest of heel, ball and toe.
-
-    Parameters
-    ----------
-    height : array, shape (..., 3)
-        As `compute_soles`.
-
-    Returns
-    -------
-    array, shape (...)
-        Height (m); reducing an axis of three by hand is several times faster.
-    """
+    """Find the lowest of heel, ball and toe; shape (...), m."""
     return np.minimum(np.minimum(height[..., 0], height[..., 1]), height[..., 2])
 
 
 def add_points(values: np.ndarray) -> np.ndarray:
-    """Add up heel, ball and toe.
-
-    Parameters
-    ----------
-    values : array, shape (..., 3)
-        Anything per sphere.
-
-    Returns
-    -------
-    array, shape (...)
-        The sum.
-    """
+    """Add up heel, ball and toe; shape (...)."""
     return values[..., 0] + values[..., 1] + values[..., 2]
 
 
 def compute_slip_steps(slip: np.ndarray, load: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Average the slip of the touching spheres of each foot over each interval of the stride.
-
-    Parameters
-    ----------
-    slip, load : array, shape (n, 101, 2, 3)
-        As `compute_soles` and `share_load`.
-
-    Returns
-    -------
-    step : array, shape (n, 100, 2)
-        Mean slip of a foot in an interval (m), 0 where it does not stand.
-    weight : array, shape (n, 100, 2)
-        Its load in body weights.
-    """
+    """Average the slip of the touching spheres of each foot over each interval of the stride."""
     middle = 0.5 * (load[:, 1:] + load[:, :-1]) * ((load[:, 1:] > 0) & (load[:, :-1] > 0))
     weight = add_points(middle)
     step = add_points(middle * np.diff(slip, axis=1)) / np.maximum(weight, 1e-12)
@@ -295,22 +161,7 @@ def compute_slip_steps(slip: np.ndarray, load: np.ndarray) -> tuple[np.ndarray, 
 
 
 def measure_soles(table: pd.DataFrame, gaits: xr.Dataset) -> pd.DataFrame:
-    """Measure slip and depth of the standing feet.
-
-    Parameters
-    ----------
-    table : DataFrame
-        age_years, sex, height_m, mass_kg of each stride.
-    gaits : xarray.Dataset
-        Gait set in the same order.
-
-    Returns
-    -------
-    DataFrame
-        slip_m: range of the slip of a foot while it carries `SLIP_LOAD_SHARE`, the larger of both feet;
-        lowest_m: height of the lowest point of the soles over the stride (negative: below the floor);
-        hover_m: greatest height of the lowest point of both soles while the feet carry load.
-    """
+    """Measure slip and depth of the standing feet."""
     position, force = gaits["position"].to_numpy(), gaits["ground_force"].to_numpy()
     height, slip = compute_soles(position, stack_dimensions(table))
     size, mass = (table[name].to_numpy(dtype=float) for name in ("height_m", "mass_kg"))
@@ -330,20 +181,7 @@ def measure_soles(table: pd.DataFrame, gaits: xr.Dataset) -> pd.DataFrame:
 
 
 def measure_stance_slip(step: np.ndarray, standing: np.ndarray) -> np.ndarray:
-    """Measure the range of the running slip of each foot within its stance.
-
-    Parameters
-    ----------
-    step : array, shape (n, 100, 2)
-        Slip in each interval (m).
-    standing : array of bool, shape (n, 100, 2)
-        Where a foot stands; a stance may run over the end of the stride.
-
-    Returns
-    -------
-    array, shape (n, 2)
-        Largest range over the stances (m).
-    """
+    """Measure the range of the running slip of each foot within its stance; shape (n, 2), m."""
     n, points, feet = step.shape
     start = np.argmin(standing, axis=1)[:, None]
     order = (start + np.arange(points)[None, :, None]) % points

@@ -60,27 +60,7 @@ class ImpairmentPosterior:
         gaits: xr.Dataset,
         folder: str | Path | None = None,
     ) -> ImpairmentPosterior:
-        """Learn from solved gaits and from strides generated for mixed conditions.
-
-        Parameters
-        ----------
-        flow : GaitGenerator
-            Trained on the same people.
-        table, gaits : DataFrame, xarray.Dataset
-            Gaits that the flow has learned from.
-        folder : path, optional
-            Where the checkpoint lies; an interrupted training goes on from it.
-
-        Returns
-        -------
-        ImpairmentPosterior
-            Itself.
-
-        Raises
-        ------
-        InputError
-            If the library varies no impairment.
-        """
+        """Learn from solved gaits and from strides generated for mixed conditions."""
         from gaitlib.generate.network import use_one_thread
         from gaitlib.generate.train import find_checkpoint, train_flow
 
@@ -100,22 +80,7 @@ class ImpairmentPosterior:
         return self
 
     def sample(self, table: pd.DataFrame, gaits: xr.Dataset, n_samples: int = 200) -> np.ndarray:
-        """Sample impairments that may be behind gaits.
-
-        Parameters
-        ----------
-        table : DataFrame
-            Person of each gait; its impairments are not looked at.
-        gaits : xarray.Dataset
-            Gait set in the same order.
-        n_samples : int
-            Samples of each posterior.
-
-        Returns
-        -------
-        array, shape (n, n_samples, len(names))
-            Impairments in their own units, within the library's range.
-        """
+        """Sample impairments that may be behind gaits; shape (n, n_samples, len(names)."""
         import torch
 
         from gaitlib.generate.network import sample_flow
@@ -178,24 +143,7 @@ class ImpairmentPosterior:
 def measure_calibration(
     posterior: ImpairmentPosterior, table: pd.DataFrame, gaits: xr.Dataset, n_samples: int = 200
 ) -> pd.DataFrame:
-    """Measure how often the truth lies within the intervals of the posterior.
-
-    Parameters
-    ----------
-    posterior : ImpairmentPosterior
-        Fitted.
-    table, gaits : DataFrame, xarray.Dataset
-        Solved gaits of people that it has not learned from.
-    n_samples : int
-        Samples of each posterior.
-
-    Returns
-    -------
-    DataFrame
-        impairment ('all' for all of them), who ('everyone' or 'impaired' in it), n_gaits, covered_50,
-        covered_80, covered_90 (shares), mae of the posterior median and mae_prior of the library's median, in
-        the impairment's unit (for 'all' in shares of the library's range).
-    """
+    """Measure how often the truth lies within the intervals of the posterior."""
     truth = posterior.representation.conditions.read(table)[list(posterior.names)].to_numpy(dtype=float)
     samples = posterior.sample(table, gaits, n_samples)
     scale = posterior.representation.conditions

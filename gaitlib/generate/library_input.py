@@ -20,25 +20,7 @@ _SMALLEST_ASYMMETRY = 1e-3
 
 
 def select_verified(table: pd.DataFrame, gaits: xr.Dataset) -> tuple[pd.DataFrame, xr.Dataset]:
-    """Keep the verified gaits of a library, table and curves in the same order.
-
-    Parameters
-    ----------
-    table : DataFrame
-        With gait_id as column or index; without a `verified` column all rows count.
-    gaits : xarray.Dataset
-        Gait set.
-
-    Returns
-    -------
-    tuple of (DataFrame, Dataset)
-        Rows and gaits that both have, in the order of the table.
-
-    Raises
-    ------
-    InputError
-        If gait_id is missing or a verified row has no curves.
-    """
+    """Keep the verified gaits of a library, table and curves in the same order."""
     if "gait_id" not in table:
         if table.index.name != "gait_id":
             raise InputError(f"library table: column 'gait_id' is missing; found {list(table.columns)}.")
@@ -57,20 +39,7 @@ def select_verified(table: pd.DataFrame, gaits: xr.Dataset) -> tuple[pd.DataFram
 
 
 def hash_library(table: pd.DataFrame, gaits: xr.Dataset) -> str:
-    """Hash what a generator learns from.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Verified rows.
-    gaits : xarray.Dataset
-        Their curves, in the same order.
-
-    Returns
-    -------
-    str
-        SHA-256 over gait_id, curves and scalars.
-    """
+    """Hash what a generator learns from."""
     digest = hashlib.sha256("\n".join(map(str, table["gait_id"])).encode())
     for name in ("position", "activation", "ground_force", "joint_moment", "stride_time_s", "speed_mps"):
         digest.update(np.ascontiguousarray(gaits[name].to_numpy(), dtype="<f8").tobytes())
@@ -82,23 +51,6 @@ def select_learnable(table: pd.DataFrame, gaits: xr.Dataset) -> tuple[pd.DataFra
 
     A solver may end in a local optimum that obeys physics and yet is no walking gait. Such solutions lie
     far from all others; a generator that learned them would repeat them, so they are set aside.
-
-    Parameters
-    ----------
-    table : DataFrame
-        With gait_id, `verified` and the conditions.
-    gaits : xarray.Dataset
-        Gait set.
-
-    Returns
-    -------
-    tuple of (DataFrame, Dataset)
-        Rows and gaits kept, in the order of the table.
-
-    Raises
-    ------
-    InputError
-        As `select_verified`.
     """
     table, gaits = select_verified(table, gaits)
     if len(table) < _FEWEST:
@@ -108,22 +60,7 @@ def select_learnable(table: pd.DataFrame, gaits: xr.Dataset) -> tuple[pd.DataFra
 
 
 def measure_isolation(table: pd.DataFrame, gaits: xr.Dataset) -> np.ndarray:
-    """Measure how far each gait lies from its nearest relative.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Conditions of each gait.
-    gaits : xarray.Dataset
-        Gait set in the same order.
-
-    Returns
-    -------
-    array, shape (n,)
-        Distance of the curves to the nearest other gait, or its mirror image, over the median of these
-        distances: of the symmetric gaits of the cohort, or of all asymmetric gaits, which have more room
-        (of all gaits where a kind is rare).
-    """
+    """Measure how far each gait lies from its nearest relative; shape (n,)."""
     representation = GaitRepresentation(explained=0.99).fit(table, gaits)
     places = place_gaits(representation, table, gaits)
     turned = places * representation.get_mirror()[1][representation.n_conditions :]

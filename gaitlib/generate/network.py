@@ -18,13 +18,7 @@ from gaitlib.generate.representation import VectorLayout
 
 @contextmanager
 def use_one_thread() -> Iterator[None]:
-    """Run torch on one thread: for networks this small two are slower, and much slower on a busy machine.
-
-    Yields
-    ------
-    None
-        The former number of threads is set again at the end.
-    """
+    """Run torch on one thread: for networks this small two are slower, and much slower on a busy machine."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -72,22 +66,7 @@ class VelocityNetwork(nn.Module):
         self.odd_entry = int(np.flatnonzero(layout.mirror_sign < 0)[-1]) if (sign < 0).any() else None
 
     def forward(self, x: torch.Tensor, t: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
-        """Compute the velocity.
-
-        Parameters
-        ----------
-        x : tensor, shape (n, n_entries)
-            Vectors on their way; known entries hold their clean value.
-        t : tensor, shape (n, 1)
-            Time, 0 to 1.
-        known : tensor, shape (n, n_entries)
-            1 where an entry is known, only among the first `n_maskable`.
-
-        Returns
-        -------
-        tensor, shape (n, n_entries)
-            Velocity, zero where known.
-        """
+        """Compute the velocity; shape (n, n_entries)."""
         spread = t**2 + (1.0 - t) ** 2
         field = self._run(x, t, known)
         return ((2.0 * t - 1.0) / spread * x + field / spread.sqrt()) * (1.0 - known)
@@ -107,15 +86,7 @@ class VelocityNetwork(nn.Module):
 
 
 def initialise_network(network: VelocityNetwork, generator: torch.Generator) -> None:
-    """Set the weights from a generator, so that the global random state is neither used nor changed.
-
-    Parameters
-    ----------
-    network : VelocityNetwork
-        Changed in place.
-    generator : torch.Generator
-        Source of randomness.
-    """
+    """Set the weights from a generator, so that the global random state is neither used nor changed."""
     with torch.no_grad():
         for module in network.modules():
             if isinstance(module, nn.Linear):
@@ -135,28 +106,8 @@ def compute_flow_loss(
     weight: torch.Tensor,
     generator: torch.Generator,
 ) -> torch.Tensor:
-    """Compute the conditional flow-matching loss (straight paths from noise to data).
+    """Compute the conditional flow-matching loss (straight paths from noise to data); shape ().
 
-    Parameters
-    ----------
-    network : VelocityNetwork
-        Velocity field.
-    clean : tensor, shape (n, n_entries)
-        Vectors of the library.
-    known : tensor, shape (n, n_entries)
-        1 where an entry is given as a condition.
-    weight : tensor, shape (n_entries,)
-        Importance of each entry.
-    generator : torch.Generator
-        Source of noise and times.
-
-    Returns
-    -------
-    tensor, shape ()
-        Weighted mean squared error of the velocity over the open entries.
-
-    References
-    ----------
     Lipman et al. 2023, Flow matching for generative modeling, arXiv 2210.02747.
     """
     device = clean.device
@@ -172,26 +123,7 @@ def compute_flow_loss(
 def integrate_flow(
     network: VelocityNetwork, noise: torch.Tensor, clean: torch.Tensor, known: torch.Tensor, n_steps: int
 ) -> torch.Tensor:
-    """Carry noise to vectors with Heun's method.
-
-    Parameters
-    ----------
-    network : VelocityNetwork
-        Velocity field.
-    noise : tensor, shape (n, n_entries)
-        Standard normal start.
-    clean : tensor, shape (n, n_entries)
-        Values of the known entries.
-    known : tensor, shape (n, n_entries)
-        1 where known.
-    n_steps : int
-        Equal steps from time 0 to 1.
-
-    Returns
-    -------
-    tensor, shape (n, n_entries)
-        Sampled vectors; known entries hold their value exactly.
-    """
+    """Carry noise to vectors with Heun's method; shape (n, n_entries)."""
     x = torch.where(known > 0, clean, noise)
     step = 1.0 / n_steps
     for index in range(n_steps):
@@ -206,29 +138,12 @@ def integrate_flow(
 def sample_flow(
     network: VelocityNetwork, given: np.ndarray, noise: torch.Tensor, n_steps: int, block: int = 256
 ) -> np.ndarray:
-    """Sample vectors in blocks that fit the processor's cache, on one thread, or on the GPU.
+    """Sample vectors in blocks that fit the processor's cache, on one thread, or on the GPU; shape (n,
+    n_entries).
 
     Where strides may be asymmetric, a start whose last antisymmetric entry is negative is mirrored together
     with its conditions, and the result is mirrored back: the mirror of conditions and start gives exactly the
     mirror of the stride, by construction.
-
-    Parameters
-    ----------
-    network : VelocityNetwork
-        Velocity field.
-    given : array, shape (n, k)
-        Values of the first k entries, NaN where open.
-    noise : tensor, shape (n, n_entries)
-        Standard normal start.
-    n_steps : int
-        Steps of the integration.
-    block : int
-        Vectors at once.
-
-    Returns
-    -------
-    array, shape (n, n_entries)
-        Sampled vectors; known entries hold their value.
     """
     given = torch.as_tensor(np.asarray(given), dtype=torch.float32)
     known, clean = torch.zeros_like(noise), torch.zeros_like(noise)

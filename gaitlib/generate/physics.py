@@ -23,20 +23,8 @@ from gaitlib.signals import smooth_lowpass
 def compute_inverse_dynamics(
     specification: Specification, position: np.ndarray, speed: np.ndarray, acceleration: np.ndarray
 ) -> np.ndarray:
-    """Compute the generalised forces that the motion of the bare skeleton needs, gravity included.
-
-    Parameters
-    ----------
-    specification : Specification
-        Body of the person; muscles, contact and passive torques are left out.
-    position, speed, acceleration : array, shape (n, 12)
-        Coordinates and their derivatives (rad, m, s).
-
-    Returns
-    -------
-    array, shape (n, 12)
-        Generalised force per coordinate (N m; pelvis_tx, pelvis_ty: N). The ground force must supply what
-        stands at the two translations of the pelvis.
+    """Compute the generalised forces that the motion of the bare skeleton needs, gravity included; shape (n,
+    12).
     """
     import opensim  # only in worker processes: it cannot share one with CasADi
 
@@ -71,25 +59,7 @@ _PELVIS = [COORDINATES.index(name) for name in ("pelvis_tx", "pelvis_ty")]
 def measure_residuals(
     table: pd.DataFrame, gaits: xr.Dataset, n_workers: int = 1, cutoff_hz: float | None = CUTOFF_HZ
 ) -> pd.DataFrame:
-    """Measure the residual force of strides, in worker processes.
-
-    Parameters
-    ----------
-    table : DataFrame
-        gait_id, age_years, sex, height_m, mass_kg of each stride.
-    gaits : xarray.Dataset
-        Gait set in the same order.
-    n_workers : int
-        Processes that run OpenSim.
-    cutoff_hz : float, optional
-        Cut-off of the low-pass filter (Hz); no filter if None.
-
-    Returns
-    -------
-    DataFrame
-        gait_id, residual_rms_bw and residual_peak_bw: size of the sagittal residual force over the stride as
-        a share of body weight.
-    """
+    """Measure the residual force of strides, in worker processes."""
     from gaitlib.simulate.workers import make_pool
 
     times = gaits["stride_time_s"].to_numpy()
@@ -110,37 +80,13 @@ def measure_residuals(
 
 
 def run_inverse_dynamics(specification, position, speed, acceleration) -> np.ndarray:
-    """Run `gaitlib.generate.physics.compute_inverse_dynamics` in this (worker) process.
-
-    Parameters
-    ----------
-    specification, position, speed, acceleration
-        As `compute_inverse_dynamics`.
-
-    Returns
-    -------
-    array, shape (n, 12)
-        Generalised forces.
-    """
+    """Run `gaitlib.generate.physics.compute_inverse_dynamics` in this (worker) process; shape (n, 12)."""
 
     return compute_inverse_dynamics(specification, position, speed, acceleration)
 
 
 def summarise_residual(residual: np.ndarray, mass_kg: float) -> dict[str, float]:
-    """Summarise a residual force.
-
-    Parameters
-    ----------
-    residual : array, shape (n, 2)
-        Forward and upward residual force (N).
-    mass_kg : float
-        Body mass (kg).
-
-    Returns
-    -------
-    dict of str to float
-        residual_rms_bw and residual_peak_bw, shares of body weight.
-    """
+    """Summarise a residual force."""
     size = np.linalg.norm(residual, axis=1) / (mass_kg * GRAVITY_MPS2)
     return {"residual_rms_bw": float(np.sqrt((size**2).mean())), "residual_peak_bw": float(size.max())}
 
@@ -148,22 +94,7 @@ def summarise_residual(residual: np.ndarray, mass_kg: float) -> dict[str, float]
 def differentiate_stride(
     position: np.ndarray, stride_time_s: float, cutoff_hz: float | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Differentiate the coordinates of a periodic stride twice.
-
-    Parameters
-    ----------
-    position : array, shape (101, 12)
-        Coordinates (rad, m); `pelvis_tx` advances, all else is periodic.
-    stride_time_s : float
-        Duration (s).
-    cutoff_hz : float, optional
-        Cut-off of a low-pass filter (Hz).
-
-    Returns
-    -------
-    tuple of array, shape (100, 12)
-        Position, speed and acceleration at phase 0 to 99 %.
-    """
+    """Differentiate the coordinates of a periodic stride twice; shape (100, 12)."""
     ramp = np.zeros_like(position)
     forward = _PELVIS[0]
     travel = position[-1, forward] - position[0, forward]
@@ -178,22 +109,7 @@ def differentiate_stride(
 
 
 def smooth_stride(values: np.ndarray, stride_time_s: float, cutoff_hz: float | None) -> np.ndarray:
-    """Smooth periodic curves as a recording of many such strides would be.
-
-    Parameters
-    ----------
-    values : array, shape (101, n)
-        One stride, the last sample repeats the first.
-    stride_time_s : float
-        Duration (s).
-    cutoff_hz : float, optional
-        Cut-off of the zero-lag low-pass filter (Hz); nothing is done if None.
-
-    Returns
-    -------
-    array, same shape
-        Smoothed curves.
-    """
+    """Smooth periodic curves as a recording of many such strides would be."""
     if cutoff_hz is None:
         return values
     n = len(values) - 1

@@ -19,22 +19,7 @@ REDRAWS = 6
 
 
 def find_sound(table: pd.DataFrame, gaits: xr.Dataset, limits, outcomes: bool = True) -> np.ndarray:
-    """Find the strides that pass every check and make the outcomes that were asked for.
-
-    Parameters
-    ----------
-    table, gaits : DataFrame, xarray.Dataset
-        Generated strides.
-    limits : gaitlib.generate.checks.LibraryLimits
-        Of the library that the generator learned from.
-    outcomes : bool
-        Whether outcomes count; where they are measured afterwards they need not.
-
-    Returns
-    -------
-    array of bool
-        One per stride.
-    """
+    """Find the strides that pass every check and make the outcomes that were asked for."""
     passed = check_gaits(table, gaits, limits)["passed"].to_numpy().reshape(-1, len(table)).all(axis=0)
     if outcomes:
         off = compare_with_asked(table, compute_outcomes(table, gaits))
@@ -66,25 +51,7 @@ class SoundSampler:
         return self.generator.release
 
     def sample(self, conditions: pd.DataFrame, seed: int = 0) -> tuple[pd.DataFrame, xr.Dataset]:
-        """Generate one stride per row of wanted conditions, as `GaitGenerator.sample`.
-
-        Parameters
-        ----------
-        conditions : DataFrame
-            What is wanted.
-        seed : int
-            Equal seeds give equal strides.
-
-        Returns
-        -------
-        table, gaits : DataFrame, xarray.Dataset
-            As `GaitGenerator.sample`, with a column `draws`. A row of which no draw passed is left out.
-
-        Raises
-        ------
-        InputError
-            If a condition is wrong.
-        """
+        """Generate one stride per row of wanted conditions, as `GaitGenerator.sample`."""
         waiting = np.arange(len(conditions))
         places, tables, parts = [], [], []
         for draw in range(1 + self.redraws):

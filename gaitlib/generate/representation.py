@@ -38,55 +38,19 @@ _TX = COORDINATES.index("pelvis_tx")
 
 
 def flatten_variable(gaits: xr.Dataset, name: str) -> np.ndarray:
-    """Read a variable of a gait set as one array.
-
-    Parameters
-    ----------
-    gaits : xarray.Dataset
-        Gait set.
-    name : str
-        position, activation, ground_force or joint_moment.
-
-    Returns
-    -------
-    array, shape (n, 101, n_channels)
-        Channels flat; forces as r_x, r_y, r_z, l_x, l_y, l_z.
-    """
+    """Read a variable of a gait set as one array; shape (n, 101, n_channels)."""
     values = gaits[name].to_numpy().astype(float)
     return values.reshape(values.shape[0], values.shape[1], -1)
 
 
 def compute_travel(gaits: xr.Dataset) -> np.ndarray:
-    """Compute how far the pelvis goes in a stride.
-
-    Parameters
-    ----------
-    gaits : xarray.Dataset
-        Gait set.
-
-    Returns
-    -------
-    array, shape (n,)
-        Travel along x (m).
-    """
+    """Compute how far the pelvis goes in a stride; shape (n,), m."""
     forward = gaits["position"].sel(coordinate="pelvis_tx").to_numpy()
     return forward[:, -1] - forward[:, 0]
 
 
 def compute_units(height_m: np.ndarray, mass_kg: np.ndarray) -> dict[str, np.ndarray]:
-    """Compute the body's own unit of each variable.
-
-    Parameters
-    ----------
-    height_m, mass_kg : array, shape (n,)
-        Body height (m) and mass (kg).
-
-    Returns
-    -------
-    dict of str to array
-        `position` (height for lengths, 1 for angles), `ground_force` (body weight, N), `joint_moment`
-        (weight x height, N m), each broadcasting to (n, 101, n_channels).
-    """
+    """Compute the body's own unit of each variable."""
     height, weight = height_m[:, None, None], mass_kg[:, None, None] * GRAVITY_MPS2
     length = np.isin(COORDINATES, TRANSLATIONS)
     return {
@@ -97,20 +61,7 @@ def compute_units(height_m: np.ndarray, mass_kg: np.ndarray) -> dict[str, np.nda
 
 
 def scale_to_bodies(table: pd.DataFrame, curves: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Give curves in shares of the body their size and the pelvis its travel.
-
-    Parameters
-    ----------
-    table : DataFrame
-        height_m, mass_kg, speed_mps, stride_time_s of each stride.
-    curves : dict of str to array, shape (n, 101, n_channels)
-        Lengths in heights, forces in body weights, moments in weight x height, activations 0-1.
-
-    Returns
-    -------
-    dict of str to array
-        Curves in SI units, forces with shape (n, 101, 2, 3).
-    """
+    """Give curves in shares of the body their size and the pelvis its travel."""
     units = compute_units(table["height_m"].to_numpy(dtype=float), table["mass_kg"].to_numpy(dtype=float))
     position = curves["position"] * units["position"]
     travel = (table["speed_mps"] * table["stride_time_s"]).to_numpy()[:, None]
@@ -136,22 +87,7 @@ def build_gait_set(
     speed_mps: np.ndarray,
     gait_id: list[str] | None = None,
 ) -> xr.Dataset:
-    """Put the curves of many strides into a gait set at once.
-
-    Parameters
-    ----------
-    position, activation, ground_force, joint_moment : array
-        As `gaitlib.gait.build_gait`, with a leading axis of n gaits.
-    stride_time_s, speed_mps : array, shape (n,)
-        Stride time (s) and mean speed (m/s).
-    gait_id : list of str, optional
-        Labels; numbers when left out.
-
-    Returns
-    -------
-    xarray.Dataset
-        Gait set.
-    """
+    """Put the curves of many strides into a gait set at once."""
     return xr.Dataset(
         {
             "position": (
@@ -216,13 +152,8 @@ class ChannelGroup:
         return np.concatenate([[1.0], turn, turn])
 
     def get_masks(self) -> tuple[np.ndarray, np.ndarray]:
-        """Mark the coefficients that stand for themselves in either part.
-
-        Returns
-        -------
-        tuple of array of bool, shape (n_channels, n_coefficients)
-            Coefficients of the symmetric and of the antisymmetric part; those of the second channel of a
-            pair follow from the first.
+        """Mark the coefficients that stand for themselves in either part; shape (n_channels,
+        n_coefficients).
         """
         index = np.arange(len(self.channels))
         own = self.sign[:, None] * self.alternation[None, :]
@@ -231,32 +162,12 @@ class ChannelGroup:
         return first | (alone & (own > 0)), first | (alone & (own < 0))
 
     def mirror(self, coefficients: np.ndarray) -> np.ndarray:
-        """Mirror left and right.
-
-        Parameters
-        ----------
-        coefficients : array, shape (n, n_channels, n_coefficients)
-            As `analyse_curves` returns.
-
-        Returns
-        -------
-        array, same shape
-            Coefficients of the mirrored strides.
-        """
+        """Mirror left and right."""
         return self.sign[:, None] * self.alternation * coefficients[:, self.partner]
 
     def split(self, coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Split coefficients into the symmetric and the antisymmetric part, without repetition.
-
-        Parameters
-        ----------
-        coefficients : array, shape (n, n_channels, n_coefficients)
-            As `analyse_curves` returns.
-
-        Returns
-        -------
-        tuple of array, shape (n, n_symmetric) and (n, n_antisymmetric)
-            The two parts, flat.
+        """Split coefficients into the symmetric and the antisymmetric part, without repetition; shape (n,
+        n_symmetric).
         """
         mirrored = self.mirror(coefficients)
         keep_symmetric, keep_antisymmetric = self.get_masks()
@@ -264,18 +175,7 @@ class ChannelGroup:
         return symmetric, 0.5 * (coefficients - mirrored)[:, keep_antisymmetric]
 
     def merge(self, symmetric: np.ndarray, antisymmetric: np.ndarray) -> np.ndarray:
-        """Undo `split`.
-
-        Parameters
-        ----------
-        symmetric, antisymmetric : array, shape (n, n_symmetric) and (n, n_antisymmetric)
-            The two parts.
-
-        Returns
-        -------
-        array, shape (n, n_channels, n_coefficients)
-            Fourier coefficients.
-        """
+        """Undo `split`; shape (n, n_channels, n_coefficients)."""
         total = 0.0
         for values, keep, turn in zip((symmetric, antisymmetric), self.get_masks(), (1.0, -1.0), strict=True):
             part = np.zeros((len(values), *keep.shape))
@@ -287,42 +187,14 @@ class ChannelGroup:
 
 
 def build_group(name: str, channels: list[str], n_harmonics: int) -> ChannelGroup:
-    """Build the channel group of a variable from its channel names.
-
-    Parameters
-    ----------
-    name : str
-        Variable.
-    channels : list of str
-        Names ending in `_r`/`_l` for sides; force channels are named `foot_axis` as `r_x`.
-    n_harmonics : int
-        Harmonics kept, at most 49.
-
-    Returns
-    -------
-    ChannelGroup
-        With partners and signs found from the names.
-    """
+    """Build the channel group of a variable from its channel names."""
     partner = np.array([channels.index(_swap(channel)) for channel in channels])
     sign = np.array([-1.0 if c.endswith("_z") or c.startswith(_LATERAL) else 1.0 for c in channels])
     return ChannelGroup(name, tuple(channels), partner, sign, n_harmonics)
 
 
 def analyse_curves(curves: np.ndarray, n_harmonics: int) -> np.ndarray:
-    """Compute the Fourier coefficients of periodic curves.
-
-    Parameters
-    ----------
-    curves : array, shape (n, 101, n_channels)
-        Samples from 0 to 100 % of the stride; the last repeats the first and is not used.
-    n_harmonics : int
-        Harmonics kept.
-
-    Returns
-    -------
-    array, shape (n, n_channels, 2 n_harmonics + 1)
-        Mean, cosine and sine coefficients.
-    """
+    """Compute the Fourier coefficients of periodic curves; shape (n, n_channels, 2 n_harmonics + 1)."""
     samples = np.asarray(curves, dtype=float)[:, :-1]
     spectrum = np.fft.rfft(samples, axis=1) / samples.shape[1]
     kept = 2.0 * spectrum[:, 1 : n_harmonics + 1]
@@ -331,20 +203,7 @@ def analyse_curves(curves: np.ndarray, n_harmonics: int) -> np.ndarray:
 
 
 def shift_coefficients(coefficients: np.ndarray, shift: np.ndarray) -> np.ndarray:
-    """Move the phase of series: the result at phase p is the series at p + shift.
-
-    Parameters
-    ----------
-    coefficients : array, shape (n, n_channels, 2 n_harmonics + 1)
-        As `analyse_curves` returns.
-    shift : array, shape (n,)
-        Share of the stride.
-
-    Returns
-    -------
-    array, same shape
-        Coefficients of the moved series.
-    """
+    """Move the phase of series: the result at phase p is the series at p + shift."""
     n_harmonics = (coefficients.shape[2] - 1) // 2
     angle = 2.0 * np.pi * np.arange(1, n_harmonics + 1) * np.asarray(shift)[:, None, None]
     along, across = (wave(angle).astype(coefficients.dtype) for wave in (np.cos, np.sin))
@@ -354,20 +213,7 @@ def shift_coefficients(coefficients: np.ndarray, shift: np.ndarray) -> np.ndarra
 
 
 def build_basis(n_harmonics: int, n_points: int) -> np.ndarray:
-    """Build the matrix that turns coefficients into curves.
-
-    Parameters
-    ----------
-    n_harmonics : int
-        Harmonics kept.
-    n_points : int
-        Points from 0 to 100 % of the stride, both ends included.
-
-    Returns
-    -------
-    array, shape (2 n_harmonics + 1, n_points)
-        Rows: constant, cosines, sines.
-    """
+    """Build the matrix that turns coefficients into curves; shape (2 n_harmonics + 1, n_points)."""
     phase = np.arange(n_points) / (n_points - 1) % 1.0
     angle = 2.0 * np.pi * np.arange(1, n_harmonics + 1)[:, None] * phase[None, :]
     return np.concatenate([np.ones((1, n_points)), np.cos(angle), np.sin(angle)])
@@ -420,27 +266,7 @@ class VectorLayout:
 def fit_part(
     values: np.ndarray, explained: float, max_components: int, mean: np.ndarray, total: float | None = None
 ) -> Part:
-    """Find the whitened principal components of a part.
-
-    Parameters
-    ----------
-    values : array, shape (n, n_coefficients)
-        Coefficients of the library.
-    explained : float
-        Share of the variance that the kept components explain.
-    max_components : int
-        Most components.
-    mean : array, shape (n_coefficients,)
-        Centre.
-    total : float, optional
-        Sum of squares that shares refer to; that of `values` if None. A part with almost none of it gets no
-        component.
-
-    Returns
-    -------
-    Part
-        The components.
-    """
+    """Find the whitened principal components of a part."""
     centred = values - mean
     if len(centred) > 2 * centred.shape[1]:
         squared, axes = np.linalg.eigh(centred.T @ centred)
@@ -475,13 +301,7 @@ _CONTACT_SHARE = 0.01
 
 
 def build_groups() -> tuple[ChannelGroup, ...]:
-    """List the channel groups of a Gait in the order of the vector.
-
-    Returns
-    -------
-    tuple of ChannelGroup
-        position, activation, ground_force, joint_moment.
-    """
+    """List the channel groups of a Gait in the order of the vector."""
     forces = [f"{foot}_{axis}" for foot in SIDES for axis in AXES]
     channels = {
         "position": list(COORDINATES),
@@ -514,25 +334,7 @@ class GaitRepresentation:
     _synthesis: np.ndarray | None = None
 
     def fit(self, table: pd.DataFrame, gaits: xr.Dataset) -> GaitRepresentation:
-        """Learn scales and components from a library.
-
-        Parameters
-        ----------
-        table : DataFrame
-            One row per gait, in the order of `gaits`, with the conditions.
-        gaits : xarray.Dataset
-            Gait set.
-
-        Returns
-        -------
-        GaitRepresentation
-            Itself.
-
-        Raises
-        ------
-        InputError
-            If table and gaits do not belong together or fewer than 8 gaits are given.
-        """
+        """Learn scales and components from a library."""
         if len(table) != gaits.sizes.get("gait", 0) or len(table) < 8:
             raise InputError(
                 f"library: found {len(table)} table rows and {gaits.sizes.get('gait', 0)} gaits; "
@@ -577,20 +379,7 @@ class GaitRepresentation:
         return np.concatenate([self.symmetric.share, self.antisymmetric.share, contact])
 
     def encode(self, table: pd.DataFrame, gaits: xr.Dataset) -> np.ndarray:
-        """Turn Gaits into vectors.
-
-        Parameters
-        ----------
-        table : DataFrame
-            One row per gait, in the order of `gaits`, with the conditions.
-        gaits : xarray.Dataset
-            Gait set.
-
-        Returns
-        -------
-        array, shape (n, len(names))
-            Standardised vectors. Speed and stride time are those realised by the gait.
-        """
+        """Turn Gaits into vectors; shape (n, len(names)."""
         raw, shift = self._analyse(table, gaits)
         symmetric, antisymmetric = self._split(raw)
         blocks = [
@@ -605,22 +394,7 @@ class GaitRepresentation:
     def decode(
         self, vectors: np.ndarray, people: pd.DataFrame | None = None
     ) -> tuple[pd.DataFrame, xr.Dataset]:
-        """Turn vectors into Gaits.
-
-        Parameters
-        ----------
-        vectors : array, shape (n, len(names))
-            Standardised vectors.
-        people : DataFrame, optional
-            Conditions to use instead of those in the vectors, by the names of `conditions`.
-
-        Returns
-        -------
-        table : DataFrame
-            One row per gait: person, speed, stride time, every impairment, step_time_s, cadence_spm.
-        gaits : xarray.Dataset
-            Gait set, labelled by position.
-        """
+        """Turn vectors into Gaits."""
         vectors = np.asarray(vectors, dtype=float)
         people = self.conditions.decode(vectors[:, : self.n_conditions]) if people is None else people
         table = self.describe(people)
@@ -631,66 +405,25 @@ class GaitRepresentation:
         )
 
     def describe(self, people: pd.DataFrame) -> pd.DataFrame:
-        """Lay out everything that is known about strides before their curves.
-
-        Parameters
-        ----------
-        people : DataFrame
-            Conditions by the names of `conditions`.
-
-        Returns
-        -------
-        DataFrame
-            Person, speed, stride time, every impairment, step_time_s, cadence_spm.
-        """
+        """Lay out everything that is known about strides before their curves."""
         table = self.conditions.complete(people.reset_index(drop=True))
         time = table["stride_time_s"]
         return table.assign(step_time_s=0.5 * time, cadence_spm=120.0 / time)
 
     def build_curves(self, vectors: np.ndarray, table: pd.DataFrame) -> dict[str, np.ndarray]:
-        """Build the curves of strides.
-
-        Parameters
-        ----------
-        vectors : array, shape (n, len(names))
-            Standardised vectors; their conditions do not matter.
-        table : DataFrame
-            height_m, mass_kg, speed_mps, stride_time_s of each stride.
-
-        Returns
-        -------
-        dict of str to array
-            As `gaitlib.generate.representation.build_gait_set` takes them (SI units).
-        """
+        """Build the curves of strides."""
         n = self.n_conditions
         n_components = len(self.symmetric.share) + self.n_antisymmetric
         shift = vectors[:, -1] * self.contact_scale if self.contact_scale else None
         return scale_to_bodies(table, self._synthesise(vectors[:, n : n + n_components], shift))
 
     def mirror(self, vectors: np.ndarray) -> np.ndarray:
-        """Mirror left and right: exchange one-sided conditions, turn the antisymmetric part round.
-
-        Parameters
-        ----------
-        vectors : array, shape (n, len(names))
-            Standardised vectors.
-
-        Returns
-        -------
-        array, same shape
-            Vectors of the mirrored strides, phase moved by half a stride.
-        """
+        """Mirror left and right: exchange one-sided conditions, turn the antisymmetric part round."""
         order, sign = self.get_mirror()
         return np.asarray(vectors)[:, order] * sign
 
     def get_mirror(self) -> tuple[np.ndarray, np.ndarray]:
-        """Give the mirror as a permutation and a sign per entry.
-
-        Returns
-        -------
-        tuple of array, shape (len(names),)
-            Index that takes each entry's place, and the sign.
-        """
+        """Give the mirror as a permutation and a sign per entry; shape (len(names)."""
         names = list(self.names)
         order = [
             names.index(_swap_suffix(name)) if _swap_suffix(name) in names else i
@@ -700,13 +433,7 @@ class GaitRepresentation:
         return np.array(order), sign
 
     def get_layout(self) -> VectorLayout:
-        """Describe the entries of a vector to a network.
-
-        Returns
-        -------
-        VectorLayout
-            Conditions weigh 1, components by the square root of their share, at least 0.1.
-        """
+        """Describe the entries of a vector to a network."""
         shares = np.sqrt(self.shares)
         components = np.maximum(shares / max(shares.max(initial=0.0), 1e-12), 0.1)
         order, sign = self.get_mirror()

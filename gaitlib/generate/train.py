@@ -24,20 +24,7 @@ from gaitlib.generate.representation import VectorLayout
 
 
 def build_network(layout: VectorLayout, config: GeneratorConfig) -> VelocityNetwork:
-    """Build the velocity network of a configuration.
-
-    Parameters
-    ----------
-    layout : VectorLayout
-        Entries of a vector.
-    config : GeneratorConfig
-        Sizes.
-
-    Returns
-    -------
-    VelocityNetwork
-        Without set weights.
-    """
+    """Build the velocity network of a configuration."""
     with torch.random.fork_rng(devices=[]):  # torch's own initial weights draw from the global generator
         return VelocityNetwork(layout, config.hidden, config.n_blocks, config.n_frequencies)
 
@@ -52,40 +39,7 @@ def train_flow(
     stop_at: int | None = None,
     report: Callable[[int, float], None] | None = None,
 ) -> tuple[VelocityNetwork, pd.DataFrame]:
-    """Train the velocity network on vectors of strides.
-
-    Parameters
-    ----------
-    vectors : array, shape (n, n_entries)
-        Standardised vectors of the library.
-    layout : VectorLayout
-        Entries of a vector: which are conditions, their weights and their mirror. Any subset of the
-        conditions may be known; half of every batch is mirrored where that changes anything.
-    config : GeneratorConfig
-        Sizes and training settings.
-    seed : int
-        Fixes weights, batches, noise and masks.
-    checkpoint : Path, optional
-        File that is written every `checkpoint_every` steps and taken up again when it exists.
-    monitor : array, shape (m, n_entries), optional
-        Vectors of other people whose loss is followed, never learned from.
-    stop_at : int, optional
-        Stop before this step as if interrupted (the checkpoint stays).
-    report : callable, optional
-        Called with step and loss whenever a row of the history is written.
-
-    Returns
-    -------
-    network : VelocityNetwork
-        With the moving average of the weights.
-    history : DataFrame
-        step, loss, learning_rate and, with `monitor`, monitor_loss.
-
-    Raises
-    ------
-    InputError
-        If the checkpoint does not belong to this network.
-    """
+    """Train the velocity network on vectors of strides."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     generator = torch.Generator().manual_seed(seed)
     network = build_network(layout, config)
@@ -147,26 +101,7 @@ def train_flow(
 def find_checkpoint(
     folder: str | Path | None, library_hash: str, kind: str, config: GeneratorConfig, seed: int
 ) -> Path | None:
-    """Name the checkpoint of a training after everything that determines it.
-
-    Parameters
-    ----------
-    folder : path or None
-        Where it lies; None for no checkpoint.
-    library_hash : str
-        Hash of the gaits.
-    kind : str
-        What is trained.
-    config : GeneratorConfig
-        Settings.
-    seed : int
-        Seed.
-
-    Returns
-    -------
-    Path or None
-        An interrupted training goes on from it, any other leaves it alone.
-    """
+    """Name the checkpoint of a training after everything that determines it."""
     if folder is None:
         return None
     text = f"{library_hash} {kind} {config.model_dump_json()} {seed}"
@@ -176,24 +111,7 @@ def find_checkpoint(
 def draw_masks(
     n: int, layout: VectorLayout, config: GeneratorConfig, generator: torch.Generator
 ) -> torch.Tensor:
-    """Draw which conditions are known: all, none or any subset.
-
-    Parameters
-    ----------
-    n : int
-        Rows.
-    layout : VectorLayout
-        Its `often_open` is open in half of the rows that know all other conditions.
-    config : GeneratorConfig
-        `all_known_share` and `all_open_share`; the rest are subsets of every size.
-    generator : torch.Generator
-        Source of randomness.
-
-    Returns
-    -------
-    tensor, shape (n, n_entries)
-        1 where known.
-    """
+    """Draw which conditions are known: all, none or any subset; shape (n, n_entries)."""
     n_maskable = layout.n_conditions
     kind = torch.rand((n, 1), generator=generator)
     level = torch.rand((n, 1), generator=generator)

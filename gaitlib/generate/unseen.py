@@ -27,29 +27,7 @@ def measure_unseen(
     seed: int = 0,
     folder: str | Path | None = None,
 ) -> pd.DataFrame:
-    """Train a flow without some severities and ask it for them.
-
-    Parameters
-    ----------
-    flow : GaitGenerator
-        Trained on all of `train`: its settings are taken.
-    train, test : tuple of (DataFrame, Dataset)
-        Gaits of people learned from and of people held out.
-    steps : int
-        Training steps of the second flow.
-    seed : int
-        Of its training and of sampling.
-    folder : path, optional
-        Where its checkpoint lies.
-
-    Returns
-    -------
-    DataFrame
-        part: 'seen' (held-out people), 'gap' (severities to interpolate) and 'beyond' (to extrapolate), both
-        of all people; n_gaits; asked: root mean square difference of the joint angles from the solved ones
-        (deg); ignored: the same when the second flow is asked for a healthy person instead. NaN with fewer
-        than five gaits.
-    """
+    """Train a flow without some severities and ask it for them; deg."""
     scale = flow.representation.conditions
     parts = split_by_dose(pd.concat([scale.read(train[0]), scale.read(test[0])], ignore_index=True))
     of_train, of_test = parts[: len(train[0])], parts[len(train[0]) :]

@@ -37,30 +37,7 @@ _VARIABLES = ("position", "activation", "ground_force", "joint_moment")
 def join_strides(
     table: pd.DataFrame, gaits: xr.Dataset, fps: float = 100.0, band: FloorBand | None = None
 ) -> xr.Dataset:
-    """Join the strides of one walk.
-
-    Parameters
-    ----------
-    table : DataFrame
-        One row per stride in order: age_years, sex, height_m, mass_kg, stride_time_s.
-    gaits : xarray.Dataset
-        Gait set in the same order.
-    fps : float
-        Samples per second.
-    band : FloorBand, optional
-        Heights that the soles of solved gaits keep, of the generator.
-
-    Returns
-    -------
-    xarray.Dataset
-        position, activation, ground_force, joint_moment over `time` (s), `stride` the number of the stride
-        and `phase` (%) at each moment; begins and ends with a right initial contact.
-
-    Raises
-    ------
-    InputError
-        If there is no stride or fewer than 20 samples per second are asked for.
-    """
+    """Join the strides of one walk."""
     if len(table) == 0 or len(table) != gaits.sizes["gait"] or fps < 20:
         raise InputError(
             f"join_strides: found {len(table)} rows, {gaits.sizes['gait']} gaits and {fps:g} samples per "
@@ -186,20 +163,7 @@ class WalkSampler:
     spread: float | None = None
 
     def calibrate(self, conditions: pd.DataFrame, seed: int = 0) -> WalkSampler:
-        """Find how far components must wander for the stated variability of the angles.
-
-        Parameters
-        ----------
-        conditions : DataFrame
-            People to calibrate on, one row each.
-        seed : int
-            Source of randomness.
-
-        Returns
-        -------
-        WalkSampler
-            Itself, with `spread` set: 0 where speed and stride time alone vary the angles enough.
-        """
+        """Find how far components must wander for the stated variability of the angles."""
         low, high = 0.0, _LARGEST_SPREAD
         for _ in range(_BISECTIONS):
             self.spread = 0.5 * (low + high)
@@ -212,29 +176,7 @@ class WalkSampler:
     def sample_strides(
         self, conditions: pd.DataFrame, n_strides: int, seed: int = 0, correct: bool = True
     ) -> tuple[pd.DataFrame, xr.Dataset]:
-        """Sample the strides of walks.
-
-        Parameters
-        ----------
-        conditions : DataFrame
-            One row per walk, as `GaitGenerator.sample`; what is open is sampled once for the walk.
-        n_strides : int
-            Strides of each walk.
-        seed : int
-            Source of randomness.
-        correct : bool
-            As `GaitGenerator.sample`.
-
-        Returns
-        -------
-        tuple of (DataFrame, Dataset)
-            As `GaitGenerator.sample`, walk by walk, with walk_id and stride (0, 1, ...).
-
-        Raises
-        ------
-        InputError
-            If fewer than one stride is asked for, or conditions are wrong.
-        """
+        """Sample the strides of walks."""
         from gaitlib.generate.conditions import check_conditions
         from gaitlib.generate.flow import finish_samples
 
@@ -268,22 +210,7 @@ class WalkSampler:
 def draw_strides(
     n_walks: int, n_strides: int, variability: StrideVariability, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw relative stride times and lengths.
-
-    Parameters
-    ----------
-    n_walks, n_strides : int
-        How many.
-    variability : StrideVariability
-        Sizes and correlations.
-    rng : numpy.random.Generator
-        Source of randomness.
-
-    Returns
-    -------
-    tuple of array, shape (n_walks, n_strides)
-        Stride time and stride length over their means; each walk has mean 1 in both, so its speed is steady.
-    """
+    """Draw relative stride times and lengths; shape (n_walks, n_strides)."""
     noise = _draw_series(n_walks, n_strides, 2, variability.memory, rng)
     r = variability.correlation
     noise[..., 1] = r * noise[..., 0] + np.sqrt(1.0 - r**2) * noise[..., 1]
@@ -298,20 +225,7 @@ def draw_strides(
 
 
 def measure_angle_sd(table: pd.DataFrame, gaits: xr.Dataset) -> float:
-    """Measure by how much the joint angles differ from stride to stride.
-
-    Parameters
-    ----------
-    table : DataFrame
-        With walk_id.
-    gaits : xarray.Dataset
-        Strides in the same order.
-
-    Returns
-    -------
-    float
-        Root mean square over walks, phases and joints of the standard deviation between strides (deg).
-    """
+    """Measure by how much the joint angles differ from stride to stride; deg."""
     angles = np.degrees(gaits["position"].sel(coordinate=_ANGLES).to_numpy())
     spread = [
         angles[rows].var(axis=0, ddof=1).mean()

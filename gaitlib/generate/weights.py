@@ -28,20 +28,7 @@ _SCALE_FIELDS = ("mean", "scale", "lower", "upper", "derived")
 
 
 def write_weights(generator: GaitGenerator, path: Path) -> Path:
-    """Write a trained generator.
-
-    Parameters
-    ----------
-    generator : GaitGenerator
-        Trained.
-    path : Path
-        File to write; its folder is made.
-
-    Returns
-    -------
-    Path
-        The file.
-    """
+    """Write a trained generator."""
     from safetensors.numpy import save_file
 
     r = generator.representation
@@ -72,27 +59,7 @@ def write_weights(generator: GaitGenerator, path: Path) -> Path:
 
 
 def read_weights(generator: GaitGenerator, path: Path, held_out: Sequence[str] = ()) -> GaitGenerator:
-    """Read a trained generator.
-
-    Parameters
-    ----------
-    generator : GaitGenerator
-        Empty; filled in place.
-    path : Path
-        File written by `write_weights`.
-    held_out : sequence of str
-        gait_id of gaits that it must not have learned from.
-
-    Returns
-    -------
-    GaitGenerator
-        The filled generator.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, no generator, changed, or has learned from held-out gaits.
-    """
+    """Read a trained generator."""
     import torch
     from safetensors import SafetensorError, safe_open
 

@@ -44,20 +44,7 @@ class Walker:
 
 
 def choose_walkers(table: pd.DataFrame, gaits: xr.Dataset, example: pd.Series) -> list[Walker]:
-    """Choose a gait and its most different companion at about the same speed.
-
-    Parameters
-    ----------
-    table, gaits : DataFrame, xarray.Dataset
-        Library.
-    example : Series
-        Row of the first gait.
-
-    Returns
-    -------
-    list of Walker
-        The example, and the verified gait with the most impairment among those within 0.15 m/s.
-    """
+    """Choose a gait and its most different companion at about the same speed."""
     near = table[table["verified"].astype(bool) & (table["speed_mps"] - example["speed_mps"]).abs().lt(0.15)]
     hindered = (near[list(_HEALTHY)].astype(float) - pd.Series(_HEALTHY)).abs().sum(axis=1).idxmax()
     return [_make_walker(row, gaits) for row in (example, near.loc[hindered])]
@@ -71,21 +58,7 @@ def _make_walker(row: pd.Series, gaits: xr.Dataset) -> Walker:
 
 
 def build_animation(walkers: Sequence[Walker], name: str = "walkers") -> str:
-    """Build the animation of gaits side by side.
-
-    Parameters
-    ----------
-    walkers : sequence of Walker
-        What to show, each with its own stride time.
-    name : str
-        Id of the element; unique on its page.
-
-    Returns
-    -------
-    str
-        HTML with style, data and script inside; it loads nothing. Muscles are coloured by activation; arrows
-        are ground forces, drawn from the centre of pressure of `compute_pressure_centre`.
-    """
+    """Build the animation of gaits side by side."""
     script = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
     data = json.dumps([_pack(walker) for walker in walkers], separators=(",", ":"))
     script = script.replace("DATA;", f"{data};", 1).replace('"ID"', json.dumps(name), 1)
@@ -108,23 +81,8 @@ def build_animation(walkers: Sequence[Walker], name: str = "walkers") -> str:
 
 
 def compute_pressure_centre(gait: xr.Dataset, dimensions: Dimensions) -> np.ndarray:
-    """Estimate where the ground force acts under each foot.
+    """Estimate where the ground force acts under each foot; shape (101, 2), m.
 
-    Parameters
-    ----------
-    gait : xarray.Dataset
-        A Gait.
-    dimensions : Dimensions
-        Segment lengths (m).
-
-    Returns
-    -------
-    array, shape (101, 2)
-        Forward position of the centre of pressure under the right and left foot (m), between heel and toe;
-        the ankle's where the foot carries less than 20 N.
-
-    Notes
-    -----
     The foot's own mass is neglected: the ground force's moment about the ankle balances the ankle moment.
     """
     points = compute_sagittal_points(gait["position"].values, dimensions)

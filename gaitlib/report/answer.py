@@ -15,24 +15,7 @@ from gaitlib.report.subgroup_words import OUTCOME_WORDS
 def write_five_sentences(
     facts: Mapping, pages: Iterable[Mapping], margins: Mapping, views: Iterable[str]
 ) -> list[str]:
-    """Answer the question of the book in five sentences, every number from the results.
-
-    Parameters
-    ----------
-    facts : mapping
-        Of the pages '1_simulate', '2_generate', '3_train', '5_compare'.
-    pages : iterable of mapping
-        Of the subgroup pages.
-    margins : mapping
-        outcome -> value, source.
-    views : iterable of str
-        The views; the first one is compared with margins and rivals, all are reported.
-
-    Returns
-    -------
-    list of str
-        Five.
-    """
+    """Answer the question of the book in five sentences, every number from the results."""
     main, *others = views
     rows = facts["5_compare"]["pooled"]
     by_view = {view: {(row["outcome"], row["method"]): row for row in rows if row["view"] == view}
@@ -123,21 +106,7 @@ def _say_limits(pages: list[Mapping]) -> str:
 
 
 def plot_overview(kept: Results, view: str, library: str = "data/library"):
-    """Draw the chain in one picture: a simulated walker, what a camera sees, estimates against the truth.
-
-    Parameters
-    ----------
-    kept : Results
-        After the comparison.
-    view : str
-        View of the estimates.
-    library : str
-        Folder of the library.
-
-    Returns
-    -------
-    matplotlib Figure
-    """
+    """Draw the chain in one picture: a simulated walker, what a camera sees, estimates against the truth."""
     import matplotlib.pyplot as plt
 
     from gaitlib.evaluate.style import STYLE
@@ -203,17 +172,7 @@ def _draw_estimates(ax, kept: Results, view: str) -> None:
 
 
 def save_overview(folder: str, target: str, view: str = "side") -> None:
-    """Save the picture of the chain, as `make picture` does for the README.
-
-    Parameters
-    ----------
-    folder : str
-        Results folder of a finished study, relative to the project.
-    target : str
-        PNG file to write.
-    view : str
-        View of the estimates.
-    """
+    """Save the picture of the chain, as `make picture` does for the README."""
     figure = plot_overview(Results(folder), view)
     figure.savefig(target, dpi=110, bbox_inches="tight", facecolor="white", metadata={"Software": None})
 

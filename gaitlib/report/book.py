@@ -27,18 +27,7 @@ _LOADING_STYLE = re.compile(
 
 
 def list_book_sources(root: str | Path) -> list[str]:
-    """List the files that the book is bound from, executed pages apart.
-
-    Parameters
-    ----------
-    root : path
-        Top of the project.
-
-    Returns
-    -------
-    list of str
-        Paths relative to the project, sorted.
-    """
+    """List the files that the book is bound from, executed pages apart."""
     root = Path(root)
     files = [
         path for path in (root / "book").rglob("*") if path.is_file() and "__pycache__" not in path.parts
@@ -55,25 +44,7 @@ def list_book_sources(root: str | Path) -> list[str]:
 
 
 def build_book(study: Study, root: str | Path) -> Path:
-    """Assemble and compile the book of a study.
-
-    Parameters
-    ----------
-    study : Study
-        Its pages must have been executed.
-    root : path
-        Top of the project.
-
-    Returns
-    -------
-    Path
-        index.html in build/<study>/book.
-
-    Raises
-    ------
-    WorkError
-        If the compiler warns, or a page loads something from outside or shows a private path or name.
-    """
+    """Assemble and compile the book of a study."""
     root = Path(root)
     folder = root / "build" / study.name
     source, output = folder / "book_source", folder / "book_build"
@@ -93,25 +64,7 @@ def build_book(study: Study, root: str | Path) -> Path:
 
 
 def assemble_book(study: Study, root: str | Path, target: str | Path) -> Path:
-    """Lay the sources of the book and the executed pages into one fresh folder.
-
-    Parameters
-    ----------
-    study : Study
-        Tells which evaluation pages there are.
-    root, target : path
-        Top of the project; folder to fill.
-
-    Returns
-    -------
-    Path
-        The folder.
-
-    Raises
-    ------
-    WorkError
-        If a page was not executed.
-    """
+    """Lay the sources of the book and the executed pages into one fresh folder."""
     from gaitlib.report.data_page import write_data_page  # here, so that a run with nothing to do starts fast
     from gaitlib.report.definitions_page import write_definitions_page
     from gaitlib.report.passport_page import write_passport_page
@@ -152,20 +105,7 @@ def _list_subgroups(table: str, study: Study) -> str:
 
 
 def compile_book(source: Path, output: Path, log: Path) -> None:
-    """Compile with jupyter-book; every warning is an error.
-
-    Parameters
-    ----------
-    source, output : Path
-        Assembled sources; folder for the result.
-    log : Path
-        Gets everything the compiler says.
-
-    Raises
-    ------
-    WorkError
-        With the first warnings.
-    """
+    """Compile with jupyter-book; every warning is an error."""
     shutil.rmtree(output, ignore_errors=True)
     program = "from jupyter_book.cli.main import main; main()"
     command = [sys.executable, "-c", program, "build", str(source), "--path-output", str(output)]
@@ -182,20 +122,7 @@ def compile_book(source: Path, output: Path, log: Path) -> None:
 
 
 def check_pages(html: str | Path, root: str | Path) -> list[str]:
-    """Check built pages: nothing loaded from outside, nothing private shown.
-
-    Parameters
-    ----------
-    html : path
-        Folder of the built book.
-    root : path
-        Top of the project.
-
-    Returns
-    -------
-    list of str
-        What is wrong, one line per page and fault.
-    """
+    """Check built pages: nothing loaded from outside, nothing private shown."""
     faults = []
     for path in sorted(Path(html).rglob("*")):
         if path.suffix not in (".html", ".js", ".css", ".ipynb", ".md", ".json", ".txt", ".svg", ".inv"):

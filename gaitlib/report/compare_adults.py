@@ -18,14 +18,7 @@ _CURVES = {
 
 
 def load_measured_adult() -> dict:
-    """Load the strides of the measured adult (role: calibrate).
-
-    Returns
-    -------
-    dict
-        angles: joint -> (n, 101) in degrees; forces: 'x', 'y' -> (n, 101) in body weights; n_strides;
-        speed_mps, NaN as the file holds no stride times.
-    """
+    """Load the strides of the measured adult (role: calibrate)."""
     from gaitlib.data.packed import read_recording
 
     data = read_recording("adult_3d", "ExperimentalData.mat", "calibrate")
@@ -46,22 +39,7 @@ def _resample(curves: np.ndarray) -> np.ndarray:
 
 
 def choose_alike(table: pd.DataFrame, speed_mps: float = float("nan"), n_gaits: int = 10) -> pd.DataFrame:
-    """Choose simulated healthy adults near a speed.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Table of the library.
-    speed_mps : float
-        Speed wanted (m/s); the comfortable 1.3 m/s where it is not known.
-    n_gaits : int
-        How many at most.
-
-    Returns
-    -------
-    DataFrame
-        Rows nearest in speed, adults of 18-65 years where there are any.
-    """
+    """Choose simulated healthy adults near a speed."""
     strong = table["verified"].astype(bool) & ~mark_impaired(table)
     adults = strong & table["age_years"].between(18, 65)
     rows = table[adults if adults.any() else table["verified"].astype(bool)]
@@ -72,59 +50,20 @@ def choose_alike(table: pd.DataFrame, speed_mps: float = float("nan"), n_gaits: 
 
 
 def choose_walking_at(table: pd.DataFrame, speed_mps: float, within_mps: float = 0.1) -> list[str]:
-    """Choose the healthy adults of a library who walk at about a speed.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Table of the library.
-    speed_mps, within_mps : float
-        Walking speed, and how far from it (m/s).
-
-    Returns
-    -------
-    list of str
-        gait_id of verified gaits.
-    """
+    """Choose the healthy adults of a library who walk at about a speed."""
     rows = table[table["verified"].astype(bool) & (table["cohort"] == "healthy_adult")]
     return rows.loc[(rows["speed_mps"] - speed_mps).abs() <= within_mps, "gait_id"].to_list()
 
 
 def collect_forces(gaits: xr.Dataset, rows: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Collect the ground force on the right foot in body weights.
-
-    Parameters
-    ----------
-    gaits : xarray.Dataset
-        Gait set.
-    rows : DataFrame
-        mass_kg of each, in the same order.
-
-    Returns
-    -------
-    dict of str to array, shape (n, 101)
-        'x', 'y'.
-    """
+    """Collect the ground force on the right foot in body weights; shape (n, 101)."""
     weight = rows["mass_kg"].to_numpy()[:, None] * _GRAVITY
     right = gaits["ground_force"].sel(foot="r")
     return {axis: right.sel(axis=axis).values / weight for axis in ("x", "y")}
 
 
 def compare_curves(measured: dict, gaits: xr.Dataset, rows: pd.DataFrame) -> pd.DataFrame:
-    """Compare mean curves of simulated and measured adults.
-
-    Parameters
-    ----------
-    measured : dict
-        From `load_measured_adult`.
-    gaits, rows : xarray.Dataset, DataFrame
-        Simulated adults.
-
-    Returns
-    -------
-    DataFrame
-        Strings, one row per curve: difference (RMS), range of motion measured and simulated.
-    """
+    """Compare mean curves of simulated and measured adults."""
     from gaitlib.report.figures import collect_joint_curves
 
     simulated = collect_joint_curves(gaits)
@@ -149,17 +88,7 @@ def _compare(title: str, unit: str, decimals: int, measured: np.ndarray, simulat
 
 
 def describe(differences: pd.DataFrame) -> str:
-    """Put the comparison into one sentence.
-
-    Parameters
-    ----------
-    differences : DataFrame
-        From `compare_curves`.
-
-    Returns
-    -------
-    str
-    """
+    """Put the comparison into one sentence."""
     rows = differences.set_index("Curve")["RMS difference"]
     return (
         f"The mean curves of simulated adults differ from one measured adult by {rows['Hip flexion']} at "

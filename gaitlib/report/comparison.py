@@ -37,53 +37,18 @@ _PUBLISHED = (
 
 
 def select_real(tidy: pd.DataFrame) -> pd.DataFrame:
-    """Select the estimates of real people.
-
-    Parameters
-    ----------
-    tidy : DataFrame
-        Estimates of all groups.
-
-    Returns
-    -------
-    DataFrame
-    """
+    """Select the estimates of real people."""
     return tidy[tidy["origin"] == "real"].reset_index(drop=True)
 
 
 def count_people(tidy: pd.DataFrame) -> tuple[int, int]:
-    """Count people and walks.
-
-    Parameters
-    ----------
-    tidy : DataFrame
-        Estimates.
-
-    Returns
-    -------
-    tuple of int
-    """
+    """Count people and walks."""
     people_keys = tidy[["dataset", "person_id"]].drop_duplicates()
     return len(people_keys), len(tidy[["dataset", "walk_id"]].drop_duplicates())
 
 
 def pool_people(real: pd.DataFrame, margins: Mapping, seed: int, n_resamples: int) -> pd.DataFrame:
-    """Compute agreement over all real people together.
-
-    Parameters
-    ----------
-    real : DataFrame
-        From `select_real`.
-    margins : mapping
-        outcome -> value, source.
-    seed, n_resamples : int
-        Of the bootstrap.
-
-    Returns
-    -------
-    DataFrame
-        As `gaitlib.evaluate.tables.build_agreement_table`, subgroup 'all'.
-    """
+    """Compute agreement over all real people together."""
     from gaitlib.evaluate.tables import build_agreement_table
 
     return build_agreement_table(
@@ -95,24 +60,7 @@ def pool_people(real: pd.DataFrame, margins: Mapping, seed: int, n_resamples: in
 def format_overview(
     agreement: pd.DataFrame, subgroups: Mapping[str, str], view: str, outcomes: Iterable[str]
 ) -> pd.DataFrame:
-    """Format the error of every group and method for print.
-
-    Parameters
-    ----------
-    agreement : DataFrame
-        Of all groups.
-    subgroups : mapping
-        Name -> words for readers.
-    view : str
-        Which view.
-    outcomes : iterable of str
-        Columns.
-
-    Returns
-    -------
-    DataFrame
-        Strings, one row per group and method.
-    """
+    """Format the error of every group and method for print."""
     rows = []
     for name, title in subgroups.items():
         own = agreement[(agreement["subgroup"] == name) & (agreement["view"] == view)]
@@ -134,16 +82,6 @@ def format_glance(
 ) -> pd.DataFrame:
     """Format the error of the synthetic-trained estimator for every group, real people or the sentence that
     there are none.
-
-    Parameters
-    ----------
-    agreement, subgroups, view, outcomes
-        As `format_overview`.
-
-    Returns
-    -------
-    DataFrame
-        Strings, one row per group.
     """
     rows = []
     for name, title in subgroups.items():
@@ -170,24 +108,7 @@ def _format_mae(rows: pd.DataFrame, outcome: str) -> str:
 def plot_overview(
     agreement: pd.DataFrame, outcome: str, view: str, subgroups: Mapping[str, str], statistic: str = "mae"
 ):
-    """Draw one statistic of every group and method.
-
-    Parameters
-    ----------
-    agreement : DataFrame
-        Of all groups.
-    outcome, view : str
-        What to show.
-    subgroups : mapping
-        Name -> words for readers.
-    statistic : str
-        A name of `gaitlib.evaluate.agreement.STATISTICS`, or 'interval_coverage' with the promised
-        coverage as a line.
-
-    Returns
-    -------
-    matplotlib Axes
-    """
+    """Draw one statistic of every group and method."""
     import matplotlib.pyplot as plt
 
     from gaitlib.evaluate.plots import plot_forest
@@ -207,20 +128,7 @@ def plot_overview(
 
 
 def format_pooled(pooled: pd.DataFrame, views: Iterable[str]) -> pd.DataFrame:
-    """Format the agreement over all real people for print.
-
-    Parameters
-    ----------
-    pooled : DataFrame
-        From `pool_people`.
-    views : iterable of str
-        In the order of the rows.
-
-    Returns
-    -------
-    DataFrame
-        Strings.
-    """
+    """Format the agreement over all real people for print."""
     rows = []
     for outcome in OUTCOME_WORDS:
         for view in views:
@@ -248,22 +156,7 @@ def _describe_pooled(row: pd.Series, outcome: str, view: str, words: str) -> dic
 
 
 def format_equivalence(real: pd.DataFrame, margins: Mapping, seed: int, n_resamples: int) -> pd.DataFrame:
-    """Format the paired comparison of training on synthetic and on real people, all groups together.
-
-    Parameters
-    ----------
-    real : DataFrame
-        From `select_real`.
-    margins : mapping
-        outcome -> value, source.
-    seed, n_resamples : int
-        Of the bootstrap.
-
-    Returns
-    -------
-    DataFrame
-        Strings.
-    """
+    """Format the paired comparison of training on synthetic and on real people, all groups together."""
     from gaitlib.report.subgroup_page import LABELS, format_comparison
 
     names = people.METHODS | LABELS
@@ -271,17 +164,8 @@ def format_equivalence(real: pd.DataFrame, margins: Mapping, seed: int, n_resamp
 
 
 def list_published(kept: Results) -> pd.DataFrame:
-    """List errors that others have published, the cerebral palsy row recomputed from published predictions.
-
-    Parameters
-    ----------
-    kept : Results
-        Of the page; it remembers if the predictions are absent; the row then says so.
-
-    Returns
-    -------
-    DataFrame
-        Strings: system, MAE of speed (m/s), step length (cm), step time (s), r of speed, source.
+    """List errors that others have published, the cerebral palsy row recomputed from published predictions;
+    m/s.
     """
     recomputed = earlier.attempt(kept, _recompute_published, "the published predictions for cerebral palsy")
     rows = []
@@ -306,21 +190,7 @@ def _recompute_published() -> tuple[str, str, str, str]:
 
 
 def write_answer(pooled: pd.DataFrame, agreement: pd.DataFrame, subgroups: Mapping, view: str) -> list[str]:
-    """Write the short answer of the comparison.
-
-    Parameters
-    ----------
-    pooled, agreement : DataFrame
-        Over all real people; of all groups.
-    subgroups : mapping
-        Name -> words for readers.
-    view : str
-        Which view.
-
-    Returns
-    -------
-    list of str
-    """
+    """Write the short answer of the comparison."""
     lines = write_summary(pooled, view)
     rows = agreement[(agreement["method"] == "synthetic") & (agreement["outcome"] == "speed_mps")]
     rows = rows[(rows["origin"] == "real") & (rows["view"] == view) & rows["mae"].notna()]
@@ -339,19 +209,7 @@ def write_answer(pooled: pd.DataFrame, agreement: pd.DataFrame, subgroups: Mappi
 
 
 def write_summary(pooled: pd.DataFrame, view: str) -> list[str]:
-    """Write one line per outcome over all real people.
-
-    Parameters
-    ----------
-    pooled : DataFrame
-        From `pool_people`.
-    view : str
-        Which view.
-
-    Returns
-    -------
-    list of str
-    """
+    """Write one line per outcome over all real people."""
     lines = []
     for outcome, words in OUTCOME_WORDS.items():
         found = {name: choose_row(pooled, outcome, name, view, "real") for name in people.METHODS}
@@ -372,20 +230,7 @@ def write_summary(pooled: pd.DataFrame, view: str) -> list[str]:
 
 
 def collect_facts(pooled: pd.DataFrame, agreement: pd.DataFrame, n_people: int, n_walks: int) -> dict:
-    """Collect the numbers that the first chapter needs.
-
-    Parameters
-    ----------
-    pooled, agreement : DataFrame
-        Over all real people; of all groups.
-    n_people, n_walks : int
-        Real ones.
-
-    Returns
-    -------
-    dict
-        pooled: one dict per view, outcome and method.
-    """
+    """Collect the numbers that the first chapter needs."""
     names = ["view", "outcome", "method", "n_people", "n_walks", "mae", "mae_lower", "mae_upper", "bias", "r",
              "interval_coverage", "n_abstained"]  # fmt: skip
     rows = pooled[pooled["mae"].notna()][names].to_dict("records")

@@ -23,26 +23,7 @@ from gaitlib.report.subgroup_words import NOT_EVALUATED, OUTCOME_WORDS
 def format_gaps(
     real: pd.DataFrame, subgroups: Mapping[str, str], view: str, seed: int, n_resamples: int
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Format how much worse each group fares than the best one, and name the worst.
-
-    Parameters
-    ----------
-    real : DataFrame
-        Estimates of real people.
-    subgroups : mapping
-        Name -> words for readers.
-    view : str
-        Which view.
-    seed, n_resamples : int
-        Of the bootstrap.
-
-    Returns
-    -------
-    table : DataFrame
-        Strings, one row per outcome and group, for the estimator trained on synthetic walks.
-    worst : list of str
-        One line per outcome.
-    """
+    """Format how much worse each group fares than the best one, and name the worst."""
     from gaitlib.evaluate.subgroups import compute_subgroup_gaps
 
     own = real[(real["method"] == "synthetic") & (real["view"] == view)]
@@ -77,21 +58,7 @@ def format_gaps(
 
 
 def fit_bias(real: pd.DataFrame, outcome: str, method: str = "synthetic"):
-    """Fit the error of a method on group, size and view, with a random person effect.
-
-    Parameters
-    ----------
-    real : DataFrame
-        Estimates of real people.
-    outcome, method : str
-        Which.
-
-    Returns
-    -------
-    tuple of (BiasModel or None, str)
-        The model, and what was left out or why there is none. Size is the reference less its mean. Terms with
-        one level are left out; age enters where it is known for everybody.
-    """
+    """Fit the error of a method on group, size and view, with a random person effect."""
     from gaitlib.evaluate.bias_model import fit_bias_model
 
     own = real[(real["outcome"] == outcome) & (real["method"] == method) & (real["status"] == "ok")]
@@ -113,20 +80,7 @@ def fit_bias(real: pd.DataFrame, outcome: str, method: str = "synthetic"):
 
 
 def name_first_levels(real: pd.DataFrame, subgroups: Mapping[str, str]) -> str:
-    """Name the group and view that the others are compared with in the models of the bias.
-
-    Parameters
-    ----------
-    real : DataFrame
-        Estimates of real people.
-    subgroups : mapping
-        Name -> words for readers.
-
-    Returns
-    -------
-    str
-        The first in the alphabet of those that enter `fit_bias`.
-    """
+    """Name the group and view that the others are compared with in the models of the bias."""
     own = real[(real["method"] == "synthetic") & (real["status"] == "ok")]
     counts = own.groupby("subgroup")["person_id"].nunique()
     names = sorted(counts.index[counts >= 2])
@@ -136,20 +90,7 @@ def name_first_levels(real: pd.DataFrame, subgroups: Mapping[str, str]) -> str:
 
 
 def format_bias(models: Mapping, subgroups: Mapping[str, str]) -> pd.DataFrame:
-    """Format models of the bias for print.
-
-    Parameters
-    ----------
-    models : mapping
-        outcome -> result of `fit_bias`.
-    subgroups : mapping
-        Name -> words for readers.
-
-    Returns
-    -------
-    DataFrame
-        Strings, one row per outcome and term.
-    """
+    """Format models of the bias for print."""
     rows = []
     for outcome, (model, note) in models.items():
         if model is None:
@@ -181,18 +122,7 @@ def _name_term(term: str, outcome: str, subgroups: Mapping[str, str]) -> str:
 
 
 def format_assumptions(models: Mapping) -> pd.DataFrame:
-    """Format which model was fitted and whether its assumptions hold.
-
-    Parameters
-    ----------
-    models : mapping
-        outcome -> result of `fit_bias`.
-
-    Returns
-    -------
-    DataFrame
-        Strings, one row per outcome.
-    """
+    """Format which model was fitted and whether its assumptions hold."""
     rows = []
     for outcome, (model, note) in models.items():
         row = {"Outcome": get_label(outcome)}
@@ -212,24 +142,7 @@ def format_assumptions(models: Mapping) -> pd.DataFrame:
 
 
 def describe_power(real: pd.DataFrame, margins: Mapping, view: str, rival: str = "ridge_real") -> list[str]:
-    """Describe what this number of people could have shown in the comparison with a rival.
-
-    Parameters
-    ----------
-    real : DataFrame
-        Estimates of real people.
-    margins : mapping
-        outcome -> value, kind, source.
-    view : str
-        Which view.
-    rival : str
-        Method compared with.
-
-    Returns
-    -------
-    list of str
-        One line per outcome.
-    """
+    """Describe what this number of people could have shown in the comparison with a rival."""
     from gaitlib.evaluate.equivalence import pair_errors
     from gaitlib.evaluate.inputs import check_agreement_table
     from gaitlib.evaluate.power import compute_detectable_difference, compute_provable_margin
@@ -260,20 +173,7 @@ def describe_power(real: pd.DataFrame, margins: Mapping, view: str, rival: str =
 
 
 def plot_model(models: Mapping, outcome: str):
-    """Draw the residuals of the model of one outcome.
-
-    Parameters
-    ----------
-    models : mapping
-        outcome -> result of `fit_bias`.
-    outcome : str
-        Which.
-
-    Returns
-    -------
-    matplotlib Figure
-        Empty, with the reason, where there is no model.
-    """
+    """Draw the residuals of the model of one outcome."""
     from gaitlib.evaluate.model_plots import plot_residuals
 
     model, note = models[outcome]
@@ -288,22 +188,7 @@ def plot_model(models: Mapping, outcome: str):
 
 
 def show_efficiency(runs: pd.DataFrame, outcomes, n_people: int) -> list:
-    """Show error against the number of people trained on, one figure per outcome.
-
-    Parameters
-    ----------
-    runs : DataFrame
-        From `gaitlib.report.training_runs.load_runs`.
-    outcomes : iterable of str
-        Which.
-    n_people : int
-        Real people tested on.
-
-    Returns
-    -------
-    list of IPython.display.HTML
-        Empty without such runs.
-    """
+    """Show error against the number of people trained on, one figure per outcome."""
     from gaitlib.report.page import show_figure
     from gaitlib.report.training_runs import plot_efficiency
 

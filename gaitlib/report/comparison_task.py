@@ -11,26 +11,7 @@ from gaitlib.report import people
 def collect_person_means(
     real: pd.DataFrame, source: str, view: str, groups: tuple[str, str], dataset: str
 ) -> pd.DataFrame:
-    """Collect one row of quantities per person, as a method or the reference gives them.
-
-    Parameters
-    ----------
-    real : DataFrame
-        Estimates of real people.
-    source : str
-        A method, or 'reference'.
-    view : str
-        Which view.
-    groups : tuple of str
-        Subgroups to keep.
-    dataset : str
-        Data set that both groups come from.
-
-    Returns
-    -------
-    DataFrame
-        Index: person_id; subgroup and one column per outcome; people with every outcome only.
-    """
+    """Collect one row of quantities per person, as a method or the reference gives them."""
     own = real[(real["view"] == view) & real["subgroup"].isin(groups) & (real["dataset"] == dataset)]
     column = "reference" if source == "reference" else "estimate"
     own = own[own["method"] == ("synthetic" if source == "reference" else source)]
@@ -42,28 +23,7 @@ def collect_person_means(
 def format_task(
     real: pd.DataFrame, view: str, positive: str = "neurological", negative: str = "healthy_adult"
 ) -> tuple[pd.DataFrame, str, int]:
-    """Format how well the quantities tell two groups of people apart.
-
-    Parameters
-    ----------
-    real : DataFrame
-        Estimates of real people.
-    view : str
-        Which view.
-    positive, negative : str
-        Subgroup to be found, and the other.
-
-    Returns
-    -------
-    table : DataFrame
-        Strings: area under the ROC curve of slow walking alone (nothing fitted) and of all quantities (linear
-        discriminant, each pair of people judged by a model that has seen neither), for the truth and each
-        method; and the difference to the truth on the same people (DeLong).
-    dataset : str
-        Where both groups come from; empty if there is none.
-    n_people : int
-        People of both groups.
-    """
+    """Format how well the quantities tell two groups of people apart."""
     from gaitlib.evaluate.discrimination import compare_aucs, compute_auc, compute_pair_auc
 
     sets = [set(real.loc[real["subgroup"] == name, "dataset"]) for name in (positive, negative)]

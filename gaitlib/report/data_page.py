@@ -27,20 +27,7 @@ adjusted.
 
 
 def write_data_page(manifest_file: str | Path, target: str | Path) -> Path:
-    """Write the page.
-
-    Parameters
-    ----------
-    manifest_file : path
-        data_manifest.yaml.
-    target : path
-        The Markdown file to write.
-
-    Returns
-    -------
-    Path
-        The target.
-    """
+    """Write the page."""
     items = load_manifest(manifest_file).items
     read = {name: item for name, item in items.items() if item.fetch == "auto"}
     added = {name: item for name, item in items.items() if name not in read}

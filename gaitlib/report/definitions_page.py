@@ -45,20 +45,7 @@ _USES_TOE_OFF = ("stance_share", "double_support_share")
 
 
 def build_example(end_s: float = _END_S, hidden: tuple[float, float] | None = None) -> xr.Dataset:
-    """Build the example walk of the cards.
-
-    Parameters
-    ----------
-    end_s : float
-        Where the record ends (s).
-    hidden : tuple of float, optional
-        Stretch in which the left heel is not seen (s).
-
-    Returns
-    -------
-    Walk
-        Hips at constant speed, heels that rest at their footprints and swing in between.
-    """
+    """Build the example walk of the cards."""
     time_s = np.arange(round(end_s * _FPS) + 1) / _FPS
     points = np.full((len(time_s), len(KEYPOINTS_3D), 3), np.nan)
     places = {name: n for n, name in enumerate(KEYPOINTS_3D)}
@@ -91,33 +78,14 @@ def _move_heel(time_s: np.ndarray, foot: str) -> np.ndarray:
 
 
 def list_events(n_contacts: int = len(CONTACTS), toe_off: bool = True) -> pd.DataFrame:
-    """List the events of the example walk.
-
-    Parameters
-    ----------
-    n_contacts : int
-        Only the first contacts.
-    toe_off : bool
-        Whether toe-offs are known.
-
-    Returns
-    -------
-    DataFrame
-        foot, event, time_s in the order of time.
-    """
+    """List the events of the example walk."""
     rows = [(foot, "initial_contact", moment) for foot, moment, _ in CONTACTS[:n_contacts]]
     rows += [(foot, "toe_off", moment) for foot, moment in TOE_OFFS if toe_off]
     return pd.DataFrame(rows, columns=["foot", "event", "time_s"]).sort_values("time_s", ignore_index=True)
 
 
 def compute_cases() -> dict[str, dict[str, float]]:
-    """Compute the outcomes of the example walk as it is and with what goes wrong in practice.
-
-    Returns
-    -------
-    dict
-        Words for the case -> outcomes; the first case is the walk as drawn.
-    """
+    """Compute the outcomes of the example walk as it is and with what goes wrong in practice."""
     walk = build_example()
     return {
         "As drawn": compute_walk_outcomes(walk, list_events()),
@@ -134,18 +102,7 @@ def compute_cases() -> dict[str, dict[str, float]]:
 
 
 def write_definitions_page(target: str | Path) -> Path:
-    """Write the page and its pictures.
-
-    Parameters
-    ----------
-    target : path
-        The Markdown file to write; pictures go into a folder of the same name beside it.
-
-    Returns
-    -------
-    Path
-        The target.
-    """
+    """Write the page and its pictures."""
     target = Path(target)
     pictures = target.with_suffix("")
     pictures.mkdir(parents=True, exist_ok=True)
@@ -194,19 +151,7 @@ def _write_card(name: str, folder: str, cases: dict) -> list[str]:
 
 
 def format_value(name: str, outcomes: dict[str, float]) -> str:
-    """Format an outcome with its unit, or the reason why it is missing.
-
-    Parameters
-    ----------
-    name : str
-        Outcome.
-    outcomes : dict
-        All outcomes of the walk.
-
-    Returns
-    -------
-    str
-    """
+    """Format an outcome with its unit, or the reason why it is missing."""
     value, unit = outcomes[name], OUTCOMES[name].unit
     if not np.isfinite(value):
         return f"no value: {explain_missing(outcomes)[name]}"
@@ -216,15 +161,7 @@ def format_value(name: str, outcomes: dict[str, float]) -> str:
 
 
 def draw_card(name: str, path: str | Path) -> None:
-    """Draw the picture of one card.
-
-    Parameters
-    ----------
-    name : str
-        Outcome.
-    path : path
-        SVG file to write; equal input gives equal bytes.
-    """
+    """Draw the picture of one card."""
     import matplotlib.pyplot as plt
 
     from gaitlib.evaluate.style import STYLE

@@ -31,19 +31,7 @@ _UNITS = {"step_m": ("m", 2), "cadence_spm": ("steps/min", 0), "double_support_s
 
 
 def plot_family(table: pd.DataFrame, gaits: xr.Dataset, names: list[str]):
-    """Draw the doses of a family: three angles and the muscle that answers most, right leg.
-
-    Parameters
-    ----------
-    table, gaits : DataFrame, xarray.Dataset
-        Library of doses.
-    names : list of str
-        Keys of `DOSES`, one row each.
-
-    Returns
-    -------
-    matplotlib Figure
-    """
+    """Draw the doses of a family: three angles and the muscle that answers most, right leg."""
     import matplotlib.pyplot as plt
 
     phase = gaits["phase"].values
@@ -82,18 +70,7 @@ def _name_muscle(name: str) -> str:
 
 
 def format_signs(signs: pd.DataFrame) -> pd.DataFrame:
-    """Format the clinical signs for print.
-
-    Parameters
-    ----------
-    signs : DataFrame
-        From `gaitlib.simulate.doses.check_signs`.
-
-    Returns
-    -------
-    DataFrame
-        Strings.
-    """
+    """Format the clinical signs for print."""
 
     def show(row, column: str) -> str:
         unit, decimals = next((u for key, u in _UNITS.items() if key in row["measure"]), ("°", 0))
@@ -111,18 +88,7 @@ def format_signs(signs: pd.DataFrame) -> pd.DataFrame:
 
 
 def format_responses(table: pd.DataFrame, gaits: xr.Dataset) -> pd.DataFrame:
-    """Format what the largest dose of every impairment changes.
-
-    Parameters
-    ----------
-    table, gaits : DataFrame, xarray.Dataset
-        Library of doses.
-
-    Returns
-    -------
-    DataFrame
-        Strings: one row per dose, differences between the first and the last level solved.
-    """
+    """Format what the largest dose of every impairment changes."""
     lines = []
     for name, dose in DOSES.items():
         found = collect_dose(table, name)
@@ -144,17 +110,7 @@ def format_responses(table: pd.DataFrame, gaits: xr.Dataset) -> pd.DataFrame:
 
 
 def describe_signs(signs: pd.DataFrame) -> str:
-    """Put the check of signs into one sentence.
-
-    Parameters
-    ----------
-    signs : DataFrame
-        From `gaitlib.simulate.doses.check_signs`.
-
-    Returns
-    -------
-    str
-    """
+    """Put the check of signs into one sentence."""
     missing = signs.loc[~signs["met"], "sign"].to_list()
     text = f"{int(signs['met'].sum())} of {len(SIGNS)} known clinical signs emerge"
     return f"{text}; not: {'; '.join(missing)}." if missing else f"{text}."

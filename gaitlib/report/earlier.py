@@ -39,24 +39,7 @@ column `dataset` only the rows of that item."""
 
 
 def obtain(kept: Results, name: str, compute: Callable[[], pd.DataFrame], part: str) -> pd.DataFrame | None:
-    """Compute a table from recordings and keep it; take that of the earlier run where they are absent.
-
-    Parameters
-    ----------
-    kept : Results
-        Of the page; it remembers what was absent.
-    name : str
-        Key of `PARTS`.
-    compute : callable
-        Gives the table.
-    part : str
-        What the table is about, for the label.
-
-    Returns
-    -------
-    DataFrame or None
-        None where nothing is shipped either.
-    """
+    """Compute a table from recordings and keep it; take that of the earlier run where they are absent."""
     try:
         return kept.save_table(name, compute())
     except AbsentData as absent:
@@ -64,29 +47,7 @@ def obtain(kept: Results, name: str, compute: Callable[[], pd.DataFrame], part: 
 
 
 def borrow(kept: Results, name: str, item_id: str, part: str) -> pd.DataFrame | None:
-    """Take a table of the earlier run, and remember that it was taken.
-
-    Parameters
-    ----------
-    kept : Results
-        Of the page.
-    name : str
-        Name of the table.
-    item_id : str
-        Item of the manifest whose recordings are absent.
-    part : str
-        What the table is about, for the label.
-
-    Returns
-    -------
-    DataFrame or None
-        None where nothing is shipped.
-
-    Raises
-    ------
-    InputError
-        If the shipped table is not the one that its card names.
-    """
+    """Take a table of the earlier run, and remember that it was taken."""
     # What an older run with recordings left must not pass for a part of this one.
     kept.get_path(f"{name}.parquet").unlink(missing_ok=True)
     card = read_card()
@@ -105,24 +66,7 @@ def borrow(kept: Results, name: str, item_id: str, part: str) -> pd.DataFrame | 
 
 
 def attempt(kept: Results, make: Callable, part: str, *arguments):
-    """Call what reads recordings for which nothing is shipped.
-
-    Parameters
-    ----------
-    kept : Results
-        Of the page; it remembers what was absent.
-    make : callable
-        Reads recordings.
-    part : str
-        What it is about, for the label.
-    *arguments
-        Of `make`.
-
-    Returns
-    -------
-    object or None
-        What `make` gives; None where its recordings are absent.
-    """
+    """Call what reads recordings for which nothing is shipped."""
     try:
         return make(*arguments)
     except AbsentData as absent:
@@ -131,21 +75,7 @@ def attempt(kept: Results, make: Callable, part: str, *arguments):
 
 
 def show_or_say(kept: Results, make: Callable, part: str):
-    """Show what reads recordings, or the sentence that they are absent.
-
-    Parameters
-    ----------
-    kept : Results
-        Of the page; it remembers what was absent.
-    make : callable
-        Gives what is shown.
-    part : str
-        What it is about.
-
-    Returns
-    -------
-    IPython.display.HTML
-    """
+    """Show what reads recordings, or the sentence that they are absent."""
     try:
         return make()
     except AbsentData as absent:
@@ -156,24 +86,7 @@ def show_or_say(kept: Results, make: Callable, part: str):
 def complete_group(
     kept: Results, absent: tuple[str, ...], subgroup: str, title: str, tidy: pd.DataFrame, own: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Put results of an earlier run in the place of absent recordings of a subgroup; keep both tables.
-
-    Parameters
-    ----------
-    kept : Results
-        Of the page.
-    absent : tuple of str
-        Items whose recordings are absent.
-    subgroup, title : str
-        Name of the subgroup, and its words for readers.
-    tidy, own : DataFrame
-        Estimates and references of the walks that are here.
-
-    Returns
-    -------
-    tuple of DataFrame
-        Both, with those of the earlier run.
-    """
+    """Put results of an earlier run in the place of absent recordings of a subgroup; keep both tables."""
     tables = {f"estimates_{subgroup}": tidy, f"reference_{subgroup}": own}
     for name, table in tables.items():
         borrowed = [borrow(kept, name, item_id, title) for item_id in absent]
@@ -185,38 +98,14 @@ def complete_group(
 
 
 def mark_rows(kept: Results, table: pd.DataFrame) -> pd.DataFrame:
-    """Mark the rows that rest on the earlier run; a table without such rows stays as it is.
-
-    Parameters
-    ----------
-    kept : Results
-        Of the page.
-    table : DataFrame
-        With column `dataset`.
-
-    Returns
-    -------
-    DataFrame
-        With column `earlier_revision` ('' in other rows) where there are any.
-    """
+    """Mark the rows that rest on the earlier run; a table without such rows stays as it is."""
     revisions = {entry["item"]: entry["revision"] for entry in kept.absent if entry["revision"]}
     marks = table["dataset"].map(revisions).astype(object).fillna("")
     return table.assign(earlier_revision=marks) if marks.any() else table
 
 
 def show_label(kept: Results):
-    """Show what was absent and what stands in, in a box.
-
-    Parameters
-    ----------
-    kept : Results
-        Of the page, after its recordings were read.
-
-    Returns
-    -------
-    IPython.display.HTML or None
-        None where nothing was absent.
-    """
+    """Show what was absent and what stands in, in a box."""
     lines = []
     for item_id in dict.fromkeys(entry["item"] for entry in kept.absent):
         entries = [entry for entry in kept.absent if entry["item"] == item_id]
@@ -230,21 +119,7 @@ def show_label(kept: Results):
 
 
 def describe_absent(item_id: str, parts: list[str], revision: str = "") -> str:
-    """Say in one sentence what is absent, what stands in, and how to get the recordings.
-
-    Parameters
-    ----------
-    item_id : str
-        Item of the manifest.
-    parts : list of str
-        What rests on it.
-    revision : str
-        Of the earlier run that stands in; '' where nothing does.
-
-    Returns
-    -------
-    str
-    """
+    """Say in one sentence what is absent, what stands in, and how to get the recordings."""
     from gaitlib.data.manifest import load_manifest
     from gaitlib.report.page import join_words
 
@@ -267,31 +142,13 @@ def _box(lines: list[str]):
 
 
 def read_card() -> dict:
-    """Read what is shipped: revision, command, hash of the library, and per table its item and hash.
-
-    Returns
-    -------
-    dict
-        Empty where nothing is shipped.
-    """
+    """Read what is shipped: revision, command, hash of the library, and per table its item and hash."""
     path = FOLDER / CARD
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 def has_changed(results: Path, name: str) -> bool:
-    """Tell whether a page was made without recordings that are here now, or from other earlier results.
-
-    Parameters
-    ----------
-    results : Path
-        Results folder of the study.
-    name : str
-        Page.
-
-    Returns
-    -------
-    bool
-    """
+    """Tell whether a page was made without recordings that are here now, or from other earlier results."""
     from gaitlib.data.fetch import count_present
     from gaitlib.data.manifest import load_manifest
 
@@ -312,16 +169,5 @@ def has_changed(results: Path, name: str) -> bool:
 
 
 def hash_file(path: Path) -> str:
-    """Hash a file.
-
-    Parameters
-    ----------
-    path : Path
-        A file.
-
-    Returns
-    -------
-    str
-        SHA-256.
-    """
+    """Hash a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -9,20 +9,7 @@ from gaitlib.simulate.library import Curves
 
 
 def make_training_sampler(generator, settings: dict):
-    """Make the sampler of the strides that join the simulated ones in a training.
-
-    Parameters
-    ----------
-    generator : GaitGenerator or None
-        Trained on the training people only.
-    settings : dict
-        Section `estimate` of the study.
-
-    Returns
-    -------
-    gaitlib.generate.redraw.SoundSampler or None
-        None where the study asks for no generated gaits.
-    """
+    """Make the sampler of the strides that join the simulated ones in a training."""
     from gaitlib.generate.redraw import SoundSampler
 
     if generator is None or settings["generated_gaits"] == 0:
@@ -39,32 +26,7 @@ def train_estimator_on(
     kind: str = "keypoints",
     log=None,
 ):
-    """Train one estimator on simulated and generated walks.
-
-    Parameters
-    ----------
-    library : tuple of (DataFrame, Dataset)
-        The library; its held-out people calibrate and test.
-    generator : GaitGenerator or None
-        Adds gaits of people in between; trained on the training people only.
-    settings : dict
-        Section `estimate` of the study.
-    seed : int
-        Fixes everything.
-    checkpoints : Path
-        An interrupted training goes on from here.
-    kind : {'keypoints', 'inertial'}
-        What the estimator reads.
-    log : callable, optional
-        Called with a line of text now and then.
-
-    Returns
-    -------
-    estimator : GaitEstimator
-        Calibrated.
-    history, errors : DataFrame
-        Of the training; of clips of held-out people.
-    """
+    """Train one estimator on simulated and generated walks."""
     from gaitlib.estimate.settings import build_training_config
     from gaitlib.estimate.train import train_estimator
 
@@ -74,31 +36,7 @@ def train_estimator_on(
 
 
 def get_estimator(kept, weights: str, release: str, library: str, kind: str = "keypoints"):
-    """Get the estimator that pages on people use: one trained earlier, or that of this run.
-
-    Parameters
-    ----------
-    kept : gaitlib.report.results.Results
-        Results of the run.
-    weights : str
-        Folder of trained estimators, or empty.
-    release : str
-        Library release that these may have learned from; that of `library` if empty.
-    library : str
-        Folder of the library.
-    kind : {'keypoints', 'inertial'}
-        What the estimator reads.
-
-    Returns
-    -------
-    GaitEstimator
-        Calibrated.
-
-    Raises
-    ------
-    InputError
-        If the file is missing or changed, or learned from another release.
-    """
+    """Get the estimator that pages on people use: one trained earlier, or that of this run."""
     from gaitlib.estimate.estimator import GaitEstimator
     from gaitlib.simulate.library import check_release, load_library
 
@@ -116,18 +54,7 @@ def get_estimator(kept, weights: str, release: str, library: str, kind: str = "k
 
 
 def describe_release(*trained) -> str:
-    """Name the library releases that estimators, and the generators of their walks, learned from.
-
-    Parameters
-    ----------
-    *trained : GaitEstimator
-        Estimators.
-
-    Returns
-    -------
-    str
-        Part of a sentence.
-    """
+    """Name the library releases that estimators, and the generators of their walks, learned from."""
     known = [one.provenance for one in trained]
     own = page.join_words(sorted({about.get("library", "")[:7] for about in known}))
     made = page.join_words(sorted({about["generator_library"][:7] for about in known
@@ -136,25 +63,7 @@ def describe_release(*trained) -> str:
 
 
 def get_generator(kept, library: str):
-    """Get the generator of this run.
-
-    Parameters
-    ----------
-    kept : gaitlib.report.results.Results
-        Results of the run.
-    library : str
-        Folder of the library.
-
-    Returns
-    -------
-    GaitGenerator
-        Trained.
-
-    Raises
-    ------
-    InputError
-        If the file is missing or changed, or learned from another release of the library.
-    """
+    """Get the generator of this run."""
     from gaitlib.generate.flow import GaitGenerator
     from gaitlib.simulate.library import check_release, load_library
 
@@ -165,25 +74,7 @@ def get_generator(kept, library: str):
 
 
 def measure_again(estimator, library: Curves, settings: dict, seed: int, kind: str = "keypoints"):
-    """Test an estimator that was trained earlier on the people that its training held out.
-
-    Parameters
-    ----------
-    estimator : GaitEstimator
-        Calibrated.
-    library, settings, seed, kind
-        As `train_estimator_on`.
-
-    Returns
-    -------
-    DataFrame
-        Errors of clips of held-out people.
-
-    Raises
-    ------
-    InputError
-        If it was trained with another split.
-    """
+    """Test an estimator that was trained earlier on the people that its training held out."""
     from gaitlib.estimate.settings import build_training_config
     from gaitlib.estimate.train import check_estimator
 

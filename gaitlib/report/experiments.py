@@ -39,18 +39,7 @@ COLUMNS = ("kind", "arm", "n_train", "seed", "origin", "dataset", "subgroup", "p
 
 
 def add_experiments_parser(subparsers) -> argparse.ArgumentParser:
-    """Register `gaitlib ablate`.
-
-    Parameters
-    ----------
-    subparsers : argparse subparsers
-        Of the program.
-
-    Returns
-    -------
-    argparse.ArgumentParser
-        Its parser.
-    """
+    """Register `gaitlib ablate`."""
     parser = subparsers.add_parser("ablate", help="ablations and data efficiency")
     parser.add_argument("study", help="study file, such as studies/full.yaml")
     parser.add_argument("--generator", help="generator file; trained first if not given")
@@ -63,18 +52,6 @@ def add_experiments_parser(subparsers) -> argparse.ArgumentParser:
 def run_experiments(arguments: argparse.Namespace) -> int:
     """Answer `gaitlib ablate`.
 
-    Parameters
-    ----------
-    arguments : argparse.Namespace
-        study, generator, clips, output.
-
-    Returns
-    -------
-    int
-        0.
-
-    Notes
-    -----
     Trainings and estimates are kept in build/<study>/experiments: an interrupted run goes on from there.
     """
     from gaitlib.report.estimators import make_training_sampler
@@ -118,29 +95,7 @@ def _observe(study) -> tuple[list, pd.DataFrame]:
 
 
 def train_variants(library, generator, settings: dict, seed: int, folder: Path, log=None) -> dict:
-    """Train the estimator in full and with something left out.
-
-    Parameters
-    ----------
-    library : tuple of (DataFrame, Dataset)
-        Simulated gaits.
-    generator : SoundSampler or None
-        Adds gaits of people in between.
-    settings : dict
-        Section `estimate` of the study.
-    seed : int
-        Fixes everything.
-    folder : Path
-        Checkpoints.
-    log : callable, optional
-        Called with a line of text now and then.
-
-    Returns
-    -------
-    dict of str to GaitEstimator
-        'full', 'pretrained' (masked sequence modelling first), 'no_generator', 'no_noise',
-        'healthy_adults_only'.
-    """
+    """Train the estimator in full and with something left out."""
     from gaitlib.estimate.sampler import SamplerConfig
     from gaitlib.estimate.settings import build_training_config
     from gaitlib.estimate.train import train_estimator
@@ -168,26 +123,7 @@ def train_variants(library, generator, settings: dict, seed: int, folder: Path, 
 
 
 def pretrain_start(library, full, settings: dict, seed: int, log=None):
-    """Pre-train a network by masked sequence modelling alone, on the simulated training people.
-
-    Parameters
-    ----------
-    library : tuple of (DataFrame, Dataset)
-        Simulated gaits.
-    full : GaitEstimator
-        Gives the size, and the scale of the clip measures.
-    settings : dict
-        Section `estimate` of the study.
-    seed : int
-        Fixes everything.
-    log : callable, optional
-        Called with a line of text now and then.
-
-    Returns
-    -------
-    GaitNetwork
-        Its encoder has seen sequences, but no outcome.
-    """
+    """Pre-train a network by masked sequence modelling alone, on the simulated training people."""
     from gaitlib.estimate.pool import build_pool
     from gaitlib.estimate.pretrain import pretrain_network
     from gaitlib.estimate.sampler import sample_clips
@@ -220,42 +156,12 @@ def _start_fresh(full, seed: int):
 
 
 def select_healthy_adults(table: pd.DataFrame, gaits) -> tuple:
-    """Select the gaits of the cohort of healthy adults.
-
-    Parameters
-    ----------
-    table, gaits : DataFrame, Dataset
-        The library.
-
-    Returns
-    -------
-    tuple of (DataFrame, Dataset)
-        Those.
-    """
+    """Select the gaits of the cohort of healthy adults."""
     return table[table["cohort"] == "healthy_adult"].reset_index(drop=True), gaits
 
 
 def estimate_variant(name: str, estimator, clips: list, reference: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Estimate every clip of real people by a synthetic-trained network.
-
-    Parameters
-    ----------
-    name : str
-        Of the variant, a key of `ARMS`.
-    estimator : GaitEstimator
-        Trained on synthetic walks only.
-    clips : list of xarray.Dataset
-        Image keypoints of `gaitlib.report.sensors.observe_walks`.
-    reference : DataFrame
-        From `gaitlib.report.people.measure_walks`.
-    seed : int
-        Of its training.
-
-    Returns
-    -------
-    DataFrame
-        Columns `COLUMNS`; kind 'ablation', n_train 0.
-    """
+    """Estimate every clip of real people by a synthetic-trained network."""
     from gaitlib.report.people import estimate_walks
 
     outcomes = [name for name in reference.columns if name in estimator_outcomes()]
@@ -264,13 +170,7 @@ def estimate_variant(name: str, estimator, clips: list, reference: pd.DataFrame,
 
 
 def estimator_outcomes() -> tuple[str, ...]:
-    """List what the estimators answer.
-
-    Returns
-    -------
-    tuple of str
-        `gaitlib.estimate.targets.OUTCOME_NAMES`.
-    """
+    """List what the estimators answer."""
     from gaitlib.estimate.targets import OUTCOME_NAMES
 
     return OUTCOME_NAMES
@@ -287,35 +187,7 @@ def compare_starts(
     epochs=None,
     folder: Path | None = None,
 ) -> list[pd.DataFrame]:
-    """Train networks on real people from three starts, person-wise cross-validated.
-
-    Parameters
-    ----------
-    full : GaitEstimator
-        Trained on synthetic walks: start of 'real_plus_synthetic'.
-    pretrained : GaitNetwork
-        From `pretrain_start`: start of 'real_after_pretraining'.
-    clips : list of xarray.Dataset
-        Image keypoints of real people.
-    reference : DataFrame
-        From `gaitlib.report.people.measure_walks`.
-    seed : int
-        Fixes everything.
-    log : callable, optional
-        Called with a line of text now and then.
-    n_real : tuple of int or None
-        How many people to learn from.
-    epochs : tuple of int, optional
-        Lengths of training that are tried.
-    folder : Path, optional
-        Estimates that are finished are kept here, named after everything that they depend on.
-
-    Returns
-    -------
-    list of DataFrame
-        Columns `COLUMNS`; one table per data set, view, start and number of people. Numbers that a data set
-        cannot give are left out.
-    """
+    """Train networks on real people from three starts, person-wise cross-validated."""
     from gaitlib.estimate.features import compute_features, get_height
     from gaitlib.estimate.real import EPOCHS
 

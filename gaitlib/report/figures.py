@@ -32,21 +32,7 @@ _SKELETON = [("head_top", "neck"), ("hip_r", "hip_l")] + [
 
 
 def plot_stick_figure(gait: xr.Dataset, dimensions, n_poses: int = 7) -> Figure:
-    """Draw a gait as a walking stick figure.
-
-    Parameters
-    ----------
-    gait : xarray.Dataset
-        A Gait.
-    dimensions : Dimensions
-        Segment lengths of the person (m).
-    n_poses : int
-        Poses over the stride.
-
-    Returns
-    -------
-    Figure
-    """
+    """Draw a gait as a walking stick figure."""
     from gaitlib.body.kinematics import compute_sagittal_points
 
     points = compute_sagittal_points(gait["position"].values, dimensions)
@@ -77,15 +63,7 @@ def plot_stick_figure(gait: xr.Dataset, dimensions, n_poses: int = 7) -> Figure:
 
 
 def draw_pose(ax, pose: Mapping) -> None:
-    """Draw one pose of the planar body.
-
-    Parameters
-    ----------
-    ax : Axes
-        Where.
-    pose : mapping of str to array, shape (2,)
-        Points of `gaitlib.body.kinematics.compute_sagittal_points` (m).
-    """
+    """Draw one pose of the planar body."""
     trunk = [pose[name] for name in ("mid_hip", "lumbar", "shoulder", "neck")]
     ax.plot(*np.transpose(trunk), color="0.25", linewidth=4, solid_capstyle="round", zorder=2)
     middle = (np.asarray(pose["neck"]) + pose["head_top"]) / 2
@@ -100,20 +78,7 @@ def draw_pose(ax, pose: Mapping) -> None:
 
 
 def find_toe_off(gait: xr.Dataset, threshold_n: float = 20.0) -> float:
-    """Find the right toe-off of a gait from its ground force.
-
-    Parameters
-    ----------
-    gait : xarray.Dataset
-        A Gait.
-    threshold_n : float
-        Vertical force below which the foot is off the ground (N).
-
-    Returns
-    -------
-    float
-        Share of the stride (%); NaN if the foot never leaves the ground.
-    """
+    """Find the right toe-off of a gait from its ground force; %."""
     vertical = gait["ground_force"].sel(foot="r", axis="y").values
     loaded = np.flatnonzero(vertical[:80] > threshold_n)
     if len(loaded) == 0 or loaded[-1] >= 79:
@@ -122,19 +87,7 @@ def find_toe_off(gait: xr.Dataset, threshold_n: float = 20.0) -> float:
 
 
 def collect_joint_curves(gaits: xr.Dataset) -> dict[str, np.ndarray]:
-    """Collect sagittal joint angles of both legs over their own stride.
-
-    Parameters
-    ----------
-    gaits : xarray.Dataset
-        A Gait or a gait set.
-
-    Returns
-    -------
-    dict of str to array, shape (n, 101)
-        'hip_flexion', 'knee_angle', 'ankle_angle' in degrees; right legs, then left legs shifted to their
-        own contact (half a stride: the gaits are symmetric).
-    """
+    """Collect sagittal joint angles of both legs over their own stride; shape (n, 101)."""
     position = gaits["position"] if "gait" in gaits.dims else gaits["position"].expand_dims("gait")
     curves = {}
     for joint in _JOINTS:
@@ -148,21 +101,7 @@ def collect_joint_curves(gaits: xr.Dataset) -> dict[str, np.ndarray]:
 def plot_joint_curves(
     groups: Mapping[str, Mapping[str, np.ndarray]], toe_off: float = float("nan"), band: str = ""
 ) -> Figure:
-    """Draw hip, knee and ankle over the stride for several groups.
-
-    Parameters
-    ----------
-    groups : mapping of str to mapping
-        Name of the group -> joint -> curves in degrees, shape (n, points).
-    toe_off : float
-        Where to draw the toe-off line (% of the stride).
-    band : str
-        Group drawn as a band of mean and one standard deviation; the others are lines of their means.
-
-    Returns
-    -------
-    Figure
-    """
+    """Draw hip, knee and ankle over the stride for several groups."""
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(1, 3, figsize=(9.6, 3.7), layout="constrained")
         for ax, (joint, title) in zip(axes, _JOINTS.items(), strict=True):
@@ -176,19 +115,7 @@ def plot_joint_curves(
 
 
 def plot_ground_forces(groups: Mapping[str, Mapping[str, np.ndarray]], band: str = "") -> Figure:
-    """Draw forward and vertical ground force over the stride, in body weights.
-
-    Parameters
-    ----------
-    groups : mapping of str to mapping
-        Name of the group -> 'x' and 'y' -> curves in body weights, shape (n, points).
-    band : str
-        Group drawn as a band of mean and one standard deviation.
-
-    Returns
-    -------
-    Figure
-    """
+    """Draw forward and vertical ground force over the stride, in body weights."""
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(1, 2, figsize=(8.2, 3.7), layout="constrained")
         for ax, (axis, title) in zip(
@@ -233,17 +160,7 @@ def _unique_legend(axes) -> tuple[list, list]:
 
 
 def plot_library(table: pd.DataFrame) -> Figure:
-    """Draw what a library covers: body height and speed of every gait, verified or not.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Table of a library.
-
-    Returns
-    -------
-    Figure
-    """
+    """Draw what a library covers: body height and speed of every gait, verified or not."""
     weak = mark_impaired(table)
     parts = {
         "healthy cohorts": (table["verified"] & ~weak, "o", COLOURS[0], 30),
@@ -267,23 +184,7 @@ def plot_library(table: pd.DataFrame) -> Figure:
 def plot_training(
     history: pd.DataFrame, x: str, lines: Mapping[str, str], xlabel: str, ylabel: str
 ) -> Figure:
-    """Draw a training curve.
-
-    Parameters
-    ----------
-    history : DataFrame
-        One row per report.
-    x : str
-        Column for the horizontal axis.
-    lines : mapping of str to str
-        Column -> label.
-    xlabel, ylabel : str
-        Names of the axes with units.
-
-    Returns
-    -------
-    Figure
-    """
+    """Draw a training curve."""
     with plt.rc_context(STYLE):
         figure, ax = plt.subplots(figsize=(5.8, 3.6), layout="constrained")
         for number, (column, label) in enumerate(lines.items()):
@@ -301,19 +202,7 @@ def plot_training(
 
 
 def plot_cameras(clips: list[xr.Dataset], moments=(0.15, 0.4, 0.65)) -> Figure:
-    """Draw what virtual cameras see: keypoints with errors, as a network gets them.
-
-    Parameters
-    ----------
-    clips : list of xarray.Dataset
-        Image keypoints in the layout 'walk19', one per camera.
-    moments : tuple of float
-        Shares of the clip whose poses are drawn.
-
-    Returns
-    -------
-    Figure
-    """
+    """Draw what virtual cameras see: keypoints with errors, as a network gets them."""
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(1, len(clips), figsize=(4.6 * len(clips), 3.4), layout="constrained")
         for ax, clip in zip(np.ravel(axes), clips, strict=True):
@@ -326,13 +215,7 @@ def plot_cameras(clips: list[xr.Dataset], moments=(0.15, 0.4, 0.65)) -> Figure:
 
 
 def frame_people(ax) -> None:
-    """Show only the part of an image in which people were drawn, rows running downwards.
-
-    Parameters
-    ----------
-    ax : Axes
-        Where `draw_pixels` drew.
-    """
+    """Show only the part of an image in which people were drawn, rows running downwards."""
     ax.margins(0.08)
     ax.set_aspect("equal", adjustable="datalim")
     ax.invert_yaxis()
@@ -340,15 +223,7 @@ def frame_people(ax) -> None:
 
 
 def draw_pixels(ax, pose: xr.Dataset) -> None:
-    """Draw one pose in an image.
-
-    Parameters
-    ----------
-    ax : Axes
-        Where.
-    pose : xarray.Dataset
-        Image keypoints at one time.
-    """
+    """Draw one pose in an image."""
     names = [str(name) for name in pose["keypoint"].values]
     pixels = dict(zip(names, pose["pixel_position"].values, strict=True))
     for first, second in _SKELETON:

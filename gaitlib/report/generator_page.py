@@ -37,18 +37,7 @@ _PARTS = {
 
 
 def name_impairment(name: str) -> str:
-    """Name an impairment for readers.
-
-    Parameters
-    ----------
-    name : str
-        Column, such as 'weakness_plantarflexors_r'.
-
-    Returns
-    -------
-    str
-        Such as 'Weakness: plantarflexors, right'.
-    """
+    """Name an impairment for readers."""
     side = {"_r": ", right", "_l": ", left"}.get(name[-2:], "")
     plain = name[:-2] if side else name
     part, _, group = plain.partition("_")
@@ -58,34 +47,12 @@ def name_impairment(name: str) -> str:
 
 
 def list_impairments(rows: pd.DataFrame) -> list[str]:
-    """List the impairments of a table by their names for readers.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        With impairment.
-
-    Returns
-    -------
-    list of str
-        Sorted, each once.
-    """
+    """List the impairments of a table by their names for readers."""
     return sorted({name_impairment(name) for name in rows["impairment"]})
 
 
 def format_unseen(unseen: pd.DataFrame) -> pd.DataFrame:
-    """Format errors on severities never seen for print.
-
-    Parameters
-    ----------
-    unseen : DataFrame
-        From `gaitlib.generate.unseen.measure_unseen`.
-
-    Returns
-    -------
-    DataFrame
-        Strings.
-    """
+    """Format errors on severities never seen for print."""
     return pd.DataFrame(
         [
             {
@@ -100,20 +67,7 @@ def format_unseen(unseen: pd.DataFrame) -> pd.DataFrame:
 
 
 def format_walks(strides: pd.DataFrame, walks: pd.DataFrame) -> pd.DataFrame:
-    """Format what was measured of joined walks for print.
-
-    Parameters
-    ----------
-    strides : DataFrame
-        Strides of the walks.
-    walks : DataFrame
-        From `measure_walks`.
-
-    Returns
-    -------
-    DataFrame
-        Strings: quantity, asked for, found.
-    """
+    """Format what was measured of joined walks for print."""
     from gaitlib.generate.walks import StrideVariability
 
     wanted = StrideVariability()
@@ -145,24 +99,7 @@ def format_walks(strides: pd.DataFrame, walks: pd.DataFrame) -> pd.DataFrame:
 def measure_walks(
     strides: pd.DataFrame, gaits: xr.Dataset, speeds: np.ndarray, band=None
 ) -> tuple[pd.DataFrame, xr.Dataset]:
-    """Join the strides of walks and measure speed and slip on the time axis.
-
-    Parameters
-    ----------
-    strides, gaits : DataFrame, xarray.Dataset
-        From `gaitlib.generate.walks.WalkSampler.sample_strides`.
-    speeds : array, shape (n_walks,)
-        Speeds asked for (m/s), in the order of the walks.
-    band : FloorBand, optional
-        Of the generator.
-
-    Returns
-    -------
-    walks : DataFrame
-        walk_id, speed_error (share), slip_m (largest of any stance), angle_sd_deg (over all walks, joined).
-    first : xarray.Dataset
-        The first walk.
-    """
+    """Join the strides of walks and measure speed and slip on the time axis."""
     from gaitlib.generate.foot_contact import measure_soles
     from gaitlib.generate.walks import join_strides, measure_angle_sd
 
@@ -186,19 +123,7 @@ def measure_walks(
 
 
 def plot_walk(walk: xr.Dataset, n_strides: int = 6) -> Figure:
-    """Draw knee, ankle and speed of a walk over its first strides.
-
-    Parameters
-    ----------
-    walk : xarray.Dataset
-        From `gaitlib.generate.walks.join_strides`.
-    n_strides : int
-        How many strides.
-
-    Returns
-    -------
-    Figure
-    """
+    """Draw knee, ankle and speed of a walk over its first strides."""
     walk = walk.isel(time=np.flatnonzero(walk["stride"].values < n_strides))
     time = walk["time"].values
     seams = time[np.flatnonzero(np.diff(walk["stride"].values)) + 1]
@@ -221,20 +146,7 @@ def plot_walk(walk: xr.Dataset, n_strides: int = 6) -> Figure:
 
 
 def choose_doses(response: pd.DataFrame, n: int = 8) -> pd.DataFrame:
-    """Choose the impairments whose response is drawn.
-
-    Parameters
-    ----------
-    response : DataFrame
-        From `gaitlib.generate.dose.measure_dose_response`.
-    n : int
-        How many at most: those with most impaired gaits.
-
-    Returns
-    -------
-    DataFrame
-        Their rows, most gaits first; empty if none could be evaluated.
-    """
+    """Choose the impairments whose response is drawn."""
     good = response[response["evaluated"]]
     count = good.groupby("impairment")["n_gaits"].first().sort_values(ascending=False, kind="stable")
     names = list(count.index[:n])
@@ -244,17 +156,7 @@ def choose_doses(response: pd.DataFrame, n: int = 8) -> pd.DataFrame:
 
 
 def plot_dose_response(response: pd.DataFrame) -> Figure:
-    """Draw the response at the highest dose: solved with its interval, generated beside it.
-
-    Parameters
-    ----------
-    response : DataFrame
-        From `choose_doses`, not empty.
-
-    Returns
-    -------
-    Figure
-    """
+    """Draw the response at the highest dose: solved with its interval, generated beside it."""
     names = list(dict.fromkeys(response["impairment"]))
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(
@@ -278,19 +180,7 @@ def plot_dose_response(response: pd.DataFrame) -> Figure:
 
 
 def summarise_doses(response: pd.DataFrame) -> dict[str, float]:
-    """Summarise how well generated responses agree with solved ones.
-
-    Parameters
-    ----------
-    response : DataFrame
-        From `gaitlib.generate.dose.measure_dose_response`.
-
-    Returns
-    -------
-    dict of str to float
-        n (responses evaluated), inside (share of generated ones within the solved interval), same_sign (share
-        with the sign of the solved one where its interval leaves out zero), n_clear (how many those are).
-    """
+    """Summarise how well generated responses agree with solved ones."""
     good = response[response["evaluated"]]
     inside = good["generated"].between(good["solved_lower"], good["solved_upper"])
     clear = good[good["solved_lower"] * good["solved_upper"] > 0]
@@ -304,17 +194,7 @@ def summarise_doses(response: pd.DataFrame) -> dict[str, float]:
 
 
 def plot_calibration(calibration: pd.DataFrame) -> Figure:
-    """Draw how often the truth lies in the intervals of the posterior.
-
-    Parameters
-    ----------
-    calibration : DataFrame
-        From `gaitlib.generate.inverse.measure_calibration`.
-
-    Returns
-    -------
-    Figure
-    """
+    """Draw how often the truth lies in the intervals of the posterior."""
     nominal = [100 * level for level in LEVELS]
     with plt.rc_context(STYLE):
         figure, ax = plt.subplots(figsize=(4.8, 4.2), layout="constrained")
@@ -333,20 +213,7 @@ def plot_calibration(calibration: pd.DataFrame) -> Figure:
 
 
 def format_calibration(calibration: pd.DataFrame, n: int = 8) -> pd.DataFrame:
-    """Format what the posterior knows of each impairment for print.
-
-    Parameters
-    ----------
-    calibration : DataFrame
-        From `gaitlib.generate.inverse.measure_calibration`.
-    n : int
-        How many impairments, those with most impaired gaits.
-
-    Returns
-    -------
-    DataFrame
-        Strings.
-    """
+    """Format what the posterior knows of each impairment for print."""
     rows = calibration[(calibration["who"] == "impaired") & (calibration["impairment"] != "all")]
     rows = rows[rows["n_gaits"] > 0].sort_values("n_gaits", ascending=False, kind="stable").head(n)
     return pd.DataFrame(
@@ -364,20 +231,7 @@ def format_calibration(calibration: pd.DataFrame, n: int = 8) -> pd.DataFrame:
 
 
 def name_where_rivals_win(fidelity: pd.DataFrame, measures: dict[tuple[str, str], str]) -> list[str]:
-    """Name the measures in which a rival does better than the flow.
-
-    Parameters
-    ----------
-    fidelity : DataFrame
-        From `gaitlib.generate.fidelity.measure_fidelity`.
-    measures : dict
-        (measure, part) -> name; smaller is better.
-
-    Returns
-    -------
-    list of str
-        Names with the better rival.
-    """
+    """Name the measures in which a rival does better than the flow."""
     from gaitlib.generate.fidelity import summarise_fidelity
 
     wide = summarise_fidelity(fidelity).set_index(["measure", "part"])

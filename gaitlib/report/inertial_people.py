@@ -32,21 +32,7 @@ _TIMES = ("step_time_s", "cadence_spm", "stance_share", "double_support_share", 
 
 
 def estimate_inertial_people(walks: list[xr.Dataset], estimator) -> pd.DataFrame:
-    """Estimate walks of real people and put the reference beside each.
-
-    Parameters
-    ----------
-    walks : list of xarray.Dataset
-        From `gaitlib.data.inertial_walks.load_inertial_walks`.
-    estimator : GaitEstimator
-        Reads inertial signals.
-
-    Returns
-    -------
-    DataFrame
-        The agreement table: origin, dataset, subgroup, person_id, walk_id, view (the site), outcome, method
-        'synthetic', reference, estimate, lower, upper, status, setting (of `SETTINGS`).
-    """
+    """Estimate walks of real people and put the reference beside each."""
     from gaitlib.estimate.features import get_height
     from gaitlib.estimate.inertial import compute_inertial_features
 
@@ -71,22 +57,7 @@ def estimate_inertial_people(walks: list[xr.Dataset], estimator) -> pd.DataFrame
 
 
 def complete_inertial(kept: Results, estimator) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Estimate the walks of all sets that are here, and take those of the others from an earlier run.
-
-    Parameters
-    ----------
-    kept : Results
-        Of the page.
-    estimator : GaitEstimator
-        Reads inertial signals.
-
-    Returns
-    -------
-    tidy : DataFrame
-        As `estimate_inertial_people`, set by set.
-    steps : DataFrame
-        As `leave_out_steps`; empty where neither walks nor earlier results are here.
-    """
+    """Estimate the walks of all sets that are here, and take those of the others from an earlier run."""
     from gaitlib.data.inertial_walks import load_inertial_walks
 
     worn, absent = [], {}
@@ -116,24 +87,7 @@ def complete_inertial(kept: Results, estimator) -> tuple[pd.DataFrame, pd.DataFr
 
 
 def leave_out_steps(tidy: pd.DataFrame, walks: list[xr.Dataset], most: int = 2) -> pd.DataFrame:
-    """Put the step time of the middle of each walk beside the estimate of the whole.
-
-    Parameters
-    ----------
-    tidy : DataFrame
-        From `estimate_inertial_people`.
-    walks : list of xarray.Dataset
-        The walks behind it; those with events count.
-    most : int
-        As many steps are left out at each end, one after the other; walks of fewer than six steps beyond
-        that are passed over.
-
-    Returns
-    -------
-    DataFrame
-        One row per walk and number of steps left out at each end: person_id, walk_id, left_out, error_s
-        (estimate minus reference), inside (of the interval).
-    """
+    """Put the step time of the middle of each walk beside the estimate of the whole."""
     answers = tidy[(tidy["outcome"] == "step_time_s") & (tidy["status"] == "ok")].set_index("walk_id")
     rows = []
     for walk in walks:
@@ -153,18 +107,7 @@ def leave_out_steps(tidy: pd.DataFrame, walks: list[xr.Dataset], most: int = 2) 
 
 
 def measure_reference(walk: xr.Dataset) -> dict[str, float]:
-    """Read what was measured of a walk.
-
-    Parameters
-    ----------
-    walk : xarray.Dataset
-        From `gaitlib.data.inertial_walks.load_inertial_walks`.
-
-    Returns
-    -------
-    dict of str to float
-        Outcome -> reference, known ones only.
-    """
+    """Read what was measured of a walk."""
     if "events" in walk.attrs:
         found = _measure_events(walk.attrs["events"], float(walk["time"].values[-1]))
     else:

@@ -36,18 +36,7 @@ _VARIABILITY = {"variability_walks": 8, "variability_strides": 60, "price_per_co
 
 
 def plan_jobs(study: Study) -> dict[str, Job]:
-    """Plan the notebooks of a study.
-
-    Parameters
-    ----------
-    study : Study
-        A checked study.
-
-    Returns
-    -------
-    dict of str to Job
-        By name, in the order of the chain.
-    """
+    """Plan the notebooks of a study."""
     folder = f"build/{study.name}"
     common = {"seed": study.seed, "results": f"{folder}/results"}
     library = {"library": study.simulate.library}
@@ -141,23 +130,6 @@ def prepare_jobs(study_file: str | Path, root: Path = ROOT) -> tuple[Study, dict
     """Check a study and all notebook parameters, and write the parameters of each job to its own file.
 
     A file is written only when its content changes, so its time tells which jobs are affected.
-
-    Parameters
-    ----------
-    study_file : path
-        The study.
-    root : path
-        Top of the project.
-
-    Returns
-    -------
-    tuple of (Study, dict of str to Job)
-        The study and its jobs; parameters lie in build/<study>/parameters/<job>.yaml.
-
-    Raises
-    ------
-    InputError
-        If the study or a parameter is wrong. Nothing has been started then.
     """
     import yaml
 
@@ -189,21 +161,7 @@ def _lacks_less(path: Path, name: str) -> bool:
 
 
 def list_sources(notebook: str, root: Path = ROOT) -> list[str]:
-    """List the files that a notebook's code lives in: itself and every gaitlib module that it reaches.
-
-    Parameters
-    ----------
-    notebook : str
-        The notebook, relative to the project.
-    root : path
-        Top of the project.
-
-    Returns
-    -------
-    list of str
-        Paths relative to the project, sorted: modules imported anywhere on the way (also inside functions),
-        data files that lie beside them, and the data manifest where real data are read.
-    """
+    """List the files that a notebook's code lives in: itself and every gaitlib module that it reaches."""
     cells = read_notebook(root / notebook)["cells"]
     code = [cell for cell in cells if cell["cell_type"] == "code"]
     text = "\n".join(

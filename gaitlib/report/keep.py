@@ -15,17 +15,7 @@ from gaitlib.simulate.library import load_library
 
 
 def add_keep_parser(subparsers) -> argparse.ArgumentParser:
-    """Add `gaitlib keep` to a command line.
-
-    Parameters
-    ----------
-    subparsers : argparse subparsers
-        Where to add it.
-
-    Returns
-    -------
-    argparse.ArgumentParser
-    """
+    """Add `gaitlib keep` to a command line."""
     text = "keep the results that stand in for absent recordings, from a run that had all of them"
     parser = subparsers.add_parser("keep", help=text, description=text)
     parser.add_argument("build", help="folder of the run, such as build/quick")
@@ -34,23 +24,7 @@ def add_keep_parser(subparsers) -> argparse.ArgumentParser:
 
 
 def run_keep(arguments: argparse.Namespace) -> int:
-    """Answer `gaitlib keep`: write data/earlier and its rows of the manifest.
-
-    Parameters
-    ----------
-    arguments : argparse.Namespace
-        build, the folder of the run.
-
-    Returns
-    -------
-    int
-        0.
-
-    Raises
-    ------
-    InputError, WorkError
-        As `keep_earlier` and `write_rows`.
-    """
+    """Answer `gaitlib keep`: write data/earlier and its rows of the manifest."""
     card = keep_earlier(arguments.build)
     write_rows(card)
     print(f"data/earlier: {len(card['tables'])} tables of revision {card['revision']}; rows in the manifest")
@@ -58,25 +32,7 @@ def run_keep(arguments: argparse.Namespace) -> int:
 
 
 def keep_earlier(build: str | Path, folder: Path | None = None) -> dict:
-    """Write the results that stand in for absent recordings, from a finished run that had all of them.
-
-    Parameters
-    ----------
-    build : path
-        Folder of the run, such as 'build/quick'.
-    folder : Path, optional
-        Where to write; data/earlier by default.
-
-    Returns
-    -------
-    dict
-        The card.
-
-    Raises
-    ------
-    InputError
-        If the run is not finished, lacked recordings itself, or the source was changed since the commit.
-    """
+    """Write the results that stand in for absent recordings, from a finished run that had all of them."""
     from gaitlib.simulate.card import find_revision
 
     results = ROOT / build / "results"
@@ -122,22 +78,7 @@ def keep_earlier(build: str | Path, folder: Path | None = None) -> dict:
 
 
 def write_rows(card: dict, folder: Path | None = None, manifest: Path | None = None) -> None:
-    """Write the rows of the earlier results in the manifest anew; all other lines stay as they are.
-
-    Parameters
-    ----------
-    card : dict
-        From `keep_earlier`.
-    folder : Path, optional
-        Where the results lie; data/earlier by default.
-    manifest : Path, optional
-        The manifest file; the project's by default.
-
-    Raises
-    ------
-    WorkError
-        If the manifest has no artefacts.
-    """
+    """Write the rows of the earlier results in the manifest anew; all other lines stay as they are."""
     import yaml
 
     folder, manifest = folder or FOLDER, manifest or ROOT / "data_manifest.yaml"

@@ -32,31 +32,8 @@ def show_known(
     view: str,
     seed: int,
 ):
-    """Show what other recordings of real people tell about a subgroup and the simulated people of its page.
-
-    Parameters
-    ----------
-    kept : Results
-        Where the library lies, and where the tables go.
-    subgroup : str
-        Name of the subgroup.
-    stand_in : mapping
-        Section `stand_in` of the study; empty for real people.
-    library : str
-        Folder of the library.
-    walks : list of Walk
-        Walks of the page.
-    agreement : DataFrame
-        Of the page.
-    view : str
-        The main view.
-    seed : int
-        Source of randomness.
-
-    Returns
-    -------
-    IPython.display.HTML
-        A sentence that says so where there is nothing to show.
+    """Show what other recordings of real people tell about a subgroup and the simulated people of its
+    page.
     """
     if subgroup == "parkinsons":
         return _show_parkinsons(kept, stand_in, library, walks, seed)
@@ -74,18 +51,7 @@ def show_known(
 
 
 def list_addable(subgroup: str) -> list[str]:
-    """List the sets of a group that a reader can add.
-
-    Parameters
-    ----------
-    subgroup : str
-        Name of the subgroup.
-
-    Returns
-    -------
-    list of str
-        One line per set of the data manifest that holds this population and is not fetched by itself.
-    """
+    """List the sets of a group that a reader can add."""
     from gaitlib.data.manifest import load_manifest
 
     items = load_manifest().items

@@ -22,18 +22,7 @@ _SIZES = (("this computer", 2), ("a large server", 64), ("a cluster", 1000))
 
 
 def list_cohorts(table: pd.DataFrame) -> pd.DataFrame:
-    """List the cohorts: who belongs, how many gaits, how many of their numbers are published.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Table of the library.
-
-    Returns
-    -------
-    DataFrame
-        Strings, one row per cohort.
-    """
+    """List the cohorts: who belongs, how many gaits, how many of their numbers are published."""
     lines = []
     for name in COHORTS:
         cohort, rows = load_cohort(name), table[table["cohort"] == name]
@@ -54,18 +43,7 @@ def list_cohorts(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def count_sources(cohort: Cohort) -> tuple[int, int]:
-    """Count distributions with a published source; the others are assumptions with their reason.
-
-    Parameters
-    ----------
-    cohort : Cohort
-        The cohort.
-
-    Returns
-    -------
-    tuple of (int, int)
-        Published (at least for direction or mean, see the source's own words), all.
-    """
+    """Count distributions with a published source; the others are assumptions with their reason."""
     sources = [item.source for item in (*cohort.variables.values(), *cohort.correlations)]
     for pattern in cohort.patterns.values():
         sources += [item.source for item in (*pattern.variables.values(), *pattern.impairment)]
@@ -73,18 +51,7 @@ def count_sources(cohort: Cohort) -> tuple[int, int]:
 
 
 def list_distributions(name: str) -> pd.DataFrame:
-    """List every distribution of a cohort with unit, shape, range and source.
-
-    Parameters
-    ----------
-    name : str
-        The cohort.
-
-    Returns
-    -------
-    DataFrame
-        Strings: variables of the cohort, of its patterns, parts of the impairment, correlations.
-    """
+    """List every distribution of a cohort with unit, shape, range and source."""
     cohort = load_cohort(name)
     lines = [_describe_variable("all", key, item) for key, item in cohort.variables.items()]
     for pattern in cohort.patterns.values():
@@ -99,17 +66,7 @@ def list_distributions(name: str) -> pd.DataFrame:
 
 
 def show_distributions(name: str):
-    """Show every distribution of a cohort, folded away until it is asked for.
-
-    Parameters
-    ----------
-    name : str
-        The cohort.
-
-    Returns
-    -------
-    IPython.display.HTML
-    """
+    """Show every distribution of a cohort, folded away until it is asked for."""
     from IPython.display import HTML
 
     from gaitlib.report.page import show_table
@@ -143,17 +100,7 @@ def _make_line(who, what, unit, shape, values, source) -> dict:
 
 
 def plot_coverage(table: pd.DataFrame):
-    """Draw speed against step length and cadence per cohort, verified and failed.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Table of the library.
-
-    Returns
-    -------
-    matplotlib Figure
-    """
+    """Draw speed against step length and cadence per cohort, verified and failed."""
     return _plot_cohorts(
         table,
         [("speed_mps", "step_length_m", "Speed (m/s)", "Step length (m)"),
@@ -162,17 +109,7 @@ def plot_coverage(table: pd.DataFrame):
 
 
 def plot_impairments(table: pd.DataFrame):
-    """Draw the impairment space: weakest strength group and strongest other part against severity.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Table of the library.
-
-    Returns
-    -------
-    matplotlib Figure
-    """
+    """Draw the impairment space: weakest strength group and strongest other part against severity."""
     table = table.assign(weakest=table.filter(like="weakness_").min(axis=1), burden=compute_burden(table))
     return _plot_cohorts(
         table,
@@ -182,18 +119,7 @@ def plot_impairments(table: pd.DataFrame):
 
 
 def compute_burden(table: pd.DataFrame) -> pd.Series:
-    """Compute the largest part of an impairment besides weakness, as a share of its range.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Table of the library.
-
-    Returns
-    -------
-    Series
-        0 (none) to 1.
-    """
+    """Compute the largest part of an impairment besides weakness, as a share of its range."""
     shares = [
         ((1 - table.filter(like="contracture_")) / (1 - PARTS["contracture"][1])).max(axis=1),
         (table.filter(like="spasticity_") / PARTS["spasticity"][2]).max(axis=1),
@@ -229,18 +155,7 @@ def _plot_cohorts(table: pd.DataFrame, axes: list[tuple[str, str, str, str]]):
 
 
 def list_failures(analysis: pd.DataFrame) -> pd.DataFrame:
-    """Format the analysis of failures for print.
-
-    Parameters
-    ----------
-    analysis : DataFrame
-        From `gaitlib.simulate.library.analyse_failures`.
-
-    Returns
-    -------
-    DataFrame
-        Strings.
-    """
+    """Format the analysis of failures for print."""
 
     def show(values: pd.Series) -> pd.Series:
         return (100 * values).map("{:.1f} %".format).replace("nan %", "–")
@@ -265,24 +180,7 @@ def list_failures(analysis: pd.DataFrame) -> pd.DataFrame:
 def measure_cohort_variability(
     table: pd.DataFrame, gaits: xr.Dataset, n_walks: int, n_strides: int, seed: int
 ) -> pd.DataFrame:
-    """Build walks of each cohort and measure their variability against what their people were given.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Table of the library.
-    gaits : xarray.Dataset
-        Its gaits.
-    n_walks, n_strides : int
-        Walks per cohort, strides per walk.
-    seed : int
-        Seed.
-
-    Returns
-    -------
-    DataFrame
-        cohort, walks, and mean coefficient of variation (%) of stride time and length, given and measured.
-    """
+    """Build walks of each cohort and measure their variability against what their people were given; %."""
     from gaitlib.person import Person
     from gaitlib.sense.body_walk import build_synthetic_walk
     from gaitlib.sense.stride_variability import choose_variation, measure_variability
@@ -315,18 +213,7 @@ def measure_cohort_variability(
 
 
 def format_variability(found: pd.DataFrame) -> pd.DataFrame:
-    """Format measured variability for print.
-
-    Parameters
-    ----------
-    found : DataFrame
-        From `measure_cohort_variability`.
-
-    Returns
-    -------
-    DataFrame
-        Strings.
-    """
+    """Format measured variability for print."""
     titles = {
         "stride_time_cv_given": "Stride time, given (%)",
         "stride_time_cv_measured": "Stride time, in the walks (%)",
@@ -338,23 +225,7 @@ def format_variability(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def estimate_cost(table: pd.DataFrame, bytes_per_gait: float, price_per_core_hour: float) -> dict:
-    """Estimate what a million verified gaits would cost, from what those of the library cost.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Table of the library.
-    bytes_per_gait : float
-        Size of a library's files over its gaits.
-    price_per_core_hour : float
-        Assumed price (euro).
-
-    Returns
-    -------
-    dict
-        core_s_per_gait (wall seconds of one process per verified gait, failures and checks included),
-        verified_share, core_hours, euro, gigabytes, and days_<cores> for `_SIZES`.
-    """
+    """Estimate what a million verified gaits would cost, from what those of the library cost."""
     verified = int(table["verified"].sum())
     core_s = float(table["wall_s"].sum()) / verified
     core_hours = core_s * 1e6 / 3600
@@ -369,18 +240,7 @@ def estimate_cost(table: pd.DataFrame, bytes_per_gait: float, price_per_core_hou
 
 
 def format_cost(cost: dict) -> pd.DataFrame:
-    """Format the estimate for print.
-
-    Parameters
-    ----------
-    cost : dict
-        From `estimate_cost`.
-
-    Returns
-    -------
-    DataFrame
-        Strings.
-    """
+    """Format the estimate for print."""
     lines = [
         (
             "Time of one core per verified gait, failures and checks included",

@@ -41,22 +41,8 @@ _GRAVITY = 9.80665
 
 
 def compute_envelopes(walk: xr.Dataset) -> dict[str, np.ndarray]:
-    """Compute the mean EMG envelope per muscle over the strides of a walk.
+    """Compute the mean EMG envelope per muscle over the strides of a walk; shape (101,).
 
-    Parameters
-    ----------
-    walk : Walk
-        With emg(emg_time, channel) in V, or envelopes where it has the attribute emg_is_envelope; and
-        emg_live(channel).
-
-    Returns
-    -------
-    dict of str to array, shape (101,)
-        Channel ('rect_fem_r', ...) to envelope over the stride of its own leg, as a share of its peak; live
-        channels of simulated muscles with at least one stride only.
-
-    Notes
-    -----
     Band above 20 Hz, rectified, low-pass at 6 Hz (Butterworth of fourth order, forward and backward), each
     stride on 101 points, mean over strides. Strides run between detected contacts of the same foot.
     """
@@ -92,30 +78,7 @@ def compute_envelopes(walk: xr.Dataset) -> dict[str, np.ndarray]:
 def compare_muscles(
     walks: list[xr.Dataset], clips: list[xr.Dataset], estimator, library: tuple, adult: xr.Dataset | None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Compare estimated muscle activity with EMG.
-
-    Parameters
-    ----------
-    walks : list of Walk
-        People with EMG.
-    clips : list of xarray.Dataset
-        Image keypoints of the same walks, in the same order.
-    estimator : GaitEstimator
-        Reads keypoints.
-    library : tuple of (DataFrame, Dataset)
-        Simulated gaits, for the mean simulated curve.
-    adult : xarray.Dataset or None
-        Strides of one healthy adult, from `gaitlib.data.readers.matlab.read_laboratory_strides`; None where
-        they are absent.
-
-    Returns
-    -------
-    scores : DataFrame
-        One row per person, muscle, side and method: correlation, onset_error, offset_error (percent of the
-        stride; NaN where a curve is never on), status.
-    curves : DataFrame
-        person_id, muscle, side, method ('emg' too), phase (%), activity (share of the peak).
-    """
+    """Compare estimated muscle activity with EMG."""
     from gaitlib.estimate.features import compute_features, get_height
     from gaitlib.outcomes import compute_walk_outcomes
 
@@ -160,18 +123,7 @@ def _tabulate(about: dict, method: str, curve: np.ndarray) -> pd.DataFrame:
 
 
 def score_curve(estimate: np.ndarray, emg: np.ndarray) -> dict[str, float]:
-    """Score the shape of a curve against EMG.
-
-    Parameters
-    ----------
-    estimate, emg : array, shape (101,)
-        Curves over the stride, any unit.
-
-    Returns
-    -------
-    dict of str to float
-        correlation (1); onset_error, offset_error: absolute difference (percent of the stride).
-    """
+    """Score the shape of a curve against EMG."""
     flat = estimate.std() < 1e-9 or emg.std() < 1e-9
     burst, true = find_burst(estimate), find_burst(emg)
     errors = [abs((a - b + 50.0) % 100.0 - 50.0) for a, b in zip(burst, true, strict=True)]
@@ -180,18 +132,7 @@ def score_curve(estimate: np.ndarray, emg: np.ndarray) -> dict[str, float]:
 
 
 def find_burst(curve: np.ndarray) -> tuple[float, float]:
-    """Find when a muscle switches on and off: the longest stretch above half of its range.
-
-    Parameters
-    ----------
-    curve : array, shape (101,)
-        Activity over the stride; the end joins the beginning.
-
-    Returns
-    -------
-    onset, offset : float
-        Percent of the stride; NaN for a flat curve.
-    """
+    """Find when a muscle switches on and off: the longest stretch above half of its range."""
     one = np.asarray(curve, dtype=float)[:-1]
     low, high = one.min(), one.max()
     if high - low < 1e-9:
@@ -207,20 +148,7 @@ def find_burst(curve: np.ndarray) -> tuple[float, float]:
 def mean_simulated_curves(
     table: pd.DataFrame, gaits: xr.Dataset, speed_mps: float, height_m: float
 ) -> dict[str, np.ndarray]:
-    """Average the activity of simulated people of healthy cohorts at a speed.
-
-    Parameters
-    ----------
-    table, gaits : DataFrame, Dataset
-        The library.
-    speed_mps, height_m : float
-        Of the person; people of other sizes are matched by the Froude number of speed and height.
-
-    Returns
-    -------
-    dict of str to array, shape (101,)
-        Muscle group -> mean curve of both legs from their own contact.
-    """
+    """Average the activity of simulated people of healthy cohorts at a speed; shape (101,)."""
     from gaitlib.estimate.pool import build_pool
     from gaitlib.estimate.train import list_persons, select_verified
     from gaitlib.simulate.library import mark_impaired
@@ -237,18 +165,7 @@ def mean_simulated_curves(
 
 
 def build_adult_curves(strides: xr.Dataset) -> dict[str, np.ndarray]:
-    """Average the EMG of one adult over strides and heads of a muscle.
-
-    Parameters
-    ----------
-    strides : xarray.Dataset
-        emg(stride, phase, channel) on 100 points.
-
-    Returns
-    -------
-    dict of str to array, shape (101,)
-        Muscle group -> envelope as a share of its peak.
-    """
+    """Average the EMG of one adult over strides and heads of a muscle; shape (101,)."""
     parts: dict[str, list] = {}
     for channel, group in ADULT_GROUPS.items():
         mean = np.nanmean(strides["emg"].sel(channel=channel).values, axis=0)
@@ -258,19 +175,7 @@ def build_adult_curves(strides: xr.Dataset) -> dict[str, np.ndarray]:
 
 
 def summarise_muscles(scores: pd.DataFrame) -> pd.DataFrame:
-    """Summarise the scores by muscle and method; the person is the unit.
-
-    Parameters
-    ----------
-    scores : DataFrame
-        From `compare_muscles`.
-
-    Returns
-    -------
-    DataFrame
-        muscle, method, n_people, correlation, onset_error, offset_error: means over people of the means of
-        their legs.
-    """
+    """Summarise the scores by muscle and method; the person is the unit."""
     columns = ["correlation", "onset_error", "offset_error"]
     person = scores.groupby(["muscle", "method", "person_id"], sort=False)[columns].mean().reset_index()
     known = person.dropna(subset=["correlation"])

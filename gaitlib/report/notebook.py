@@ -24,23 +24,7 @@ _COMMON_WORDS = {"root", "user", "users", "home", "admin", "runner", "build", "t
 
 
 def read_notebook(path: str | Path) -> dict:
-    """Read a notebook as plain values.
-
-    Parameters
-    ----------
-    path : path
-        The .ipynb file.
-
-    Returns
-    -------
-    dict
-        The notebook in format 4.
-
-    Raises
-    ------
-    InputError
-        If the file is missing or no such notebook.
-    """
+    """Read a notebook as plain values."""
     path = Path(path)
     try:
         notebook = json.loads(path.read_text(encoding="utf-8"))
@@ -54,23 +38,7 @@ def read_notebook(path: str | Path) -> dict:
 
 
 def read_parameters(path: str | Path) -> dict[str, tuple[str, object]]:
-    """Read what parameters a notebook has from its cell tagged `parameters`.
-
-    Parameters
-    ----------
-    path : path
-        The notebook.
-
-    Returns
-    -------
-    dict
-        Name to (type name, default value), in the order of the cell.
-
-    Raises
-    ------
-    InputError
-        If there is not exactly one such cell, or it holds anything but `name: type = plain value`.
-    """
+    """Read what parameters a notebook has from its cell tagged `parameters`."""
     name = Path(path).name
     cells = [
         cell
@@ -98,25 +66,7 @@ def read_parameters(path: str | Path) -> dict[str, tuple[str, object]]:
 
 
 def check_parameters(path: str | Path, values: dict) -> dict:
-    """Check parameters against those of a notebook.
-
-    Parameters
-    ----------
-    path : path
-        The notebook.
-    values : dict
-        Wanted parameters by name.
-
-    Returns
-    -------
-    dict
-        All parameters of the notebook: the wanted values, defaults for the rest.
-
-    Raises
-    ------
-    InputError
-        Listing every unknown name (with the nearest known one), wrong type and absolute path.
-    """
+    """Check parameters against those of a notebook."""
     known = read_parameters(path)
     faults = []
     for name, value in values.items():
@@ -143,33 +93,7 @@ def _has_type(value: object, kind: str) -> bool:
 
 
 def execute_notebook(source: str | Path, target: str | Path, values: dict, root: str | Path) -> Path:
-    """Run a notebook with parameters in a fresh kernel of this Python and keep the scrubbed copy.
-
-    Parameters
-    ----------
-    source : path
-        The notebook, which stays as it is.
-    target : path
-        Where the executed copy goes.
-    values : dict
-        Parameters, checked before the kernel starts.
-    root : path
-        Top of the project: working folder of the kernel.
-
-    Returns
-    -------
-    Path
-        The target.
-
-    Raises
-    ------
-    InputError
-        If a parameter is wrong.
-    WorkError
-        If a cell fails: its cause and remedy, then notebook and cell; an exception that nobody foresaw is
-        called a fault of this program. The failed copy lies beside the target with the
-        suffix `.failed.ipynb`. If the kernel itself ends or never answers, twice in a row.
-    """
+    """Run a notebook with parameters in a fresh kernel of this Python and keep the scrubbed copy."""
     values = check_parameters(source, values)
     source, target, root = Path(source), Path(target), Path(root).resolve()
     from papermill.exceptions import PapermillExecutionError
@@ -199,38 +123,13 @@ def execute_notebook(source: str | Path, target: str | Path, values: dict, root:
 
 
 def describe_fault(kind: str, message: str) -> str:
-    """Describe an exception that nobody foresaw, for a reader who does not know the program.
-
-    Parameters
-    ----------
-    kind, message : str
-        Name of the exception and what it says.
-
-    Returns
-    -------
-    str
-    """
+    """Describe an exception that nobody foresaw, for a reader who does not know the program."""
     words = " ".join(message.split())
     return f"a fault of this program, please report it ({kind}: {words[:100]})"
 
 
 def scrub_notebook(notebook: dict, name: str, root: str | Path) -> dict:
-    """Make an executed notebook fit for print: no user names, paths or times; cell ids unique in the book.
-
-    Parameters
-    ----------
-    notebook : dict
-        Executed notebook.
-    name : str
-        Name of the page, part of the cell ids.
-    root : path
-        Top of the project; its absolute path becomes '.', the home folder '~'.
-
-    Returns
-    -------
-    dict
-        A new notebook. Injected parameters are folded away and replace the cell of defaults.
-    """
+    """Make an executed notebook fit for print: no user names, paths or times; cell ids unique in the book."""
     cells = []
     injected = any("injected-parameters" in _get_tags(cell) for cell in notebook["cells"])
     for index, cell in enumerate(notebook["cells"]):
@@ -255,23 +154,6 @@ def scrub_notebook(notebook: dict, name: str, root: str | Path) -> dict:
 def fill_markdown(notebook: dict, values: dict) -> dict:
     """Fill `{{name}}` in markdown cells with the parameter of that name, so that titles can name the
     subgroup.
-
-    Parameters
-    ----------
-    notebook : dict
-        A notebook.
-    values : dict
-        Parameters by name.
-
-    Returns
-    -------
-    dict
-        A new notebook.
-
-    Raises
-    ------
-    InputError
-        If a name is no parameter.
     """
 
     def fill(found: re.Match) -> str:
@@ -291,20 +173,7 @@ def fill_markdown(notebook: dict, values: dict) -> dict:
 
 
 def find_private_text(text: str, root: str | Path) -> list[str]:
-    """Find what must not be printed: home folder, project folder, user name.
-
-    Parameters
-    ----------
-    text : str
-        Content of a page.
-    root : path
-        Top of the project.
-
-    Returns
-    -------
-    list of str
-        What was found, in words that do not repeat it.
-    """
+    """Find what must not be printed: home folder, project folder, user name."""
     found = []
     if str(Path(root).resolve()) in text:
         found.append("the folder of the project")

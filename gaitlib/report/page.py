@@ -26,27 +26,7 @@ BASES = {
 def describe_basis(
     basis: str, n_people: int | None = None, n_walks: int | None = None, unit: str = "walks"
 ) -> str:
-    """State whose data something rests on.
-
-    Parameters
-    ----------
-    basis : {'real', 'simulated', 'generated', 'published'}
-        Whose data.
-    n_people, n_walks : int, optional
-        How many; printed where known.
-    unit : str
-        What is counted beside people: 'walks', 'strides', 'gaits', 'clips'.
-
-    Returns
-    -------
-    str
-        Such as "Real people: 12 people, 12 walks".
-
-    Raises
-    ------
-    InputError
-        If the basis is unknown.
-    """
+    """State whose data something rests on."""
     if basis not in BASES:
         raise InputError(f"basis: found {basis!r}, expected one of {', '.join(BASES)}")
     counts = [f"{n_people:,} {'person' if n_people == 1 else 'people'}"] if n_people is not None else []
@@ -55,21 +35,7 @@ def describe_basis(
 
 
 def show_figure(figure, caption: str, basis: str, n_people=None, n_walks=None, unit: str = "walks"):
-    """Show a matplotlib figure with its caption and data basis.
-
-    Parameters
-    ----------
-    figure : matplotlib Figure or Axes
-        What to show; it is closed.
-    caption : str
-        What to see; plain text.
-    basis, n_people, n_walks, unit
-        As `describe_basis`.
-
-    Returns
-    -------
-    IPython.display.HTML
-    """
+    """Show a matplotlib figure with its caption and data basis."""
     import matplotlib.pyplot as plt
     from IPython.display import HTML
 
@@ -93,21 +59,7 @@ def show_figure(figure, caption: str, basis: str, n_people=None, n_walks=None, u
 
 
 def show_markup(markup: str, caption: str, basis: str, n_people=None, n_walks=None, unit: str = "walks"):
-    """Show ready HTML, such as an animation, with its caption and data basis.
-
-    Parameters
-    ----------
-    markup : str
-        Trusted HTML.
-    caption : str
-        What to see; plain text.
-    basis, n_people, n_walks, unit
-        As `describe_basis`.
-
-    Returns
-    -------
-    IPython.display.HTML
-    """
+    """Show ready HTML, such as an animation, with its caption and data basis."""
     from IPython.display import HTML
 
     words = f"{_mark_basis(basis, n_people, n_walks, unit)} {html.escape(caption)}"
@@ -117,21 +69,7 @@ def show_markup(markup: str, caption: str, basis: str, n_people=None, n_walks=No
 def show_table(
     table: pd.DataFrame, caption: str, basis: str, n_people=None, n_walks=None, unit: str = "walks"
 ):
-    """Show a table with its caption and data basis; wide ones scroll.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Formatted values; the index is not shown.
-    caption : str
-        What it holds; plain text.
-    basis, n_people, n_walks, unit
-        As `describe_basis`.
-
-    Returns
-    -------
-    IPython.display.HTML
-    """
+    """Show a table with its caption and data basis; wide ones scroll."""
     from IPython.display import HTML
 
     table = table.map(lambda value: _keep_together(str(value)))
@@ -141,21 +79,7 @@ def show_table(
 
 
 def show_csv(table: pd.DataFrame, name: str, words: str):
-    """Show a link that saves a table as CSV; the file is part of the page.
-
-    Parameters
-    ----------
-    table : DataFrame
-        What to save.
-    name : str
-        File name.
-    words : str
-        Text of the link.
-
-    Returns
-    -------
-    IPython.display.HTML
-    """
+    """Show a link that saves a table as CSV; the file is part of the page."""
     from IPython.display import HTML
 
     data = base64.b64encode(table.to_csv(index=False).encode()).decode()
@@ -174,19 +98,7 @@ def _keep_together(text: str) -> str:
 
 
 def show_answer(sentences, basis: str = "real"):
-    """Show the box with the short answer.
-
-    Parameters
-    ----------
-    sentences : str or list of str
-        Plain text; several become paragraphs.
-    basis : str
-        Whose data: anything but 'real' is drawn as not measured.
-
-    Returns
-    -------
-    IPython.display.HTML
-    """
+    """Show the box with the short answer."""
     from IPython.display import HTML
 
     sentences = [sentences] if isinstance(sentences, str) else list(sentences)
@@ -196,71 +108,28 @@ def show_answer(sentences, basis: str = "real"):
 
 
 def show_list(lines):
-    """Show computed lines as a list.
-
-    Parameters
-    ----------
-    lines : iterable of str
-        Plain text.
-
-    Returns
-    -------
-    IPython.display.HTML
-    """
+    """Show computed lines as a list."""
     from IPython.display import HTML
 
     return HTML("<ul>" + "".join(f"<li>{html.escape(line)}</li>" for line in lines if line) + "</ul>")
 
 
 def show_text(text: str):
-    """Show a computed paragraph.
-
-    Parameters
-    ----------
-    text : str
-        Plain text.
-
-    Returns
-    -------
-    IPython.display.HTML
-    """
+    """Show a computed paragraph."""
     from IPython.display import HTML
 
     return HTML(f"<p>{html.escape(text)}</p>")
 
 
 def show_all(*parts):
-    """Show several things beneath each other; None is left out.
-
-    Parameters
-    ----------
-    *parts : IPython.display.HTML or None
-        What the other functions of this module return.
-
-    Returns
-    -------
-    IPython.display.HTML
-    """
+    """Show several things beneath each other; None is left out."""
     from IPython.display import HTML
 
     return HTML("".join(part.data for part in parts if part is not None))
 
 
 def join_words(words, last: str = "and") -> str:
-    """Join words to a list in prose.
-
-    Parameters
-    ----------
-    words : iterable of str
-        Such as names.
-    last : str
-        Between the last two.
-
-    Returns
-    -------
-    str
-        "a, b and c"; "none" for nothing.
-    """
+    """Join words to a list in prose."""
     words = [str(word) for word in words]
     if not words:
         return "none"

@@ -41,20 +41,7 @@ _LIMITS = """
 
 
 def write_passport_page(target: str | Path, kept: Results) -> Path:
-    """Write the page.
-
-    Parameters
-    ----------
-    target : path
-        The Markdown file to write.
-    kept : Results
-        Of the study.
-
-    Returns
-    -------
-    Path
-        The target.
-    """
+    """Write the page."""
     parts = [
         _HEAD,
         *_compare_arms(kept),
@@ -68,17 +55,8 @@ def write_passport_page(target: str | Path, kept: Results) -> Path:
 
 
 def measure_published_model() -> dict[tuple[str, str], np.ndarray]:
-    """Measure the moment arms of the published 3D model in OpenSim, in a worker process.
-
-    Returns
-    -------
-    dict of (group, joint) to array, shape (members, n)
-        Moment arms (m) at the angles of `gaitlib.body.passport.list_angles`.
-
-    Raises
-    ------
-    InputError, WorkError
-        If the model file is not there.
+    """Measure the moment arms of the published 3D model in OpenSim, in a worker process; shape (members, n),
+    m.
     """
     from gaitlib.data.fetch import get_path
 

@@ -31,41 +31,14 @@ _TABLE = [*_KEYS, "outcome", "method", "reference", "estimate", "lower", "upper"
 
 
 def collect_real_walks(datasets: Iterable[str], purpose: str = "evaluate") -> list[xr.Dataset]:
-    """Load the walks of several sets of real people.
-
-    Parameters
-    ----------
-    datasets : iterable of str
-        Items of the data manifest.
-    purpose : {'evaluate', 'baseline'}
-        What they are wanted for.
-
-    Returns
-    -------
-    list of Walk
-        All of them, whatever the subgroup.
-    """
+    """Load the walks of several sets of real people."""
     from gaitlib.data.walks import load_walks
 
     return [walk for dataset in datasets for walk in load_walks(dataset, purpose)]
 
 
 def measure_walks(walks: list[xr.Dataset], outcomes: Iterable[str]) -> pd.DataFrame:
-    """Measure the reference of each walk from its own keypoints in space, free of camera and detector.
-
-    Parameters
-    ----------
-    walks : list of Walk
-        Real or simulated.
-    outcomes : iterable of str
-        Names of `gaitlib.outcomes.OUTCOMES`.
-
-    Returns
-    -------
-    DataFrame
-        One row per walk: origin, dataset, subgroup, person_id, walk_id, age_years, sex, height_m, mass_kg,
-        duration_s, n_steps and the outcomes (NaN where the walk holds too few steps).
-    """
+    """Measure the reference of each walk from its own keypoints in space, free of camera and detector."""
     from gaitlib.outcomes import compute_walk_outcomes
 
     rows = []
@@ -89,35 +62,7 @@ def estimate_walks(
     estimator=None,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Estimate every clip by every method and put the reference beside it.
-
-    Parameters
-    ----------
-    clips : list of xarray.Dataset
-        Image keypoints of `observe_walks`.
-    reference : DataFrame
-        From `measure_walks`.
-    methods : iterable of str
-        Names of `METHODS`. 'ridge_real' trains on these very clips, cross-validated by person, per data set
-        and view.
-    outcomes : iterable of str
-        What to compare.
-    estimator : GaitEstimator, optional
-        For 'synthetic'.
-    seed : int
-        Order of people in the folds of the ridge.
-
-    Returns
-    -------
-    DataFrame
-        The agreement table: one row per walk, view, outcome and method; status 'ok' or the reason for no
-        estimate.
-
-    Raises
-    ------
-    InputError
-        If a method is unknown or 'synthetic' has no estimator.
-    """
+    """Estimate every clip by every method and put the reference beside it."""
     unknown = sorted(set(methods) - set(METHODS))
     if unknown or ("synthetic" in methods and estimator is None):
         raise InputError(
@@ -182,18 +127,7 @@ def _estimate_ridge(clips, truth: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 
 def shorten_reason(status: str) -> str:
-    """Shorten the reason of an abstention to its kind, so that equal reasons count together.
-
-    Parameters
-    ----------
-    status : str
-        'ok', or a reason such as "too short: 1.9 s with both legs in view, at least 2 s needed".
-
-    Returns
-    -------
-    str
-        Such as "too short".
-    """
+    """Shorten the reason of an abstention to its kind, so that equal reasons count together."""
     return re.split(r"[:(]", status, maxsplit=1)[0].strip() or status
 
 
@@ -207,30 +141,7 @@ def draw_stand_ins(
     seed: int,
     subgroup: str,
 ) -> list[xr.Dataset]:
-    """Draw simulated walks that are shown where no real people exist.
-
-    Parameters
-    ----------
-    table, gaits : DataFrame, xarray.Dataset
-        The library.
-    rules : mapping
-        cohort, youngest_years, oldest_years, slowest_mps, fastest_mps.
-    held_out : iterable of str
-        gait_id of simulated people whom the estimator has not seen in training; only these are drawn.
-    n_walks : int
-        Number of walks, spread over the gaits that fit.
-    duration_s : float
-        Length of a walk (s).
-    seed : int
-        Source of randomness.
-    subgroup : str
-        Name for the walks.
-
-    Returns
-    -------
-    list of Walk
-        origin 'simulated'; empty if no held-out gait fits the rules.
-    """
+    """Draw simulated walks that are shown where no real people exist."""
     from gaitlib.estimate.train import list_persons
     from gaitlib.sense.body_walk import build_synthetic_walk
     from gaitlib.sense.variation import WalkVariation
@@ -257,18 +168,7 @@ def draw_stand_ins(
 
 
 def list_people(reference: pd.DataFrame) -> pd.DataFrame:
-    """List the people behind walks, one row each.
-
-    Parameters
-    ----------
-    reference : DataFrame
-        From `measure_walks`.
-
-    Returns
-    -------
-    DataFrame
-        subgroup, person_id, age_years, sex, height_m, mass_kg, speed_mps (mean over the walks), n_walks.
-    """
+    """List the people behind walks, one row each."""
     return (
         reference.groupby(["subgroup", "person_id"], sort=True)
         .agg(
@@ -280,19 +180,7 @@ def list_people(reference: pd.DataFrame) -> pd.DataFrame:
 
 
 def compare_lab_events(walks: list[xr.Dataset]) -> pd.DataFrame:
-    """Compare detected initial contacts with those that the laboratory stored in the file.
-
-    Parameters
-    ----------
-    walks : list of Walk
-        Those with attribute `lab_events`.
-
-    Returns
-    -------
-    DataFrame
-        person_id, foot, difference_s (detected less laboratory): one row per laboratory contact that has a
-        detected one within 0.15 s.
-    """
+    """Compare detected initial contacts with those that the laboratory stored in the file."""
     from gaitlib.events import detect_events
 
     rows = []
@@ -315,20 +203,7 @@ def compare_lab_events(walks: list[xr.Dataset]) -> pd.DataFrame:
 
 
 def describe_error(row: pd.Series, outcome: str) -> str:
-    """Put a mean absolute error with its interval into words.
-
-    Parameters
-    ----------
-    row : Series
-        A row of `gaitlib.evaluate.tables.build_agreement_table`.
-    outcome : str
-        Its outcome, which sets unit and digits.
-
-    Returns
-    -------
-    str
-        Such as "0.06 m/s (95 % interval 0.04 to 0.08)"; lengths in cm.
-    """
+    """Put a mean absolute error with its interval into words."""
     factor, unit, decimals = _PROSE_UNITS[outcome]
     value, low, high = (row[name] * factor for name in ("mae", "mae_lower", "mae_upper"))
     text = f"{format_number(value, decimals)} {unit}"
@@ -338,22 +213,7 @@ def describe_error(row: pd.Series, outcome: str) -> str:
 
 
 def describe_size(value: float, outcome: str, signed: bool = False) -> str:
-    """Put a size into words, in the units of the prose: m/s, cm, s.
-
-    Parameters
-    ----------
-    value : float
-        In the unit of the outcome's name.
-    outcome : str
-        Name of the outcome.
-    signed : bool
-        Write a plus sign before positive values.
-
-    Returns
-    -------
-    str
-        Such as "3.6 cm".
-    """
+    """Put a size into words, in the units of the prose: m/s, cm, s."""
     factor, unit, decimals = _PROSE_UNITS[outcome]
     sign = "+" if signed and value > 0 else ""
     return f"{sign}{format_number(value * factor, decimals)} {unit}"

@@ -23,28 +23,7 @@ _UNFILTERED = " (no filter)"
 def measure_all_residuals(
     flow, held_out: tuple[pd.DataFrame, xr.Dataset], n_gaits: int, seed: int, workers: int, kept=None
 ) -> pd.DataFrame:
-    """Measure the residual forces of generated, solved and recorded gaits.
-
-    Parameters
-    ----------
-    flow : GaitGenerator
-        Trained.
-    held_out : tuple of (DataFrame, Dataset)
-        Solved gaits of people that it has not learned from.
-    n_gaits : int
-        Generated strides, drawn freely; as many solved ones at most.
-    seed : int
-        Which ones.
-    workers : int
-        Processes that run OpenSim.
-    kept : Results, optional
-        Of the page; it remembers what was absent.
-
-    Returns
-    -------
-    DataFrame
-        name, residual_rms_bw, residual_peak_bw; one row per gait or recorded person.
-    """
+    """Measure the residual forces of generated, solved and recorded gaits."""
     from gaitlib.generate.redraw import SoundSampler
     from gaitlib.report.recorded_residual import measure_recorded_residuals
 
@@ -61,18 +40,7 @@ def measure_all_residuals(
 
 
 def summarise_residuals(residuals: pd.DataFrame) -> pd.DataFrame:
-    """Summarise residual forces by kind of gait.
-
-    Parameters
-    ----------
-    residuals : DataFrame
-        From `measure_all_residuals`.
-
-    Returns
-    -------
-    DataFrame
-        Index name; n, median, lower, upper (quartiles) of the RMS and median_peak, in % of body weight.
-    """
+    """Summarise residual forces by kind of gait."""
     groups = residuals.groupby("name", sort=False)
     rms = groups["residual_rms_bw"]
     values = {"median": rms.median(), "lower": rms.quantile(0.25), "upper": rms.quantile(0.75)}
@@ -81,18 +49,7 @@ def summarise_residuals(residuals: pd.DataFrame) -> pd.DataFrame:
 
 
 def format_residuals(summary: pd.DataFrame) -> pd.DataFrame:
-    """Format residual forces for print.
-
-    Parameters
-    ----------
-    summary : DataFrame
-        From `summarise_residuals`.
-
-    Returns
-    -------
-    DataFrame
-        Strings.
-    """
+    """Format residual forces for print."""
     return pd.DataFrame(
         [
             {
@@ -108,17 +65,7 @@ def format_residuals(summary: pd.DataFrame) -> pd.DataFrame:
 
 
 def plot_residuals(residuals: pd.DataFrame) -> Figure:
-    """Draw the residual force of every gait by kind, all filtered alike.
-
-    Parameters
-    ----------
-    residuals : DataFrame
-        From `measure_all_residuals`.
-
-    Returns
-    -------
-    Figure
-    """
+    """Draw the residual force of every gait by kind, all filtered alike."""
     names = [name for name in (*RECORDED.values(), SOLVED, GENERATED) if (residuals["name"] == name).any()]
     rng = np.random.default_rng(0)
     with plt.rc_context(STYLE):

@@ -33,21 +33,6 @@ braking and one driving hump, and more the more the force rings."""
 def check_normal_pattern(gait: xr.Dataset, side: str = "r") -> pd.DataFrame:
     """Compare one gait with the pattern of a healthy adult at about 1.2 m/s.
 
-    Parameters
-    ----------
-    gait : xarray.Dataset
-        A Gait (phase 0 is the contact of the right foot).
-    side : {'r', 'l'}
-        Leg to look at.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per feature of `NORMAL_PATTERN`: feature, unit, wanted_low, wanted_high, found, met. `found`
-        is NaN and `met` False where the curve has no such feature (one hump only, no stance).
-
-    Notes
-    -----
     (1) Both the leg's curves are rolled to its own contact. (2) Contact and toe-off are where the vertical
     force passes 20 N. (3) Loading response is looked for in the first 25 % of the stride, push-off from the
     middle of stance to 8 % after toe-off. (4) A peak of the vertical force is a hump whose neighbours are at
@@ -59,37 +44,13 @@ def check_normal_pattern(gait: xr.Dataset, side: str = "r") -> pd.DataFrame:
 
 
 def measure_pattern_shares(gaits: xr.Dataset) -> pd.Series:
-    """Measure how many gaits have each feature of the normal pattern.
-
-    Parameters
-    ----------
-    gaits : xarray.Dataset
-        Gait set.
-
-    Returns
-    -------
-    Series of float
-        Share (0-1) by feature.
-    """
+    """Measure how many gaits have each feature of the normal pattern."""
     tables = [check_normal_pattern(gaits.isel(gait=n)) for n in range(gaits.sizes["gait"])]
     return pd.concat(tables).groupby("feature", sort=False)["met"].mean()
 
 
 def check_measured_pattern(angles: dict[str, np.ndarray], forces: dict[str, np.ndarray]) -> pd.DataFrame:
-    """Measure the features of the normal pattern on recorded strides, by the same rules.
-
-    Parameters
-    ----------
-    angles : dict of str to array, shape (strides, 101)
-        'hip_flexion', 'knee_angle', 'ankle_angle' in degrees.
-    forces : dict of str to array, shape (strides, 101)
-        'x' (forward) and 'y' (up) in body weights, from contact to contact.
-
-    Returns
-    -------
-    pandas.DataFrame
-        As `check_normal_pattern`; `found` is the median over the strides.
-    """
+    """Measure the features of the normal pattern on recorded strides, by the same rules."""
     found = []
     for n in range(len(forces["y"])):
         loaded = np.flatnonzero(forces["y"][n][:90] > _CONTACT_BW)
@@ -117,22 +78,7 @@ def _judge(found: dict[str, float]) -> pd.DataFrame:
 
 
 def roll_to_contact(gait: xr.Dataset, side: str) -> dict | None:
-    """Roll the curves of a leg so that they begin at its own contact.
-
-    Parameters
-    ----------
-    gait : xarray.Dataset
-        A Gait.
-    side : {'r', 'l'}
-        Leg.
-
-    Returns
-    -------
-    dict or None
-        'hip', 'knee', 'ankle', 'thigh' (to vertical) in degrees, 'vertical' and 'forward' ground force in
-        body weights and the activation of every muscle group, all of shape (100,); 'toe_off' in % of the
-        stride. None where the foot does not land and leave exactly once.
-    """
+    """Roll the curves of a leg so that they begin at its own contact."""
     force = gait["ground_force"].sel(axis="y").transpose("phase", "foot").values
     time_s = gait["phase"].values / 100.0
     events = detect_events_from_force(time_s, force, _CONTACT_N, periodic=True)

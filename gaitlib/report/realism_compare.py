@@ -27,24 +27,7 @@ with a timing error of more than 10 % of the stride."""
 
 
 def compare_curve(simulated: np.ndarray, measured: np.ndarray | data.Band, free_offset: bool = False) -> dict:
-    """Compare the mean simulated curve with the mean of measured people.
-
-    Parameters
-    ----------
-    simulated : array, shape (n, 101)
-        Curves of simulated legs (degrees).
-    measured : array, shape (people, 101), or Band
-        One curve per person (degrees), or their summary.
-    free_offset : bool
-        Whether the zero of the angle is not comparable and is taken out first; needs the curves.
-
-    Returns
-    -------
-    dict
-        rms_deg; sd_deg (between people, mean over the stride); rms_sd (their ratio); offset_deg (simulated
-        minus measured), range_ratio, shift_percent (how much later the simulated curve is);
-        poor (beyond `POOR_SD`), and reason: what of offset, range and timing explains most of it.
-    """
+    """Compare the mean simulated curve with the mean of measured people."""
     band = measured if isinstance(measured, data.Band) else data.Band.measure(measured)
     own, real = np.nanmean(simulated, axis=0)[:-1], band.mean[:-1]
     offset = float(np.mean(own - real))
@@ -78,21 +61,7 @@ def compare_curve(simulated: np.ndarray, measured: np.ndarray | data.Band, free_
 
 
 def compare_activation(simulated: np.ndarray, measured: np.ndarray) -> dict:
-    """Compare the mean activation of a muscle group with the mean EMG envelope.
-
-    Parameters
-    ----------
-    simulated : array, shape (n, 101)
-        Activations.
-    measured : array, shape (strides, 101)
-        EMG envelopes.
-
-    Returns
-    -------
-    dict
-        correlation; timing_percent (how much later the activation is, at its best correlation over the
-        periodic stride); best_correlation; poor and reason.
-    """
+    """Compare the mean activation of a muscle group with the mean EMG envelope."""
     own, real = np.nanmean(simulated, axis=0)[:-1], np.nanmean(measured, axis=0)[:-1]
     correlation = _correlate(own, real)
     shift = _find_shift(own, real)
@@ -116,26 +85,7 @@ def compare_activation(simulated: np.ndarray, measured: np.ndarray) -> dict:
 def compute_realism(
     table: pd.DataFrame, gaits: xr.Dataset, kept: Results, n_adults: int = 10
 ) -> dict[str, pd.DataFrame]:
-    """Hold a library of simulated gaits against everything measured that is in reach.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Table of the library.
-    gaits : xarray.Dataset
-        Its verified gaits.
-    kept : Results
-        Of the page; it remembers what was absent.
-    n_adults : int
-        Simulated adults near a comfortable speed to compare.
-
-    Returns
-    -------
-    dict of str to DataFrame
-        'angles': who, curve, n_simulated, n_measured and the fields of `compare_curve`; 'activations': who,
-        muscle, n_measured (strides of the one adult, else people) and the fields of `compare_activation`;
-        'speed_law' as `compare_speed_law`. Rows of absent recordings say so in `reason`.
-    """
+    """Hold a library of simulated gaits against everything measured that is in reach."""
     adults = gaits.sel(gait=choose_alike(table, n_gaits=n_adults)["gait_id"].to_list())
     bands = load_bands(kept)
     rows = [{"who": "healthy adults", "reason": _ABSENT}]
@@ -175,33 +125,12 @@ def compute_realism(
 
 
 def load_bands(kept: Results) -> pd.DataFrame | None:
-    """Load means and standard deviations of joint angles of real people, those of the earlier run at need.
-
-    Parameters
-    ----------
-    kept : Results
-        Of the page.
-
-    Returns
-    -------
-    DataFrame or None
-        As `gaitlib.report.gait_curves.summarise_measured_curves`; None where nothing is shipped.
-    """
+    """Load means and standard deviations of joint angles of real people, those of the earlier run at need."""
     return earlier.obtain(kept, "joint_angle_bands", summarise_measured_curves, ANGLES)
 
 
 def describe_realism(realism: dict[str, pd.DataFrame]) -> str:
-    """Put the comparison into one sentence.
-
-    Parameters
-    ----------
-    realism : dict of str to DataFrame
-        From `compute_realism`.
-
-    Returns
-    -------
-    str
-    """
+    """Put the comparison into one sentence."""
     angles = realism["angles"].dropna(subset=["rms_sd"])
     far = int(angles["poor"].astype(bool).sum())
     muscles = realism["activations"]
@@ -215,20 +144,7 @@ def describe_realism(realism: dict[str, pd.DataFrame]) -> str:
 
 
 def choose_children(table: pd.DataFrame, gaits: xr.Dataset, people: pd.DataFrame) -> xr.Dataset:
-    """Choose for every real child the simulated one nearest in height and speed.
-
-    Parameters
-    ----------
-    table, gaits : DataFrame, xarray.Dataset
-        Library.
-    people : DataFrame
-        height_m and speed_mps of the real children.
-
-    Returns
-    -------
-    xarray.Dataset
-        Gait set of full-strength children, each once.
-    """
+    """Choose for every real child the simulated one nearest in height and speed."""
     pool = table[
         table["verified"].astype(bool) & (table["cohort"] == "healthy_child") & ~mark_impaired(table)
     ]
@@ -241,21 +157,7 @@ def choose_children(table: pd.DataFrame, gaits: xr.Dataset, people: pd.DataFrame
 
 
 def compare_speed_law(table: pd.DataFrame, law: pd.DataFrame) -> pd.DataFrame:
-    """Compare step length at a given speed with the measured law, free of body size.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Table of the library. Only gaits whose stride time the cost chose are compared.
-    law : DataFrame
-        From `realism_data.load_speed_law`.
-
-    Returns
-    -------
-    DataFrame
-        One row per age group: age_group, n_measured (people), exponent and factor of the measured
-        step = factor speed^exponent, n_simulated, step_error_percent, reason.
-    """
+    """Compare step length at a given speed with the measured law, free of body size."""
     free = collect_adult_steps(table, prescribed=False)
     rows = []
     for group, part in law.groupby("age_group", sort=False):
@@ -273,20 +175,7 @@ def compare_speed_law(table: pd.DataFrame, law: pd.DataFrame) -> pd.DataFrame:
 
 
 def collect_adult_steps(table: pd.DataFrame, prescribed: bool) -> pd.DataFrame:
-    """Collect speed and step length of full-strength adults, free of body size.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Table of the library.
-    prescribed : bool
-        Gaits whose stride time was prescribed; those whose stride time the cost chose otherwise.
-
-    Returns
-    -------
-    DataFrame
-        age_years; speed over the root of gravity times leg length; step over leg length.
-    """
+    """Collect speed and step length of full-strength adults, free of body size."""
     chosen = table["verified"].astype(bool) & (table["age_years"] >= 18) & ~mark_impaired(table)
     rows = table[chosen & (table["asked_stride_time_s"].notna() == prescribed)]
     people = rows[["age_years", "sex", "height_m", "mass_kg"]].to_dict("records")

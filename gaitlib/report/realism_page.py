@@ -17,23 +17,7 @@ from gaitlib.report.results import Results
 
 
 def format_pattern(gait: xr.Dataset, others: xr.Dataset, measured: dict | None) -> pd.DataFrame:
-    """Format the check of one gait against the normal pattern for print, and how many others keep to it.
-
-    Parameters
-    ----------
-    gait : xarray.Dataset
-        A Gait of a healthy adult near 1.2 m/s.
-    others : xarray.Dataset
-        Gait set of adults of the library near that speed.
-    measured : dict or None
-        From `gaitlib.report.compare_adults.load_measured_adult`; None where it is absent.
-
-    Returns
-    -------
-    DataFrame
-        Strings: feature, wanted, found, met, share of the others who meet it, and the same feature of the
-        measured adult.
-    """
+    """Format the check of one gait against the normal pattern for print, and how many others keep to it."""
     own = check_normal_pattern(gait)
     shares = measure_pattern_shares(others)
     real = check_measured_pattern(measured["angles"], measured["forces"]) if measured else own
@@ -59,18 +43,7 @@ def format_pattern(gait: xr.Dataset, others: xr.Dataset, measured: dict | None) 
 
 
 def format_angles(angles: pd.DataFrame) -> pd.DataFrame:
-    """Format the comparison of angles for print, poor ones marked.
-
-    Parameters
-    ----------
-    angles : DataFrame
-        'angles' of `gaitlib.report.realism_compare.compute_realism`.
-
-    Returns
-    -------
-    DataFrame
-        Strings.
-    """
+    """Format the comparison of angles for print, poor ones marked."""
     rows = []
     for row in angles.to_dict("records"):
         done = isinstance(row.get("curve"), str)
@@ -90,18 +63,7 @@ def format_angles(angles: pd.DataFrame) -> pd.DataFrame:
 
 
 def format_activations(activations: pd.DataFrame) -> pd.DataFrame:
-    """Format the comparison of activations with EMG for print.
-
-    Parameters
-    ----------
-    activations : DataFrame
-        'activations' of `gaitlib.report.realism_compare.compute_realism`.
-
-    Returns
-    -------
-    DataFrame
-        Strings.
-    """
+    """Format the comparison of activations with EMG for print."""
     if activations.empty:
         return pd.DataFrame([{"Against": "–", "Verdict": "not evaluated: the recordings are not here"}])
     return pd.DataFrame(
@@ -122,18 +84,7 @@ def format_activations(activations: pd.DataFrame) -> pd.DataFrame:
 
 
 def format_speed_law(law: pd.DataFrame) -> pd.DataFrame:
-    """Format the comparison of step length at a speed for print.
-
-    Parameters
-    ----------
-    law : DataFrame
-        'speed_law' of `gaitlib.report.realism_compare.compute_realism`.
-
-    Returns
-    -------
-    DataFrame
-        Strings.
-    """
+    """Format the comparison of step length at a speed for print."""
     if law.empty:
         return pd.DataFrame([{"Adults": "–", "Verdict": "not evaluated: the recordings are not here"}])
     error = [
@@ -154,22 +105,7 @@ def format_speed_law(law: pd.DataFrame) -> pd.DataFrame:
 
 
 def plot_angles(table: pd.DataFrame, gaits: xr.Dataset, adults: xr.Dataset, kept: Results) -> Figure | None:
-    """Draw joint angles of simulated and real adults and children.
-
-    Parameters
-    ----------
-    table, gaits : DataFrame, xarray.Dataset
-        Library.
-    adults : xarray.Dataset
-        The simulated adults to draw.
-    kept : Results
-        Of the page; it remembers what was absent.
-
-    Returns
-    -------
-    Figure or None
-        One line of panels per group that is known; None without any.
-    """
+    """Draw joint angles of simulated and real adults and children."""
     groups = []
     bands = load_bands(kept)
     if bands is not None:
@@ -199,17 +135,7 @@ def plot_angles(table: pd.DataFrame, gaits: xr.Dataset, adults: xr.Dataset, kept
 
 
 def plot_activations(adults: xr.Dataset) -> Figure:
-    """Draw simulated activations and measured EMG, each scaled to its own peak.
-
-    Parameters
-    ----------
-    adults : xarray.Dataset
-        The simulated adults to draw.
-
-    Returns
-    -------
-    Figure
-    """
+    """Draw simulated activations and measured EMG, each scaled to its own peak."""
     envelopes = data.load_adult_emg()
     simulated = data.collect_simulated(adults, tuple(envelopes))
     with plt.rc_context(STYLE):
@@ -233,17 +159,7 @@ def plot_activations(adults: xr.Dataset) -> Figure:
 
 
 def plot_speed_law(table: pd.DataFrame) -> Figure:
-    """Draw step length over speed, both free of body size, of measured and simulated adults.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Table of the library.
-
-    Returns
-    -------
-    Figure
-    """
+    """Draw step length over speed, both free of body size, of measured and simulated adults."""
     law = data.load_speed_law()
     with plt.rc_context(STYLE):
         figure, ax = plt.subplots(figsize=(6.2, 4.2), layout="constrained")

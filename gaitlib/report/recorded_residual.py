@@ -39,19 +39,7 @@ _SHORTEST_S = 0.25
 
 
 def measure_recorded_residuals(kept: Results | None = None) -> pd.DataFrame:
-    """Measure the residual force of every recording with force plates that is at hand.
-
-    Parameters
-    ----------
-    kept : Results, optional
-        Of the page; it remembers what was absent.
-
-    Returns
-    -------
-    DataFrame
-        source ('children' or 'adult'), person_id, residual_rms_bw, residual_peak_bw, duration_s. Children
-        whose plates never carry both feet long enough are left out; a set that is not here is missing.
-    """
+    """Measure the residual force of every recording with force plates that is at hand."""
     rows = []
     for source, measure in (("children", _measure_children), ("adult", _measure_adult)):
         try:
@@ -67,21 +55,7 @@ def measure_recorded_residuals(kept: Results | None = None) -> pd.DataFrame:
 
 
 def measure_walk_residual(walk: xr.Dataset, cutoff_hz: float = CUTOFF_HZ) -> dict[str, float] | None:
-    """Measure the residual force of one recorded walk.
-
-    Parameters
-    ----------
-    walk : xarray.Dataset
-        A Walk along x with ground_force(time, foot, space) in N, NaN where unknown, and mass_kg.
-    cutoff_hz : float
-        Cut-off of the zero-lag low-pass filter for points and forces (Hz).
-
-    Returns
-    -------
-    dict of str to float or None
-        residual_rms_bw, residual_peak_bw (shares of body weight) and duration_s; None where the force of both
-        feet is not known together for long enough.
-    """
+    """Measure the residual force of one recorded walk."""
     fps, mass = float(walk.attrs["fps"]), float(walk.attrs["mass_kg"])
     center = sum(
         share * ((1 - place) * get_point(walk, first) + place * get_point(walk, last))

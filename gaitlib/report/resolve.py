@@ -15,22 +15,7 @@ _ANGLES = [n for n, name in enumerate(COORDINATES) if name not in TRANSLATIONS]
 
 
 def choose_rows(table: pd.DataFrame, n_gaits: int, seed: int) -> pd.DataFrame:
-    """Choose verified gaits to solve again: spread over body heights, at random within.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Table of the library.
-    n_gaits : int
-        How many.
-    seed : int
-        Source of randomness.
-
-    Returns
-    -------
-    DataFrame
-        Rows in the order of height; all verified ones if there are fewer.
-    """
+    """Choose verified gaits to solve again: spread over body heights, at random within."""
     verified = table[table["verified"].astype(bool)].sort_values(["height_m", "gait_id"], kind="stable")
     rng = np.random.default_rng([seed, 3])
     parts = np.array_split(np.arange(len(verified)), min(n_gaits, len(verified)) or 1)
@@ -41,26 +26,6 @@ def choose_rows(table: pd.DataFrame, n_gaits: int, seed: int) -> pd.DataFrame:
 def solve_again(rows: pd.DataFrame, library, workers: int, cold: int = 1) -> tuple[pd.DataFrame, float]:
     """Solve rows of a library again in worker processes, check them in OpenSim, compare with what was
     shipped.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        From `choose_rows`.
-    library : gaitlib.simulate.starts.LibraryStarts
-        The shipped gaits.
-    workers : int
-        Processes.
-    cold : int
-        How many of them start from rounded textbook curves; the others start from what is shipped.
-
-    Returns
-    -------
-    table : DataFrame
-        gait_id, age_years, height_m, speed_mps, start ('cold' or 'shipped'), converged, verified, status,
-        iterations, cpu_s, angle_difference_deg (largest over angles and stride), stride_time_difference_ms,
-        residual_peak_bw.
-    seconds : float
-        Wall time of it all.
     """
     from gaitlib.simulate.request import parse_request
     from gaitlib.simulate.workers import replay_gaits, solve_gaits
@@ -112,19 +77,7 @@ class Verdict:
 
 
 def judge(again: pd.DataFrame, tolerance_deg: float) -> Verdict:
-    """Judge gaits that were solved again.
-
-    Parameters
-    ----------
-    again : DataFrame
-        From `solve_again`.
-    tolerance_deg : float
-        Largest difference of a joint angle that counts as the same.
-
-    Returns
-    -------
-    Verdict
-    """
+    """Judge gaits that were solved again."""
     if again.empty:
         return Verdict("No gait was solved again in this run.", {"resolved": 0})
     same = again["verified"] & (again["angle_difference_deg"] <= tolerance_deg)
@@ -149,20 +102,7 @@ def judge(again: pd.DataFrame, tolerance_deg: float) -> Verdict:
 
 
 def format_again(again: pd.DataFrame, tolerance_deg: float) -> pd.DataFrame:
-    """Format gaits that were solved again for print.
-
-    Parameters
-    ----------
-    again : DataFrame
-        From `solve_again`.
-    tolerance_deg : float
-        Largest difference that counts as the same.
-
-    Returns
-    -------
-    DataFrame
-        Strings.
-    """
+    """Format gaits that were solved again for print."""
     if again.empty:
         return pd.DataFrame([{"Verdict": "none was solved again in this run"}])
     same = again["angle_difference_deg"] <= tolerance_deg
@@ -190,18 +130,7 @@ def _show_small(value: float) -> str:
 
 
 def summarise_cohorts(table: pd.DataFrame) -> pd.DataFrame:
-    """Summarise a library by cohort for print.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Table of the library.
-
-    Returns
-    -------
-    DataFrame
-        Strings: gaits tried and verified, people, ranges of age, height and speed.
-    """
+    """Summarise a library by cohort for print."""
 
     def span(values: pd.Series, decimals: int) -> str:
         return f"{values.min():.{decimals}f} to {values.max():.{decimals}f}" if len(values) else "–"
@@ -224,36 +153,14 @@ def summarise_cohorts(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def choose_example(table: pd.DataFrame) -> pd.Series:
-    """Choose the gait that is looked at closely: a full-strength adult at a comfortable speed.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Table of the library.
-
-    Returns
-    -------
-    Series
-        Its row.
-    """
+    """Choose the gait that is looked at closely: a full-strength adult at a comfortable speed."""
     from gaitlib.report.compare_adults import choose_alike
 
     return choose_alike(table, n_gaits=1).iloc[0]
 
 
 def list_failures(table: pd.DataFrame) -> pd.DataFrame:
-    """List why attempts failed.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Table of the library; `reason` is empty for verified gaits.
-
-    Returns
-    -------
-    DataFrame
-        Reason (without its numbers) and count; one row that says so if there are none.
-    """
+    """List why attempts failed."""
     failed = table[~table["verified"].astype(bool)]
     if failed.empty:
         return pd.DataFrame([{"Reason": "no attempt failed", "Gaits": "0"}])

@@ -34,65 +34,22 @@ class Results:
         return next((entry["revision"] for entry in self.absent if entry["revision"]), "")
 
     def note_absent(self, item_id: str, part: str, revision: str = "") -> None:
-        """Remember that recordings were absent; facts that are kept from now on say so.
-
-        Parameters
-        ----------
-        item_id : str
-            Item of the manifest.
-        part : str
-            What rests on it, in words.
-        revision : str
-            Of the earlier run that stands in; '' where nothing does.
-        """
+        """Remember that recordings were absent; facts that are kept from now on say so."""
         entry = {"item": item_id, "part": part, "revision": revision}
         if entry not in self.absent:
             self.absent.append(entry)
 
     def get_path(self, name: str) -> Path:
-        """Get the path of a file in the folder.
-
-        Parameters
-        ----------
-        name : str
-            File name.
-
-        Returns
-        -------
-        Path
-        """
+        """Get the path of a file in the folder."""
         return self.folder / name
 
     @staticmethod
     def locate(path: str) -> Path:
-        """Find a file or folder given relative to the project.
-
-        Parameters
-        ----------
-        path : str
-            Such as 'data/library'.
-
-        Returns
-        -------
-        Path
-        """
+        """Find a file or folder given relative to the project."""
         return ROOT / path
 
     def save_table(self, name: str, table: pd.DataFrame) -> pd.DataFrame:
-        """Keep a table as parquet, whole or not at all.
-
-        Parameters
-        ----------
-        name : str
-            Name without ending.
-        table : DataFrame
-            What to keep; the index is dropped.
-
-        Returns
-        -------
-        DataFrame
-            The same table.
-        """
+        """Keep a table as parquet, whole or not at all."""
         partial = self.folder / f"{name}.parquet.partial"
         clean = table.reset_index(drop=True)
         clean.attrs = {}
@@ -101,62 +58,17 @@ class Results:
         return table
 
     def load_table(self, name: str) -> pd.DataFrame:
-        """Load a table.
-
-        Parameters
-        ----------
-        name : str
-            Name without ending.
-
-        Returns
-        -------
-        DataFrame
-
-        Raises
-        ------
-        InputError
-            If no page has written it yet.
-        """
+        """Load a table."""
         return pd.read_parquet(self._find(f"{name}.parquet"))
 
     def load_tables(self, name: str, keys) -> pd.DataFrame:
-        """Load one table per key and put them beneath each other.
-
-        Parameters
-        ----------
-        name : str
-            Beginning of the names: '<name>_<key>'.
-        keys : iterable of str
-            Such as subgroups.
-
-        Returns
-        -------
-        DataFrame
-
-        Raises
-        ------
-        InputError
-            If one is missing.
-        """
+        """Load one table per key and put them beneath each other."""
         tables = [self.load_table(f"{name}_{key}") for key in keys]
         filled = [table for table in tables if len(table)]
         return pd.concat(filled or tables, ignore_index=True)
 
     def save_facts(self, name: str, facts: dict) -> dict:
-        """Keep single numbers and words as JSON, and what recordings were absent, if any.
-
-        Parameters
-        ----------
-        name : str
-            Name of the page.
-        facts : dict
-            Plain values; numpy numbers are turned into plain ones.
-
-        Returns
-        -------
-        dict
-            The same facts; with `absent` and `earlier_revision` where recordings were absent.
-        """
+        """Keep single numbers and words as JSON, and what recordings were absent, if any."""
         if self.absent:
             facts = facts | {"absent": self.absent, "earlier_revision": self.earlier_revision}
         partial = self.folder / f"{name}.json.partial"
@@ -167,22 +79,7 @@ class Results:
         return facts
 
     def load_facts(self, name: str) -> dict:
-        """Load what `save_facts` kept; what was absent there counts as absent here too.
-
-        Parameters
-        ----------
-        name : str
-            Name of the page.
-
-        Returns
-        -------
-        dict
-
-        Raises
-        ------
-        InputError
-            If that page has not run.
-        """
+        """Load what `save_facts` kept; what was absent there counts as absent here too."""
         facts = json.loads(self._find(f"{name}.json").read_text(encoding="utf-8"))
         for entry in facts.get("absent", []):
             self.note_absent(entry["item"], entry["part"], entry["revision"])

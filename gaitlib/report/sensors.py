@@ -16,29 +16,7 @@ _WINDOW_S = 100 / 60
 def observe_walks(
     walks: list[xr.Dataset], views: Iterable[str], layout: str, fps: float, noise: float, seed: int
 ) -> list[xr.Dataset]:
-    """Look at walks through virtual cameras and a detector that errs.
-
-    Parameters
-    ----------
-    walks : list of Walk
-        Real or simulated.
-    views : iterable of str
-        Names of `gaitlib.sense.camera.VIEWS`.
-    layout : str
-        Keypoint layout of the detector.
-    fps : float
-        Frames per second of the cameras.
-    noise : float
-        Size of the detector's errors; 1 is a typical pose detector, 0 a perfect one. The cameras are set up
-        to show the whole walk, so images are not cut off.
-    seed : int
-        Errors follow from seed, walk and view alone, so a walk looks the same on every page.
-
-    Returns
-    -------
-    list of xarray.Dataset
-        Image keypoints, walk by walk and view by view, with the walk's attributes.
-    """
+    """Look at walks through virtual cameras and a detector that errs."""
     from gaitlib.sense.camera import build_camera, project_walk
     from gaitlib.sense.noise import DetectorErrors, apply_detector_noise
 
@@ -56,23 +34,6 @@ def observe_walks(
 def measure_simulated_detector(walk: xr.Dataset, n_clips: int, seed: int) -> dict:
     """Measure the errors of the simulated detector as those of the real one were measured.
 
-    Parameters
-    ----------
-    walk : Walk
-        A simulated walk of 2 s or more.
-    n_clips : int
-        Clips of the length of the real recordings, four views each.
-    seed : int
-        Of the errors.
-
-    Returns
-    -------
-    dict
-        autocorrelation at `gaitlib.sense.detector_study.LAGS_S`, spread (share of body height), and restless:
-        spread per joint, relative.
-
-    Notes
-    -----
     Each clip is as long as the recording that the real errors come from, and the mean over it is taken off,
     as there. Exchanges, hiding and cropping are off: the measurement sets exchanged sides right.
     """
@@ -104,19 +65,7 @@ def measure_simulated_detector(walk: xr.Dataset, n_clips: int, seed: int) -> dic
 
 
 def plot_detector(measured: dict, simulated: dict):
-    """Draw measured against simulated detector errors: correlation in time and size per joint.
-
-    Parameters
-    ----------
-    measured : dict
-        As of `gaitlib.sense.detector_study.load_measured`.
-    simulated : dict
-        As of `measure_simulated_detector`.
-
-    Returns
-    -------
-    matplotlib Figure
-    """
+    """Draw measured against simulated detector errors: correlation in time and size per joint."""
     import matplotlib.pyplot as plt
 
     from gaitlib.evaluate.style import COLOURS, STYLE
@@ -147,18 +96,7 @@ def plot_detector(measured: dict, simulated: dict):
 
 
 def format_detector(measured: dict) -> pd.DataFrame:
-    """Format the measured sizes of detector errors.
-
-    Parameters
-    ----------
-    measured : dict
-        As of `gaitlib.sense.detector_study.load_measured`.
-
-    Returns
-    -------
-    DataFrame
-        Error, size, from which recordings.
-    """
+    """Format the measured sizes of detector errors."""
     errors = measured["errors"]
     four, both, walk = "four views, 1 person", "all, 3 people", "side view, 2 people who walk"
     rows = [
@@ -193,23 +131,7 @@ def format_detector(measured: dict) -> pd.DataFrame:
 
 
 def plot_inertial(walk: xr.Dataset, sites: Iterable[str], fps: float, seed: int):
-    """Draw what inertial sensors read during two seconds of a walk, without and with their errors.
-
-    Parameters
-    ----------
-    walk : Walk
-        A simulated walk.
-    sites : iterable of str
-        Names of `gaitlib.sense.inertial.SITES`, one row each.
-    fps : float
-        Samples per second (Hz).
-    seed : int
-        Of the errors.
-
-    Returns
-    -------
-    matplotlib Figure
-    """
+    """Draw what inertial sensors read during two seconds of a walk, without and with their errors."""
     import matplotlib.pyplot as plt
 
     from gaitlib.evaluate.style import COLOURS, STYLE
@@ -251,20 +173,7 @@ def plot_inertial(walk: xr.Dataset, sites: Iterable[str], fps: float, seed: int)
 
 
 def plot_trunk(table: pd.DataFrame, gaits: xr.Dataset):
-    """Draw how far the pelvis of simulated adults rises and nods at each speed, beside people's.
-
-    Parameters
-    ----------
-    table, gaits : DataFrame, Dataset
-        The library.
-
-    Returns
-    -------
-    figure : matplotlib Figure
-        Rise as a share of leg length and sagittal tilt in degrees, peak to peak over a stride, over speed.
-    n_people, n_walks : int
-        Simulated people and gaits drawn.
-    """
+    """Draw how far the pelvis of simulated adults rises and nods at each speed, beside people's."""
     import matplotlib.pyplot as plt
 
     from gaitlib.evaluate.style import COLOURS, STYLE
@@ -308,22 +217,7 @@ PENDULUM_FACTOR = 1.25
 def measure_pendulum(
     table: pd.DataFrame, gaits: xr.Dataset, seed: int, n_clips: int = 120
 ) -> dict[str, float]:
-    """Measure that factor with virtual sensors at the lower back, before and after the trunk is corrected.
-
-    Parameters
-    ----------
-    table, gaits : DataFrame, Dataset
-        The library.
-    seed : int
-        Seed.
-    n_clips : int
-        Clips of each.
-
-    Returns
-    -------
-    dict of str to float
-        'as simulated', 'corrected': median over clips of simulated healthy adults at 0.9 to 1.3 m/s.
-    """
+    """Measure that factor with virtual sensors at the lower back, before and after the trunk is corrected."""
     from gaitlib.estimate.inertial import INERTIAL_FEATURES, LEG_SHARE
     from gaitlib.estimate.inertial_sampler import InertialSamplerConfig, sample_inertial_clips
     from gaitlib.estimate.pool import build_pool

@@ -13,18 +13,7 @@ KINDS = ("keypoints", "inertial")
 
 
 def add_train_parser(subparsers) -> argparse.ArgumentParser:
-    """Register `gaitlib train`.
-
-    Parameters
-    ----------
-    subparsers : argparse subparsers
-        Of the program.
-
-    Returns
-    -------
-    argparse.ArgumentParser
-        Its parser.
-    """
+    """Register `gaitlib train`."""
     parser = subparsers.add_parser("train", help="train the estimators that come with the project")
     parser.add_argument("study", help="study file, such as studies/full.yaml")
     parser.add_argument("--output", default="data/estimator", help="folder for weights and model card")
@@ -39,23 +28,6 @@ def add_train_parser(subparsers) -> argparse.ArgumentParser:
 def run_train(arguments: argparse.Namespace) -> int:
     """Answer `gaitlib train`.
 
-    Parameters
-    ----------
-    arguments : argparse.Namespace
-        study, output, generator, clips, inertial_clips, only.
-
-    Returns
-    -------
-    int
-        0.
-
-    Raises
-    ------
-    InputError
-        If the study or the generator is wrong.
-
-    Notes
-    -----
     Work in progress is kept in build/<study>/train; an interrupted training goes on from there. For each
     estimator, prints what the manifest holds: bytes and hash of the weights.
     """
@@ -88,30 +60,7 @@ def run_train(arguments: argparse.Namespace) -> int:
 
 
 def get_generator(path: str | None, study, library: tuple, folder: Path):
-    """Load a generator, or train one on the training people of the library.
-
-    Parameters
-    ----------
-    path : str or None
-        Its file.
-    study : gaitlib.study.Study
-        Settings, split and seed.
-    library : tuple of (DataFrame, Dataset)
-        Simulated gaits.
-    folder : Path
-        Where work in progress is kept.
-
-    Returns
-    -------
-    GaitGenerator or None
-        None if the study asks for no generated gaits.
-
-    Raises
-    ------
-    InputError
-        If the file is missing or malformed, or has learned from held-out people or another release than the
-        study accepts.
-    """
+    """Load a generator, or train one on the training people of the library."""
     from gaitlib.generate.flow import GaitGenerator
     from gaitlib.report.training import split_library
     from gaitlib.simulate.library import check_release

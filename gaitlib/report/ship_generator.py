@@ -14,18 +14,7 @@ SHIPPED_GENERATOR = Path("data") / "generator" / "generator.safetensors"
 
 
 def add_generate_parser(subparsers) -> argparse.ArgumentParser:
-    """Register `gaitlib generate`.
-
-    Parameters
-    ----------
-    subparsers : argparse subparsers
-        Of the program.
-
-    Returns
-    -------
-    argparse.ArgumentParser
-        Its parser.
-    """
+    """Register `gaitlib generate`."""
     parser = subparsers.add_parser("generate", help="train the generator, or make strides with it")
     parts = parser.add_subparsers(dest="part", metavar="PART", required=True)
     train = parts.add_parser("train", help="train the generator of a study, with its model card")
@@ -41,23 +30,7 @@ def add_generate_parser(subparsers) -> argparse.ArgumentParser:
 
 
 def run_generate(arguments: argparse.Namespace) -> int:
-    """Answer `gaitlib generate`.
-
-    Parameters
-    ----------
-    arguments : argparse.Namespace
-        part and its options.
-
-    Returns
-    -------
-    int
-        0.
-
-    Raises
-    ------
-    InputError
-        If study, library, weights or conditions are wrong.
-    """
+    """Answer `gaitlib generate`."""
     return {"train": _train, "sample": _sample}[arguments.part](arguments)
 
 

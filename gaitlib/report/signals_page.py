@@ -31,22 +31,7 @@ _MUSCLES = {
 
 
 def summarise_sensors(tidy: pd.DataFrame, seed: int, n_resamples: int) -> pd.DataFrame:
-    """Summarise the agreement of inertial sensors, people resampled for the intervals.
-
-    Parameters
-    ----------
-    tidy : DataFrame
-        From `gaitlib.report.inertial_people.estimate_inertial_people`.
-    seed : int
-        Of the resampling.
-    n_resamples : int
-        How often people are resampled.
-
-    Returns
-    -------
-    DataFrame
-        One row per data set and outcome, as `gaitlib.evaluate.tables.build_agreement_table` gives.
-    """
+    """Summarise the agreement of inertial sensors, people resampled for the intervals."""
     import numpy as np
 
     from gaitlib.evaluate.tables import build_agreement_table
@@ -56,20 +41,7 @@ def summarise_sensors(tidy: pd.DataFrame, seed: int, n_resamples: int) -> pd.Dat
 
 
 def format_sensors(agreement: pd.DataFrame, tidy: pd.DataFrame) -> pd.DataFrame:
-    """Format the agreement of inertial sensors for print.
-
-    Parameters
-    ----------
-    agreement : DataFrame
-        From `summarise_sensors`.
-    tidy : DataFrame
-        The rows behind it, for the coverage.
-
-    Returns
-    -------
-    DataFrame
-        Strings.
-    """
+    """Format the agreement of inertial sensors for print."""
     from gaitlib.evaluate.inputs import format_number
 
     inside = (tidy["reference"] >= tidy["lower"]) & (tidy["reference"] <= tidy["upper"])
@@ -99,18 +71,7 @@ def format_sensors(agreement: pd.DataFrame, tidy: pd.DataFrame) -> pd.DataFrame:
 
 
 def format_settings(tidy: pd.DataFrame) -> pd.DataFrame:
-    """Format the errors of the set with known speed by how people walked.
-
-    Parameters
-    ----------
-    tidy : DataFrame
-        From `gaitlib.report.inertial_people.estimate_inertial_people`.
-
-    Returns
-    -------
-    DataFrame
-        Strings, one row per setting: mean speed, and bias and mean absolute error per outcome.
-    """
+    """Format the errors of the set with known speed by how people walked."""
     from gaitlib.evaluate.inputs import format_number
 
     rows = tidy[tidy["dataset"] == "mobilised_lab"]
@@ -136,18 +97,7 @@ def format_settings(tidy: pd.DataFrame) -> pd.DataFrame:
 
 
 def format_steps(steps: pd.DataFrame) -> pd.DataFrame:
-    """Format how the error of step time hangs on the first and last steps of the reference.
-
-    Parameters
-    ----------
-    steps : DataFrame
-        From `gaitlib.report.inertial_people.leave_out_steps`.
-
-    Returns
-    -------
-    DataFrame
-        Strings, one row per number of steps left out; means over people of the means of their walks.
-    """
+    """Format how the error of step time hangs on the first and last steps of the reference."""
     from gaitlib.evaluate.inputs import format_number
 
     if steps.empty:
@@ -164,18 +114,7 @@ def format_steps(steps: pd.DataFrame) -> pd.DataFrame:
 
 
 def format_muscles(summary: pd.DataFrame) -> pd.DataFrame:
-    """Format the scores of muscle activity for print.
-
-    Parameters
-    ----------
-    summary : DataFrame
-        From `gaitlib.report.muscle_activity.summarise_muscles`.
-
-    Returns
-    -------
-    DataFrame
-        Strings, one row per muscle and method.
-    """
+    """Format the scores of muscle activity for print."""
     from gaitlib.evaluate.inputs import format_number
 
     rows = []
@@ -197,20 +136,7 @@ def format_muscles(summary: pd.DataFrame) -> pd.DataFrame:
 
 
 def count_better(scores: pd.DataFrame, baseline: str) -> list[str]:
-    """List the muscles on which the estimator's correlation is higher than a baseline's.
-
-    Parameters
-    ----------
-    scores : DataFrame
-        From `gaitlib.report.muscle_activity.compare_muscles`.
-    baseline : str
-        A name of `gaitlib.report.muscle_activity.METHODS`.
-
-    Returns
-    -------
-    list of str
-        Muscles, by the mean over the people who have both curves.
-    """
+    """List the muscles on which the estimator's correlation is higher than a baseline's."""
     person = scores.groupby(["muscle", "person_id", "method"])["correlation"].mean().unstack("method")
     both = person.dropna(subset=["synthetic", baseline]).groupby("muscle").mean()
     known = [muscle for muscle in _MUSCLES if muscle in both.index]
@@ -218,20 +144,7 @@ def count_better(scores: pd.DataFrame, baseline: str) -> list[str]:
 
 
 def write_answer(agreement: pd.DataFrame, scores: pd.DataFrame) -> list[str]:
-    """Write the short answer of the page.
-
-    Parameters
-    ----------
-    agreement : DataFrame
-        From `summarise_sensors`.
-    scores : DataFrame
-        From `gaitlib.report.muscle_activity.compare_muscles`.
-
-    Returns
-    -------
-    list of str
-        Sentences.
-    """
+    """Write the short answer of the page."""
     from gaitlib.evaluate.inputs import format_number
 
     def say(dataset: str, outcome: str) -> str:
@@ -273,16 +186,6 @@ def plot_muscles(curves: pd.DataFrame):
     """Draw EMG, the estimator and the mean simulated curve over the stride, one panel per muscle.
 
     A panel tells how many people it shows.
-
-    Parameters
-    ----------
-    curves : DataFrame
-        From `gaitlib.report.muscle_activity.compare_muscles`.
-
-    Returns
-    -------
-    Figure
-        Lines: mean over people; grey band: middle 80 % of people's EMG.
     """
     import matplotlib.pyplot as plt
 
@@ -313,17 +216,7 @@ def plot_muscles(curves: pd.DataFrame):
 
 
 def plot_sensors(tidy: pd.DataFrame):
-    """Draw estimated against measured step time, one point per person.
-
-    Parameters
-    ----------
-    tidy : DataFrame
-        From `gaitlib.report.inertial_people.estimate_inertial_people`.
-
-    Returns
-    -------
-    Figure
-    """
+    """Draw estimated against measured step time, one point per person."""
     import matplotlib.pyplot as plt
 
     from gaitlib.evaluate.style import STYLE, add_legend, get_style

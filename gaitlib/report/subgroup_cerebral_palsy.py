@@ -30,33 +30,14 @@ _BENCHMARK = {
 
 
 def load_child() -> dict[str, xr.Dataset]:
-    """Load the strides of the measured child (role: evaluate).
-
-    Returns
-    -------
-    dict
-        Side 'r' or 'l' -> strides that begin with that foot's contact, as
-        `gaitlib.data.readers.matlab.read_laboratory_strides` gives.
-    """
+    """Load the strides of the measured child (role: evaluate)."""
     from gaitlib.data.packed import read_recording
 
     return {side: read_recording("cp_child", f"ExperimentalData_{side}.mat", "evaluate") for side in "rl"}
 
 
 def collect_child_curves(child: dict[str, xr.Dataset]) -> SideCurves:
-    """Collect the child's joint angles over the own stride of each leg.
-
-    Parameters
-    ----------
-    child : dict
-        From `load_child`.
-
-    Returns
-    -------
-    SideCurves
-        Strides in the place of people, as many as both sides have; the toe-off is where the own vertical
-        force falls below 2 % of body weight.
-    """
+    """Collect the child's joint angles over the own stride of each leg."""
     n = min(data.sizes["stride"] for data in child.values())
     angles = {}
     for joint, coordinate in JOINTS.items():
@@ -91,22 +72,7 @@ def _find_toe_off(force: np.ndarray, share: float = 0.02) -> float:
 
 
 def format_child(child: SideCurves, strides: dict[str, xr.Dataset], simulated: SideCurves) -> pd.DataFrame:
-    """Format the child's strides beside the simulated children for print.
-
-    Parameters
-    ----------
-    child : SideCurves
-        The child's curves.
-    strides : dict
-        From `load_child`.
-    simulated : SideCurves
-        Simulated children.
-
-    Returns
-    -------
-    DataFrame
-        Strings: mean (standard deviation) over the child's strides, and over simulated people.
-    """
+    """Format the child's strides beside the simulated children for print."""
 
     def show(values: np.ndarray, decimals: int = 0) -> str:
         spread = f" ({format_number(values.std(ddof=1), decimals)})" if len(values) > 1 else ""
@@ -136,20 +102,7 @@ def format_child(child: SideCurves, strides: dict[str, xr.Dataset], simulated: S
 
 
 def plot_child_emg(strides: dict[str, xr.Dataset], gaits: xr.Dataset):
-    """Draw the child's EMG over the stride beside the activations of simulated children.
-
-    Parameters
-    ----------
-    strides : dict
-        From `load_child`.
-    gaits : xarray.Dataset
-        Gait set of simulated children.
-
-    Returns
-    -------
-    matplotlib Figure
-        Each curve in shares of its own peak: neither side knows a common unit.
-    """
+    """Draw the child's EMG over the stride beside the activations of simulated children."""
     import matplotlib.pyplot as plt
 
     from gaitlib.evaluate.style import COLOURS, STYLE
@@ -176,14 +129,7 @@ def plot_child_emg(strides: dict[str, xr.Dataset], gaits: xr.Dataset):
 
 
 def load_benchmark() -> pd.DataFrame:
-    """Load the published predictions, with step time and step length derived from speed and cadence.
-
-    Returns
-    -------
-    DataFrame
-        As `gaitlib.data.readers.clinical.read_video_benchmark`, and step_time_s, step_length_m with their
-        predictions.
-    """
+    """Load the published predictions, with step time and step length derived from speed and cadence."""
     from gaitlib.data.tables import load_table
 
     table = load_table("cp_video_benchmark", "evaluate")
@@ -194,21 +140,7 @@ def load_benchmark() -> pd.DataFrame:
 
 
 def format_benchmark(table: pd.DataFrame, ours: pd.DataFrame) -> pd.DataFrame:
-    """Format the errors of the published model beside ours for print.
-
-    Parameters
-    ----------
-    table : DataFrame
-        From `load_benchmark`.
-    ours : DataFrame
-        Agreement rows of the estimator trained on synthetic walks, one per outcome, on simulated stand-ins.
-
-    Returns
-    -------
-    DataFrame
-        Strings: rows, MAE, MAE of predicting the mean, bias, r and concordance of the published model; our
-        MAE on simulated people.
-    """
+    """Format the errors of the published model beside ours for print."""
     from gaitlib.evaluate.reliability import compute_ccc
 
     own = ours.set_index("outcome")["mae"] if len(ours) else pd.Series(dtype=float)

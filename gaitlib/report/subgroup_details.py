@@ -25,25 +25,7 @@ def format_details(
     views: Iterable[str],
     method: str = "synthetic",
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Format what a second reader asks for: consistency, repeatability, slope, equivalence, power.
-
-    Parameters
-    ----------
-    agreement, tidy : DataFrame
-        Of one subgroup: agreement and estimates.
-    margins : mapping
-        outcome -> value, kind, source.
-    views : iterable of str
-        Order of the rows.
-    method : str
-        Which method.
-
-    Returns
-    -------
-    tuple of DataFrame
-        Strings, one row per outcome and view that could be estimated: reliability (concordance, consistency,
-        smallest change), and bias (slope, test against the margin, power).
-    """
+    """Format what a second reader asks for: consistency, repeatability, slope, equivalence, power."""
     rows = []
     verdicts = _judge_bias(tidy[tidy["method"] == method], margins)
     for outcome in margins:
@@ -105,22 +87,7 @@ def _judge_bias(tidy: pd.DataFrame, margins: Mapping) -> dict[tuple, dict]:
 
 
 def list_statistics(tidy: pd.DataFrame, seed: int, n_resamples: int) -> pd.DataFrame:
-    """List every statistic with every interval, for a file beside the book.
-
-    Parameters
-    ----------
-    tidy : DataFrame
-        Estimates of all groups.
-    seed, n_resamples : int
-        Of the bootstrap.
-
-    Returns
-    -------
-    DataFrame
-        One row per group, view, outcome, method and statistic: n_people, n_walks, value, lower, upper and
-        interval (printed in the book), bca_lower, bca_upper, analytic_lower, analytic_upper, note. Groups of
-        fewer than three people are left out.
-    """
+    """List every statistic with every interval, for a file beside the book."""
     from gaitlib.evaluate.agreement import compute_agreement
     from gaitlib.evaluate.inputs import check_agreement_table
 

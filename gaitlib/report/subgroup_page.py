@@ -45,16 +45,8 @@ class Group:
     absent: tuple[str, ...] = ()
 
     def choose_methods(self, methods: Iterable[str]) -> list[str]:
-        """Choose the methods that these walks allow: nothing is trained on real people where there are none.
-
-        Parameters
-        ----------
-        methods : iterable of str
-            Wanted methods.
-
-        Returns
-        -------
-        list of str
+        """Choose the methods that these walks allow: nothing is trained on real people where there are
+        none.
         """
         return [name for name in methods if self.basis == "real" or name != "ridge_real"]
 
@@ -70,33 +62,7 @@ def collect_subgroup(
     duration_s: float,
     seed: int,
 ) -> Group:
-    """Collect the walks of a page: real people, or simulated ones where there are none.
-
-    Parameters
-    ----------
-    kept : Results
-        Results of the run.
-    subgroup : str
-        Name of the subgroup.
-    datasets : iterable of str
-        Items of the data manifest; empty without real people.
-    stand_in : mapping
-        Section `stand_in` of the study.
-    library : str
-        Folder of the library.
-    held_out_share : float
-        Share of its people that no estimator has learned from.
-    n_walks : int
-        Simulated walks.
-    duration_s : float
-        Their length (s).
-    seed : int
-        Source of randomness.
-
-    Returns
-    -------
-    Group
-    """
+    """Collect the walks of a page: real people, or simulated ones where there are none."""
     datasets = tuple(datasets)
     if datasets:
         from gaitlib.data.fetch import check_purpose
@@ -130,22 +96,7 @@ SHORT_METHODS = {
 
 
 def format_agreement(agreement: pd.DataFrame, outcome: str, views: Iterable[str]) -> pd.DataFrame:
-    """Format the agreement of one outcome for print.
-
-    Parameters
-    ----------
-    agreement : DataFrame
-        Of one subgroup.
-    outcome : str
-        Which outcome.
-    views : iterable of str
-        Order of the rows.
-
-    Returns
-    -------
-    DataFrame
-        Strings, one row per view and method.
-    """
+    """Format the agreement of one outcome for print."""
     own = agreement[(agreement["outcome"] == outcome) & (agreement["n_people_all"] > 0)]
     decimals = get_decimals(outcome)
     rows = []
@@ -180,25 +131,7 @@ def _count(used: int, total: int) -> str:
 def show_agreement(
     agreement: pd.DataFrame, tidy: pd.DataFrame, outcome: str, views: list[str], margins: Mapping, basis: str
 ):
-    """Show table and figure of one outcome: all views and methods in the table, the first view in the figure.
-
-    Parameters
-    ----------
-    agreement, tidy : DataFrame
-        Of one subgroup: agreement and estimates.
-    outcome : str
-        Which outcome.
-    views : list of str
-        Views.
-    margins : mapping
-        outcome -> value, kind, source.
-    basis : str
-        'real' or 'simulated'.
-
-    Returns
-    -------
-    IPython.display.HTML
-    """
+    """Show table and figure of one outcome: all views and methods in the table, the first in the figure."""
     from gaitlib.report import page
 
     words = OUTCOME_WORDS[outcome]
@@ -228,37 +161,14 @@ def show_agreement(
 
 
 def list_notes(agreement: pd.DataFrame) -> list[str]:
-    """List the notes of an agreement table, each once.
-
-    Parameters
-    ----------
-    agreement : DataFrame
-        Of one subgroup.
-
-    Returns
-    -------
-    list of str
-    """
+    """List the notes of an agreement table, each once."""
     notes = agreement.loc[agreement["n_people_all"] > 0, "note"].str.split("; ").explode()
     kept = [note for note in dict.fromkeys(notes.dropna()) if note and "simulated people" not in note]
     return [note[0].upper() + note[1:] + "." for note in kept]
 
 
 def format_calibration(tidy: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
-    """Format coverage of the intervals and abstentions for print.
-
-    Parameters
-    ----------
-    tidy : DataFrame
-        Estimates.
-    names : mapping
-        Readable names.
-
-    Returns
-    -------
-    DataFrame
-        Strings, one row per outcome and view of the estimator trained on synthetic walks.
-    """
+    """Format coverage of the intervals and abstentions for print."""
     from gaitlib.evaluate.calibration import compute_abstention, compute_interval_coverage
 
     own = tidy[tidy["method"] == "synthetic"]
@@ -295,24 +205,7 @@ def _format_share(share: float, lower: float, upper: float) -> str:
 def format_comparison(
     tidy: pd.DataFrame, margins: Mapping, names: Mapping[str, str], seed: int, n_resamples: int
 ) -> pd.DataFrame:
-    """Format the paired comparison with the other methods for print.
-
-    Parameters
-    ----------
-    tidy : DataFrame
-        Estimates.
-    margins : mapping
-        outcome -> value, kind, source.
-    names : mapping
-        Readable names.
-    seed, n_resamples : int
-        Of the bootstrap.
-
-    Returns
-    -------
-    DataFrame
-        Strings, one row per rival, outcome and view.
-    """
+    """Format the paired comparison with the other methods for print."""
     from gaitlib.evaluate.equivalence import compare_methods
 
     rows = []
@@ -341,22 +234,7 @@ def format_comparison(
 
 
 def plot_agreement(tidy: pd.DataFrame, outcome: str, method: str, margins: Mapping):
-    """Draw estimate against truth, and error against size, side by side, with one legend beneath.
-
-    Parameters
-    ----------
-    tidy : DataFrame
-        Estimates of one subgroup and view.
-    outcome, method : str
-        What to show.
-    margins : mapping
-        outcome -> value, source.
-
-    Returns
-    -------
-    matplotlib Figure
-        With the bias that changes with size where its slope is told apart from zero.
-    """
+    """Draw estimate against truth, and error against size, side by side, with one legend beneath."""
     import matplotlib.pyplot as plt
 
     from gaitlib.evaluate.agreement import compute_proportional_bias

@@ -24,24 +24,7 @@ _MIN_COVERED = 0.75
 def compare_curves(
     simulated: SideCurves, measured: SideCurves, rng: np.random.Generator, n_resamples: int = 1000
 ) -> pd.DataFrame:
-    """Compare the joint angles of simulated and real people.
-
-    Parameters
-    ----------
-    simulated, measured : SideCurves
-        Both groups; both legs of a person are averaged.
-    rng : numpy.random.Generator
-        Source of randomness.
-    n_resamples : int
-        Of the bootstrap over people and of the permutation test.
-
-    Returns
-    -------
-    DataFrame
-        One row per joint: range_simulated, range_measured (mean over people, degrees), range_difference with
-        lower, upper (95 %); rms (of the mean curves), inside (share of the simulated curves within two
-        standard deviations of the real people), clusters (list of `gaitlib.evaluate.waveforms.Cluster`).
-    """
+    """Compare the joint angles of simulated and real people."""
     from gaitlib.evaluate.bootstrap import compute_mean_interval
     from gaitlib.evaluate.waveforms import compute_band_share, find_clusters
 
@@ -67,18 +50,7 @@ def compare_curves(
 
 
 def format_curves(groups: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Format comparisons of curves for print.
-
-    Parameters
-    ----------
-    groups : dict
-        Words for the comparison -> result of `compare_curves`.
-
-    Returns
-    -------
-    DataFrame
-        Strings.
-    """
+    """Format comparisons of curves for print."""
     rows = []
     for words, found in groups.items():
         for row in found.itertuples():
@@ -97,20 +69,7 @@ def format_curves(groups: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def describe_clusters(clusters, alpha: float = 0.05) -> str:
-    """Put the result of a cluster permutation test into words.
-
-    Parameters
-    ----------
-    clusters : list of Cluster
-        From `gaitlib.evaluate.waveforms.find_clusters`.
-    alpha : float
-        Clusters with a larger p value are left out.
-
-    Returns
-    -------
-    str
-        Such as "0–35 (p 0.001)"; "nowhere (p 0.2)" where no cluster is significant.
-    """
+    """Put the result of a cluster permutation test into words."""
     shown = [f"{c.first}–{c.last} (p {format_p(c.p)})" for c in clusters if c.p < alpha]
     if shown:
         return "; ".join(shown)
@@ -118,20 +77,7 @@ def describe_clusters(clusters, alpha: float = 0.05) -> str:
 
 
 def format_profiles(groups: dict[str, SideCurves], normal: SideCurves) -> pd.DataFrame:
-    """Format the distance of each group's curves from those of healthy adults for print.
-
-    Parameters
-    ----------
-    groups : dict
-        Words -> group.
-    normal : SideCurves
-        Healthy adults; each of them is compared with the others.
-
-    Returns
-    -------
-    DataFrame
-        Strings: mean (standard deviation) over people per joint and of the profile score, in degrees.
-    """
+    """Format the distance of each group's curves from those of healthy adults for print."""
     from gaitlib.evaluate.waveforms import compute_profile_scores
 
     healthy = normal.average_sides()
@@ -157,14 +103,6 @@ def format_profiles(groups: dict[str, SideCurves], normal: SideCurves) -> pd.Dat
 def load_stride_people() -> pd.DataFrame:
     """Load stride tables of people with Parkinson's disease and controls, one row per person.
 
-    Returns
-    -------
-    DataFrame
-        person_id, group ('parkinsons', 'control'), speed_mps, n_strides, stride_time_s, stride_time_cv,
-        stance_share, double_support_share.
-
-    Notes
-    -----
     As the authors of the set: the first 20 s are left out, and strides more than three standard deviations
     from the person's median (the turns at the end of the hallway).
     """
@@ -184,18 +122,7 @@ def load_stride_people() -> pd.DataFrame:
 
 
 def summarise_strides(strides: pd.DataFrame) -> dict[str, float]:
-    """Summarise the stride table of one person.
-
-    Parameters
-    ----------
-    strides : DataFrame
-        From `gaitlib.data.readers.clinical.read_stride_table`.
-
-    Returns
-    -------
-    dict
-        n_strides, stride_time_s, stride_time_cv, stance_share, double_support_share.
-    """
+    """Summarise the stride table of one person."""
     kept = strides[strides["elapsed_s"] > strides["elapsed_s"].iloc[0] + _FIRST_S]
     times = kept[["stride_time_l_s", "stride_time_r_s"]]
     usual = (times - times.median()).abs() <= 3 * times.std()
@@ -211,21 +138,7 @@ def summarise_strides(strides: pd.DataFrame) -> dict[str, float]:
 
 
 def format_strides(people: pd.DataFrame, walks: pd.DataFrame) -> pd.DataFrame:
-    """Format stride tables beside the simulated people who stand in.
-
-    Parameters
-    ----------
-    people : DataFrame
-        From `load_stride_people`.
-    walks : DataFrame
-        Outcomes of simulated walks: person_id and the columns of `gaitlib.outcomes.OUTCOMES`.
-
-    Returns
-    -------
-    DataFrame
-        Strings: mean (standard deviation) over people, and the difference of the simulated from the real
-        people with Parkinson's disease (Welch, 95 %).
-    """
+    """Format stride tables beside the simulated people who stand in."""
     from gaitlib.evaluate.analytic import compute_welch_interval
 
     made = walks.groupby("person_id")[list(_STRIDES)].mean()
@@ -254,19 +167,6 @@ def format_strides(people: pd.DataFrame, walks: pd.DataFrame) -> pd.DataFrame:
 def measure_sensor_steps(n_people: int | None = None) -> pd.DataFrame:
     """Measure step time from one sensor on the lower back beside gyroscopes on both ankles.
 
-    Parameters
-    ----------
-    n_people : int, optional
-        Only the first people of the set; all by default.
-
-    Returns
-    -------
-    DataFrame
-        Columns of an agreement table: one row per person and stretch of 8 s in which the ankles show walking
-        for at least three quarters of the time and nobody freezes; one walk per person.
-
-    Notes
-    -----
     Reading a workbook takes seconds, so the first walk of each person is taken, in the order of names.
     """
     from gaitlib.data.packed import list_recordings, read_recording
@@ -282,18 +182,7 @@ def measure_sensor_steps(n_people: int | None = None) -> pd.DataFrame:
 
 
 def list_sensor_windows(recording) -> list[dict]:
-    """Compare both sensors in stretches of steady walking.
-
-    Parameters
-    ----------
-    recording : xarray.Dataset
-        From `gaitlib.data.readers.inertial.read_freezing_recording`.
-
-    Returns
-    -------
-    list of dict
-        Rows of an agreement table.
-    """
+    """Compare both sensors in stretches of steady walking."""
     from gaitlib.estimate.inertial_steps import detect_shank_contacts, estimate_back_step_time, pair_steps
 
     time_s = recording["time"].values

@@ -34,20 +34,7 @@ _CAVEATS = {
 def choose_row(
     agreement: pd.DataFrame, outcome: str, method: str, view: str, origin: str
 ) -> pd.Series | None:
-    """Choose the row of an agreement table.
-
-    Parameters
-    ----------
-    agreement : DataFrame
-        From `gaitlib.evaluate.tables.build_agreement_table`.
-    outcome, method, view, origin : str
-        Which.
-
-    Returns
-    -------
-    Series or None
-        None if nothing was estimated there.
-    """
+    """Choose the row of an agreement table."""
     fits = (agreement["outcome"] == outcome) & (agreement["method"] == method)
     fits &= (agreement["view"] == view) & (agreement["origin"] == origin)
     rows = agreement[fits & agreement["mae"].notna()]
@@ -57,28 +44,7 @@ def choose_row(
 def write_answer(
     agreement: pd.DataFrame, title: str, margins: Mapping, missing: str, group, view: str
 ) -> list[str]:
-    """Write the short answer of a page.
-
-    Parameters
-    ----------
-    agreement : DataFrame
-        Of this subgroup.
-    title : str
-        Name of the subgroup for readers.
-    margins : mapping
-        outcome -> value, kind, source.
-    missing : str
-        What real data are missing.
-    group : Group
-        The walks.
-    view : str
-        The view the answer is about.
-
-    Returns
-    -------
-    list of str
-        Sentences.
-    """
+    """Write the short answer of a page."""
     lines = [] if group.basis == "real" else [f"{NOT_EVALUATED} Missing: {missing}."]
     found = [(o, choose_row(agreement, o, "synthetic", view, group.basis)) for o in margins]
     answered = [(outcome, row) for outcome, row in found if row is not None]
@@ -134,21 +100,7 @@ def _name_rivals(agreement: pd.DataFrame, view: str, group) -> str:
 
 
 def describe_truth(group, reference: pd.DataFrame, views, layout: str, fps: float, noise: float) -> list[str]:
-    """Describe how the truth was measured, its own error, and what the methods were given to see.
-
-    Parameters
-    ----------
-    group : Group
-        The walks.
-    reference : DataFrame
-        Of the subgroup, from `gaitlib.report.people.measure_walks`.
-    views, layout, fps, noise
-        Of the virtual cameras and detector.
-
-    Returns
-    -------
-    list of str
-    """
+    """Describe how the truth was measured, its own error, and what the methods were given to see."""
     lines = [_TRUTH[name] for name in group.datasets if name in _TRUTH]
     if group.basis == "simulated":
         lines = ["The truth is computed from the simulated walk itself and is exact."]
@@ -180,19 +132,7 @@ def _say_range(values: pd.Series, digits: int) -> str:
 
 
 def list_limits(group, reference: pd.DataFrame) -> list[str]:
-    """List what a page cannot tell.
-
-    Parameters
-    ----------
-    group : Group
-        The walks.
-    reference : DataFrame
-        Of the subgroup.
-
-    Returns
-    -------
-    list of str
-    """
+    """List what a page cannot tell."""
     n_people = reference["person_id"].nunique() if len(reference) else 0
     if group.basis == "simulated":
         return [
@@ -214,23 +154,7 @@ def list_limits(group, reference: pd.DataFrame) -> list[str]:
 
 
 def write_summary(agreement: pd.DataFrame, margins: Mapping, group, view: str) -> list[str]:
-    """Write one line per outcome: error, bias and correlation.
-
-    Parameters
-    ----------
-    agreement : DataFrame
-        Of this subgroup.
-    margins : mapping
-        outcome -> value, source.
-    group : Group
-        The walks.
-    view : str
-        Which view.
-
-    Returns
-    -------
-    list of str
-    """
+    """Write one line per outcome: error, bias and correlation."""
     lines = [] if group.basis == "real" else [NOT_EVALUATED]
     for outcome in margins:
         row = choose_row(agreement, outcome, "synthetic", view, group.basis)

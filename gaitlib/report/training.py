@@ -52,22 +52,7 @@ class Split:
 
 
 def split_library(table: pd.DataFrame, gaits: xr.Dataset, held_out_share: float, seed: int) -> Split:
-    """Split the verified gaits by person, the same way for generator and estimator.
-
-    Parameters
-    ----------
-    table, gaits : DataFrame, xarray.Dataset
-        The library.
-    held_out_share : float
-        Share of people held out.
-    seed : int
-        Which people.
-
-    Returns
-    -------
-    Split
-        The held-out part is the estimator's calibration and test people together.
-    """
+    """Split the verified gaits by person, the same way for generator and estimator."""
     from gaitlib.estimate.train import select_verified, split_people
 
     table, gaits = select_verified(table, gaits)
@@ -83,44 +68,14 @@ def split_library(table: pd.DataFrame, gaits: xr.Dataset, held_out_share: float,
 def list_held_out_gaits(
     table: pd.DataFrame, gaits: xr.Dataset, held_out_share: float, seed: int
 ) -> list[str]:
-    """List the gaits of people that the estimator has not learned from; half of them set its intervals.
-
-    Parameters
-    ----------
-    table, gaits, held_out_share, seed
-        As `split_library`.
-
-    Returns
-    -------
-    list of str
-        gait_id.
-    """
+    """List the gaits of people that the estimator has not learned from; half of them set its intervals."""
     return split_library(table, gaits, held_out_share, seed).held_out[0]["gait_id"].to_list()
 
 
 def train_generators(
     split: Split, settings: dict, seed: int, checkpoints: Path, rival_steps: int = 1500
 ) -> dict:
-    """Train the flow and the generators that it must beat, on the training people.
-
-    Parameters
-    ----------
-    split : Split
-        From `split_library`.
-    settings : dict
-        Of `gaitlib.generate.config.GeneratorConfig`.
-    seed : int
-        Fixes the training.
-    checkpoints : Path
-        An interrupted training goes on from here.
-    rival_steps : int
-        Training steps of the autoencoder.
-
-    Returns
-    -------
-    dict
-        'flow', 'nearest gait + noise', 'autoencoder', 'linear Gaussian'.
-    """
+    """Train the flow and the generators that it must beat, on the training people."""
     from gaitlib.generate.baselines import (
         AutoencoderGenerator,
         LinearGaussianGenerator,
@@ -139,18 +94,7 @@ def train_generators(
 
 
 def format_fidelity(fidelity: pd.DataFrame) -> pd.DataFrame:
-    """Format the fidelity of generators for print.
-
-    Parameters
-    ----------
-    fidelity : DataFrame
-        From `gaitlib.generate.fidelity.measure_fidelity`.
-
-    Returns
-    -------
-    DataFrame
-        Strings, one row per measure, one column per model.
-    """
+    """Format the fidelity of generators for print."""
     from gaitlib.generate.fidelity import summarise_fidelity
 
     wide = summarise_fidelity(fidelity).set_index(["measure", "part"])
@@ -164,36 +108,13 @@ def format_fidelity(fidelity: pd.DataFrame) -> pd.DataFrame:
 
 
 def get_fidelity(fidelity: pd.DataFrame, model: str, measure: str, part: str) -> float:
-    """Get one number from a fidelity table.
-
-    Parameters
-    ----------
-    fidelity : DataFrame
-        From `gaitlib.generate.fidelity.measure_fidelity`.
-    model, measure, part : str
-        Which.
-
-    Returns
-    -------
-    float
-    """
+    """Get one number from a fidelity table."""
     found = fidelity.query("model == @model and measure == @measure and part == @part")["value"]
     return float(found.iloc[0])
 
 
 def format_checks(summary: pd.DataFrame) -> pd.DataFrame:
-    """Format plausibility checks for print.
-
-    Parameters
-    ----------
-    summary : DataFrame
-        From `gaitlib.generate.checks.summarise_checks`.
-
-    Returns
-    -------
-    DataFrame
-        Strings: check, share passed, median, 95th percentile and limit with unit.
-    """
+    """Format plausibility checks for print."""
     units = {"deg": "°", "1": ""}
 
     def show(row, name: str) -> str:
@@ -218,20 +139,7 @@ def format_checks(summary: pd.DataFrame) -> pd.DataFrame:
 
 
 def format_errors(summary: pd.DataFrame, title_of_view: str = "View") -> pd.DataFrame:
-    """Format errors on held-out synthetic people for print.
-
-    Parameters
-    ----------
-    summary : DataFrame
-        From `gaitlib.estimate.assess.summarise_errors`, by view.
-    title_of_view : str
-        What a view is: 'View' of a camera, 'Site' of a sensor.
-
-    Returns
-    -------
-    DataFrame
-        Strings, one row per outcome and view.
-    """
+    """Format errors on held-out synthetic people for print."""
     rows = []
     for outcome, (title, unit, factor, decimals) in _OUTCOMES.items():
         for row in summary[summary["outcome"] == outcome].itertuples():
@@ -251,18 +159,7 @@ def format_errors(summary: pd.DataFrame, title_of_view: str = "View") -> pd.Data
 
 
 def format_activation(errors: dict) -> pd.DataFrame:
-    """Format the errors of muscle activity for print.
-
-    Parameters
-    ----------
-    errors : dict
-        From `gaitlib.estimate.assess.measure_activation_errors`.
-
-    Returns
-    -------
-    DataFrame
-        Strings, one row per muscle group.
-    """
+    """Format the errors of muscle activity for print."""
     return pd.DataFrame(
         [
             {
@@ -287,37 +184,13 @@ def _format_share(value: float) -> str:
 
 
 def choose_typical(table: pd.DataFrame, n_gaits: int = 12) -> pd.DataFrame:
-    """Choose gaits near the median speed.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Rows with speed_mps.
-    n_gaits : int
-        How many at most.
-
-    Returns
-    -------
-    DataFrame
-        Rows, nearest first.
-    """
+    """Choose gaits near the median speed."""
     distance = (table["speed_mps"] - table["speed_mps"].median()).abs()
     return table.iloc[distance.argsort(kind="stable")[:n_gaits]].reset_index(drop=True)
 
 
 def summarise_overall(errors: pd.DataFrame) -> dict:
-    """Summarise errors on held-out synthetic people over all views.
-
-    Parameters
-    ----------
-    errors : DataFrame
-        From `gaitlib.estimate.assess.tabulate_errors`.
-
-    Returns
-    -------
-    dict
-        Per outcome mae and bias in its unit; answered and coverage (0-1) over all outcomes.
-    """
+    """Summarise errors on held-out synthetic people over all views."""
     answered = errors[errors["status"] == "ok"]
     error = answered["estimate"] - answered["reference"]
     inside = (answered["reference"] >= answered["lower"]) & (answered["reference"] <= answered["upper"])
@@ -329,18 +202,7 @@ def summarise_overall(errors: pd.DataFrame) -> dict:
 
 
 def list_error_columns(history: pd.DataFrame) -> dict[str, str]:
-    """List the columns of a training history that hold errors, with their labels.
-
-    Parameters
-    ----------
-    history : DataFrame
-        From `gaitlib.estimate.network.GaitEstimator.fit`.
-
-    Returns
-    -------
-    dict of str to str
-        Column -> label.
-    """
+    """List the columns of a training history that hold errors, with their labels."""
     found = {}
     for outcome in _MAIN:
         title = _OUTCOMES[outcome][0]

@@ -25,31 +25,7 @@ DATASETS = {"td_children_c3d": "Children", "neuro_bvh": "Adults"}
 
 
 def load_runs(path: Path | None, margins: Mapping, view: str, seed: int, n_resamples: int) -> pd.DataFrame:
-    """Load the runs and compute their agreement with real people.
-
-    Parameters
-    ----------
-    path : Path or None
-        Parquet file of `gaitlib ablate`; None: there is none.
-    margins : mapping
-        outcome -> value, kind, source.
-    view : str
-        Which view.
-    seed, n_resamples : int
-        Of the bootstrap over people.
-
-    Returns
-    -------
-    DataFrame
-        As `gaitlib.evaluate.tables.build_agreement_table` by kind, data set, arm, n_train and outcome, real
-        people only; empty without such runs. Trainings with several seeds count as repeated
-        estimates of the same people.
-
-    Raises
-    ------
-    InputError
-        The file or a column is missing.
-    """
+    """Load the runs and compute their agreement with real people."""
     from gaitlib.errors import InputError
     from gaitlib.evaluate.tables import build_agreement_table
 
@@ -75,20 +51,7 @@ def load_runs(path: Path | None, margins: Mapping, view: str, seed: int, n_resam
 
 
 def format_runs(runs: pd.DataFrame, kind: str) -> pd.DataFrame:
-    """Format one kind of runs for print.
-
-    Parameters
-    ----------
-    runs : DataFrame
-        From `load_runs`.
-    kind : {'efficiency', 'ablation'}
-        Which.
-
-    Returns
-    -------
-    DataFrame
-        Strings: one row per arm and number of people, mean absolute error per outcome.
-    """
+    """Format one kind of runs for print."""
     own = runs[(runs["kind"] == kind) & runs["mae"].notna()]
     rows = []
     for (dataset, arm, n_train), part in own.groupby(["dataset", "arm", "n_train"], sort=False):
@@ -107,21 +70,7 @@ def format_runs(runs: pd.DataFrame, kind: str) -> pd.DataFrame:
 
 
 def plot_efficiency(runs: pd.DataFrame, outcome: str):
-    """Draw error against the number of people trained on.
-
-    Parameters
-    ----------
-    runs : DataFrame
-        From `load_runs`.
-    outcome : str
-        Which outcome.
-
-    Returns
-    -------
-    matplotlib Figure or None
-        One panel per set of real people, one line per arm with 95 % intervals; None without such runs.
-        Arms trained on no real person are drawn as a level line.
-    """
+    """Draw error against the number of people trained on."""
     import matplotlib.pyplot as plt
 
     from gaitlib.evaluate.style import STYLE, get_style

@@ -56,42 +56,13 @@ class GaitCurves:
     persons: tuple[Person, ...]
 
     def select(self, index: int) -> GaitCurves:
-        """Take one gait.
-
-        Parameters
-        ----------
-        index : int
-            Which one.
-
-        Returns
-        -------
-        GaitCurves
-            With one gait.
-        """
+        """Take one gait."""
         one = slice(index, index + 1)
         return GaitCurves(self.curves[one], self.stride_time_s[one], self.dimensions[one], self.persons[one])
 
 
 def prepare_gaits(gaits: xr.Dataset, persons: list[Person] | Person | None = None) -> GaitCurves:
-    """Read the curves of a Gait or a gait set.
-
-    Parameters
-    ----------
-    gaits : xarray.Dataset
-        A Gait, or a gait set with leading dimension `gait`.
-    persons : Person or list of Person, optional
-        Who walks in each gait; taken from the Gait's attribute `person` if not given.
-
-    Returns
-    -------
-    GaitCurves
-        Arrays for `build_walk_points`.
-
-    Raises
-    ------
-    InputError
-        If no person is known or their number differs from that of the gaits.
-    """
+    """Read the curves of a Gait or a gait set."""
     if "gait" not in gaits.dims:
         if persons is None and "person" not in gaits.attrs:
             raise InputError(
@@ -132,37 +103,7 @@ def build_synthetic_walk(
     with_outcomes: bool = True,
     **attributes,
 ) -> xr.Dataset:
-    """Build a full-body walk from one or several planar gaits.
-
-    Parameters
-    ----------
-    gaits : xarray.Dataset
-        A Gait, or a gait set whose strides follow each other in turn.
-    person : Person or list of Person, optional
-        Who walks; the person of the Gait if None.
-    rng : numpy.random.Generator
-        Draws start phase, widths, arm swing and the variation.
-    n_strides, duration_s : float, optional
-        Length of the walk: one of the two; 6 strides if neither is given.
-    fps : float
-        Samples per second of the walk.
-    variation : WalkVariation
-        How much the walk differs from its gait; none if not given.
-    with_outcomes : bool
-        Attach `outcomes` (JSON), computed from the walk with `gaitlib.outcomes`.
-    **attributes
-        Attributes of the Walk, such as walk_id, person_id, subgroup.
-
-    Returns
-    -------
-    xarray.Dataset
-        A Walk with origin "simulated" unless told otherwise.
-
-    Raises
-    ------
-    InputError
-        If both lengths are given or the walk would be shorter than one stride.
-    """
+    """Build a full-body walk from one or several planar gaits."""
     from gaitlib.walk import build_walk
 
     if n_strides is not None and duration_s is not None:
@@ -216,26 +157,7 @@ def build_walk_motion(
     fps: float,
     variation: WalkVariation = NO_VARIATION,
 ) -> WalkMotion:
-    """Build the motion of a walk (array form of `build_synthetic_walk`).
-
-    Parameters
-    ----------
-    gait : GaitCurves
-        The gaits, strung together in turn.
-    rng : numpy.random.Generator
-        Source of randomness.
-    duration_s : float
-        Length of the walk (s).
-    fps : float
-        Samples per second.
-    variation : WalkVariation
-        How much the walk differs from its gait.
-
-    Returns
-    -------
-    WalkMotion
-        Points for the camera and, with the pitch of the segments, for inertial sensors.
-    """
+    """Build the motion of a walk (array form of `build_synthetic_walk`)."""
     body = vary_proportions(gait.dimensions[0], rng, variation.proportion_spread)
     slower = np.sqrt(body.leg_length_m / gait.dimensions[0].leg_length_m)
     n_time = int(round(duration_s * fps)) + 1
@@ -262,28 +184,7 @@ def build_walk_points(
     fps: float,
     variation: WalkVariation = NO_VARIATION,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Build the points of a walk: what a camera needs of `build_walk_motion`.
-
-    Parameters
-    ----------
-    gait : GaitCurves
-        The gaits, strung together in turn.
-    rng : numpy.random.Generator
-        Source of randomness.
-    duration_s : float
-        Length of the walk (s).
-    fps : float
-        Samples per second.
-    variation : WalkVariation
-        How much the walk differs from its gait.
-
-    Returns
-    -------
-    time_s : array, shape (n_time,)
-        Time (s).
-    points : array, shape (n_time, 19, 3)
-        Positions of `gaitlib.walk.KEYPOINTS_3D` (m).
-    """
+    """Build the points of a walk: what a camera needs of `build_walk_motion`."""
     motion = build_walk_motion(gait, rng, duration_s, fps, variation)
     return motion.time_s, motion.points
 

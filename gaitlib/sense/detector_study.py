@@ -45,35 +45,12 @@ _SEGMENTS = (("hip", "knee"), ("knee", "ankle"))
 
 
 def load_measured() -> dict:
-    """Load the stored result of `measure_detector`.
-
-    Returns
-    -------
-    dict
-        Sizes of errors (`errors`, fields of `gaitlib.sense.noise.DetectorErrors`), `restless` per joint, the
-        autocorrelation, and on what they rest.
-    """
+    """Load the stored result of `measure_detector`."""
     return json.loads(RESULT_FILE.read_text(encoding="utf-8"))
 
 
 def measure_detector(folder: str | Path) -> dict:
-    """Run the detector on the recordings and measure its errors (two to three minutes).
-
-    Parameters
-    ----------
-    folder : str or Path
-        Where the packages were installed; see the module.
-
-    Returns
-    -------
-    dict
-        As `load_measured`.
-
-    Raises
-    ------
-    InputError
-        If a recording is missing.
-    """
+    """Run the detector on the recordings and measure its errors (two to three minutes)."""
     folder = Path(folder)
     four, side = folder / _FOUR_VIEWS, folder / _SIDE_VIEW
     missing = [str(path.relative_to(folder)) for path in (four, side) if not path.exists()]
@@ -212,19 +189,8 @@ def _summarise(measured: dict, walking: list[dict], clips: list, walkers: dict) 
 
 
 def compute_autocorrelation(error: np.ndarray, n_lags: int) -> np.ndarray:
-    """Compute the autocorrelation of errors about zero, pooled over views, points and axes.
-
-    Parameters
-    ----------
-    error : array, shape (n_view, n_time, n_point, 2)
-        Errors, NaN where unknown.
-    n_lags : int
-        Number of lags from 0 on (frames).
-
-    Returns
-    -------
-    array, shape (n_lags,)
-        1 at lag 0.
+    """Compute the autocorrelation of errors about zero, pooled over views, points and axes; shape
+    (n_lags,).
     """
     n_time = error.shape[1]
     power = np.nanmean(error**2)
@@ -235,26 +201,6 @@ def compute_autocorrelation(error: np.ndarray, n_lags: int) -> np.ndarray:
 def fit_correlation(correlation: np.ndarray, fps: float, n_time: int) -> tuple[float, float, float]:
     """Fit white noise and an exponentially correlated part to an autocorrelation.
 
-    Parameters
-    ----------
-    correlation : array, shape (n_lags,)
-        Autocorrelation of errors from which the mean over the recording was taken, 1 at lag 0.
-    fps : float
-        Frames per second.
-    n_time : int
-        Length of the recording (frames).
-
-    Returns
-    -------
-    white_share : float
-        Share of the variance that is independent from frame to frame (0-1).
-    time_s : float
-        Time constant of the rest (s).
-    kept_share : float
-        Share of the variance that is left when the mean over a recording of this length is taken off (0-1).
-
-    Notes
-    -----
     Taking the mean of a short recording off pulls its autocorrelation down; the model is treated alike.
     """
     from scipy.linalg import toeplitz
@@ -307,13 +253,7 @@ def _correlate_confidence(error: np.ndarray, confidence: np.ndarray) -> float:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Measure and store.
-
-    Parameters
-    ----------
-    arguments : list of str, optional
-        Folder of the packages, and --out with the file to write.
-    """
+    """Measure and store."""
     parser = argparse.ArgumentParser(description="Measure the errors of MediaPipe on real video")
     parser.add_argument("folder", help="where the packages with the recordings were installed")
     parser.add_argument("--out", default=str(RESULT_FILE), help="file to write")

@@ -85,33 +85,7 @@ def sense_motion(
     rng: np.random.Generator | None = None,
     errors: InertialErrors | None = None,
 ) -> xr.Dataset:
-    """Measure a Walk with inertial sensors.
-
-    Parameters
-    ----------
-    walk : xarray.Dataset
-        A Walk along +x without gaps, best at 100 samples per second or more; `segment_pitch` is used if it
-        has one and estimated from the points otherwise.
-    sites : sequence of str
-        Names of `SITES`.
-    fps : float
-        Samples per second of the sensors (Hz).
-    rng : numpy.random.Generator, optional
-        Draws the errors; needed with errors.
-    errors : InertialErrors, optional
-        Size of the errors; a perfect sensor if not given.
-
-    Returns
-    -------
-    xarray.Dataset
-        acceleration(time, sensor, space) in m/s^2 with gravity and angular_velocity(time, sensor, space) in
-        rad/s, in the axes of each sensor, with the attributes of the Walk.
-
-    Raises
-    ------
-    InputError
-        If a site is unknown, a point that it needs is missing, or the walk is too short or too coarse.
-    """
+    """Measure a Walk with inertial sensors."""
     pitch = (
         walk["segment_pitch"].sel(segment=list(PITCH_SEGMENTS)).values if "segment_pitch" in walk else None
     )
@@ -148,42 +122,8 @@ def measure_motion(
     errors: InertialErrors | None = None,
     turning_rad_s: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Measure a walk with inertial sensors (array form of `sense_motion`).
+    """Measure a walk with inertial sensors (array form of `sense_motion`); shape (n_time, n_site, 6), m/s^2.
 
-    Parameters
-    ----------
-    points : array, shape (n_in, 19, 3)
-        Positions (m), walking along x.
-    pitch_rad : array, shape (n_in, 4), or None
-        Sagittal rotation of `gaitlib.sense.segments.PITCH_SEGMENTS` (rad); estimated if None.
-    walk_fps : float
-        Samples per second of the walk (Hz).
-    height_m : float
-        Body height (m).
-    sites : sequence of str
-        Names of `SITES`.
-    fps : float
-        Samples per second of the sensors (Hz).
-    rng : numpy.random.Generator, optional
-        Draws the errors; needed with errors.
-    errors : InertialErrors, optional
-        Size of the errors; a perfect sensor if not given.
-    turning_rad_s : array, shape (n_in,), optional
-        Rate at which the path turns to the left (rad/s); a straight walk if not given. The body turns as a
-        whole: it rotates about the vertical and is accelerated to the left by speed times rate.
-
-    Returns
-    -------
-    array, shape (n_time, n_site, 6)
-        Specific force (m/s^2), then angular velocity (rad/s), in the axes of each sensor.
-
-    Raises
-    ------
-    InputError
-        If a site is unknown, a point that it needs is missing, or the walk is too short or too coarse.
-
-    Notes
-    -----
     1. Low-pass of points and rotations at `BANDWIDTH_HZ`, forward and backward (no delay).
     2. Position of the sensor p and rotation R of its segment; fifth-order splines in time.
     3. Specific force R'(p'' + g), angular velocity from R' dR/dt.

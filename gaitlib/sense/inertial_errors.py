@@ -89,18 +89,7 @@ class InertialErrors:
             raise InputError(f"InertialErrors: {', '.join(negative)} must not be negative.")
 
     def scale(self, factor: float) -> InertialErrors:
-        """Scale the size of all errors; frequencies, damping and range are kept.
-
-        Parameters
-        ----------
-        factor : float
-            0 gives a perfect sensor.
-
-        Returns
-        -------
-        InertialErrors
-            A new object.
-        """
+        """Scale the size of all errors; frequencies, damping and range are kept."""
         scaled = {name: getattr(self, name) * factor for name in _SIZES}
         return replace(self, **scaled | {"wobble_share": min(scaled["wobble_share"], 1.0)})
 
@@ -108,24 +97,7 @@ class InertialErrors:
 def draw_placement(
     height_m: float, rng: np.random.Generator, errors: InertialErrors
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw how far a sensor sits from where it should.
-
-    Parameters
-    ----------
-    height_m : float
-        Body height (m).
-    rng : numpy.random.Generator
-        Source of randomness.
-    errors : InertialErrors
-        Sizes.
-
-    Returns
-    -------
-    offset_m : array, shape (3,)
-        Shift in the axes of the segment (m).
-    rotation : array, shape (3, 3)
-        From the axes of the sensor to those of the segment.
-    """
+    """Draw how far a sensor sits from where it should."""
     from scipy.spatial.transform import Rotation
 
     offset = errors.placement_share * height_m * rng.standard_normal(3)
@@ -138,26 +110,6 @@ def draw_impacts(
 ) -> Callable[[str], np.ndarray]:
     """Draw the vibration that foot impact sends through the body.
 
-    Parameters
-    ----------
-    points : array, shape (n_in, 19, 3)
-        Positions (m), walking along x: the foot lands when the heel is farthest ahead of the hips.
-    fps : float
-        Samples per second of the points.
-    time_s : array, shape (n_time,)
-        Times wanted (s).
-    rng : numpy.random.Generator
-        Source of randomness.
-    errors : InertialErrors
-        Sizes.
-
-    Returns
-    -------
-    callable
-        Site -> acceleration in the axes of the room, shape (n_time, 3), m/s^2.
-
-    Notes
-    -----
     The sensor is displaced by t^2 exp(-t/tau) sin(2 pi f t), upwards and, three tenths of it, backwards, so
     it comes back to where it was: the velocity that the foot loses on landing is in the rigid motion.
     """
@@ -210,26 +162,7 @@ def _vibrate(since_s: np.ndarray, frequency_hz: float) -> np.ndarray:
 def spoil_signals(
     signals: np.ndarray, rate: float, fps: float, rng: np.random.Generator, errors: InertialErrors
 ) -> np.ndarray:
-    """Pass signals through soft tissue and an imperfect sensor.
-
-    Parameters
-    ----------
-    signals : array, shape (n_in, n_site, 6)
-        Specific force (m/s^2) and angular velocity (rad/s) of the rigid segment at the sensor.
-    rate : float
-        Samples per second of the signals, a multiple of fps.
-    fps : float
-        Samples per second wanted.
-    rng : numpy.random.Generator
-        Source of randomness.
-    errors : InertialErrors
-        Sizes.
-
-    Returns
-    -------
-    array, shape (n_time, n_site, 6)
-        What the sensors report.
-    """
+    """Pass signals through soft tissue and an imperfect sensor; shape (n_time, n_site, 6)."""
     shaken = signals.copy()
     for column in range(signals.shape[1]):
         share = errors.wobble_share * rng.uniform()

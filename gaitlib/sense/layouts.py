@@ -143,23 +143,7 @@ LAYOUTS: dict[str, dict[str, Combination]] = {
 
 
 def get_layout(layout: str) -> tuple[str, ...]:
-    """Look up the keypoint names of a layout, in order.
-
-    Parameters
-    ----------
-    layout : str
-        A name of `LAYOUTS`.
-
-    Returns
-    -------
-    tuple of str
-        Keypoint names.
-
-    Raises
-    ------
-    InputError
-        If the layout is unknown.
-    """
+    """Look up the keypoint names of a layout, in order."""
     if layout not in LAYOUTS:
         raise InputError(f"layout: found '{layout}', expected one of {', '.join(LAYOUTS)}.")
     return tuple(LAYOUTS[layout])
@@ -167,18 +151,7 @@ def get_layout(layout: str) -> tuple[str, ...]:
 
 @cache
 def get_build_matrix(layout: str) -> np.ndarray:
-    """Get the matrix that builds a layout's points from the points of a Walk.
-
-    Parameters
-    ----------
-    layout : str
-        A name of `LAYOUTS`.
-
-    Returns
-    -------
-    array, shape (n_layout_points, 19)
-        Rows sum to one.
-    """
+    """Get the matrix that builds a layout's points from the points of a Walk; shape (n_layout_points, 19)."""
     names = get_layout(layout)
     matrix = np.zeros((len(names), len(KEYPOINTS_3D)))
     for row, name in enumerate(names):
@@ -189,19 +162,7 @@ def get_build_matrix(layout: str) -> np.ndarray:
 
 @cache
 def get_read_matrix(layout: str) -> np.ndarray:
-    """Get the matrix that reads the points of a Walk from a layout's points.
-
-    Parameters
-    ----------
-    layout : str
-        A name of `LAYOUTS`.
-
-    Returns
-    -------
-    array, shape (19, n_layout_points)
-        A row of zeros marks a point that the layout does not give. The neck is the middle of the
-        shoulders in every layout but that of the Walk itself.
-    """
+    """Get the matrix that reads the points of a Walk from a layout's points; shape (19, n_layout_points)."""
     names = get_layout(layout)
     matrix = np.zeros((len(KEYPOINTS_3D), len(names)))
     for row, target in enumerate(KEYPOINTS_3D):
@@ -218,19 +179,8 @@ def get_read_matrix(layout: str) -> np.ndarray:
 
 
 def combine_points(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Combine points linearly; NaN where a contributing point is NaN or nothing contributes.
-
-    Parameters
-    ----------
-    matrix : array, shape (n_out, n_in)
-        Weights.
-    points : array, shape (..., n_in, n_space)
-        Points, NaN where unknown.
-
-    Returns
-    -------
-    array, shape (..., n_out, n_space)
-        Combined points.
+    """Combine points linearly; NaN where a contributing point is NaN or nothing contributes; shape (...,
+    n_out, n_space).
     """
     unknown = ~np.isfinite(points)
     combined = matrix @ np.where(unknown, 0.0, points)
@@ -244,26 +194,7 @@ def combine_points(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def convert_layout(keypoints: xr.Dataset, layout: str = WALK_LAYOUT) -> xr.Dataset:
-    """Convert image keypoints to another layout by way of the points of a Walk.
-
-    Parameters
-    ----------
-    keypoints : xarray.Dataset
-        Image keypoints: `pixel_position(time, keypoint, image_axis)` px, `confidence(time, keypoint)`.
-        The order of the keypoints does not matter: they are found by name.
-    layout : str
-        Layout wanted.
-
-    Returns
-    -------
-    xarray.Dataset
-        Image keypoints in the new layout; points that cannot be had are NaN with confidence 0.
-
-    Raises
-    ------
-    InputError
-        If a layout is unknown or a keypoint of the stated layout is missing.
-    """
+    """Convert image keypoints to another layout by way of the points of a Walk."""
     source = str(keypoints.attrs.get("layout", ""))
     names = list(get_layout(source))
     target = get_layout(layout)
@@ -291,31 +222,7 @@ def build_image_keypoints(
     attributes: dict | None = None,
     names: tuple[str, ...] | None = None,
 ) -> xr.Dataset:
-    """Put image keypoints together.
-
-    Parameters
-    ----------
-    time_s : array, shape (n_time,)
-        Time of each frame (s).
-    pixel_position : array, shape (n_time, n_keypoint, 2)
-        u to the right, v down (px), NaN where unknown.
-    confidence : array, shape (n_time, n_keypoint), optional
-        0-1; 1 where a point is known if not given.
-    attributes : dict, optional
-        layout (needed), fps, image_width_px, image_height_px, view and the Walk's attributes.
-    names : tuple of str, optional
-        Names of the keypoints; those of the layout if not given.
-
-    Returns
-    -------
-    xarray.Dataset
-        `pixel_position(time, keypoint, image_axis)` px, `confidence(time, keypoint)`.
-
-    Raises
-    ------
-    InputError
-        If the shapes do not fit the layout.
-    """
+    """Put image keypoints together."""
     attributes = dict(attributes or {})
     names = names or get_layout(str(attributes.get("layout", "")))
     pixels = np.asarray(pixel_position, dtype=float)

@@ -103,18 +103,7 @@ class DetectorErrors:
             raise InputError(f"DetectorErrors: {', '.join(negative)} must not be negative.")
 
     def scale(self, factor: float) -> DetectorErrors:
-        """Scale the size and frequency of all errors; times and factors are kept.
-
-        Parameters
-        ----------
-        factor : float
-            0 gives a perfect detector.
-
-        Returns
-        -------
-        DetectorErrors
-            A new object; shares are capped at 0.9.
-        """
+        """Scale the size and frequency of all errors; times and factors are kept."""
         kept = ("_time_s", "_factor")
         names = [f.name for f in fields(self) if not f.name.endswith(kept)]
         scaled = {name: getattr(self, name) * factor for name in names}
@@ -124,22 +113,7 @@ class DetectorErrors:
 def apply_detector_noise(
     keypoints: xr.Dataset, rng: np.random.Generator, errors: DetectorErrors | None = None
 ) -> xr.Dataset:
-    """Add detector errors to image keypoints.
-
-    Parameters
-    ----------
-    keypoints : xarray.Dataset
-        Image keypoints (`pixel_position`, `confidence`), any layout.
-    rng : numpy.random.Generator
-        Source of randomness.
-    errors : DetectorErrors, optional
-        Size of the errors; the defaults if not given.
-
-    Returns
-    -------
-    xarray.Dataset
-        New image keypoints with errors, gaps (NaN) and confidence.
-    """
+    """Add detector errors to image keypoints."""
     names = [str(name) for name in keypoints["keypoint"].values]
     fps = float(keypoints.attrs["fps"])
     far = find_far_side(float(keypoints.attrs.get("camera_azimuth_deg", 0.0)))
@@ -160,30 +134,7 @@ def add_errors(
     errors: DetectorErrors,
     far: str = "",
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Add detector errors (array form of `apply_detector_noise`).
-
-    Parameters
-    ----------
-    pixels : array, shape (n_time, n_keypoint, 2)
-        Ideal pixels, NaN where not seen.
-    names : list of str
-        Keypoint names; sides are told by `left_`/`right_` or `_l`/`_r`.
-    fps : float
-        Frames per second.
-    rng : numpy.random.Generator
-        Source of randomness.
-    errors : DetectorErrors
-        Size of the errors.
-    far : str
-        Side away from the camera, 'l' or 'r'; drawn if not given.
-
-    Returns
-    -------
-    pixels : array, shape (n_time, n_keypoint, 2)
-        With errors.
-    confidence : array, shape (n_time, n_keypoint)
-        0-1, lower on the far side; 0 where missing.
-    """
+    """Add detector errors (array form of `apply_detector_noise`)."""
     n_time, n_points = pixels.shape[:2]
     size = _measure_height(pixels)
     weight = np.array([max((w for key, w in RESTLESS.items() if key in name), default=1.0) for name in names])
@@ -211,29 +162,11 @@ def add_errors(
 def apply_definition_bias(
     points: np.ndarray, names: tuple[str, ...], height_m: float, rng: np.random.Generator, bias_m: float
 ) -> np.ndarray:
-    """Move body points to where another convention would put them.
+    """Move body points to where another convention would put them; shape (n_time, n_keypoint, 3).
 
     Detectors mark hips, knees and feet at surface features, marker sets and skeleton files at centres of
     their own. The offset is fixed to the body, equal on both sides but for a fifth of it, and twice as
     large at the hips and shoulders.
-
-    Parameters
-    ----------
-    points : array, shape (n_time, n_keypoint, 3)
-        Positions (m), walking along x.
-    names : tuple of str
-        Keypoint names of a Walk.
-    height_m : float
-        Body height (m).
-    rng : numpy.random.Generator
-        Source of randomness.
-    bias_m : float
-        Standard deviation per direction for a person of 1.7 m (m).
-
-    Returns
-    -------
-    array, shape (n_time, n_keypoint, 3)
-        Moved points.
     """
     shared: dict[str, np.ndarray] = {}
     offset = np.zeros((len(names), 3))
@@ -249,35 +182,13 @@ def apply_definition_bias(
 
 
 def find_far_side(azimuth_deg: float) -> str:
-    """Tell which side of the body is away from a camera.
-
-    Parameters
-    ----------
-    azimuth_deg : float
-        Direction from the person to the camera, as of `gaitlib.sense.camera.Camera`.
-
-    Returns
-    -------
-    str
-        'l' or 'r'; '' within 20 deg of the front or the back.
-    """
+    """Tell which side of the body is away from a camera."""
     across = np.sin(np.deg2rad(azimuth_deg))
     return "" if abs(across) < np.sin(np.deg2rad(20.0)) else "l" if across > 0 else "r"
 
 
 def get_side(name: str) -> str:
-    """Tell the side of a keypoint from its name.
-
-    Parameters
-    ----------
-    name : str
-        Such as `left_knee`, `knee_l` or `nose`.
-
-    Returns
-    -------
-    str
-        'l', 'r' or '' for points of the middle.
-    """
+    """Tell the side of a keypoint from its name."""
     if "left" in name or name.endswith("_l"):
         return "l"
     if "right" in name or name.endswith("_r"):
@@ -286,18 +197,7 @@ def get_side(name: str) -> str:
 
 
 def find_partner(names: list[str]) -> np.ndarray:
-    """Find the keypoint of the other side for each keypoint.
-
-    Parameters
-    ----------
-    names : list of str
-        Keypoint names.
-
-    Returns
-    -------
-    array of int, shape (n_keypoint,)
-        Index of the partner; of itself for points of the middle.
-    """
+    """Find the keypoint of the other side for each keypoint; shape (n_keypoint,)."""
     table = {name: row for row, name in enumerate(names)}
     partner = []
     for row, name in enumerate(names):

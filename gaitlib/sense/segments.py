@@ -27,17 +27,8 @@ _Z = np.array([0.0, 0.0, 1.0])
 
 
 def compute_pitch(position: np.ndarray) -> np.ndarray:
-    """Compute the sagittal rotation of `PITCH_SEGMENTS` from the coordinates of the planar body.
-
-    Parameters
-    ----------
-    position : array, shape (..., 12)
-        Coordinates as `gaitlib.gait.COORDINATES` (rad, m).
-
-    Returns
-    -------
-    array, shape (..., 4)
-        Rotation about z (rad): backwards, and toes up, positive.
+    """Compute the sagittal rotation of `PITCH_SEGMENTS` from the coordinates of the planar body; shape (...,
+    4), rad.
     """
 
     def get(name: str) -> np.ndarray:
@@ -49,18 +40,8 @@ def compute_pitch(position: np.ndarray) -> np.ndarray:
 
 
 def estimate_pitch(points: np.ndarray) -> np.ndarray:
-    """Estimate the sagittal rotation of `PITCH_SEGMENTS` where only points are known, as in a real walk.
-
-    Parameters
-    ----------
-    points : array, shape (n_time, 19, 3)
-        Positions of `gaitlib.walk.KEYPOINTS_3D` (m), walking along x.
-
-    Returns
-    -------
-    array, shape (n_time, 4)
-        Rotation about z (rad). Pelvis and trunk both lean as the line from the hips to the shoulders; feet
-        as the line from heel to toe, which a bending forefoot falsifies at push-off.
+    """Estimate the sagittal rotation of `PITCH_SEGMENTS` where only points are known, as in a real walk;
+    shape (n_time, 4), rad.
     """
     up = get_point(points, "mid_shoulder") - get_point(points, "mid_hip")
     lean = np.arctan2(-up[:, 0], up[:, 1])
@@ -69,23 +50,7 @@ def estimate_pitch(points: np.ndarray) -> np.ndarray:
 
 
 def compute_rotation(points: np.ndarray, pitch_rad: np.ndarray, segment: str) -> np.ndarray:
-    """Compute how a segment is turned.
-
-    Parameters
-    ----------
-    points : array, shape (n_time, 19, 3)
-        Positions of `gaitlib.walk.KEYPOINTS_3D` (m), walking along x.
-    pitch_rad : array, shape (n_time, 4)
-        Sagittal rotation of `PITCH_SEGMENTS` (rad).
-    segment : str
-        A name of `SEGMENTS`.
-
-    Returns
-    -------
-    array, shape (n_time, 3, 3)
-        Rotation matrices from the axes of the segment to those of the room; the identity in upright
-        standing.
-    """
+    """Compute how a segment is turned; shape (n_time, 3, 3)."""
     if segment in PITCH_SEGMENTS:
         angle = pitch_rad[:, PITCH_SEGMENTS.index(segment)]
         along = np.stack([-np.sin(angle), np.cos(angle), np.zeros_like(angle)], axis=-1)
@@ -100,20 +65,7 @@ def compute_rotation(points: np.ndarray, pitch_rad: np.ndarray, segment: str) ->
 
 
 def get_point(points: np.ndarray, name: str) -> np.ndarray:
-    """Get the path of a point, or of the middle of a pair.
-
-    Parameters
-    ----------
-    points : array, shape (n_time, 19, 3)
-        Positions of `gaitlib.walk.KEYPOINTS_3D` (m).
-    name : str
-        A name of `gaitlib.walk.KEYPOINTS_3D`, or 'mid_hip', 'mid_shoulder' and so on.
-
-    Returns
-    -------
-    array, shape (n_time, 3)
-        Position (m).
-    """
+    """Get the path of a point, or of the middle of a pair; shape (n_time, 3), m."""
     if name.startswith("mid_"):
         return 0.5 * (get_point(points, f"{name[4:]}_r") + get_point(points, f"{name[4:]}_l"))
     return points[:, KEYPOINTS_3D.index(name)]

@@ -13,24 +13,7 @@ _ENDS_FADE = 1 / 3
 def draw_phase(
     stride_time_s: np.ndarray, time_s: np.ndarray, rng: np.random.Generator, variation: WalkVariation
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Draw stride times and the phase at which a walk begins.
-
-    Parameters
-    ----------
-    stride_time_s : array, shape (n_gait,)
-        Stride times of the gaits that follow each other in turn (s).
-    time_s : array, shape (n_time,)
-        Uniform times (s).
-    rng : numpy.random.Generator
-        Source of randomness.
-    variation : WalkVariation
-        How much strides and steps vary.
-
-    Returns
-    -------
-    stride, phase, rate : arrays, shape (n_time,)
-        Number of the stride, phase in it (0-1), strides per second.
-    """
+    """Draw stride times and the phase at which a walk begins; shape (n_time,)."""
     from scipy.interpolate import PchipInterpolator
 
     n_strides = int(np.ceil(time_s[-1] / (0.7 * stride_time_s.min()))) + 3
@@ -56,23 +39,7 @@ def draw_phase(
 
 
 def slow_ends(unrolled: np.ndarray, time_s: np.ndarray, extra: np.ndarray) -> np.ndarray:
-    """Let the first and the last steps take longer.
-
-    Parameters
-    ----------
-    unrolled : array, shape (n_time,)
-        Strides done since the start.
-    time_s : array, shape (n_time,)
-        Times (s).
-    extra : array, shape (2,)
-        Extra time of the first and of the last step, as a share of a step (1); it falls to a third with every
-        step from there.
-
-    Returns
-    -------
-    array, shape (n_time,)
-        Strides done. The walk lasts as long as before: the steps between go a little faster.
-    """
+    """Let the first and the last steps take longer; shape (n_time,)."""
     steps = 2 * (unrolled - unrolled[0])
     shares = extra[0] * _ENDS_FADE**steps + extra[1] * _ENDS_FADE ** (steps[-1] - steps)
     later = np.concatenate([[0.0], np.cumsum((1 + shares[1:]) * np.diff(time_s))])

@@ -25,25 +25,7 @@ TIME_GAIN, LENGTH_GAIN = 0.93, 0.765
 
 
 def choose_variation(row: Mapping, base: WalkVariation | None = None) -> WalkVariation:
-    """Choose the variation that gives a person's walks the person's variability.
-
-    Parameters
-    ----------
-    row : mapping
-        Row of a library's table: stride_time_cv and stride_length_cv (SD / mean).
-    base : WalkVariation, optional
-        All that is not stride-to-stride variability; the default of `WalkVariation`.
-
-    Returns
-    -------
-    WalkVariation
-        `base` with the two sizes set; as it is where the row does not know them.
-
-    Raises
-    ------
-    InputError
-        If a coefficient of variation is negative or above 0.3.
-    """
+    """Choose the variation that gives a person's walks the person's variability."""
     base = base or WalkVariation()
     for name, field, gain in (
         ("stride_time_cv", "stride_time_cv", TIME_GAIN),
@@ -59,18 +41,7 @@ def choose_variation(row: Mapping, base: WalkVariation | None = None) -> WalkVar
 
 
 def measure_variability(walk: xr.Dataset) -> dict[str, float]:
-    """Measure the variability of a walk from right foot to right foot.
-
-    Parameters
-    ----------
-    walk : xarray.Dataset
-        A Walk of many strides in one direction.
-
-    Returns
-    -------
-    dict of str to float
-        n_strides, stride_time_cv, stride_length_cv (SD / mean; NaN below three strides).
-    """
+    """Measure the variability of a walk from right foot to right foot."""
     from gaitlib.events import choose_foot_points, detect_events
     from gaitlib.walk import find_progression, get_point
 

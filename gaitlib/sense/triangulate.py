@@ -48,23 +48,7 @@ class CalibratedView:
 
 
 def read_qualisys_calibration(path: str | Path) -> list[CalibratedView]:
-    """Read cameras from a Qualisys calibration file (.qca.txt).
-
-    Parameters
-    ----------
-    path : str or Path
-        The file.
-
-    Returns
-    -------
-    list of CalibratedView
-        In the order of the file.
-
-    Raises
-    ------
-    InputError
-        If the file is no such calibration.
-    """
+    """Read cameras from a Qualisys calibration file (.qca.txt)."""
     path = Path(path)
     try:
         cameras = ElementTree.parse(path).getroot().findall("cameras/camera")
@@ -98,20 +82,7 @@ def _read_camera(camera: ElementTree.Element) -> CalibratedView:
 
 
 def triangulate(views: list[CalibratedView], pixels: np.ndarray) -> np.ndarray:
-    """Find points in space from several views.
-
-    Parameters
-    ----------
-    views : list of CalibratedView
-        Cameras.
-    pixels : array, shape (n_view, n_time, n_point, 2)
-        What each of them sees (px), NaN where nothing.
-
-    Returns
-    -------
-    array, shape (n_time, n_point, 3)
-        Positions (m).
-    """
+    """Find points in space from several views; shape (n_time, n_point, 3), m."""
     import cv2
 
     planes = [
@@ -133,20 +104,7 @@ def triangulate(views: list[CalibratedView], pixels: np.ndarray) -> np.ndarray:
 
 
 def reproject(views: list[CalibratedView], points: np.ndarray) -> np.ndarray:
-    """Project points into every view.
-
-    Parameters
-    ----------
-    views : list of CalibratedView
-        Cameras.
-    points : array, shape (n_time, n_point, 3)
-        Positions (m).
-
-    Returns
-    -------
-    array, shape (n_view, n_time, n_point, 2)
-        Pixels.
-    """
+    """Project points into every view; shape (n_view, n_time, n_point, 2)."""
     import cv2
 
     seen = []
@@ -162,24 +120,7 @@ def reproject(views: list[CalibratedView], points: np.ndarray) -> np.ndarray:
 def exchange_back(
     views: list[CalibratedView], pixels: np.ndarray, names: list[str]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Find the frames in which a view has left and right exchanged, and exchange them back.
-
-    Parameters
-    ----------
-    views : list of CalibratedView
-        Cameras.
-    pixels : array, shape (n_view, n_time, n_point, 2)
-        What each of them sees (px).
-    names : list of str
-        Names of the points.
-
-    Returns
-    -------
-    pixels : array, shape (n_view, n_time, n_point, 2)
-        With the exchanged frames set right.
-    exchanged : array of bool, shape (n_view, n_time)
-        Which they were.
-    """
+    """Find the frames in which a view has left and right exchanged, and exchange them back."""
     partner = find_partner(names)
     pixels, exchanged = pixels.copy(), np.zeros(pixels.shape[:2], dtype=bool)
     frames = np.arange(pixels.shape[1])

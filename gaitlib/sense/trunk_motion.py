@@ -53,22 +53,7 @@ _SHARE = np.array(
 
 
 def expect_excursion(kind: str, speed_mps: float, leg_length_m: float) -> float:
-    """Peak-to-peak excursion of the centre of mass in healthy people.
-
-    Parameters
-    ----------
-    kind : {'rise', 'sway'}
-        Up and down, or from side to side.
-    speed_mps : float
-        Walking speed (m/s).
-    leg_length_m : float
-        Hip to sole (m).
-
-    Returns
-    -------
-    float
-        m; a line through the published values, at least 1 % (rise) or 2 % (sway) of leg length.
-    """
+    """Peak-to-peak excursion of the centre of mass in healthy people."""
     slope, start = _LINES[kind]
     share = start + slope * speed_mps / np.sqrt(GRAVITY_MPS2 * leg_length_m)
     return leg_length_m * max(share, _LEAST_SHARE[kind])
@@ -77,28 +62,7 @@ def expect_excursion(kind: str, speed_mps: float, leg_length_m: float) -> float:
 def move_trunk(
     points: np.ndarray, turns: np.ndarray, speed_mps: float, leg_length_m: float, rng, spread: float
 ) -> np.ndarray:
-    """Let the trunk rise, sway and surge as far as people's do.
-
-    Parameters
-    ----------
-    points : array, shape (n_time, 19, 3)
-        Positions of `gaitlib.walk.KEYPOINTS_3D` (m), walking along x.
-    turns : array, shape (n_time,)
-        Phase counted on over strides.
-    speed_mps, leg_length_m : float
-        Of the walk and of the body.
-    rng : numpy.random.Generator
-        Draws how far this person departs from others.
-    spread : float
-        Standard deviation of the logarithm of each excursion (1); between people it is about 0.2.
-
-    Returns
-    -------
-    array, shape (n_time, 19, 3)
-        The rise is scaled at step frequency, its first harmonic, in its own phase; the sway is replaced at
-        stride frequency, towards the loaded side; what the hips advance faster and slower than on average
-        over a stride keeps `SURGE_SHARE`.
-    """
+    """Let the trunk rise, sway and surge as far as people's do; shape (n_time, 19, 3)."""
     moved = points.copy()
     middle = points[:, _HIPS].mean(axis=1)
     step = _fit_wave(middle[:, 1], 2 * turns)
@@ -117,22 +81,7 @@ def move_trunk(
 
 
 def steady_pelvis(pitch_rad: np.ndarray, rng, spread: float) -> np.ndarray:
-    """Let the pelvis nod no further than people's.
-
-    Parameters
-    ----------
-    pitch_rad : array, shape (n_time, 4)
-        Sagittal rotation of `gaitlib.sense.segments.PITCH_SEGMENTS` (rad).
-    rng : numpy.random.Generator
-        Draws how far this person departs from others.
-    spread : float
-        Standard deviation of the logarithm of the range (1).
-
-    Returns
-    -------
-    array, shape (n_time, 4)
-        The pelvis keeps its mean and `PELVIS_SHARE` of what it departs from it; trunk and feet are untouched.
-    """
+    """Let the pelvis nod no further than people's; shape (n_time, 4)."""
     steadied = pitch_rad.copy()
     pelvis = steadied[:, PITCH_SEGMENTS.index("pelvis")]
     pelvis -= (1 - PELVIS_SHARE * np.exp(spread * rng.standard_normal())) * (pelvis - pelvis.mean())

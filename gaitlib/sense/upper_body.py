@@ -20,26 +20,8 @@ _INDEX = {name: n for n, name in enumerate(KEYPOINTS_3D)}
 def add_width_and_arms(
     points: dict[str, np.ndarray], body: Dimensions, turns: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    """Turn sagittal points into the 19 points of a Walk.
+    """Turn sagittal points into the 19 points of a Walk; shape (n_time, 19, 3), m.
 
-    Parameters
-    ----------
-    points : dict of str to array, shape (n_time, 2)
-        x and y (m) as of `gaitlib.body.kinematics.compute_sagittal_points`.
-    body : Dimensions
-        Segment lengths (m).
-    turns : array, shape (n_time,)
-        Phase counted on over strides: whole numbers at right initial contact.
-    rng : numpy.random.Generator
-        Draws step width, rotations, arm swing, head pitch.
-
-    Returns
-    -------
-    array, shape (n_time, 19, 3)
-        Positions of `gaitlib.walk.KEYPOINTS_3D` (m).
-
-    Notes
-    -----
     1. Feet stand half a step width beside the middle line, the pelvis sways towards the loaded side.
     2. The pelvis rotates forward on the side of the leading leg and drops on the swing side; hips move with
        it, knees by half, feet not at all, so that the foot on the floor does not slide.

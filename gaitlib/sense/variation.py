@@ -69,18 +69,7 @@ class WalkVariation:
     start_slowdown: float = 0.0
 
     def scale(self, factor: float) -> WalkVariation:
-        """Scale every magnitude by one factor.
-
-        Parameters
-        ----------
-        factor : float
-            0 switches all variation off.
-
-        Returns
-        -------
-        WalkVariation
-            A new object; `asymmetry`, a share, is kept.
-        """
+        """Scale every magnitude by one factor."""
         scaled = {f.name: getattr(self, f.name) * factor for f in fields(self) if f.name != "asymmetry"}
         return replace(self, **scaled)
 
@@ -101,23 +90,8 @@ on the floor. A camera hardly sees it; the second derivative does."""
 def vary_angles(
     base: np.ndarray, turns: np.ndarray, rng: np.random.Generator, variation: WalkVariation
 ) -> np.ndarray:
-    """Shift, stretch and bend the joint curves; both sides alike but for the share of asymmetry.
-
-    Parameters
-    ----------
-    base : array, shape (n_time, 12)
-        Coordinates over time (rad, m), columns as `gaitlib.gait.COORDINATES`.
-    turns : array, shape (n_time,)
-        Phase counted on over strides.
-    rng : numpy.random.Generator
-        Source of randomness.
-    variation : WalkVariation
-        Magnitudes.
-
-    Returns
-    -------
-    array, shape (n_time, 12)
-        Varied coordinates; the pelvis translations are unchanged.
+    """Shift, stretch and bend the joint curves; both sides alike but for the share of asymmetry; shape
+    (n_time, 12).
     """
     varied = base.copy()
     wander = _draw_wander(turns, rng) * variation.stride_amplitude_cv
@@ -172,22 +146,7 @@ def _draw_wander(turns: np.ndarray, rng) -> np.ndarray:
 
 
 def vary_proportions(dimensions: Dimensions, rng: np.random.Generator, spread: float) -> Dimensions:
-    """Draw segment lengths around the person's; height stays as stated.
-
-    Parameters
-    ----------
-    dimensions : Dimensions
-        Lengths by the person's age and height (m).
-    rng : numpy.random.Generator
-        Source of randomness.
-    spread : float
-        Standard deviation of the logarithm of each length (1).
-
-    Returns
-    -------
-    Dimensions
-        With other lengths.
-    """
+    """Draw segment lengths around the person's; height stays as stated."""
     factors = np.exp(np.clip(spread * rng.standard_normal(len(_PROPORTIONS)), -0.15, 0.15))
     if spread == 0:
         return dimensions

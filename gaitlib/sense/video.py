@@ -37,36 +37,7 @@ def read_video(
     allow_others: bool = False,
     max_frames: int | None = None,
 ) -> xr.Dataset:
-    """Find the keypoints of one person in a video.
-
-    Parameters
-    ----------
-    path : str or Path
-        Video file that OpenCV can read.
-    box : (float, float, float, float), optional
-        Left, top, right, bottom of the part of the image to look at (px): chooses the person.
-    fps : float, optional
-        Frames per second, where the file does not say (or says wrong, as slow motion does).
-    allow_others : bool
-        Go on although other people are in view.
-    max_frames : int, optional
-        Stop after so many frames.
-
-    Returns
-    -------
-    xarray.Dataset
-        Image keypoints of layout mediapipe33 in pixels of the whole image, NaN where no person was found or
-        the point lies outside the image, with MediaPipe's visibility as confidence. Attributes: layout, fps,
-        image size, source (file name).
-
-    Raises
-    ------
-    InputError
-        If the file is no readable video, tells no frame rate, the box lies outside the image, nobody is found
-        in most of the video, or several people are in view.
-    WorkError
-        If the optional part `video` is not installed.
-    """
+    """Find the keypoints of one person in a video."""
     require("video")
     path = Path(path)
     found, others, size = [], 0, None
@@ -94,20 +65,7 @@ def read_video(
 
 
 def iterate_frames(path: str | Path, max_frames: int | None = None) -> Iterator[np.ndarray]:
-    """Read the frames of a video one by one.
-
-    Parameters
-    ----------
-    path : str or Path
-        Video file.
-    max_frames : int, optional
-        Stop after so many.
-
-    Yields
-    ------
-    array of uint8, shape (height, width, 3)
-        Red, green, blue; upright, as the file's rotation says.
-    """
+    """Read the frames of a video one by one."""
     import cv2
 
     capture = cv2.VideoCapture(str(path))

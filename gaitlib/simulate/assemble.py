@@ -23,27 +23,7 @@ from gaitlib.simulate.starts import PREFIX, LibraryStarts
 def assemble_library(
     folder: Path | str, finished: list[str] | None = None, source: LibraryStarts | None = None
 ) -> pd.DataFrame:
-    """Write table, curves and multipliers of the finished parts of a folder.
-
-    Parameters
-    ----------
-    folder : path
-        Library folder with `parts/`.
-    finished : list of str, optional
-        Verified gaits of another library that belong to this one too; a part wins over them.
-    source : LibraryStarts, optional
-        That library.
-
-    Returns
-    -------
-    DataFrame
-        The table as written, sorted by gait_id.
-
-    Raises
-    ------
-    WorkError
-        If not one gait is verified.
-    """
+    """Write table, curves and multipliers of the finished parts of a folder."""
     folder = Path(folder)
     store = PartStore(folder)
     states = store.list_states()

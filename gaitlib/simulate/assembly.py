@@ -7,22 +7,7 @@ import numpy as np
 
 
 def gather_sparse(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int], values) -> ca.MX:
-    """Place values in a sparse matrix; values at the same place add up.
-
-    Parameters
-    ----------
-    rows, columns : array of int, shape (n,)
-        Places, in the order of the values.
-    shape : tuple of two ints
-        Size of the matrix.
-    values : casadi MX with n elements
-        The values, column by column.
-
-    Returns
-    -------
-    casadi MX
-        The matrix, whose sparsity does not depend on the values.
-    """
+    """Place values in a sparse matrix; values at the same place add up."""
     keys = columns.astype(np.int64) * shape[0] + rows
     places, inverse = np.unique(keys, return_inverse=True)
     pattern = ca.Sparsity.triplet(*shape, (places % shape[0]).tolist(), (places // shape[0]).tolist())

@@ -46,39 +46,7 @@ def build_library(
     progress: Progress | None = None,
     report: Callable[[str], None] | None = None,
 ) -> pd.DataFrame:
-    """Solve a plan into a library folder and write its table and curves.
-
-    Parameters
-    ----------
-    plan : list of PlannedGait
-        What to solve; the first is the seed, solved cold where there is nothing to start from.
-    folder : path
-        Library folder; what is finished there is kept.
-    executor : LocalExecutor or DaskExecutor, optional
-        Where to solve; one local process when left out.
-    start_library : path, optional
-        A finished library: its gaits serve as starts, and those that the plan asks for count as solved.
-    solve : callable
-        As `gaitlib.simulate.workers.run_gait`, importable by name where it runs.
-    time_limit_s : float
-        CPU limit per attempt (s).
-    limit : int, optional
-        Stop after so many finished gaits of this sitting.
-    progress : Progress, optional
-        Is told of every finished gait.
-    report : callable, optional
-        Called with a line of text now and then, in place of a bar.
-
-    Returns
-    -------
-    DataFrame
-        The library's table.
-
-    Raises
-    ------
-    WorkError
-        If another build is at work there, the seeds do not converge, or nothing is verified.
-    """
+    """Solve a plan into a library folder and write its table and curves."""
     folder = Path(folder)
     own = executor is None
     executor = LocalExecutor(1) if own else executor
@@ -302,40 +270,14 @@ class _Builder:
 
 
 def complete_row(row: dict, item: PlannedGait) -> dict:
-    """Complete a row of the table with what the plan knows, in numbers that JSON can hold.
-
-    Parameters
-    ----------
-    row : dict
-        As `describe_solution`.
-    item : PlannedGait
-        The gait.
-
-    Returns
-    -------
-    dict
-        With leg_length_m and the labels.
-    """
+    """Complete a row of the table with what the plan knows, in numbers that JSON can hold."""
     leg = round(compute_dimensions(item.request.person).leg_length_m, 4)
     row = row | item.labels | {"leg_length_m": leg}
     return {name: value.item() if isinstance(value, np.generic) else value for name, value in row.items()}
 
 
 def make_arrays(gait, solved) -> dict[str, np.ndarray]:
-    """Collect what a part holds: the Gait (curves as float32) and the start of a neighbour.
-
-    Parameters
-    ----------
-    gait : xarray.Dataset
-        A Gait.
-    solved : SolvedGait
-        Its solution.
-
-    Returns
-    -------
-    dict of str to array
-        Arrays by name.
-    """
+    """Collect what a part holds: the Gait (curves as float32) and the start of a neighbour."""
     values = {name: gait[name].values for name in gait.data_vars}
     small = {name: value.astype(np.float32) if name in CURVES else value for name, value in values.items()}
     return {f"{GAIT_PREFIX}{name}": value for name, value in small.items()} | pack_start(solved.start)

@@ -70,21 +70,7 @@ curves do not hold it.
 
 
 def write_card(folder: Path, run: pd.DataFrame, facts: dict, command: str, tolerance_deg: float) -> None:
-    """Write README.md of a release.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        Release.
-    run : DataFrame
-        Table of the whole run.
-    facts : dict
-        `curves` and `error` per variable, as `gaitlib.simulate.release.export_library` returns.
-    command : str
-        What made the library.
-    tolerance_deg : float
-        How close a gait comes when it is solved again.
-    """
+    """Write README.md of a release."""
     counts = describe_library(run)
     sizes = [f"{name.replace('_', ' ')} {size:.2g} {UNITS[name]}" for name, size in facts["error"].items()]
     of = (
@@ -109,13 +95,7 @@ def write_card(folder: Path, run: pd.DataFrame, facts: dict, command: str, toler
 
 
 def find_revision() -> str:
-    """Find the revision of the project's source.
-
-    Returns
-    -------
-    str
-        First twelve digits, with '+' when files are changed; 'unknown' outside a clone.
-    """
+    """Find the revision of the project's source."""
     if SHIPPED != ROOT:  # installed: a repository around it is another project's
         return "unknown"
     try:

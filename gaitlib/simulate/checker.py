@@ -21,20 +21,7 @@ class Checker:
         self._child: subprocess.Popen | None = None
 
     def check(self, request, solved) -> dict:
-        """Replay one gait.
-
-        Parameters
-        ----------
-        request : GaitRequest
-            The request.
-        solved : SolvedGait
-            Its solution.
-
-        Returns
-        -------
-        dict
-            As `gaitlib.simulate.workers.run_replay`; `reasons` says so if the check itself failed.
-        """
+        """Replay one gait."""
         if self._child is None or self._child.poll() is not None:
             self._child = subprocess.Popen(
                 [sys.executable, "-m", "gaitlib.simulate.checker"],
@@ -60,13 +47,7 @@ class Checker:
 
 
 def serve() -> None:
-    """Answer checks until the parent closes the pipe; what OpenSim prints goes to stderr.
-
-    Raises
-    ------
-    WorkError
-        If CasADi is already in this process.
-    """
+    """Answer checks until the parent closes the pipe; what OpenSim prints goes to stderr."""
     from gaitlib.simulate.workers import run_replay
 
     if "casadi" in sys.modules:

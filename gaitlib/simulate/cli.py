@@ -16,13 +16,7 @@ MAX_SPEED_MPS = 2.2
 
 
 def add_simulate_parser(subparsers) -> None:
-    """Register the command.
-
-    Parameters
-    ----------
-    subparsers : argparse subparsers
-        Where to register.
-    """
+    """Register the command."""
     parser = subparsers.add_parser("simulate", help="solve gaits of a person", description=__doc__)
     parser.add_argument("--age", type=float, default=30.0, help="age in years (3-95)")
     parser.add_argument("--sex", choices=("f", "m"), default="f")
@@ -58,25 +52,7 @@ def add_simulate_parser(subparsers) -> None:
 
 
 def run_simulate(arguments: argparse.Namespace) -> int:
-    """Answer the command.
-
-    Parameters
-    ----------
-    arguments : argparse.Namespace
-        Parsed options.
-
-    Returns
-    -------
-    int
-        0 when every gait asked for alone is verified, or the library is written.
-
-    Raises
-    ------
-    InputError
-        If an option is out of range.
-    WorkError
-        If the one gait asked for was not solved or not verified.
-    """
+    """Answer the command."""
     if arguments.study is not None:
         return _build_library(arguments)
     from gaitlib.simulate.request import GaitRequest
@@ -158,31 +134,7 @@ def _build_library(arguments: argparse.Namespace) -> int:
 def build_library_of(
     study, folder: Path | None = None, shard: str = "", limit: int | None = None, report=None
 ):
-    """Build the library that a study describes; a build that was interrupted goes on.
-
-    Parameters
-    ----------
-    study : gaitlib.study.Study
-        With a section `library`.
-    folder : Path, optional
-        Library folder in place of the study's.
-    shard : str
-        Only one part of the plan, such as '2/5'.
-    limit : int, optional
-        Stop after so many gaits.
-    report : callable, optional
-        Called with a line of text now and then, in place of a bar.
-
-    Returns
-    -------
-    DataFrame
-        The library's table.
-
-    Raises
-    ------
-    WorkError
-        As `gaitlib.simulate.build.build_library`.
-    """
+    """Build the library that a study describes; a build that was interrupted goes on."""
     from gaitlib.simulate.build import build_library
     from gaitlib.simulate.executors import open_executor
     from gaitlib.simulate.plan import plan_library, select_shard

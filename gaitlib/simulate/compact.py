@@ -65,27 +65,7 @@ _EVEN = _HARMONIC % 2 == 0
 
 
 def encode_curves(gaits: xr.Dataset) -> tuple[xr.Dataset, dict, dict[str, float]]:
-    """Encode the curves of a gait set.
-
-    Parameters
-    ----------
-    gaits : xarray.Dataset
-        Gait set.
-
-    Returns
-    -------
-    compact : xarray.Dataset
-        Scalars, and what `decode_curves` reads.
-    encoding : dict
-        For `to_netcdf`.
-    errors : dict of str to float
-        Largest error per kind of curve in `UNITS`, found by decoding.
-
-    Raises
-    ------
-    WorkError
-        If a curve is no curve of a gait: its error cannot be held.
-    """
+    """Encode the curves of a gait set."""
     exact, weight_n = _collect(gaits)
     vectors = _split((exact / _TOLERANCE[:, None]) @ _make_fourier().T * _weigh())
     sided = np.flatnonzero(np.abs(vectors[1]).max(axis=1) > _STEP)
@@ -130,18 +110,7 @@ def _decode_again(arrays: dict, gaits: xr.Dataset) -> np.ndarray:
 
 
 def decode_curves(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Decode the curves of a gait set.
-
-    Parameters
-    ----------
-    arrays : dict of str to array
-        Variables of the compact form.
-
-    Returns
-    -------
-    dict of str to array
-        position, activation, ground_force and joint_moment, float32, (gait, phase, ...).
-    """
+    """Decode the curves of a gait set."""
     n, curves = len(arrays["weight_n"]), {}
     shared, difference = (_expand(arrays, name) for name in ("shared", "difference"))
     sided, pair, middle = arrays["sided"], 0, 0
@@ -255,35 +224,15 @@ def _reduce(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def fold(values: np.ndarray) -> np.ndarray:
-    """Fold 0, -1, 1, -2 ... to 0, 1, 2, 3 ...: the high bytes of small numbers of either sign are then zero.
-
-    Parameters
-    ----------
-    values : array of int
-        Numbers.
-
-    Returns
-    -------
-    array of uint32
-        Folded.
+    """Fold 0, -1, 1, -2 ... to 0, 1, 2, 3 ...: the high bytes of small numbers of either sign are then
+    zero.
     """
     values = np.asarray(values, np.int32)
     return ((values << 1) ^ (values >> 31)).astype(np.uint32)
 
 
 def unfold(values: np.ndarray) -> np.ndarray:
-    """Undo `fold`.
-
-    Parameters
-    ----------
-    values : array of uint32
-        Folded.
-
-    Returns
-    -------
-    array of int32
-        Numbers.
-    """
+    """Undo `fold`."""
     return (values >> 1).astype(np.int32) ^ -(values & 1).astype(np.int32)
 
 

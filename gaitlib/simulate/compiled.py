@@ -15,20 +15,6 @@ import casadi as ca
 def compile_functions(functions: list[ca.Function], folder: Path) -> list[ca.Function]:
     """Compile functions together, or return them unchanged without a C compiler.
 
-    Parameters
-    ----------
-    functions : list of casadi.Function
-        Functions to compile; names must be unique.
-    folder : pathlib.Path
-        Cache folder; the library's name holds the hash of the generated C code.
-
-    Returns
-    -------
-    list of casadi.Function
-        Functions with the same names and signatures.
-
-    Notes
-    -----
     The finished library is moved into place in one step, so processes that compile at the same time do
     not read a half-written file.
     """

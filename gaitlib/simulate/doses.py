@@ -37,18 +37,7 @@ class Dose:
     kind: str = "half"
 
     def make_request(self, level: float) -> GaitRequest:
-        """Make the request of a level.
-
-        Parameters
-        ----------
-        level : float
-            One of `levels`.
-
-        Returns
-        -------
-        GaitRequest
-            The typical adult with that impairment.
-        """
+        """Make the request of a level."""
         impairment = Impairment(**self.make(level))
         return GaitRequest(TYPICAL_ADULT, SPEED_MPS, impairment, cohort="doses", kind=self.kind)
 
@@ -103,13 +92,7 @@ DOSES = {
 
 
 def plan_doses() -> list[PlannedGait]:
-    """Plan every level of every dose.
-
-    Returns
-    -------
-    list of PlannedGait
-        The healthy gait first; `pattern` is the name of the dose, `severity` the level.
-    """
+    """Plan every level of every dose."""
     plan = [PlannedGait(GaitRequest(TYPICAL_ADULT, SPEED_MPS, cohort="doses"), _label("none", 0.0))]
     for name, dose in DOSES.items():
         for level in dose.levels:
@@ -122,20 +105,7 @@ def _label(name: str, level: float) -> dict:
 
 
 def collect_dose(table: pd.DataFrame, name: str) -> list[tuple[float, str]]:
-    """Find the verified gaits of a dose.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Table of the library of doses.
-    name : str
-        Key of `DOSES`.
-
-    Returns
-    -------
-    list of (level, gait_id)
-        In the order of the levels; a level that failed is left out.
-    """
+    """Find the verified gaits of a dose."""
     dose = DOSES[name]
     verified = set(table.loc[table["verified"].astype(bool), "gait_id"])
     found = [(level, dose.make_request(level).gait_id) for level in dose.levels]
@@ -144,21 +114,7 @@ def collect_dose(table: pd.DataFrame, name: str) -> list[tuple[float, str]]:
 
 
 def measure_signs(gait: xr.Dataset) -> dict[str, float]:
-    """Measure what clinical signs are told by, in one gait.
-
-    Parameters
-    ----------
-    gait : xarray.Dataset
-        A Gait.
-
-    Returns
-    -------
-    dict of str to float
-        Degrees: `knee_at_contact` (right knee flexion at right contact), `ankle_at_contact` (dorsiflexion),
-        `stance_dorsiflexion` (largest in right stance), `swing_dorsiflexion` (mean in right swing),
-        `swing_knee` (largest knee flexion in right swing). `left_step_m`, `right_step_m`; `cadence_spm`;
-        `double_support_share` of the stride; `trunk_lean_deg` (mean, forward positive).
-    """
+    """Measure what clinical signs are told by, in one gait."""
     position = np.degrees(gait["position"])
 
     def angle(name: str) -> np.ndarray:
@@ -213,20 +169,7 @@ SIGNS = (
 
 
 def check_signs(table: pd.DataFrame, gaits: xr.Dataset) -> pd.DataFrame:
-    """Check whether known clinical signs emerge.
-
-    Parameters
-    ----------
-    table, gaits : DataFrame, xarray.Dataset
-        Library of doses.
-
-    Returns
-    -------
-    DataFrame
-        Per sign of `SIGNS`: sign, dose, measure, wanted, healthy and largest (value at the first and last
-        level that verified), levels (how many verified), found ('rises' or 'falls', by the slope of a
-        straight line through all levels, from least to most impaired), met.
-    """
+    """Check whether known clinical signs emerge."""
     rows = []
     for name, measure, wanted, words in SIGNS:
         levels = collect_dose(table, name)
@@ -250,13 +193,7 @@ def check_signs(table: pd.DataFrame, gaits: xr.Dataset) -> pd.DataFrame:
 
 
 def add_doses_parser(subparsers) -> None:
-    """Register `doses` beneath `gaitlib simulate`.
-
-    Parameters
-    ----------
-    subparsers : argparse subparsers
-        Where to register.
-    """
+    """Register `doses` beneath `gaitlib simulate`."""
     parser = subparsers.add_parser(
         "doses", help="solve every impairment at five levels, resumed where it stopped", description=__doc__
     )
@@ -266,18 +203,7 @@ def add_doses_parser(subparsers) -> None:
 
 
 def run_doses(arguments: argparse.Namespace) -> int:
-    """Answer `gaitlib simulate doses`.
-
-    Parameters
-    ----------
-    arguments : argparse.Namespace
-        folder, workers.
-
-    Returns
-    -------
-    int
-        0.
-    """
+    """Answer `gaitlib simulate doses`."""
     from gaitlib.simulate.build import build_library
     from gaitlib.simulate.executors import LocalExecutor
     from gaitlib.simulate.library import SHIPPED_FOLDER, load_library

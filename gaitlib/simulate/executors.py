@@ -31,30 +31,11 @@ class LocalExecutor:
         self._pool = make_pool(n_workers)
 
     def submit(self, function: Callable, *arguments) -> Future:
-        """Hand over a call.
-
-        Parameters
-        ----------
-        function : callable
-            Importable by name.
-        *arguments
-            Its arguments.
-
-        Returns
-        -------
-        concurrent.futures.Future
-            Its result.
-        """
+        """Hand over a call."""
         return self._pool.submit(function, *arguments)
 
     def count_slots(self) -> int:
-        """Count how many calls run at the same time.
-
-        Returns
-        -------
-        int
-            Number of processes.
-        """
+        """Count how many calls run at the same time."""
         return self.n_workers
 
     def restart(self) -> None:
@@ -99,40 +80,15 @@ class DaskExecutor:
         self._pool = self._client.get_executor(pure=False)
 
     def submit(self, function: Callable, *arguments) -> Future:
-        """Hand over a call; see `LocalExecutor.submit`.
-
-        Parameters
-        ----------
-        function : callable
-            Importable by name on the workers.
-        *arguments
-            Its arguments.
-
-        Returns
-        -------
-        concurrent.futures.Future
-            Its result, computed again elsewhere if its worker is lost.
-        """
+        """Hand over a call; see `LocalExecutor.submit`."""
         return self._pool.submit(function, *arguments)
 
     def count_slots(self) -> int:
-        """Count how many calls run at the same time.
-
-        Returns
-        -------
-        int
-            Threads of all workers that are connected now; at least 1.
-        """
+        """Count how many calls run at the same time."""
         return max(1, sum(self._client.nthreads().values()))
 
     def restart(self) -> None:
-        """Give up: without its scheduler this executor is lost.
-
-        Raises
-        ------
-        WorkError
-            Always.
-        """
+        """Give up: without its scheduler this executor is lost."""
         raise WorkError("the connection to the Dask scheduler is lost; the same command goes on from here.")
 
     def close(self) -> None:
@@ -142,27 +98,7 @@ class DaskExecutor:
 
 
 def open_executor(name: str, n_workers: int = 1, scheduler: str = "") -> LocalExecutor | DaskExecutor:
-    """Open an executor.
-
-    Parameters
-    ----------
-    name : {'local', 'dask'}
-        Which.
-    n_workers : int
-        Processes of the local one.
-    scheduler : str
-        Address for Dask.
-
-    Returns
-    -------
-    LocalExecutor or DaskExecutor
-        To be closed by the caller.
-
-    Raises
-    ------
-    InputError
-        If the name is unknown or no scheduler answers.
-    """
+    """Open an executor."""
     if name not in EXECUTORS:
         raise InputError(f"--executor: found '{name}', expected {' or '.join(EXECUTORS)}.")
     return LocalExecutor(n_workers) if name == "local" else DaskExecutor(scheduler)

@@ -27,21 +27,7 @@ class ExportedGait:
 
 
 def prepare_export(gait: xr.Dataset, specification) -> ExportedGait:
-    """Complete a Gait by the rates that its files need.
-
-    Parameters
-    ----------
-    gait : xarray.Dataset
-        A Gait.
-    specification : gaitlib.body.specification.Specification
-        Body of the person.
-
-    Returns
-    -------
-    ExportedGait
-        Speeds and activation rates are slopes of periodic cubic splines; the trunk torque is the trunk's
-        moment without its passive part.
-    """
+    """Complete a Gait by the rates that its files need."""
     from gaitlib.body.passport import compute_passive_moment
 
     time_s = gait["phase"].values / 100.0 * float(gait["stride_time_s"])
@@ -73,31 +59,7 @@ def _differentiate(time_s: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def export_gait(gait_id: str, out: Path, library: Path | None = None) -> list[str]:
-    """Write one gait of a library for OpenSim.
-
-    Parameters
-    ----------
-    gait_id : str
-        Name of a verified gait.
-    out : pathlib.Path
-        Folder to write to; made when missing.
-    library : pathlib.Path, optional
-        Library folder; the shipped one when left out.
-
-    Returns
-    -------
-    list of str
-        Names of the files: GAIT_ID.osim (the person), _motion.mot (coordinates, rad and m), _states.sto,
-        _controls.sto, _ground_forces.mot, _external_loads.xml and _inverse_dynamics.xml (a set-up that
-        OpenSim runs as it is, started from within the folder: it names its files without a path).
-
-    Raises
-    ------
-    InputError
-        If the library holds no such verified gait.
-    WorkError
-        If the folder cannot be made.
-    """
+    """Write one gait of a library for OpenSim."""
     from gaitlib.errors import suggest_name
     from gaitlib.simulate.library import load_library
     from gaitlib.simulate.request import parse_request
@@ -119,13 +81,7 @@ def export_gait(gait_id: str, out: Path, library: Path | None = None) -> list[st
 
 
 def add_export_parser(subparsers) -> None:
-    """Register `export` beneath `gaitlib simulate`.
-
-    Parameters
-    ----------
-    subparsers : argparse subparsers
-        Where to register.
-    """
+    """Register `export` beneath `gaitlib simulate`."""
     parser = subparsers.add_parser(
         "export", help="write a gait of a library for OpenSim (.osim, .mot, .sto)", description=__doc__
     )
@@ -138,23 +94,7 @@ def add_export_parser(subparsers) -> None:
 
 
 def run_export(arguments: argparse.Namespace) -> int:
-    """Answer `gaitlib simulate export`.
-
-    Parameters
-    ----------
-    arguments : argparse.Namespace
-        gait_id, out, source.
-
-    Returns
-    -------
-    int
-        0.
-
-    Raises
-    ------
-    InputError, WorkError
-        As `export_gait`.
-    """
+    """Answer `gaitlib simulate export`."""
     for name in export_gait(arguments.gait_id, arguments.out, arguments.source):
         print(name)
     return 0

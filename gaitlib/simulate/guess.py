@@ -47,22 +47,7 @@ class Trajectory:
 
 
 def make_guess(speed_mps: float, leg_length_m: float, variant: int = 0) -> Trajectory:
-    """Make a first guess of a stride.
-
-    Parameters
-    ----------
-    speed_mps : float
-        Walking speed (m/s).
-    leg_length_m : float
-        Hip to sole (m); sets pelvis height and the duration by dynamic similarity.
-    variant : int
-        Index into `GUESSES_DEG`.
-
-    Returns
-    -------
-    Trajectory
-        The guess.
-    """
+    """Make a first guess of a stride."""
     from scipy.interpolate import CubicSpline
 
     natural_s = np.sqrt(leg_length_m / 9.80665)
@@ -82,22 +67,7 @@ def make_guess(speed_mps: float, leg_length_m: float, variant: int = 0) -> Traje
 
 
 def make_guess_from_gait(gait, leg_length_m: float | None = None, multipliers=None) -> Trajectory:
-    """Turn a Gait of the library into a guess.
-
-    Parameters
-    ----------
-    gait : xarray.Dataset
-        A Gait with `phase_offset`: the number of points by which phase 0 was moved to initial contact.
-    leg_length_m : float, optional
-        Of its person (m).
-    multipliers : array, optional
-        Of its solution.
-
-    Returns
-    -------
-    Trajectory
-        Tendon forces and reflexes are not stored and begin at the activation and at zero.
-    """
+    """Turn a Gait of the library into a guess."""
     offset = int(gait["phase_offset"])
     stride_time, speed = float(gait["stride_time_s"]), float(gait["speed_mps"])
 
@@ -128,18 +98,7 @@ def _complete(stride_time_s, speed_mps, position, activation) -> Trajectory:
 
 
 def fit_spline(values: np.ndarray) -> np.ndarray:
-    """Fit a periodic cubic spline with equally spaced knots.
-
-    Parameters
-    ----------
-    values : array, shape (n, m)
-        Values at the knots of one period.
-
-    Returns
-    -------
-    array, shape (n, m)
-        Coefficients, as `gaitlib.simulate.problem.evaluate_spline` reads them.
-    """
+    """Fit a periodic cubic spline with equally spaced knots; shape (n, m)."""
     n = len(values)
     spectrum = np.fft.rfft(values, axis=0)
     weight = (4 + 2 * np.cos(2 * np.pi * np.arange(len(spectrum)) / n)) / 6

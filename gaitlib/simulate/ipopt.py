@@ -9,38 +9,12 @@ _MU = {"approach": 1e-2, "near": 1e-2, "warm": 1e-4}
 
 
 def choose_starts(near: bool, warm: bool) -> tuple[str, ...]:
-    """Choose the stages of a solve, the last of which is the solution itself.
-
-    Parameters
-    ----------
-    near : bool
-        Whether it begins at a neighbour's solution, not at textbook curves.
-    warm : bool
-        Whether it has that neighbour's multipliers.
-
-    Returns
-    -------
-    tuple of str
-        For `build_options`, one after the other.
-    """
+    """Choose the stages of a solve, the last of which is the solution itself."""
     return ("warm",) if warm else ("approach" if near else "far", "near")
 
 
 def build_options(start: str, time_limit_s: float) -> dict:
-    """Build the settings of one solve.
-
-    Parameters
-    ----------
-    start : str
-        'far' (textbook guess), 'approach' or 'near' (a neighbour's solution), 'warm' (with its multipliers).
-    time_limit_s : float
-        Limit of CPU time (s).
-
-    Returns
-    -------
-    dict
-        Options by IPOPT's own names.
-    """
+    """Build the settings of one solve."""
     options = {
         "print_level": 0,
         "sb": "yes",

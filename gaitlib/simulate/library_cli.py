@@ -11,13 +11,7 @@ from gaitlib.errors import WorkError
 
 
 def add_library_parser(subparsers) -> None:
-    """Register the command.
-
-    Parameters
-    ----------
-    subparsers : argparse subparsers
-        Where to register.
-    """
+    """Register the command."""
     parser = subparsers.add_parser("library", help="look into gait libraries", description=__doc__)
     parts = parser.add_subparsers(dest="part", metavar="PART", required=True)
     info = parts.add_parser("info", help="what a library holds and what failed")
@@ -45,25 +39,7 @@ def add_library_parser(subparsers) -> None:
 
 
 def run_library(arguments: argparse.Namespace) -> int:
-    """Answer the command.
-
-    Parameters
-    ----------
-    arguments : argparse.Namespace
-        Parsed options.
-
-    Returns
-    -------
-    int
-        0 when done and, for verify, nothing is wrong.
-
-    Raises
-    ------
-    InputError
-        If a folder holds no library.
-    WorkError
-        If verify finds faults.
-    """
+    """Answer the command."""
     return {"info": _show, "verify": _verify, "merge": _merge, "export": _export}[arguments.part](arguments)
 
 

@@ -20,18 +20,7 @@ _WARM_UP_GAITS = 24
 
 
 def measure_library(folder: Path | str | None = None) -> dict[str, float]:
-    """Measure a library: verified gaits, bytes of its files, how long table and curves take to load.
-
-    Parameters
-    ----------
-    folder : path, optional
-        Library folder; the shipped one when left out.
-
-    Returns
-    -------
-    dict of str to float
-        gaits_verified of the run, gaits_with_curves, bytes, load_s.
-    """
+    """Measure a library: verified gaits, bytes of its files, how long table and curves take to load."""
     began = time.perf_counter()
     library = load_library(folder)
     seconds = time.perf_counter() - began
@@ -48,22 +37,6 @@ def measure_throughput(n_workers: int, n_gaits: int, seed: int, start_library: P
     """Measure how many gaits an hour are finished, on the cohorts that need one and the same solver.
 
     Half strides without reflexes, so that no process stops to build a second solver in so short a run.
-
-    Parameters
-    ----------
-    n_workers : int
-        Local processes.
-    n_gaits : int
-        Gaits to finish; those during which the processes start do not count.
-    seed : int
-        Seed of the plan.
-    start_library : path or None
-        Where starts come from.
-
-    Returns
-    -------
-    float
-        Gaits per hour, verified or not.
     """
     skip = 2 * n_workers
     cohorts = ("healthy_child", "healthy_adult", "older_adult", "parkinsons")
@@ -82,27 +55,8 @@ def measure_throughput(n_workers: int, n_gaits: int, seed: int, start_library: P
 def measure_cohorts(
     n_workers: int, n_gaits: int, seed: int, stride_share: float, start_library: Path | str | None
 ) -> dict[str, float]:
-    """Solve people of all cohorts, drawn at random, and count what is verified, how fast, in how much memory.
-
-    Parameters
-    ----------
-    n_workers : int
-        Local processes.
-    n_gaits : int
-        People.
-    seed : int
-        Seed of the plan; other people than those of a library of another seed.
-    stride_share : float
-        Share of full strides.
-    start_library : path or None
-        Where starts come from.
-
-    Returns
-    -------
-    dict of str to float
-        verified_share of all; gaits_per_hour of half cycles and strides_per_hour of full strides, had all
-        processes solved only those (OpenSim's check and the waiting for it included); peak_mb: largest
-        memory of a process (million bytes).
+    """Solve people of all cohorts, drawn at random, and count what is verified, how fast, in how much
+    memory.
     """
     from gaitlib.cohorts.schema import COHORTS
     from gaitlib.simulate.workers import measure_peak_bytes

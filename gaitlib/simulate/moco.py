@@ -41,28 +41,7 @@ def predict_half_stride(
     n_intervals: int = 25,
     max_iterations: int = 1000,
 ) -> MocoResult:
-    """Predict half a stride with MocoStudy.
-
-    Parameters
-    ----------
-    specification : Specification
-        Body of the person.
-    speed_mps : float
-        Walking speed (m/s).
-    half_time_s : float
-        Duration of half a stride (s).
-    guess_rad : array (100, coordinate)
-        First guess of the coordinates over a stride (rad; pelvis_ty: m); pelvis_tx is made from the speed.
-    n_intervals : int
-        Mesh intervals (Hermite-Simpson).
-    max_iterations : int
-        IPOPT stops after so many.
-
-    Returns
-    -------
-    MocoResult
-        CPU time of the solve.
-    """
+    """Predict half a stride with MocoStudy."""
     model = build_model(specification)
     for name in MUSCLES:
         muscle = opensim.DeGrooteFregly2016Muscle.safeDownCast(model.updForceSet().get(name))

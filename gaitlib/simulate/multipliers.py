@@ -24,18 +24,7 @@ _N_POINTS = N_PHASE - 1
 
 
 def pack_multipliers(values: dict[str, np.ndarray]) -> xr.DataArray:
-    """Pack multipliers as integers.
-
-    Parameters
-    ----------
-    values : dict of str to array, shape (50 or 100, n)
-        By gait_id; n differs between problems.
-
-    Returns
-    -------
-    DataArray of int16, (gait, constraint, point)
-        In the order given.
-    """
+    """Pack multipliers as integers."""
     size = max((value.shape[1] for value in values.values()), default=0)
     packed = np.zeros((len(values), size, _N_POINTS), dtype=np.int16)
     for place, value in enumerate(values.values()):
@@ -47,20 +36,7 @@ def pack_multipliers(values: dict[str, np.ndarray]) -> xr.DataArray:
 
 
 def unpack_multipliers(packed: xr.DataArray, gait_id: str) -> np.ndarray | None:
-    """Take the multipliers of one gait.
-
-    Parameters
-    ----------
-    packed : DataArray
-        From `pack_multipliers`.
-    gait_id : str
-        Which.
-
-    Returns
-    -------
-    array, shape (50 or 100, n), or None
-        Of half a stride or a whole one; None if it is not among them.
-    """
+    """Take the multipliers of one gait; shape (50 or 100, n)."""
     if gait_id not in packed.indexes["gait"]:
         return None
     values = packed.sel(gait=gait_id).values.T * _STEP
@@ -69,36 +45,12 @@ def unpack_multipliers(packed: xr.DataArray, gait_id: str) -> np.ndarray | None:
 
 
 def select_multipliers(packed: xr.DataArray, gait_ids: list[str]) -> xr.DataArray:
-    """Select the multipliers of some gaits.
-
-    Parameters
-    ----------
-    packed : DataArray
-        From `pack_multipliers`.
-    gait_ids : list of str
-        Gaits; those without multipliers are left out.
-
-    Returns
-    -------
-    DataArray
-        Of the others, in the order of `packed`.
-    """
+    """Select the multipliers of some gaits."""
     return packed.sel(gait=packed.indexes["gait"].intersection(gait_ids, sort=False))
 
 
 def join_multipliers(first: xr.DataArray, second: xr.DataArray) -> xr.DataArray:
-    """Join the multipliers of two sets of gaits.
-
-    Parameters
-    ----------
-    first, second : DataArray
-        From `pack_multipliers`, of different gaits.
-
-    Returns
-    -------
-    DataArray
-        Of all gaits.
-    """
+    """Join the multipliers of two sets of gaits."""
     size = max(first.sizes["constraint"], second.sizes["constraint"])
     wide = [part.pad(constraint=(0, size - part.sizes["constraint"]), constant_values=0)
             for part in (first, second) if part.sizes["gait"]]  # fmt: skip
@@ -106,15 +58,7 @@ def join_multipliers(first: xr.DataArray, second: xr.DataArray) -> xr.DataArray:
 
 
 def write_multipliers(folder: Path, packed: xr.DataArray) -> None:
-    """Write the file of a library folder in one step; none for no gait.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        Library folder.
-    packed : DataArray
-        From `pack_multipliers`.
-    """
+    """Write the file of a library folder in one step; none for no gait."""
     if packed.sizes["gait"] == 0:
         (folder / FILE).unlink(missing_ok=True)
         return
@@ -127,18 +71,7 @@ def write_multipliers(folder: Path, packed: xr.DataArray) -> None:
 
 
 def load_multipliers(folder: Path | str | None = None) -> xr.DataArray:
-    """Load the multipliers of a library folder.
-
-    Parameters
-    ----------
-    folder : path, optional
-        Library folder; the shipped one when left out.
-
-    Returns
-    -------
-    DataArray
-        As `pack_multipliers`; of no gait if the folder has no such file.
-    """
+    """Load the multipliers of a library folder."""
     path = (SHIPPED_FOLDER if folder is None else Path(folder)) / FILE
     if not path.exists():
         return pack_multipliers({})

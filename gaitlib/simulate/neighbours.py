@@ -34,18 +34,7 @@ _REFLEX = [n for n, name in enumerate(IMPAIRMENT_COLUMNS) if name.startswith(("s
 
 
 def compute_features(request) -> np.ndarray:
-    """Place of a request among others.
-
-    Parameters
-    ----------
-    request : GaitRequest
-        The request.
-
-    Returns
-    -------
-    array, shape (n_features,)
-        Standardised features; the distance of two is their Euclidean distance.
-    """
+    """Place of a request among others; shape (n_features,)."""
     from gaitlib.simulate.request import describe_request
 
     leg = compute_dimensions(request.person).leg_length_m
@@ -54,18 +43,7 @@ def compute_features(request) -> np.ndarray:
 
 
 def compute_table_features(table: pd.DataFrame) -> np.ndarray:
-    """Places of the gaits of a library.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Table of a library; impairments that it does not name are taken as absent.
-
-    Returns
-    -------
-    array, shape (n, n_features)
-        As `compute_features`, row by row.
-    """
+    """Places of the gaits of a library; shape (n, n_features)."""
     leg = table["leg_length_m"].to_numpy() if "leg_length_m" in table else _compute_legs(table)
     natural_s = np.sqrt(leg / GRAVITY_MPS2)
     speed = table["asked_speed_mps"].to_numpy() * natural_s / leg
@@ -97,20 +75,7 @@ def _compute_legs(table: pd.DataFrame) -> np.ndarray:
 
 
 def find_nearest(table: pd.DataFrame, request) -> str:
-    """Find the verified gait nearest to a request.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Table of a library.
-    request : GaitRequest
-        What is to be solved.
-
-    Returns
-    -------
-    str
-        gait_id of the nearest verified gait.
-    """
+    """Find the verified gait nearest to a request."""
     verified = table[table["verified"].astype(bool)]
     distance = np.linalg.norm(compute_table_features(verified) - compute_features(request), axis=1)
     return str(verified["gait_id"].iloc[int(np.argmin(distance))])

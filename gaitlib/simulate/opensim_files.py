@@ -20,24 +20,7 @@ _CUTOFF_HZ = -1.0
 
 
 def write_files(specification: Specification, gait: ExportedGait, folder: Path, name: str) -> list[str]:
-    """Write model, motion, states, controls, ground forces and a ready set-up of inverse dynamics.
-
-    Parameters
-    ----------
-    specification : Specification
-        Body of the person.
-    gait : ExportedGait
-        Curves over one stride.
-    folder : pathlib.Path
-        Existing folder.
-    name : str
-        Beginning of all file names.
-
-    Returns
-    -------
-    list of str
-        Names of the files written.
-    """
+    """Write model, motion, states, controls, ground forces and a ready set-up of inverse dynamics."""
     model = build_model(specification)
     state = model.initSystem()
     paths = _find_paths(model)

@@ -35,13 +35,7 @@ class PartStore:
         self.folder = Path(folder) / "parts"
 
     def list_states(self) -> dict[str, str]:
-        """List what is there.
-
-        Returns
-        -------
-        dict of str to str
-            State by gait_id, sorted by gait_id.
-        """
+        """List what is there."""
         found: dict[str, str] = {}
         for path in self.folder.glob("??/*.npz"):
             gait_id, state, _ = path.name.split(".", 2)
@@ -52,17 +46,7 @@ class PartStore:
         return dict(sorted(found.items()))
 
     def write(self, gait_id: str, state: str, row: dict, arrays: dict[str, np.ndarray]) -> None:
-        """Write a part in one step.
-
-        Parameters
-        ----------
-        gait_id, state : str
-            Which, and one of `STATES`.
-        row : dict
-            Row of the table.
-        arrays : dict of str to array
-            Curves and start; may be empty.
-        """
+        """Write a part in one step."""
         path = self._locate(gait_id, state)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
@@ -73,52 +57,17 @@ class PartStore:
             self._locate(gait_id, "retry").unlink(missing_ok=True)
 
     def read_row(self, gait_id: str, state: str) -> dict:
-        """Read the row of a part.
-
-        Parameters
-        ----------
-        gait_id, state : str
-            Which, and its state.
-
-        Returns
-        -------
-        dict
-            Row of the table.
-        """
+        """Read the row of a part."""
         with np.load(self._locate(gait_id, state)) as stored:
             return json.loads(str(stored["row"]))
 
     def read_arrays(self, gait_id: str, prefix: str) -> dict[str, np.ndarray]:
-        """Read arrays of a verified part.
-
-        Parameters
-        ----------
-        gait_id : str
-            Which.
-        prefix : str
-            Beginning of the names wanted.
-
-        Returns
-        -------
-        dict of str to array
-            By name.
-        """
+        """Read arrays of a verified part."""
         with np.load(self._locate(gait_id, "verified")) as stored:
             return {name: stored[name] for name in stored.files if name.startswith(prefix)}
 
     def adopt(self, other: PartStore) -> int:
-        """Take over the finished parts of another store.
-
-        Parameters
-        ----------
-        other : PartStore
-            Where they lie.
-
-        Returns
-        -------
-        int
-            How many were new; a verified part replaces a failed one.
-        """
+        """Take over the finished parts of another store."""
         own, n_new = self.list_states(), 0
         for gait_id, state in other.list_states().items():
             if state == "retry" or own.get(gait_id) in (state, "verified"):
@@ -140,21 +89,8 @@ class PartStore:
 
 @contextmanager
 def lock_folder(folder: Path):
-    """Hold a library folder for one build; the system lets go of it when the process ends, however it ends.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        Library folder; made if missing.
-
-    Yields
-    ------
-    None
-
-    Raises
-    ------
-    WorkError
-        If another process builds there.
+    """Hold a library folder for one build; the system lets go of it when the process ends, however it
+    ends.
     """
     import fcntl
 

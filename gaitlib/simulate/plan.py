@@ -29,22 +29,7 @@ class PlannedGait:
 
 
 def plan_library(cohorts: dict[str, int], seed: int, stride_share: float = 0.0, free_share: float = 0.0):
-    """Plan a library: a typical adult as its seed, then the cohorts in turn.
-
-    Parameters
-    ----------
-    cohorts : dict of str to int
-        Gaits per cohort.
-    seed : int
-        Seed of the study.
-    stride_share, free_share : float
-        As `gaitlib.cohorts.sample.sample_cohort`.
-
-    Returns
-    -------
-    list of PlannedGait
-        Cohorts alternate, so that a library is balanced wherever its building stops.
-    """
+    """Plan a library: a typical adult as its seed, then the cohorts in turn."""
     samples = [sample_cohort(name, n, seed, stride_share, free_share) for name, n in cohorts.items() if n]
     places = np.concatenate([(np.arange(len(sample)) + 0.5) / len(sample) for sample in samples])
     people = pd.concat(samples, ignore_index=True).iloc[np.argsort(places, kind="stable")]
@@ -55,18 +40,7 @@ def plan_library(cohorts: dict[str, int], seed: int, stride_share: float = 0.0, 
 
 
 def plan_gait(row: dict) -> PlannedGait:
-    """Plan one gait of a sampled person.
-
-    Parameters
-    ----------
-    row : dict
-        Row of `gaitlib.cohorts.sample.sample_cohort`.
-
-    Returns
-    -------
-    PlannedGait
-        Request and labels.
-    """
+    """Plan one gait of a sampled person."""
     request = GaitRequest(
         Person(**{name: row[name] for name in Person.model_fields}),
         row["speed_mps"],
@@ -79,25 +53,7 @@ def plan_gait(row: dict) -> PlannedGait:
 
 
 def select_shard(plan: list[PlannedGait], shard: str) -> list[PlannedGait]:
-    """Take one of n disjoint parts of a plan, for machines that build apart and merge afterwards.
-
-    Parameters
-    ----------
-    plan : list of PlannedGait
-        The whole plan.
-    shard : str
-        'k/n' with 1 <= k <= n.
-
-    Returns
-    -------
-    list of PlannedGait
-        The seed and every n-th gait from the k-th on.
-
-    Raises
-    ------
-    InputError
-        If the text is not of that form.
-    """
+    """Take one of n disjoint parts of a plan, for machines that build apart and merge afterwards."""
     first, _, of = shard.partition("/")
     if not (first.isdigit() and of.isdigit() and 1 <= int(first) <= int(of)):
         raise InputError(f"--shard: found '{shard}', expected k/n such as 1/4.")
@@ -105,16 +61,5 @@ def select_shard(plan: list[PlannedGait], shard: str) -> list[PlannedGait]:
 
 
 def describe_plan(plan: list[PlannedGait]) -> pd.DataFrame:
-    """Lay a plan out as the columns that a library's table begins with.
-
-    Parameters
-    ----------
-    plan : list of PlannedGait
-        The plan.
-
-    Returns
-    -------
-    DataFrame
-        One row per gait.
-    """
+    """Lay a plan out as the columns that a library's table begins with."""
     return pd.DataFrame([describe_request(item.request) | item.labels for item in plan])

@@ -41,13 +41,7 @@ class Progress:
         self._started = time.monotonic()
 
     def count(self, verified: bool) -> None:
-        """Count a finished gait.
-
-        Parameters
-        ----------
-        verified : bool
-            Whether it passed.
-        """
+        """Count a finished gait."""
         self.moments.append(time.monotonic())
         self._done += 1
         self._failed += not verified
@@ -61,18 +55,7 @@ class Progress:
             self._report(f"{self._done:,} of {self._total:,} gaits, {text}, {left:.1f} h left")
 
     def compute_rate(self, skip: int = 0) -> float:
-        """Compute the rate of this sitting.
-
-        Parameters
-        ----------
-        skip : int
-            First gaits that do not count: their workers were starting.
-
-        Returns
-        -------
-        float
-            Gaits per hour; NaN when too few are done.
-        """
+        """Compute the rate of this sitting."""
         if len(self.moments) <= skip + 1:
             return float("nan")
         return 3600 * (len(self.moments) - 1 - skip) / (self.moments[-1] - self.moments[skip])

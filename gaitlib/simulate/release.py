@@ -36,31 +36,7 @@ _COST_TOLERANCE = 0.01
 def export_library(
     folder: Path | str, target: Path | str, max_mb: float = 25.0, command: str = "gaitlib simulate"
 ) -> dict:
-    """Write a release of a library.
-
-    Parameters
-    ----------
-    folder, target : path
-        The library; where the release goes.
-    max_mb : float
-        Largest size of all files together (million bytes). If not all gaits fit, cohorts and kinds keep
-        their shares, the gaits are chosen by their gait_id, which is as good as chance; the table holds all.
-    command : str
-        What made the library; the data card (README.md) names it.
-
-    Returns
-    -------
-    dict
-        gaits, verified (of the run), curves (in the release), bytes, sha256 of the files, largest error
-        per kind of curve.
-
-    Raises
-    ------
-    InputError
-        If the folder holds no library.
-    WorkError
-        If not even a tenth of the gaits fits.
-    """
+    """Write a release of a library."""
     library = load_library(folder)
     run, (table, gaits) = library.run, library.curves
     multipliers = load_multipliers(folder)
@@ -94,37 +70,13 @@ def export_library(
 
 
 def list_files(folder: Path) -> list[Path]:
-    """List the files of a library.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        Library folder.
-
-    Returns
-    -------
-    list of pathlib.Path
-        Curves and table; multipliers if it has them.
-    """
+    """List the files of a library."""
     names = ("gaits.nc", "table.parquet", FILE)
     return [folder / name for name in names if (folder / name).exists()]
 
 
 def format_manifest(folder: Path | str, command: str) -> str:
-    """Format the rows of the manifest for a release.
-
-    Parameters
-    ----------
-    folder : path
-        Release.
-    command : str
-        What made the library.
-
-    Returns
-    -------
-    str
-        YAML for `artefacts` of data_manifest.yaml.
-    """
+    """Format the rows of the manifest for a release."""
     import yaml
 
     titles = {
@@ -157,41 +109,12 @@ def _choose(table: pd.DataFrame, share: float) -> pd.DataFrame:
 
 
 def hash_file(path: Path) -> str:
-    """Hash a file.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file.
-
-    Returns
-    -------
-    str
-        SHA-256, hexadecimal.
-    """
+    """Hash a file."""
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def merge_libraries(target: Path | str, sources: list[Path | str]) -> pd.DataFrame:
-    """Join libraries into one folder, each gait once; a verified gait wins over a failed one.
-
-    Parameters
-    ----------
-    target : path
-        Folder to fill; what is there stays.
-    sources : list of path
-        Library folders, with or without parts.
-
-    Returns
-    -------
-    DataFrame
-        Table of the joined library.
-
-    Raises
-    ------
-    InputError
-        If a source holds no library.
-    """
+    """Join libraries into one folder, each gait once; a verified gait wins over a failed one."""
     target = Path(target)
     folders = [
         folder
@@ -216,23 +139,7 @@ def merge_libraries(target: Path | str, sources: list[Path | str]) -> pd.DataFra
 
 
 def verify_library(folder: Path | str | None = None) -> list[str]:
-    """Check that a library is whole: rows and curves belong together, hold and add up.
-
-    Parameters
-    ----------
-    folder : path, optional
-        Library folder; the shipped one when left out.
-
-    Returns
-    -------
-    list of str
-        What is wrong; empty when nothing is.
-
-    Raises
-    ------
-    InputError
-        If the folder holds no library.
-    """
+    """Check that a library is whole: rows and curves belong together, hold and add up."""
     from gaitlib.simulate.request import parse_request
 
     library = load_library(folder)
@@ -261,25 +168,7 @@ def verify_library(folder: Path | str | None = None) -> list[str]:
 
 
 def resolve_gaits(folder: Path | str | None, n: int, seed: int, n_workers: int = 1) -> pd.DataFrame:
-    """Solve gaits of a library again, each from its own curves, and compare.
-
-    Parameters
-    ----------
-    folder : path or None
-        Library folder; None: the shipped one.
-    n : int
-        How many, chosen at random.
-    seed : int
-        Seed of the choice.
-    n_workers : int
-        Processes.
-
-    Returns
-    -------
-    DataFrame
-        gait_id, cohort, angle_difference_deg (largest over angles and stride), cost_ratio, fault (empty when
-        it is verified again and the same within `RESOLVE_TOLERANCE_DEG`).
-    """
+    """Solve gaits of a library again, each from its own curves, and compare."""
     from gaitlib.simulate.request import parse_request
     from gaitlib.simulate.starts import LibraryStarts
     from gaitlib.simulate.workers import make_pool, run_gait

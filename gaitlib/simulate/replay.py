@@ -59,31 +59,7 @@ def replay_gait(
     lumbar_torque_nm: np.ndarray,
     ground_force: np.ndarray,
 ) -> Replay:
-    """Replay one stride in OpenSim.
-
-    Parameters
-    ----------
-    specification : Specification
-        Body of the person.
-    position, speed, acceleration : array, shape (n, 12)
-        Coordinates and their derivatives at n equally spaced points of a stride, the last repeating the
-        first.
-    activation : array, shape (n, 18)
-        Muscle activations.
-    tendon_force : array, shape (n, 4)
-        Force in the compliant tendons over maximal isometric force.
-    tendon_rate : array, shape (n, 4)
-        Its rate (1/s).
-    lumbar_torque_nm : array, shape (n,)
-        Trunk torque (N m).
-    ground_force : array, shape (n, 2, 2)
-        Force on the right and left foot (x, y) as the engine computed it (N).
-
-    Returns
-    -------
-    Replay
-        Residuals over the stride.
-    """
+    """Replay one stride in OpenSim."""
     residuals, ground, tendon_error = compute_missing_forces(
         specification, position, speed, acceleration, activation, tendon_force, tendon_rate, lumbar_torque_nm
     )
@@ -101,32 +77,7 @@ def compute_missing_forces(
     tendon_rate: np.ndarray,
     lumbar_torque_nm: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Compute the generalised forces that OpenSim misses for given states and accelerations.
-
-    Parameters
-    ----------
-    specification : Specification
-        Body of the person.
-    position, speed, acceleration : array, shape (n, 12)
-        States and accelerations, in any order.
-    activation : array, shape (n, 18)
-        Muscle activations.
-    tendon_force : array, shape (n, 4)
-        Force in the compliant tendons over maximal isometric force.
-    tendon_rate : array, shape (n, 4)
-        Its rate (1/s).
-    lumbar_torque_nm : array, shape (n,)
-        Trunk torque (N m).
-
-    Returns
-    -------
-    residuals : array, shape (n, 12)
-        Missing generalised force per coordinate (N m; pelvis_tx, pelvis_ty: N).
-    ground : array, shape (n, 2, 2)
-        Force on the right and left foot (x, y) in N.
-    tendon_error : array, shape (n, 4)
-        Tendon force less fibre force of the compliant muscles over maximal isometric force.
-    """
+    """Compute the generalised forces that OpenSim misses for given states and accelerations."""
     model = build_model(specification)
     for muscle in model.getMuscles():
         # Only the implicit form knows the damping of the fibre.

@@ -43,20 +43,7 @@ class SolvedGait:
 
 
 def build_gait_dataset(request: GaitRequest, solved: SolvedGait):
-    """Turn a solution into a Gait.
-
-    Parameters
-    ----------
-    request : GaitRequest
-        What was solved.
-    solved : SolvedGait
-        Its solution.
-
-    Returns
-    -------
-    xarray.Dataset
-        A Gait with `phase_offset` (points from the solver's phase 0 to initial contact).
-    """
+    """Turn a solution into a Gait."""
     ground = np.zeros((*solved.ground_force.shape[:2], 3))
     ground[..., :2] = solved.ground_force
     gait = build_gait(
@@ -77,22 +64,7 @@ def build_gait_dataset(request: GaitRequest, solved: SolvedGait):
 
 
 def describe_solution(request: GaitRequest, solved: SolvedGait, replay: dict | None) -> dict:
-    """Describe a solution as a row of the library table.
-
-    Parameters
-    ----------
-    request : GaitRequest
-        What was solved.
-    solved : SolvedGait
-        Its solution.
-    replay : dict or None
-        Result of the check in OpenSim; None when the solver failed before it.
-
-    Returns
-    -------
-    dict
-        Request, outcomes, verdict (`verified`, `reason`) and timing.
-    """
+    """Describe a solution as a row of the library table."""
     replay = dict(replay or {})
     reasons = list(replay.pop("reasons", []))
     if not solved.converged:

@@ -45,50 +45,17 @@ class LibraryStarts:
         self._legs = dict(zip(self.table["gait_id"], legs, strict=True))
 
     def make(self, gait_id: str) -> Trajectory:
-        """Make a start from a gait.
-
-        Parameters
-        ----------
-        gait_id : str
-            A verified gait.
-
-        Returns
-        -------
-        Trajectory
-            With multipliers where the library has them.
-        """
+        """Make a start from a gait."""
         gait, multipliers = self.gaits.sel(gait=gait_id), unpack_multipliers(self.multipliers, gait_id)
         return make_guess_from_gait(gait, self._legs[gait_id], multipliers)
 
 
 def pack_start(start: Trajectory) -> dict[str, np.ndarray]:
-    """Lay a start out as arrays.
-
-    Parameters
-    ----------
-    start : Trajectory
-        From a solved gait.
-
-    Returns
-    -------
-    dict of str to array
-        Curves as float32, which a solver that begins there does not notice.
-    """
+    """Lay a start out as arrays."""
     return {f"{PREFIX}{name}": np.asarray(value, dtype=np.float32) for name, value in vars(start).items()}
 
 
 def unpack_start(arrays: dict[str, np.ndarray]) -> Trajectory:
-    """Build a start from arrays.
-
-    Parameters
-    ----------
-    arrays : dict of str to array
-        As `pack_start` lays them out.
-
-    Returns
-    -------
-    Trajectory
-        The start.
-    """
+    """Build a start from arrays."""
     values = {name.removeprefix(PREFIX): value.astype(float) for name, value in arrays.items()}
     return Trajectory(**{name: value if value.ndim else float(value) for name, value in values.items()})

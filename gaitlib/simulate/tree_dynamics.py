@@ -40,19 +40,7 @@ class BodyMotion:
 
 
 def build_inverse_dynamics(tree: Tree) -> ca.Function:
-    """Generate the inverse dynamics of a tree.
-
-    Parameters
-    ----------
-    tree : Tree
-        The model; its coupled and locked coordinates are treated like all others.
-
-    Returns
-    -------
-    casadi.Function
-        (q, u, udot) -> tau, each of shape (n,) in the order of `tree.coordinates`: coordinates (rad, m),
-        speeds, accelerations -> generalised forces (N m, N) that the motion needs beside gravity.
-    """
+    """Generate the inverse dynamics of a tree."""
     n = len(tree.coordinates)
     q, u, udot = (ca.SX.sym(name, n) for name in ("q", "u", "udot"))
     return ca.Function(
@@ -65,19 +53,7 @@ def build_inverse_dynamics(tree: Tree) -> ca.Function:
 
 
 def build_reduced_inverse_dynamics(tree: Tree) -> ca.Function:
-    """Generate the inverse dynamics in the coordinates that move on their own.
-
-    Parameters
-    ----------
-    tree : Tree
-        The model.
-
-    Returns
-    -------
-    casadi.Function
-        As `build_inverse_dynamics` for the free coordinates: locked ones stay at their default, coupled ones
-        follow, and their generalised forces are carried over to the coordinate that they follow.
-    """
+    """Generate the inverse dynamics in the coordinates that move on their own."""
     free = [c.name for c in tree.coordinates if c.free]
     q, v, a = (ca.SX.sym(name, len(free)) for name in ("q", "u", "udot"))
     every = ca.vertcat(*[_follow(tree, c, free, q) for c in tree.coordinates])
@@ -94,20 +70,7 @@ def build_reduced_inverse_dynamics(tree: Tree) -> ca.Function:
 
 
 def evaluate_inverse_dynamics(tree: Tree, q: np.ndarray, u: np.ndarray, udot: np.ndarray) -> np.ndarray:
-    """Evaluate the inverse dynamics at many states.
-
-    Parameters
-    ----------
-    tree : Tree
-        The model.
-    q, u, udot : array, shape (m, n)
-        Coordinates, speeds and accelerations of m states, columns as `tree.coordinates`.
-
-    Returns
-    -------
-    array, shape (m, n)
-        Generalised forces (N m, N).
-    """
+    """Evaluate the inverse dynamics at many states; shape (m, n)."""
     function = build_inverse_dynamics(tree)
     return np.array(function(q.T, u.T, udot.T)).T
 
@@ -124,20 +87,7 @@ def _follow(tree: Tree, coordinate, free: list[str], q):
 
 
 def compute_motion(tree: Tree, q, u, udot) -> dict[str, BodyMotion]:
-    """Compute how every body moves.
-
-    Parameters
-    ----------
-    tree : Tree
-        The model. Masses, centres, inertias and frame origins may be CasADi symbols instead of numbers.
-    q, u, udot : casadi SX, shape (n,)
-        Coordinates, speeds and accelerations in the order of `tree.coordinates`.
-
-    Returns
-    -------
-    dict of str to BodyMotion
-        By body name, 'ground' first.
-    """
+    """Compute how every body moves."""
     index = {name: i for i, name in enumerate(tree.coordinate_names)}
     still = ca.SX(3, 1)
     upwards = -ca.vertcat(*tree.gravity_mps2)
@@ -173,22 +123,7 @@ def compute_motion(tree: Tree, q, u, udot) -> dict[str, BodyMotion]:
 
 
 def compute_forces(tree: Tree, motion: Mapping[str, BodyMotion], loads: Mapping[str, list] | None = None):
-    """Compute the generalised forces that a motion needs.
-
-    Parameters
-    ----------
-    tree : Tree
-        The model.
-    motion : mapping of str to BodyMotion
-        From `compute_motion`.
-    loads : mapping of str to list of (force, point), optional
-        External forces (N) on bodies and where they act (m), both in the ground, as casadi SX of shape (3,).
-
-    Returns
-    -------
-    casadi SX, shape (n,)
-        Generalised forces (N m, N) beside gravity and the loads.
-    """
+    """Compute the generalised forces that a motion needs; shape (n,)."""
     zero = ca.SX(3, 1)
     forces, moments = ({name: zero for name in motion} for _ in range(2))
     tau = ca.SX.zeros(len(tree.coordinates))

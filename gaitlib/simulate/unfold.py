@@ -8,24 +8,10 @@ from gaitlib.simulate.problem import Layout
 
 
 def fit_multipliers(layout: Layout, multipliers: np.ndarray, n_points: int) -> np.ndarray:
-    """Fit the multipliers of a neighbour to the problem at hand.
+    """Fit the multipliers of a neighbour to the problem at hand; shape (n_points, n_constraints).
 
     The cost is a mean over points, so each of twice as many weighs half as much. Half of a stride without
     symmetry serves as it is; constraints that the neighbour did not have begin at zero.
-
-    Parameters
-    ----------
-    layout : Layout
-        Constraints of a point of the problem at hand.
-    multipliers : array, shape (n, m)
-        Of the neighbour, half a stride or a whole one.
-    n_points : int
-        Points of the problem at hand.
-
-    Returns
-    -------
-    array, shape (n_points, n_constraints)
-        Multipliers.
     """
     order = layout.get_constraint_mirror_order()
     n, m = multipliers.shape

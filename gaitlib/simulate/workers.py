@@ -22,13 +22,7 @@ _busy = threading.Lock()
 
 
 def get_cache_folder() -> Path:
-    """Get the folder for compiled solver code.
-
-    Returns
-    -------
-    pathlib.Path
-        `GAITLIB_CACHE`/engine, or `gaitlib/engine` in the user's cache folder.
-    """
+    """Get the folder for compiled solver code."""
     base = os.environ.get("GAITLIB_CACHE") or os.path.join(
         os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "gaitlib"
     )
@@ -36,18 +30,7 @@ def get_cache_folder() -> Path:
 
 
 def make_pool(n_workers: int) -> ProcessPoolExecutor:
-    """Make a pool of fresh processes (spawned, so that no library is inherited) that end with this one.
-
-    Parameters
-    ----------
-    n_workers : int
-        Number of processes.
-
-    Returns
-    -------
-    concurrent.futures.ProcessPoolExecutor
-        The pool; use one for solving and another for replay.
-    """
+    """Make a pool of fresh processes (spawned, so that no library is inherited) that end with this one."""
     return ProcessPoolExecutor(n_workers, mp_context=get_context("spawn"), initializer=end_with_parent)
 
 
@@ -62,22 +45,7 @@ def end_with_parent() -> None:
 
 
 def solve_gaits(requests: Iterable[GaitRequest], guesses: Iterable | None = None, n_workers: int = 1) -> list:
-    """Solve requests in worker processes.
-
-    Parameters
-    ----------
-    requests : iterable of GaitRequest
-        What to solve.
-    guesses : iterable, optional
-        One start per request (None for a cold start), as `gaitlib.simulate.solve.solve_request` takes.
-    n_workers : int
-        Number of processes.
-
-    Returns
-    -------
-    list of gaitlib.simulate.solution.SolvedGait
-        In the order of the requests.
-    """
+    """Solve requests in worker processes."""
     requests = list(requests)
     guesses = [None] * len(requests) if guesses is None else list(guesses)
     cache = get_cache_folder()
@@ -87,37 +55,14 @@ def solve_gaits(requests: Iterable[GaitRequest], guesses: Iterable | None = None
 
 
 def replay_gaits(requests: Iterable[GaitRequest], solved: Iterable, n_workers: int = 1) -> list[dict]:
-    """Check solved gaits in OpenSim, in worker processes.
-
-    Parameters
-    ----------
-    requests : iterable of GaitRequest
-        The requests.
-    solved : iterable of SolvedGait
-        Their solutions.
-    n_workers : int
-        Number of processes.
-
-    Returns
-    -------
-    list of dict
-        Per gait the fields of `gaitlib.simulate.replay.Replay` and `reasons` (empty when accepted).
-    """
+    """Check solved gaits in OpenSim, in worker processes."""
     with make_pool(n_workers) as pool:
         jobs = [pool.submit(run_replay, r, s) for r, s in zip(list(requests), list(solved), strict=True)]
         return [job.result() for job in jobs]
 
 
 def write_opensim_model(request: GaitRequest, path: Path) -> None:
-    """Write the OpenSim model of a request's person, in a worker process.
-
-    Parameters
-    ----------
-    request : GaitRequest
-        Names the person and the impairment.
-    path : pathlib.Path
-        `.osim` file to write.
-    """
+    """Write the OpenSim model of a request's person, in a worker process."""
     with make_pool(1) as pool:
         pool.submit(_write_model, request, path).result()
 
@@ -129,24 +74,7 @@ def _write_model(request: GaitRequest, path: Path) -> None:
 
 
 def write_opensim_files(specification, gait, folder: Path, name: str) -> list[str]:
-    """Write a gait as files of OpenSim's own tools, in a worker process.
-
-    Parameters
-    ----------
-    specification : gaitlib.body.specification.Specification
-        Body of the person.
-    gait : gaitlib.simulate.export.ExportedGait
-        Curves over one stride.
-    folder : pathlib.Path
-        Existing folder.
-    name : str
-        Beginning of all file names.
-
-    Returns
-    -------
-    list of str
-        Names of the files written.
-    """
+    """Write a gait as files of OpenSim's own tools, in a worker process."""
     with make_pool(1) as pool:
         return pool.submit(_write_files, specification, gait, folder, name).result()
 
@@ -158,44 +86,14 @@ def _write_files(specification, gait, folder: Path, name: str) -> list[str]:
 
 
 def run_solve(request: GaitRequest, cache: Path, start=None, time_limit_s: float = 60.0):
-    """Solve one request in this (worker) process.
-
-    Parameters
-    ----------
-    request : GaitRequest
-        What to solve.
-    cache : pathlib.Path
-        Folder for compiled code.
-    start
-        As `gaitlib.simulate.solve.solve_request`.
-    time_limit_s : float
-        CPU limit per attempt (s).
-
-    Returns
-    -------
-    gaitlib.simulate.solution.SolvedGait
-        The solution.
-    """
+    """Solve one request in this (worker) process."""
     from gaitlib.simulate.solve import solve_request
 
     return solve_request(request, cache, start, time_limit_s)
 
 
 def run_replay(request: GaitRequest, solved) -> dict:
-    """Replay one solution in OpenSim in this (worker) process.
-
-    Parameters
-    ----------
-    request : GaitRequest
-        The request.
-    solved : SolvedGait
-        Its solution.
-
-    Returns
-    -------
-    dict
-        Residuals and `reasons`.
-    """
+    """Replay one solution in OpenSim in this (worker) process."""
     from gaitlib.simulate.replay import replay_gait
 
     replay = replay_gait(
@@ -213,40 +111,14 @@ def run_replay(request: GaitRequest, solved) -> dict:
 
 
 def run_gait(request: GaitRequest, start=None, time_limit_s: float = 60.0) -> tuple:
-    """Solve one request in this (worker) process and check it in OpenSim, in a child of this process.
-
-    Parameters
-    ----------
-    request : GaitRequest
-        What to solve.
-    start
-        As `gaitlib.simulate.solve.solve_request`.
-    time_limit_s : float
-        CPU limit per attempt (s).
-
-    Returns
-    -------
-    tuple of (SolvedGait, dict or None)
-        The solution, and the check; None when there is nothing to check.
-    """
+    """Solve one request in this (worker) process and check it in OpenSim, in a child of this process."""
     with _busy:
         solved = run_solve(request, get_cache_folder(), start, time_limit_s)
         return solved, _checker.check(request, solved) if solved.converged else None
 
 
 def run_moco(request: GaitRequest):
-    """Solve a request with OpenSim Moco in this (worker) process.
-
-    Parameters
-    ----------
-    request : GaitRequest
-        Half a stride at a given stride time.
-
-    Returns
-    -------
-    gaitlib.simulate.moco.MocoResult
-        What Moco needed.
-    """
+    """Solve a request with OpenSim Moco in this (worker) process."""
     from gaitlib.simulate.guess import make_guess
     from gaitlib.simulate.moco import predict_half_stride
 
@@ -256,13 +128,7 @@ def run_moco(request: GaitRequest):
 
 
 def measure_peak_bytes() -> int:
-    """Measure the largest memory that this (worker) process has held.
-
-    Returns
-    -------
-    int
-        Peak resident set size (bytes).
-    """
+    """Measure the largest memory that this (worker) process has held."""
     import resource
 
     return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -51,26 +51,7 @@ class _Lines:
 
 
 def read_bvh(path: str | Path, unit_m: float = 0.01) -> xr.Dataset:
-    """Read a BVH file and compute the position of every joint.
-
-    Parameters
-    ----------
-    path : path
-        The .bvh file.
-    unit_m : float
-        Length of one file unit in metres; the format does not tell it (0.01: centimetres).
-
-    Returns
-    -------
-    xarray.Dataset
-        marker_position(time, marker, space) in m, in the axes of the file; end sites are named
-        '<parent>_end'. Attributes: source_file, fps.
-
-    Raises
-    ------
-    InputError
-        If the file is no BVH file, is truncated, or holds a wrong count of values.
-    """
+    """Read a BVH file and compute the position of every joint."""
     motion = parse_bvh(path)
     positions = compute_joint_positions(motion) * unit_m
     fps = round(1.0 / motion.frame_time_s, 2)  # frame times are written with six or seven digits
@@ -87,23 +68,7 @@ def read_bvh(path: str | Path, unit_m: float = 0.01) -> xr.Dataset:
 
 
 def parse_bvh(path: str | Path) -> BvhMotion:
-    """Parse the hierarchy and the motion of a BVH file.
-
-    Parameters
-    ----------
-    path : path
-        The .bvh file.
-
-    Returns
-    -------
-    BvhMotion
-        Joints in file order (parents first), channel values as in the file (file length units, degrees).
-
-    Raises
-    ------
-    InputError
-        If the file is no BVH file, is truncated, or holds a wrong count of values.
-    """
+    """Parse the hierarchy and the motion of a BVH file."""
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
@@ -200,19 +165,7 @@ def _parse_motion_head(lines: _Lines) -> tuple[int, float]:
 
 
 def compute_joint_positions(motion: BvhMotion) -> np.ndarray:
-    """Compute the global position of every joint (forward kinematics).
-
-    Parameters
-    ----------
-    motion : BvhMotion
-        Parsed file.
-
-    Returns
-    -------
-    array, shape (frame, joint, 3)
-        Positions in file units. Rotations act in the order in which the channels are written, each about
-        the axis already turned by those before it; position channels replace the offset of the joint.
-    """
+    """Compute the global position of every joint (forward kinematics); shape (frame, joint, 3)."""
     n_frames, n_joints = len(motion.values), len(motion.joints)
     positions = np.empty((n_frames, n_joints, 3))
     rotations = np.empty((n_frames, n_joints, 3, 3))

@@ -49,45 +49,13 @@ class C3dRecording:
     measures: dict[str, float]
 
     def get_marker(self, name: str) -> np.ndarray:
-        """Give one marker's path.
-
-        Parameters
-        ----------
-        name : str
-            Marker label.
-
-        Returns
-        -------
-        array, shape (time, 3)
-            Position in m.
-
-        Raises
-        ------
-        InputError
-            If the file has no such marker.
-        """
+        """Give one marker's path; shape (time, 3)."""
         if name not in self.markers.indexes["marker"]:
             raise InputError(f"{self.markers.attrs['source_file']}: marker '{name}' is missing")
         return self.markers["marker_position"].sel(marker=name).values
 
     def get_measure(self, name: str) -> float:
-        """Give one measure of the person.
-
-        Parameters
-        ----------
-        name : str
-            Name in the PROCESSING group, e.g. 'Height' (mm), 'Bodymass' (kg), 'LKneeWidth' (mm).
-
-        Returns
-        -------
-        float
-            In the units of the file.
-
-        Raises
-        ------
-        InputError
-            If the file has no such measure or it is not above zero where it must be.
-        """
+        """Give one measure of the person."""
         value = self.measures.get(name, float("nan"))
         if not np.isfinite(value):
             raise InputError(f"{self.markers.attrs['source_file']}: measure 'PROCESSING:{name}' is missing")
@@ -95,23 +63,7 @@ class C3dRecording:
 
 
 def read_c3d(path: str | Path) -> C3dRecording:
-    """Read a C3D file.
-
-    Parameters
-    ----------
-    path : path
-        The .c3d file.
-
-    Returns
-    -------
-    C3dRecording
-        Markers, analog channels, force plates, events and measures.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, no c3d, truncated, or without markers.
-    """
+    """Read a C3D file."""
     import ezc3d
 
     path = Path(path)

@@ -59,25 +59,7 @@ _BENCHMARK_FACTOR = {"cadence": 120.0}
 
 
 def read_speed_step_length(path: str | Path) -> pd.DataFrame:
-    """Read the table of speed, step length and cadence of young and older adults.
-
-    Parameters
-    ----------
-    path : path
-        h2a_allspeeds_43subs.csv.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per person and treadmill speed: person_id, age_group ('young', 'older'), sex ('f', 'm'),
-        age_years, height_m, mass_kg, leg_length_m, speed_level, comfortable_speed_mps, speed_mps,
-        step_length_m, cadence_spm (steps per minute).
-
-    Raises
-    ------
-    InputError
-        If a column is missing or holds no numbers.
-    """
+    """Read the table of speed, step length and cadence of young and older adults."""
     text = ("Subject", "AgeGroup", "Gender", "SpeedCat")
     table = read_csv(path, _STEP_COLUMNS, [name for name in _STEP_COLUMNS if name not in text])
     table = table[list(_STEP_COLUMNS)].rename(columns=_STEP_COLUMNS)
@@ -87,47 +69,13 @@ def read_speed_step_length(path: str | Path) -> pd.DataFrame:
 
 
 def read_stride_table(path: str | Path) -> pd.DataFrame:
-    """Read one stride table (.ts) of the neurodegenerative disease set.
-
-    Parameters
-    ----------
-    path : path
-        controlN.ts or parkN.ts.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per stride: elapsed_s; stride, swing, stance and double support times (s) and shares
-        (percent of the stride), left and right.
-
-    Raises
-    ------
-    InputError
-        If a line has not 13 numbers.
-    """
+    """Read one stride table (.ts) of the neurodegenerative disease set."""
     lines = read_text(path).splitlines()
     return pd.DataFrame(read_numbers(path, lines, len(_STRIDE_COLUMNS), 1), columns=_STRIDE_COLUMNS)
 
 
 def read_stride_people(path: str | Path) -> pd.DataFrame:
-    """Read who is in the neurodegenerative disease set.
-
-    Parameters
-    ----------
-    path : path
-        subject-description.txt.
-
-    Returns
-    -------
-    pandas.DataFrame
-        person_id, group ('control', 'parkinsons', 'huntington', 'als'), age_years, height_m, mass_kg, sex,
-        speed_mps (NaN where missing), severity (Hoehn & Yahr for Parkinson's disease).
-
-    Raises
-    ------
-    InputError
-        If a line has not 8 values or a number is malformed.
-    """
+    """Read who is in the neurodegenerative disease set."""
     name = Path(path).name
     lines: list[str] = []
     for line in read_text(path).splitlines()[1:]:
@@ -154,26 +102,7 @@ def read_stride_people(path: str | Path) -> pd.DataFrame:
 
 
 def read_joint_angle_bands(path: str | Path) -> xr.Dataset:
-    """Read the joint angles in Parkinson's disease, healthy and amputee adults.
-
-    Parameters
-    ----------
-    path : path
-        Parkinsons_Data.csv.
-
-    Returns
-    -------
-    xarray.Dataset
-        angle(record, phase) in rad on 101 points; coordinates of record: person_id, group ('parkinsons',
-        'healthy_adult', 'amputee'), medication ('on', 'off', ''), side ('r', 'l'), joint ('hip', 'knee',
-        'ankle', 'pelvis', 'foot_progression'), plane ('frontal', 'sagittal', 'transverse'). Signs as in the
-        file.
-
-    Raises
-    ------
-    InputError
-        If a column is missing, a value is no number, or a session name is unknown.
-    """
+    """Read the joint angles in Parkinson's disease, healthy and amputee adults."""
     curves = [f"GCpc_{index}" for index in range(101)]
     table = read_csv(path, ["SessionID", "Side", "VariableName", "Dim", *curves], ["Dim", *curves])
     name = Path(path).name
@@ -207,24 +136,7 @@ def read_joint_angle_bands(path: str | Path) -> xr.Dataset:
 
 
 def read_parkinson_people(path: str | Path) -> pd.DataFrame:
-    """Read who is in the Parkinson's joint-angle set.
-
-    Parameters
-    ----------
-    path : path
-        PDGinfo.csv.
-
-    Returns
-    -------
-    pandas.DataFrame
-        person_id, sex, age_years, height_m, mass_kg, disease_years, freezer, and for each medication state
-        hoehn_yahr_on/off, updrs3_on/off, moca_on/off.
-
-    Raises
-    ------
-    InputError
-        If a column is missing or holds no numbers.
-    """
+    """Read who is in the Parkinson's joint-angle set."""
     columns = {
         "Age": "age_years",
         "Height (cm)": "height_m",
@@ -245,25 +157,7 @@ def read_parkinson_people(path: str | Path) -> pd.DataFrame:
 
 
 def read_video_benchmark(path: str | Path) -> pd.DataFrame:
-    """Read the published predictions beside gait-lab values in cerebral palsy.
-
-    Parameters
-    ----------
-    path : path
-        Fig2a-d.csv.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per examined leg and video: for speed_mps, cadence_spm, gait_deviation_index and
-        knee_flexion_at_max_extension_deg the columns <name> (gait lab) and <name>_predicted; NaN where the
-        file is empty.
-
-    Raises
-    ------
-    InputError
-        If a column is missing or holds no numbers.
-    """
+    """Read the published predictions beside gait-lab values in cerebral palsy."""
     wanted = [suffix for name in _BENCHMARK_COLUMNS for suffix in (name, f"{name}_pred_corrected")]
     table = read_csv(path, wanted, wanted)
     result = pd.DataFrame(index=table.index)
@@ -275,23 +169,7 @@ def read_video_benchmark(path: str | Path) -> pd.DataFrame:
 
 
 def read_diagnoses(path: str | Path) -> dict[str, str]:
-    """Read the diagnosis of every trial of the BVH set.
-
-    Parameters
-    ----------
-    path : path
-        Annotations.xlsx: trial in column A, diagnosis in column B, no header.
-
-    Returns
-    -------
-    dict
-        Trial name (e.g. 'SubjectA1_Cycle1') to diagnosis.
-
-    Raises
-    ------
-    InputError
-        If the file is no workbook or a row is malformed.
-    """
+    """Read the diagnosis of every trial of the BVH set."""
     diagnoses: dict[str, str] = {}
     for number, row in enumerate(read_workbook_rows(path), start=1):
         cells = [str(cell).strip() for cell in row if cell is not None]
@@ -304,23 +182,7 @@ def read_diagnoses(path: str | Path) -> dict[str, str]:
 
 
 def read_workbook_rows(path: str | Path) -> list[tuple]:
-    """Read the rows of the first sheet of a workbook.
-
-    Parameters
-    ----------
-    path : path
-        The .xlsx file.
-
-    Returns
-    -------
-    list of tuple
-        Cell values.
-
-    Raises
-    ------
-    InputError
-        If the file is missing or no workbook.
-    """
+    """Read the rows of the first sheet of a workbook."""
     import zipfile
 
     import openpyxl

@@ -20,28 +20,6 @@ _FIELDS = ("subject", "freq", "leftGaitEvents", "rightGaitEvents", "uturnBoundar
 def read_clinical_trial(folder: str | Path) -> tuple[xr.Dataset, pd.DataFrame]:
     """Read one trial: walk, U-turn, walk back.
 
-    Parameters
-    ----------
-    folder : path
-        Folder of a trial such as data/neuro/PD/PD_1/PD_1_1, with <trial>_meta.json and tab-delimited
-        <trial>_raw_data_<HE|LB|LF|RF>.txt (any name that ends in the sensor's two letters).
-
-    Returns
-    -------
-    signals : xarray.Dataset
-        acceleration(time, sensor, space) with gravity and angular_velocity(time, sensor, space), units and
-        axes as in the file; cut to the shortest sensor. Attributes person_id, walk_id, cohort (letters before
-        the number of the person), fps, turn_start_s, turn_end_s, device; age_years where held.
-    events : pandas.DataFrame
-        foot ('r', 'l'), event ('toe_off', 'initial_contact'), time_s in the order of time.
-
-    Raises
-    ------
-    InputError
-        If a file, field or column is missing or malformed.
-
-    References
-    ----------
     Voisard C et al. (2025) doi 10.6084/m9.figshare.28806086. The layout follows the set's description and
     loading code; it was not checked here on the set's own files.
     """

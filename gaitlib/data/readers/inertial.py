@@ -25,29 +25,7 @@ _SPACE = ["x", "y", "z"]
 
 
 def read_lower_back_trial(signal_path: str | Path, info_path: str | Path) -> tuple[xr.Dataset, pd.DataFrame]:
-    """Read one trial of the lower-back set: 10 m, U-turn, 10 m back.
-
-    Parameters
-    ----------
-    signal_path : path
-        <person>-<trial>_lb.txt.
-    info_path : path
-        <person>-<trial>.json.
-
-    Returns
-    -------
-    signals : xarray.Dataset
-        acceleration(time, space) in m/s^2 with gravity, angular_velocity(time, space) in rad/s, in the axes
-        of the sensor; attributes person_id, age_years, sex, height_m, mass_kg, fps, walk_start_s,
-        walk_end_s, turn_start_s, turn_end_s.
-    events : pandas.DataFrame
-        foot ('r', 'l'), event ('toe_off', 'initial_contact'), time_s; hand-checked; in order of time.
-
-    Raises
-    ------
-    InputError
-        If a file is malformed or a field is missing.
-    """
+    """Read one trial of the lower-back set: 10 m, U-turn, 10 m back."""
     values = _read_back_signals(Path(signal_path))
     info_name = Path(info_path).name
     try:
@@ -108,25 +86,7 @@ def _read_pairs(file_name: str, field: str, pairs: object) -> list[tuple[float, 
 
 
 def read_freezing_recording(path: str | Path) -> xr.Dataset:
-    """Read one walk of the Parkinson's freezing set.
-
-    Parameters
-    ----------
-    path : path
-        The .xlsx workbook (two to four seconds to read).
-
-    Returns
-    -------
-    xarray.Dataset
-        acceleration(time, sensor, space) in m/s^2 with gravity, angular_velocity(time, sensor, space) in
-        rad/s, in the axes of each sensor, NaN for sensors not worn; freezing(time) boolean. Time starts at 0.
-        Attributes person_id, fps.
-
-    Raises
-    ------
-    InputError
-        If the file is no workbook, a column is missing, a value is no number, or time does not rise.
-    """
+    """Read one walk of the Parkinson's freezing set."""
     name = Path(path).name
     rows = read_workbook_rows(path)
     if len(rows) < 3:

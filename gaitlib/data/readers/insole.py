@@ -29,23 +29,7 @@ _SEXES = {"1": "m", "2": "f"}
 
 
 def read_insole_walk(path: str | Path) -> xr.Dataset:
-    """Read the vertical force of one walk.
-
-    Parameters
-    ----------
-    path : path
-        <study><Co|Pt><person>_<walk>.txt: 19 columns, of which the last two are the totals of each foot.
-
-    Returns
-    -------
-    xarray.Dataset
-        force(time, foot) in N, feet 'r' and 'l'; attributes source_file, fps.
-
-    Raises
-    ------
-    InputError
-        If a line has not 19 numbers or the time does not run at 100 Hz.
-    """
+    """Read the vertical force of one walk."""
     name = Path(path).name
     values = read_numbers(path, read_text(path).splitlines(), _N_COLUMNS, 1)
     time_s = np.arange(len(values)) / _RATE_HZ
@@ -64,25 +48,7 @@ def read_insole_walk(path: str | Path) -> xr.Dataset:
 
 
 def read_insole_people(path: str | Path) -> pd.DataFrame:
-    """Read who walked and how fast.
-
-    Parameters
-    ----------
-    path : path
-        demographics.txt.
-
-    Returns
-    -------
-    pandas.DataFrame
-        person_id, study, group ('parkinsons', 'control'), sex, age_years, height_m (the file holds m or
-        cm), mass_kg, hoehn_yahr, updrs, updrs_motor, timed_up_and_go_s; speed_01_mps ... speed_10_mps per
-        walk (01: usual, 10: with a second task). NaN where the file has none.
-
-    Raises
-    ------
-    InputError
-        If a column is missing, or a group, sex or number is malformed.
-    """
+    """Read who walked and how fast."""
     name = Path(path).name
     rows = [line.split("\t") for line in read_text(path).splitlines() if line.strip()]
     head = [word.strip() for word in rows[0]]

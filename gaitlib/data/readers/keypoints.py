@@ -34,26 +34,6 @@ _EXAM_COLUMNS = ("videoid", "side", "speed", "cadence")
 def read_toronto_keypoints(path: str | Path) -> xr.Dataset:
     """Read one walk of the Toronto Older Adults Gait Archive as a pose tracker saw it.
 
-    Parameters
-    ----------
-    path : path
-        A file of PoseTracking.zip such as OAW01-OpenPose-top-front-1.csv: columns time, then <joint>_x,
-        <joint>_y, <joint>_conf in the order of COCO; a joint that was not found is 0, 0, 0.
-
-    Returns
-    -------
-    xarray.Dataset
-        pixel_position(time, keypoint, image_axis) in px, NaN where not found; confidence(time, keypoint).
-        Attributes layout 'coco17', fps, person_id, walk_id, dataset, origin, subgroup 'older_adult', view
-        'front', tracker, camera ('top', 'bottom'), facing ('front' towards the camera, or 'back').
-
-    Raises
-    ------
-    InputError
-        If the file's name or a column is not as documented, a value is no number, or time does not rise.
-
-    References
-    ----------
     Mehdizadeh S et al. (2022) Sci Data 9:398, doi 10.1038/s41597-022-01495-z. The layout of columns follows
     the archive as its users describe it; it was not checked here on the archive's own files.
     """
@@ -84,28 +64,6 @@ def _rename_coco(joint: str) -> str:
 def read_body25_trajectory(path: str | Path, fps: float) -> xr.Dataset:
     """Read one video of children with cerebral palsy as OpenPose saw it.
 
-    Parameters
-    ----------
-    path : path
-        A file of video_csvs such as 1234.csv: no header, one frame a line, for each of the 25 points of
-        OpenPose x and y, or x, y and confidence; a point that was not found is 0 or empty.
-    fps : float
-        Frames per second of the video; the file does not hold it.
-
-    Returns
-    -------
-    xarray.Dataset
-        pixel_position(time, keypoint, image_axis) in the file's units, NaN where not found; confidence(time,
-        keypoint). Attributes layout 'body25', fps, walk_id, dataset, origin, subgroup 'cerebral_palsy', view
-        'side'.
-
-    Raises
-    ------
-    InputError
-        If the lines have not 50 or 75 values, or a value is no number.
-
-    References
-    ----------
     Kidzinski L et al. (2020) Nat Commun 11:4054, doi 10.1038/s41467-020-17807-z. Pickled files of the set are
     not read: opening a pickle runs code.
     """
@@ -133,27 +91,7 @@ def read_body25_trajectory(path: str | Path, fps: float) -> xr.Dataset:
 
 
 def read_cp_exams(path: str | Path, split_path: str | Path | None = None) -> pd.DataFrame:
-    """Read the gait-lab values that belong to the videos of children with cerebral palsy.
-
-    Parameters
-    ----------
-    path : path
-        alldata_processed.csv or alldata_processed_with_dev_residual.csv.
-    split_path : path, optional
-        train_test_valid_id_split.csv: which videos the published model was trained on.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per video and leg: walk_id (the videoid), side ('l', 'r'), speed_mps, cadence_spm, where held
-        gait_deviation_index and knee_flexion_at_max_extension_deg, and with the split `published_split`
-        ('train', 'validation', 'test'; empty where not listed). Values were not measured during the video.
-
-    Raises
-    ------
-    InputError
-        If a column is missing or holds no numbers, or a side is neither L nor R.
-    """
+    """Read the gait-lab values that belong to the videos of children with cerebral palsy."""
     numbers = ["videoid", "speed", "cadence"]
     table = read_csv(path, _EXAM_COLUMNS, numbers).dropna(subset=["videoid"])
     if not table["side"].isin(["L", "R"]).all():

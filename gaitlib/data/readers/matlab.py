@@ -36,23 +36,7 @@ _BOUT_FIELDS = {
 
 
 def load_matlab(path: str | Path) -> dict:
-    """Load a MATLAB v5 or v7 file with its nested structures as dicts.
-
-    Parameters
-    ----------
-    path : path
-        The .mat file.
-
-    Returns
-    -------
-    dict
-        Variable name to array, dict (structure) or list (structure array).
-
-    Raises
-    ------
-    InputError
-        If the file is missing, truncated, or no such MATLAB file.
-    """
+    """Load a MATLAB v5 or v7 file with its nested structures as dicts."""
     import scipy.io
 
     path = Path(path)
@@ -68,27 +52,7 @@ def load_matlab(path: str | Path) -> dict:
 
 
 def read_laboratory_strides(path: str | Path) -> xr.Dataset:
-    """Read strides of one person: joint angles, ground force, joint torque, EMG.
-
-    Parameters
-    ----------
-    path : path
-        ExperimentalData.mat (adult) or ExperimentalData_r.mat, _l.mat (child).
-
-    Returns
-    -------
-    xarray.Dataset
-        position(stride, phase, coordinate) in rad or m and joint_moment(stride, phase, coordinate) in N m,
-        OpenSim coordinate names and signs (knee flexion positive); force_share(stride, phase, force) in
-        shares of body weight, force named '<x|y|z>' or '<x|y|z>_<r|l>'; emg(stride, phase, channel) as
-        normalised in the file, NaN where not recorded; stride_length_m(stride), step_width_m(stride). The
-        adult's coordinates are those of one leg. 100 points per stride.
-
-    Raises
-    ------
-    InputError
-        If a field is missing or has the wrong shape.
-    """
+    """Read strides of one person: joint angles, ground force, joint torque, EMG."""
     name = Path(path).name
     data = _get(load_matlab(path), name, "ExperimentalData")
     angles = _get(data, name, "Q", "subject1", "Qs")
@@ -192,23 +156,7 @@ class LowerBackTest:
 
 
 def read_lower_back_tests(path: str | Path) -> list[LowerBackTest]:
-    """Read all tests of one person in the Mobilise-D lower-back format.
-
-    Parameters
-    ----------
-    path : path
-        data.mat.
-
-    Returns
-    -------
-    list of LowerBackTest
-        In the order of the file.
-
-    Raises
-    ------
-    InputError
-        If a field is missing or has the wrong shape.
-    """
+    """Read all tests of one person in the Mobilise-D lower-back format."""
     name = Path(path).name
     tests: list[LowerBackTest] = []
     _collect_tests(name, _get(load_matlab(path), name, "data"), [], tests)
@@ -275,23 +223,7 @@ def _read_bouts(standards: dict) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def read_lower_back_person(path: str | Path) -> dict:
-    """Read the measures of one person in the Mobilise-D format.
-
-    Parameters
-    ----------
-    path : path
-        infoForAlgo.mat.
-
-    Returns
-    -------
-    dict
-        height_m, mass_kg, sensor_height_m, walking_aid (bool).
-
-    Raises
-    ------
-    InputError
-        If a field is missing or no number.
-    """
+    """Read the measures of one person in the Mobilise-D format."""
     name = Path(path).name
     info = _get(load_matlab(path), name, "infoForAlgo", "TimeMeasure1")
     try:

@@ -17,26 +17,7 @@ _UNITS = {"mm": 1e-3, "cm": 1e-2, "m": 1.0}
 
 
 def read_opensim_table(path: str | Path) -> pd.DataFrame:
-    """Read a .sto or .mot table.
-
-    Parameters
-    ----------
-    path : path
-        The file.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns as in the file, 'time' first (s); values as in the file. `attrs` holds 'in_degrees' and
-        'source_file'. The old motion header (datacolumns, datarows) means degrees, as in OpenSim.
-
-    Raises
-    ------
-    InputError
-        If the header does not end, the count of rows disagrees with it, a row has not one value per column
-        name, or a value is no number. (The header's count of columns is not checked: OpenSim itself writes
-        it wrong when columns were removed.)
-    """
+    """Read a .sto or .mot table."""
     name = Path(path).name
     lines = [line.rstrip() for line in read_text(path).splitlines()]
     end = next((index for index, line in enumerate(lines) if line.strip().lower() == "endheader"), None)
@@ -71,25 +52,7 @@ def _check_count(name: str, what: str, told: str | None, found: int) -> None:
 
 
 def read_coordinates(path: str | Path) -> xr.Dataset:
-    """Read joint coordinates from a .sto or .mot table.
-
-    Parameters
-    ----------
-    path : path
-        A file of coordinate values: plain names, or '/jointset/<joint>/<coordinate>/value' paths (other
-        columns of such a file are left out).
-
-    Returns
-    -------
-    xarray.Dataset
-        position(time, coordinate): rad, or m for coordinates that end in _tx, _ty, _tz. Signs as in the
-        model that the file belongs to.
-
-    Raises
-    ------
-    InputError
-        As `read_opensim_table`.
-    """
+    """Read joint coordinates from a .sto or .mot table."""
     table = read_opensim_table(path)
     columns = list(table.columns[1:])
     paths = [column for column in columns if column.startswith("/")]
@@ -108,24 +71,7 @@ def read_coordinates(path: str | Path) -> xr.Dataset:
 
 
 def read_trc(path: str | Path) -> xr.Dataset:
-    """Read a .trc marker file.
-
-    Parameters
-    ----------
-    path : path
-        The file.
-
-    Returns
-    -------
-    xarray.Dataset
-        marker_position(time, marker, space) in m, axes of the file; NaN where a cell is empty. Attributes
-        source_file, fps.
-
-    Raises
-    ------
-    InputError
-        If the header is malformed, a count disagrees with it, or a value is no number.
-    """
+    """Read a .trc marker file."""
     name = Path(path).name
     lines = read_text(path).splitlines()
     if len(lines) < 6 or not lines[0].startswith("PathFileType"):

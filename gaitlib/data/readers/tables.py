@@ -12,23 +12,7 @@ from gaitlib.errors import InputError
 
 
 def read_text(path: str | Path) -> str:
-    """Read a text file.
-
-    Parameters
-    ----------
-    path : path
-        The file.
-
-    Returns
-    -------
-    str
-        Its text, without a byte order mark.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, empty or binary.
-    """
+    """Read a text file."""
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -42,29 +26,7 @@ def read_text(path: str | Path) -> str:
 
 
 def read_numbers(path: str | Path, lines: list[str], n_columns: int, first_line: int) -> np.ndarray:
-    """Read lines of numbers separated by blanks or tabs.
-
-    Parameters
-    ----------
-    path : path
-        The file, for messages.
-    lines : list of str
-        Lines of the table; blank ones are skipped.
-    n_columns : int
-        Expected numbers per line.
-    first_line : int
-        Number of the first of these lines in the file, for messages.
-
-    Returns
-    -------
-    array, shape (row, n_columns)
-        The numbers.
-
-    Raises
-    ------
-    InputError
-        If a line has another count of values or a value is no number.
-    """
+    """Read lines of numbers separated by blanks or tabs; shape (row, n_columns)."""
     name = Path(path).name
     rows = []
     for number, line in enumerate(lines, start=first_line):
@@ -84,27 +46,7 @@ def read_numbers(path: str | Path, lines: list[str], n_columns: int, first_line:
 
 
 def read_csv(path: str | Path, required: Iterable[str], numeric: Iterable[str] = ()) -> pd.DataFrame:
-    """Read a comma separated table and check its columns.
-
-    Parameters
-    ----------
-    path : path
-        The .csv file.
-    required : iterable of str
-        Columns that must be there.
-    numeric : iterable of str
-        Columns that must hold numbers (empty cells become NaN).
-
-    Returns
-    -------
-    pandas.DataFrame
-        The table, all columns.
-
-    Raises
-    ------
-    InputError
-        If the file is no table, a column is missing, or a cell of a numeric column is no number.
-    """
+    """Read a comma separated table and check its columns."""
     import io
 
     name = Path(path).name
@@ -119,20 +61,7 @@ def read_csv(path: str | Path, required: Iterable[str], numeric: Iterable[str] =
 
 
 def require_columns(name: str, found: Iterable[str], required: Iterable[str]) -> None:
-    """Check that all columns are there.
-
-    Parameters
-    ----------
-    name : str
-        File name for the message.
-    found, required : iterable of str
-        Column names.
-
-    Raises
-    ------
-    InputError
-        If any required column is missing; the message lists all of them.
-    """
+    """Check that all columns are there."""
     found = list(found)
     missing = [column for column in required if column not in found]
     if missing:
@@ -142,25 +71,7 @@ def require_columns(name: str, found: Iterable[str], required: Iterable[str]) ->
 
 
 def convert_to_numbers(name: str, column: str, values: pd.Series) -> pd.Series:
-    """Convert a column to numbers.
-
-    Parameters
-    ----------
-    name, column : str
-        File and column for the message.
-    values : pandas.Series
-        Cells; empty ones become NaN.
-
-    Returns
-    -------
-    pandas.Series
-        Floats.
-
-    Raises
-    ------
-    InputError
-        If a cell is no number.
-    """
+    """Convert a column to numbers."""
     numbers = pd.to_numeric(values, errors="coerce").astype(float)
     bad = numbers.isna() & values.notna()
     if bad.any():
