@@ -99,8 +99,12 @@ def measure_library(study) -> dict[str, float]:
 
 def measure_generate(study) -> dict[str, float]:
     """Train the study's generator without a checkpoint and compare it with held-out simulated people."""
-    from gaitlib.generate.fidelity import measure_fidelity, measure_throughput, summarise_fidelity
     from gaitlib.generate.flow import GaitGenerator
+    from gaitlib.generate.generator_diagnostics import (
+        measure_fidelity,
+        measure_throughput,
+        summarise_fidelity,
+    )
     from gaitlib.report.training import split_library
     from gaitlib.simulate.library import load_library
 
@@ -122,7 +126,7 @@ def measure_estimate(study) -> dict[str, float]:
     import numpy as np
 
     from gaitlib.estimate.predict import SHIPPED_ESTIMATORS, estimate_clip, load_shipped_estimator
-    from gaitlib.estimate.train import list_persons
+    from gaitlib.estimate.synthetic_training import list_persons
     from gaitlib.sense.body_walk import build_synthetic_walk
     from gaitlib.sense.camera import build_camera, project_walk
     from gaitlib.simulate.library import load_library

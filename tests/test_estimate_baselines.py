@@ -9,9 +9,9 @@ import pytest
 from toys import make_toy_walk
 
 from gaitlib.errors import InputError
-from gaitlib.estimate.cli import add_estimate_parser, run
+from gaitlib.estimate.baseline_estimators import crossvalidate_ridge
+from gaitlib.estimate.estimate_command import add_estimate_parser, run
 from gaitlib.estimate.predict import estimate_clip, read_keypoint_csv
-from gaitlib.estimate.ridge import crossvalidate_ridge
 from gaitlib.sense.camera import build_camera, project_walk
 from gaitlib.sense.layouts import get_layout
 

@@ -7,14 +7,13 @@ from sense_toys import make_toy_set
 
 import gaitlib
 from gaitlib.errors import InputError
+from gaitlib.estimate.clip_sampler import build_pool, shift_stride
+from gaitlib.estimate.estimator_network import GaitNetwork, NetworkConfig
 from gaitlib.estimate.features import ClipFeatures
-from gaitlib.estimate.fitting import batch_features
-from gaitlib.estimate.network import GaitNetwork, NetworkConfig
-from gaitlib.estimate.pool import build_pool, shift_stride
-from gaitlib.estimate.pretrain import compute_masked_loss
 from gaitlib.estimate.result import build_activation, build_estimate
+from gaitlib.estimate.synthetic_training import list_persons
 from gaitlib.estimate.targets import OUTCOME_NAMES, decode_outcomes, encode_outcomes
-from gaitlib.estimate.train import list_persons
+from gaitlib.estimate.training_loop import batch_features, compute_masked_loss
 from gaitlib.gait import MUSCLES
 from gaitlib.report.muscle_activity import find_burst, score_curve
 

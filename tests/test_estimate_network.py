@@ -9,19 +9,18 @@ from toys import make_toy_walk
 
 from gaitlib.errors import InputError
 from gaitlib.estimate.assess import summarise_errors
-from gaitlib.estimate.card import write_model_card
+from gaitlib.estimate.clip_sampler import SamplerConfig, build_pool, sample_clips
 from gaitlib.estimate.estimator import GaitEstimator
-from gaitlib.estimate.kinds import KEYPOINTS, mirror_features
-from gaitlib.estimate.network import NetworkConfig
-from gaitlib.estimate.pool import build_pool
-from gaitlib.estimate.sampler import SamplerConfig, sample_clips
-from gaitlib.estimate.targets import OUTCOME_NAMES, decode_outcomes
-from gaitlib.estimate.train import (
+from gaitlib.estimate.estimator_card import write_model_card
+from gaitlib.estimate.estimator_network import NetworkConfig
+from gaitlib.estimate.input_kind import KEYPOINTS, mirror_features
+from gaitlib.estimate.synthetic_training import (
     TrainingConfig,
     list_persons,
     split_people,
     train_estimator,
 )
+from gaitlib.estimate.targets import OUTCOME_NAMES, decode_outcomes
 from gaitlib.sense.camera import build_camera, project_walk
 from gaitlib.simulate.library import hash_gaits
 

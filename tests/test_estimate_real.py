@@ -8,19 +8,18 @@ import pytest
 from sense_toys import make_toy_set
 
 from gaitlib.errors import InputError
+from gaitlib.estimate.clip_sampler import SamplerConfig, build_pool, sample_clips
 from gaitlib.estimate.estimator import GaitEstimator
-from gaitlib.estimate.inertial_sampler import InertialSamplerConfig
-from gaitlib.estimate.network import GaitNetwork, NetworkConfig
-from gaitlib.estimate.pool import build_pool
+from gaitlib.estimate.estimator_network import GaitNetwork, NetworkConfig
+from gaitlib.estimate.inertial_clip_sampler import InertialSamplerConfig
 from gaitlib.estimate.predict import load_shipped_estimator
-from gaitlib.estimate.real import crossvalidate_network
-from gaitlib.estimate.sampler import SamplerConfig, sample_clips
-from gaitlib.estimate.targets import OUTCOME_NAMES
-from gaitlib.estimate.train import (
+from gaitlib.estimate.real_training import crossvalidate_network
+from gaitlib.estimate.synthetic_training import (
     TrainingConfig,
     check_estimator,
     list_persons,
 )
+from gaitlib.estimate.targets import OUTCOME_NAMES
 from gaitlib.report.experiments import ARMS, COLUMNS, compare_starts, select_healthy_adults
 from gaitlib.report.people import measure_walks
 from gaitlib.report.sensors import observe_walks
@@ -79,7 +78,9 @@ def test_starts_are_compared_in_one_tidy_table(tmp_path, monkeypatch):
         for n in (2, 3)
     }
     assert all(set(part["outcome"]) == {"speed_mps", "step_time_s"} for part in tables)
-    monkeypatch.delattr("gaitlib.estimate.real.crossvalidate_network")  # finished, so not asked again
+    monkeypatch.delattr(
+        "gaitlib.estimate.real_training.crossvalidate_network"
+    )  # finished, so not asked again
     pd.testing.assert_frame_equal(pd.concat(compare()), pd.concat(tables))
 
 

@@ -5,17 +5,17 @@ import pytest
 from generate_toy import build_toy_library
 
 from gaitlib.errors import InputError
-from gaitlib.generate.baselines import LinearGaussianGenerator, NeighbourGenerator
 from gaitlib.generate.checks import check_gaits, measure_limits, summarise_checks
-from gaitlib.generate.correct import (
+from gaitlib.generate.curve_corrections import (
     ALLOWED_SLIP_M,
     FloorBand,
     compute_joint_speed,
     correct_forces,
     correct_gaits,
 )
-from gaitlib.generate.fidelity import measure_fidelity, summarise_fidelity
 from gaitlib.generate.foot_contact import measure_soles
+from gaitlib.generate.generator_baselines import LinearGaussianGenerator, NeighbourGenerator
+from gaitlib.generate.generator_diagnostics import measure_fidelity, summarise_fidelity
 
 
 @pytest.fixture(scope="module")

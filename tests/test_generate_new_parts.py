@@ -16,13 +16,17 @@ from gaitlib.generate.conditions import (
     fit_condition_scale,
     spread_impairments,
 )
-from gaitlib.generate.coverage import measure_coverage, measure_memory
-from gaitlib.generate.dose import RESPONSES, measure_dose_response
 from gaitlib.generate.foot_contact import measure_contact_shift, stack_dimensions
-from gaitlib.generate.library_input import measure_isolation
-from gaitlib.generate.physics import differentiate_stride, summarise_residual
+from gaitlib.generate.generated_walks import StrideVariability, draw_strides
+from gaitlib.generate.generator_diagnostics import (
+    RESPONSES,
+    measure_coverage,
+    measure_dose_response,
+    measure_memory,
+)
+from gaitlib.generate.learnable_gaits import measure_isolation
 from gaitlib.generate.representation import GaitRepresentation
-from gaitlib.generate.walks import StrideVariability, draw_strides
+from gaitlib.generate.residual_forces import differentiate_stride, summarise_residual
 from gaitlib.person import Person
 
 

@@ -113,13 +113,13 @@ def test_wheel_holds_the_whole_package_and_what_it_ships(wheel):
 
 def test_installed_gaitlib_loads_the_shipped_library(call):
     code = (
-        "import json, sys, gaitlib; table, gaits = gaitlib.load_library();"
-        "print(json.dumps([gaitlib.__file__, sys.path, len(table), gaits.sizes['gait']]))"
+        "import json, sys, gaitlib; library = gaitlib.load_library();"
+        "print(json.dumps([gaitlib.__file__, sys.path, len(library.run), library.gaits.sizes['gait']]))"
     )
     place, path, n_rows, n_gaits = json.loads(call("-c", code).stdout)
     assert not any(Path(folder).resolve().is_relative_to(ROOT) for folder in [place, *filter(None, path)])
-    table, gaits = gaitlib.load_library()
-    assert (n_rows, n_gaits) == (len(table), gaits.sizes["gait"])
+    library = gaitlib.load_library()
+    assert (n_rows, n_gaits) == (len(library.run), library.gaits.sizes["gait"])
 
 
 def test_installed_gaitlib_estimates_as_the_clone_does(call, capsys, tmp_path):

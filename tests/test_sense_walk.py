@@ -9,8 +9,7 @@ from toys import make_toy_gait
 
 from gaitlib.body.dimensions import compute_dimensions
 from gaitlib.errors import InputError
-from gaitlib.estimate.targets import OUTCOME_NAMES
-from gaitlib.estimate.truth import find_walk_events, measure_window
+from gaitlib.estimate.targets import OUTCOME_NAMES, find_walk_events, measure_window
 from gaitlib.gait import stack_gaits
 from gaitlib.sense.body_walk import build_synthetic_walk, build_walk_points, prepare_gaits
 from gaitlib.sense.variation import NO_VARIATION, WalkVariation

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from gaitlib.estimate.clip_sampler import Clip
 from gaitlib.estimate.estimator import GaitEstimator
-from gaitlib.estimate.sampler import Clip
 from gaitlib.estimate.targets import OUTCOME_NAMES
 from gaitlib.gait import MUSCLE_GROUPS
 

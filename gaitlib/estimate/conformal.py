@@ -18,7 +18,7 @@ import numpy as np
 
 from gaitlib.errors import InputError
 from gaitlib.estimate.features import ClipFeatures
-from gaitlib.estimate.kinds import InputKind, get_kind, name_group
+from gaitlib.estimate.input_kind import InputKind, get_kind, name_group
 
 _DISTANCE_QUANTILE = 0.999
 _DISTANCE_MARGIN = 1.5

@@ -12,17 +12,16 @@ import torch
 import xarray as xr
 
 from gaitlib.errors import InputError
+from gaitlib.estimate.clip_sampler import Clip
 from gaitlib.estimate.conformal import Calibration, apply_calibration, calibrate_intervals
+from gaitlib.estimate.estimator_file import load_estimator, save_estimator
+from gaitlib.estimate.estimator_network import GaitNetwork, NetworkConfig
 from gaitlib.estimate.features import ClipFeatures, compute_features, get_height
-from gaitlib.estimate.files import load_estimator, save_estimator
-from gaitlib.estimate.fitting import batch_features, fit_network
-from gaitlib.estimate.inertial import compute_inertial_features
-from gaitlib.estimate.kinds import mirror_features
-from gaitlib.estimate.network import GaitNetwork, NetworkConfig
-from gaitlib.estimate.pretrain import pretrain_network
+from gaitlib.estimate.inertial_features import compute_inertial_features
+from gaitlib.estimate.input_kind import mirror_features
 from gaitlib.estimate.result import Estimate, build_abstention, build_activation, build_estimate
-from gaitlib.estimate.sampler import Clip
 from gaitlib.estimate.targets import OUTCOME_NAMES, decode_outcomes, encode_outcomes
+from gaitlib.estimate.training_loop import batch_features, fit_network, pretrain_network
 
 SampleClips = Callable[[int, int], list[Clip]]
 """(seed, number) -> clips; the same seed gives the same clips."""
@@ -112,7 +111,7 @@ class GaitEstimator:
         ----------
         data : xarray.Dataset
             Image keypoints (see `gaitlib.sense.layouts.build_image_keypoints`), or inertial signals (see
-            `gaitlib.estimate.inertial.compute_inertial_features`).
+            `gaitlib.estimate.inertial_features.compute_inertial_features`).
         height_m : float, optional
             Body height (m); attribute `height_m` of the data if not given.
         site : str, optional
@@ -144,7 +143,7 @@ class GaitEstimator:
         ----------
         features : list of ClipFeatures
             From `gaitlib.estimate.features.compute_features` or
-            `gaitlib.estimate.inertial.compute_inertial_features`.
+            `gaitlib.estimate.inertial_features.compute_inertial_features`.
 
         Returns
         -------

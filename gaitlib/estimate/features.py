@@ -19,8 +19,8 @@ import numpy as np
 import xarray as xr
 
 from gaitlib.errors import InputError
+from gaitlib.estimate.autocorrelation import find_step_time
 from gaitlib.estimate.normalise import COMMON_FPS, INDEX, LEGS, build_basis, fit_lines, normalise_clip
-from gaitlib.estimate.rhythm import find_step_time
 from gaitlib.sense.layouts import WALK_LAYOUT, convert_layout
 
 SIDE_FEATURES = (

@@ -97,7 +97,7 @@ def estimate_clip(
     inertial = "acceleration" in data
     data = data.assign_attrs(_check_known(age_years, view))
     if method == "classical":
-        from gaitlib.estimate.classical import estimate_classical
+        from gaitlib.estimate.baseline_estimators import estimate_classical
 
         if inertial:
             raise InputError("method: 'classical' reads image keypoints only.")
@@ -121,14 +121,14 @@ def build_signals(values: np.ndarray, fps: float | None, site: str) -> xr.Datase
     Returns
     -------
     xarray.Dataset
-        For `gaitlib.estimate.inertial.compute_inertial_features`.
+        For `gaitlib.estimate.inertial_features.compute_inertial_features`.
 
     Raises
     ------
     InputError
         If shape, rate or site are wrong.
     """
-    from gaitlib.estimate.inertial import get_site
+    from gaitlib.estimate.inertial_features import get_site
 
     get_site(site)
     if values.ndim != 2 or values.shape[1] != 6 or len(values) == 0:

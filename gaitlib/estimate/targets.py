@@ -1,7 +1,10 @@
 """What the estimators answer, and the scales on which the network works.
 
-Quantities that are positive and vary by a share of themselves (speed, step length, step time) are estimated
-on a logarithmic scale, shares of the stride on a linear one.
+Quantities that are positive and vary by a share of themselves (speed, step length, step time) are
+estimated on a logarithmic scale, shares of the stride on a linear one.
+
+The true outcomes of a synthetic walk follow the definitions of `gaitlib.outcomes`; training asks for
+thousands of windows, so events are detected once per walk and each window takes those inside it.
 """
 
 from __future__ import annotations
@@ -9,6 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+
+from gaitlib.event_curves import detect_events_from_curves
+from gaitlib.walk import KEYPOINTS_3D
 
 
 @dataclass(frozen=True)
@@ -65,3 +71,102 @@ def decode_outcomes(latent: np.ndarray) -> np.ndarray:
     """Bring values of the network back to units, kept within what is possible; shape (..., n_outcome)."""
     latent = np.asarray(latent, dtype=float)
     return np.clip(np.where(_LOG, np.exp(np.where(_LOG, latent, 0.0)), latent * _SIZE), _LOWER, _UPPER)
+
+
+_AT = {name: n for n, name in enumerate(KEYPOINTS_3D)}
+_HIPS, _HEELS, _TOES = ([_AT[f"{name}_{side}"] for side in "rl"] for name in ("hip", "heel", "toe"))
+_LANDING_SHARE = np.linspace(0.03, 0.10, 6)
+_MIN_STRIDES = 3
+
+
+@dataclass(frozen=True)
+class WalkEvents:
+    """Paths and events of one walk.
+
+    Parameters
+    ----------
+    time_s : array, shape (n_time,)
+        Time (s).
+    hip : array, shape (n_time,)
+        Middle of the hips along the walk (m).
+    contact_s, foot, footprint_m : array, shape (n_contact,)
+        Initial contacts: time (s), foot (0 right, 1 left), resting place of the heel along the walk (m).
+    toe_off_s : tuple of two arrays
+        Toe-offs of the right and the left foot (s).
+    """
+
+    time_s: np.ndarray
+    hip: np.ndarray
+    contact_s: np.ndarray
+    foot: np.ndarray
+    footprint_m: np.ndarray
+    toe_off_s: tuple[np.ndarray, np.ndarray]
+
+
+def find_walk_events(time_s: np.ndarray, points: np.ndarray) -> WalkEvents | None:
+    """Find the events of a noise-free walk."""
+    hip = points[:, _HIPS, 0].mean(axis=1)
+    heels, toes = points[:, _HEELS, 0], points[:, _TOES, 0]
+    events = detect_events_from_curves(time_s, heels - hip[:, None], toes - hip[:, None], with_landing=True)
+    moment, foot = events["time_s"].to_numpy(), (events["foot"] == "l").to_numpy().astype(int)
+    lands = (events["event"] == "initial_contact").to_numpy()
+    contact, side = moment[lands], foot[lands]
+    if len(contact) < 3:
+        return None
+    stride = 2 * float(np.median(np.diff(contact)))
+    place = contact[:, None] + stride * _LANDING_SHARE
+    place = np.where(place <= time_s[-1], place, np.nan)
+    place[np.isnan(place[:, 0]), 0] = contact[np.isnan(place[:, 0])]
+    paths = [np.interp(np.nan_to_num(place), time_s, heel) for heel in heels.T]
+    prints = np.where((side == 0)[:, None], *paths)
+    prints = np.nanmean(np.where(np.isnan(place), np.nan, prints), axis=1)
+    offs = tuple(moment[~lands & (foot == n)] for n in (0, 1))
+    return WalkEvents(time_s, hip, contact, side, prints, offs)
+
+
+def measure_window(walk: WalkEvents, start_s: float, end_s: float) -> np.ndarray | None:
+    """Measure the outcomes of a window of a walk; shape (n_outcome,)."""
+    rows = slice(*np.searchsorted(walk.contact_s, (start_s, end_s)))
+    time, foot, prints = walk.contact_s[rows], walk.foot[rows], walk.footprint_m[rows]
+    if len(time) < 3 or np.any(np.diff(foot) == 0):
+        return None
+    steps, lengths, side = np.diff(time), np.diff(prints), foot[1:]
+    strides = time[2:] - time[:-2]
+    hip = np.interp(time[[0, -1]], walk.time_s, walk.hip)
+    step_time, time_asymmetry = _compare(steps, side)
+    step_length, length_asymmetry = _compare(lengths, side)
+    offs = [off[(off > start_s) & (off < end_s)] for off in walk.toe_off_s]
+    stance = [
+        (_next(offs[f], t, end) - t) / (end - t)
+        for t, end, f in zip(time[:-2], time[2:], foot[2:], strict=True)
+    ]
+    stride = float(strides.mean())
+    double = np.array([_next(offs[1 - f], t, t + 0.5 * stride) - t for t, f in zip(time, foot, strict=True)])
+    found = {
+        "speed_mps": (hip[1] - hip[0]) / (time[-1] - time[0]),
+        "step_length_m": step_length,
+        "step_time_s": step_time,
+        "stance_share": np.mean([_mean(np.array(stance)[foot[2:] == n]) for n in np.unique(foot[2:])]),
+        "double_support_share": sum(_mean(double[foot == n]) for n in (0, 1)) / stride,
+        "step_time_asymmetry": time_asymmetry,
+        "step_length_asymmetry": length_asymmetry,
+        "stride_time_cv": strides.std(ddof=1) / stride if len(strides) >= _MIN_STRIDES else np.nan,
+    }
+    return np.array([found[name] for name in OUTCOME_NAMES])
+
+
+def _compare(values: np.ndarray, side: np.ndarray) -> tuple[float, float]:
+    """Mean of both sides' means, and their absolute difference over that mean."""
+    right, left = (values[side == n].mean() for n in (0, 1))
+    total = abs(right + left)
+    return 0.5 * (right + left), 2 * abs(right - left) / total if total > 0 else np.nan
+
+
+def _next(moments: np.ndarray, after: float, before: float) -> float:
+    place = np.searchsorted(moments, after, side="right")
+    return float(moments[place]) if place < len(moments) and moments[place] < before else np.nan
+
+
+def _mean(values: np.ndarray) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else np.nan

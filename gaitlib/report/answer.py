@@ -124,7 +124,7 @@ def _draw_walker(left, middle, kept: Results, library: str) -> None:
     """A simulated person walking, in space and in a virtual camera."""
     from gaitlib.body.dimensions import compute_dimensions
     from gaitlib.body.kinematics import compute_sagittal_points
-    from gaitlib.estimate.train import list_persons
+    from gaitlib.estimate.synthetic_training import list_persons
     from gaitlib.report.figures import draw_pixels, draw_pose, frame_people
     from gaitlib.report.resolve import choose_example
     from gaitlib.report.sensors import observe_walks

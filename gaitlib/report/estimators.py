@@ -10,7 +10,7 @@ from gaitlib.simulate.library import Curves
 
 def make_training_sampler(generator, settings: dict):
     """Make the sampler of the strides that join the simulated ones in a training."""
-    from gaitlib.generate.redraw import SoundSampler
+    from gaitlib.generate.checked_sampling import SoundSampler
 
     if generator is None or settings["generated_gaits"] == 0:
         return None
@@ -27,8 +27,7 @@ def train_estimator_on(
     log=None,
 ):
     """Train one estimator on simulated and generated walks."""
-    from gaitlib.estimate.settings import build_training_config
-    from gaitlib.estimate.train import train_estimator
+    from gaitlib.estimate.synthetic_training import build_training_config, train_estimator
 
     sampler = make_training_sampler(generator, settings)
     config = build_training_config(settings, kind)
@@ -75,7 +74,6 @@ def get_generator(kept, library: str):
 
 def measure_again(estimator, library: Curves, settings: dict, seed: int, kind: str = "keypoints"):
     """Test an estimator that was trained earlier on the people that its training held out."""
-    from gaitlib.estimate.settings import build_training_config
-    from gaitlib.estimate.train import check_estimator
+    from gaitlib.estimate.synthetic_training import build_training_config, check_estimator
 
     return check_estimator(estimator, *library, build_training_config(settings, kind), seed)

@@ -96,9 +96,8 @@ def _observe(study) -> tuple[list, pd.DataFrame]:
 
 def train_variants(library, generator, settings: dict, seed: int, folder: Path, log=None) -> dict:
     """Train the estimator in full and with something left out."""
-    from gaitlib.estimate.sampler import SamplerConfig
-    from gaitlib.estimate.settings import build_training_config
-    from gaitlib.estimate.train import train_estimator
+    from gaitlib.estimate.clip_sampler import SamplerConfig
+    from gaitlib.estimate.synthetic_training import build_training_config, train_estimator
 
     config = build_training_config(settings | {"pretrain_clips": 0})
     n_pretrain = settings["pretrain_clips"] or max(settings["clips"] // 3, 1)
@@ -124,10 +123,9 @@ def train_variants(library, generator, settings: dict, seed: int, folder: Path, 
 
 def pretrain_start(library, full, settings: dict, seed: int, log=None):
     """Pre-train a network by masked sequence modelling alone, on the simulated training people."""
-    from gaitlib.estimate.pool import build_pool
-    from gaitlib.estimate.pretrain import pretrain_network
-    from gaitlib.estimate.sampler import sample_clips
-    from gaitlib.estimate.train import list_persons
+    from gaitlib.estimate.clip_sampler import build_pool, sample_clips
+    from gaitlib.estimate.synthetic_training import list_persons
+    from gaitlib.estimate.training_loop import pretrain_network
     from gaitlib.report.training import split_library
 
     table, gaits = split_library(*library, settings["held_out_share"], seed).training
@@ -146,7 +144,7 @@ def _start_fresh(full, seed: int):
     """A network at random, with the scale of the clip measures."""
     import torch
 
-    from gaitlib.estimate.network import GaitNetwork
+    from gaitlib.estimate.estimator_network import GaitNetwork
 
     torch.manual_seed(seed)
     network = GaitNetwork(full.config)
@@ -189,7 +187,7 @@ def compare_starts(
 ) -> list[pd.DataFrame]:
     """Train networks on real people from three starts, person-wise cross-validated."""
     from gaitlib.estimate.features import compute_features, get_height
-    from gaitlib.estimate.real import EPOCHS
+    from gaitlib.estimate.real_training import EPOCHS
 
     starts = {
         "real_only": _start_fresh(full, seed),
@@ -233,7 +231,7 @@ def _crossvalidate_once(folder: Path | None, start, features: list, truth, peopl
     path = folder / f"{hashlib.sha256(everything).hexdigest()[:20]}.npy" if folder else None
     if path is not None and path.is_file():
         return np.load(path)
-    from gaitlib.estimate.real import crossvalidate_network
+    from gaitlib.estimate.real_training import crossvalidate_network
 
     found = crossvalidate_network(start, features, truth, people, number, **settings)
     if path is not None:

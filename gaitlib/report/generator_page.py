@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from gaitlib.evaluate.inputs import format_number
 from gaitlib.evaluate.style import COLOURS, STYLE
-from gaitlib.generate.dose import RESPONSES
+from gaitlib.generate.generator_diagnostics import RESPONSES
 from gaitlib.generate.inverse import LEVELS
 
 COMPARED = {
@@ -68,7 +68,7 @@ def format_unseen(unseen: pd.DataFrame) -> pd.DataFrame:
 
 def format_walks(strides: pd.DataFrame, walks: pd.DataFrame) -> pd.DataFrame:
     """Format what was measured of joined walks for print."""
-    from gaitlib.generate.walks import StrideVariability
+    from gaitlib.generate.generated_walks import StrideVariability
 
     wanted = StrideVariability()
     by_walk = strides.groupby("walk_id")
@@ -101,7 +101,7 @@ def measure_walks(
 ) -> tuple[pd.DataFrame, xr.Dataset]:
     """Join the strides of walks and measure speed and slip on the time axis."""
     from gaitlib.generate.foot_contact import measure_soles
-    from gaitlib.generate.walks import join_strides, measure_angle_sd
+    from gaitlib.generate.generated_walks import join_strides, measure_angle_sd
 
     rows, first = [], None
     for wanted, (walk_id, index) in zip(
@@ -232,7 +232,7 @@ def format_calibration(calibration: pd.DataFrame, n: int = 8) -> pd.DataFrame:
 
 def name_where_rivals_win(fidelity: pd.DataFrame, measures: dict[tuple[str, str], str]) -> list[str]:
     """Name the measures in which a rival does better than the flow."""
-    from gaitlib.generate.fidelity import summarise_fidelity
+    from gaitlib.generate.generator_diagnostics import summarise_fidelity
 
     wide = summarise_fidelity(fidelity).set_index(["measure", "part"])
     models = [name for name in wide.columns if name not in ("unit", "solved")]

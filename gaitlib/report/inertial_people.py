@@ -34,7 +34,7 @@ _TIMES = ("step_time_s", "cadence_spm", "stance_share", "double_support_share", 
 def estimate_inertial_people(walks: list[xr.Dataset], estimator) -> pd.DataFrame:
     """Estimate walks of real people and put the reference beside each."""
     from gaitlib.estimate.features import get_height
-    from gaitlib.estimate.inertial import compute_inertial_features
+    from gaitlib.estimate.inertial_features import compute_inertial_features
 
     if not walks:
         return pd.DataFrame(columns=_TABLE)
@@ -120,8 +120,7 @@ def measure_reference(walk: xr.Dataset) -> dict[str, float]:
 
 def _measure_events(events: pd.DataFrame, duration_s: float) -> dict[str, float]:
     """Times from events alone, by the definitions of `gaitlib.outcomes`."""
-    from gaitlib.estimate.targets import OUTCOME_NAMES
-    from gaitlib.estimate.truth import WalkEvents, measure_window
+    from gaitlib.estimate.targets import OUTCOME_NAMES, WalkEvents, measure_window
 
     lands = events["event"] == "initial_contact"
     contacts = events[lands].sort_values("time_s")

@@ -88,7 +88,7 @@ def _estimate_each(clips: list[xr.Dataset], method: str, estimator) -> list:
         from gaitlib.estimate.features import compute_features, get_height
 
         return estimator.predict_features([compute_features(clip, get_height(clip)) for clip in clips])
-    from gaitlib.estimate.classical import estimate_classical
+    from gaitlib.estimate.baseline_estimators import estimate_classical
 
     return [estimate_classical(clip) for clip in clips]
 
@@ -111,7 +111,7 @@ def _tabulate(clips, answers, truth: pd.DataFrame, method: str, outcomes) -> pd.
 
 
 def _estimate_ridge(clips, truth: pd.DataFrame, seed: int) -> pd.DataFrame:
-    from gaitlib.estimate.ridge import crossvalidate_ridge
+    from gaitlib.estimate.baseline_estimators import crossvalidate_ridge
 
     groups: dict[tuple, list] = {}
     for clip in clips:
@@ -142,7 +142,7 @@ def draw_stand_ins(
     subgroup: str,
 ) -> list[xr.Dataset]:
     """Draw simulated walks that are shown where no real people exist."""
-    from gaitlib.estimate.train import list_persons
+    from gaitlib.estimate.synthetic_training import list_persons
     from gaitlib.sense.body_walk import build_synthetic_walk
     from gaitlib.sense.variation import WalkVariation
 

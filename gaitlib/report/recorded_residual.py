@@ -16,7 +16,7 @@ import xarray as xr
 
 from gaitlib.errors import AbsentData
 from gaitlib.events import detect_events
-from gaitlib.generate.physics import CUTOFF_HZ, summarise_residual
+from gaitlib.generate.residual_forces import CUTOFF_HZ, summarise_residual
 from gaitlib.report.results import Results
 from gaitlib.signals import find_runs, smooth_lowpass
 from gaitlib.walk import get_point

@@ -218,11 +218,11 @@ def measure_pendulum(
     table: pd.DataFrame, gaits: xr.Dataset, seed: int, n_clips: int = 120
 ) -> dict[str, float]:
     """Measure that factor with virtual sensors at the lower back, before and after the trunk is corrected."""
-    from gaitlib.estimate.inertial import INERTIAL_FEATURES, LEG_SHARE
-    from gaitlib.estimate.inertial_sampler import InertialSamplerConfig, sample_inertial_clips
-    from gaitlib.estimate.pool import build_pool
+    from gaitlib.estimate.clip_sampler import build_pool
+    from gaitlib.estimate.inertial_clip_sampler import InertialSamplerConfig, sample_inertial_clips
+    from gaitlib.estimate.inertial_features import INERTIAL_FEATURES, LEG_SHARE
+    from gaitlib.estimate.synthetic_training import list_persons
     from gaitlib.estimate.targets import OUTCOME_NAMES
-    from gaitlib.estimate.train import list_persons
 
     rows = table[table["verified"] & (table["cohort"] == "healthy_adult")]
     rows = rows[rows["speed_mps"].between(0.9, 1.3)]

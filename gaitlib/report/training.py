@@ -53,7 +53,7 @@ class Split:
 
 def split_library(table: pd.DataFrame, gaits: xr.Dataset, held_out_share: float, seed: int) -> Split:
     """Split the verified gaits by person, the same way for generator and estimator."""
-    from gaitlib.estimate.train import select_verified, split_people
+    from gaitlib.estimate.synthetic_training import select_verified, split_people
 
     table, gaits = select_verified(table, gaits)
     training, calibration, test = split_people(table, held_out_share, seed)
@@ -76,12 +76,12 @@ def train_generators(
     split: Split, settings: dict, seed: int, checkpoints: Path, rival_steps: int = 1500
 ) -> dict:
     """Train the flow and the generators that it must beat, on the training people."""
-    from gaitlib.generate.baselines import (
+    from gaitlib.generate.flow import GaitGenerator
+    from gaitlib.generate.generator_baselines import (
         AutoencoderGenerator,
         LinearGaussianGenerator,
         NeighbourGenerator,
     )
-    from gaitlib.generate.flow import GaitGenerator
 
     flow = GaitGenerator().fit(
         *split.training, settings, seed, checkpoints, monitor=split.held_out, release=split.release
@@ -95,7 +95,7 @@ def train_generators(
 
 def format_fidelity(fidelity: pd.DataFrame) -> pd.DataFrame:
     """Format the fidelity of generators for print."""
-    from gaitlib.generate.fidelity import summarise_fidelity
+    from gaitlib.generate.generator_diagnostics import summarise_fidelity
 
     wide = summarise_fidelity(fidelity).set_index(["measure", "part"])
     models = [name for name in wide.columns if name not in ("unit", "solved")]

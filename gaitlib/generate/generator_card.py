@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from gaitlib.generate.conditions import BASE_CONDITIONS
-from gaitlib.generate.fidelity import summarise_fidelity
 from gaitlib.generate.flow import GaitGenerator
+from gaitlib.generate.generator_diagnostics import summarise_fidelity
 
 _LINES = {
     ("curve_rmse", "position"): "joint angles, RMS",

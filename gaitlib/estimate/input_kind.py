@@ -8,7 +8,7 @@ import numpy as np
 
 from gaitlib.errors import InputError
 from gaitlib.estimate.features import N_CHANNELS, SIDE_FEATURES, ClipFeatures
-from gaitlib.estimate.inertial import INERTIAL_FEATURES, LIMB_SITES, N_INERTIAL_CHANNELS, SITES
+from gaitlib.estimate.inertial_features import INERTIAL_FEATURES, LIMB_SITES, N_INERTIAL_CHANNELS, SITES
 from gaitlib.sense.noise import find_partner
 from gaitlib.walk import KEYPOINTS_3D
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from gaitlib.estimate.kinds import get_kind
+from gaitlib.estimate.input_kind import get_kind
 from gaitlib.estimate.targets import TARGETS
 from gaitlib.gait import MUSCLE_GROUPS, N_PHASE
 

@@ -13,11 +13,11 @@ import numpy as np
 import torch
 
 from gaitlib.errors import InputError
+from gaitlib.estimate.estimator_network import GaitNetwork
 from gaitlib.estimate.features import ClipFeatures
-from gaitlib.estimate.fitting import batch_features, compute_loss
-from gaitlib.estimate.kinds import mirror_features
-from gaitlib.estimate.network import GaitNetwork
+from gaitlib.estimate.input_kind import mirror_features
 from gaitlib.estimate.targets import decode_outcomes, encode_outcomes
+from gaitlib.estimate.training_loop import batch_features, compute_loss
 
 EPOCHS = (5, 10, 20, 40)
 """How many passes over the training people are tried."""

@@ -7,8 +7,8 @@ Steps
    components wander too, along the directions in which gaits of the library differ. How far is calibrated
    so that joint angles differ from stride to stride as much as the stated standard deviation says.
 3. The strides are put on a time axis, continuous in value and slope: at every moment the curves of the two
-   nearest are mixed, and the correction of `gaitlib.generate.correct` takes up with the legs what the mixing
-   made the standing foot slip.
+   nearest are mixed, and the correction of `gaitlib.generate.curve_corrections` takes up with the legs what
+   the mixing made the standing foot slip.
 
 Sources of the default sizes: coefficient of variation of stride time about 2 % in healthy adults (Hausdorff
 2005, doi 10.1186/1743-0003-2-19); stride length 1.7 times that of stride time, as in Alzheimer's dementia
@@ -27,7 +27,7 @@ import xarray as xr
 
 from gaitlib.errors import InputError
 from gaitlib.gait import COORDINATES, MUSCLES, SIDES, TRANSLATIONS
-from gaitlib.generate.correct import FloorBand, correct_curves
+from gaitlib.generate.curve_corrections import FloorBand, correct_curves
 from gaitlib.generate.representation import AXES, flatten_variable
 
 _TX = COORDINATES.index("pelvis_tx")

@@ -16,11 +16,10 @@ import xarray as xr
 
 from gaitlib.errors import InputError
 from gaitlib.estimate.assess import measure_activation_errors, tabulate_errors
+from gaitlib.estimate.clip_sampler import Clip, GaitPool, SamplerConfig, build_pool, sample_clips
 from gaitlib.estimate.estimator import GaitEstimator
-from gaitlib.estimate.inertial_sampler import InertialSamplerConfig, sample_inertial_clips
-from gaitlib.estimate.network import NetworkConfig
-from gaitlib.estimate.pool import GaitPool, build_pool
-from gaitlib.estimate.sampler import Clip, SamplerConfig, sample_clips
+from gaitlib.estimate.estimator_network import NetworkConfig
+from gaitlib.estimate.inertial_clip_sampler import InertialSamplerConfig, sample_inertial_clips
 from gaitlib.person import IMPAIRMENT_COLUMNS, Person
 from gaitlib.simulate.library import hash_gaits
 
@@ -214,3 +213,18 @@ def _open_workers(n_workers: int, pool: GaitPool, config):
         n_workers, context, initializer=_start_worker, initargs=(pool, config)
     ) as executor:
         yield _sample_in_worker, executor
+
+
+def build_training_config(settings: dict, kind: str = "keypoints"):
+    """Build the training settings of an estimator."""
+    inertial = kind == "inertial"
+    network = NetworkConfig(
+        kind=kind, width=settings["width"], n_clips=settings["inertial_clips" if inertial else "clips"],
+        reuse=settings["reuse"], batch_size=settings["batch_size"], learning_rate=settings["learning_rate"],
+        pretrain_clips=settings["pretrain_clips"],
+    )  # fmt: skip
+    return TrainingConfig(
+        network=network, sampler=InertialSamplerConfig() if inertial else SamplerConfig(),
+        held_out_share=settings["held_out_share"], n_calibration=settings["calibration_clips"],
+        n_test=settings["test_clips"], n_generated=settings["generated_gaits"], n_workers=settings["workers"],
+    )  # fmt: skip

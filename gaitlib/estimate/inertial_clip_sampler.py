@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gaitlib.errors import InputError, WorkError
-from gaitlib.estimate.inertial import SITES, compute_inertial_arrays
-from gaitlib.estimate.pool import GaitPool
-from gaitlib.estimate.sampler import Clip, SamplerConfig, VariedWalk, build_varied_walk
-from gaitlib.estimate.truth import measure_window
+from gaitlib.estimate.clip_sampler import Clip, GaitPool, SamplerConfig, VariedWalk, build_varied_walk
+from gaitlib.estimate.inertial_features import SITES, compute_inertial_arrays
+from gaitlib.estimate.targets import measure_window
 from gaitlib.sense.inertial import measure_motion
 from gaitlib.sense.inertial_errors import InertialErrors
 from gaitlib.sense.variation import STEADY_VARIATION

@@ -19,8 +19,8 @@ from safetensors.torch import save_file
 
 from gaitlib.errors import InputError
 from gaitlib.generate.config import GeneratorConfig
-from gaitlib.generate.network import VelocityNetwork, compute_flow_loss, initialise_network
 from gaitlib.generate.representation import VectorLayout
+from gaitlib.generate.velocity_network import VelocityNetwork, compute_flow_loss, initialise_network
 
 
 def build_network(layout: VectorLayout, config: GeneratorConfig) -> VelocityNetwork:
