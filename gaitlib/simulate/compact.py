@@ -40,6 +40,8 @@ _LEAST = 0.35
 """Components that deviate by a smaller share of a step are left out: nearly all of it would be zero."""
 _KNEE = 8.0
 """From about this harmonic on positions are held ever closer, so that accelerations can be had from them."""
+_TRUNK = 5.0
+"""So much closer are pelvis and trunk held: they are heavy, and carry sensors and the residual force."""
 _BLOCK = 65_536
 
 _N = N_PHASE - 1
@@ -196,6 +198,7 @@ def _make_fourier() -> np.ndarray:
 def _weigh() -> np.ndarray:
     weights = np.ones((len(_CHANNELS), _N), np.float32)
     weights[: _PARTS[1]] = np.sqrt(1 + (_HARMONIC / _KNEE) ** 4)
+    weights[[name.startswith(("pelvis", "lumbar")) for _, name in _CHANNELS[: _PARTS[1]]], :] *= _TRUNK
     return weights
 
 
