@@ -33,6 +33,8 @@ _STATED = {
     "joint_moment": 100,
 }
 
+FORM = "compact 2"
+"""Name of this form; another one, or other weights below, would decode to other curves."""
 _STEP = 0.6
 """Of a coefficient, in tolerances: hardly a curve then needs a correction."""
 _BASIS_STEP = 0.07
@@ -96,6 +98,7 @@ def encode_curves(gaits: xr.Dataset) -> tuple[xr.Dataset, dict, dict[str, float]
         for kind in TOLERANCES
     }
     compact = gaits.drop_vars(["position", "activation", "ground_force", "joint_moment"]).assign(arrays)
+    compact.attrs["form"] = FORM
     encoding = {
         name: {"zlib": True, "complevel": 9, "shuffle": True, "chunksizes": _find_chunk(values.shape)}
         for name, (_, values) in arrays.items()
@@ -198,7 +201,8 @@ def _make_fourier() -> np.ndarray:
 def _weigh() -> np.ndarray:
     weights = np.ones((len(_CHANNELS), _N), np.float32)
     weights[: _PARTS[1]] = np.sqrt(1 + (_HARMONIC / _KNEE) ** 4)
-    weights[[name.startswith(("pelvis", "lumbar")) for _, name in _CHANNELS[: _PARTS[1]]], :] *= _TRUNK
+    trunk = [n for n, name in enumerate(COORDINATES) if name.startswith(("pelvis", "lumbar"))]
+    weights[trunk] *= _TRUNK
     return weights
 
 

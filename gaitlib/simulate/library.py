@@ -23,7 +23,7 @@ import xarray as xr
 from gaitlib.environment import SHIPPED
 from gaitlib.errors import InputError
 from gaitlib.gait import COORDINATES, MUSCLES, N_PHASE, SIDES
-from gaitlib.simulate.compact import decode_curves
+from gaitlib.simulate.compact import FORM, decode_curves
 
 SHIPPED_FOLDER = SHIPPED / "data" / "library"
 
@@ -148,7 +148,7 @@ def load_library(folder: Path | str | None = None) -> Library:
     Raises
     ------
     InputError
-        If the folder or one of its files is missing.
+        If the folder or one of its files is missing, or the curves are in the form of another version.
 
     Examples
     --------
@@ -163,6 +163,12 @@ def load_library(folder: Path | str | None = None) -> Library:
         variables = {name: _read(variable) for name, variable in stored.variables.items()}
         attributes = dict(stored.attrs)
     if "shared_basis" in variables:  # a release
+        form = attributes.pop("form", "compact 1")
+        if form != FORM:
+            raise InputError(
+                f"{folder.name}/gaits.nc: found the form '{form}', expected '{FORM}'. Read it with the gaitlib "
+                "that wrote it, or get the release of this one."
+            )
         curves = decode_curves({name: values for name, (_, values, _) in variables.items()})
         variables = {name: v for name, v in variables.items() if name in (*_SCALARS, *LABELS, "gait")}
     else:
