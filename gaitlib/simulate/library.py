@@ -166,8 +166,8 @@ def load_library(folder: Path | str | None = None) -> Library:
         form = attributes.pop("form", "compact 1")
         if form != FORM:
             raise InputError(
-                f"{folder.name}/gaits.nc: found the form '{form}', expected '{FORM}'. Read it with the gaitlib "
-                "that wrote it, or get the release of this one."
+                f"{folder.name}/gaits.nc: found the form '{form}', expected '{FORM}'. Read it with the "
+                "gaitlib that wrote it, or get the release of this one."
             )
         curves = decode_curves({name: values for name, (_, values, _) in variables.items()})
         variables = {name: v for name, v in variables.items() if name in (*_SCALARS, *LABELS, "gait")}
