@@ -28,6 +28,7 @@ from gaitlib.simulate.problem import (
     build_point_problem,
     evaluate_spline,
 )
+from gaitlib.simulate.ranges import KNEE_EXTENSION_DEG
 
 _AT_BOUND = 5e-3
 """A variable of a start so near to its bound counts as held by it."""
@@ -46,6 +47,7 @@ class Task:
     leg_length_m: float
     horizon_s: tuple[float, float]
     speed_mps: tuple[float, float]
+    knee_extension_deg: float = KNEE_EXTENSION_DEG
 
 
 @dataclass
@@ -332,7 +334,7 @@ class WalkingEngine:
         return ca.vertcat(q[index("pelvis_tx")], self.n_points * (swing - 0.5 * bend))
 
     def _get_bounds(self, task: Task) -> tuple[np.ndarray, np.ndarray]:
-        lower, upper = self.layout.get_bounds(task.leg_length_m)
+        lower, upper = self.layout.get_bounds(task.leg_length_m, task.knee_extension_deg)
         heads = np.array([np.divide(task.horizon_s, self.n_points), task.speed_mps])
         return tuple(
             np.concatenate([heads[:, i], np.tile(bound, self.n_points)])
