@@ -1,6 +1,7 @@
 """Search for engine settings with which simulated healthy adults walk like people.
 
     python studies/engine_search.py trial FOLDER NAME w.passive_hip=0 s.hip_stop=-25 ...
+    python studies/engine_search.py trials FOLDER FILE
     python studies/engine_search.py ablate FOLDER
     python studies/engine_search.py search FOLDER --minutes 60 --seed 1
     python studies/engine_search.py final FOLDER NAME
@@ -79,11 +80,9 @@ class Bench:
 
     def __init__(self, folder: Path, cache: Path, half: str = "search"):
         self.folder, self.cache = folder, cache
-        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "starts").mkdir(parents=True, exist_ok=True)
         self.people, self.emg = load_people(half), load_emg()
         self.file = folder / ("trials.csv" if half == "search" else "final.csv")
-        self.pool_file = folder / "starts.pickle"
-        self.pool = pickle.loads(self.pool_file.read_bytes()) if self.pool_file.exists() else []
 
     def make_request(self, setting: dict, speed_mps: float, person: Person = ADULT) -> GaitRequest:
         """Request of a healthy adult with a setting."""
@@ -161,15 +160,18 @@ class Bench:
         pelvis = max(0.0, row["rom_pelvis"] - 3.5) / 3
         goals = {name: 0.5 if name == "rect_fem" else 0.7 for name in MUSCLE_NAMES}
         muscles = np.mean([max(0.0, goal - row[f"emg_{name}"]) for name, goal in goals.items()])
+        inside = np.mean([max(0.0, 0.92 - row[f"inside_{j}"]) for j in JOINTS])
         ratio = max(0.0, 5.9 - row["walk_ratio"], row["walk_ratio"] - 6.6)
-        return float(angle + 2 * ranges + 0.5 * pelvis + 3 * muscles + 0.5 * ratio)
+        return float(angle + 2 * ranges + 0.5 * pelvis + 3 * muscles + 3 * inside + 0.5 * ratio)
 
-    def run(self, name: str, setting: dict, cold=(2,), speeds=SPEEDS, limit: float = np.inf) -> float:
+    def run(self, name: str, setting: dict, cold=(2,), speeds=SPEEDS, limit: float = np.inf,
+            begin: tuple[str, ...] = ()) -> float:  # fmt: skip
         """Solve a setting at all speeds, write its rows, return its score (mean over speeds)."""
         scores, previous = [], None
+        near = [self.load_start(name) for name in begin if self.locate_start(name).exists()]
         for speed in speeds:
             request = self.make_request(setting, speed)
-            starts = ([previous.start] if previous else []) + [start for _, start in self.pool[:2]]
+            starts = [previous.start] if previous else near
             solved, costs = self.solve(request, starts, cold if previous is None else ())
             row = {"name": name, "setting": json.dumps(setting), "speed_mps": speed, "n_starts": len(starts) + (
                 len(cold) if previous is None else 0), "n_converged": len(costs)}  # fmt: skip
@@ -183,7 +185,7 @@ class Bench:
             scores.append(row["score"])
             self._write(row)
             if speed == speeds[0]:
-                self._remember(row["score"], solved.start)
+                self.locate_start(name).write_bytes(pickle.dumps(solved.start))
             previous = solved
             if scores[0] > limit:
                 break
@@ -196,16 +198,13 @@ class Bench:
             table = pd.concat([pd.read_csv(self.file), table], ignore_index=True)
         table.round(4).to_csv(self.file, index=False)
 
-    def _remember(self, score: float, start) -> None:
-        """Keep starts of different kind: the best, and of the rest those not alike."""
-        start = replace(start, multipliers=None)
-        kept: list = []
-        for value, other in sorted([*self.pool, (score, start)], key=lambda pair: pair[0]):
-            alike = [np.sqrt(np.mean((other.position - k.position)[:, 3:] ** 2)) < 0.04 for _, k in kept]
-            if not any(alike):
-                kept.append((value, other))
-        self.pool = kept[:6]
-        self.pool_file.write_bytes(pickle.dumps(self.pool))
+    def locate_start(self, name: str) -> Path:
+        """Where the solution of a trial at the first speed lies."""
+        return self.folder / "starts" / f"{name}.pickle"
+
+    def load_start(self, name: str):
+        """Solution of a trial, with its multipliers."""
+        return pickle.loads(self.locate_start(name).read_bytes())
 
 
 ABLATIONS = {
@@ -227,10 +226,12 @@ ABLATIONS = {
 RANGES = {
     "w.activation": (0.02, 1.0), "w.activation_3": (0.01, 3.0), "w.acceleration": (0.0005, 0.02),
     "w.trunk_torque": (0.001, 0.3), "w.trunk_lean": (0.5, 40.0), "w.vertical": (0.5, 30.0),
-    "w.clearance": (0.0001, 0.003), "w.passive": (0.0002, 0.02), "w.minetti": (0.005, 0.5),
-    "w.bhargava": (0.005, 0.5), "w.tilt_acceleration": (0.005, 1.0), "w.hip_acceleration": (0.0005, 0.05),
-    "w.knee_acceleration": (0.0002, 0.02), "w.ankle_acceleration": (0.0002, 0.02), "w.head": (0.1, 30.0),
+    "w.clearance": (0.0001, 0.02), "w.passive": (0.0002, 0.02), "w.minetti": (0.005, 0.5),
+    "w.bhargava": (0.005, 0.5), "w.tilt_acceleration": (0.01, 3.0), "w.hip_acceleration": (0.002, 0.5), "w.tilt": (0.02, 20.0),
+    "w.knee_acceleration": (0.0005, 0.1), "w.ankle_acceleration": (0.0002, 0.1), "w.head": (0.1, 30.0),
     "w.tilt_rate": (0.003, 1.0), "w.passive_hip": (0.0005, 0.03), "w.passive_knee": (0.0005, 0.1),
+    "w.impact": (0.003, 1.0), "w.loading_rate": (0.0005, 0.3), "s.rect_fem_passive_strain": (0.5, 1.5),
+    "s.passive_strain": (0.5, 1.0), "w.effort_bifemsh": (0.1, 3.0),
     "w.effort_hamstrings": (0.3, 3.0), "w.effort_rect_fem": (0.3, 3.0), "w.effort_vasti": (0.2, 3.0),
     "w.effort_gastroc": (0.3, 3.0), "w.effort_iliopsoas": (0.2, 3.0), "w.effort_glut_max": (0.2, 3.0),
     "w.effort_soleus": (0.3, 3.0), "w.effort_tib_ant": (0.3, 3.0),
@@ -241,7 +242,7 @@ RANGES = {
     "s.toe_stiffness": (10.0, 80.0), "s.hip_rate": (3.0, 20.0),
 }  # fmt: skip
 """Searched on a logarithmic scale."""
-SHIFTS = {"s.hip_stop": (-30.0, 5.0), "s.knee_stop": (-8.0, 4.0), "s.lean": (-2.0, 6.0)}
+SHIFTS = {"s.heel_back": (0.0, 0.02), "s.hip_stop": (-30.0, 5.0), "s.knee_stop": (-8.0, 4.0), "s.lean": (-2.0, 6.0)}
 """Searched on a linear scale (degrees)."""
 
 
@@ -282,11 +283,13 @@ def search(bench: Bench, minutes: float, seed: int) -> None:
     n = 0
     while time.time() < end:
         ranked = rank(pd.read_csv(bench.file))
-        parents = [json.loads(text) for text in ranked["setting"].head(12)]
-        first = pd.read_csv(bench.file).query("speed_mps == @SPEEDS[0]")["score"].sort_values()
-        limit = float(first.iloc[min(len(first) - 1, 12)])
+        parents = [json.loads(text) for text in ranked["setting"].head(10)]
+        best = ranked.head(10)["name"]
+        first = pd.read_csv(bench.file).query("speed_mps == @SPEEDS[0] and name in @best")["score"]
+        limit = float(first.max())
         name = f"search {seed}.{n}"
-        score = bench.run(name, draw(parents, rng), cold=(2,) if rng.random() < 0.15 else (), limit=limit)
+        near = tuple(ranked["name"].iloc[[int(rng.integers(min(5, len(ranked))))]])
+        score = bench.run(name, draw(parents, rng), (2,) if rng.random() < 0.1 else (), SPEEDS, limit, near)
         n += 1
         print(name, round(score, 3), "limit", round(limit, 3), "best", round(ranked["mean"].min(), 3), flush=True)
 
@@ -294,7 +297,7 @@ def search(bench: Bench, minutes: float, seed: int) -> None:
 def main(arguments: list[str]) -> None:
     """Run what the command line asks."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["trial", "ablate", "search", "final"])
+    parser.add_argument("what", choices=["trial", "trials", "ablate", "search", "final"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("words", nargs="*")
     parser.add_argument("--minutes", type=float, default=30.0)
@@ -308,12 +311,29 @@ def main(arguments: list[str]) -> None:
             print(name, bench.run(name, setting, cold=(0, 1, 2)), flush=True)
     elif asked.what == "search":
         search(bench, asked.minutes, asked.seed)
+    elif asked.what == "trials":
+        run_list(bench, Path(asked.words[0]))
     elif asked.what == "trial":
         setting = find_setting(asked.folder, asked.base) if asked.base else {}
         setting |= {k: float(v) for k, v in (word.split("=") for word in asked.words[1:])}
-        print(asked.words[0], bench.run(asked.words[0], setting), flush=True)
+        print(asked.words[0], bench.run(asked.words[0], setting, begin=(asked.base,) if asked.base else ()), flush=True)
     else:
         bench.run(asked.words[0], find_setting(asked.folder, asked.words[0]), cold=(0, 1, 2))
+
+
+def run_list(bench: Bench, path: Path) -> None:
+    """Run trials of a text file, one a line: name, base trial or -, what is changed; those done are passed."""
+    while True:
+        done = set(pd.read_csv(bench.file)["name"]) if bench.file.exists() else set()
+        lines = [line.split() for line in path.read_text().splitlines() if line.strip()]
+        left = [words for words in lines if words[0] not in done]
+        if not left:
+            return
+        name, base, *words = left[0]
+        base = base.replace("search_", "search ")
+        setting = {} if base == "-" else find_setting(bench.folder, base)
+        setting |= {k: float(v) for k, v in (word.split("=") for word in words)}
+        print(name, round(bench.run(name, setting, (2,) if base == "-" else (), begin=(base,)), 3), flush=True)
 
 
 def find_setting(folder: Path, name: str) -> dict:

@@ -145,7 +145,8 @@ class Structure:
     Angles in degrees. `hip_stop`, `knee_stop`: where the passive stop in extension reaches 2 N m, `*_rate` its
     steepness (1/rad); `knee_extension` the range of the knee below zero; stiffness (N m/rad) and damping
     (N m s/rad) of the lumbar joint times body scale; `joint_damping` of hip, knee and ankle; `sole_raise` of
-    the contact spheres (share of height), `heel_stiffness` of the heel's material over that of the others;
+    the contact spheres (share of height), `heel_back` how much further
+    back the heel touches, `heel_radius` its radius (shares of height), `heel_stiffness` of the heel's material over that of the others;
     strains at maximal force of the Achilles tendon and of passive fibres; `*_slack` tendon length over that
     of the table; `lean`, `tilt` of trunk and pelvis (forward) from which the cost counts.
     """
@@ -161,10 +162,13 @@ class Structure:
     toe_stiffness: float = 40.0
     sole_raise: float = 0.0
     heel_stiffness: float = 1.0
+    heel_back: float = 0.0
+    heel_radius: float = 0.02
     contact_stiffness: float = 1.0
     achilles_strain: float = TENDON_STRAIN_AT_MAX_FORCE
     passive_strain: float = PASSIVE_STRAIN_AT_MAX_FORCE
     hamstrings_passive_strain: float = PASSIVE_STRAIN_AT_MAX_FORCE
+    rect_fem_passive_strain: float = PASSIVE_STRAIN_AT_MAX_FORCE
     hamstrings_slack: float = 1.0
     rect_fem_slack: float = 1.0
     iliopsoas_slack: float = 1.0
@@ -332,14 +336,15 @@ def _build_muscles(
 
 
 def _build_spheres(d: Dimensions, structure: Structure) -> tuple[Sphere, ...]:
-    heel, ball, toe = 0.0200 * d.height_m, 0.0165 * d.height_m, 0.0125 * d.height_m
+    heel, ball, toe = structure.heel_radius * d.height_m, 0.0165 * d.height_m, 0.0125 * d.height_m
     raised = structure.sole_raise * d.height_m
     toe_joint_above_sole = d.ankle_height_m - d.mtp_below_ankle_m
     spheres = []
     for s in SIDES:
         spheres += [
             Sphere(f"heel_{s}", f"foot_{s}",
-                   (-d.heel_behind_ankle_m + heel, heel - d.ankle_height_m), heel,
+                   (-d.heel_behind_ankle_m + heel - structure.heel_back * d.height_m,
+                    heel - d.ankle_height_m), heel,
                    structure.heel_stiffness),
             Sphere(f"ball_{s}", f"foot_{s}",
                    (d.mtp_ahead_of_ankle_m, ball - d.ankle_height_m + raised), ball),

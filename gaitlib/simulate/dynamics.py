@@ -105,11 +105,11 @@ def build_forces(
         `ground_force` (2, 2: right and left foot, x and y in N), `muscle_force` (18, N), `fiber_length` and
         `fiber_speed` (18, optimal lengths, per second), `isometric` and `active` (18: active fibre force without
         and with its speed, over maximal force), `trunk_acceleration` (2: of its mass centre, x and y in
-        m/s2), `tendon_residual` (4: force of tendon less fibre).
+        m/s2), `absorbed_power` (W) and `loading_rate_squared` (N2/s2) of the contact, `tendon_residual` (4: force of tendon less fibre).
     """
     index = {name: i for i, name in enumerate(COORDINATES)}
     frames = _compute_frames(specification, symbols, index, q, v, a)
-    forces, ground = _compute_contact(specification, symbols, frames)
+    forces, ground, contact = _compute_contact(specification, symbols, frames)
     inertial = _compute_inverse_dynamics(specification, symbols, index, frames, forces)
     muscles = _compute_muscles(specification, symbols, index, q, v, activation, tendon_force, tendon_rate)
     muscle_moment = muscles.pop("muscle_moment")
@@ -126,6 +126,7 @@ def build_forces(
         "passive_moment": passive,
         "ground_force": ground,
         "trunk_acceleration": ddp + _turn(rate_dot, offset) - rate**2 * offset,
+        **contact,
         **muscles,
     }
 
@@ -238,9 +239,10 @@ def _compute_frames(specification, symbols, index, q, v, a):
 
 
 def _compute_contact(specification, symbols, frames):
-    """Forces on the bodies as (force, point), and the total per foot."""
+    """Forces on the bodies as (force, point), the total per foot, what the ground takes up."""
     forces = {body.name: [] for body in specification.bodies}
     ground = ca.SX.zeros(2, 2)
+    absorbed, rate_squared = ca.SX(0), ca.SX(0)
     for row, sphere in enumerate(specification.spheres):
         x, y, radius, share = (symbols.spheres[row, i] for i in range(4))
         angle, rate, _, p, dp, _ = frames[sphere.body]
@@ -253,11 +255,15 @@ def _compute_contact(specification, symbols, frames):
             penetration, -velocity[1], velocity[0], radius, symbols.contact, symbols.smooth_friction
         )
         normal, friction = normal * share, friction * share
+        # Power lost in the material and rate of the elastic force, both smooth and near zero in the air.
+        elastic = normal / (1 + 1.5 * symbols.contact[1] * -velocity[1])
+        absorbed += elastic * 1.5 * symbols.contact[1] * velocity[1] ** 2
+        rate_squared += (1.5 * elastic * velocity[1] / (ca.sqrt(penetration**2 + 1e-6))) ** 2
         force = ca.vertcat(friction, normal)
         forces[sphere.body].append((force, p + arm))
         foot = 0 if sphere.name.endswith("_r") else 1
         ground[foot, :] += force.T
-    return forces, ground
+    return forces, ground, {"absorbed_power": absorbed, "loading_rate_squared": rate_squared}
 
 
 def _compute_inverse_dynamics(specification, symbols, index, frames, forces):

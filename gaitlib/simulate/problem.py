@@ -39,8 +39,8 @@ REFLEX_THRESHOLD = 0.2
 
 ACCELERATION_SCALE, ACTIVATION_RATE_SCALE = 50.0, 10.0
 TORQUE_SCALE_NM, RESIDUAL_SCALE = 20.0, 20.0
-_WATT_PER_KG = 5.0
-"""About what a person walking needs."""
+_WATT_PER_KG, _LOADING_RATE = 5.0, 20.0
+"""About what a person walking needs, and body weights per second of a heel strike."""
 
 TASK_FIELDS = (
     "torque_scale",
@@ -286,9 +286,9 @@ def _compute_cost(q, v, a, activation, rate, torque, forces, speed, named, weigh
         ca.sumsqr(passive),
         1,
         *[ca.dot(effort, activation**power) for power in (3, 5, 10)],
-        ca.sum1(minetti) / _WATT_PER_KG,
+        ca.dot(effort, minetti) / _WATT_PER_KG,
         ca.sumsqr(minetti) / _WATT_PER_KG**2,
-        ca.sum1(bhargava) / _WATT_PER_KG,
+        ca.dot(effort, bhargava) / _WATT_PER_KG,
         ca.sumsqr(bhargava) / _WATT_PER_KG**2,
         (a[index("pelvis_tilt")] / ACCELERATION_SCALE) ** 2,
         ((a[index("pelvis_tilt")] + a[index("lumbar_extension")]) / ACCELERATION_SCALE) ** 2,
@@ -298,6 +298,8 @@ def _compute_cost(q, v, a, activation, rate, torque, forces, speed, named, weigh
         v[index("pelvis_tilt")] ** 2,
         *[pair(moment, joint) for joint in ("hip_flexion", "knee_angle", "ankle_angle")],
         passive[stopped.index(index("lumbar_extension"))] ** 2,
+        forces["absorbed_power"] / named["mass_kg"] / _WATT_PER_KG,
+        forces["loading_rate_squared"] / (_LOADING_RATE * named["weight_n"]) ** 2,
     )
     weights = weights[: terms.numel()]
     distance = named["reference_speed_mps"] / speed

@@ -38,7 +38,8 @@ class CostWeights:
     `acceleration`: of the pelvis, the trunk in space, both hips, knees, ankles; `head` the forward
     acceleration of the trunk's mass centre over (50 m/s2)2; `tilt`, `tilt_rate` squared tilt of the pelvis
     from the structure's and its rate; `passive_*` squared passive moments beside `passive`; `effort_*`
-    multiplies what activation of one group costs.
+    multiplies what activation and metabolic power of one group cost; `impact` the power lost in the contact
+    over 5 W/kg, `loading_rate` the squared rate of the contact forces over (20 body weights per second)2.
     """
 
     activation: float = 0.5
@@ -71,6 +72,8 @@ class CostWeights:
     passive_knee: float = 0.0
     passive_ankle: float = 0.0
     passive_lumbar: float = 0.0
+    impact: float = 0.0
+    loading_rate: float = 0.0
     effort_iliopsoas: float = 1.0
     effort_glut_max: float = 1.0
     effort_hamstrings: float = 1.0
