@@ -49,7 +49,7 @@ def load_people(half: str) -> dict[str, np.ndarray]:
     from gaitlib.data.fetch import get_path
     from gaitlib.data.readers.clinical import read_joint_angle_bands
 
-    data = read_joint_angle_bands(get_path("parkinson_joint_angles", "Parkinsons_Data.csv", "evaluate"))
+    data = read_joint_angle_bands(get_path("wbds_joint_angles", "Parkinsons_Data.csv", "calibrate"))
     rows = (data["group"] == "healthy_adult") & (data["plane"] == "sagittal")
     data = data.isel(record=rows.values)
     ids = np.unique(data["person_id"].values)

@@ -62,7 +62,7 @@ def get_path(
     manifest = manifest or load_manifest()
     item = check_purpose(item_id, purpose, manifest)
     file = _find_file(item_id, item, filename)
-    return _locate(item_id, file, download)
+    return _locate(item.lies_with or item_id, file, download)
 
 
 def get_paths(
@@ -104,7 +104,7 @@ def get_paths(
     files = [file for file in item.files if fnmatchcase(file.name, pattern)]
     if not files:
         raise InputError(_explain_no_file(item_id, item, pattern))
-    return [_locate(item_id, file, download) for file in files]
+    return [_locate(item.lies_with or item_id, file, download) for file in files]
 
 
 def check_purpose(item_id: str, purpose: str, manifest: Manifest | None = None) -> DataItem:
@@ -167,7 +167,7 @@ def inspect_item(item_id: str, manifest: Manifest | None = None) -> dict[str, Fi
     item = (manifest or load_manifest()).get_item(item_id)
     states: dict[str, FileState] = {}
     for file in item.files:
-        found = [path for path in _list_places(item_id, file) if path.is_file()]
+        found = [path for path in _list_places(item.lies_with or item_id, file) if path.is_file()]
         if not found:
             states[file.name] = "missing"
         else:
@@ -190,7 +190,8 @@ def count_present(item_id: str, item: DataItem) -> int:
     int
         Files found in the data folder or the download cache.
     """
-    return sum(any(path.is_file() for path in _list_places(item_id, file)) for file in item.files)
+    folder = item.lies_with or item_id
+    return sum(any(path.is_file() for path in _list_places(folder, file)) for file in item.files)
 
 
 def has_right_hash(path: Path, file: DataFile) -> bool:

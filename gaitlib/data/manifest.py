@@ -53,7 +53,10 @@ class DataFile(BaseModel):
 
 
 class DataItem(BaseModel):
-    """One data set: who is in it, its licence, its role and its files."""
+    """One data set: who is in it, its licence, its role and its files.
+
+    `lies_with` names the item whose files hold these people too: other rows, other role, one file.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -70,6 +73,7 @@ class DataItem(BaseModel):
     truth: str = ""
     caveat: str = ""
     instructions: str = ""
+    lies_with: str | None = None
     files: tuple[DataFile, ...]
 
     @model_validator(mode="after")
@@ -126,6 +130,16 @@ class Manifest(BaseModel):
     version: Literal[1]
     items: dict[str, DataItem] = Field(min_length=1)
     artefacts: dict[str, Artefact] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check_shared_files(self) -> Manifest:
+        for name, item in self.items.items():
+            if item.lies_with is None:
+                continue
+            other = self.items.get(item.lies_with)
+            if other is None or not set(item.files) <= set(other.files):
+                raise ValueError(f"items.{name}.lies_with: found '{item.lies_with}', expected an item with the same files")
+        return self
 
     def get_item(self, item_id: str) -> DataItem:
         """Look up an item.
