@@ -160,9 +160,10 @@ class Bench:
         pelvis = max(0.0, row["rom_pelvis"] - 3.5) / 3
         goals = {name: 0.5 if name == "rect_fem" else 0.7 for name in MUSCLE_NAMES}
         muscles = np.mean([max(0.0, goal - row[f"emg_{name}"]) for name, goal in goals.items()])
+        stance = max(0.0, abs(row["toe_off"] - 61.5) - 1) / 4
         inside = np.mean([max(0.0, 0.92 - row[f"inside_{j}"]) for j in JOINTS])
         ratio = max(0.0, 5.9 - row["walk_ratio"], row["walk_ratio"] - 6.6)
-        return float(angle + 2 * ranges + 0.5 * pelvis + 3 * muscles + 3 * inside + 0.5 * ratio)
+        return float(angle + 2 * ranges + 0.5 * pelvis + 3 * muscles + 3 * inside + 0.5 * ratio + 0.5 * stance)
 
     def run(self, name: str, setting: dict, cold=(2,), speeds=SPEEDS, limit: float = np.inf,
             begin: tuple[str, ...] = ()) -> float:  # fmt: skip
@@ -193,10 +194,13 @@ class Bench:
         return float(np.mean(scores))
 
     def _write(self, row: dict) -> None:
-        table = pd.DataFrame([row])
-        if self.file.exists():
-            table = pd.concat([pd.read_csv(self.file), table], ignore_index=True)
-        table.round(4).to_csv(self.file, index=False)
+        table = pd.DataFrame([row]).round(4)
+        if self.file.exists():  # one line in one write: searches can share a table
+            table = table.reindex(columns=pd.read_csv(self.file, nrows=0).columns)
+            with self.file.open("a") as file:
+                file.write(table.to_csv(index=False, header=False))
+        else:
+            table.to_csv(self.file, index=False)
 
     def locate_start(self, name: str) -> Path:
         """Where the solution of a trial at the first speed lies."""
@@ -232,6 +236,8 @@ RANGES = {
     "w.tilt_rate": (0.003, 1.0), "w.passive_hip": (0.0005, 0.03), "w.passive_knee": (0.0005, 0.1),
     "w.impact": (0.003, 1.0), "w.loading_rate": (0.0005, 0.3), "s.rect_fem_passive_strain": (0.5, 1.5),
     "s.passive_strain": (0.5, 1.0), "w.effort_bifemsh": (0.1, 3.0),
+    "w.vertical_4": (0.0003, 0.3), "w.trunk_vertical_4": (0.0003, 0.3), "w.trunk_vertical": (0.5, 50.0),
+    "w.support": (0.003, 1.0),
     "w.effort_hamstrings": (0.3, 3.0), "w.effort_rect_fem": (0.3, 3.0), "w.effort_vasti": (0.2, 3.0),
     "w.effort_gastroc": (0.3, 3.0), "w.effort_iliopsoas": (0.2, 3.0), "w.effort_glut_max": (0.2, 3.0),
     "w.effort_soleus": (0.3, 3.0), "w.effort_tib_ant": (0.3, 3.0),
@@ -283,12 +289,12 @@ def search(bench: Bench, minutes: float, seed: int) -> None:
     n = 0
     while time.time() < end:
         ranked = rank(pd.read_csv(bench.file))
-        parents = [json.loads(text) for text in ranked["setting"].head(10)]
+        parents = [json.loads(text) for text in ranked["setting"].head(14)]
         best = ranked.head(10)["name"]
         first = pd.read_csv(bench.file).query("speed_mps == @SPEEDS[0] and name in @best")["score"]
         limit = float(first.max())
         name = f"search {seed}.{n}"
-        near = tuple(ranked["name"].iloc[[int(rng.integers(min(5, len(ranked))))]])
+        near = tuple(ranked["name"].iloc[[int(rng.integers(min(8, len(ranked))))]])
         score = bench.run(name, draw(parents, rng), (2,) if rng.random() < 0.1 else (), SPEEDS, limit, near)
         n += 1
         print(name, round(score, 3), "limit", round(limit, 3), "best", round(ranked["mean"].min(), 3), flush=True)

@@ -39,8 +39,8 @@ REFLEX_THRESHOLD = 0.2
 
 ACCELERATION_SCALE, ACTIVATION_RATE_SCALE = 50.0, 10.0
 TORQUE_SCALE_NM, RESIDUAL_SCALE = 20.0, 20.0
-_WATT_PER_KG, _LOADING_RATE = 5.0, 20.0
-"""About what a person walking needs, and body weights per second of a heel strike."""
+_WATT_PER_KG, _LOADING_RATE, _BOUNCE = 5.0, 20.0, 3.0
+"""About what a person walking needs, body weights per second of a heel strike, m/s2 of the trunk."""
 
 TASK_FIELDS = (
     "torque_scale",
@@ -300,6 +300,10 @@ def _compute_cost(q, v, a, activation, rate, torque, forces, speed, named, weigh
         passive[stopped.index(index("lumbar_extension"))] ** 2,
         forces["absorbed_power"] / named["mass_kg"] / _WATT_PER_KG,
         forces["loading_rate_squared"] / (_LOADING_RATE * named["weight_n"]) ** 2,
+        (a[index("pelvis_ty")] / _BOUNCE) ** 4,
+        (forces["trunk_acceleration"][1] / ACCELERATION_SCALE) ** 2,
+        (forces["trunk_acceleration"][1] / _BOUNCE) ** 4,
+        (vertical[0] - vertical[1]) ** 2,
     )
     weights = weights[: terms.numel()]
     distance = named["reference_speed_mps"] / speed

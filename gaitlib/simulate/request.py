@@ -39,7 +39,11 @@ class CostWeights:
     acceleration of the trunk's mass centre over (50 m/s2)2; `tilt`, `tilt_rate` squared tilt of the pelvis
     from the structure's and its rate; `passive_*` squared passive moments beside `passive`; `effort_*`
     multiplies what activation and metabolic power of one group cost; `impact` the power lost in the contact
-    over 5 W/kg, `loading_rate` the squared rate of the contact forces over (20 body weights per second)2.
+    over 5 W/kg, `loading_rate` the squared rate of the contact forces over (20 body weights per second)2;
+    `vertical_4` the fourth power of the vertical acceleration of the pelvis over 3 m/s2, `trunk_vertical` and
+    `trunk_vertical_4` the second over (50 m/s2)2 and the fourth over (3 m/s2)4 of the trunk's mass centre;
+    `support` the squared difference of the two vertical forces over body weight, as `balance` of everyone: it
+    stands for the shift to the side that a planar body does not need.
     """
 
     activation: float = 0.5
@@ -74,6 +78,10 @@ class CostWeights:
     passive_lumbar: float = 0.0
     impact: float = 0.0
     loading_rate: float = 0.0
+    vertical_4: float = 0.0
+    trunk_vertical: float = 0.0
+    trunk_vertical_4: float = 0.0
+    support: float = 0.0
     effort_iliopsoas: float = 1.0
     effort_glut_max: float = 1.0
     effort_hamstrings: float = 1.0
