@@ -105,7 +105,7 @@ def build_forces(
         `ground_force` (2, 2: right and left foot, x and y in N), `muscle_force` (18, N), `fiber_length` and
         `fiber_speed` (18, optimal lengths, per second), `isometric` and `active` (18: active fibre force without
         and with its speed, over maximal force), `trunk_acceleration` (2: of its mass centre, x and y in
-        m/s2), `absorbed_power` (W) and `loading_rate_squared` (N2/s2) of the contact, `tendon_residual` (4: force of tendon less fibre).
+        m/s2), `absorbed_power`, `friction_power` (W) and `loading_rate_squared` (N2/s2) of the contact, `tendon_residual` (4: force of tendon less fibre).
     """
     index = {name: i for i, name in enumerate(COORDINATES)}
     frames = _compute_frames(specification, symbols, index, q, v, a)
@@ -242,7 +242,7 @@ def _compute_contact(specification, symbols, frames):
     """Forces on the bodies as (force, point), the total per foot, what the ground takes up."""
     forces = {body.name: [] for body in specification.bodies}
     ground = ca.SX.zeros(2, 2)
-    absorbed, rate_squared = ca.SX(0), ca.SX(0)
+    absorbed, rubbed, rate_squared = ca.SX(0), ca.SX(0), ca.SX(0)
     for row, sphere in enumerate(specification.spheres):
         x, y, radius, share = (symbols.spheres[row, i] for i in range(4))
         angle, rate, _, p, dp, _ = frames[sphere.body]
@@ -258,12 +258,17 @@ def _compute_contact(specification, symbols, frames):
         # Power lost in the material and rate of the elastic force, both smooth and near zero in the air.
         elastic = normal / (1 + 1.5 * symbols.contact[1] * -velocity[1])
         absorbed += elastic * 1.5 * symbols.contact[1] * velocity[1] ** 2
+        rubbed -= friction * velocity[0]
         rate_squared += (1.5 * elastic * velocity[1] / (ca.sqrt(penetration**2 + 1e-6))) ** 2
         force = ca.vertcat(friction, normal)
         forces[sphere.body].append((force, p + arm))
         foot = 0 if sphere.name.endswith("_r") else 1
         ground[foot, :] += force.T
-    return forces, ground, {"absorbed_power": absorbed, "loading_rate_squared": rate_squared}
+    return forces, ground, {
+        "absorbed_power": absorbed,
+        "friction_power": rubbed,
+        "loading_rate_squared": rate_squared,
+    }
 
 
 def _compute_inverse_dynamics(specification, symbols, index, frames, forces):

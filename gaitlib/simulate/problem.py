@@ -304,6 +304,7 @@ def _compute_cost(q, v, a, activation, rate, torque, forces, speed, named, weigh
         (forces["trunk_acceleration"][1] / ACCELERATION_SCALE) ** 2,
         (forces["trunk_acceleration"][1] / _BOUNCE) ** 4,
         (vertical[0] - vertical[1]) ** 2,
+        forces["friction_power"] / named["mass_kg"] / _WATT_PER_KG,
     )
     weights = weights[: terms.numel()]
     distance = named["reference_speed_mps"] / speed

@@ -43,7 +43,8 @@ class CostWeights:
     `vertical_4` the fourth power of the vertical acceleration of the pelvis over 3 m/s2, `trunk_vertical` and
     `trunk_vertical_4` the second over (50 m/s2)2 and the fourth over (3 m/s2)4 of the trunk's mass centre;
     `support` the squared difference of the two vertical forces over body weight, as `balance` of everyone: it
-    stands for the shift to the side that a planar body does not need.
+    stands for the shift to the side that a planar body does not need; `scuff` the power lost in friction
+    over 5 W/kg.
     """
 
     activation: float = 0.5
@@ -82,6 +83,7 @@ class CostWeights:
     trunk_vertical: float = 0.0
     trunk_vertical_4: float = 0.0
     support: float = 0.0
+    scuff: float = 0.0
     effort_iliopsoas: float = 1.0
     effort_glut_max: float = 1.0
     effort_hamstrings: float = 1.0
