@@ -270,6 +270,9 @@ def _compute_cost(q, v, a, activation, rate, torque, forces, speed, named, weigh
     minetti = compute_minetti_power(activation, forces, muscles) / named["mass_kg"]
     bhargava = compute_bhargava_power(activation, forces, muscles) / named["mass_kg"]
 
+    distance = named["reference_speed_mps"] / speed
+    lost = distance**3 / named["mass_kg"] / _WATT_PER_KG
+
     def pair(values, joint):
         return values[index(f"{joint}_r")] ** 2 + values[index(f"{joint}_l")] ** 2
 
@@ -298,16 +301,15 @@ def _compute_cost(q, v, a, activation, rate, torque, forces, speed, named, weigh
         v[index("pelvis_tilt")] ** 2,
         *[pair(moment, joint) for joint in ("hip_flexion", "knee_angle", "ankle_angle")],
         passive[stopped.index(index("lumbar_extension"))] ** 2,
-        forces["absorbed_power"] / named["mass_kg"] / _WATT_PER_KG,
+        lost * forces["absorbed_power"],
         forces["loading_rate_squared"] / (_LOADING_RATE * named["weight_n"]) ** 2,
         (a[index("pelvis_ty")] / _BOUNCE) ** 4,
         (forces["trunk_acceleration"][1] / ACCELERATION_SCALE) ** 2,
         (forces["trunk_acceleration"][1] / _BOUNCE) ** 4,
         (vertical[0] - vertical[1]) ** 2,
-        forces["friction_power"] / named["mass_kg"] / _WATT_PER_KG,
+        lost * forces["friction_power"],
     )
     weights = weights[: terms.numel()]
-    distance = named["reference_speed_mps"] / speed
     return ca.dot(weights, terms) * (1 - named["per_distance"] + named["per_distance"] * distance)
 
 
