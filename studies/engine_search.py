@@ -174,19 +174,24 @@ class Bench:
         stance = max(0.0, abs(row["toe_off"] - 61.5) - 1) / 4
         inside = np.mean([max(0.0, 0.92 - row[f"inside_{j}"]) for j in JOINTS])
         ratio = max(0.0, 5.9 - row["walk_ratio"], row["walk_ratio"] - 6.6)
-        return float(angle + 2 * ranges + 0.5 * pelvis + 3 * muscles + 3 * inside + 0.5 * ratio + 0.5 * stance)
+        return float(
+            angle + 2 * ranges + 0.5 * pelvis + 3 * muscles + 3 * inside + 0.5 * ratio + 0.5 * stance
+        )
 
     def run(self, name: str, setting: dict, cold=(2,), speeds=SPEEDS, limit: float = np.inf,
             begin: tuple[str, ...] = ()) -> float:  # fmt: skip
         """Solve a setting at all speeds, write its rows, return its score (mean over speeds)."""
-        scores, previous = [], None
+        scores, first = [], None
         near = [self.load_start(name) for name in begin if self.locate_start(name).exists()]
         for speed in speeds:
             request = self.make_request(setting, speed)
-            starts = [self.follow(setting, first.start, speeds[0], speed)] if previous else near
-            solved, costs = self.solve(request, starts, cold if previous is None else ())
-            row = {"name": name, "setting": json.dumps(setting), "speed_mps": speed, "n_starts": len(starts) + (
-                len(cold) if previous is None else 0), "n_converged": len(costs)}  # fmt: skip
+            if first is None:
+                starts, guesses = near, cold
+            else:
+                starts, guesses = [self.follow(setting, first.start, speeds[0], speed)], ()
+            solved, costs = self.solve(request, starts, guesses)
+            row = {"name": name, "setting": json.dumps(setting), "speed_mps": speed}
+            row |= {"n_starts": len(starts) + len(guesses), "n_converged": len(costs)}
             if solved is None:
                 scores.append(_WORST)
                 self._write(row | {"score": _WORST})
@@ -196,10 +201,9 @@ class Bench:
             row["score"] = self.score(row)
             scores.append(row["score"])
             self._write(row)
-            if speed == speeds[0]:
+            if first is None:
                 self.locate_start(name).write_bytes(pickle.dumps(solved.start))
                 first = solved
-            previous = solved
             if scores[0] > limit:
                 break
         scores += [_WORST] * (len(speeds) - len(scores)) if scores[-1] == _WORST else []
@@ -248,10 +252,11 @@ RANGES = {
     "w.activation": (0.02, 1.0), "w.activation_3": (0.01, 3.0), "w.acceleration": (0.0005, 0.02),
     "w.trunk_torque": (0.001, 0.3), "w.trunk_lean": (0.5, 40.0), "w.vertical": (0.5, 30.0),
     "w.clearance": (0.0001, 0.02), "w.passive": (0.0002, 0.02), "w.minetti": (0.005, 0.5),
-    "w.bhargava": (0.005, 0.5), "w.tilt_acceleration": (0.01, 3.0), "w.hip_acceleration": (0.002, 0.5), "w.tilt": (0.02, 20.0),
+    "w.bhargava": (0.005, 0.5), "w.tilt_acceleration": (0.01, 3.0), "w.hip_acceleration": (0.002, 0.5),
+    "w.tilt": (0.02, 20.0),
     "w.knee_acceleration": (0.0005, 0.1), "w.ankle_acceleration": (0.0002, 0.1), "w.head": (0.1, 30.0),
     "w.tilt_rate": (0.003, 1.0), "w.passive_hip": (0.0005, 0.03), "w.passive_knee": (0.0005, 0.1),
-    "w.impact": (0.003, 1.0), "w.loading_rate": (0.0005, 0.3), "s.rect_fem_passive_strain": (0.5, 1.5),
+    "w.impact": (0.003, 5.0), "w.loading_rate": (0.0005, 0.3), "s.rect_fem_passive_strain": (0.5, 1.5),
     "s.passive_strain": (0.5, 1.0), "w.effort_bifemsh": (0.1, 3.0),
     "w.vertical_4": (0.0003, 0.3), "w.trunk_vertical_4": (0.0003, 0.3), "w.trunk_vertical": (0.5, 50.0),
     "w.support": (0.003, 1.0), "w.scuff": (0.01, 10.0),
@@ -265,7 +270,12 @@ RANGES = {
     "s.toe_stiffness": (10.0, 80.0), "s.hip_rate": (3.0, 20.0),
 }  # fmt: skip
 """Searched on a logarithmic scale."""
-SHIFTS = {"s.heel_back": (0.0, 0.02), "s.hip_stop": (-30.0, 5.0), "s.knee_stop": (-8.0, 4.0), "s.lean": (-2.0, 6.0)}
+SHIFTS = {
+    "s.heel_back": (0.0, 0.02),
+    "s.hip_stop": (-30.0, 5.0),
+    "s.knee_stop": (-8.0, 4.0),
+    "s.lean": (-2.0, 6.0),
+}
 """Searched on a linear scale (degrees)."""
 
 
@@ -285,7 +295,8 @@ def draw(parents: list[dict], rng: np.random.Generator, step: float) -> dict:
             value = setting.get(name, defaults[name]) + rng.normal() * step * (high - low)
         else:
             low, high = RANGES[name]
-            value = max(setting.get(name, defaults[name]), low) * np.exp(rng.normal() * step * np.log(high / low))
+            value = max(setting.get(name, defaults[name]), low)
+            value *= np.exp(rng.normal() * step * np.log(high / low))
             if name in setting and defaults[name] == 0 and rng.random() < 0.2:
                 value = 0.0
                 low = 0.0
@@ -307,19 +318,31 @@ def search(bench: Bench, minutes: float, seed: int, step: float) -> None:
     while time.time() < end:
         ranked = rank(pd.read_csv(bench.file))
         parents = [json.loads(text) for text in ranked["setting"].head(14)]
-        best = ranked.head(10)["name"]
-        first = pd.read_csv(bench.file).query("speed_mps == @SPEEDS[0] and name in @best")["score"]
-        limit = float(first.max()) + 0.1
+        table = pd.read_csv(bench.file)
+        rows = table["name"].isin(ranked["name"].head(10)) & (table["speed_mps"] == SPEEDS[0])
+        limit = float(table.loc[rows, "score"].max()) + 0.1
         name = f"search {seed}.{n}"
         near = tuple(ranked["name"].iloc[[int(rng.integers(min(8, len(ranked))))]])
-        score = bench.run(name, draw(parents, rng, step), (2,) if rng.random() < 0.1 else (), SPEEDS, limit, near)
+        score = bench.run(
+            name, draw(parents, rng, step), (2,) if rng.random() < 0.1 else (), SPEEDS, limit, near
+        )
         n += 1
-        print(name, round(score, 3), "limit", round(limit, 3), "best", round(ranked["mean"].min(), 3), flush=True)
+        print(
+            name,
+            round(score, 3),
+            "limit",
+            round(limit, 3),
+            "best",
+            round(ranked["mean"].min(), 3),
+            flush=True,
+        )
 
 
 def main(arguments: list[str]) -> None:
     """Run what the command line asks."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("what", choices=["trial", "trials", "ablate", "search", "final"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("words", nargs="*")
@@ -341,13 +364,17 @@ def main(arguments: list[str]) -> None:
     elif asked.what == "trial":
         setting = find_setting(asked.folder, asked.base) if asked.base else {}
         setting |= {k: float(v) for k, v in (word.split("=") for word in asked.words[1:])}
-        print(asked.words[0], bench.run(asked.words[0], setting, begin=(asked.base,) if asked.base else ()), flush=True)
+        print(
+            asked.words[0],
+            bench.run(asked.words[0], setting, begin=(asked.base,) if asked.base else ()),
+            flush=True,
+        )
     else:
         bench.run(asked.words[0], find_setting(asked.folder, asked.words[0]), cold=(0, 1, 2))
 
 
 def run_list(bench: Bench, path: Path) -> None:
-    """Run trials of a text file, one a line: name, base trial or -, what is changed; those done are passed."""
+    """Run trials of a file, one a line: name, base trial or -, what is changed; those done are passed."""
     while True:
         done = set(pd.read_csv(bench.file)["name"]) if bench.file.exists() else set()
         lines = [line.split() for line in path.read_text().splitlines() if line.strip()]
@@ -358,7 +385,9 @@ def run_list(bench: Bench, path: Path) -> None:
         base = base.replace("search_", "search ")
         setting = {} if base == "-" else find_setting(bench.folder, base)
         setting |= {k: float(v) for k, v in (word.split("=") for word in words)}
-        print(name, round(bench.run(name, setting, (2,) if base == "-" else (), begin=(base,)), 3), flush=True)
+        print(
+            name, round(bench.run(name, setting, (2,) if base == "-" else (), begin=(base,)), 3), flush=True
+        )
 
 
 def find_setting(folder: Path, name: str) -> dict:

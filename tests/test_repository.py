@@ -29,6 +29,7 @@ ENGINES = {
         "compiled",
         "dynamics",
         "engine",
+        "metabolism",
         "muscle",
         "problem",
         "solve",

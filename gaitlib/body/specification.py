@@ -139,16 +139,17 @@ class Contact:
 
 @dataclass(frozen=True)
 class Structure:
-    """Properties of tissue that are not a person's: trials of the engine change them, the defaults are of the
-    release.
+    """Properties of tissue that are not a person's: trials of the engine change them.
 
-    Angles in degrees. `hip_stop`, `knee_stop`: where the passive stop in extension reaches 2 N m, `*_rate` its
-    steepness (1/rad); `knee_extension` the range of the knee below zero; stiffness (N m/rad) and damping
+    The defaults are those of the release.
+
+    Angles in degrees. `hip_stop`, `knee_stop`: where the passive stop in extension reaches 2 N m, `*_rate`
+    its steepness (1/rad); `knee_extension` the range of the knee below zero; stiffness (N m/rad) and damping
     (N m s/rad) of the lumbar joint times body scale; `joint_damping` of hip, knee and ankle; `sole_raise` of
-    the contact spheres (share of height), `heel_back` how much further
-    back the heel touches, `heel_radius` its radius (shares of height), `heel_stiffness` of the heel's material over that of the others;
-    strains at maximal force of the Achilles tendon and of passive fibres; `*_slack` tendon length over that
-    of the table; `lean`, `tilt` of trunk and pelvis (forward) from which the cost counts.
+    the contact spheres of ball and toes, `heel_back` how much further back the heel touches, `heel_radius`
+    its radius (shares of height); `heel_stiffness` of the heel's material over that of the others; strains
+    at maximal force of the Achilles tendon and of passive fibres; `*_slack` tendon length over that of the
+    table; `lean`, `tilt` of trunk and pelvis (forward) from which the cost counts.
     """
 
     hip_stop: float = -5.0
@@ -342,14 +343,22 @@ def _build_spheres(d: Dimensions, structure: Structure) -> tuple[Sphere, ...]:
     spheres = []
     for s in SIDES:
         spheres += [
-            Sphere(f"heel_{s}", f"foot_{s}",
-                   (-d.heel_behind_ankle_m + heel - structure.heel_back * d.height_m,
-                    heel - d.ankle_height_m), heel,
-                   structure.heel_stiffness),
-            Sphere(f"ball_{s}", f"foot_{s}",
-                   (d.mtp_ahead_of_ankle_m, ball - d.ankle_height_m + raised), ball),
-            Sphere(f"toe_{s}", f"toes_{s}",
-                   (d.toe_ahead_of_mtp_m - toe, toe - toe_joint_above_sole + raised), toe),
+            Sphere(
+                f"heel_{s}",
+                f"foot_{s}",
+                (-d.heel_behind_ankle_m + heel - structure.heel_back * d.height_m, heel - d.ankle_height_m),
+                heel,
+                structure.heel_stiffness,
+            ),
+            Sphere(
+                f"ball_{s}", f"foot_{s}", (d.mtp_ahead_of_ankle_m, ball - d.ankle_height_m + raised), ball
+            ),
+            Sphere(
+                f"toe_{s}",
+                f"toes_{s}",
+                (d.toe_ahead_of_mtp_m - toe, toe - toe_joint_above_sole + raised),
+                toe,
+            ),
         ]
     return tuple(spheres)
 

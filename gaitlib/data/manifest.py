@@ -138,7 +138,9 @@ class Manifest(BaseModel):
                 continue
             other = self.items.get(item.lies_with)
             if other is None or not set(item.files) <= set(other.files):
-                raise ValueError(f"items.{name}.lies_with: found '{item.lies_with}', expected an item with the same files")
+                raise ValueError(
+                    f"items.{name}.lies_with: found '{item.lies_with}', expected an item with the same files"
+                )
         return self
 
     def get_item(self, item_id: str) -> DataItem:

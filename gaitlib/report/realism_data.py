@@ -26,7 +26,7 @@ EMG_GROUPS = {
 
 
 def load_adult_angles(group: str = "healthy_adult", medication: str = "") -> dict[str, np.ndarray]:
-    """Load sagittal joint angles of adults, both sides of a person averaged (role: healthy calibrate, others evaluate).
+    """Load sagittal joint angles of adults, both sides averaged (healthy: calibrate, others: evaluate).
 
     Parameters
     ----------

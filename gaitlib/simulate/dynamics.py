@@ -101,11 +101,11 @@ def build_forces(
     -------
     dict
         `residual` (12), `joint_moment` (12: muscles + passive + trunk torque), `muscle_moment` and
-        `passive_moment` (12),
-        `ground_force` (2, 2: right and left foot, x and y in N), `muscle_force` (18, N), `fiber_length` and
-        `fiber_speed` (18, optimal lengths, per second), `isometric` and `active` (18: active fibre force without
-        and with its speed, over maximal force), `trunk_acceleration` (2: of its mass centre, x and y in
-        m/s2), `absorbed_power`, `friction_power` (W) and `loading_rate_squared` (N2/s2) of the contact, `tendon_residual` (4: force of tendon less fibre).
+        `passive_moment` (12), `ground_force` (2, 2: right and left foot, x and y in N), `muscle_force`
+        (18, N), `fiber_length` and `fiber_speed` (18, optimal lengths, per second), `isometric` and `active`
+        (18: active fibre force without and with its speed, over maximal force), `trunk_acceleration` (2: of
+        its mass centre, x and y in m/s2), `absorbed_power`, `friction_power` (W) and `loading_rate_squared`
+        (N2/s2) of the contact, `tendon_residual` (4: force of tendon less fibre).
     """
     index = {name: i for i, name in enumerate(COORDINATES)}
     frames = _compute_frames(specification, symbols, index, q, v, a)
@@ -264,11 +264,15 @@ def _compute_contact(specification, symbols, frames):
         forces[sphere.body].append((force, p + arm))
         foot = 0 if sphere.name.endswith("_r") else 1
         ground[foot, :] += force.T
-    return forces, ground, {
-        "absorbed_power": absorbed,
-        "friction_power": rubbed,
-        "loading_rate_squared": rate_squared,
-    }
+    return (
+        forces,
+        ground,
+        {
+            "absorbed_power": absorbed,
+            "friction_power": rubbed,
+            "loading_rate_squared": rate_squared,
+        },
+    )
 
 
 def _compute_inverse_dynamics(specification, symbols, index, frames, forces):
@@ -332,9 +336,7 @@ def _compute_muscles(specification, symbols, index, q, v, activation, tendon_for
             )
             residuals.append(state.pop("residual"))
         else:
-            state = compute_rigid_muscle(
-                activation[row], scale * value, speed, parameters, parameters[6]
-            )
+            state = compute_rigid_muscle(activation[row], scale * value, speed, parameters, parameters[6])
         for k, column in enumerate(columns):
             moment[column] -= scale * slope[k] * state["force"]
         states.append(state)

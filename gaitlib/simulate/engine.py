@@ -28,7 +28,6 @@ from gaitlib.simulate.problem import (
     build_point_problem,
     evaluate_spline,
 )
-from gaitlib.simulate.ranges import KNEE_EXTENSION_DEG
 
 _AT_BOUND = 5e-3
 """A variable of a start so near to its bound counts as held by it."""
@@ -47,7 +46,7 @@ class Task:
     leg_length_m: float
     horizon_s: tuple[float, float]
     speed_mps: tuple[float, float]
-    knee_extension_deg: float = KNEE_EXTENSION_DEG
+    knee_extension_deg: float
 
 
 @dataclass

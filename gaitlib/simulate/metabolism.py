@@ -51,9 +51,7 @@ def compute_minetti_power(activation, forces: dict, muscles):
     speed = -forces["fiber_speed"] / MAX_CONTRACTION_VELOCITY
     # Beyond these speeds the published fraction has a pole; gait rarely comes near.
     speed = 0.9 * ca.tanh(speed / 0.9)
-    share = (0.054 + 0.506 * speed + 2.46 * speed**2) / (
-        1 - 1.13 * speed + 12.8 * speed**2 - 1.64 * speed**3
-    )
+    share = (0.054 + 0.506 * speed + 2.46 * speed**2) / (1 - 1.13 * speed + 12.8 * speed**2 - 1.64 * speed**3)
     return activation * muscles[:, 0] * muscles[:, 1] * MAX_CONTRACTION_VELOCITY * share
 
 
@@ -73,8 +71,9 @@ def compute_bhargava_power(activation, forces: dict, muscles):
     slow = ca.DM([_SLOW_SHARE[name[:-2]] for name in MUSCLES])
     force, optimal = muscles[:, 0], muscles[:, 1]
     mass = force * optimal * _DENSITY_KG_M3 / _STRESS_PA
-    slow_part, fast_part = slow * ca.sin(ca.pi / 2 * activation), (1 - slow) * (
-        1 - ca.cos(ca.pi / 2 * activation)
+    slow_part, fast_part = (
+        slow * ca.sin(ca.pi / 2 * activation),
+        (1 - slow) * (1 - ca.cos(ca.pi / 2 * activation)),
     )
     length = forces["fiber_length"]
     heat = 40 * slow_part + 133 * fast_part

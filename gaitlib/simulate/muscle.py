@@ -27,7 +27,7 @@ _PASSIVE_SHAPE = 4.0
 _PASSIVE_MIN_LENGTH = 0.2
 _TENDON_SHIFT = 0.2
 _TENDON_SHAPE = math.log((1 + _TENDON_SHIFT) / _TENDON_SHIFT)
-"""Tendon force = shift (exp(rate (length - 1)) - 1), zero at slack length; rate = shape / strain at force 1."""
+"""Tendon force = shift (exp(rate (length - 1)) - 1), zero at slack length; rate = shape / strain at 1."""
 
 
 def compute_active_force_length(length):

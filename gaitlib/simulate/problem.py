@@ -223,9 +223,7 @@ def build_point_problem(specification: Specification, layout: Layout) -> PointPr
         wanted = gains * 0.5 * (stretch + ca.sqrt(stretch**2 + 0.01))
         add(REFLEX_TIME_S * (reflex - before[4]) / step + reflex - wanted, 0, 0)
         add(activation[list(SPASTIC)] - reflex, 0, np.inf)
-    cost = _compute_cost(
-        q, v, a, activation, rate, here[2], forces, head[1], named, weights, symbols.muscles
-    )
+    cost = _compute_cost(q, v, a, activation, rate, here[2], forces, head[1], named, weights, symbols.muscles)
     body = symbols.vector
     return PointProblem(
         [head, *points, body, task],
