@@ -370,7 +370,12 @@ def main(arguments: list[str]) -> None:
             flush=True,
         )
     else:
-        bench.run(asked.words[0], find_setting(asked.folder, asked.words[0]), cold=(0, 1, 2))
+        bench.run(
+            asked.words[0],
+            find_setting(asked.folder, asked.words[0]),
+            cold=(0, 1, 2),
+            begin=(asked.words[0],),
+        )
 
 
 def run_list(bench: Bench, path: Path) -> None:
@@ -391,7 +396,9 @@ def run_list(bench: Bench, path: Path) -> None:
 
 
 def find_setting(folder: Path, name: str) -> dict:
-    """Setting of a trial in the table."""
+    """Setting of a trial in the table; 'release' changes nothing."""
+    if name == "release":
+        return {}
     table = pd.read_csv(folder / "trials.csv")
     return json.loads(table.loc[table["name"] == name, "setting"].iloc[0])
 

@@ -269,7 +269,8 @@ def _compute_cost(q, v, a, activation, rate, torque, forces, speed, named, weigh
     bhargava = compute_bhargava_power(activation, forces, muscles) / named["mass_kg"]
 
     distance = named["reference_speed_mps"] / speed
-    lost = distance**3 / named["mass_kg"] / _WATT_PER_KG
+    # What a landing costs grows with the cube of the speed; of the slow it is not asked to vanish.
+    lost = distance**3 / ca.sqrt(1 + (distance / 1.5) ** 6) / named["mass_kg"] / _WATT_PER_KG
 
     def pair(values, joint):
         return values[index(f"{joint}_r")] ** 2 + values[index(f"{joint}_l")] ** 2

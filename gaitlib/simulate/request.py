@@ -39,8 +39,8 @@ class CostWeights:
     acceleration of the trunk's mass centre over (50 m/s2)2; `tilt`, `tilt_rate` squared tilt of the pelvis
     from the structure's and its rate; `passive_*` squared passive moments beside `passive`; `effort_*`
     multiplies what activation and metabolic power of one group cost; `impact` the power lost in the contact
-    over 5 W/kg x the cubed speed over a comfortable one, `loading_rate` the squared rate of the contact
-    forces over (20 body weights per second)2;
+    over 5 W/kg x the cubed speed over a comfortable one (for the slow at most 3.4 times dearer),
+    `loading_rate` the squared rate of the contact forces over (20 body weights per second)2;
     `vertical_4` the fourth power of the vertical acceleration of the pelvis over 3 m/s2, `trunk_vertical` and
     `trunk_vertical_4` the second over (50 m/s2)2 and the fourth over (3 m/s2)4 of the trunk's mass centre;
     `support` the squared difference of the two vertical forces over body weight, as `balance` of everyone: it
