@@ -30,6 +30,7 @@ ENGINES = {
         "compiled",
         "dynamics",
         "engine",
+        "metabolism",
         "muscle",
         "problem",
         "solve",

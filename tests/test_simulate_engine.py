@@ -4,21 +4,39 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import fields, replace
 
 import engine_checks as checks
 import numpy as np
 import pytest
 
-from gaitlib.body.specification import GRAVITY_MPS2
+from gaitlib.body.specification import GRAVITY_MPS2, Structure
 from gaitlib.gait import COORDINATES, swap_side
 from gaitlib.person import Impairment, Person
-from gaitlib.simulate.request import GaitRequest
+from gaitlib.simulate.request import CostWeights, GaitRequest
 from gaitlib.simulate.workers import get_cache_folder, make_pool
 
 CHILD = GaitRequest(
     Person(age_years=7, sex="m", height_m=1.22, mass_kg=23.0),
     1.0,
     Impairment(weakness={"plantarflexors": 0.5}),
+)
+
+
+OTHER_TISSUE = replace(
+    CHILD,
+    structure=Structure(
+        hip_stop=-20.0,
+        hip_rate=4.0,
+        knee_stop=-3.0,
+        lumbar_stiffness=100.0,
+        heel_stiffness=2.0,
+        heel_back=0.01,
+        sole_raise=0.003,
+        achilles_strain=0.07,
+        passive_strain=0.8,
+        hamstrings_slack=1.05,
+    ),
 )
 
 
@@ -53,6 +71,22 @@ def test_engine_agrees_with_opensim_at_random_states(opensim_process, states, fo
     np.testing.assert_allclose(forces["ground_force"], ground, rtol=1e-8, atol=1e-6)
     assert np.abs(tendon_error).max() > 0.1
     np.testing.assert_allclose(np.abs(forces["tendon_residual"]), np.abs(tendon_error), rtol=1e-6, atol=1e-8)
+
+
+def test_other_tissue_is_the_same_body_in_opensim(solver, opensim_process, states):
+    values = solver(checks.evaluate_engine, OTHER_TISSUE, get_cache_folder(), states)
+    missing, ground, tendon_error = opensim_process(checks.evaluate_opensim, OTHER_TISSUE, states)
+    assert np.abs(values["residual"] - missing).max() / np.abs(missing).max() < 1e-6
+    np.testing.assert_allclose(values["ground_force"], ground, rtol=1e-8, atol=1e-6)
+    np.testing.assert_allclose(np.abs(values["tendon_residual"]), np.abs(tendon_error), rtol=1e-6, atol=1e-8)
+
+
+def test_identity_of_a_gait_depends_on_what_a_trial_changes_and_on_nothing_else():
+    """A hash of the release stays as it was; every property of tissue and every term makes another gait."""
+    assert replace(CHILD, structure=Structure(), weights=CostWeights()).gait_id == CHILD.gait_id
+    others = [replace(CHILD, structure=Structure(**{f.name: f.default + 0.5})) for f in fields(Structure)]
+    others += [replace(CHILD, weights=CostWeights(**{f.name: f.default + 0.5})) for f in fields(CostWeights)]
+    assert len({request.gait_id for request in [CHILD, *others]}) == len(others) + 1
 
 
 def test_vertical_equation_is_newtons_law(solver, states):

@@ -16,7 +16,7 @@ Anderson & Pandy 2001 (doi 10.1115/1.1392310) with own round numbers; toe stiffn
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -91,6 +91,8 @@ class Muscle:
     pennation_rad: float
     path_scale: float
     compliant: bool
+    tendon_strain: float = TENDON_STRAIN_AT_MAX_FORCE
+    passive_strain: float = PASSIVE_STRAIN_AT_MAX_FORCE
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,7 @@ class Sphere:
     body: str
     location_m: tuple[float, float]
     radius_m: float
+    stiffness_share: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,51 @@ class Contact:
 
 
 @dataclass(frozen=True)
+class Structure:
+    """Properties of tissue that are not a person's: trials of the engine change them.
+
+    The defaults are those of the release.
+
+    Angles in degrees. `hip_stop`, `knee_stop`: where the passive stop in extension reaches 2 N m, `*_rate`
+    its steepness (1/rad); `knee_extension` the range of the knee below zero; stiffness (N m/rad) and damping
+    (N m s/rad) of the lumbar joint times body scale; `joint_damping` of hip, knee and ankle; `sole_raise` of
+    the contact spheres of ball and toes, `heel_back` how much further back the heel touches, `heel_radius`
+    its radius (shares of height); `heel_stiffness` of the heel's material over that of the others; strains
+    at maximal force of the Achilles tendon and of passive fibres; `*_slack` tendon length over that of the
+    table; `lean`, `tilt` of trunk and pelvis (forward) from which the cost counts.
+    """
+
+    hip_stop: float = -5.0
+    hip_rate: float = 20.0
+    knee_stop: float = 0.0
+    knee_rate: float = 20.0
+    knee_extension: float = 4.0
+    lumbar_stiffness: float = 0.0
+    lumbar_damping: float = 0.1
+    joint_damping: float = 0.1
+    toe_stiffness: float = 40.0
+    sole_raise: float = 0.0
+    heel_stiffness: float = 1.0
+    heel_back: float = 0.0
+    heel_radius: float = 0.02
+    contact_stiffness: float = 1.0
+    achilles_strain: float = TENDON_STRAIN_AT_MAX_FORCE
+    passive_strain: float = PASSIVE_STRAIN_AT_MAX_FORCE
+    hamstrings_passive_strain: float = PASSIVE_STRAIN_AT_MAX_FORCE
+    rect_fem_passive_strain: float = PASSIVE_STRAIN_AT_MAX_FORCE
+    hamstrings_slack: float = 1.0
+    rect_fem_slack: float = 1.0
+    iliopsoas_slack: float = 1.0
+    lean: float = 0.0
+    tilt: float = 0.0
+
+    @property
+    def changed(self) -> dict[str, float]:
+        """What differs from the release."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
+
+
+@dataclass(frozen=True)
 class Specification:
     """Everything that defines a person's body in numbers."""
 
@@ -164,7 +212,9 @@ def compute_age_strength(age_years: float) -> float:
     return float(np.interp(age_years, [40.0, 75.0, 95.0], [1.0, 0.7, 0.53]))
 
 
-def build_specification(person: Person, impairment: Impairment | None = None) -> Specification:
+def build_specification(
+    person: Person, impairment: Impairment | None = None, structure: Structure | None = None
+) -> Specification:
     """Build the numeric body of a person.
 
     Parameters
@@ -173,21 +223,25 @@ def build_specification(person: Person, impairment: Impairment | None = None) ->
         Who walks.
     impairment : Impairment, optional
         Weakness per strength group; none when left out.
+    structure : Structure, optional
+        Properties of tissue; those of the release when left out.
 
     Returns
     -------
     Specification
         Bodies, muscles, contact spheres and passive torques in SI units.
     """
-    impairment = impairment or Impairment()
+    impairment, structure = impairment or Impairment(), structure or Structure()
     dimensions = compute_dimensions(person)
     torque_scale = person.mass_kg * person.height_m / (REFERENCE_MASS_KG * REFERENCE_HEIGHT_M)
     return Specification(
         bodies=_build_bodies(dimensions),
-        muscles=_build_muscles(person, impairment, dimensions),
-        spheres=_build_spheres(dimensions),
-        passive=_build_passive(torque_scale, impairment),
-        contact=Contact(stiffness_pa=2.0e6 * (person.mass_kg / REFERENCE_MASS_KG)),
+        muscles=_build_muscles(person, impairment, dimensions, structure),
+        spheres=_build_spheres(dimensions, structure),
+        passive=_build_passive(torque_scale, impairment, structure),
+        contact=Contact(
+            stiffness_pa=2.0e6 * structure.contact_stiffness * (person.mass_kg / REFERENCE_MASS_KG)
+        ),
         mass_kg=person.mass_kg,
         leg_length_m=dimensions.leg_length_m,
         torque_scale=torque_scale,
@@ -236,7 +290,9 @@ def _build_bodies(d: Dimensions) -> tuple[Body, ...]:
     return tuple(bodies)
 
 
-def _build_muscles(person: Person, impairment: Impairment, d: Dimensions) -> tuple[Muscle, ...]:
+def _build_muscles(
+    person: Person, impairment: Impairment, d: Dimensions, structure: Structure
+) -> tuple[Muscle, ...]:
     table = load_muscles()
     reference = table["reference_lengths_m"]
     thigh, shank = d.thigh_m / reference["thigh_m"], d.shank_m / reference["shank_m"]
@@ -268,54 +324,76 @@ def _build_muscles(person: Person, impairment: Impairment, d: Dimensions) -> tup
                     * impairment.get_contracture(group, side),
                     tendon_length_m=entry["tendon_slack_length_m"]
                     * (1.0 if compliant else RIGID_TENDON_STRETCH)
-                    * scale,
+                    * scale
+                    * getattr(structure, f"{group}_slack", 1.0),
                     pennation_rad=entry["pennation_rad"],
                     path_scale=scale,
                     compliant=compliant,
+                    tendon_strain=structure.achilles_strain,
+                    passive_strain=getattr(structure, f"{group}_passive_strain", structure.passive_strain),
                 )
             )
     return tuple(muscles)
 
 
-def _build_spheres(d: Dimensions) -> tuple[Sphere, ...]:
-    heel, ball, toe = 0.0200 * d.height_m, 0.0165 * d.height_m, 0.0125 * d.height_m
+def _build_spheres(d: Dimensions, structure: Structure) -> tuple[Sphere, ...]:
+    heel, ball, toe = structure.heel_radius * d.height_m, 0.0165 * d.height_m, 0.0125 * d.height_m
+    raised = structure.sole_raise * d.height_m
     toe_joint_above_sole = d.ankle_height_m - d.mtp_below_ankle_m
     spheres = []
     for s in SIDES:
         spheres += [
-            Sphere(f"heel_{s}", f"foot_{s}", (-d.heel_behind_ankle_m + heel, heel - d.ankle_height_m), heel),
-            Sphere(f"ball_{s}", f"foot_{s}", (d.mtp_ahead_of_ankle_m, ball - d.ankle_height_m), ball),
-            Sphere(f"toe_{s}", f"toes_{s}", (d.toe_ahead_of_mtp_m - toe, toe - toe_joint_above_sole), toe),
+            Sphere(
+                f"heel_{s}",
+                f"foot_{s}",
+                (-d.heel_behind_ankle_m + heel - structure.heel_back * d.height_m, heel - d.ankle_height_m),
+                heel,
+                structure.heel_stiffness,
+            ),
+            Sphere(
+                f"ball_{s}", f"foot_{s}", (d.mtp_ahead_of_ankle_m, ball - d.ankle_height_m + raised), ball
+            ),
+            Sphere(
+                f"toe_{s}",
+                f"toes_{s}",
+                (d.toe_ahead_of_mtp_m - toe, toe - toe_joint_above_sole + raised),
+                toe,
+            ),
         ]
     return tuple(spheres)
 
 
-def _build_passive(torque_scale: float, impairment: Impairment) -> tuple[PassiveTorque, ...]:
+def _build_passive(
+    torque_scale: float, impairment: Impairment, structure: Structure
+) -> tuple[PassiveTorque, ...]:
     stops_deg = {
         "lumbar_extension": (-25.0 - impairment.stoop_deg, 25.0),
-        "hip_flexion": (-5.0, 100.0),
-        "knee_angle": (0.0, 130.0),
+        "hip_flexion": (structure.hip_stop, 100.0),
+        "knee_angle": (structure.knee_stop, 130.0),
         "ankle_angle": (-40.0, 22.0),
         "mtp_angle": (-35.0, 60.0),
     }
+    rates = {"hip_flexion": structure.hip_rate, "knee_angle": structure.knee_rate}
+    stiffness = {"mtp_angle": structure.toe_stiffness, "lumbar_extension": structure.lumbar_stiffness}
+    damping = {"mtp_angle": 2.0, "lumbar_extension": structure.lumbar_damping}
     passive = []
     for name in COORDINATES:
         kind = name.removesuffix("_r").removesuffix("_l")
         if kind not in stops_deg:
             continue
         lower, upper = np.radians(stops_deg[kind])
-        toe = kind == "mtp_angle"
         added = impairment.rigidity * RIGID_STIFFNESS_NM_RAD.get(kind, 0.0)
         passive.append(
             PassiveTorque(
                 coordinate=name,
                 stop_nm=2.0 * torque_scale,
-                rate=20.0,
+                rate=rates.get(kind, 20.0),
                 lower_rad=float(lower),
                 upper_rad=float(upper),
-                stiffness_nm_rad=(40.0 if toe else added) * torque_scale,
+                stiffness_nm_rad=(stiffness.get(kind, 0.0) + added) * torque_scale,
                 neutral_rad=RIGID_NEUTRAL_RAD.get(kind, 0.0),
-                damping_nms_rad=((2.0 if toe else 0.1) + RIGID_DAMPING_S * added) * torque_scale,
+                damping_nms_rad=(damping.get(kind, structure.joint_damping) + RIGID_DAMPING_S * added)
+                * torque_scale,
             )
         )
     return tuple(passive)

@@ -66,7 +66,7 @@ def get_path(
     manifest = manifest or load_manifest()
     item = check_purpose(item_id, purpose, manifest)
     file = _find_file(item_id, item, filename)
-    return _locate(item_id, file, download)
+    return _locate(item.lies_with or item_id, file, download)
 
 
 def get_paths(
@@ -108,7 +108,7 @@ def get_paths(
     files = [file for file in item.files if fnmatchcase(file.name, pattern)]
     if not files:
         raise InputError(_explain_no_file(item_id, item, pattern))
-    return [_locate(item_id, file, download) for file in files]
+    return [_locate(item.lies_with or item_id, file, download) for file in files]
 
 
 def check_purpose(item_id: str, purpose: str, manifest: Manifest | None = None) -> DataItem:
@@ -171,11 +171,11 @@ def inspect_item(item_id: str, manifest: Manifest | None = None) -> dict[str, Fi
     item = (manifest or load_manifest()).get_item(item_id)
     states: dict[str, FileState] = {}
     for file in item.files:
-        found = [path for path in _list_places(item_id, file) if path.is_file()]
+        found = [path for path in _list_places(item.lies_with or item_id, file) if path.is_file()]
         if not found:
             states[file.name] = "missing"
         elif found[0].suffix == _COMPRESSED and found[0].name != file.name:
-            states[file.name] = "ok" if _unpack(item_id, found[0], file) else "wrong hash"
+            states[file.name] = "ok" if _unpack(item.lies_with or item_id, found[0], file) else "wrong hash"
         else:
             states[file.name] = "ok" if has_right_hash(found[0], file) else "wrong hash"
     return states
@@ -214,7 +214,7 @@ def count_present(item_id: str, item: DataItem) -> int:
     int
         Files found in the data folder or the download cache.
     """
-    return sum(is_here(item_id, file) for file in item.files)
+    return sum(is_here(item.lies_with or item_id, file) for file in item.files)
 
 
 def has_right_hash(path: Path, file: DataFile) -> bool:

@@ -82,7 +82,10 @@ class DataFile(BaseModel):
 
 
 class DataItem(BaseModel):
-    """One data set: who is in it, its licence, its role and its files."""
+    """One data set: who is in it, its licence, its role and its files.
+
+    `lies_with` names the item whose files hold these people too: other rows, other role, one file.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -103,6 +106,7 @@ class DataItem(BaseModel):
     """Whether what pages use of it is packed into data/recordings; the licence must allow it."""
     notice: str = ""
     """Copyright line or attribution that must travel with a copy."""
+    lies_with: str | None = None
     files: tuple[DataFile, ...]
 
     @model_validator(mode="after")
@@ -174,6 +178,18 @@ class Manifest(BaseModel):
     version: Literal[1]
     items: dict[str, DataItem] = Field(min_length=1)
     artefacts: dict[str, Artefact] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check_shared_files(self) -> Manifest:
+        for name, item in self.items.items():
+            if item.lies_with is None:
+                continue
+            other = self.items.get(item.lies_with)
+            if other is None or not set(item.files) <= set(other.files):
+                raise ValueError(
+                    f"items.{name}.lies_with: found '{item.lies_with}', expected an item with the same files"
+                )
+        return self
 
     def get_item(self, item_id: str) -> DataItem:
         """Look up an item.

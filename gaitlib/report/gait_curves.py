@@ -123,7 +123,9 @@ def load_measured_curves(group: str, medication: str = "") -> SideCurves:
     from gaitlib.data.fetch import get_path
     from gaitlib.data.readers.clinical import read_joint_angle_bands
 
-    data = read_joint_angle_bands(get_path("parkinson_joint_angles", "Parkinsons_Data.csv", "evaluate"))
+    healthy = group == "healthy_adult"
+    item, role = ("wbds_joint_angles", "calibrate") if healthy else ("parkinson_joint_angles", "evaluate")
+    data = read_joint_angle_bands(get_path(item, "Parkinsons_Data.csv", role))
     own = (data["group"] == group) & (data["medication"] == medication) & (data["plane"] == "sagittal")
     data = data.isel(record=own.values)
     names = sorted(set(data["person_id"].values.tolist()))

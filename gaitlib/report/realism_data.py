@@ -12,6 +12,10 @@ from gaitlib.gait import resample_phase
 
 JOINTS = {"hip": "Hip flexion", "knee": "Knee flexion", "ankle": "Ankle dorsiflexion"}
 SEGMENTS = {"thigh": "Thigh to vertical", "knee": "Knee flexion", "ankle": "Ankle dorsiflexion"}
+_ANGLES = {
+    "healthy_adult": ("wbds_joint_angles", "calibrate"),
+    "parkinsons": ("parkinson_joint_angles", "evaluate"),
+}
 EMG_GROUPS = {
     "hamstrings": ("Hamstrings-lateralis", "Hamstrings-medialis"),
     "rect_fem": ("Rectus-femoris",),
@@ -74,7 +78,7 @@ def choose_bands(table: pd.DataFrame, group: str = "healthy_adult", medication: 
 
 
 def load_adult_angles(group: str = "healthy_adult", medication: str = "") -> dict[str, np.ndarray]:
-    """Load sagittal joint angles of adults, both sides of a person averaged (role: evaluate).
+    """Load sagittal joint angles of adults, both sides averaged (healthy: calibrate, others: evaluate).
 
     Parameters
     ----------
@@ -91,7 +95,8 @@ def load_adult_angles(group: str = "healthy_adult", medication: str = "") -> dic
     from gaitlib.data.fetch import get_path
     from gaitlib.data.readers.clinical import read_joint_angle_bands
 
-    data = read_joint_angle_bands(get_path("parkinson_joint_angles", "Parkinsons_Data.csv", "evaluate"))
+    item, role = _ANGLES[group]
+    data = read_joint_angle_bands(get_path(item, "Parkinsons_Data.csv", role))
     chosen = (data["group"] == group) & (data["medication"] == medication) & (data["plane"] == "sagittal")
     angles = {}
     for joint in JOINTS:

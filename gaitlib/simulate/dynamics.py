@@ -101,25 +101,32 @@ def build_forces(
     -------
     dict
         `residual` (12), `joint_moment` (12: muscles + passive + trunk torque), `muscle_moment` and
-        `passive_moment` (12),
-        `ground_force` (2, 2: right and left foot, x and y in N), `muscle_force` (18, N), `fiber_length` and
-        `fiber_speed` (18, optimal lengths, per second), `tendon_residual` (4: force of tendon less fibre).
+        `passive_moment` (12), `ground_force` (2, 2: right and left foot, x and y in N), `muscle_force`
+        (18, N), `fiber_length` and `fiber_speed` (18, optimal lengths, per second), `isometric` and `active`
+        (18: active fibre force without and with its speed, over maximal force), `trunk_acceleration` (2: of
+        its mass centre, x and y in m/s2), `absorbed_power`, `friction_power` (W) and `loading_rate_squared`
+        (N2/s2) of the contact, `tendon_residual` (4: force of tendon less fibre).
     """
     index = {name: i for i, name in enumerate(COORDINATES)}
     frames = _compute_frames(specification, symbols, index, q, v, a)
-    forces, ground = _compute_contact(specification, symbols, frames)
+    forces, ground, contact = _compute_contact(specification, symbols, frames)
     inertial = _compute_inverse_dynamics(specification, symbols, index, frames, forces)
     muscles = _compute_muscles(specification, symbols, index, q, v, activation, tendon_force, tendon_rate)
     muscle_moment = muscles.pop("muscle_moment")
     passive = _compute_passive_moment(specification, symbols, index, q, v)
     moment = muscle_moment + passive
     moment[LUMBAR] += lumbar_torque
+    torso = next(row for row, body in enumerate(specification.bodies) if body.name == "torso")
+    angle, rate, rate_dot, _, _, ddp = frames["torso"]
+    offset = _rotate(angle, symbols.bodies[torso, 3], symbols.bodies[torso, 4])
     return {
         "residual": inertial - moment,
         "joint_moment": moment,
         "muscle_moment": muscle_moment,
         "passive_moment": passive,
         "ground_force": ground,
+        "trunk_acceleration": ddp + _turn(rate_dot, offset) - rate**2 * offset,
+        **contact,
         **muscles,
     }
 
@@ -232,11 +239,12 @@ def _compute_frames(specification, symbols, index, q, v, a):
 
 
 def _compute_contact(specification, symbols, frames):
-    """Forces on the bodies as (force, point), and the total per foot."""
+    """Forces on the bodies as (force, point), the total per foot, what the ground takes up."""
     forces = {body.name: [] for body in specification.bodies}
     ground = ca.SX.zeros(2, 2)
+    absorbed, rubbed, rate_squared = ca.SX(0), ca.SX(0), ca.SX(0)
     for row, sphere in enumerate(specification.spheres):
-        x, y, radius = (symbols.spheres[row, i] for i in range(3))
+        x, y, radius, share = (symbols.spheres[row, i] for i in range(4))
         angle, rate, _, p, dp, _ = frames[sphere.body]
         offset = _rotate(angle, x, y)
         centre = p + offset
@@ -246,11 +254,25 @@ def _compute_contact(specification, symbols, frames):
         normal, friction = compute_contact_force(
             penetration, -velocity[1], velocity[0], radius, symbols.contact, symbols.smooth_friction
         )
+        normal, friction = normal * share, friction * share
+        # Power lost in the material and rate of the elastic force, both smooth and near zero in the air.
+        elastic = normal / (1 + 1.5 * symbols.contact[1] * -velocity[1])
+        absorbed += elastic * 1.5 * symbols.contact[1] * velocity[1] ** 2
+        rubbed -= friction * velocity[0]
+        rate_squared += (1.5 * elastic * velocity[1] / (ca.sqrt(penetration**2 + 1e-6))) ** 2
         force = ca.vertcat(friction, normal)
         forces[sphere.body].append((force, p + arm))
         foot = 0 if sphere.name.endswith("_r") else 1
         ground[foot, :] += force.T
-    return forces, ground
+    return (
+        forces,
+        ground,
+        {
+            "absorbed_power": absorbed,
+            "friction_power": rubbed,
+            "loading_rate_squared": rate_squared,
+        },
+    )
 
 
 def _compute_inverse_dynamics(specification, symbols, index, frames, forces):
@@ -303,11 +325,18 @@ def _compute_muscles(specification, symbols, index, q, v, activation, tendon_for
         if muscle.compliant:
             k = len(residuals)
             state = compute_compliant_muscle(
-                activation[row], scale * value, speed, tendon_force[k], tendon_rate[k], parameters
+                activation[row],
+                scale * value,
+                speed,
+                tendon_force[k],
+                tendon_rate[k],
+                parameters,
+                parameters[6],
+                parameters[5],
             )
             residuals.append(state.pop("residual"))
         else:
-            state = compute_rigid_muscle(activation[row], scale * value, speed, parameters)
+            state = compute_rigid_muscle(activation[row], scale * value, speed, parameters, parameters[6])
         for k, column in enumerate(columns):
             moment[column] -= scale * slope[k] * state["force"]
         states.append(state)
@@ -317,6 +346,8 @@ def _compute_muscles(specification, symbols, index, q, v, activation, tendon_for
             ("muscle_force", "force"),
             ("fiber_length", "fiber_length"),
             ("fiber_speed", "fiber_speed"),
+            ("isometric", "isometric"),
+            ("active", "active"),
         )
     }
     return collected | {"muscle_moment": moment, "tendon_residual": ca.vertcat(*residuals)}

@@ -26,8 +26,8 @@ _VELOCITY = (-0.3211346127989808, -8.149, -0.374, 0.8825327733249912)
 _PASSIVE_SHAPE = 4.0
 _PASSIVE_MIN_LENGTH = 0.2
 _TENDON_SHIFT = 0.2
-_TENDON_RATE = math.log((1 + _TENDON_SHIFT) / _TENDON_SHIFT) / TENDON_STRAIN_AT_MAX_FORCE
-"""Tendon force = shift (exp(rate (length - 1)) - 1), zero at slack length."""
+_TENDON_SHAPE = math.log((1 + _TENDON_SHIFT) / _TENDON_SHIFT)
+"""Tendon force = shift (exp(rate (length - 1)) - 1), zero at slack length; rate = shape / strain at 1."""
 
 
 def compute_active_force_length(length):
@@ -49,20 +49,22 @@ def compute_active_force_length(length):
     return total
 
 
-def compute_passive_force_length(length):
+def compute_passive_force_length(length, strain=PASSIVE_STRAIN_AT_MAX_FORCE):
     """Passive force-length curve.
 
     Parameters
     ----------
     length : casadi expression or float
         Fibre length over optimal fibre length.
+    strain : casadi expression or float
+        Strain at which the passive force reaches the maximal isometric force.
 
     Returns
     -------
     casadi expression or float
         Passive force over maximal isometric force.
     """
-    rate = _PASSIVE_SHAPE / PASSIVE_STRAIN_AT_MAX_FORCE
+    rate = _PASSIVE_SHAPE / strain
     offset = ca.exp(rate * (_PASSIVE_MIN_LENGTH - 1))
     return (ca.exp(rate * (length - 1)) - offset) / (ca.exp(_PASSIVE_SHAPE) - offset)
 
@@ -85,7 +87,9 @@ def compute_force_velocity(velocity):
     return d1 * ca.log(inner + ca.sqrt(inner**2 + 1)) + d4
 
 
-def compute_rigid_muscle(activation, path_length, path_velocity, parameters) -> dict:
+def compute_rigid_muscle(
+    activation, path_length, path_velocity, parameters, passive_strain=PASSIVE_STRAIN_AT_MAX_FORCE
+) -> dict:
     """State of a muscle with rigid tendon.
 
     Parameters
@@ -95,20 +99,32 @@ def compute_rigid_muscle(activation, path_length, path_velocity, parameters) -> 
     path_length, path_velocity : casadi expression
         Length (m) and lengthening speed (m/s) of the muscle-tendon path.
     parameters : sequence of 5
-        As `gaitlib.simulate.parameters.MUSCLE_FIELDS`.
+        The first five of `gaitlib.simulate.parameters.MUSCLE_FIELDS`.
+    passive_strain : casadi expression or float
+        Strain of the passive fibre at maximal isometric force.
 
     Returns
     -------
     dict
-        `force` along the tendon (N), `fiber_length` (optimal lengths), `fiber_speed` (per second).
+        `force` along the tendon (N), `fiber_length` (optimal lengths), `fiber_speed` (per second),
+        `isometric` and `active`: active force of the fibre, without and with its speed, over maximal force.
     """
     max_force, optimal, tendon, pennation, _ = (parameters[i] for i in range(5))
-    force, length, speed = _compute_fiber(activation, path_length - tendon, path_velocity, optimal, pennation)
-    return {"force": max_force * force, "fiber_length": length, "fiber_speed": speed}
+    fiber = _compute_fiber(
+        activation, path_length - tendon, path_velocity, optimal, pennation, passive_strain
+    )
+    return fiber | {"force": max_force * fiber["force"]}
 
 
 def compute_compliant_muscle(
-    activation, path_length, path_velocity, tendon_force, tendon_rate, parameters
+    activation,
+    path_length,
+    path_velocity,
+    tendon_force,
+    tendon_rate,
+    parameters,
+    passive_strain=PASSIVE_STRAIN_AT_MAX_FORCE,
+    tendon_strain=TENDON_STRAIN_AT_MAX_FORCE,
 ) -> dict:
     """State of a muscle with elastic tendon whose force is given.
 
@@ -120,6 +136,8 @@ def compute_compliant_muscle(
         Tendon force over maximal isometric force and its rate (1/s).
     parameters : sequence of 5
         As `compute_rigid_muscle`; the tendon length is the slack length.
+    passive_strain, tendon_strain : casadi expression or float
+        Strain of passive fibre and of tendon at maximal isometric force.
 
     Returns
     -------
@@ -127,29 +145,31 @@ def compute_compliant_muscle(
         As `compute_rigid_muscle`, and `residual`: tendon force less fibre force over maximal force.
     """
     max_force, optimal, slack, pennation, _ = (parameters[i] for i in range(5))
-    tendon = slack * (ca.log((tendon_force + _TENDON_SHIFT) / _TENDON_SHIFT) / _TENDON_RATE + 1)
-    tendon_speed = slack * tendon_rate / (_TENDON_RATE * (tendon_force + _TENDON_SHIFT))
-    force, length, speed = _compute_fiber(
-        activation, path_length - tendon, path_velocity - tendon_speed, optimal, pennation
+    tendon_shape = _TENDON_SHAPE / tendon_strain
+    tendon = slack * (ca.log((tendon_force + _TENDON_SHIFT) / _TENDON_SHIFT) / tendon_shape + 1)
+    tendon_speed = slack * tendon_rate / (tendon_shape * (tendon_force + _TENDON_SHIFT))
+    fiber = _compute_fiber(
+        activation, path_length - tendon, path_velocity - tendon_speed, optimal, pennation, passive_strain
     )
-    return {
-        "force": max_force * tendon_force,
-        "fiber_length": length,
-        "fiber_speed": speed,
-        "residual": tendon_force - force,
-    }
+    return fiber | {"force": max_force * tendon_force, "residual": tendon_force - fiber["force"]}
 
 
-def _compute_fiber(activation, along, along_speed, optimal, pennation):
+def _compute_fiber(activation, along, along_speed, optimal, pennation, passive_strain):
     """Force along the tendon over maximal force, fibre length and speed in optimal lengths."""
     fiber = ca.sqrt(along**2 + (optimal * ca.sin(pennation)) ** 2)
     cosine = along / fiber
     speed = along_speed * cosine / optimal
     velocity = speed / MAX_CONTRACTION_VELOCITY
     length = fiber / optimal
+    isometric = activation * compute_active_force_length(length)
+    active = isometric * compute_force_velocity(velocity)
     force = cosine * (
-        activation * compute_active_force_length(length) * compute_force_velocity(velocity)
-        + compute_passive_force_length(length)
-        + FIBER_DAMPING * velocity
+        active + compute_passive_force_length(length, passive_strain) + FIBER_DAMPING * velocity
     )
-    return force, length, speed
+    return {
+        "force": force,
+        "fiber_length": length,
+        "fiber_speed": speed,
+        "isometric": isometric,
+        "active": active,
+    }

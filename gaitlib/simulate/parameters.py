@@ -7,8 +7,9 @@ import numpy as np
 from gaitlib.body.specification import Specification
 
 BODY_FIELDS = ("location_x", "location_y", "mass", "com_x", "com_y", "inertia")
-MUSCLE_FIELDS = ("max_isometric_force", "optimal_fiber_length", "tendon_length", "pennation", "path_scale")
-SPHERE_FIELDS = ("x", "y", "radius")
+MUSCLE_FIELDS = ("max_isometric_force", "optimal_fiber_length", "tendon_length", "pennation", "path_scale",
+                 "tendon_strain", "passive_strain")  # fmt: skip
+SPHERE_FIELDS = ("x", "y", "radius", "stiffness_share")
 PASSIVE_FIELDS = ("stop", "rate", "lower", "upper", "stiffness", "neutral", "damping")
 CONTACT_FIELDS = ("stiffness", "dissipation", "friction", "viscous_friction", "transition_velocity")
 
@@ -24,7 +25,7 @@ def flatten_specification(specification: Specification) -> dict[str, np.ndarray]
     Returns
     -------
     dict of str to array
-        `bodies` (n, 6), `muscles` (n, 5), `spheres` (n, 3), `passive` (n, 7), `contact` (5,), columns as
+        `bodies` (n, 6), `muscles` (n, 7), `spheres` (n, 4), `passive` (n, 7), `contact` (5,), columns as
         the `*_FIELDS` of this module, SI units.
     """
     s = specification
@@ -39,11 +40,13 @@ def flatten_specification(specification: Specification) -> dict[str, np.ndarray]
                     m.tendon_length_m,
                     m.pennation_rad,
                     m.path_scale,
+                    m.tendon_strain,
+                    m.passive_strain,
                 ]
                 for m in s.muscles
             ]
         ),
-        "spheres": np.array([[*p.location_m, p.radius_m] for p in s.spheres]),
+        "spheres": np.array([[*p.location_m, p.radius_m, p.stiffness_share] for p in s.spheres]),
         "passive": np.array(
             [
                 [

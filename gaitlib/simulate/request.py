@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 
 from gaitlib.body.dimensions import compute_dimensions
-from gaitlib.body.specification import GRAVITY_MPS2, Specification, build_specification
+from gaitlib.body.specification import GRAVITY_MPS2, Specification, Structure, build_specification
 from gaitlib.errors import InputError
 from gaitlib.person import Impairment, Person, unflatten_impairment
 from gaitlib.simulate.parameters import flatten_specification, pack_parameters
@@ -31,6 +31,21 @@ class CostWeights:
     the squared passive moments over (20 N m)2 x body scale. `balance` times the balance margin weighs the
     squared difference of the two vertical forces over body weight, `amplitude` times bradykinesia the squared
     angle between the thighs. `basal` is what standing still costs; it only counts where the speed is free.
+
+    The terms after `basal` are for trials of the engine and off in the release. `activation_*` weighs higher
+    powers; `minetti` and `bhargava` metabolic power over 5 W/kg, or the sum of its squares over muscles
+    (`gaitlib.simulate.metabolism`); `*_acceleration` squared accelerations over (50 rad/s2)2 beside
+    `acceleration`: of the pelvis, the trunk in space, both hips, knees, ankles; `head` the forward
+    acceleration of the trunk's mass centre over (50 m/s2)2; `tilt`, `tilt_rate` squared tilt of the pelvis
+    from the structure's and its rate; `passive_*` squared passive moments beside `passive`; `effort_*`
+    multiplies what activation and metabolic power of one group cost; `impact` the power lost in the contact
+    over 5 W/kg x the cubed speed over a comfortable one (for the slow at most 3.4 times dearer),
+    `loading_rate` the squared rate of the contact forces over (20 body weights per second)2;
+    `vertical_4` the fourth power of the vertical acceleration of the pelvis over 3 m/s2, `trunk_vertical` and
+    `trunk_vertical_4` the second over (50 m/s2)2 and the fourth over (3 m/s2)4 of the trunk's mass centre;
+    `support` the squared difference of the two vertical forces over body weight, as `balance` of everyone: it
+    stands for the shift to the side that a planar body does not need; `scuff` the power lost in friction,
+    as `impact`.
     """
 
     activation: float = 0.5
@@ -44,6 +59,58 @@ class CostWeights:
     amplitude: float = 1.0
     passive: float = 0.008
     basal: float = 0.03
+    activation_3: float = 0.0
+    activation_5: float = 0.0
+    activation_10: float = 0.0
+    minetti: float = 0.0
+    minetti_squared: float = 0.0
+    bhargava: float = 0.0
+    bhargava_squared: float = 0.0
+    tilt_acceleration: float = 0.0
+    trunk_acceleration: float = 0.0
+    hip_acceleration: float = 0.0
+    knee_acceleration: float = 0.0
+    ankle_acceleration: float = 0.0
+    head: float = 0.0
+    tilt: float = 0.0
+    tilt_rate: float = 0.0
+    passive_hip: float = 0.0
+    passive_knee: float = 0.0
+    passive_ankle: float = 0.0
+    passive_lumbar: float = 0.0
+    impact: float = 0.0
+    loading_rate: float = 0.0
+    vertical_4: float = 0.0
+    trunk_vertical: float = 0.0
+    trunk_vertical_4: float = 0.0
+    support: float = 0.0
+    scuff: float = 0.0
+    effort_iliopsoas: float = 1.0
+    effort_glut_max: float = 1.0
+    effort_hamstrings: float = 1.0
+    effort_bifemsh: float = 1.0
+    effort_rect_fem: float = 1.0
+    effort_vasti: float = 1.0
+    effort_gastroc: float = 1.0
+    effort_soleus: float = 1.0
+    effort_tib_ant: float = 1.0
+
+    @property
+    def counted(self) -> dict[str, float]:
+        """Weights that identify a solution: a term of the trials counts where it is not as released."""
+        return {
+            f.name: getattr(self, f.name)
+            for i, f in enumerate(fields(self))
+            if i < _N_RELEASED or getattr(self, f.name) != f.default
+        }
+
+
+_N_RELEASED = 11
+"""Weights of the release; those after them belong to trials."""
+
+
+_N_COLUMNS = {"muscles": 5, "spheres": 3}
+"""Numbers of a body that identify a solution; the structure of a trial adds its own."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +130,7 @@ class GaitRequest:
     weights: CostWeights = field(default_factory=CostWeights)
     kind: str = "half"
     speed_range_mps: float = 0.0
+    structure: Structure = field(default_factory=Structure)
 
     def __post_init__(self):
         if self.kind not in ("half", "stride"):
@@ -75,22 +143,23 @@ class GaitRequest:
     @property
     def specification(self) -> Specification:
         """Numeric body of the person."""
-        return build_specification(self.person, self.impairment)
+        return build_specification(self.person, self.impairment, self.structure)
 
     @property
     def gait_id(self) -> str:
         """Hash of everything that determines the solution."""
-        numbers = np.round(pack_parameters(flatten_specification(self.specification)), 9)
-        text = json.dumps(
-            [
-                ENGINE_VERSION,
-                numbers.tolist(),
-                self.impairment.flatten(),
-                [self.speed_mps, self.speed_range_mps, self.stride_time_s, self.kind],
-                vars(self.weights),
-            ],
-            sort_keys=True,
-        )
+        blocks = flatten_specification(build_specification(self.person, self.impairment))
+        blocks = {name: block[..., : _N_COLUMNS.get(name)] for name, block in blocks.items()}
+        content = [
+            ENGINE_VERSION,
+            np.round(pack_parameters(blocks), 9).tolist(),
+            self.impairment.flatten(),
+            [self.speed_mps, self.speed_range_mps, self.stride_time_s, self.kind],
+            self.weights.counted,
+        ]
+        if self.structure.changed:
+            content.append(self.structure.changed)
+        text = json.dumps(content, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property

@@ -75,7 +75,9 @@ def make_task(request: GaitRequest) -> Task:
         "forward_m": dimensions.mtp_ahead_of_ankle_m + dimensions.toe_ahead_of_mtp_m,
         "down_m": dimensions.ankle_height_m,
         "weight_n": specification.mass_kg * GRAVITY_MPS2,
-        "lean_rad": -np.radians(impairment.stoop_deg),
+        "lean_rad": -np.radians(impairment.stoop_deg + request.structure.lean),
+        "tilt_rad": -np.radians(request.structure.tilt),
+        "mass_kg": specification.mass_kg,
         "slowness": 1 + 2 * impairment.bradykinesia,
         "largest_excitation": 1 - 0.6 * impairment.bradykinesia,
         "coactivation": impairment.coactivation,
@@ -94,6 +96,7 @@ def make_task(request: GaitRequest) -> Task:
         parameters=np.array([named[name] for name in TASK_FIELDS] + gains + weights),
         leg_length_m=leg,
         horizon_s=(share * times[0], share * times[1]),
+        knee_extension_deg=request.structure.knee_extension,
         speed_mps=(max(0.1, request.speed_mps - half_range), request.speed_mps + half_range),
     )
 
