@@ -24,18 +24,6 @@ _UNUSED_INERTIA_KGM2 = 0.01
 def build_model(specification: Specification) -> opensim.Model:
     """Build the OpenSim model of a person.
 
-    Parameters
-    ----------
-    specification : Specification
-        Bodies, muscles, contact spheres and passive torques in SI units.
-
-    Returns
-    -------
-    opensim.Model
-        Finalised model; `initSystem` has not been called.
-
-    Notes
-    -----
     Paths are `FunctionBasedPath` polynomials, muscles `DeGrooteFregly2016Muscle`, contact
     `SmoothSphereHalfSpaceForce`, passive torques `ExpressionBasedCoordinateForce`; the trunk has a
     coordinate actuator of unit optimal force named `lumbar`.
@@ -60,20 +48,7 @@ def build_model(specification: Specification) -> opensim.Model:
 
 
 def write_model(specification: Specification, path: Path) -> None:
-    """Write the OpenSim model of a person to a file.
-
-    Parameters
-    ----------
-    specification : Specification
-        Body of the person.
-    path : pathlib.Path
-        `.osim` file to write.
-
-    Raises
-    ------
-    WorkError
-        If the file cannot be written.
-    """
+    """Write the OpenSim model of a person to a file."""
     if not build_model(specification).printToXML(str(path)):
         raise WorkError(f"{path}: the OpenSim model could not be written; check that the folder exists.")
 

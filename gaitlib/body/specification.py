@@ -197,40 +197,14 @@ class Specification:
 
 
 def compute_age_strength(age_years: float) -> float:
-    """Compute the share of young-adult specific strength at an age.
-
-    Parameters
-    ----------
-    age_years : float
-        Age in years.
-
-    Returns
-    -------
-    float
-        1 up to 40 years, falling linearly to 0.7 at 75 and on (Thelen 2003).
-    """
+    """Compute the share of young-adult specific strength at an age."""
     return float(np.interp(age_years, [40.0, 75.0, 95.0], [1.0, 0.7, 0.53]))
 
 
 def build_specification(
     person: Person, impairment: Impairment | None = None, structure: Structure | None = None
 ) -> Specification:
-    """Build the numeric body of a person.
-
-    Parameters
-    ----------
-    person : Person
-        Who walks.
-    impairment : Impairment, optional
-        Weakness per strength group; none when left out.
-    structure : Structure, optional
-        Properties of tissue; those of the release when left out.
-
-    Returns
-    -------
-    Specification
-        Bodies, muscles, contact spheres and passive torques in SI units.
-    """
+    """Build the numeric body of a person."""
     impairment, structure = impairment or Impairment(), structure or Structure()
     dimensions = compute_dimensions(person)
     torque_scale = person.mass_kg * person.height_m / (REFERENCE_MASS_KG * REFERENCE_HEIGHT_M)

@@ -90,20 +90,7 @@ class Variable(_Section):
         return self
 
     def compute_quantile(self, u: np.ndarray, age_years: np.ndarray | float = 0.0) -> np.ndarray:
-        """Turn uniform numbers into values.
-
-        Parameters
-        ----------
-        u : array
-            Numbers in (0, 1).
-        age_years : array
-            Ages, where the mean depends on age.
-
-        Returns
-        -------
-        array
-            Values between `low` and `high`.
-        """
+        """Turn uniform numbers into values."""
         from scipy.stats import truncnorm
 
         if self.shape == "uniform":
@@ -209,46 +196,14 @@ def _check_source(source: str) -> None:
 
 @cache
 def load_cohort(name: str) -> Cohort:
-    """Load a cohort that comes with the package.
-
-    Parameters
-    ----------
-    name : str
-        One of `COHORTS`.
-
-    Returns
-    -------
-    Cohort
-        The checked cohort.
-
-    Raises
-    ------
-    InputError
-        If there is no such cohort.
-    """
+    """Load a cohort that comes with the package."""
     if name not in COHORTS:
         raise InputError(f"cohort '{name}' is unknown; there are {', '.join(COHORTS)}.")
     return read_cohort(Path(__file__).with_name(f"{name}.yaml"))
 
 
 def read_cohort(path: str | Path) -> Cohort:
-    """Read and check a cohort file.
-
-    Parameters
-    ----------
-    path : path
-        YAML file.
-
-    Returns
-    -------
-    Cohort
-        The checked cohort.
-
-    Raises
-    ------
-    InputError
-        If the file is no YAML or breaks the schema: all faults in one message.
-    """
+    """Read and check a cohort file."""
     import yaml
 
     path = Path(path)

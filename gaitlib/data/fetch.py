@@ -33,36 +33,7 @@ _PURPOSES = {
 def get_path(
     item_id: str, filename: str, purpose: str, manifest: Manifest | None = None, download: bool = False
 ) -> Path:
-    """Give the path of one data file, verified.
-
-    Parameters
-    ----------
-    item_id : str
-        Item of the manifest.
-    filename : str
-        File of the item.
-    purpose : {'evaluate', 'baseline', 'calibrate'}
-        What the file is wanted for; the roles of the item must allow it.
-    manifest : Manifest, optional
-        By default the project's.
-    download : bool
-        Fetch the file from its public address if it is not here.
-
-    Returns
-    -------
-    Path
-        A local file with the hash of the manifest.
-
-    Raises
-    ------
-    InputError
-        If item, file or purpose is unknown, the purpose is not allowed, the item must be fetched by hand
-        and is not there, the data folder does not exist, or a file in it has the wrong hash.
-    AbsentData
-        If the file is not here and was not to be downloaded.
-    WorkError
-        If the download fails (no network) or what came has the wrong hash.
-    """
+    """Give the path of one data file, verified."""
     manifest = manifest or load_manifest()
     item = check_purpose(item_id, purpose, manifest)
     file = _find_file(item_id, item, filename)
@@ -76,31 +47,7 @@ def get_paths(
     manifest: Manifest | None = None,
     download: bool = False,
 ) -> list[Path]:
-    """Give the paths of all files of an item, verified.
-
-    Parameters
-    ----------
-    item_id : str
-        Item of the manifest.
-    purpose : {'evaluate', 'baseline', 'calibrate'}
-        What the files are wanted for.
-    pattern : str
-        Only files whose name matches this (shell rules, e.g. '*.c3d').
-    manifest : Manifest, optional
-        By default the project's.
-    download : bool
-        Fetch files from their public address if they are not here.
-
-    Returns
-    -------
-    list of Path
-        In the order of the manifest.
-
-    Raises
-    ------
-    InputError, AbsentData, WorkError
-        As `get_path`; also if no file matches.
-    """
+    """Give the paths of all files of an item, verified."""
     from fnmatch import fnmatchcase
 
     manifest = manifest or load_manifest()
@@ -112,27 +59,7 @@ def get_paths(
 
 
 def check_purpose(item_id: str, purpose: str, manifest: Manifest | None = None) -> DataItem:
-    """Check that an item may be used for a purpose.
-
-    Parameters
-    ----------
-    item_id : str
-        Item of the manifest.
-    purpose : {'evaluate', 'baseline', 'calibrate'}
-        What the item is wanted for.
-    manifest : Manifest, optional
-        By default the project's.
-
-    Returns
-    -------
-    DataItem
-        The item.
-
-    Raises
-    ------
-    InputError
-        If item or purpose is unknown, or the roles of the item do not allow the purpose.
-    """
+    """Check that an item may be used for a purpose."""
     item = (manifest or load_manifest()).get_item(item_id)
     if purpose not in ROLES:
         raise InputError(f"purpose '{purpose}' is unknown; expected one of {', '.join(ROLES)}")
@@ -149,25 +76,7 @@ FileState = Literal["ok", "missing", "wrong hash"]
 
 
 def inspect_item(item_id: str, manifest: Manifest | None = None) -> dict[str, FileState]:
-    """Say for every file of an item whether it lies here with the right hash; download nothing.
-
-    Parameters
-    ----------
-    item_id : str
-        Item of the manifest.
-    manifest : Manifest, optional
-        By default the project's.
-
-    Returns
-    -------
-    dict
-        File name to 'ok', 'missing' or 'wrong hash'.
-
-    Raises
-    ------
-    InputError
-        If the item is unknown or the data folder does not exist.
-    """
+    """Say for every file of an item whether it lies here with the right hash; download nothing."""
     item = (manifest or load_manifest()).get_item(item_id)
     states: dict[str, FileState] = {}
     for file in item.files:
@@ -182,56 +91,17 @@ def inspect_item(item_id: str, manifest: Manifest | None = None) -> dict[str, Fi
 
 
 def is_here(item_id: str, file: DataFile) -> bool:
-    """Say whether a file lies in the data folder (also compressed) or the download cache, unread.
-
-    Parameters
-    ----------
-    item_id : str
-        Item of the manifest.
-    file : DataFile
-        Its entry in the manifest.
-
-    Returns
-    -------
-    bool
-        True if so.
-    """
+    """Say whether a file lies in the data folder (also compressed) or the download cache, unread."""
     return any(path.is_file() for path in _list_places(item_id, file))
 
 
 def count_present(item_id: str, item: DataItem) -> int:
-    """Count the files of an item that lie here, without reading them.
-
-    Parameters
-    ----------
-    item_id : str
-        Key of the item.
-    item : DataItem
-        The item.
-
-    Returns
-    -------
-    int
-        Files found in the data folder or the download cache.
-    """
+    """Count the files of an item that lie here, without reading them."""
     return sum(is_here(item.lies_with or item_id, file) for file in item.files)
 
 
 def has_right_hash(path: Path, file: DataFile) -> bool:
-    """Check a file against size and hash of the manifest, remembering success by size and change time.
-
-    Parameters
-    ----------
-    path : Path
-        A local file.
-    file : DataFile
-        Its entry in the manifest.
-
-    Returns
-    -------
-    bool
-        True if size and SHA-256 agree.
-    """
+    """Check a file against size and hash of the manifest, remembering success by size and change time."""
     status = path.stat()
     if status.st_size != file.bytes:
         return False

@@ -42,18 +42,7 @@ MANIFEST_NAME = "data_manifest.yaml"
 
 
 def find_obstacle(licence: str) -> str | None:
-    """Say what in a licence forbids to ship a set.
-
-    Parameters
-    ----------
-    licence : str
-        As the manifest states it.
-
-    Returns
-    -------
-    str or None
-        None if nothing does.
-    """
+    """Say what in a licence forbids to ship a set."""
     found = _NOT_SHIPPABLE.search(licence)
     if found:
         return f"'{found[0]}' in its licence: copyleft, non-commercial or not to be re-hosted"
@@ -192,23 +181,7 @@ class Manifest(BaseModel):
         return self
 
     def get_item(self, item_id: str) -> DataItem:
-        """Look up an item.
-
-        Parameters
-        ----------
-        item_id : str
-            Key of the manifest.
-
-        Returns
-        -------
-        DataItem
-            The item.
-
-        Raises
-        ------
-        InputError
-            If there is no such item; the message names the nearest known one.
-        """
+        """Look up an item."""
         if item_id not in self.items:
             raise InputError(
                 f"data item '{item_id}' is not in the manifest{suggest_name(item_id, self.items)}"
@@ -217,24 +190,7 @@ class Manifest(BaseModel):
 
 
 def load_manifest(path: str | Path | None = None) -> Manifest:
-    """Read and check the data manifest.
-
-    Parameters
-    ----------
-    path : path, optional
-        A manifest file; by default `data_manifest.yaml` of the project.
-
-    Returns
-    -------
-    Manifest
-        The checked manifest.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, no YAML, or breaks the schema; an unknown key is named with the nearest
-        known one.
-    """
+    """Read and check the data manifest."""
     path = Path(path) if path is not None else SHIPPED / MANIFEST_NAME
     # Read once per process and version of the file: loops over recordings ask for it again and again.
     return _read_manifest(path, path.stat().st_mtime_ns if path.is_file() else 0)
@@ -257,25 +213,7 @@ def _read_manifest(path: Path, _changed: int) -> Manifest:
 
 
 def parse_manifest(values: object, where: str = MANIFEST_NAME) -> Manifest:
-    """Check plain values against the schema of the manifest.
-
-    Parameters
-    ----------
-    values : object
-        What the YAML file holds.
-    where : str
-        File name for the message.
-
-    Returns
-    -------
-    Manifest
-        The checked manifest.
-
-    Raises
-    ------
-    InputError
-        If anything is missing, unknown or against the rules, all listed in one message.
-    """
+    """Check plain values against the schema of the manifest."""
     try:
         return Manifest.model_validate(values)
     except ValidationError as error:

@@ -56,19 +56,7 @@ class Estimate:
         return self.status == "ok"
 
     def to_dict(self, with_activation: bool = False) -> dict:
-        """Turn into plain values for JSON.
-
-        Parameters
-        ----------
-        with_activation : bool
-            Include the curves of the muscle activity.
-
-        Returns
-        -------
-        dict
-            status, and per outcome value, lower, upper, unit (None for an interval that is not given); with
-            activation: phase_percent, and per muscle value, lower, upper over it.
-        """
+        """Turn into plain values for JSON."""
 
         def plain(number: float) -> float | None:
             return float(number) if np.isfinite(number) else None
@@ -93,22 +81,7 @@ class Estimate:
 def build_estimate(
     values: np.ndarray, lower: np.ndarray | None = None, upper: np.ndarray | None = None, activation=None
 ) -> Estimate:
-    """Put an estimate together; the cadence follows from the step time.
-
-    Parameters
-    ----------
-    values : array, shape (n_outcome,)
-        In the order and units of `OUTCOME_NAMES`, NaN where the method gives none.
-    lower, upper : array, shape (n_outcome,), optional
-        Ends of the intervals.
-    activation : xarray.Dataset, optional
-        From `build_activation`.
-
-    Returns
-    -------
-    Estimate
-        With status 'ok'.
-    """
+    """Put an estimate together; the cadence follows from the step time."""
     nothing = np.full(len(OUTCOME_NAMES), np.nan)
     rows = np.array([values, nothing if lower is None else lower, nothing if upper is None else upper])
     found = dict(zip(OUTCOME_NAMES, rows.T, strict=True))
@@ -120,20 +93,7 @@ def build_estimate(
 
 
 def build_activation(curves: np.ndarray, half_width: np.ndarray) -> xr.Dataset:
-    """Label curves of muscle activity.
-
-    Parameters
-    ----------
-    curves : array, shape (2, 9, 101)
-        Of the right and the left leg, each from its own initial contact.
-    half_width : array, broadcast to (9, 101)
-        Half width of the interval.
-
-    Returns
-    -------
-    xarray.Dataset
-        As `Estimate.activation`.
-    """
+    """Label curves of muscle activity."""
     half = np.broadcast_to(half_width, curves.shape)
     ends = {
         "activation": curves,
@@ -146,16 +106,5 @@ def build_activation(curves: np.ndarray, half_width: np.ndarray) -> xr.Dataset:
 
 
 def build_abstention(reason: str) -> Estimate:
-    """Put an abstention together.
-
-    Parameters
-    ----------
-    reason : str
-        Why there is no estimate.
-
-    Returns
-    -------
-    Estimate
-        Without values.
-    """
+    """Put an abstention together."""
     return Estimate(reason or "no estimate")

@@ -52,6 +52,7 @@ def _describe(name: str, item: DataItem) -> str:
         ("Truth", item.truth),
         ("Caveat", item.caveat),
         ("Licence", item.licence),
+        ("Copy", "what the pages use comes with the project (`data/recordings`)" if item.ship else ""),
         ("Ethics", item.ethics),
         ("Source", f"[doi {item.doi}](https://doi.org/{item.doi})" if item.doi else ""),
         ("To add it", item.instructions),

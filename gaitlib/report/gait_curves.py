@@ -41,30 +41,12 @@ class SideCurves:
     simulated: bool = False
 
     def average_sides(self) -> dict[str, np.ndarray]:
-        """Average both legs of each person.
-
-        Returns
-        -------
-        dict of str to ndarray, shape (people, 101)
-        """
+        """Average both legs of each person; shape (people, 101)."""
         return {joint: curves.mean(axis=1) for joint, curves in self.angles.items()}
 
 
 def collect_side_curves(gaits: xr.Dataset, people: list[str]) -> SideCurves:
-    """Collect the curves of simulated gaits, several gaits of one person averaged.
-
-    Parameters
-    ----------
-    gaits : xarray.Dataset
-        Gait set with dimension gait.
-    people : list of str
-        Who walks in each gait.
-
-    Returns
-    -------
-    SideCurves
-        Left legs start at their own initial contact, found in the ground force (20 N).
-    """
+    """Collect the curves of simulated gaits, several gaits of one person averaged."""
     names = list(dict.fromkeys(people))
     per_gait = {joint: [] for joint in JOINTS}
     toe_off = []
@@ -106,20 +88,7 @@ def _roll(curve: np.ndarray, start: int) -> np.ndarray:
 
 
 def load_measured_curves(group: str, medication: str = "") -> SideCurves:
-    """Load the joint angles of real people (role: evaluate).
-
-    Parameters
-    ----------
-    group : {'parkinsons', 'healthy_adult', 'amputee'}
-        Whose.
-    medication : {'', 'on', 'off'}
-        State of people with Parkinson's disease.
-
-    Returns
-    -------
-    SideCurves
-        One stride per side; people in the order of their names.
-    """
+    """Load the joint angles of real people (role: evaluate)."""
     from gaitlib.data.fetch import get_path
     from gaitlib.data.readers.clinical import read_joint_angle_bands
 
@@ -138,13 +107,7 @@ def load_measured_curves(group: str, medication: str = "") -> SideCurves:
 
 
 def summarise_measured_curves() -> pd.DataFrame:
-    """Summarise the joint angles of real people, both legs of a person averaged (role: evaluate).
-
-    Returns
-    -------
-    DataFrame
-        group, medication, joint, phase (%), mean_deg, sd_deg (between people), n_people.
-    """
+    """Summarise the joint angles of real people, both legs of a person averaged (role: evaluate); %."""
     from gaitlib.report.realism_data import Band, load_adult_angles
 
     parts = []
@@ -158,19 +121,7 @@ def summarise_measured_curves() -> pd.DataFrame:
 
 
 def plot_bands(bands: Mapping[str, pd.DataFrame], made: SideCurves):
-    """Draw means and two standard deviations of groups of real people, and the mean of simulated ones.
-
-    Parameters
-    ----------
-    bands : mapping of str to DataFrame
-        Name -> rows of one group of `summarise_measured_curves`.
-    made : SideCurves
-        Simulated people.
-
-    Returns
-    -------
-    matplotlib Figure
-    """
+    """Draw means and two standard deviations of groups of real people, and the mean of simulated ones."""
     import matplotlib.pyplot as plt
 
     from gaitlib.evaluate.style import COLOURS, STYLE
@@ -193,20 +144,7 @@ def plot_bands(bands: Mapping[str, pd.DataFrame], made: SideCurves):
 
 
 def plot_side_curves(columns: Mapping[str, SideCurves], normal: SideCurves | None = None):
-    """Draw hip, knee and ankle of several groups over the band of healthy people.
-
-    Parameters
-    ----------
-    columns : mapping of str to SideCurves
-        Title, with the number of people or strides -> group, one column each: mean of the right and of the
-        left legs, the middle 90 % dotted, toe-off as a vertical line where it is known.
-    normal : SideCurves, optional
-        Healthy people: mean and two standard deviations, grey.
-
-    Returns
-    -------
-    matplotlib Figure
-    """
+    """Draw hip, knee and ankle of several groups over the band of healthy people."""
     import matplotlib.pyplot as plt
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch

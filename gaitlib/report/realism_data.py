@@ -37,17 +37,7 @@ class Band:
 
     @classmethod
     def measure(cls, curves: np.ndarray) -> Band:
-        """Summarise curves.
-
-        Parameters
-        ----------
-        curves : array, shape (people, 101)
-            One per person.
-
-        Returns
-        -------
-        Band
-        """
+        """Summarise curves."""
         return cls(np.nanmean(curves, axis=0), np.nanstd(curves, axis=0, ddof=1), len(curves))
 
     def __len__(self) -> int:
@@ -55,20 +45,7 @@ class Band:
 
 
 def choose_bands(table: pd.DataFrame, group: str = "healthy_adult", medication: str = "") -> dict[str, Band]:
-    """Choose one group of `gaitlib.report.gait_curves.summarise_measured_curves`.
-
-    Parameters
-    ----------
-    table : DataFrame
-        All groups.
-    group, medication : str
-        As `load_adult_angles`.
-
-    Returns
-    -------
-    dict of str to Band
-        By joint.
-    """
+    """Choose one group of `gaitlib.report.gait_curves.summarise_measured_curves`."""
     own = table[(table["group"] == group) & (table["medication"] == medication)].sort_values("phase")
     parts = {joint: own[own["joint"] == joint] for joint in JOINTS}
     return {
@@ -78,19 +55,8 @@ def choose_bands(table: pd.DataFrame, group: str = "healthy_adult", medication: 
 
 
 def load_adult_angles(group: str = "healthy_adult", medication: str = "") -> dict[str, np.ndarray]:
-    """Load sagittal joint angles of adults, both sides averaged (healthy: calibrate, others: evaluate).
-
-    Parameters
-    ----------
-    group : {'healthy_adult', 'parkinsons'}
-        Whose.
-    medication : {'', 'on', 'off'}
-        State of people with Parkinson's disease.
-
-    Returns
-    -------
-    dict of str to array, shape (people, 101)
-        'hip', 'knee', 'ankle' in degrees.
+    """Load sagittal joint angles of adults, both sides averaged (healthy: calibrate, others: evaluate); shape
+    (people, 101).
     """
     from gaitlib.data.fetch import get_path
     from gaitlib.data.readers.clinical import read_joint_angle_bands
@@ -108,15 +74,7 @@ def load_adult_angles(group: str = "healthy_adult", medication: str = "") -> dic
 
 
 def load_children() -> tuple[dict[str, np.ndarray], pd.DataFrame]:
-    """Load segment angles of the walking children from their joint centres (role: evaluate).
-
-    Returns
-    -------
-    angles : dict of str to array, shape (people, 101)
-        'thigh' (to vertical), 'knee', 'ankle' in degrees, mean over each child's strides of both sides.
-    people : pandas.DataFrame
-        person_id, height_m, speed_mps.
-    """
+    """Load segment angles of the walking children from their joint centres (role: evaluate)."""
     from gaitlib.data.walks import load_walks
     from gaitlib.events import detect_events
     from gaitlib.outcomes import compute_walk_outcomes
@@ -153,19 +111,7 @@ def load_children() -> tuple[dict[str, np.ndarray], pd.DataFrame]:
 
 
 def compute_segment_angles(point: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Compute sagittal segment angles from joint centres and foot points.
-
-    Parameters
-    ----------
-    point : dict of str to array, shape (time, 2 or 3)
-        hip, knee, ankle, heel, toe: x forward, y up (m).
-
-    Returns
-    -------
-    dict of str to array, shape (time,)
-        Degrees: 'thigh' to vertical, knee ahead positive; 'knee' flexion; 'ankle' dorsiflexion of the line
-        from heel to toe, whose zero depends on where the points sit.
-    """
+    """Compute sagittal segment angles from joint centres and foot points; shape (time,)."""
 
     def lean(upper: np.ndarray, lower: np.ndarray) -> np.ndarray:
         return np.degrees(np.arctan2(lower[:, 0] - upper[:, 0], upper[:, 1] - lower[:, 1]))
@@ -177,13 +123,7 @@ def compute_segment_angles(point: dict[str, np.ndarray]) -> dict[str, np.ndarray
 
 
 def load_adult_emg() -> dict[str, np.ndarray]:
-    """Load the EMG envelopes of the measured adult by muscle group (role: calibrate).
-
-    Returns
-    -------
-    dict of str to array, shape (strides, 101)
-        As normalised in the file, mean over the channels of a group.
-    """
+    """Load the EMG envelopes of the measured adult by muscle group, (strides, 101) each (role: calibrate)."""
     from gaitlib.data.packed import read_recording
 
     data = read_recording("adult_3d", "ExperimentalData.mat", "calibrate")
@@ -196,14 +136,7 @@ def load_adult_emg() -> dict[str, np.ndarray]:
 
 
 def load_children_emg() -> dict[str, np.ndarray]:
-    """Load the EMG envelopes of the walking children by muscle group (role: evaluate).
-
-    Returns
-    -------
-    dict of str to array, shape (people, 101)
-        Mean over each child's live channels and strides, over its own peak: deviation from a 20 Hz low-pass,
-        rectified, smoothed at 6 Hz.
-    """
+    """Load the EMG envelopes of the walking children by muscle group, (people, 101) each (role: evaluate)."""
     from gaitlib.data.walks import load_walks
     from gaitlib.events import detect_events
     from gaitlib.signals import smooth_lowpass
@@ -232,14 +165,7 @@ def load_children_emg() -> dict[str, np.ndarray]:
 
 
 def load_speed_law() -> pd.DataFrame:
-    """Load speed and step length of young and older adults, made free of body size (role: calibrate).
-
-    Returns
-    -------
-    pandas.DataFrame
-        person_id, age_group, age_years, speed (over the root of gravity times leg length), step (over leg
-        length).
-    """
+    """Load speed and step length of young and older adults, made free of body size (role: calibrate)."""
     from gaitlib.data.tables import load_table
 
     table = load_table("speed_steplength_age", "calibrate")
@@ -255,20 +181,7 @@ def load_speed_law() -> pd.DataFrame:
 
 
 def collect_simulated(gaits: xr.Dataset, curves: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """Collect curves of simulated gaits, each leg from its own contact.
-
-    Parameters
-    ----------
-    gaits : xarray.Dataset
-        Gait set.
-    curves : tuple of str
-        'hip', 'knee', 'ankle' (joint angles), 'thigh' (to vertical), all in degrees; or muscle groups.
-
-    Returns
-    -------
-    dict of str to array, shape (legs, 101)
-        Both legs of every gait that has a contact and a toe-off on that side.
-    """
+    """Collect curves of simulated gaits, each leg from its own contact; shape (legs, 101)."""
     from gaitlib.report.realism import roll_to_contact
 
     found: dict[str, list] = {name: [] for name in curves}

@@ -47,18 +47,7 @@ class Symbols:
 
 
 def make_symbols(specification: Specification) -> Symbols:
-    """Create the symbolic parameters for a body of this topology.
-
-    Parameters
-    ----------
-    specification : Specification
-        Any body with the wanted bodies, muscles and spheres.
-
-    Returns
-    -------
-    Symbols
-        One symbol per number of the specification.
-    """
+    """Create the symbolic parameters for a body of this topology."""
     return Symbols(
         bodies=ca.SX.sym("bodies", len(specification.bodies), len(BODY_FIELDS)),
         muscles=ca.SX.sym("muscles", len(specification.muscles), len(MUSCLE_FIELDS)),
@@ -80,33 +69,7 @@ def build_forces(
     tendon_force,
     tendon_rate,
 ) -> dict:
-    """Build the residual of the equations of motion and what goes into it.
-
-    Parameters
-    ----------
-    specification : Specification
-        Gives the topology; its numbers are not used.
-    symbols : Symbols
-        Symbolic parameters.
-    q, v, a : casadi SX, shape (12,)
-        Coordinates, speeds, accelerations.
-    activation : casadi SX, shape (18,)
-        Muscle activations.
-    lumbar_torque : casadi SX
-        Torque at the trunk (N m).
-    tendon_force, tendon_rate : casadi SX, shape (4,)
-        Force in the compliant tendons over maximal isometric force, and its rate (1/s).
-
-    Returns
-    -------
-    dict
-        `residual` (12), `joint_moment` (12: muscles + passive + trunk torque), `muscle_moment` and
-        `passive_moment` (12), `ground_force` (2, 2: right and left foot, x and y in N), `muscle_force`
-        (18, N), `fiber_length` and `fiber_speed` (18, optimal lengths, per second), `isometric` and `active`
-        (18: active fibre force without and with its speed, over maximal force), `trunk_acceleration` (2: of
-        its mass centre, x and y in m/s2), `absorbed_power`, `friction_power` (W) and `loading_rate_squared`
-        (N2/s2) of the contact, `tendon_residual` (4: force of tendon less fibre).
-    """
+    """Build the residual of the equations of motion and what goes into it."""
     index = {name: i for i, name in enumerate(COORDINATES)}
     frames = _compute_frames(specification, symbols, index, q, v, a)
     forces, ground, contact = _compute_contact(specification, symbols, frames)
@@ -144,19 +107,7 @@ FORCES = (
 
 
 def build_force_function(specification: Specification) -> ca.Function:
-    """Build the function from a state to its forces, with OpenSim's friction law.
-
-    Parameters
-    ----------
-    specification : Specification
-        Gives the topology; its numbers are not used.
-
-    Returns
-    -------
-    casadi.Function
-        (q, v, a, activation, trunk torque, tendon force, tendon rate, body) to `FORCES`; the body as
-        `pack_parameters` packs it, `ground_force` as x, y of the right foot, then of the left.
-    """
+    """Build the function from a state to its forces, with OpenSim's friction law."""
     symbols = make_symbols(specification)
     q, v, a = (ca.SX.sym(name, N_Q) for name in "qva")
     activation, torque = ca.SX.sym("activation", len(specification.muscles)), ca.SX.sym("torque")
@@ -169,28 +120,7 @@ def build_force_function(specification: Specification) -> ca.Function:
 
 
 def compute_contact_force(penetration, normal_velocity, slip_velocity, radius, contact, smooth_friction):
-    """Force of the ground on a sphere, as OpenSim's `SmoothSphereHalfSpaceForce`.
-
-    Parameters
-    ----------
-    penetration : casadi expression
-        Depth of the sphere below the floor (m).
-    normal_velocity : casadi expression
-        Speed of the contact point into the floor (m/s).
-    slip_velocity : casadi expression
-        Forward speed of the contact point (m/s).
-    radius : casadi expression
-        Sphere radius (m).
-    contact : sequence of 5
-        As `gaitlib.simulate.parameters.CONTACT_FIELDS`.
-    smooth_friction : casadi expression
-        1 rounds the kink of the friction law, 0 is OpenSim's law.
-
-    Returns
-    -------
-    tuple of casadi expressions
-        Normal force (up, N) and friction force (forward, N).
-    """
+    """Force of the ground on a sphere, as OpenSim's `SmoothSphereHalfSpaceForce`."""
     stiffness, dissipation, friction, viscous, transition = (contact[i] for i in range(5))
     defaults = Contact()
     k = 0.5 * stiffness ** (2 / 3)

@@ -99,24 +99,6 @@ class WalkingEngine:
 
         From a distance the curvature of the constraints misleads: some iterations with smoothed friction and
         the curvature of the cost alone make a better guess first.
-
-        Parameters
-        ----------
-        task : Task
-            Body and task.
-        guess : array
-            Decision vector, from `pack`.
-        multipliers : array, optional
-            Of a neighbour's constraints, from `fit_multipliers`: a primal-dual warm start.
-        near : bool
-            Without multipliers: whether the guess is a neighbour's solution or from a textbook.
-        time_limit_s : float
-            Limit of CPU time, of the better guess and of the solution each (s).
-
-        Returns
-        -------
-        Result
-            Converged or not, with the solver's own words.
         """
         lower, upper = self._get_bounds(task)
         iterations = 0
@@ -130,13 +112,7 @@ class WalkingEngine:
         return result
 
     def prepare(self, near: bool, warm: bool, time_limit_s: float) -> None:
-        """Build the solvers of a solve before it; each is built once per process.
-
-        Parameters
-        ----------
-        near, warm, time_limit_s : bool, bool, float
-            As of `gaitlib.simulate.ipopt.choose_starts` and `solve`.
-        """
+        """Build the solvers of a solve before it; each is built once per process."""
         for start in choose_starts(near, warm):
             self._get_solver(start, time_limit_s)
 
@@ -180,21 +156,7 @@ class WalkingEngine:
         return np.where(at_lower | at_upper, rest, 0.0)
 
     def evaluate(self, task: Task, decision: np.ndarray) -> dict[str, np.ndarray]:
-        """Evaluate a solution at its mesh points.
-
-        Parameters
-        ----------
-        task : Task
-            Body and task.
-        decision : array
-            Decision vector.
-
-        Returns
-        -------
-        dict of str to array, shape (n_points, n)
-            `position`, `speed`, `acceleration` (12), `activation` (18), `torque` (1, N m), `tendon_force`,
-            `tendon_rate` (4), `reflex`, and what `evaluate_states` returns.
-        """
+        """Evaluate a solution at its mesh points; shape (n_points, n)."""
         step = decision[0]
         before, here, after = (self.layout.split(decision[self._columns[:, j]].T) for j in range(3))
         q, v, a = (x.T for x in evaluate_spline(before[0], here[0], after[0], step))
@@ -217,21 +179,7 @@ class WalkingEngine:
     def evaluate_states(
         self, body, position, speed, acceleration, activation, torque, tendon_force, tendon_rate
     ) -> dict[str, np.ndarray]:
-        """Evaluate forces and moments of any states, with OpenSim's friction law.
-
-        Parameters
-        ----------
-        body : array
-            As `pack_parameters`.
-        position, speed, acceleration, activation, torque, tendon_force, tendon_rate : array, shape (n, ...)
-            As `evaluate` returns.
-
-        Returns
-        -------
-        dict of str to array
-            `residual`, `joint_moment`, `muscle_moment` (n, 12), `muscle_force`, `fiber_length` (n, 18),
-            `tendon_residual` (n, 4), `ground_force` (n, 2, 2).
-        """
+        """Evaluate forces and moments of any states, with OpenSim's friction law."""
         inputs = (position, speed, acceleration, activation, torque, tendon_force, tendon_rate)
         n = len(position)
         values = self._forces.map(n)(*(x.T for x in inputs), np.tile(body[:, None], (1, n)))
@@ -355,37 +303,13 @@ class WalkingEngine:
         return self._solvers[key]
 
     def scale_height(self, decision: np.ndarray, scale: float) -> np.ndarray:
-        """Scale the height of the pelvis in a decision vector to another leg length.
-
-        Parameters
-        ----------
-        decision : array
-            Decision vector.
-        scale : float
-            New leg length over old.
-
-        Returns
-        -------
-        array
-            Copy with scaled height.
-        """
+        """Scale the height of the pelvis in a decision vector to another leg length."""
         scaled = decision.copy()
         scaled[self._columns[:, 1, COORDINATES.index("pelvis_ty")]] *= scale
         return scaled
 
     def pack(self, trajectory: Trajectory) -> np.ndarray:
-        """Pack a trajectory into a decision vector.
-
-        Parameters
-        ----------
-        trajectory : Trajectory
-            A stride.
-
-        Returns
-        -------
-        array
-            Decision vector for `solve`.
-        """
+        """Pack a trajectory into a decision vector."""
         n = self.n_points
         t = trajectory
         blocks = [

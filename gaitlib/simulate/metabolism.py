@@ -31,23 +31,7 @@ _SMOOTH_W_KG = 5.0
 
 
 def compute_minetti_power(activation, forces: dict, muscles):
-    """Compute the metabolic power after Minetti & Alexander.
-
-    Parameters
-    ----------
-    activation : casadi SX, shape (n,)
-        Muscle activations.
-    forces : dict
-        From `gaitlib.simulate.dynamics.build_forces`.
-    muscles : casadi SX, shape (n, 7)
-        As `gaitlib.simulate.parameters.MUSCLE_FIELDS`.
-
-    Returns
-    -------
-    casadi SX, shape (n,)
-        Power (W). The published function is of shortening; a muscle that is lengthened faster than its
-        fitted range costs next to nothing.
-    """
+    """Compute the metabolic power after Minetti & Alexander; shape (n,)."""
     speed = -forces["fiber_speed"] / MAX_CONTRACTION_VELOCITY
     # Beyond these speeds the published fraction has a pole; gait rarely comes near.
     speed = 0.9 * ca.tanh(speed / 0.9)
@@ -56,18 +40,7 @@ def compute_minetti_power(activation, forces: dict, muscles):
 
 
 def compute_bhargava_power(activation, forces: dict, muscles):
-    """Compute the metabolic power after Bhargava et al.
-
-    Parameters
-    ----------
-    activation, forces, muscles
-        As `compute_minetti_power`.
-
-    Returns
-    -------
-    casadi SX, shape (n,)
-        Power (W), never below zero.
-    """
+    """Compute the metabolic power after Bhargava et al; shape (n,)."""
     slow = ca.DM([_SLOW_SHARE[name[:-2]] for name in MUSCLES])
     force, optimal = muscles[:, 0], muscles[:, 1]
     mass = force * optimal * _DENSITY_KG_M3 / _STRESS_PA

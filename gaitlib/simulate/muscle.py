@@ -31,18 +31,7 @@ _TENDON_SHAPE = math.log((1 + _TENDON_SHIFT) / _TENDON_SHIFT)
 
 
 def compute_active_force_length(length):
-    """Active force-length curve.
-
-    Parameters
-    ----------
-    length : casadi expression or float
-        Fibre length over optimal fibre length.
-
-    Returns
-    -------
-    casadi expression or float
-        Force over maximal isometric force at full activation.
-    """
+    """Active force-length curve."""
     total = 0
     for height, centre, width, slope in _ACTIVE:
         total = total + height * ca.exp(-0.5 * ((length - centre) / (width + slope * length)) ** 2)
@@ -50,38 +39,14 @@ def compute_active_force_length(length):
 
 
 def compute_passive_force_length(length, strain=PASSIVE_STRAIN_AT_MAX_FORCE):
-    """Passive force-length curve.
-
-    Parameters
-    ----------
-    length : casadi expression or float
-        Fibre length over optimal fibre length.
-    strain : casadi expression or float
-        Strain at which the passive force reaches the maximal isometric force.
-
-    Returns
-    -------
-    casadi expression or float
-        Passive force over maximal isometric force.
-    """
+    """Passive force-length curve."""
     rate = _PASSIVE_SHAPE / strain
     offset = ca.exp(rate * (_PASSIVE_MIN_LENGTH - 1))
     return (ca.exp(rate * (length - 1)) - offset) / (ca.exp(_PASSIVE_SHAPE) - offset)
 
 
 def compute_force_velocity(velocity):
-    """Force-velocity curve.
-
-    Parameters
-    ----------
-    velocity : casadi expression or float
-        Fibre velocity over maximal contraction velocity, positive when lengthening.
-
-    Returns
-    -------
-    casadi expression or float
-        Force multiplier.
-    """
+    """Force-velocity curve."""
     d1, d2, d3, d4 = _VELOCITY
     inner = d2 * velocity + d3
     return d1 * ca.log(inner + ca.sqrt(inner**2 + 1)) + d4
@@ -90,25 +55,7 @@ def compute_force_velocity(velocity):
 def compute_rigid_muscle(
     activation, path_length, path_velocity, parameters, passive_strain=PASSIVE_STRAIN_AT_MAX_FORCE
 ) -> dict:
-    """State of a muscle with rigid tendon.
-
-    Parameters
-    ----------
-    activation : casadi expression
-        Activation 0-1.
-    path_length, path_velocity : casadi expression
-        Length (m) and lengthening speed (m/s) of the muscle-tendon path.
-    parameters : sequence of 5
-        The first five of `gaitlib.simulate.parameters.MUSCLE_FIELDS`.
-    passive_strain : casadi expression or float
-        Strain of the passive fibre at maximal isometric force.
-
-    Returns
-    -------
-    dict
-        `force` along the tendon (N), `fiber_length` (optimal lengths), `fiber_speed` (per second),
-        `isometric` and `active`: active force of the fibre, without and with its speed, over maximal force.
-    """
+    """State of a muscle with rigid tendon; N."""
     max_force, optimal, tendon, pennation, _ = (parameters[i] for i in range(5))
     fiber = _compute_fiber(
         activation, path_length - tendon, path_velocity, optimal, pennation, passive_strain
@@ -126,24 +73,7 @@ def compute_compliant_muscle(
     passive_strain=PASSIVE_STRAIN_AT_MAX_FORCE,
     tendon_strain=TENDON_STRAIN_AT_MAX_FORCE,
 ) -> dict:
-    """State of a muscle with elastic tendon whose force is given.
-
-    Parameters
-    ----------
-    activation, path_length, path_velocity : casadi expression
-        As `compute_rigid_muscle`.
-    tendon_force, tendon_rate : casadi expression
-        Tendon force over maximal isometric force and its rate (1/s).
-    parameters : sequence of 5
-        As `compute_rigid_muscle`; the tendon length is the slack length.
-    passive_strain, tendon_strain : casadi expression or float
-        Strain of passive fibre and of tendon at maximal isometric force.
-
-    Returns
-    -------
-    dict
-        As `compute_rigid_muscle`, and `residual`: tendon force less fibre force over maximal force.
-    """
+    """State of a muscle with elastic tendon whose force is given."""
     max_force, optimal, slack, pennation, _ = (parameters[i] for i in range(5))
     tendon_shape = _TENDON_SHAPE / tendon_strain
     tendon = slack * (ca.log((tendon_force + _TENDON_SHIFT) / _TENDON_SHIFT) / tendon_shape + 1)

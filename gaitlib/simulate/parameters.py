@@ -15,19 +15,7 @@ CONTACT_FIELDS = ("stiffness", "dissipation", "friction", "viscous_friction", "t
 
 
 def flatten_specification(specification: Specification) -> dict[str, np.ndarray]:
-    """Collect the numbers of a body into arrays, one row per element.
-
-    Parameters
-    ----------
-    specification : Specification
-        Body of a person.
-
-    Returns
-    -------
-    dict of str to array
-        `bodies` (n, 6), `muscles` (n, 7), `spheres` (n, 4), `passive` (n, 7), `contact` (5,), columns as
-        the `*_FIELDS` of this module, SI units.
-    """
+    """Collect the numbers of a body into arrays, one row per element."""
     s = specification
     contact = s.contact
     return {
@@ -74,18 +62,7 @@ def flatten_specification(specification: Specification) -> dict[str, np.ndarray]
 
 
 def pack_parameters(blocks: dict[str, np.ndarray]) -> np.ndarray:
-    """Concatenate parameter blocks into one vector.
-
-    Parameters
-    ----------
-    blocks : dict of str to array
-        As `flatten_specification` returns.
-
-    Returns
-    -------
-    array, shape (n,)
-        All blocks, row by row, in the order bodies, muscles, spheres, passive, contact.
-    """
+    """Concatenate parameter blocks into one vector; shape (n,)."""
     return np.concatenate(
         [np.ravel(blocks[name]) for name in ("bodies", "muscles", "spheres", "passive", "contact")]
     )

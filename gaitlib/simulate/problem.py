@@ -78,42 +78,18 @@ class Layout:
         return N_Q + N_M + 1 + N_T + (N_R if self.impaired else 0)
 
     def split(self, point):
-        """Split a point into its parts.
-
-        Parameters
-        ----------
-        point : casadi expression or array
-            Values of a point along the first axis.
-
-        Returns
-        -------
-        list of five
-            Coefficients of the coordinates, activations, trunk torque, coefficients of the tendon forces,
-            reflexes.
-        """
+        """Split a point into its parts."""
         edges = np.cumsum([0, N_Q, N_M, 1, N_T, self.size - N_Q - N_M - 1 - N_T])
         return [point[a:b] for a, b in zip(edges[:-1], edges[1:], strict=True)]
 
     def get_mirror_order(self) -> np.ndarray:
-        """Get the order of a point's variables after left and right are exchanged.
-
-        Returns
-        -------
-        array of int
-            Index of the mirrored variable.
-        """
+        """Get the order of a point's variables after left and right are exchanged."""
         compliant, spastic = ([MUSCLES[i] for i in places] for places in (COMPLIANT, SPASTIC))
         blocks = [list(COORDINATES), list(MUSCLES), ["torque"], compliant]
         return _order_blocks([*blocks, spastic] if self.impaired else blocks)
 
     def get_constraint_mirror_order(self) -> np.ndarray:
-        """Get the order of a point's constraints after left and right are exchanged.
-
-        Returns
-        -------
-        array of int
-            Index of the mirrored constraint, as `build_point_problem` adds them.
-        """
+        """Get the order of a point's constraints after left and right are exchanged."""
         compliant, spastic = ([MUSCLES[i] for i in places] for places in (COMPLIANT, SPASTIC))
         blocks = [list(COORDINATES), compliant, list(MUSCLES), list(MUSCLES)]
         if self.impaired:
@@ -124,20 +100,7 @@ class Layout:
     def get_bounds(
         self, leg_length_m: float, knee_extension_deg: float = KNEE_EXTENSION_DEG
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Get the bounds of a point's variables.
-
-        Parameters
-        ----------
-        leg_length_m : float
-            Hip to sole (m).
-        knee_extension_deg : float
-            How far the knee can go beyond straight (degrees).
-
-        Returns
-        -------
-        tuple of two arrays
-            Lower and upper bounds.
-        """
+        """Get the bounds of a point's variables."""
         bounds = list(get_coordinate_ranges(leg_length_m, knee_extension_deg).values())
         bounds += [(0.01, 1.0)] * N_M + [(-10.0, 10.0)] + [(0.0, 2.0)] * N_T
         if self.impaired:
@@ -167,20 +130,7 @@ class PointProblem:
 
 
 def build_point_problem(specification: Specification, layout: Layout) -> PointProblem:
-    """Build cost and constraints of one mesh point.
-
-    Parameters
-    ----------
-    specification : Specification
-        Gives the topology; its numbers are not used.
-    layout : Layout
-        Variables of a point.
-
-    Returns
-    -------
-    PointProblem
-        Symbolic expressions; inputs are head (2), three neighbouring points, body and task parameters.
-    """
+    """Build cost and constraints of one mesh point."""
     symbols = make_symbols(specification)
     head = ca.SX.sym("head", N_HEAD)
     points = [ca.SX.sym(name, layout.size) for name in ("before", "here", "after")]
@@ -235,20 +185,7 @@ def build_point_problem(specification: Specification, layout: Layout) -> PointPr
 
 
 def evaluate_spline(before, here, after, step):
-    """Evaluate a cubic spline with uniform knots at a knot.
-
-    Parameters
-    ----------
-    before, here, after : casadi expression or array
-        Coefficients of three neighbouring knots.
-    step : casadi expression or float
-        Time between knots (s).
-
-    Returns
-    -------
-    tuple of three
-        Value, first and second derivative.
-    """
+    """Evaluate a cubic spline with uniform knots at a knot."""
     return (
         (before + 4 * here + after) / 6,
         (after - before) / (2 * step),

@@ -21,20 +21,7 @@ _ANGLES_DEG = {
 def get_coordinate_ranges(
     leg_length_m: float, knee_extension_deg: float = KNEE_EXTENSION_DEG
 ) -> dict[str, tuple[float, float]]:
-    """Get the range of every coordinate.
-
-    Parameters
-    ----------
-    leg_length_m : float
-        Hip to sole (m).
-    knee_extension_deg : float
-        How far the knee can go beyond straight (degrees).
-
-    Returns
-    -------
-    dict of str to (float, float)
-        Lower and upper end by coordinate (rad, m); pelvis_tx without the travel.
-    """
+    """Get the range of every coordinate."""
     ranges = {}
     for name in COORDINATES:
         kind = name.removesuffix("_r").removesuffix("_l")

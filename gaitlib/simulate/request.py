@@ -183,19 +183,7 @@ class GaitRequest:
 
 
 def parse_request(row: dict) -> GaitRequest:
-    """Build a request from a row of the library table.
-
-    Parameters
-    ----------
-    row : dict
-        age_years, sex, height_m, mass_kg, asked_speed_mps, asked_stride_time_s (NaN when free),
-        speed_range_mps, kind, cohort and the columns of `IMPAIRMENT_COLUMNS`.
-
-    Returns
-    -------
-    GaitRequest
-        The request that the row answers.
-    """
+    """Build a request from a row of the library table."""
     stride_time = row["asked_stride_time_s"]
     return GaitRequest(
         person=Person(**{k: row[k] for k in ("age_years", "sex", "height_m", "mass_kg")}),
@@ -209,18 +197,7 @@ def parse_request(row: dict) -> GaitRequest:
 
 
 def describe_request(request: GaitRequest) -> dict:
-    """Describe a request as a row of the library table.
-
-    Parameters
-    ----------
-    request : GaitRequest
-        The request.
-
-    Returns
-    -------
-    dict
-        Inverse of `parse_request`, with gait_id.
-    """
+    """Describe a request as a row of the library table."""
     person = request.person
     return {
         "gait_id": request.gait_id,

@@ -33,20 +33,7 @@ _engines: dict[tuple, WalkingEngine] = {}
 
 
 def get_engine(request: GaitRequest, cache: Path) -> WalkingEngine:
-    """Get this process's engine for a request, building it at the first call.
-
-    Parameters
-    ----------
-    request : GaitRequest
-        Its kind and whether it needs reflexes choose the engine; all bodies have the same topology.
-    cache : pathlib.Path
-        Folder for compiled code.
-
-    Returns
-    -------
-    WalkingEngine
-        The engine.
-    """
+    """Get this process's engine for a request, building it at the first call."""
     key = (str(cache), request.kind, request.impairment.needs_reflexes)
     if key not in _engines:
         _engines[key] = WalkingEngine(request.specification, Path(cache), *key[1:])
@@ -54,18 +41,7 @@ def get_engine(request: GaitRequest, cache: Path) -> WalkingEngine:
 
 
 def make_task(request: GaitRequest) -> Task:
-    """Turn a request into the numbers of the walking problem.
-
-    Parameters
-    ----------
-    request : GaitRequest
-        What is asked.
-
-    Returns
-    -------
-    Task
-        Body, task, ranges of horizon and speed.
-    """
+    """Turn a request into the numbers of the walking problem."""
     specification, dimensions = request.specification, compute_dimensions(request.person)
     impairment, leg = request.impairment, specification.leg_length_m
     named = {
@@ -107,25 +83,7 @@ def solve_request(
     start: Trajectory | None = None,
     time_limit_s: float = 60.0,
 ) -> SolvedGait:
-    """Solve one request, warm from a neighbour or cold from several starts.
-
-    Parameters
-    ----------
-    request : GaitRequest
-        What to solve.
-    cache : pathlib.Path
-        Folder for compiled code.
-    start : Trajectory, optional
-        Stride of a neighbour; a cold start when left out: every start of `GUESSES_DEG` is tried and the
-        cheapest converged solution kept.
-    time_limit_s : float
-        CPU limit per attempt (s).
-
-    Returns
-    -------
-    SolvedGait
-        Converged or not, with the solver's status.
-    """
+    """Solve one request, warm from a neighbour or cold from several starts."""
     engine, task = get_engine(request, cache), make_task(request)
     near = start is not None
     engine.prepare(near, near and start.multipliers is not None, time_limit_s)
