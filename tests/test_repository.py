@@ -242,6 +242,40 @@ def test_evaluate_stands_alone():
     assert wrong == []
 
 
+def test_no_circles():
+    """No module reaches itself through others, not inside a room either; imports for types do not count."""
+    edges = {module: find_run_time_imports(tree) for module, tree in read_modules().items()}
+    reach = {module: walk_from(module, edges) for module in edges}
+    circles = sorted(module for module in edges if module in reach[module])
+    assert circles == []
+
+
+def find_run_time_imports(tree):
+    for_types = {
+        id(node)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and getattr(block.test, "id", "") == "TYPE_CHECKING"
+        for node in ast.walk(block)
+    }
+    nodes = [
+        node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and id(node) not in for_types
+    ]
+    names = {node.module for node in nodes}
+    names |= {f"{node.module}.{alias.name}" for node in nodes for alias in node.names}
+    return names & set(read_modules())
+
+
+def walk_from(module, edges):
+    """Every module that one reaches by one import or more."""
+    seen, waiting = set(), list(edges[module])
+    while waiting:
+        name = waiting.pop()
+        if name not in seen:
+            seen.add(name)
+            waiting += edges[name]
+    return seen
+
+
 def test_engines_stay_in_their_worker_modules():
     for module in read_modules():
         reach = find_reach(module)

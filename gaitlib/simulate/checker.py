@@ -10,6 +10,7 @@ import os
 import pickle
 import subprocess
 import sys
+from dataclasses import asdict
 
 from gaitlib.errors import WorkError
 
@@ -46,10 +47,26 @@ class Checker:
             self._child = None
 
 
+def run_replay(request, solved) -> dict:
+    """Replay one solution in OpenSim in this (worker) process."""
+    from gaitlib.simulate.replay import replay_gait
+
+    replay = replay_gait(
+        request.specification,
+        solved.position,
+        solved.speed,
+        solved.acceleration,
+        solved.activation,
+        solved.tendon_force,
+        solved.tendon_rate,
+        solved.lumbar_torque_nm,
+        solved.ground_force,
+    )
+    return asdict(replay) | {"reasons": replay.reasons}
+
+
 def serve() -> None:
     """Answer checks until the parent closes the pipe; what OpenSim prints goes to stderr."""
-    from gaitlib.simulate.workers import run_replay
-
     if "casadi" in sys.modules:
         raise WorkError("CasADi is loaded in the process that checks in OpenSim")
     answers = os.fdopen(os.dup(1), "wb")

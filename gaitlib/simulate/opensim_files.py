@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import opensim
@@ -10,7 +11,9 @@ import opensim
 from gaitlib.body.opensim_model import build_model
 from gaitlib.body.specification import Specification
 from gaitlib.gait import COORDINATES, MUSCLES, SIDES
-from gaitlib.simulate.export import ExportedGait
+
+if TYPE_CHECKING:
+    from gaitlib.simulate.export import ExportedGait
 
 LOADED_BODIES = tuple(f"{part}_{side}" for side in SIDES for part in ("foot", "toes"))
 """Bodies that touch the ground."""

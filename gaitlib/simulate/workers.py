@@ -9,11 +9,10 @@ import os
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict
 from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 
-from gaitlib.simulate.checker import Checker
+from gaitlib.simulate.checker import Checker, run_replay
 from gaitlib.simulate.request import GaitRequest
 
 _checker = Checker()
@@ -90,24 +89,6 @@ def run_solve(request: GaitRequest, cache: Path, start=None, time_limit_s: float
     from gaitlib.simulate.solve import solve_request
 
     return solve_request(request, cache, start, time_limit_s)
-
-
-def run_replay(request: GaitRequest, solved) -> dict:
-    """Replay one solution in OpenSim in this (worker) process."""
-    from gaitlib.simulate.replay import replay_gait
-
-    replay = replay_gait(
-        request.specification,
-        solved.position,
-        solved.speed,
-        solved.acceleration,
-        solved.activation,
-        solved.tendon_force,
-        solved.tendon_rate,
-        solved.lumbar_torque_nm,
-        solved.ground_force,
-    )
-    return asdict(replay) | {"reasons": replay.reasons}
 
 
 def run_gait(request: GaitRequest, start=None, time_limit_s: float = 60.0) -> tuple:
