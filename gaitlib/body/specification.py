@@ -211,7 +211,7 @@ def build_specification(
     return Specification(
         bodies=_build_bodies(dimensions),
         muscles=_build_muscles(person, impairment, dimensions, structure),
-        spheres=_build_spheres(dimensions, structure),
+        spheres=build_spheres(dimensions, structure),
         passive=_build_passive(torque_scale, impairment, structure),
         contact=Contact(
             stiffness_pa=2.0e6 * structure.contact_stiffness * (person.mass_kg / REFERENCE_MASS_KG)
@@ -310,7 +310,8 @@ def _build_muscles(
     return tuple(muscles)
 
 
-def _build_spheres(d: Dimensions, structure: Structure) -> tuple[Sphere, ...]:
+def build_spheres(d: Dimensions, structure: Structure) -> tuple[Sphere, ...]:
+    """Contact spheres of both feet under a body of these segment lengths (m)."""
     heel, ball, toe = structure.heel_radius * d.height_m, 0.0165 * d.height_m, 0.0125 * d.height_m
     raised = structure.sole_raise * d.height_m
     toe_joint_above_sole = d.ankle_height_m - d.mtp_below_ankle_m

@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from gaitlib.body.dimensions import Dimensions, compute_dimensions
-from gaitlib.body.specification import GRAVITY_MPS2, _build_spheres
+from gaitlib.body.specification import GRAVITY_MPS2, Structure, build_spheres
 from gaitlib.gait import COORDINATES, SIDES
 from gaitlib.person import Person
 
@@ -102,7 +102,7 @@ def compute_leg_angles(
 
 def compute_soles(position: np.ndarray, dimensions: Dimensions) -> tuple[np.ndarray, np.ndarray]:
     """Compute height and slip of the soles."""
-    spheres = {sphere.name: sphere for sphere in _build_spheres(dimensions)}
+    spheres = {sphere.name: sphere for sphere in build_spheres(dimensions, Structure())}
     shape = (2, len(SIDES), 3, *position.shape[:2])
     height, slip = np.empty(shape, position.dtype).transpose(0, 3, 4, 1, 2)  # each sphere in one piece
     pelvis = [position[..., _COLUMN[name]] for name in ("pelvis_tx", "pelvis_ty")]
