@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import sys
@@ -36,6 +37,11 @@ PYTHON_VERSION = (3, 11)
 _NOT_LOCKED = {"gaitlib", "pip"}
 _LOCK_HEAD = "# The whole environment, exact. `make lock` writes it from what is installed in .venv.\n"
 _CONDA_HEAD = "# The pins of requirements.lock for conda users. Written by `make lock`, never by hand.\n"
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal digits."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def set_threads(n: int) -> None:

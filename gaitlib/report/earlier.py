@@ -7,7 +7,6 @@ curve.
 
 from __future__ import annotations
 
-import hashlib
 import html
 import json
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from gaitlib.environment import ROOT
+from gaitlib.environment import ROOT, hash_file
 from gaitlib.errors import AbsentData, InputError
 from gaitlib.report.results import Results
 
@@ -166,8 +165,3 @@ def has_changed(results: Path, name: str) -> bool:
     found = [items[entry["item"]] for entry in absent if entry["item"] in items]
     names = [entry["item"] for entry in absent if entry["item"] in items]
     return any(count_present(key, item) == len(item.files) for key, item in zip(names, found, strict=True))
-
-
-def hash_file(path: Path) -> str:
-    """Hash a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()

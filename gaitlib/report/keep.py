@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from gaitlib.environment import ROOT
+from gaitlib.environment import ROOT, hash_file
 from gaitlib.errors import InputError, WorkError
-from gaitlib.report.earlier import CARD, FOLDER, PARTS, hash_file
+from gaitlib.report.earlier import CARD, FOLDER, PARTS
 from gaitlib.simulate.library import load_library
 
 

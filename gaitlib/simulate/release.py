@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from gaitlib.environment import hash_file
 from gaitlib.errors import InputError, WorkError
 from gaitlib.gait import COORDINATES, TRANSLATIONS, validate_gait
 from gaitlib.simulate.card import find_revision, write_card
@@ -106,11 +106,6 @@ def _choose(table: pd.DataFrame, share: float) -> pd.DataFrame:
     order = table.sort_values("gait_id").groupby(["cohort", "kind"]).cumcount()
     sizes = table.groupby(["cohort", "kind"])["gait_id"].transform("size")
     return table[order.reindex(table.index) < share * sizes].reset_index(drop=True)
-
-
-def hash_file(path: Path) -> str:
-    """Hash a file."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def merge_libraries(target: Path | str, sources: list[Path | str]) -> pd.DataFrame:
