@@ -24,7 +24,7 @@ COMMANDS = {
         "train the generator, or make strides with it",
     ),
     "estimate": (
-        "gaitlib.estimate.estimate_command:add_estimate_parser",
+        "gaitlib.door.command:add_estimate_parser",
         "speed, step length and step time from keypoints",
     ),
     "train": ("gaitlib.report.ship:add_train_parser", "train the estimators that come with the project"),
