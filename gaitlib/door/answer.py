@@ -280,7 +280,7 @@ def _estimate_keypoints(recording: Recording, known: dict, treadmill: bool) -> A
     results = []
     for bout in [part for whole in bouts for part in _cut(whole, fps)]:
         clip = values[bout.rows]
-        reason = check_keypoints(clip, fps, bout.way, treadmill, known["height_m"])
+        reason = check_keypoints(clip, fps, treadmill)
         if reason:
             results.append((bout, Estimate(reason)))
             continue

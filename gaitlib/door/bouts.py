@@ -14,6 +14,8 @@ _PATIENCE_S = 0.3
 """Longest time without legs that a bout bridges, as the estimator does (s)."""
 _ACTIVE_SHARE = 0.45
 _REACH_S = 0.4
+_TURN_RAD_S, _TURN_RAD = 0.5, 1.0
+"""The trunk turns at least this fast, and this far in a row, in a turn (rad/s, rad)."""
 _TRAVEL_SHARE = 0.7
 _MIN_TRAVEL = 0.3
 """Slower than this (leg lengths per second) is standing, a treadmill or a moving camera."""
@@ -197,26 +199,29 @@ def find_inertial_bouts(values: np.ndarray, fps: float, limb: bool) -> tuple[lis
     turning = _find_turns(filled, fps) if not limb else np.zeros(len(values), dtype=bool)
     for first, last in list_runs(active):
         # The window reaches over the ends of the walk by about a third of its width.
+        whole = Bout(first, last, "straight")
         first += int(_REACH_S * fps) if first > 0 and seen[first - 1] else 0
         last -= int(_REACH_S * fps) if last < len(values) and seen[last] else 0
-        straight = ~turning[first:last]
-        for a, b in list_runs(straight):
-            bouts.append(Bout(first + a, first + b, "straight"))
-    if turning[active].any():
-        notes.append("turns were cut out (the trunk turns about the vertical)")
-    return [bout for bout in bouts if bout.last - bout.first >= MIN_BOUT_S * fps], notes
+        parts = [Bout(first + a, first + b, "straight") for a, b in list_runs(~turning[first:last])]
+        parts = [part for part in parts if part.last - part.first >= MIN_BOUT_S * fps - 0.5]
+        if not parts and turning[first:last].any():
+            notes.append("no straight stretch of 2 s: turns are included")
+        elif turning[first:last].any():
+            notes.append("turns were cut out (the trunk turns about the vertical)")
+        bouts += parts or ([whole] if whole.last - whole.first >= MIN_BOUT_S * fps - 0.5 else [])
+    return bouts, list(dict.fromkeys(notes))
 
 
 def _find_turns(values: np.ndarray, fps: float) -> np.ndarray:
-    """Where the trunk turns by more than 45 degrees in a row about the vertical."""
+    """Where the trunk turns about the vertical as in a turn of the path."""
     mean = np.median(values[:, :3], axis=0)
     up = mean / max(np.linalg.norm(mean), 1e-9)
     rate = _smooth((values[:, 3:] @ up)[:, None, None], 0.35 * fps)[:, 0, 0]
     rate = rate - np.median(rate)
     turning = np.zeros(len(rate), dtype=bool)
     for sign in (1, -1):
-        for first, last in list_runs(sign * rate > 0.25):
-            if abs(rate[first:last].sum()) / fps > 0.8:
+        for first, last in list_runs(sign * rate > _TURN_RAD_S):
+            if abs(rate[first:last].sum()) / fps > _TURN_RAD:
                 turning[first:last] = True
     return turning
 
