@@ -25,7 +25,7 @@ COMMANDS = {
     ),
     "estimate": (
         "gaitlib.door.command:add_estimate_parser",
-        "speed, step length and step time from keypoints",
+        "speed, steps and muscle activity from keypoints, sensors or markers",
     ),
     "train": ("gaitlib.report.ship:add_train_parser", "train the estimators that come with the project"),
     "ablate": ("gaitlib.report.experiments:add_experiments_parser", "ablations and data efficiency"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from gaitlib.errors import InputError
 from gaitlib.estimate.inertial_features import LIMB_SITES
 from gaitlib.estimate.predict import build_signals, estimate_clip
 from gaitlib.estimate.result import Estimate, Value
-from gaitlib.estimate.targets import OUTCOME_NAMES, UNITS
+from gaitlib.estimate.targets import UNITS
 from gaitlib.outcomes import OUTCOMES
 from gaitlib.sense.layouts import WALK_LAYOUT, build_image_keypoints, convert_layout
 
@@ -192,6 +193,14 @@ def estimate_recording(
         raise InputError(f"height_m: found {height_m:g}, expected 0.6 to 2.3. Give it in metres.")
     if image_size_px is not None and not all(0 < side < 1e5 for side in image_size_px):
         raise InputError(f"image_size_px: found {image_size_px}, expected width and height in pixels.")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # means over points that nobody saw
+        return _estimate(data, fps, height_m, layout, site, confidence, image_size_px, focal_length_px, age_years, view, method,
+                         estimator, format, person, subject, treadmill)  # fmt: skip
+
+
+def _estimate(data, fps, height_m, layout, site, confidence, image_size_px, focal_length_px, age_years, view, method, estimator,
+              format, person, subject, treadmill) -> Answer:  # fmt: skip
     if isinstance(data, str | Path):
         recording = read_recording(data, format, layout, site, height_m, subject)
     else:
@@ -336,7 +345,7 @@ def _measure_markers(recording: Recording, height_m: float | None) -> Answer:
     for bout in bouts:
         outcomes, reason = measure_bout(points, fps, bout, recording.source, height_m)
         nan = float("nan")
-        values = {name: Value(float(outcomes[name]), nan, nan, _get_unit(name)) for name in OUTCOMES
+        values = {name: Value(float(outcomes[name]), nan, nan, OUTCOMES[name].unit) for name in OUTCOMES
                   if name != "n_steps" and np.isfinite(outcomes.get(name, nan))} if not reason else {}  # fmt: skip
         results.append((bout, Estimate("ok" if not reason else reason, values)))
     method = f"{recording.format}, measured directly in three dimensions without an estimator"
@@ -392,6 +401,7 @@ def _combine(recording: Recording, results: list[tuple[Bout, Estimate]], fps: fl
 
 
 def _to_percent(name: str, item: Value) -> Value:
+    """Give shares of the stride in per cent."""
     unit = _get_unit(name)
-    factor = 100.0 if unit == "%" and item.unit != "%" or (unit == "%" and name not in OUTCOME_NAMES) else 1.0
+    factor = 100.0 if unit == "%" else 1.0
     return Value(item.value * factor, item.lower * factor, item.upper * factor, unit)

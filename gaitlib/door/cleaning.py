@@ -53,14 +53,14 @@ def clean_points(recording: Recording) -> Recording:
     if frozen.any():
         notes.append(f"{frozen.sum() / max(known.sum(), 1):.1%} of the points stood still while the body moved; taken as not seen")
         values[frozen, :2], values[frozen, 2] = np.nan, 0.0
-    swapped = _find_swaps(values, fps, leg)
-    if swapped.any():
-        values[swapped] = values[swapped][:, _PARTNER]
-        notes.append(f"left and right were exchanged back in {swapped.sum()} frames ({swapped.mean():.1%})")
     jumped = _find_jumps(values, fps, leg)
     if jumped.any():
         notes.append(f"{jumped.sum() / max(known.sum(), 1):.1%} of the points jumped away and back; taken as not seen")
         values[jumped, :2], values[jumped, 2] = np.nan, 0.0
+    swapped = _find_swaps(values, fps, leg)
+    if swapped.any():
+        values[swapped] = values[swapped][:, _PARTNER]
+        notes.append(f"left and right were exchanged back in {swapped.sum()} frames ({swapped.mean():.1%})")
     return recording.change(*notes, values=values)
 
 

@@ -76,7 +76,7 @@ def read_keypoint_table(table: Table, layout: str | None) -> Recording:
     points = build_points(values, names)
     if track is None:
         return Recording("keypoints", points[:, None], time_s, frames, None, table.name, "keypoint table")
-    people = [str(word) for word in table.cells.iloc[:, track]]
+    people = table.columns[track]
     order = frames if frames is not None else time_s
     if order is None and (column := next((n for n, name in enumerate(cleaned) if "frame" in name), None)) is not None:
         order = table.read(column)
@@ -97,7 +97,7 @@ def _find_metric(table: Table, columns: dict, values: np.ndarray) -> str | None:
 
 def _stack(table: Table, columns: dict[str, dict[str, int]]) -> np.ndarray:
     """Values (row, point, 3): x, y, confidence (1 where the file gives none)."""
-    values = np.ones((len(table.cells), len(columns), 3))
+    values = np.ones((table.n_rows, len(columns), 3))
     for k, axes in enumerate(columns.values()):
         for n, axis in enumerate("xyc"):
             if axis in axes:
@@ -125,7 +125,7 @@ def _read_deeplabcut(table: Table, first: list[str]) -> Recording:
     if not blocks:
         raise InputError(f"{table.name}: DeepLabCut's header is there, but no columns x and y.")
     frames = table.read(0) if table.is_numeric(0) and np.all(np.diff(table.read(0)) > 0) else None
-    ids = np.tile(np.arange(len(blocks)), (len(table.cells), 1)) if len(blocks) > 1 else None
+    ids = np.tile(np.arange(len(blocks)), (table.n_rows, 1)) if len(blocks) > 1 else None
     return Recording("keypoints", np.stack(blocks, axis=1), None, frames, ids, table.name, "DeepLabCut table")
 
 
@@ -135,12 +135,12 @@ def _read_long(table: Table, cleaned: list[str], column: int, layout: str | None
     order = frames if frames is not None else time_s
     if order is None:
         raise InputError(f"{table.name}: one row per point, but no column of frames or times.")
-    words = table.cells.iloc[:, column].str.strip()
-    if words.str.fullmatch(r"\d+").all():
-        numbers = words.astype(int)
-        names = np.array(get_order(layout, int(numbers.max()) + 1, table.name), dtype=object)[numbers]
+    words = table.columns[column]
+    if all(re.fullmatch(r"\d{1,4}", word) for word in words):
+        order_of = get_order(layout, max(map(int, words)) + 1, table.name)
+        names = [order_of[int(word)] for word in words]
     else:
-        names = words.to_numpy(dtype=object)
+        names = words
     own = list(dict.fromkeys(names))
     require_legs(table.name, own)
     moments, row = np.unique(order, return_inverse=True)
@@ -166,7 +166,7 @@ def _read_numbered(table: Table, columns: dict, time_s, frames, used: set[int], 
         values = _stack(table, {name: digits[n + min(digits)] for n, name in enumerate(names) if n + min(digits) in digits})
         return Recording("keypoints", build_points(values, list(names)[: values.shape[1]])[:, None], time_s, frames, None,
                          table.name, "numbered keypoint table", notes=("points were taken in the order of their numbers",))  # fmt: skip
-    rest = [n for n in range(table.cells.shape[1]) if n not in used]
+    rest = [n for n in range(len(table.columns)) if n not in used]
     if table.header or not rest:
         require_legs(table.name, list(columns) or table.names)
     widths = [(per, name) for per in (3, 2) for name in ([layout] if layout else [None]) if len(rest) % per == 0]
@@ -175,7 +175,7 @@ def _read_numbered(table: Table, columns: dict, time_s, frames, used: set[int], 
             names = get_order(name, len(rest) // per, table.name)
         except InputError:
             continue
-        values = np.stack([table.read(n) for n in rest], axis=1).reshape(len(table.cells), -1, per)[:, : len(names)]
+        values = np.stack([table.read(n) for n in rest], axis=1).reshape(table.n_rows, -1, per)[:, : len(names)]
         if per == 2:
             values = np.concatenate([values, np.isfinite(values).all(axis=2, keepdims=True)], axis=2)
         return Recording("keypoints", build_points(values, list(names))[:, None], time_s, frames, None, table.name,
@@ -332,7 +332,8 @@ def _shape(source: str, raw) -> np.ndarray | None:
             level = next((key for key in ("visibility", "score", "confidence", "presence") if key in raw[0]), None)
             raw = [[one["x"], one["y"], one.get(level, 1.0) if level else 1.0] for one in raw]
         values = np.array(raw, dtype=float)
-    except (TypeError, ValueError, KeyError):
+        score = None if score is None else np.array(score, dtype=float)
+    except (TypeError, ValueError, KeyError, AttributeError):
         raise InputError(f"{source}: keypoints that are no numbers x, y (and confidence).") from None
     if values.size == 0:
         return None
@@ -345,8 +346,8 @@ def _shape(source: str, raw) -> np.ndarray | None:
         values = values.reshape(-1, per)
     if values.ndim != 2 or values.shape[1] < 2:
         raise InputError(f"{source}: keypoints of shape {values.shape}, expected (points, 2 or 3).")
-    if score is not None and np.shape(score) == (len(values),):
-        values = np.column_stack([values[:, :2], np.asarray(score, dtype=float)])
+    if score is not None and score.shape == (len(values),):
+        values = np.column_stack([values[:, :2], score])
     if values.shape[1] == 2:
         values = np.column_stack([values, np.ones(len(values))])
     return values[:, [0, 1, 3 if values.shape[1] > 3 else 2]]

@@ -14,6 +14,8 @@ from gaitlib.errors import InputError
 
 _SEPARATORS = (",", ";", "\t", "|", r"\s+")
 _NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?")
+_MOST = 1e20
+"""Larger than any measurement: a program's mark for what is missing."""
 _NOTHING = {"", "nan", "na", "n/a", "null", "none", "-", "inf", "-inf", "+inf", "#n/a", "missing"}
 _TIME = re.compile(
     r"^(?:#?\s*)(?:time|times|t|timestamps?|time ?stamp|datetime|date ?time|seconds?|elapsed|seconds ?elapsed|"
@@ -29,7 +31,7 @@ class Table:
 
     name: str
     header: list[list[str]]
-    cells: pd.DataFrame
+    columns: list[list[str]]
     above: str
     decimal: str
 
@@ -38,21 +40,30 @@ class Table:
         """Names of the columns: the header line that holds the most words."""
         if not self.header:
             return []
-        return max(self.header, key=lambda row: sum(bool(re.search("[A-Za-z]{1,}", cell)) for cell in row))
+        return max(self.header, key=lambda row: sum(bool(re.search("[A-Za-z]", cell)) for cell in row))
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return len(self.columns[0]) if self.columns else 0
 
     def read(self, column: int) -> np.ndarray:
         """Read a column of numbers; NaN for what the usual spellings call missing."""
-        words = self.cells.iloc[:, column].fillna("").str.strip().str.strip("\"'")
-        plain = words.str.replace(",", ".", regex=False) if self.decimal == "," else words
-        values = pd.to_numeric(plain, errors="coerce").to_numpy(dtype=float, copy=True)
-        bad = np.isnan(values) & ~words.str.lower().isin(_NOTHING).to_numpy()
-        if bad.any():
-            row = int(np.argmax(bad))
-            name = self.names[column] if column < len(self.names) else f"number {column + 1}"
-            raise InputError(
-                f"{self.name}, column '{name}', row {row + 1}: found '{words.iloc[row][:40]}', expected a number."
-            )
-        values[~np.isfinite(values)] = np.nan
+        values = np.empty(self.n_rows)
+        for row, word in enumerate(self.columns[column]):
+            plain = word.replace(",", ".") if self.decimal == "," else word
+            try:
+                if "_" in plain:
+                    raise ValueError
+                values[row] = float(plain)
+            except ValueError:
+                if word.lower() not in _NOTHING:
+                    name = self.names[column] if column < len(self.names) else f"number {column + 1}"
+                    raise InputError(
+                        f"{self.name}, column '{name}', row {row + 1}: found '{word[:40]}', expected a number."
+                    ) from None
+                values[row] = np.nan
+        values[~np.isfinite(values) | (np.abs(values) > _MOST)] = np.nan
         return values
 
     def is_numeric(self, column: int) -> bool:
@@ -90,10 +101,11 @@ def parse_table(name: str, text: str) -> Table:
     lines = [line for line in text.splitlines() if line.strip(" \t\r,;|")]
     rest = [line for line in lines if not line.lstrip().startswith(("#", "//", "sep="))]
     above = [line for line in lines if line.lstrip().startswith(("#", "//", "sep="))]
-    separator = max(_SEPARATORS, key=lambda one: _score(rest, one))
+    scores = {one: _score(rest, one) for one in _SEPARATORS}
+    separator = max(scores, key=scores.get)
     rows = [_cut(line, separator) for line in rest]
     data = [n for n, row in enumerate(rows) if _is_data(row)]
-    if not data or _score(rest, separator) == 0:
+    if not data or scores[separator] == 0:
         raise InputError(f"{name}: not a table of numbers: no line of numbers found.")
     first = data[0]
     width = int(np.bincount([len(rows[n]) for n in data]).argmax())
@@ -116,11 +128,11 @@ def parse_table(name: str, text: str) -> Table:
     used = max(names_width, width if header == [] else names_width)
     if header and any(len(_strip(row)) > names_width for row in body):
         raise InputError(f"{name}: rows hold more cells ({width}) than the header names columns ({names_width}).")
-    table = pd.DataFrame([(row + [""] * used)[:used] for row in body], dtype=str)
-    header = [[word.strip().strip("\"'") for word in (row + [""] * used)[:used]] for row in header]
+    header, body = ([[word.strip().strip("\"'") for word in (row + [""] * used)[:used]] for row in rows] for rows in (header, body))
+    columns = [list(column) for column in zip(*body, strict=True)]
     sample = [word for row in body[:50] for word in row]
     comma = separator != "," and sum("," in word for word in sample) > sum("." in word for word in sample)
-    return Table(name, header, table, "\n".join(above), "," if comma else ".")
+    return Table(name, header, columns, "\n".join(above), "," if comma else ".")
 
 
 def _strip(row: list[str]) -> list[str]:
@@ -192,8 +204,8 @@ def find_time(table: Table) -> tuple[np.ndarray | None, np.ndarray | None, set[i
 
 
 def _read_time(table: Table, column: int, name: str) -> np.ndarray:
-    words = table.cells.iloc[:, column].fillna("").str.strip()
-    if table.is_numeric(column) and not words.str.contains(":").any():
+    words = pd.Series(table.columns[column], dtype=str)
+    if table.is_numeric(column):
         values = table.read(column)
         _check_times(table.name, name, values)
         return (values - values[0]) * _guess_unit(table, column, name, values)

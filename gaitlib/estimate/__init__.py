@@ -1,7 +1,7 @@
 """Estimators: keypoints or inertial signals become gait parameters and muscle activity, with intervals.
 
-The package is called like a function: `gaitlib.estimate(keypoints, fps=60, layout="h36m17", height_m=1.72)`
-is `gaitlib.estimate.predict.estimate_clip`.
+The package is called like a function: `gaitlib.estimate("walk.csv", height_m=1.72)`, or with an array, is
+`gaitlib.door.answer.estimate_recording`.
 """
 
 import sys
@@ -10,9 +10,9 @@ from types import ModuleType
 
 class _CallablePackage(ModuleType):
     def __call__(self, *args, **kwargs):
-        from gaitlib.estimate.predict import estimate_clip
+        from gaitlib.door.answer import estimate_recording
 
-        return estimate_clip(*args, **kwargs)
+        return estimate_recording(*args, **kwargs)
 
 
 sys.modules[__name__].__class__ = _CallablePackage
