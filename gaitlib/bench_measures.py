@@ -15,6 +15,7 @@ _CLIP_SECONDS = 5.0
 _CLIP_REPEATS = 7
 _THROUGHPUT_GAITS = 40
 _COHORT_GAITS = 200
+_DAMAGED_FILES, _TRIALS = 50, 4
 
 
 def measure_simulate(study) -> dict[str, float]:
@@ -191,3 +192,65 @@ def measure_evaluate(study) -> dict[str, float]:
         found[f"{name}.mae"] = float(row["mae"])
         found |= {f"{name}.{count}": int(row[count]) for count in ("n_people", "n_people_all")}
     return found
+
+
+def measure_door(study) -> dict[str, float]:
+    """Ask the door for files of every kind, for what is no walking, for real walks and for damaged files."""
+    import numpy as np
+
+    from gaitlib.door.malformed import damage, draw_edits, try_file
+    from gaitlib.door.samples import build_sample_walk, check_samples, write_samples
+    from gaitlib.door.trials import try_trials
+
+    rng = np.random.default_rng(study.seed)
+    with tempfile.TemporaryDirectory() as folder:
+        walk = build_sample_walk()
+        samples = write_samples(folder, walk)
+        right = check_samples(samples, walk)["right"]
+        foreign = []
+        for sample in samples:
+            path = sample.path.with_name(f"damaged_{sample.path.name}")
+            for _ in range(_DAMAGED_FILES):
+                path.write_bytes(damage(sample.path.read_bytes(), draw_edits(rng)))
+                foreign.append(bool(try_file(path, sample.options, whole=False)))
+    return {
+        "door.inputs_right": int(right.sum()),
+        "door.inputs_total": len(right),
+        "door.declined_share": try_trials(_TRIALS, study.seed),
+        "door.false_declined_share": _measure_false_declines(),
+        "door.malformed_cases": len(foreign),
+        "door.foreign_tracebacks": int(sum(foreign)),
+    }
+
+
+def _measure_false_declines() -> float:
+    """Share of the project's real walks of 2 s and more that get no answer; views and sensors each count."""
+    import gaitlib
+    from gaitlib.data.inertial_walks import load_inertial_walks
+    from gaitlib.data.walks import load_walks
+    from gaitlib.errors import AbsentData
+    from gaitlib.sense.camera import build_camera, project_walk
+
+    declined = []
+    for load, items in (
+        (load_walks, {"td_children_c3d": "evaluate", "neuro_bvh": "evaluate", "adult_walk_3d_moco": "calibrate"}),
+        (load_inertial_walks, {"mobilised_lab": "evaluate", "parkinson_fog_imu": "evaluate", "lower_back_events": "evaluate"}),
+    ):
+        for item, purpose in items.items():
+            try:
+                walks = load(item, purpose)
+            except AbsentData:
+                continue
+            for walk in walks:
+                if float(walk["time"][-1] - walk["time"][0]) < 2.0:
+                    continue
+                fps = min(float(walk.attrs["fps"]), 60.0)
+                clips = [walk] if load is load_inertial_walks else [
+                    project_walk(walk, build_camera(view, fps=fps)) for view in ("side", "front", "oblique")]  # fmt: skip
+                site = walk.attrs.get("site", "lower_back") if load is load_inertial_walks else None
+                if load is load_inertial_walks and "sensor" in walk.dims:
+                    clips, site = [walk.isel(sensor=0, drop=True)], "lower_back"
+                declined += [not gaitlib.estimate(clip, site=site).ok for clip in clips]
+    if not declined:
+        raise WorkError("none of the recordings of real people is here")
+    return sum(declined) / len(declined)

@@ -141,3 +141,36 @@ def spoil_signal(kind: str, walk: np.ndarray, rng: np.random.Generator, fps: flo
     return rest + shake * rng.normal(0, 1, 6) * [6, 6, 6, 2, 2, 2] + rng.normal(0, 0.05, (n, 6))
 
 
+
+
+def try_trials(n: int, seed: int = 0) -> float:
+    """Share of trials that are no walking which get no answer: each kind in `n` draws, pictures in three views."""
+    import gaitlib
+    from gaitlib.door.samples import build_sample_walk
+    from gaitlib.errors import InputError
+    from gaitlib.sense.inertial import measure_motion
+
+    rng, declined = np.random.default_rng(seed), []
+    walk = build_sample_walk(seed)
+
+    def ask(values: np.ndarray, **options) -> None:
+        try:
+            declined.append(not gaitlib.estimate(values, **options).ok)
+        except InputError:
+            declined.append(True)
+
+    for _ in range(n):
+        for kind in BODY_TRIALS:
+            height = float(rng.uniform(1.2, 1.9))
+            points = build_body(kind, rng, height_m=height)
+            for view in ("side", "front", "oblique"):
+                ask(film(points, rng, view)[..., :2], fps=60, layout="walk19")
+            signals = measure_motion(points, None, 60.0, height, ("lower_back", "shank_r"), 100.0)
+            for column, site in enumerate(("lower_back", "shank_r")):
+                ask(signals[:, column] + rng.normal(0, 0.03, signals[:, column].shape), fps=100, site=site)
+        for kind in PICTURE_TRIALS:
+            view = str(rng.choice(["side", "front", "oblique"]))
+            ask(spoil_picture(kind, film(walk.points, rng, view), rng)[..., :2], fps=60, layout="walk19")
+        for kind in SIGNAL_TRIALS:
+            ask(spoil_signal(kind, walk.back, rng), fps=100, site="lower_back")
+    return float(np.mean(declined))
