@@ -1,4 +1,4 @@
-"""The door: every kind of file gives the right value or a refusal, and nothing that is no walking gets one."""
+"""The door: every kind of file gives the right value or a refusal, and no other movement gets one."""
 
 import argparse
 import dataclasses
@@ -16,15 +16,33 @@ from gaitlib.data.readers import c3d, opensim_files
 from gaitlib.door import samples as door_samples
 from gaitlib.door.answer import estimate_recording
 from gaitlib.door.command import add_estimate_parser, run
-from gaitlib.door.malformed import CELLS, EDITS, damage, try_file
+from door_damage import CELLS, EDITS, damage, try_file
 from gaitlib.door.names import ORDERS, find_point, map_names
 from gaitlib.door.recording import Recording
 from gaitlib.door.timing import find_rate, place_in_time
-from gaitlib.door.trials import BODY_TRIALS, PICTURE_TRIALS, SIGNAL_TRIALS, build_body, film, spoil_picture, spoil_signal
+from door_trials import (
+    BODY_TRIALS,
+    PICTURE_TRIALS,
+    SIGNAL_TRIALS,
+    build_body,
+    film,
+    spoil_picture,
+    spoil_signal,
+)
 from gaitlib.errors import GaitlibError, InputError
 
-READERS = ("plain.csv", "tab_comma.txt", "long.csv", "deeplabcut.csv", "sleap.h5", "alphapose_body25.json", "mmpose.json",
-           "markers_mm.trc", "plain_imu.csv", "milli_g.csv")  # fmt: skip
+READERS = (
+    "plain.csv",
+    "tab_comma.txt",
+    "long.csv",
+    "deeplabcut.csv",
+    "sleap.h5",
+    "alphapose_body25.json",
+    "mmpose.json",
+    "markers_mm.trc",
+    "plain_imu.csv",
+    "milli_g.csv",
+)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +78,14 @@ def test_every_sample_is_right_or_refused(samples, walk):
 
 def test_the_same_walk_in_other_words_gives_the_same_values(samples):
     plain = ask(samples["plain.csv"])["speed_mps"].value
-    for name in ("upper_case.csv", "tab_comma.txt", "milliseconds.csv", "sleap.csv", "alphapose_coco17.json", "turned.csv"):
+    for name in (
+        "upper_case.csv",
+        "tab_comma.txt",
+        "milliseconds.csv",
+        "sleap.csv",
+        "alphapose_coco17.json",
+        "turned.csv",
+    ):
         assert ask(samples[name])["speed_mps"].value == pytest.approx(plain, rel=2e-3), name
     signals = ask(samples["plain_imu.csv"])["speed_mps"].value
     for name in ("g_degrees.csv", "milli_g.csv", "xsens.txt", "phone.csv", "opal.csv"):
@@ -77,25 +102,45 @@ def test_three_dimensions_are_measured_not_estimated(samples, walk):
 @pytest.mark.parametrize("spelling", [0.0, -1.0, np.nan])
 def test_missing_points_are_no_worse_than_unknown_ones(walk, tmp_path, spelling):
     gone = np.random.default_rng(2).uniform(size=walk.picture.shape[:2]) < 0.05
-    known = estimate_recording(write(walk, tmp_path, lambda q: q.__setitem__((gone, slice(0, 2)), np.nan), "nan.csv"), fps=60)
-    answer = estimate_recording(write(walk, tmp_path, lambda q: q.__setitem__((gone, slice(0, 2)), spelling)), fps=60)
+    known = estimate_recording(
+        write(walk, tmp_path, lambda q: q.__setitem__((gone, slice(0, 2)), np.nan), "nan.csv"), fps=60
+    )
+    answer = estimate_recording(
+        write(walk, tmp_path, lambda q: q.__setitem__((gone, slice(0, 2)), spelling)), fps=60
+    )
     assert answer["speed_mps"].value == pytest.approx(known["speed_mps"].value, rel=3e-3)
 
 
 def test_what_was_mended_is_named(samples):
-    for name, words in (("origin.csv", "(0, 0)"), ("jumps.csv", "jumped"), ("swapped.csv", "exchanged back"),
-                        ("turned.csv", "90 degrees"), ("y_up.csv", "upwards"), ("milliseconds.csv", "--fps says 30"),
-                        ("mmpose.json", "2 people"), ("g_degrees.csv", "deg/s")):  # fmt: skip
+    for name, words in (
+        ("origin.csv", "(0, 0)"),
+        ("jumps.csv", "jumped"),
+        ("swapped.csv", "exchanged back"),
+        ("turned.csv", "90 degrees"),
+        ("y_up.csv", "upwards"),
+        ("milliseconds.csv", "--fps says 30"),
+        ("mmpose.json", "2 people"),
+        ("g_degrees.csv", "deg/s"),
+    ):
         assert words in " ".join(ask(samples[name]).notes), name
 
 
 def test_a_turn_is_cut_out_and_bouts_are_weighted_by_strides(walk, tmp_path):
     def out_and_back(q):
-        return np.concatenate([q, np.repeat(q[-1:], 60, axis=0) + [0.5, 0, 0] * np.random.default_rng(1).normal(size=(60, 1, 1)), q[::-1]])
+        return np.concatenate(
+            [
+                q,
+                np.repeat(q[-1:], 60, axis=0)
+                + [0.5, 0, 0] * np.random.default_rng(1).normal(size=(60, 1, 1)),
+                q[::-1],
+            ]
+        )
 
     answer = estimate_recording(write(walk, tmp_path, out_and_back), fps=60, height_m=walk.height_m)
     ways = [bout["way"] for bout in answer.bouts]
-    assert ways == ["right", "left"] and answer.strides == pytest.approx(sum(b["strides"] for b in answer.bouts), abs=0.2)
+    assert ways == ["right", "left"] and answer.strides == pytest.approx(
+        sum(b["strides"] for b in answer.bouts), abs=0.2
+    )
     values = [bout["values"]["speed_mps"].value for bout in answer.bouts if bout["status"] == "ok"]
     assert min(values) <= answer["speed_mps"].value <= max(values)
 
@@ -138,7 +183,11 @@ def test_a_long_gap_splits_and_a_short_one_does_not(walk, tmp_path):
 def test_names_in_all_spellings():
     for name in ("left_knee", "LKnee", "L_Knee", "kneeLeft", "LEFT_KNEE", "knee.L", "l knee", "lknee"):
         assert find_point(name) == "knee_l", name
-    assert find_point("RBigToe") == "toe_r" and find_point("LeftUpLeg") == "hip_l" and find_point("LHipAngles") is None
+    assert (
+        find_point("RBigToe") == "toe_r"
+        and find_point("LeftUpLeg") == "hip_l"
+        and find_point("LHipAngles") is None
+    )
     for layout, names in ORDERS.items():
         assert len(set(names)) == len(names)
         legs = {f"{joint}_{side}" for joint in ("hip", "knee", "ankle") for side in "rl"}
@@ -167,11 +216,14 @@ def test_variable_rate_is_resampled():
 
 
 @pytest.mark.parametrize(
-    ("times", "message"), [([0.0, 0.1, 0.05, 0.2], "rise"), ([0.0] * 4, "same time"), ([0.0, "x", 0.1, 0.2], "time")]
+    ("times", "message"),
+    [([0.0, 0.1, 0.05, 0.2], "rise"), ([0.0] * 4, "same time"), ([0.0, "x", 0.1, 0.2], "time")],
 )
 def test_times_that_do_not_rise_are_refused(tmp_path, times, message):
     path = tmp_path / "a.csv"
-    pd.DataFrame({"time": times} | {f"{k}_{a}": v for k, v in (("acc", 5.7), ("gyr", 0.1)) for a in "xyz"}).to_csv(path, index=False)
+    pd.DataFrame(
+        {"time": times} | {f"{k}_{a}": v for k, v in (("acc", 5.7), ("gyr", 0.1)) for a in "xyz"}
+    ).to_csv(path, index=False)
     with pytest.raises(InputError, match=message):
         estimate_recording(path, site="lower_back")
 
@@ -215,15 +267,29 @@ def test_spoilt_signals_get_no_answer(kind, walk):
 
 def test_the_answer_can_be_read_in_every_way(samples, tmp_path, capsys):
     answer = ask(samples["plain.csv"])
-    assert answer["speed_mps"].unit == "m/s" and answer["stance_share"].unit == "%" and answer["stance_share"].value > 50
+    assert (
+        answer["speed_mps"].unit == "m/s"
+        and answer["stance_share"].unit == "%"
+        and answer["stance_share"].value > 50
+    )
     assert "speed_mps" in repr(answer) and "<table>" in answer._repr_html_()
     assert "<script>" not in dataclasses.replace(answer, notes=("<script>",))._repr_html_()
     with pytest.raises(KeyError, match="known: speed_mps"):
         answer["speed"]
     parser = argparse.ArgumentParser()
     add_estimate_parser(parser.add_subparsers())
-    words = ["estimate", str(samples["plain.csv"].path), "--fps", "60", "--json", "--muscles", "--csv", str(tmp_path / "a.csv"),
-             "--plot", str(tmp_path / "a.png")]  # fmt: skip
+    words = [
+        "estimate",
+        str(samples["plain.csv"].path),
+        "--fps",
+        "60",
+        "--json",
+        "--muscles",
+        "--csv",
+        str(tmp_path / "a.csv"),
+        "--plot",
+        str(tmp_path / "a.png"),
+    ]
     assert run(parser.parse_args(words)) == 0
     printed = json.loads(capsys.readouterr().out)
     assert printed["speed_mps"]["value"] == pytest.approx(answer["speed_mps"].value)
@@ -235,8 +301,12 @@ def test_the_answer_can_be_read_in_every_way(samples, tmp_path, capsys):
 
 
 def test_wrong_options_are_named(samples):
-    for options, message in (({"fps": None}, "--fps"), ({"height_m": 176.0}, "Give it in metres"), ({"format": "avi"}, "--format"),
-                             ({"site": "lower_back"}, "--site is for inertial")):  # fmt: skip
+    for options, message in (
+        ({"fps": None}, "--fps"),
+        ({"height_m": 176.0}, "Give it in metres"),
+        ({"format": "avi"}, "--format"),
+        ({"site": "lower_back"}, "--site is for inertial"),
+    ):
         with pytest.raises(InputError, match=message):
             ask(samples["plain.csv"], **options)
     with pytest.raises(InputError, match="say where the sensor is worn"):
@@ -249,8 +319,10 @@ def test_wrong_options_are_named(samples):
 
 
 def test_trc_in_the_ways_programs_write_it(tmp_path):
-    head = "PathFileType\t4\t(X/Y/Z)\ta.trc\nDataRate\tCameraRate\tNumFrames\tNumMarkers\tUnits\n100\t100\t{n}\t2\tmm\n"
-    body = "\t\tX1\tY1\tZ1\tX2\tY2\tZ2\n1\t0.0\t1\t2\t3\t4\t5\t6\n2\t0.01\t\t\t\t\t\t\n3\t0.02\t0\t0\t0\t4\t5\t6\n"
+    head = "PathFileType\t4\t(X/Y/Z)\ta.trc\n"
+    head += "DataRate\tCameraRate\tNumFrames\tNumMarkers\tUnits\n100\t100\t{n}\t2\tmm\n"
+    body = "\t\tX1\tY1\tZ1\tX2\tY2\tZ2\n1\t0.0\t1\t2\t3\t4\t5\t6\n"
+    body += "2\t0.01\t\t\t\t\t\t\n3\t0.02\t0\t0\t0\t4\t5\t6\n"
     for tabs in ("\t\t", "\t\t\t"):
         for count in ("3", "NaN"):
             path = tmp_path / "a.trc"
@@ -283,27 +355,44 @@ def test_c3d_of_two_people_is_refused_or_chosen(tmp_path):
     with pytest.raises(InputError, match="2 people"):
         c3d.read_c3d(path)
     found = c3d.read_c3d(path, subject="Ann").markers
-    assert list(found["marker"].values) == ["LHEE", "RHEE"] and float(found["marker_position"][0, 0, 0]) == pytest.approx(0.002)
+    assert list(found["marker"].values) == ["LHEE", "RHEE"] and float(
+        found["marker_position"][0, 0, 0]
+    ) == pytest.approx(0.002)
     with pytest.raises(InputError, match="no subject 'Tom'"):
         c3d.read_c3d(path, subject="Tom")
 
 
 def test_c3d_model_outputs_are_no_markers_and_events_have_many_names(tmp_path):
-    events = [("RHS", "", 0.1), ("Foot Off", "Right", 0.2), ("LeftFootStrike", "", 0.3), ("toe_off", "left", 0.35), ("Blink", "Left", 0.4)]
+    events = [
+        ("RHS", "", 0.1),
+        ("Foot Off", "Right", 0.2),
+        ("LeftFootStrike", "", 0.3),
+        ("toe_off", "left", 0.35),
+        ("Blink", "Left", 0.4),
+    ]
     path = write_c3d(tmp_path / "a.c3d", ["LHEE", "LHipAngles", "Foo"], events=events, ANGLES=["Foo"])
     found = c3d.read_c3d(path)
     assert list(found.markers["marker"].values) == ["LHEE"]
     assert found.events[["foot", "event"]].values.tolist() == [
-        ["r", "initial_contact"], ["r", "toe_off"], ["l", "initial_contact"], ["l", "toe_off"]
-    ]  # fmt: skip
+        ["r", "initial_contact"],
+        ["r", "toe_off"],
+        ["l", "initial_contact"],
+        ["l", "toe_off"],
+    ]
 
 
 # Malformed files
 
 edits = st.lists(
-    st.tuples(st.sampled_from(EDITS), st.floats(0, 1), st.floats(0, 1), st.one_of(st.sampled_from(CELLS), st.text(max_size=6))),
-    min_size=1, max_size=4,
-)  # fmt: skip
+    st.tuples(
+        st.sampled_from(EDITS),
+        st.floats(0, 1),
+        st.floats(0, 1),
+        st.one_of(st.sampled_from(CELLS), st.text(max_size=6)),
+    ),
+    min_size=1,
+    max_size=4,
+)
 examples = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 
 
@@ -328,7 +417,13 @@ def test_damaged_files_are_read_or_refused(name, short):
     check()
 
 
-@given(st.one_of(st.binary(max_size=400), st.text(max_size=400).map(str.encode), st.from_regex(re.compile(rb"[\[{\"a-z0-9,:.\]}]{0,80}"), fullmatch=True)))
+@given(
+    st.one_of(
+        st.binary(max_size=400),
+        st.text(max_size=400).map(str.encode),
+        st.from_regex(re.compile(rb"[\[{\"a-z0-9,:.\]}]{0,80}"), fullmatch=True),
+    )
+)
 @examples
 def test_any_bytes_are_refused_with_a_sentence(tmp_path_factory, raw):
     path = tmp_path_factory.getbasetemp() / "any"
@@ -338,7 +433,12 @@ def test_any_bytes_are_refused_with_a_sentence(tmp_path_factory, raw):
     assert str(caught.value).strip()
 
 
-@given(st.integers(0, 2**32), st.integers(1, 200), st.sampled_from([0.0, np.nan, np.inf, 1e300, -1.0]), st.floats(0, 1))
+@given(
+    st.integers(0, 2**32),
+    st.integers(1, 200),
+    st.sampled_from([0.0, np.nan, np.inf, 1e300, -1.0]),
+    st.floats(0, 1),
+)
 @examples
 def test_any_array_is_answered_or_refused(seed, n, value, share):
     rng = np.random.default_rng(seed)

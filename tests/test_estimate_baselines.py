@@ -6,11 +6,11 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from gaitlib.estimate.estimate_command import add_estimate_parser, run
 from toys import make_toy_walk
 
 from gaitlib.errors import InputError
 from gaitlib.estimate.baseline_estimators import crossvalidate_ridge
-from gaitlib.estimate.estimate_command import add_estimate_parser, run
 from gaitlib.estimate.predict import estimate_clip, read_keypoint_csv
 from gaitlib.sense.camera import build_camera, project_walk
 from gaitlib.sense.layouts import get_layout

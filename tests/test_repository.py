@@ -43,7 +43,7 @@ ENGINES = {
 GEOMETRY = ("gaitlib.body.dimensions", "gaitlib.body.kinematics")
 """Lengths of a person and where the joints lie: plain numbers that `outcomes` needs of a simulated stride."""
 CALLED = ("gaitlib.estimate", "gaitlib.door.answer")
-"""`gaitlib.estimate(...)`: the package that is called like a function leads to the door, when it is called."""
+"""`gaitlib.estimate(...)`: the package that is called like a function leads to the door."""
 MANY_BYTES = 5 * 1024**2
 LIBRARY_BYTES = 25_000_000
 
@@ -220,7 +220,8 @@ def test_arrows_run_forward():
     back = [
         f"{module} line {line} imports {name}"
         for module, line, name in find_arrows()
-        if rank[get_part(name)] > rank[get_part(module)] and not is_geometry(name)
+        if rank[get_part(name)] > rank[get_part(module)]
+        and not is_geometry(name)
         and not (module == CALLED[0] and name.startswith(CALLED[1]))
     ]
     assert back == []
@@ -354,7 +355,12 @@ def list_documented(docstring):
 SURFACE = (
     *("gaitlib", "gaitlib.person", "gaitlib.gait", "gaitlib.walk", "gaitlib.events", "gaitlib.outcomes"),
     *("gaitlib.simulate.library", "gaitlib.generate.flow", "gaitlib.sense.camera"),
-    *("gaitlib.door.answer", "gaitlib.estimate.predict", "gaitlib.estimate.estimator", "gaitlib.evaluate.tables"),
+    *(
+        "gaitlib.door.answer",
+        "gaitlib.estimate.predict",
+        "gaitlib.estimate.estimator",
+        "gaitlib.evaluate.tables",
+    ),
 )
 """What readers call: every argument and result is described; the rest has one line and types."""
 

@@ -1,4 +1,4 @@
-"""The answer for a user's recording: values with intervals and units, the bouts behind them, and what was done."""
+"""The answer for a user's recording: values with intervals, the bouts behind them, and what was done."""
 
 from __future__ import annotations
 
@@ -67,16 +67,30 @@ class Answer(Estimate):
     def to_dict(self, with_activation: bool = False) -> dict:
         """Turn into plain values for JSON."""
         answer = super().to_dict(with_activation)
-        answer |= {"strides": round(float(self.strides), 1), "bouts": [_make_plain(bout) for bout in self.bouts]}
+        answer |= {
+            "strides": round(float(self.strides), 1),
+            "bouts": [_make_plain(bout) for bout in self.bouts],
+        }
         return answer | {"quality": list(self.notes), "source": self.source, "method": self.method}
 
     def to_table(self) -> pd.DataFrame:
         """Turn into a table: one row per outcome, over all bouts and for each."""
         rows = []
-        blocks = [("all", self.values)] + [(str(n + 1), bout.get("values", {})) for n, bout in enumerate(self.bouts)]
+        blocks = [("all", self.values)] + [
+            (str(n + 1), bout.get("values", {})) for n, bout in enumerate(self.bouts)
+        ]
         for name, values in blocks:
-            rows += [{"bout": name, "outcome": key, "value": item.value, "lower": item.lower, "upper": item.upper,
-                      "unit": item.unit} for key, item in values.items()]  # fmt: skip
+            rows += [
+                {
+                    "bout": name,
+                    "outcome": key,
+                    "value": item.value,
+                    "lower": item.lower,
+                    "upper": item.upper,
+                    "unit": item.unit,
+                }
+                for key, item in values.items()
+            ]
         return pd.DataFrame(rows, columns=["bout", "outcome", "value", "lower", "upper", "unit"])
 
     def describe(self) -> str:
@@ -98,10 +112,13 @@ class Answer(Estimate):
         head = "" if self.ok else f"<p><b>No estimate</b>: {html.escape(self.status)}</p>"
         rows = "".join(
             f"<tr><td>{name}</td><td>{item.value:.3f}</td>"
-            f"<td>{'' if item.lower != item.lower else f'{item.lower:.3f} to {item.upper:.3f}'}</td><td>{item.unit}</td></tr>"
+            f"<td>{'' if item.lower != item.lower else f'{item.lower:.3f} to {item.upper:.3f}'}</td>"
+            f"<td>{item.unit}</td></tr>"
             for name, item in self.values.items()
         )
-        table = f"<table><tr><th>outcome</th><th>value</th><th>90 % interval</th><th>unit</th></tr>{rows}</table>"
+        table = (
+            f"<table><tr><th>outcome</th><th>value</th><th>90 % interval</th><th>unit</th></tr>{rows}</table>"
+        )
         notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
         return f"{head}{table if self.values else ''}<ul>{notes}</ul>"
 
@@ -119,8 +136,13 @@ def _count_used(bouts: tuple[dict, ...]) -> str:
 
 def _make_plain(bout: dict) -> dict:
     values = {name: vars(item) for name, item in bout.get("values", {}).items()}
-    values = {name: {k: None if isinstance(v, float) and v != v else v for k, v in item.items()} for name, item in values.items()}
-    return {key: value for key, value in bout.items() if key != "values"} | ({"values": values} if values else {})
+    values = {
+        name: {k: None if isinstance(v, float) and v != v else v for k, v in item.items()}
+        for name, item in values.items()
+    }
+    return {key: value for key, value in bout.items() if key != "values"} | (
+        {"values": values} if values else {}
+    )
 
 
 def estimate_recording(
@@ -195,12 +217,44 @@ def estimate_recording(
         raise InputError(f"image_size_px: found {image_size_px}, expected width and height in pixels.")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # means over points that nobody saw
-        return _estimate(data, fps, height_m, layout, site, confidence, image_size_px, focal_length_px, age_years, view, method,
-                         estimator, format, person, subject, treadmill)  # fmt: skip
+        return _estimate(
+            data,
+            fps,
+            height_m,
+            layout,
+            site,
+            confidence,
+            image_size_px,
+            focal_length_px,
+            age_years,
+            view,
+            method,
+            estimator,
+            format,
+            person,
+            subject,
+            treadmill,
+        )
 
 
-def _estimate(data, fps, height_m, layout, site, confidence, image_size_px, focal_length_px, age_years, view, method, estimator,
-              format, person, subject, treadmill) -> Answer:  # fmt: skip
+def _estimate(
+    data,
+    fps,
+    height_m,
+    layout,
+    site,
+    confidence,
+    image_size_px,
+    focal_length_px,
+    age_years,
+    view,
+    method,
+    estimator,
+    format,
+    person,
+    subject,
+    treadmill,
+) -> Answer:
     if isinstance(data, str | Path):
         recording = read_recording(data, format, layout, site, height_m, subject)
     else:
@@ -209,8 +263,14 @@ def _estimate(data, fps, height_m, layout, site, confidence, image_size_px, foca
     if image_size_px is not None:
         recording = recording.change(image_size_px=tuple(float(side) for side in image_size_px))
     recording = place_in_time(recording, fps)
-    known = {"height_m": height_m, "age_years": age_years, "view": view, "focal_length_px": focal_length_px,
-             "method": method, "estimator": estimator}  # fmt: skip
+    known = {
+        "height_m": height_m,
+        "age_years": age_years,
+        "view": view,
+        "focal_length_px": focal_length_px,
+        "method": method,
+        "estimator": estimator,
+    }
     if recording.kind == "markers":
         return _measure_markers(recording, height_m)
     if recording.kind == "inertial":
@@ -243,9 +303,13 @@ def _read_array(data, fps, layout, site, confidence) -> Recording:
             from gaitlib.door.names import build_points, get_order
 
             if values.ndim != 3 or len(values) == 0 or values.shape[2] != 2:
-                raise InputError(f"keypoints: found shape {values.shape}, expected (time, keypoint, 2) with frames.")
+                raise InputError(
+                    f"keypoints: found shape {values.shape}, expected (time, keypoint, 2) with frames."
+                )
             names = get_order(layout, values.shape[1], "keypoints")
-            level = np.isfinite(values).all(axis=2) if confidence is None else np.asarray(confidence, dtype=float)
+            level = (
+                np.isfinite(values).all(axis=2) if confidence is None else np.asarray(confidence, dtype=float)
+            )
             if level.shape != values.shape[:2]:
                 raise InputError(f"confidence: found shape {level.shape}, expected {values.shape[:2]}.")
             points = build_points(np.concatenate([values, level[..., None]], axis=2), list(names))
@@ -258,15 +322,26 @@ def _read_array(data, fps, layout, site, confidence) -> Recording:
             if site not in sensors:
                 raise InputError(f"site: name one of the sensors of the dataset: {', '.join(sensors)}.")
             data = data.sel(sensor=site)
-        parts = [data[name].transpose("time", "space").values for name in ("acceleration", "angular_velocity")]
-        return Recording("inertial", np.hstack(parts), site=site or str(data.attrs.get("site", "")), facts=facts)
+        parts = [
+            data[name].transpose("time", "space").values for name in ("acceleration", "angular_velocity")
+        ]
+        return Recording(
+            "inertial", np.hstack(parts), site=site or str(data.attrs.get("site", "")), facts=facts
+        )
     if "pixel_position" not in data:
         raise InputError("dataset: neither pixel_position nor acceleration is in it.")
     points = convert_layout(data)
     size = [_get_number(data, f"image_{side}_px") for side in ("width", "height")]
-    values = np.concatenate([points["pixel_position"].values, points["confidence"].values[..., None]], axis=-1)
-    return Recording("keypoints", values[:, None], data["time"].values if "fps" not in facts else None,
-                     image_size_px=None if None in size else tuple(size), facts=facts)  # fmt: skip
+    values = np.concatenate(
+        [points["pixel_position"].values, points["confidence"].values[..., None]], axis=-1
+    )
+    return Recording(
+        "keypoints",
+        values[:, None],
+        data["time"].values if "fps" not in facts else None,
+        image_size_px=None if None in size else tuple(size),
+        facts=facts,
+    )
 
 
 def _cut(bout: Bout, fps: float) -> list[Bout]:
@@ -298,17 +373,30 @@ def _estimate_keypoints(recording: Recording, known: dict, treadmill: bool) -> A
         results.append((bout, estimate_clip(data, **options)))
     if not results:
         reason = _explain_no_bout(paths, fps)
-        return Answer(reason, notes=recording.notes, source=recording.source, recording=recording, method=recording.format)
+        return Answer(
+            reason,
+            notes=recording.notes,
+            source=recording.source,
+            recording=recording,
+            method=recording.format,
+        )
     notes = []
     if all(bout.way == "in place" for bout in bouts) and any(result.ok for _, result in results):
-        notes.append("the person stays in place in the picture (treadmill or moving camera); speed follows from the stance foot")
+        notes.append(
+            "the person stays in place in the picture (treadmill or moving camera); speed follows from "
+            "the stance foot"
+        )
     return _combine(recording, results, fps, f"{recording.format}, estimated by '{known['method']}'", notes)
 
 
 def _explain_no_bout(paths, fps: float) -> str:
-    longest = max((int(np.diff(np.flatnonzero(np.diff(np.r_[0, paths.seen.astype(int), 0]))).max()), 0)) if paths.seen.any() else 0
+    longest = (
+        max((int(np.diff(np.flatnonzero(np.diff(np.r_[0, paths.seen.astype(int), 0]))).max()), 0))
+        if paths.seen.any()
+        else 0
+    )
     if longest < 2 * fps:
-        return f"too short: the legs are in view for {longest / fps:.2f} s in a row, at least 2 s of walking needed"
+        return f"too short: the legs are in view for {longest / fps:.2f} s in a row, at least 2 s needed"
     return "no walking found: no stretch of at least 2 s in which the legs step and the body goes one way"
 
 
@@ -333,8 +421,16 @@ def _estimate_inertial(recording: Recording, known: dict) -> Answer:
         reason = "no walking found: no stretch of at least 2 s in which the sensor moves as with steps"
         if known_rows.sum() < 2 * fps:
             reason = f"too short: {known_rows.sum() / fps:.2f} s of signal, at least 2 s of walking needed"
-        return Answer(reason, notes=recording.notes, source=recording.source, recording=recording, method=recording.format)
-    return _combine(recording, results, fps, f"{recording.format} at {site}, estimated by '{known['method']}'", notes)
+        return Answer(
+            reason,
+            notes=recording.notes,
+            source=recording.source,
+            recording=recording,
+            method=recording.format,
+        )
+    return _combine(
+        recording, results, fps, f"{recording.format} at {site}, estimated by '{known['method']}'", notes
+    )
 
 
 def _measure_markers(recording: Recording, height_m: float | None) -> Answer:
@@ -345,13 +441,22 @@ def _measure_markers(recording: Recording, height_m: float | None) -> Answer:
     for bout in bouts:
         outcomes, reason = measure_bout(points, fps, bout, recording.source, height_m)
         nan = float("nan")
-        values = {name: Value(float(outcomes[name]), nan, nan, OUTCOMES[name].unit) for name in OUTCOMES
-                  if name != "n_steps" and np.isfinite(outcomes.get(name, nan))} if not reason else {}  # fmt: skip
+        values = (
+            {
+                name: Value(float(outcomes[name]), nan, nan, OUTCOMES[name].unit)
+                for name in OUTCOMES
+                if name != "n_steps" and np.isfinite(outcomes.get(name, nan))
+            }
+            if not reason
+            else {}
+        )
         results.append((bout, Estimate("ok" if not reason else reason, values)))
     method = f"{recording.format}, measured directly in three dimensions without an estimator"
     if not results:
         reason = "no walking found: nobody goes along with hips and feet in view"
-        return Answer(reason, notes=recording.notes, source=recording.source, recording=recording, method=method)
+        return Answer(
+            reason, notes=recording.notes, source=recording.source, recording=recording, method=method
+        )
     return _combine(recording, results, fps, method, notes)
 
 
@@ -360,14 +465,25 @@ def _get_unit(name: str) -> str:
     return "%" if unit == "1" or unit.startswith("share") else unit
 
 
-def _combine(recording: Recording, results: list[tuple[Bout, Estimate]], fps: float, method: str, notes: list) -> Answer:
-    """Weight the bouts by their strides; intervals are averaged, as errors of one person's bouts go together."""
+def _combine(
+    recording: Recording, results: list[tuple[Bout, Estimate]], fps: float, method: str, notes: list
+) -> Answer:
+    """Weight bouts by their strides; intervals are averaged, as errors of one person go together."""
     bouts, weights, good = [], [], []
     for bout, result in results:
         start, end = bout.first / fps, bout.last / fps
-        entry: dict = {"start_s": round(start, 2), "end_s": round(end, 2), "way": bout.way, "status": result.status}
+        entry: dict = {
+            "start_s": round(start, 2),
+            "end_s": round(end, 2),
+            "way": bout.way,
+            "status": result.status,
+        }
         if result.ok:
-            values = {name: _to_percent(name, item) for name, item in result.values.items() if np.isfinite(item.value)}
+            values = {
+                name: _to_percent(name, item)
+                for name, item in result.values.items()
+                if np.isfinite(item.value)
+            }
             strides = (end - start) / (2 * result.values["step_time_s"].value)
             entry |= {"strides": round(strides, 1), "values": values}
             weights.append(strides)
@@ -378,26 +494,57 @@ def _combine(recording: Recording, results: list[tuple[Bout, Estimate]], fps: fl
     everything = len(recording.values) / fps
     if not good:
         status = max(declined, key=lambda pair: pair[0].last - pair[0].first)[1].status
-        return Answer(status, bouts=tuple(bouts), notes=(*recording.notes, *notes), source=recording.source, method=method,
-                      recording=recording)  # fmt: skip
+        return Answer(
+            status,
+            bouts=tuple(bouts),
+            notes=(*recording.notes, *notes),
+            source=recording.source,
+            method=method,
+            recording=recording,
+        )
     if declined:
-        notes = [*notes, f"{len(declined)} of {len(results)} stretches gave no estimate ({declined[0][1].status})"]
+        notes = [
+            *notes,
+            f"{len(declined)} of {len(results)} stretches gave no estimate ({declined[0][1].status})",
+        ]
     if total < 0.9 * everything:
-        notes = [*notes, f"{total:.1f} of {everything:.1f} s were used; standing, turns and gaps were cut out"]
+        notes = [
+            *notes,
+            f"{total:.1f} of {everything:.1f} s were used; standing, turns and gaps were cut out",
+        ]
     share = np.array(weights) / sum(weights)
     combined = {}
     for name in dict.fromkeys(name for values, _ in good for name in values):
-        rows = [(values[name], weight) for (values, _), weight in zip(good, share, strict=True) if name in values]
+        rows = [
+            (values[name], weight) for (values, _), weight in zip(good, share, strict=True) if name in values
+        ]
         own = np.array([weight for _, weight in rows]) / sum(weight for _, weight in rows)
         ends = [float(own @ [getattr(item, end) for item, _ in rows]) for end in ("value", "lower", "upper")]
         combined[name] = Value(*ends, rows[0][0].unit)
     if "step_time_s" in combined and "cadence_spm" in combined:
         step = combined["step_time_s"]
-        combined["cadence_spm"] = Value(60 / step.value, 60 / step.upper, 60 / step.lower, combined["cadence_spm"].unit)
-    curves = [(activation, weight) for (_, activation), weight in zip(good, share, strict=True) if activation is not None]
-    activation = sum(curve * weight for curve, weight in curves) / sum(w for _, w in curves) if curves else None
-    return Answer("ok", combined, activation, float(sum(weights)), tuple(bouts), (*recording.notes, *notes), recording.source,
-                  method, recording)  # fmt: skip
+        combined["cadence_spm"] = Value(
+            60 / step.value, 60 / step.upper, 60 / step.lower, combined["cadence_spm"].unit
+        )
+    curves = [
+        (activation, weight)
+        for (_, activation), weight in zip(good, share, strict=True)
+        if activation is not None
+    ]
+    activation = (
+        sum(curve * weight for curve, weight in curves) / sum(w for _, w in curves) if curves else None
+    )
+    return Answer(
+        "ok",
+        combined,
+        activation,
+        float(sum(weights)),
+        tuple(bouts),
+        (*recording.notes, *notes),
+        recording.source,
+        method,
+        recording,
+    )
 
 
 def _to_percent(name: str, item: Value) -> Value:

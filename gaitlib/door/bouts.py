@@ -23,7 +23,7 @@ _MIN_TRAVEL = 0.3
 
 @dataclass(frozen=True)
 class Bout:
-    """Frames of one straight stretch of walking; `way` says where to: 'right', 'left', 'near', 'away', 'in place'."""
+    """Frames of one straight stretch of walking; `way` is 'right', 'left', 'near', 'away', 'in place' ..."""
 
     first: int
     last: int
@@ -70,7 +70,14 @@ def trace_legs(values: np.ndarray, fps: float) -> LegPaths:
     scale = _follow_scale(longer, fps)
     middle = hips.mean(axis=1)
     relative = scale[:, None, None]
-    return LegPaths(fps, middle, (knees - middle[:, None]) / relative, (ankles - middle[:, None]) / relative, scale, present)
+    return LegPaths(
+        fps,
+        middle,
+        (knees - middle[:, None]) / relative,
+        (ankles - middle[:, None]) / relative,
+        scale,
+        present,
+    )
 
 
 def _follow_scale(lengths: np.ndarray, fps: float) -> np.ndarray:
@@ -133,8 +140,14 @@ def find_bouts(paths: LegPaths) -> list[Bout]:
 
 def _measure_activity(paths: LegPaths) -> np.ndarray:
     """How much the legs move against each other, around every frame (leg lengths)."""
-    apart = np.concatenate([paths.ankles[:, 0] - paths.ankles[:, 1], paths.knees[:, 0] - paths.knees[:, 1]], axis=1)
-    rate = np.abs(np.gradient(apart, 1 / paths.fps, axis=0)).sum(axis=1) if len(apart) > 2 else np.zeros(len(apart))
+    apart = np.concatenate(
+        [paths.ankles[:, 0] - paths.ankles[:, 1], paths.knees[:, 0] - paths.knees[:, 1]], axis=1
+    )
+    rate = (
+        np.abs(np.gradient(apart, 1 / paths.fps, axis=0)).sum(axis=1)
+        if len(apart) > 2
+        else np.zeros(len(apart))
+    )
     width = max(int(round(_WINDOW_S * paths.fps)), 3)
     kernel = np.ones(min(width, len(rate)))
     known = np.isfinite(rate)
@@ -148,9 +161,13 @@ def _differentiate(path: np.ndarray, fps: float, over_s: float = 0.2) -> np.ndar
     if len(rows) < 3:
         return np.zeros(len(path))
     filled = np.interp(np.arange(len(path)), rows, path[rows])
-    width = min(int(3 * over_s * fps), len(filled) - 1)  # mirrored about its ends, a steady walk stays steady there
+    width = min(
+        int(3 * over_s * fps), len(filled) - 1
+    )  # mirrored about its ends, a steady walk stays steady there
     padded = np.pad(filled, width, mode="reflect", reflect_type="odd")
-    return (np.gradient(_smooth(padded[:, None, None], over_s * fps)[:, 0, 0]) * fps)[width : width + len(filled)]
+    return (np.gradient(_smooth(padded[:, None, None], over_s * fps)[:, 0, 0]) * fps)[
+        width : width + len(filled)
+    ]
 
 
 def _split_by_way(across: np.ndarray, depth: np.ndarray, start: int, fps: float) -> list[Bout]:
@@ -179,7 +196,7 @@ def _take(speed: np.ndarray, least: float, start: int, fps: float, ways: tuple[s
 
 
 def find_inertial_bouts(values: np.ndarray, fps: float, limb: bool) -> tuple[list[Bout], list[str]]:
-    """Find the stretches in which an inertial sensor moves as a walker's, without standing, turns and gaps."""
+    """Find the stretches in which an inertial sensor moves as a walker's: no standing, turn or gap."""
     from scipy.ndimage import uniform_filter1d
 
     known = np.isfinite(values).all(axis=1)

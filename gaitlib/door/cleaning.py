@@ -16,7 +16,7 @@ _JUMP_SHARE = 0.10
 
 
 def mark_missing(recording: Recording) -> Recording:
-    """Mark what detectors write for 'not found': the origin, negative pixels, no confidence, outside the image."""
+    """Mark what detectors write for 'not found': the origin, -1, no confidence, outside the image."""
     values = recording.values.copy()
     place, level = values[..., :2], values[..., 2]
     known = np.isfinite(place).all(axis=-1)
@@ -29,7 +29,9 @@ def mark_missing(recording: Recording) -> Recording:
         }
         if recording.image_size_px is not None and not recording.facts.get("turned"):
             size = np.array(recording.image_size_px)
-            faults["outside the picture"] = known & ((place < -0.02 * size) | (place > 1.02 * size)).any(axis=-1)
+            faults["outside the picture"] = known & ((place < -0.02 * size) | (place > 1.02 * size)).any(
+                axis=-1
+            )
     notes, n_known = [], max(int(known.sum()), 1)
     for words, fault in faults.items():
         count = int((fault & known).sum())
@@ -51,11 +53,16 @@ def clean_points(recording: Recording) -> Recording:
     leg = measure_leg_px(values)
     frozen = _find_frozen(values, known, fps, leg)
     if frozen.any():
-        notes.append(f"{frozen.sum() / max(known.sum(), 1):.1%} of the points stood still while the body moved; taken as not seen")
+        notes.append(
+            f"{frozen.sum() / max(known.sum(), 1):.1%} of the points stood still while the body moved; "
+            f"taken as not seen"
+        )
         values[frozen, :2], values[frozen, 2] = np.nan, 0.0
     jumped = _find_jumps(values, fps, leg)
     if jumped.any():
-        notes.append(f"{jumped.sum() / max(known.sum(), 1):.1%} of the points jumped away and back; taken as not seen")
+        notes.append(
+            f"{jumped.sum() / max(known.sum(), 1):.1%} of the points jumped away and back; taken as not seen"
+        )
         values[jumped, :2], values[jumped, 2] = np.nan, 0.0
     swapped = _find_swaps(values, fps, leg)
     if swapped.any():
@@ -136,7 +143,9 @@ def _find_swaps(values: np.ndarray, fps: float, leg: float) -> np.ndarray:
             velocity = np.zeros_like(now)
         last = (t, now)
         flipped[t] = state
-    return flipped if flipped.mean() <= 0.5 else ~flipped if (~flipped).any() else np.zeros(n_time, dtype=bool)
+    return (
+        flipped if flipped.mean() <= 0.5 else ~flipped if (~flipped).any() else np.zeros(n_time, dtype=bool)
+    )
 
 
 def bridge_gaps(values: np.ndarray, fps: float) -> np.ndarray:

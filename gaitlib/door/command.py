@@ -17,23 +17,31 @@ def add_estimate_parser(subparsers) -> argparse.ArgumentParser:
 
     parser = subparsers.add_parser(
         "estimate",
-        help="speed, steps, phases of the stride and muscle activity from keypoints, an inertial sensor or markers",
-        description="Reads what pose detectors, inertial sensors and motion capture write: OpenPose, AlphaPose, MMPose "
-        "and MediaPipe JSON or CSV, DeepLabCut and SLEAP CSV or HDF5, .trc, c3d, BVH, OpenSim .mot and .sto, CSV of "
-        "inertial sensors in any separator, decimal sign and unit. What the file says counts; options fill in the rest.",
+        help="speed, steps, phases of the stride and muscle activity from keypoints, an inertial sensor "
+        "or markers",
+        description="Reads what pose detectors, inertial sensors and motion capture write: OpenPose, "
+        "AlphaPose, MMPose "
+        "and MediaPipe JSON or CSV, DeepLabCut and SLEAP CSV or HDF5, .trc, c3d, BVH, OpenSim .mot and "
+        ".sto, CSV of "
+        "inertial sensors in any separator, decimal sign and unit. What the file says counts; options "
+        "fill in the rest.",
     )
     parser.add_argument("file", help="file, or folder of OpenPose")
     parser.add_argument("--format", choices=FORMATS, help="what the file is, where its content misleads")
     parser.add_argument("--layout", help=f"order of numbered points: {', '.join(ORDERS)}")
     parser.add_argument("--site", help="where the inertial sensor is worn, such as lower_back")
     parser.add_argument("--fps", type=float, help="frames or samples per second, where the file does not say")
-    parser.add_argument("--person", type=int, help="which person in the picture, 1 being the one who walks most")
+    parser.add_argument(
+        "--person", type=int, help="which person in the picture, 1 being the one who walks most"
+    )
     parser.add_argument("--subject", help="which subject of a c3d file")
     parser.add_argument("--treadmill", action="store_true", help="the person walks on a treadmill")
     parser.add_argument("--height", type=float, help="body height (m)")
     parser.add_argument("--age", type=float, help="age (years)")
     parser.add_argument("--view", help=f"where the camera stands: {', '.join(VIEWS)}")
-    parser.add_argument("--image-size", nargs=2, type=int, metavar=("WIDTH", "HEIGHT"), help="image size (px)")
+    parser.add_argument(
+        "--image-size", nargs=2, type=int, metavar=("WIDTH", "HEIGHT"), help="image size (px)"
+    )
     parser.add_argument("--focal-length", type=float, help="focal length (px)")
     parser.add_argument("--method", default="synthetic", help="synthetic (default) or classical")
     parser.add_argument("--weights", help="estimator file, in place of the one that comes with the project")

@@ -33,11 +33,17 @@ def find_format(path: Path) -> str:
         raise InputError(f"{path.name}: the file is empty.")
     if head[:8] == b"\x89HDF\r\n\x1a\n":
         return "hdf5"
-    if len(head) > 1 and head[1] == 0x50 and head[0] < 60 and (b"\0" in head or path.suffix.lower() == ".c3d"):
+    if (
+        len(head) > 1
+        and head[1] == 0x50
+        and head[0] < 60
+        and (b"\0" in head or path.suffix.lower() == ".c3d")
+    ):
         return "c3d"
     if head[:2] in (b"PK", b"\x1f\x8b") or head[:4] in (b"\x80\x04\x95", b"RIFF") or head[4:8] == b"ftyp":
         raise InputError(
-            f"{path.name}: an archive, workbook or video. Unpack it, save the sheet as CSV, or run a pose detector first."
+            f"{path.name}: an archive, workbook or video. Unpack it, save the sheet as CSV, or run a "
+            f"pose detector first."
         )
     start = head.decode("utf-8-sig", errors="replace").lstrip()
     if start.startswith("PathFileType"):
@@ -52,9 +58,13 @@ def find_format(path: Path) -> str:
 
 
 def read_recording(
-    path: str | Path, form: str | None = None, layout: str | None = None, site: str | None = None,
-    height_m: float | None = None, subject: str | None = None,
-) -> Recording:  # fmt: skip
+    path: str | Path,
+    form: str | None = None,
+    layout: str | None = None,
+    site: str | None = None,
+    height_m: float | None = None,
+    subject: str | None = None,
+) -> Recording:
     """Read one recording of a person from any known file or folder."""
     path = Path(path)
     if form is not None and form not in FORMATS:
@@ -86,7 +96,10 @@ def read_recording(
 
 
 def _find_table_kind(names: list[str], first: list[str], site: str | None) -> str:
-    if "bodyparts" in first or sum(find_point(name) is not None for name in find_keypoint_columns(names)) >= 6:
+    if (
+        "bodyparts" in first
+        or sum(find_point(name) is not None for name in find_keypoint_columns(names)) >= 6
+    ):
         return "keypoints"
     sensors = [kinds for kinds in find_inertial_columns(names).values() if kinds]
     if site is not None or any({"acc", "gyr", "free"} & kinds.keys() for kinds in sensors):

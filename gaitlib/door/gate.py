@@ -1,4 +1,4 @@
-"""No answer without walking: physical measures of a stretch, each with the limits within which people walk."""
+"""No answer without walking: physical measures of a stretch, and the limits within which people walk."""
 
 from __future__ import annotations
 
@@ -20,7 +20,11 @@ def measure_picture(clip: np.ndarray, fps: float) -> dict[str, float]:
         return {}
     first, last = np.flatnonzero(rows)[[0, -1]]
     part = slice(first, last + 1)
-    paths = LegPaths(fps, *(_bridge(value[part]) for value in (paths.hip, paths.knees, paths.ankles, paths.scale)), paths.seen[part])
+    paths = LegPaths(
+        fps,
+        *(_bridge(value[part]) for value in (paths.hip, paths.knees, paths.ankles, paths.scale)),
+        paths.seen[part],
+    )
     scale, hip = paths.scale, paths.hip
     travel = np.gradient(hip, 1 / fps, axis=0) / scale[:, None]
     across = float(np.median(travel[:, 0]))
@@ -40,7 +44,11 @@ def measure_picture(clip: np.ndarray, fps: float) -> dict[str, float]:
     size = np.sqrt((middle**2).mean(axis=0).sum(axis=-1))
     agree = float((middle[:, 0] * middle[:, 1]).sum() / max(len(middle) * size[0] * size[1], 1e-9))
     legs = _measure_bones(clip[part], scale)
-    upper = np.nanmedian(clip[part][:, _UPPER, 1].mean(axis=1)) if np.isfinite(clip[part][:, _UPPER]).any() else np.nan
+    upper = (
+        np.nanmedian(clip[part][:, _UPPER, 1].mean(axis=1))
+        if np.isfinite(clip[part][:, _UPPER]).any()
+        else np.nan
+    )
     return {
         "rhythm": rhythm,
         "step_time": step_time,
@@ -100,14 +108,14 @@ LIMITS = {
     "rough": (0.0, 0.06, "the points jump from frame to frame"),
     "across": (0.0, 3.2, "the body travels faster than people walk"),
 }
-"""Lower and upper limit of a measure in walks, and what it means beyond; set between simulated walks of all views
-and `gaitlib.door.trials`, with room for gaits that no simulation shows."""
+"""Lower and upper limit of a measure in walks, and what it means beyond; set between simulated walks of all
+views and movements that are no walking, with room for gaits that no simulation shows."""
 MIN_PROGRESS = 0.22
 """Travel of the body over the picture, or of the stance foot under it (leg lengths per second)."""
 MIN_APPROACH = 0.012
 """Change of apparent size that counts as travel (share per second)."""
 MIN_PLANTED = 0.3
-"""The stance foot moves back under a travelling body at this share of its speed, or more: it stands on the ground."""
+"""The stance foot moves back under a travelling body at this share of its speed, or more: it stands."""
 MIN_BACK = 0.525
 """Share of the time that a foot moves back under the body, where the steps are seen from the side."""
 
@@ -118,7 +126,9 @@ def check_keypoints(clip: np.ndarray, fps: float, treadmill: bool = False) -> st
     if not found:
         return "too short: hips, knees and ankles are seen for less than half a second in a row"
     for name, (lower, upper, words) in LIMITS.items():
-        if name == "lift":  # feet of somebody who comes near or goes away are apart in the picture by perspective too
+        if (
+            name == "lift"
+        ):  # feet of somebody who comes near or goes away are apart in the picture by perspective too
             upper += 0.3 * abs(found["depth"])
         if found[name] == found[name] and not lower <= found[name] <= upper:
             return f"no walking: {words} ({name} {found[name]:.2f}, in walks {_format(lower, upper)})"
@@ -130,28 +140,78 @@ def check_keypoints(clip: np.ndarray, fps: float, treadmill: bool = False) -> st
         )
     if found["across"] > 0.35 and found["stance"] < MIN_PLANTED * found["across"]:
         return (
-            f"no walking: the body travels at {found['across']:.2f} leg lengths/s, but the stance foot moves back at "
+            f"no walking: the body travels at {found['across']:.2f} leg lengths/s, but the stance foot "
+            f"moves back at "
             f"{found['stance']:.2f}: it does not stand on the ground"
         )
     if found["spread"] > 0.4 and progress > MIN_PROGRESS and found["back"] < MIN_BACK:
-        return f"no walking: the feet are on the ground for too short, as in running or cycling (share {found['back']:.2f})"
+        share = found["back"]
+        return (
+            f"no walking: a foot is on the ground too shortly, as in running or cycling (share {share:.2f})"
+        )
     return ""
 
 
 def _format(lower: float, upper: float) -> str:
-    return f"at least {lower:g}" if upper == np.inf else f"at most {upper:.2g}" if lower in (0.0, -np.inf) else f"{lower:g} to {upper:g}"
+    return (
+        f"at least {lower:g}"
+        if upper == np.inf
+        else f"at most {upper:.2g}"
+        if lower in (0.0, -np.inf)
+        else f"{lower:g} to {upper:g}"
+    )
 
 
 SIGNAL_LIMITS = {
-    "trunk": {"rhythm": (0.05, 2), "vertical": (0.36, 8.0), "forward": (0.13, 4.0), "swing": (0.0, 3.0), "rough": (0.6, 1.62),
-              "steps": (0.15, 2), "peak": (0.9, 14.0), "slow": (0.0, 0.7), "pace": (0.0, 5.2), "pure": (0.0, 0.97)},
-    "thigh": {"rhythm": (0.45, 2), "vertical": (0.8, 9.5), "forward": (0.4, 4.0), "swing": (0.7, 4.2), "rough": (0.6, 1.3),
-              "steps": (0.6, 2), "peak": (1.8, 17.0), "slow": (0.0, 0.95), "pace": (0.0, 3.1), "pure": (0.0, 0.975)},
-    "shank": {"rhythm": (0.45, 2), "vertical": (0.9, 11.0), "forward": (0.95, 8.0), "swing": (0.9, 6.2), "rough": (0.6, 1.45),
-              "steps": (0.5, 2), "peak": (1.8, 24.0), "slow": (0.0, 0.95), "pace": (0.0, 3.1), "pure": (0.0, 0.96)},
-    "wrist": {"rhythm": (0.3, 2), "vertical": (0.7, 9.0), "forward": (0.25, 5.0), "swing": (0.0, 5.0), "rough": (0.6, 1.4),
-              "steps": (0.5, 2), "peak": (1.2, 14.0), "slow": (0.0, 2), "pace": (0.0, 3.1), "pure": (0.0, 2)},
-}  # fmt: skip
+    "trunk": {
+        "rhythm": (0.05, 2),
+        "vertical": (0.36, 8.0),
+        "forward": (0.13, 4.0),
+        "swing": (0.0, 3.0),
+        "rough": (0.6, 1.62),
+        "steps": (0.15, 2),
+        "peak": (0.9, 14.0),
+        "slow": (0.0, 0.7),
+        "pace": (0.0, 5.2),
+        "pure": (0.0, 0.97),
+    },
+    "thigh": {
+        "rhythm": (0.45, 2),
+        "vertical": (0.8, 9.5),
+        "forward": (0.4, 4.0),
+        "swing": (0.7, 4.2),
+        "rough": (0.6, 1.3),
+        "steps": (0.6, 2),
+        "peak": (1.8, 17.0),
+        "slow": (0.0, 0.95),
+        "pace": (0.0, 3.1),
+        "pure": (0.0, 0.975),
+    },
+    "shank": {
+        "rhythm": (0.45, 2),
+        "vertical": (0.9, 11.0),
+        "forward": (0.95, 8.0),
+        "swing": (0.9, 6.2),
+        "rough": (0.6, 1.45),
+        "steps": (0.5, 2),
+        "peak": (1.8, 24.0),
+        "slow": (0.0, 0.95),
+        "pace": (0.0, 3.1),
+        "pure": (0.0, 0.96),
+    },
+    "wrist": {
+        "rhythm": (0.3, 2),
+        "vertical": (0.7, 9.0),
+        "forward": (0.25, 5.0),
+        "swing": (0.0, 5.0),
+        "rough": (0.6, 1.4),
+        "steps": (0.5, 2),
+        "peak": (1.2, 14.0),
+        "slow": (0.0, 2),
+        "pace": (0.0, 3.1),
+        "pure": (0.0, 2),
+    },
+}
 """Limits of the measures of inertial signals, by the part of the body."""
 _SIGNAL_WORDS = {
     "rhythm": "no steady rhythm of steps",
@@ -169,11 +229,18 @@ _SIGNAL_WORDS = {
 
 def measure_signal(signal: np.ndarray, fps: float, site: str) -> dict[str, float]:
     """Measure what tells walking from other movements in the signals of one sensor (time, 6)."""
-    from gaitlib.estimate.inertial_features import TRUNK_SITES, align_signals, find_signal_step_time, resample_signals
+    from gaitlib.estimate.inertial_features import (
+        TRUNK_SITES,
+        align_signals,
+        find_signal_step_time,
+        resample_signals,
+    )
 
     trunk = site in TRUNK_SITES
     rows = np.isfinite(signal).all(axis=1)
-    signal = np.stack([np.interp(np.arange(len(signal)), np.flatnonzero(rows), column[rows]) for column in signal.T], axis=1)
+    signal = np.stack(
+        [np.interp(np.arange(len(signal)), np.flatnonzero(rows), column[rows]) for column in signal.T], axis=1
+    )
     motion = align_signals(resample_signals(signal, fps), trunk)
     step_time, rhythm = find_signal_step_time(motion, trunk)
     motion = (motion - motion.mean(axis=0)) * [4.0, 4.0, 2.0]  # m/s^2, m/s^2, rad/s
@@ -210,7 +277,8 @@ def check_inertial(signal: np.ndarray, fps: float, site: str) -> str:
     for name, (lower, upper) in SIGNAL_LIMITS[group].items():
         if not lower <= found[name] <= upper:
             return (
-                f"no walking: {_SIGNAL_WORDS[name]} ({name} {found[name]:.2f}, in walks {lower:g} to {upper:g}; is the sensor "
+                f"no walking: {_SIGNAL_WORDS[name]} ({name} {found[name]:.2f}, in walks {lower:g} to "
+                f"{upper:g}; is the sensor "
                 f"worn at the {limb.replace('_', ' ')}?)"
             )
     return ""

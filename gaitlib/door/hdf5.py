@@ -28,7 +28,9 @@ def read_hdf5(path: Path) -> Recording:
 
 
 def _decode(values) -> list[str]:
-    return [value.decode() if isinstance(value, bytes) else str(value) for value in np.asarray(values).ravel()]
+    return [
+        value.decode() if isinstance(value, bytes) else str(value) for value in np.asarray(values).ravel()
+    ]
 
 
 def _read_sleap(source: str, file) -> Recording:
@@ -36,12 +38,21 @@ def _read_sleap(source: str, file) -> Recording:
     require_legs(source, names)
     tracks = np.asarray(file["tracks"], dtype=float)  # (track, x/y, node, frame)
     if tracks.ndim != 4 or tracks.shape[1] != 2 or tracks.shape[2] != len(names):
-        raise InputError(f"{source}: 'tracks' has shape {tracks.shape}, expected (track, 2, {len(names)}, frame).")
+        raise InputError(
+            f"{source}: 'tracks' has shape {tracks.shape}, expected (track, 2, {len(names)}, frame)."
+        )
     values = tracks.transpose(3, 0, 2, 1)
     values = np.concatenate([values, np.isfinite(values).all(axis=-1, keepdims=True)], axis=-1)
     ids = np.tile(np.arange(len(tracks)), (len(values), 1)) if len(tracks) > 1 else None
-    return Recording("keypoints", build_points(values, names), None, np.arange(len(values), dtype=float), ids, source,
-                     "SLEAP analysis HDF5")  # fmt: skip
+    return Recording(
+        "keypoints",
+        build_points(values, names),
+        None,
+        np.arange(len(values), dtype=float),
+        ids,
+        source,
+        "SLEAP analysis HDF5",
+    )
 
 
 def _read_deeplabcut(source: str, file) -> Recording:
@@ -57,12 +68,20 @@ def _read_deeplabcut(source: str, file) -> Recording:
         levels = sorted(key for key in group if key.startswith("axis0_level"))
         columns = [
             tuple(_decode(group[level])[code] for level, code in zip(levels, codes, strict=True))
-            for codes in zip(*(np.asarray(group[f"axis0_label{level[11:]}"]) for level in levels), strict=True)
+            for codes in zip(
+                *(np.asarray(group[f"axis0_label{level[11:]}"]) for level in levels), strict=True
+            )
         ]
     else:
         table = np.asarray(group["table"])
-        values = np.concatenate([np.asarray(table[name], dtype=float).reshape(len(table), -1)
-                                 for name in table.dtype.names if name.startswith("values_block")], axis=1)  # fmt: skip
+        values = np.concatenate(
+            [
+                np.asarray(table[name], dtype=float).reshape(len(table), -1)
+                for name in table.dtype.names
+                if name.startswith("values_block")
+            ],
+            axis=1,
+        )
         columns = _read_pickled_columns(group["table"].attrs, group, values.shape[1])
     if len(columns) != values.shape[1] or not columns:
         raise InputError(f"{source}: {len(columns)} column names for {values.shape[1]} columns.")
@@ -91,7 +110,13 @@ def _read_pickled_columns(attributes, group, n_columns: int) -> list[tuple[str, 
             raw = holder.get(key)
             if raw is None:
                 continue
-            data = raw.tobytes() if isinstance(raw, np.ndarray | np.void) else raw if isinstance(raw, bytes) else str(raw).encode()
+            data = (
+                raw.tobytes()
+                if isinstance(raw, np.ndarray | np.void)
+                else raw
+                if isinstance(raw, bytes)
+                else str(raw).encode()
+            )
             words = _list_words(data)
             for width in (3, 4):
                 at = next((n for n, word in enumerate(words) if word in ("x", "y", "likelihood")), None)
@@ -99,7 +124,9 @@ def _read_pickled_columns(attributes, group, n_columns: int) -> list[tuple[str, 
                     continue
                 flat = words[at - width + 1 :]
                 columns = [tuple(flat[n : n + width]) for n in range(0, width * n_columns, width)]
-                if len(columns) == n_columns and all(len(c) == width and c[-1] in ("x", "y", "likelihood") for c in columns):
+                if len(columns) == n_columns and all(
+                    len(c) == width and c[-1] in ("x", "y", "likelihood") for c in columns
+                ):
                     return columns
     return []
 
@@ -109,7 +136,11 @@ def _list_words(data: bytes) -> list[str]:
     words, memo, last = [], {}, None
     try:
         for operation, argument, _ in pickletools.genops(data):
-            if operation.name.endswith("UNICODE") or operation.name in ("STRING", "BINSTRING", "SHORT_BINSTRING"):
+            if operation.name.endswith("UNICODE") or operation.name in (
+                "STRING",
+                "BINSTRING",
+                "SHORT_BINSTRING",
+            ):
                 last = str(argument)
                 words.append(last)
             elif operation.name in ("PUT", "BINPUT", "LONG_BINPUT"):

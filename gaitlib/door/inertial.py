@@ -13,13 +13,31 @@ from gaitlib.estimate.inertial_features import LIMB_SITES, get_site
 
 _G = 9.80665
 _ACC = r"(?:a|acc|accel|accelerometer|acceleration|accelerometeracceleration|linearacceleration|rawaccel\w*)"
-_GYR = (r"(?:g|w|gyr|gyro|gyroscope|gyrorotation|angularvelocity|angvel|angularrate|rotationrate|rotation|"
-        r"omega|rate|angularvelocities|turnrate|rateofturn)")  # fmt: skip
+_GYR = (
+    r"(?:g|w|gyr|gyro|gyroscope|gyrorotation|angularvelocity|angvel|angularrate|rotationrate|rotation|"
+    r"omega|rate|angularvelocities|turnrate|rateofturn)"
+)
 _WITHOUT_GRAVITY = r"(?:user|free|linear|lin|dynamic)"
-_SITES = {"lower_back": ("lower_back", "lowerback", "lumbar", "l5", "l4", "pelvis", "sacrum", "waist", "trunk", "back"),
-          "chest": ("chest", "sternum", "thorax"), "thigh": ("thigh", "upper_leg", "upperleg"),
-          "shank": ("shank", "shin", "tibia", "lower_leg", "lowerleg"), "ankle": ("ankle",), "foot": ("foot", "feet"),
-          "wrist": ("wrist", "hand")}  # fmt: skip
+_SITES = {
+    "lower_back": (
+        "lower_back",
+        "lowerback",
+        "lumbar",
+        "l5",
+        "l4",
+        "pelvis",
+        "sacrum",
+        "waist",
+        "trunk",
+        "back",
+    ),
+    "chest": ("chest", "sternum", "thorax"),
+    "thigh": ("thigh", "upper_leg", "upperleg"),
+    "shank": ("shank", "shin", "tibia", "lower_leg", "lowerleg"),
+    "ankle": ("ankle",),
+    "foot": ("foot", "feet"),
+    "wrist": ("wrist", "hand"),
+}
 _MOST_RAD_S = {"trunk": 7.0, "limb": 25.0}
 """Nine in ten samples of a walk turn slower than this (rad/s); in deg/s they are far above."""
 _MASS_UNITS = (("m/s^2", 1.0, 7.0, 13.0), ("g", _G, 0.7, 1.35), ("mg", _G / 1000, 700.0, 1350.0))
@@ -32,8 +50,16 @@ def find_inertial_columns(names: list[str]) -> dict[str, dict[str, dict[str, int
     for n, name in enumerate(names):
         bare = re.sub(r"\(.*?\)|\[.*?\]", " ", name)
         bare = re.sub(r"([a-z])([A-Z])", r"\1_\2", bare).lower()
-        words = [word for word in re.split(r"[^a-z0-9]+", bare) if word and word not in ("cal", "calibrated", "raw")]
-        words = [word for word in words if not re.fullmatch(r"m|s|s2|ms2|deg|rad|dps|mg|imu|sensor|data|motion", word)]
+        words = [
+            word
+            for word in re.split(r"[^a-z0-9]+", bare)
+            if word and word not in ("cal", "calibrated", "raw")
+        ]
+        words = [
+            word
+            for word in words
+            if not re.fullmatch(r"m|s|s2|ms2|deg|rad|dps|mg|imu|sensor|data|motion", word)
+        ]
         if words and (joined := re.fullmatch(r"(acc|accel|gyr|gyro|a|g|w)([xyz])", words[-1])):
             words[-1:] = joined.groups()
         axes = [n for n, word in enumerate(words) if word in ("x", "y", "z", "e", "n")]
@@ -61,10 +87,16 @@ def _find_kind(words: list[str], text: str) -> tuple[str, str]:
         free = [word for word in rest if re.fullmatch(_WITHOUT_GRAVITY, word)]
         return ("free" if free else "acc"), "_".join(word for word in rest if word not in (*free, "ln", "wr"))
     if gyr:
-        rest = [word for word in words if word not in gyr and word not in ("angular", "velocity", "rotation", "rate", "turn", "of")]
+        rest = [
+            word
+            for word in words
+            if word not in gyr and word not in ("angular", "velocity", "rotation", "rate", "turn", "of")
+        ]
         return "gyr", "_".join(rest)
     if {"angular", "velocity"} <= set(words) or {"rotation", "rate"} <= set(words):
-        return "gyr", "_".join(word for word in words if word not in ("angular", "velocity", "rotation", "rate"))
+        return "gyr", "_".join(
+            word for word in words if word not in ("angular", "velocity", "rotation", "rate")
+        )
     return "", ""
 
 
@@ -73,13 +105,16 @@ def read_inertial(table: Table, site: str | None) -> Recording:
     names = table.names
     sensors = find_inertial_columns(names)
     for key in [key for key, kinds in sensors.items() if "gyr" not in kinds and key]:
-        if {"acc", "free"} & sensors[key].keys() and "gyr" in sensors.get("", {}):  # a maker names only one of both
+        if {"acc", "free"} & sensors[key].keys() and "gyr" in sensors.get(
+            "", {}
+        ):  # a maker names only one of both
             sensors[""] = sensors.pop(key) | sensors[""]
     key, site, note = _choose(table.name, sensors, site)
     kinds, notes = sensors[key], [note]
     if "gyr" not in kinds:
         raise InputError(
-            f"{table.name}: angular velocity is missing: columns of the accelerometer only. The estimate needs both, "
+            f"{table.name}: angular velocity is missing: columns of the accelerometer only. The "
+            f"estimate needs both, "
             "such as acc_x, acc_y, acc_z and gyr_x, gyr_y, gyr_z; record the gyroscope too."
         )
     read = {kind: np.stack([table.read(kinds[kind][axis]) for axis in "xyz"], axis=1) for kind in kinds}
@@ -91,18 +126,34 @@ def read_inertial(table: Table, site: str | None) -> Recording:
         notes.append("acceleration without gravity and gravity were added")
     else:
         raise InputError(
-            f"{table.name}: the acceleration is without gravity; the estimate needs it with gravity (raw acceleration)."
+            f"{table.name}: the acceleration is without gravity; the estimate needs it with gravity "
+            f"(raw acceleration)."
         )
     acceleration, note = _convert_acceleration(table.name, acceleration, unit)
     turning, second = convert_turning(table.name, read["gyr"], said["gyr"], site)
     time_s, frames, _ = find_time(table)
     rate = re.search(r"(?:rate|frequency|freq|fs)\D{0,12}(\d+(?:[.,]\d+)?)", table.above, re.IGNORECASE)
-    facts = {"fps": float(rate[1].replace(",", "."))} if rate and 5 < float(rate[1].replace(",", ".")) < 5000 else {}
+    facts = (
+        {"fps": float(rate[1].replace(",", "."))}
+        if rate and 5 < float(rate[1].replace(",", ".")) < 5000
+        else {}
+    )
     spare = [name for name in names if re.search("mag|temp|baro|quat", name, re.IGNORECASE)]
     if spare:
         notes.append(f"columns not used: {', '.join(spare[:6])}{' ...' if len(spare) > 6 else ''}")
-    return Recording("inertial", np.hstack([acceleration, turning]), time_s, frames, None, table.name, "inertial table",
-                     None, site, facts, tuple(n for n in (*notes, note, second) if n))  # fmt: skip
+    return Recording(
+        "inertial",
+        np.hstack([acceleration, turning]),
+        time_s,
+        frames,
+        None,
+        table.name,
+        "inertial table",
+        None,
+        site,
+        facts,
+        tuple(n for n in (*notes, note, second) if n),
+    )
 
 
 def _choose(source: str, sensors: dict, site: str | None) -> tuple[str, str, str]:
@@ -118,16 +169,22 @@ def _choose(source: str, sensors: dict, site: str | None) -> tuple[str, str, str
     named = {key: found for key in usable if (found := find_site(key))}
     if site is not None:
         get_site(site)
-        fits = [key for key, found in named.items() if found == site or found == site[:-2] or found[:-2] == site]
+        fits = [
+            key for key, found in named.items() if found == site or found == site[:-2] or found[:-2] == site
+        ]
         if len(fits) == 1:
             return fits[0], named[fits[0]] if site in LIMB_SITES else site, ""
         if len(usable) == 1:
             key = next(iter(usable))
             if key in named and not fits:
-                raise InputError(f"{source}: --site is {site}, but the columns are named '{key}'; name the right site.")
+                raise InputError(
+                    f"{source}: --site is {site}, but the columns are named '{key}'; name the right site."
+                )
             return key, site, ""
     if len(usable) > 1:
-        raise InputError(f"{source}: holds {len(usable)} sensors ({', '.join(usable)}); choose one with --site.")
+        raise InputError(
+            f"{source}: holds {len(usable)} sensors ({', '.join(usable)}); choose one with --site."
+        )
     key = next(iter(usable))
     if key not in named:
         raise InputError(f"{source}: say where the sensor is worn (--site), such as lower_back.")
@@ -157,7 +214,11 @@ def _convert_acceleration(source: str, values: np.ndarray, said: str) -> tuple[n
     size = float(np.median(np.linalg.norm(known, axis=1)))
     for unit, factor, lower, upper in _MASS_UNITS:
         if lower < size < upper:
-            note = "" if unit == "m/s^2" else f"acceleration was in {unit} (its size is gravity), turned into m/s^2"
+            note = (
+                ""
+                if unit == "m/s^2"
+                else f"acceleration was in {unit} (its size is gravity), turned into m/s^2"
+            )
             return values * factor, note
     raise InputError(
         f"{source}: the usual size of the acceleration is {size:.3g}; gravity is 9.8 m/s^2, 1 g or 1000 mg. "
@@ -166,18 +227,31 @@ def _convert_acceleration(source: str, values: np.ndarray, said: str) -> tuple[n
 
 
 def convert_turning(source: str, values: np.ndarray, said: str, site: str) -> tuple[np.ndarray, str]:
-    """Turn angular velocity into rad/s: the unit that is stated or, where that cannot be, the one that fits."""
+    """Turn angular velocity into rad/s: the stated unit or, where that cannot be, the one that fits."""
     known = values[np.isfinite(values).all(axis=1)]
     if len(known) == 0:
         raise InputError(f"{source}: no sample with all three axes of angular velocity.")
     size = float(np.quantile(np.linalg.norm(known - np.median(known, axis=0), axis=1), 0.9))
     most = _MOST_RAD_S["limb" if site.rsplit("_", 1)[0] in LIMB_SITES or site in LIMB_SITES else "trunk"]
-    stated = "mdps" if "mdps" in said else "deg" if re.search(_DEG, said) else "rad" if re.search(_RAD, said) else ""
+    stated = (
+        "mdps"
+        if "mdps" in said
+        else "deg"
+        if re.search(_DEG, said)
+        else "rad"
+        if re.search(_RAD, said)
+        else ""
+    )
     if stated == "mdps" or size > 57.3 * most * 4:
         return np.radians(values) / 1000, "angular velocity was in mdeg/s, turned into rad/s"
     if size > most:
         doubt = ", although the file says rad/s" if stated == "rad" else ""
-        return np.radians(values), f"angular velocity was in deg/s (its size says so{doubt}), turned into rad/s"
+        return np.radians(
+            values
+        ), f"angular velocity was in deg/s (its size says so{doubt}), turned into rad/s"
     if stated == "deg" and size > 3.0:
         return np.radians(values), "angular velocity was in deg/s, turned into rad/s"
-    return values, "the file says deg/s, but the size of angular velocity is that of rad/s" if stated == "deg" else ""
+    return (
+        values,
+        "the file says deg/s, but the size of angular velocity is that of rad/s" if stated == "deg" else "",
+    )

@@ -13,9 +13,26 @@ from gaitlib.door.recording import Recording
 from gaitlib.door.tables import Table, clean_name, find_time, read_words
 from gaitlib.errors import InputError
 
-_AXES = {"u": "x", "v": "y", "x": "x", "y": "y", "z": "z", "px": "x", "py": "y", "c": "c", "conf": "c",
-         "confidence": "c", "likelihood": "c", "score": "c", "visibility": "c", "vis": "c", "prob": "c",
-         "probability": "c", "s": "c", "presence": "-"}  # fmt: skip
+_AXES = {
+    "u": "x",
+    "v": "y",
+    "x": "x",
+    "y": "y",
+    "z": "z",
+    "px": "x",
+    "py": "y",
+    "c": "c",
+    "conf": "c",
+    "confidence": "c",
+    "likelihood": "c",
+    "score": "c",
+    "visibility": "c",
+    "vis": "c",
+    "prob": "c",
+    "probability": "c",
+    "s": "c",
+    "presence": "-",
+}
 _START = re.compile(r"^(x|y|z|u|v|c|conf|score)[\s_.\-]*(.+)$", re.IGNORECASE)
 _METRIC = {"mm": 1e-3, "cm": 1e-2, "m": 1.0}
 MOST_PEOPLE = 40
@@ -25,7 +42,9 @@ def split_column(name: str) -> tuple[str, str] | None:
     """Split a column name into point and axis: left_knee_u, LKnee.x, x_12, 'RIGHT_HIP (y)'."""
     text = re.sub(r"\s*[\(\[]\s*(px|pixels?|m|mm|cm)\s*[\)\]]\s*$", "", name.strip())
     text = re.sub(r"[\(\[]\s*(\w+)\s*[\)\]]$", r"_\1", text)
-    ends = re.fullmatch(r"(.*[\s_.\-:/0-9])(" + "|".join(sorted(_AXES, key=len, reverse=True)) + ")", text, re.IGNORECASE)
+    ends = re.fullmatch(
+        r"(.*[\s_.\-:/0-9])(" + "|".join(sorted(_AXES, key=len, reverse=True)) + ")", text, re.IGNORECASE
+    )
     if ends is None:
         ends = re.fullmatch(r"(.*[a-z])([XYZUVC])", text)
     if ends and ends[1].strip(" _.-:/"):
@@ -54,9 +73,18 @@ def read_keypoint_table(table: Table, layout: str | None) -> Recording:
     if "bodyparts" in first:
         return _read_deeplabcut(table, first)
     cleaned = [clean_name(name) for name in table.names]
-    long = next((n for n, name in enumerate(cleaned) if re.fullmatch(
-        r"(landmark|keypoint|joint|bodypart|body part|point|marker|kpt)( ?(name|id|index|idx|no|number))?|name|node", name)),
-        None)  # fmt: skip
+    long = next(
+        (
+            n
+            for n, name in enumerate(cleaned)
+            if re.fullmatch(
+                r"(landmark|keypoint|joint|bodypart|body part|point|marker|kpt)( "
+                r"?(name|id|index|idx|no|number))?|name|node",
+                name,
+            )
+        ),
+        None,
+    )
     if long is not None and {"x", "y"} <= set(cleaned):
         return _read_long(table, cleaned, long, layout)
     columns = find_keypoint_columns(table.names)
@@ -68,26 +96,55 @@ def read_keypoint_table(table: Table, layout: str | None) -> Recording:
     values = _stack(table, columns)
     z = [axes["z"] for axes in columns.values() if "z" in axes]
     if len(z) == len(columns) and (unit := _find_metric(table, columns, values)):
-        block = np.concatenate([values[..., :2], np.stack([table.read(n) for n in z], axis=1)[..., None]], axis=2)
-        return Recording("markers", build_points(block * _METRIC[unit], names), time_s, frames, None, table.name,
-                         "marker table", notes=(f"coordinates were taken as {unit}",))  # fmt: skip
-    track = next((n for n, name in enumerate(cleaned) if re.fullmatch(
-        r"track( ?(id|idx|name))?|person( ?(id|idx))?|id|instance|subject|object ?id", name)), None)  # fmt: skip
+        block = np.concatenate(
+            [values[..., :2], np.stack([table.read(n) for n in z], axis=1)[..., None]], axis=2
+        )
+        return Recording(
+            "markers",
+            build_points(block * _METRIC[unit], names),
+            time_s,
+            frames,
+            None,
+            table.name,
+            "marker table",
+            notes=(f"coordinates were taken as {unit}",),
+        )
+    track = next(
+        (
+            n
+            for n, name in enumerate(cleaned)
+            if re.fullmatch(
+                r"track( ?(id|idx|name))?|person( ?(id|idx))?|id|instance|subject|object ?id", name
+            )
+        ),
+        None,
+    )
     points = build_points(values, names)
     if track is None:
         return Recording("keypoints", points[:, None], time_s, frames, None, table.name, "keypoint table")
     people = table.columns[track]
     order = frames if frames is not None else time_s
-    if order is None and (column := next((n for n, name in enumerate(cleaned) if "frame" in name), None)) is not None:
+    if (
+        order is None
+        and (column := next((n for n, name in enumerate(cleaned) if "frame" in name), None)) is not None
+    ):
         order = table.read(column)
     if order is None:
-        raise InputError(f"{table.name}: column '{table.names[track]}' tells people apart, but no frame column is there.")
-    return _gather(table.name, "table of people", order, points, people, is_time=frames is None and time_s is not None)
+        raise InputError(
+            f"{table.name}: column '{table.names[track]}' tells people apart, but no frame column is there."
+        )
+    return _gather(
+        table.name, "table of people", order, points, people, is_time=frames is None and time_s is not None
+    )
 
 
 def _find_metric(table: Table, columns: dict, values: np.ndarray) -> str | None:
-    """Length unit of three columns per point: as the names say, or metres where the numbers are small and signed."""
-    said = {word for axes in columns.values() for word in re.findall(r"[\(\[]\s*(mm|cm|m)\s*[\)\]]", table.names[axes["x"]])}
+    """Length unit of three columns per point: as names say, or metres where numbers are small and signed."""
+    said = {
+        word
+        for axes in columns.values()
+        for word in re.findall(r"[\(\[]\s*(mm|cm|m)\s*[\)\]]", table.names[axes["x"]])
+    }
     if said:
         return said.pop()
     known = values[..., :2][np.isfinite(values[..., :2])]
@@ -151,49 +208,86 @@ def _read_long(table: Table, cleaned: list[str], column: int, layout: str | None
     values[row, place, 1] = table.read(cleaned.index("y"))
     values[row, place, 2] = 1.0 if level is None else table.read(level)
     times = (moments, None) if frames is None else (_first_times(time_s, row), moments)
-    return Recording("keypoints", build_points(values, own)[:, None], *times, None, table.name, "table of points")
+    return Recording(
+        "keypoints", build_points(values, own)[:, None], *times, None, table.name, "table of points"
+    )
 
 
 def _first_times(time_s: np.ndarray | None, row: np.ndarray) -> np.ndarray | None:
     return None if time_s is None else time_s[np.unique(row, return_index=True)[1]]
 
 
-def _read_numbered(table: Table, columns: dict, time_s, frames, used: set[int], layout: str | None) -> Recording:
+def _read_numbered(
+    table: Table, columns: dict, time_s, frames, used: set[int], layout: str | None
+) -> Recording:
     """Numbered points (x0, y0, ...), or columns in order without usable names."""
     digits = {int(found[0]): axes for name, axes in columns.items() if (found := re.findall(r"\d+", name))}
     if len(digits) >= 13 and len(digits) == len(columns):
         names = get_order(layout, max(digits) - min(digits) + 1, table.name)
-        values = _stack(table, {name: digits[n + min(digits)] for n, name in enumerate(names) if n + min(digits) in digits})
-        return Recording("keypoints", build_points(values, list(names)[: values.shape[1]])[:, None], time_s, frames, None,
-                         table.name, "numbered keypoint table", notes=("points were taken in the order of their numbers",))  # fmt: skip
+        values = _stack(
+            table,
+            {name: digits[n + min(digits)] for n, name in enumerate(names) if n + min(digits) in digits},
+        )
+        return Recording(
+            "keypoints",
+            build_points(values, list(names)[: values.shape[1]])[:, None],
+            time_s,
+            frames,
+            None,
+            table.name,
+            "numbered keypoint table",
+            notes=("points were taken in the order of their numbers",),
+        )
     rest = [n for n in range(len(table.columns)) if n not in used]
     if table.header or not rest:
         require_legs(table.name, list(columns) or table.names)
-    widths = [(per, name) for per in (3, 2) for name in ([layout] if layout else [None]) if len(rest) % per == 0]
+    widths = [
+        (per, name) for per in (3, 2) for name in ([layout] if layout else [None]) if len(rest) % per == 0
+    ]
     for per, name in widths:
         try:
             names = get_order(name, len(rest) // per, table.name)
         except InputError:
             continue
-        values = np.stack([table.read(n) for n in rest], axis=1).reshape(table.n_rows, -1, per)[:, : len(names)]
+        values = np.stack([table.read(n) for n in rest], axis=1).reshape(table.n_rows, -1, per)[
+            :, : len(names)
+        ]
         if per == 2:
             values = np.concatenate([values, np.isfinite(values).all(axis=2, keepdims=True)], axis=2)
-        return Recording("keypoints", build_points(values, list(names))[:, None], time_s, frames, None, table.name,
-                         "keypoint table without names", notes=(f"columns have no names; taken as {len(names)} points in order",))  # fmt: skip
-    raise InputError(f"{table.name}: columns have no names, and {len(rest)} of them fit no layout; name them or give --layout.")
+        return Recording(
+            "keypoints",
+            build_points(values, list(names))[:, None],
+            time_s,
+            frames,
+            None,
+            table.name,
+            "keypoint table without names",
+            notes=(f"columns have no names; taken as {len(names)} points in order",),
+        )
+    raise InputError(
+        f"{table.name}: columns have no names, and {len(rest)} of them fit no layout; name them or give "
+        f"--layout."
+    )
 
 
-def _gather(source: str, form: str, order, points: np.ndarray, people: list, is_time: bool = False) -> Recording:
+def _gather(
+    source: str, form: str, order, points: np.ndarray, people: list, is_time: bool = False
+) -> Recording:
     """Detections in any order -> (frame, person, 19, 3) with the ids that the file gives."""
     moments, row = np.unique(np.asarray(order, dtype=float), return_inverse=True)
     names = list(dict.fromkeys(people))
-    numbers = {name: -1 if str(name).strip().lower() in ("", "-1", "nan", "none", "null") else n for n, name in enumerate(names)}
+    numbers = {
+        name: -1 if str(name).strip().lower() in ("", "-1", "nan", "none", "null") else n
+        for n, name in enumerate(names)
+    }
     slot, count = np.zeros(len(row), dtype=int), np.zeros(len(moments), dtype=int)
     for n, moment in enumerate(row):
         slot[n] = count[moment]
         count[moment] += 1
     if count.max(initial=0) > MOST_PEOPLE:
-        raise InputError(f"{source}: found {count.max()} people in one frame, expected at most {MOST_PEOPLE}.")
+        raise InputError(
+            f"{source}: found {count.max()} people in one frame, expected at most {MOST_PEOPLE}."
+        )
     values = np.full((len(moments), max(int(count.max(initial=1)), 1), *points.shape[1:]), np.nan)
     ids = np.full(values.shape[:2], -1)
     values[row, slot] = points
@@ -220,7 +314,9 @@ def read_keypoint_json(path: Path, layout: str | None) -> Recording:
     if path.is_dir():
         files = sorted(path.glob("*.json"), key=lambda file: (_last_number(file.name), file.name))
         if not files:
-            raise InputError(f"{path.name}: a folder without JSON files; expected one per frame, as OpenPose writes.")
+            raise InputError(
+                f"{path.name}: a folder without JSON files; expected one per frame, as OpenPose writes."
+            )
         frames = [_last_number(file.name) for file in files]
         if len(set(frames)) < len(files):
             frames = list(range(len(files)))
@@ -240,12 +336,16 @@ def read_keypoint_json(path: Path, layout: str | None) -> Recording:
             if names is None:
                 names = _find_json_names(path.name, content, layout, len(points))
             if len(points) < len(names):
-                raise InputError(f"{path.name}, frame {frame:g}: found {len(points)} points, expected {len(names)}.")
+                raise InputError(
+                    f"{path.name}, frame {frame:g}: found {len(points)} points, expected {len(names)}."
+                )
             found.append((frame, points[: len(names)], person))
     if not found:
         raise InputError(f"{path.name}: no person in any of {len(content)} frames.")
     values = build_points(np.stack([points for _, points, _ in found]), names)
-    recording = _gather(path.name, "keypoint JSON", [frame for frame, _, _ in found], values, [p for _, _, p in found])
+    recording = _gather(
+        path.name, "keypoint JSON", [frame for frame, _, _ in found], values, [p for _, _, p in found]
+    )
     return _add_empty_frames(recording, frames).change(facts=facts)
 
 
@@ -272,20 +372,32 @@ def _list_frames(source: str, loaded) -> tuple[list, list]:
                 entries = loaded[key]
                 meta = loaded.get("meta_info")
                 if isinstance(meta, dict) and entries and isinstance(entries[0], dict):
-                    entries = [entry | {"meta_info": meta} if isinstance(entry, dict) else entry for entry in entries]
+                    entries = [
+                        entry | {"meta_info": meta} if isinstance(entry, dict) else entry for entry in entries
+                    ]
                 return _list_frames(source, entries)
         if "people" in loaded or "keypoints" in loaded:
             return [loaded], [0]
         if loaded and all(isinstance(value, dict | list) for value in loaded.values()):
             return list(loaded.values()), [_last_number(key) for key in loaded]
-        raise InputError(f"{source}: JSON without people or keypoints; known: OpenPose, AlphaPose, MMPose, MediaPipe.")
+        raise InputError(
+            f"{source}: JSON without people or keypoints; known: OpenPose, AlphaPose, MMPose, MediaPipe."
+        )
     if not isinstance(loaded, list) or not loaded:
         raise InputError(f"{source}: JSON without frames; known: OpenPose, AlphaPose, MMPose, MediaPipe.")
     frames = []
     for n, entry in enumerate(loaded):
         value = n
         if isinstance(entry, dict):
-            for key in ("frame_id", "image_id", "frame", "frame_idx", "frame_index", "frame_number", "img_name"):
+            for key in (
+                "frame_id",
+                "image_id",
+                "frame",
+                "frame_idx",
+                "frame_index",
+                "frame_number",
+                "img_name",
+            ):
                 if isinstance(entry.get(key), int | float | str):
                     value = _last_number(entry[key]) if isinstance(entry[key], str) else entry[key]
                     break
@@ -319,7 +431,10 @@ def _list_people(source: str, entry) -> list[tuple[object, str]]:
 
 
 def _is_person(entry: dict) -> bool:
-    return bool({"pose_keypoints_2d", "keypoints", "joints", "landmark", "landmarks", "people", "instances"} & entry.keys())
+    return bool(
+        {"pose_keypoints_2d", "keypoints", "joints", "landmark", "landmarks", "people", "instances"}
+        & entry.keys()
+    )
 
 
 def _shape(source: str, raw) -> np.ndarray | None:
@@ -329,7 +444,9 @@ def _shape(source: str, raw) -> np.ndarray | None:
         if isinstance(raw, dict):
             raw = list(raw.values())
         if isinstance(raw, list) and raw and isinstance(raw[0], dict):
-            level = next((key for key in ("visibility", "score", "confidence", "presence") if key in raw[0]), None)
+            level = next(
+                (key for key in ("visibility", "score", "confidence", "presence") if key in raw[0]), None
+            )
             raw = [[one["x"], one["y"], one.get(level, 1.0) if level else 1.0] for one in raw]
         values = np.array(raw, dtype=float)
         score = None if score is None else np.array(score, dtype=float)
@@ -340,9 +457,14 @@ def _shape(source: str, raw) -> np.ndarray | None:
     if values.ndim == 3 and len(values) == 1:
         values = values[0]
     if values.ndim == 1:
-        per = next((n for n in (3, 4, 2) if len(values) % n == 0 and len(values) // n in BY_COUNT), 3 if len(values) % 3 == 0 else 2)
+        per = next(
+            (n for n in (3, 4, 2) if len(values) % n == 0 and len(values) // n in BY_COUNT),
+            3 if len(values) % 3 == 0 else 2,
+        )
         if len(values) % per:
-            raise InputError(f"{source}: {len(values)} numbers per person, expected x, y, confidence of each point.")
+            raise InputError(
+                f"{source}: {len(values)} numbers per person, expected x, y, confidence of each point."
+            )
         values = values.reshape(-1, per)
     if values.ndim != 2 or values.shape[1] < 2:
         raise InputError(f"{source}: keypoints of shape {values.shape}, expected (points, 2 or 3).")
@@ -355,7 +477,11 @@ def _shape(source: str, raw) -> np.ndarray | None:
 
 def _find_json_names(source: str, content: list, layout: str | None, n_points: int) -> list[str]:
     entry = content[0] if content and isinstance(content[0], dict) else {}
-    named = entry.get("meta_info", {}).get("keypoint_id2name") if isinstance(entry.get("meta_info"), dict) else None
+    named = (
+        entry.get("meta_info", {}).get("keypoint_id2name")
+        if isinstance(entry.get("meta_info"), dict)
+        else None
+    )
     if layout is None and isinstance(named, dict) and len(named) == n_points:
         names = [str(named.get(str(n), named.get(n, n))) for n in range(n_points)]
         if len(map_names(names)) >= 6:

@@ -36,10 +36,15 @@ def stand_up(recording: Recording) -> Recording:
     length = float(np.linalg.norm(usual))
     if length <= 0 or abs(usual[axis]) < 0.8 * length:
         raise InputError(f"{recording.source}: hips do not stand above the feet along any axis of the file.")
-    fits = [(factor, word) for factor, word in ((1.0, "m"), (1e-3, "mm"), (1e-2, "cm"), (1e3, "km")) if _LEG_M[0] < length * factor < _LEG_M[1]]
+    fits = [
+        (factor, word)
+        for factor, word in ((1.0, "m"), (1e-3, "mm"), (1e-2, "cm"), (1e3, "km"))
+        if _LEG_M[0] < length * factor < _LEG_M[1]
+    ]
     if not fits:
         raise InputError(
-            f"{recording.source}: hips are {length:.3g} m above the feet, expected {_LEG_M[0]} to {_LEG_M[1]} m; "
+            f"{recording.source}: hips are {length:.3g} m above the feet, expected {_LEG_M[0]} to "
+            f"{_LEG_M[1]} m; "
             "check the unit of length in the file."
         )
     factor, word = fits[0]
@@ -71,7 +76,9 @@ def find_walking(points: np.ndarray, fps: float) -> tuple[list[Bout], np.ndarray
         moved, belt = _unroll_treadmill(points, fps)
         if belt < 2 * _MIN_SPEED_MPS:
             return [], points, []
-        notes.append(f"the person stays in place and the stance foot moves back at {belt:.2f} m/s: a treadmill")
+        notes.append(
+            f"the person stays in place and the stance foot moves back at {belt:.2f} m/s: a treadmill"
+        )
         runs = [run for run in list_runs(_close(seen, int(0.1 * fps)))]
         return [Bout(a, b, "treadmill") for a, b in runs if b - a >= 1.0 * fps], moved, notes
     direction = np.linalg.svd(velocity[seen & (speed > 0.5 * usual)], full_matrices=False)[2][0]
@@ -90,7 +97,9 @@ def _unroll_treadmill(points: np.ndarray, fps: float) -> tuple[np.ndarray, float
     """Add the travel of the belt: how fast the lower foot moves back, in the direction from heels to toes."""
     feet = _get_feet(points)
     toes = points[:, [POINT["toe_r"], POINT["toe_l"]]]
-    ahead = np.nanmedian((toes - feet).reshape(-1, 3), axis=0) if np.isfinite(toes).any() else np.full(3, np.nan)
+    ahead = (
+        np.nanmedian((toes - feet).reshape(-1, 3), axis=0) if np.isfinite(toes).any() else np.full(3, np.nan)
+    )
     spread = feet.reshape(-1, 3)[:, [0, 2]]
     spread = spread[np.isfinite(spread).all(axis=1)]
     if not np.isfinite(ahead).all() or len(spread) < 10:
@@ -104,7 +113,9 @@ def _unroll_treadmill(points: np.ndarray, fps: float) -> tuple[np.ndarray, float
     return moved, belt
 
 
-def measure_bout(points: np.ndarray, fps: float, bout: Bout, source: str, height_m: float | None) -> tuple[dict, str]:
+def measure_bout(
+    points: np.ndarray, fps: float, bout: Bout, source: str, height_m: float | None
+) -> tuple[dict, str]:
     """Measure one straight stretch; outcomes, or the reason why there are none."""
     part = points[bout.rows]
     hip = part[:, _HIPS].mean(axis=1)
@@ -116,8 +127,16 @@ def measure_bout(points: np.ndarray, fps: float, bout: Bout, source: str, height
     forward = slope / max(np.linalg.norm(slope), 1e-9)
     turn = np.stack([forward, [0, 1, 0], np.cross(forward, [0, 1, 0])])
     try:
-        walk = build_walk(time_s, (part - hip[known][0]) @ turn.T, walk_id=source, person_id="user", dataset="user",
-                          origin="real", height_m=np.nan if height_m is None else height_m, fps=fps)  # fmt: skip
+        walk = build_walk(
+            time_s,
+            (part - hip[known][0]) @ turn.T,
+            walk_id=source,
+            person_id="user",
+            dataset="user",
+            origin="real",
+            height_m=np.nan if height_m is None else height_m,
+            fps=fps,
+        )
         outcomes = compute_walk_outcomes(walk)
     except InputError as error:
         return {}, str(error)

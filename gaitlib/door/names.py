@@ -31,7 +31,14 @@ ORDERS: dict[str, tuple[str, ...]] = {
     "walk19": tuple(LAYOUTS["walk19"]),
 }
 """Layout -> names in the order of its numbers; Halpe (AlphaPose) and WholeBody as published for MMPose."""
-BY_COUNT = {17: "coco17", 18: "openpose18", 25: "body25", 26: "halpe26", 33: "mediapipe33", 133: "wholebody133"}
+BY_COUNT = {
+    17: "coco17",
+    18: "openpose18",
+    25: "body25",
+    26: "halpe26",
+    33: "mediapipe33",
+    133: "wholebody133",
+}
 """What a number of points means where the file says no more."""
 
 _PARTS = {
@@ -47,7 +54,19 @@ _PARTS = {
 _SIDED = {word: part for part, words in _PARTS.items() for word in words}
 _MIDDLE = {"nose": "nose", "headtop": "head_top", "vertex": "head_top", "headend": "head_top"}
 _SIDES = {"left": "l", "l": "l", "lft": "l", "right": "r", "r": "r", "rgt": "r"}
-_NOISE = {"joint", "center", "centre", "jc", "marker", "keypoint", "kp", "pose", "landmark", "study", "mixamorig"}
+_NOISE = {
+    "joint",
+    "center",
+    "centre",
+    "jc",
+    "marker",
+    "keypoint",
+    "kp",
+    "pose",
+    "landmark",
+    "study",
+    "mixamorig",
+}
 
 
 def find_point(name: str) -> str | None:
@@ -82,13 +101,15 @@ def map_names(names: list[str]) -> dict[str, int]:
 
 
 def build_points(values: np.ndarray, names: list[str]) -> np.ndarray:
-    """Bring named points (..., n_name, n_column) to the 19 of a Walk; the neck is the middle of the shoulders."""
+    """Bring named points (..., n_name, n_column) to those of a Walk; the neck is between the shoulders."""
     places = map_names(names)
     points = np.full((*values.shape[:-2], len(POINT), values.shape[-1]), np.nan)
     for point, n in places.items():
         points[..., POINT[point], :] = values[..., n, :]
     if "neck" not in places:
-        points[..., POINT["neck"], :] = points[..., [POINT["shoulder_r"], POINT["shoulder_l"]], :].mean(axis=-2)
+        points[..., POINT["neck"], :] = points[..., [POINT["shoulder_r"], POINT["shoulder_l"]], :].mean(
+            axis=-2
+        )
     return points
 
 
@@ -100,7 +121,8 @@ def require_legs(source: str, names: list[str]) -> None:
     if missing:
         raise InputError(
             f"{source}: columns of hips, knees and ankles of both sides are needed; not found: "
-            f"{', '.join(missing)}; found {', '.join(map(str, names[:8]))}. Name columns such as left_knee_x, "
+            f"{', '.join(missing)}; found {', '.join(map(str, names[:8]))}. Name columns such as "
+            f"left_knee_x, "
             "left_knee_y, or name the order of the points with --layout."
         )
 

@@ -25,7 +25,9 @@ def follow_people(recording: Recording, person: int | None = None) -> Recording:
     people = [track for track in tracks if len(track[0]) >= max(_MIN_SHARE * longest, 5)] or tracks[:1]
     people.sort(key=lambda track: -_measure_walking(recording.values[track], fps))
     if person is not None and not 1 <= person <= len(people):
-        raise InputError(f"--person: found {person}, expected 1 to {len(people)}; {recording.source} shows {len(people)}.")
+        raise InputError(
+            f"--person: found {person}, expected 1 to {len(people)}; {recording.source} shows {len(people)}."
+        )
     rows, slots = people[(person or 1) - 1]
     values = np.full((len(recording.values), *recording.values.shape[2:]), np.nan)
     values[..., 2] = 0.0
@@ -33,7 +35,7 @@ def follow_people(recording: Recording, person: int | None = None) -> Recording:
     note = ""
     if len(people) > 1:
         how = "the one with the most walking" if person is None else f"number {person}, as asked for"
-        note = f"{len(people)} people in the picture; {how} was followed, in {len(rows)} frames (--person chooses)"
+        note = f"{len(people)} people in the picture; {how} was followed (--person chooses)"
     facts = recording.facts | {"people": len(people)}
     return recording.change(note, values=values, ids=None, facts=facts)
 
@@ -53,9 +55,16 @@ def _join(recording: Recording, fps: float) -> list[tuple[np.ndarray, np.ndarray
         slots = np.flatnonzero(usable[t])
         active = [track for track in tracks if t - track["rows"][-1] <= _FORGET_S * fps]
         costs = [
-            (_compare(track, values[t, slot, :, :2], known[t, slot], t, fps, size, _get_id(recording, t, slot)), n, slot)
-            for n, track in enumerate(active) for slot in slots
-        ]  # fmt: skip
+            (
+                _compare(
+                    track, values[t, slot, :, :2], known[t, slot], t, fps, size, _get_id(recording, t, slot)
+                ),
+                n,
+                slot,
+            )
+            for n, track in enumerate(active)
+            for slot in slots
+        ]
         taken_tracks, taken_slots = set(), set()
         for cost, n, slot in sorted(costs, key=lambda item: item[0]):
             if not np.isfinite(cost) or n in taken_tracks or slot in taken_slots:
@@ -65,7 +74,12 @@ def _join(recording: Recording, fps: float) -> list[tuple[np.ndarray, np.ndarray
             _extend(active[n], values[t, slot, :, :2], known[t, slot], t, slot, _get_id(recording, t, slot))
         for slot in slots:
             if slot not in taken_slots:
-                track = {"rows": [], "slots": [], "last": np.full(values.shape[2:3] + (2,), np.nan), "speed": np.zeros(2)}
+                track = {
+                    "rows": [],
+                    "slots": [],
+                    "last": np.full(values.shape[2:3] + (2,), np.nan),
+                    "speed": np.zeros(2),
+                }
                 _extend(track, values[t, slot, :, :2], known[t, slot], t, slot, _get_id(recording, t, slot))
                 tracks.append(track)
     return [(np.array(track["rows"]), np.array(track["slots"])) for track in tracks]
@@ -86,11 +100,16 @@ def _jumps(values: np.ndarray, known: np.ndarray, usable: np.ndarray) -> bool:
 
 def _measure_size(values: np.ndarray, known: np.ndarray, usable: np.ndarray) -> float:
     """Usual larger extent of a detection (px)."""
-    sizes = [np.ptp(values[t, n, known[t, n], :2], axis=0).max() for t, n in np.argwhere(usable)[:: max(usable.sum() // 400, 1)]]
+    sizes = [
+        np.ptp(values[t, n, known[t, n], :2], axis=0).max()
+        for t, n in np.argwhere(usable)[:: max(usable.sum() // 400, 1)]
+    ]
     return max(float(np.median(sizes)), 1e-9) if sizes else 1e-9
 
 
-def _compare(track: dict, points: np.ndarray, seen: np.ndarray, t: int, fps: float, size: float, number: int) -> float:
+def _compare(
+    track: dict, points: np.ndarray, seen: np.ndarray, t: int, fps: float, size: float, number: int
+) -> float:
     """Distance of a detection from where a track is expected, in body sizes; infinite if out of reach."""
     since = t - track["rows"][-1]
     both = seen & np.isfinite(track["last"]).all(axis=-1)
@@ -117,7 +136,9 @@ def _extend(track: dict, points: np.ndarray, seen: np.ndarray, t: int, slot: int
 
 def _measure_walking(points: np.ndarray, fps: float) -> float:
     """How much a track moves its legs: frames times the spread of the ankles and knees about the hips."""
-    middle = np.nanmean(points[:, LEG_POINTS[:2], :2], axis=1, keepdims=True) if len(points) else points[:, :1, :2]
+    middle = (
+        np.nanmean(points[:, LEG_POINTS[:2], :2], axis=1, keepdims=True) if len(points) else points[:, :1, :2]
+    )
     legs = points[:, LEG_POINTS[2:], :2] - middle
     scale = np.nanmedian(np.linalg.norm(legs, axis=-1))
     with np.errstate(invalid="ignore"):

@@ -17,7 +17,9 @@ def find_contacts(time_s: np.ndarray, ahead: np.ndarray, step_s: float) -> tuple
 
     moments, feet = [], []
     for foot in range(2):
-        curve = np.nan_to_num(ahead[:, foot], nan=float(np.nanmin(ahead[:, foot])) if np.isfinite(ahead[:, foot]).any() else 0.0)
+        curve = np.nan_to_num(
+            ahead[:, foot], nan=float(np.nanmin(ahead[:, foot])) if np.isfinite(ahead[:, foot]).any() else 0.0
+        )
         apart = max(int(1.3 * step_s / max(float(np.median(np.diff(time_s))), 1e-6)), 1)
         peaks = find_peaks(curve, distance=apart, prominence=0.2 * np.ptp(curve))[0]
         moments += list(time_s[peaks])
@@ -68,15 +70,25 @@ def draw_answer(answer, path: str | Path | None = None):
             moments, feet = find_contacts(time_s[rows], sign * ahead[rows], step_s)
             for foot, marker in enumerate("ov"):
                 own = moments[feet == foot]
-                below.plot(own, np.interp(own, time_s, np.nan_to_num(ahead[:, foot])), marker, color=f"C{foot}")
+                below.plot(
+                    own, np.interp(own, time_s, np.nan_to_num(ahead[:, foot])), marker, color=f"C{foot}"
+                )
         below.set_ylabel("leg lengths" if unit == "px" else "m")
         below.legend(loc="upper right", fontsize="x-small")
     for bout in answer.bouts:
         for axes in (above, below):
             hatch = None if bout["status"] == "ok" else "//"
-            axes.axvspan(bout["start_s"], bout["end_s"], color="C2" if hatch is None else "0.5", alpha=0.15, hatch=hatch)
+            axes.axvspan(
+                bout["start_s"],
+                bout["end_s"],
+                color="C2" if hatch is None else "0.5",
+                alpha=0.15,
+                hatch=hatch,
+            )
     below.set_xlabel("time (s); shaded: bouts with an estimate, hatched: without")
-    above.set_title(answer.source if answer.ok else f"{answer.source}: {answer.status[:70]}", fontsize="small")
+    above.set_title(
+        answer.source if answer.ok else f"{answer.source}: {answer.status[:70]}", fontsize="small"
+    )
     if path is not None:
         try:
             figure.savefig(path, dpi=120)

@@ -1,4 +1,4 @@
-"""Text tables in any separator, decimal sign, encoding and number of header lines; time columns in any unit."""
+"""Text tables in any separator, decimal sign and encoding; time columns in any unit."""
 
 from __future__ import annotations
 
@@ -18,11 +18,14 @@ _MOST = 1e20
 """Larger than any measurement: a program's mark for what is missing."""
 _NOTHING = {"", "nan", "na", "n/a", "null", "none", "-", "inf", "-inf", "+inf", "#n/a", "missing"}
 _TIME = re.compile(
-    r"^(?:#?\s*)(?:time|times|t|timestamps?|time ?stamp|datetime|date ?time|seconds?|elapsed|seconds ?elapsed|"
+    r"^(?:#?\s*)(?:time|times|t|timestamps?|time ?stamp|datetime|date ?time|seconds?|elapsed|seconds "
+    r"?elapsed|"
     r"elapsed ?time|logging ?time|accelerometer ?timestamp ?since ?reboot|sample ?time ?fine|utc ?time|"
     r"time ?stamp ?cal|time ?s|time ?ms|time ?us|s|ms)(?:unix|cal|utc|start|since\w*)?(?:s|ms|us|ns|sec)?$"
 )
-_FRAME = re.compile(r"^(?:frames?|frame ?(?:idx|index|id|no|nr|num|number)?|image ?id|packet ?counter|sample)#?$")
+_FRAME = re.compile(
+    r"^(?:frames?|frame ?(?:idx|index|id|no|nr|num|number)?|image ?id|packet ?counter|sample)#?$"
+)
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,8 @@ class Table:
                 if word.lower() not in _NOTHING:
                     name = self.names[column] if column < len(self.names) else f"number {column + 1}"
                     raise InputError(
-                        f"{self.name}, column '{name}', row {row + 1}: found '{word[:40]}', expected a number."
+                        f"{self.name}, column '{name}', row {row + 1}: found '{word[:40]}', expected a "
+                        f"number."
                     ) from None
                 values[row] = np.nan
         values[~np.isfinite(values) | (np.abs(values) > _MOST)] = np.nan
@@ -116,7 +120,11 @@ def parse_table(name: str, text: str) -> Table:
     names_width = max([len(_strip(row)) for row in header], default=width)
     body, faults = [], []
     for n, row in enumerate(rows[first:], start=first):
-        row = row if len(row) <= names_width or any(word.strip() for word in row[names_width:]) else row[:names_width]
+        row = (
+            row
+            if len(row) <= names_width or any(word.strip() for word in row[names_width:])
+            else row[:names_width]
+        )
         if len(row) > max(width, names_width) or (len(row) < min(width, names_width) - 1):
             faults.append((n, len(row)))
             continue
@@ -127,8 +135,13 @@ def parse_table(name: str, text: str) -> Table:
         raise InputError(f"{name}, row {row + 1}: found {found} cells, expected {width}.")
     used = max(names_width, width if header == [] else names_width)
     if header and any(len(_strip(row)) > names_width for row in body):
-        raise InputError(f"{name}: rows hold more cells ({width}) than the header names columns ({names_width}).")
-    header, body = ([[word.strip().strip("\"'") for word in (row + [""] * used)[:used]] for row in rows] for rows in (header, body))
+        raise InputError(
+            f"{name}: rows hold more cells ({width}) than the header names columns ({names_width})."
+        )
+    header, body = (
+        [[word.strip().strip("\"'") for word in (row + [""] * used)[:used]] for row in rows]
+        for rows in (header, body)
+    )
     columns = [list(column) for column in zip(*body, strict=True)]
     sample = [word for row in body[:50] for word in row]
     comma = separator != "," and sum("," in word for word in sample) > sum("." in word for word in sample)
@@ -230,7 +243,8 @@ def _check_times(source: str, name: str, values: np.ndarray) -> None:
         row = int(np.argmax(bad))
         raise InputError(
             f"{source}, column '{name}', row {row + 1}: expected times that rise from row to row, found "
-            f"{values[max(row - 1, 0)] if len(values) else 'none'} and then {values[row] if len(values) else ''}."
+            f"{values[max(row - 1, 0)] if len(values) else 'none'} and then "
+            f"{values[row] if len(values) else ''}."
         )
 
 
@@ -241,9 +255,11 @@ def _guess_unit(table: Table, column: int, name: str, values: np.ndarray) -> flo
     if re.search(r"sample ?time ?fine", said):
         return 1e-4 if step >= 20 else 1e-3
     for pattern, unit in (
-        (r"\bns\b|_ns|nano", 1e-9), (r"\bus\b|_us|µs|micro", 1e-6), (r"\bms\b|_ms|milli|\(ms\)", 1e-3),
+        (r"\bns\b|_ns|nano", 1e-9),
+        (r"\bus\b|_us|µs|micro", 1e-6),
+        (r"\bms\b|_ms|milli|\(ms\)", 1e-3),
         (r"\bs\b|_s\b|\bsec|seconds", 1.0),
-    ):  # fmt: skip
+    ):
         if re.search(pattern, said) and 5 <= 1 / (step * unit) <= 5000:
             return unit
     for unit in (1.0, 1e-3, 1e-6, 1e-9):

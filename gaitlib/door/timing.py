@@ -24,7 +24,9 @@ def place_in_time(recording: Recording, fps: float | None = None) -> Recording:
         time_s = (recording.frames - recording.frames[0]) / check_fps(fps or stated)
         if n > 1 and np.median(np.diff(recording.frames)) > 1 and (stated or fps):
             step = int(np.median(np.diff(recording.frames)))
-            notes.append(f"only every {step}. frame is there; the frame numbers count at {fps or stated:g} Hz")
+            notes.append(
+                f"only every {step}. frame is there; the frame numbers count at {fps or stated:g} Hz"
+            )
     if time_s is None:
         rate = fps or stated
         if rate is None:
@@ -43,7 +45,9 @@ def place_in_time(recording: Recording, fps: float | None = None) -> Recording:
     if stated and recording.time_s is not None and abs(stated / rate - 1) > _AGREE:
         notes.append(f"the header says {stated:g} Hz, the times {rate:.4g} Hz: the times were followed")
     if time_s[-1] - time_s[0] > n / rate + _LONGEST_GAP_S:
-        raise InputError(f"{recording.source}: {time_s[-1] - time_s[0]:.0f} s with {n} rows; cut it into parts.")
+        raise InputError(
+            f"{recording.source}: {time_s[-1] - time_s[0]:.0f} s with {n} rows; cut it into parts."
+        )
     size = int(place[-1]) + 1
     off = np.abs((time_s - time_s[0]) * rate - place)
     if len(np.unique(place)) == n and np.quantile(off, 0.95) < _UNEVEN:

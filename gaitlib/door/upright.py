@@ -27,27 +27,33 @@ def scale_picture(recording: Recording) -> Recording:
     if (high <= 2.0).all() and (low >= -1.0).all():
         if size is None:
             raise InputError(
-                f"{recording.source}: coordinates between 0 and 1, as MediaPipe gives them; their width and height differ "
+                f"{recording.source}: coordinates between 0 and 1, as MediaPipe gives them; their width "
+                f"and height differ "
                 "in scale: give the size of the image in pixels (--image-size WIDTH HEIGHT)."
             )
         values = recording.values.copy()
         values[..., :2] *= size
-        return recording.change(f"coordinates between 0 and 1 were scaled to {size[0]:g} x {size[1]:g} px", values=values)
+        return recording.change(
+            f"coordinates between 0 and 1 were scaled to {size[0]:g} x {size[1]:g} px", values=values
+        )
     if (high - low).max() < 25:
         raise InputError(
-            f"{recording.source}: the person moves over {(high - low).max():.3g} units only: neither pixels nor 0 to 1."
+            f"{recording.source}: the person moves over {(high - low).max():.3g} units only: neither "
+            f"pixels nor 0 to 1."
         )
     if size is not None:
         outside = ((known > 1.02 * np.array(size)) | (known < -0.02 * np.array(size))).any(axis=1).mean()
-        turned = ((known > 1.02 * np.array(size)[::-1])).any(axis=1).mean()
+        turned = (known > 1.02 * np.array(size)[::-1]).any(axis=1).mean()
         if outside > 0.05 and turned < 0.005:
             return recording.change(
-                f"points fit a picture of {size[1]:g} x {size[0]:g} px, not {size[0]:g} x {size[1]:g}: the sides were exchanged",
+                f"points fit a picture of {size[1]:g} x {size[0]:g} px, not {size[0]:g} x {size[1]:g}: "
+                f"the sides were exchanged",
                 image_size_px=(size[1], size[0]),
             )
         if outside > 0.05:
             return recording.change(
-                f"{outside:.0%} of the points lie outside the stated image of {size[0]:g} x {size[1]:g} px: the size was not used",
+                f"{outside:.0%} of the points lie outside the stated image of {size[0]:g} x {size[1]:g} "
+                f"px: the size was not used",
                 image_size_px=None,
             )
     return recording
@@ -58,8 +64,8 @@ _TURNS = {
     "right": ([[0, -1], [1, 0]], "the picture was turned by 90 degrees; turned upright"),
     "up": ([[1, 0], [0, -1]], "v pointed upwards, or the picture was upside down; turned upright"),
 }
-"""What brings a body whose feet point there to stand. A flip in place of a half turn exchanges the sides of the
-body, which changes neither speed nor steps; v upwards is the usual reason."""
+"""What brings a body whose feet point there to stand. A flip in place of a half turn exchanges the sides of
+the body, which changes neither speed nor steps; v upwards is the usual reason."""
 _TILT_DEG = 15.0
 
 
@@ -68,13 +74,16 @@ def turn_upright(recording: Recording) -> Recording:
     place = recording.values[..., :2]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
-        hips, knees, ankles, top = (np.nanmean(place[:, rows], axis=1) for rows in (_HIPS, _KNEES, _ANKLES, _UPPER))
+        hips, knees, ankles, top = (
+            np.nanmean(place[:, rows], axis=1) for rows in (_HIPS, _KNEES, _ANKLES, _UPPER)
+        )
     legs = ankles - hips
     down = ankles - top if np.isfinite(top).all(axis=1).mean() > 0.3 else legs
     axis, own = _vote(down), _vote(legs)
     if axis is None or own is None or axis != own:
         raise InputError(
-            f"{recording.source}: head, hips and ankles do not follow each other in one direction, as in a standing body; "
+            f"{recording.source}: head, hips and ankles do not follow each other in one direction, as "
+            f"in a standing body; "
             "is the order of the points right (--layout), and does the person stand?"
         )
     notes, turn = [], np.eye(2)
@@ -107,6 +116,10 @@ def _vote(vectors: np.ndarray) -> str | None:
     if len(known) == 0:
         return None
     along_v = np.abs(known[:, 1]) > np.abs(known[:, 0])
-    names = np.where(along_v, np.where(known[:, 1] > 0, "down", "up"), np.where(known[:, 0] > 0, "right", "left"))
-    best, count = max(((name, int((names == name).sum())) for name in ("down", "up", "left", "right")), key=lambda x: x[1])
+    names = np.where(
+        along_v, np.where(known[:, 1] > 0, "down", "up"), np.where(known[:, 0] > 0, "right", "left")
+    )
+    best, count = max(
+        ((name, int((names == name).sum())) for name in ("down", "up", "left", "right")), key=lambda x: x[1]
+    )
     return best if count >= _CLEAR * len(known) else None

@@ -149,13 +149,16 @@ def _build_markers(file_name: str, content: dict, subject: str | None) -> xr.Dat
     if positions.size == 0 or positions.shape[1] == 0:
         raise InputError(f"{file_name}: holds no markers")
     labels = labels[: positions.shape[1]] + [f"unnamed_{i}" for i in range(len(labels), positions.shape[1])]
-    outputs = {str(name).strip() for group in _OUTPUT_GROUPS for name in _get_values(parameters, "POINT", group)}
+    listed = [name for group in _OUTPUT_GROUPS for name in _get_values(parameters, "POINT", group)]
+    outputs = {str(name).strip() for name in listed}
     owners = [label.split(":")[0].strip() if ":" in label else "" for label in labels]
     people = [name for name in dict.fromkeys(owners) if name and not name.startswith("*")]
     if subject is not None and subject not in people:
-        raise InputError(f"{file_name}: no subject '{subject}'; found {', '.join(people) or 'markers without subject'}")
+        known = ", ".join(people) or "markers without subject"
+        raise InputError(f"{file_name}: no subject '{subject}'; found {known}")
     if subject is None and len(people) > 1:
-        raise InputError(f"{file_name}: holds markers of {len(people)} people ({', '.join(people)}); choose one of them")
+        known = ", ".join(people)
+        raise InputError(f"{file_name}: holds markers of {len(people)} people ({known}); choose one of them")
     own = subject or (people[0] if people else "")
     whole, labels = labels, [label.split(":")[-1].strip() for label in labels]
     chosen: dict[str, int] = {}
@@ -243,7 +246,7 @@ def _build_events(parameters: dict, first_s: float, last_s: float) -> pd.DataFra
 
 
 def _read_event(label: str, context: str) -> tuple[str, str] | None:
-    """Foot and event, in the spellings of Vicon, Qualisys, BTS and Visual3D: Foot Strike, RHS, left_toe_off."""
+    """Foot and event, in the spellings of several makers: Foot Strike, RHS, left_toe_off."""
     words = re.sub(r"([a-z])([A-Z])", r"\1 \2", label).lower()
     side = context.strip().lower()[:1]
     text = re.sub(r"[^a-z]", "", words)

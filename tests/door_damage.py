@@ -1,4 +1,4 @@
-"""Files that are spoilt in the ways files are spoilt: a valid answer or one of gaitlib's own errors must come of it."""
+"""Files that are damaged: a valid answer or one of gaitlib's own errors must come of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,26 @@ from gaitlib.errors import GaitlibError
 
 EDITS = ("cut", "drop", "repeat", "swap", "cell", "insert", "byte", "column", "separator")
 """Kinds of damage to a file."""
-CELLS = ("", "nan", "NaN", "inf", "-1", "0", "1e308", "-1e308", "abc", "1,5", "1.5.2", "é", '"', "true", "12:00:01", "[]", "{}", "null")
+CELLS = (
+    "",
+    "nan",
+    "NaN",
+    "inf",
+    "-1",
+    "0",
+    "1e308",
+    "-1e308",
+    "abc",
+    "1,5",
+    "1.5.2",
+    "é",
+    '"',
+    "true",
+    "12:00:01",
+    "[]",
+    "{}",
+    "null",
+)
 """What may stand where a number was."""
 
 
@@ -44,7 +63,10 @@ def _damage_lines(lines: list[bytes], kind: str, first: float, second: float, wo
         return lines
     separator = next((mark for mark in (b"\t", b";", b",") if mark in lines[n]), b" ")
     if kind == "column":
-        return [separator.join(cells[:-1] if len(cells) > 1 else cells) for cells in (line.split(separator) for line in lines)]
+        return [
+            separator.join(cells[:-1] if len(cells) > 1 else cells)
+            for cells in (line.split(separator) for line in lines)
+        ]
     cells = lines[n].split(separator)
     cells[min(int(second * len(cells)), len(cells) - 1)] = word
     lines[n] = separator.join(cells)
@@ -67,7 +89,10 @@ def try_file(path: Path, options: dict, whole: bool = True) -> str:
 
     try:
         if not whole:
-            place_in_time(read_recording(path, None, options.get("layout"), options.get("site"), 1.7), options.get("fps"))
+            place_in_time(
+                read_recording(path, None, options.get("layout"), options.get("site"), 1.7),
+                options.get("fps"),
+            )
             return ""
         answer = estimate_recording(path, **options)
     except GaitlibError as error:

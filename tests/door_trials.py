@@ -1,27 +1,51 @@
-"""Trials for the gate: simulated walks, and what is no walking though bodies, cameras and sensors are the same."""
+"""What is no walking, though bodies, cameras and sensors are those of walks: trials for the gate."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from gaitlib.sense.camera import VIEWS, build_camera, project_points
+from gaitlib.door.samples import film
 from gaitlib.walk import KEYPOINTS_3D
 
-BODY_TRIALS = ("standing", "gesturing", "sitting", "marching", "running", "turning", "cycling", "squatting", "gliding")
+BODY_TRIALS = (
+    "standing",
+    "gesturing",
+    "sitting",
+    "marching",
+    "running",
+    "turning",
+    "cycling",
+    "squatting",
+    "gliding",
+)
 """Movements of a jointed body."""
-PICTURE_TRIALS = ("random points", "wandering points", "shuffled frames", "frozen frames", "quick animal", "huge animal",
-                  "four-legged animal", "exchanged points")  # fmt: skip
+PICTURE_TRIALS = (
+    "random points",
+    "wandering points",
+    "shuffled frames",
+    "frozen frames",
+    "quick animal",
+    "huge animal",
+    "four-legged animal",
+    "exchanged points",
+)
 """What a picture may hold beside a walking person, made from walks."""
 SIGNAL_TRIALS = ("noise", "shuffled samples", "resting sensor", "quick animal", "shaken sensor")
 """What an inertial sensor may give beside walking."""
 _AT = {name: n for n, name in enumerate(KEYPOINTS_3D)}
 
 
-def build_body(kind: str, rng: np.random.Generator, duration_s: float = 5.0, fps: float = 60.0, height_m: float = 1.7):
-    """Build a movement of a jointed body that is no walking; points (time, 19, 3), pitch (time, 4) of the segments."""
+def build_body(
+    kind: str, rng: np.random.Generator, duration_s: float = 5.0, fps: float = 60.0, height_m: float = 1.7
+):
+    """Build a movement of a jointed body that is no walking; points (time, 19, 3)."""
     t = np.arange(int(duration_s * fps)) / fps
     n, h = len(t), height_m
-    sway = lambda size, hz=0.4: size * sum(rng.normal() * np.sin(2 * np.pi * hz * k * t + rng.uniform(0, 6)) / k for k in (1, 2, 3))  # noqa: E731
+
+    def sway(size, hz=0.4):
+        waves = (rng.normal() * np.sin(2 * np.pi * hz * k * t + rng.uniform(0, 6)) / k for k in (1, 2, 3))
+        return size * sum(waves)
+
     hip, knee = np.zeros((2, n)), np.full((2, n), 0.05)
     lean, x, drop, heading, arm = sway(0.01), sway(0.005), np.zeros(n), np.zeros(n), np.zeros((2, n))
     phase = 2 * np.pi * rng.uniform(0, 1) + np.array([[0.0], [np.pi]])
@@ -63,7 +87,10 @@ def _place_body(h, hip, knee, lean, x, drop, heading, arm, fixed):
     """Points of a body from its angles (rad): hips forward, knees back; the lower foot on the ground."""
     n = len(x)
     points = np.zeros((n, len(KEYPOINTS_3D), 3))
-    put = lambda name, along, up, side: points.__setitem__((slice(None), _AT[name]), np.stack([along, up, side + 0 * x], axis=1))  # noqa: E731
+
+    def put(name, along, up, side):
+        points[:, _AT[name]] = np.stack([along, up, side + 0 * x], axis=1)
+
     low = np.zeros((2, n))
     for s, side in enumerate("rl"):
         sign = 1 if side == "r" else -1
@@ -75,13 +102,23 @@ def _place_body(h, hip, knee, lean, x, drop, heading, arm, fixed):
         put(f"knee_{side}", kx, ky, sign * 0.05 * h)
         put(f"ankle_{side}", ax, ay, sign * 0.05 * h)
         for name, length in (("heel", -0.04), ("toe", 0.11)):
-            put(f"{name}_{side}", ax + length * h * np.cos(tilt), ay - 0.035 * h + length * h * np.sin(tilt), sign * 0.05 * h)
+            put(
+                f"{name}_{side}",
+                ax + length * h * np.cos(tilt),
+                ay - 0.035 * h + length * h * np.sin(tilt),
+                sign * 0.05 * h,
+            )
         low[s] = ay - 0.039 * h
         sx, sy = 0.288 * h * np.sin(lean), 0.288 * h * np.cos(lean)
         ex, ey = sx + 0.186 * h * np.sin(arm[s]), sy - 0.186 * h * np.cos(arm[s])
         put(f"shoulder_{side}", sx, sy, sign * 0.11 * h)
         put(f"elbow_{side}", ex, ey, sign * 0.12 * h)
-        put(f"wrist_{side}", ex + 0.146 * h * np.sin(arm[s] + 0.3), ey - 0.146 * h * np.cos(arm[s] + 0.3), sign * 0.12 * h)
+        put(
+            f"wrist_{side}",
+            ex + 0.146 * h * np.sin(arm[s] + 0.3),
+            ey - 0.146 * h * np.cos(arm[s] + 0.3),
+            sign * 0.12 * h,
+        )
     for name, length, ahead in (("neck", 0.288, 0.0), ("nose", 0.40, 0.05), ("head_top", 0.48, 0.0)):
         put(name, length * h * np.sin(lean) + ahead * h, length * h * np.cos(lean), 0.0)
     ground = -low.min(axis=0) if fixed else np.full(n, 0.5 * h)
@@ -90,15 +127,6 @@ def _place_body(h, hip, knee, lean, x, drop, heading, arm, fixed):
     points[..., 0], points[..., 2] = cos * along - sin * side + x[:, None], sin * along + cos * side
     points[..., 1] += (ground + drop)[:, None]
     return points
-
-
-def film(points: np.ndarray, rng: np.random.Generator, view: str | None = None, fps: float = 60.0, noise_px: float = 1.5):
-    """Film points (time, 19, 3) with a camera of any view; (time, 19, 3): u, v, confidence."""
-    view = view or str(rng.choice(list(VIEWS)))
-    camera = build_camera(view, distance_m=float(rng.uniform(5, 10)), height_m=float(rng.uniform(0.7, 1.6)), fps=fps)
-    middle = points[:, [_AT["hip_r"], _AT["hip_l"]]].mean(axis=1)
-    pixels = project_points(points, middle, camera) + rng.normal(0, noise_px, (*points.shape[:2], 2))
-    return np.concatenate([pixels, np.isfinite(pixels).all(axis=-1, keepdims=True)], axis=-1)
 
 
 def spoil_picture(kind: str, walk: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -111,7 +139,9 @@ def spoil_picture(kind: str, walk: np.ndarray, rng: np.random.Generator) -> np.n
     elif kind == "shuffled frames":
         spoilt = walk[rng.permutation(n)]
     elif kind == "frozen frames":
-        spoilt[:, :, :2] = walk[n // 2, :, :2] + (rng.normal(0, 0.5, walk[..., :2].shape) if rng.uniform() < 0.5 else 0)
+        spoilt[:, :, :2] = walk[n // 2, :, :2] + (
+            rng.normal(0, 0.5, walk[..., :2].shape) if rng.uniform() < 0.5 else 0
+        )
     elif kind in ("quick animal", "huge animal"):
         factor = rng.uniform(2.6, 4.0) if kind == "quick animal" else rng.uniform(0.2, 0.3)
         place = (np.arange(n) * factor) % (2 * n - 2)
@@ -120,7 +150,10 @@ def spoil_picture(kind: str, walk: np.ndarray, rng: np.random.Generator) -> np.n
         middle = walk[:, [_AT["hip_r"], _AT["hip_l"]], :2].mean(axis=1, keepdims=True)
         upper = [n for name, n in _AT.items() if not name.startswith(("hip", "knee", "ankle", "heel", "toe"))]
         off = walk[:, upper, :2] - middle
-        spoilt[:, upper, 0], spoilt[:, upper, 1] = (middle[..., 0] - off[..., 1], middle[..., 1] + 0.3 * off[..., 0])
+        spoilt[:, upper, 0], spoilt[:, upper, 1] = (
+            middle[..., 0] - off[..., 1],
+            middle[..., 1] + 0.3 * off[..., 0],
+        )
     elif kind == "exchanged points":
         spoilt = walk[:, rng.permutation(len(KEYPOINTS_3D))]
     return spoilt
@@ -141,10 +174,8 @@ def spoil_signal(kind: str, walk: np.ndarray, rng: np.random.Generator, fps: flo
     return rest + shake * rng.normal(0, 1, 6) * [6, 6, 6, 2, 2, 2] + rng.normal(0, 0.05, (n, 6))
 
 
-
-
 def try_trials(n: int, seed: int = 0) -> float:
-    """Share of trials that are no walking which get no answer: each kind in `n` draws, pictures in three views."""
+    """Share of trials that are no walking which get no answer; each kind in `n` draws."""
     import gaitlib
     from gaitlib.door.samples import build_sample_walk
     from gaitlib.errors import InputError
