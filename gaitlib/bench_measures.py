@@ -201,10 +201,9 @@ def measure_door(study) -> dict[str, float]:
     """Ask the door for files of every kind, for what is no walking, for real walks and for damaged files."""
     import numpy as np
 
-    from gaitlib.door.samples import build_sample_walk, check_samples, write_samples
-
     with _find_in_tests():
         from door_damage import damage, draw_edits, try_file
+        from door_samples import build_sample_walk, check_samples, write_samples
         from door_trials import try_trials
 
     rng = np.random.default_rng(study.seed)

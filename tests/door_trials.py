@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+from door_samples import film
 
-from gaitlib.door.samples import film
 from gaitlib.walk import KEYPOINTS_3D
 
 BODY_TRIALS = (
@@ -176,8 +176,9 @@ def spoil_signal(kind: str, walk: np.ndarray, rng: np.random.Generator, fps: flo
 
 def try_trials(n: int, seed: int = 0) -> float:
     """Share of trials that are no walking which get no answer; each kind in `n` draws."""
+    from door_samples import build_sample_walk
+
     import gaitlib
-    from gaitlib.door.samples import build_sample_walk
     from gaitlib.errors import InputError
     from gaitlib.sense.inertial import measure_motion
 

@@ -5,21 +5,11 @@ import dataclasses
 import json
 import re
 
+import door_samples
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-
-import gaitlib
-from gaitlib.data.readers import c3d, opensim_files
-from gaitlib.door import samples as door_samples
-from gaitlib.door.answer import estimate_recording
-from gaitlib.door.command import add_estimate_parser, run
 from door_damage import CELLS, EDITS, damage, try_file
-from gaitlib.door.names import ORDERS, find_point, map_names
-from gaitlib.door.recording import Recording
-from gaitlib.door.timing import find_rate, place_in_time
 from door_trials import (
     BODY_TRIALS,
     PICTURE_TRIALS,
@@ -29,6 +19,16 @@ from door_trials import (
     spoil_picture,
     spoil_signal,
 )
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import gaitlib
+from gaitlib.data.readers import c3d, opensim_files
+from gaitlib.door.answer import estimate_recording
+from gaitlib.door.command import add_estimate_parser, run
+from gaitlib.door.names import ORDERS, find_point, map_names
+from gaitlib.door.recording import Recording
+from gaitlib.door.timing import find_rate, place_in_time
 from gaitlib.errors import GaitlibError, InputError
 
 READERS = (
