@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import importlib
 import json
 import statistics
 import sys
@@ -201,38 +201,33 @@ def measure_door(study) -> dict[str, float]:
     """Ask the door for files of every kind, for what is no walking, for real walks and for damaged files."""
     import numpy as np
 
-    with _find_in_tests():
-        from door_damage import damage, draw_edits, try_file
-        from door_samples import build_sample_walk, check_samples, write_samples
-        from door_trials import try_trials
-
+    damaging, files, trials = (_import_from_tests(f"door_{name}") for name in ("damage", "samples", "trials"))
     rng = np.random.default_rng(study.seed)
     with tempfile.TemporaryDirectory() as folder:
-        walk = build_sample_walk()
-        samples = write_samples(folder, walk)
-        right = check_samples(samples, walk)["right"]
+        walk = files.build_sample_walk()
+        samples = files.write_samples(folder, walk)
+        right = files.check_samples(samples, walk)["right"]
         foreign = []
         for sample in samples:
             path = sample.path.with_name(f"damaged_{sample.path.name}")
             for _ in range(_DAMAGED_FILES):
-                path.write_bytes(damage(sample.path.read_bytes(), draw_edits(rng)))
-                foreign.append(bool(try_file(path, sample.options, whole=False)))
+                path.write_bytes(damaging.damage(sample.path.read_bytes(), damaging.draw_edits(rng)))
+                foreign.append(bool(damaging.try_file(path, sample.options, whole=False)))
     return {
         "door.inputs_right": int(right.sum()),
         "door.inputs_total": len(right),
-        "door.declined_share": try_trials(_TRIALS, study.seed),
+        "door.declined_share": trials.try_trials(_TRIALS, study.seed),
         "door.false_declined_share": _measure_false_declines(),
         "door.malformed_cases": len(foreign),
         "door.foreign_tracebacks": int(sum(foreign)),
     }
 
 
-@contextlib.contextmanager
-def _find_in_tests():
-    """Import from the folder of tests, which a clone has: what is no walking is made there."""
+def _import_from_tests(name: str):
+    """Import a module of the tests, which a clone has: what is no walking is made there."""
     sys.path.insert(0, str(ROOT / "tests"))
     try:
-        yield
+        return importlib.import_module(name)
     finally:
         sys.path.remove(str(ROOT / "tests"))
 

@@ -129,7 +129,7 @@ def check_keypoints(clip: np.ndarray, fps: float, treadmill: bool = False) -> st
         if (
             name == "lift"
         ):  # feet of somebody who comes near or goes away are apart in the picture by perspective too
-            upper += 0.3 * abs(found["depth"])
+            upper += min(0.3 * abs(found["depth"]), 0.06) if found["thigh"] > 0.445 else 0.0
         if found[name] == found[name] and not lower <= found[name] <= upper:
             return f"no walking: {words} ({name} {found[name]:.2f}, in walks {_format(lower, upper)})"
     progress = max(found["across"], found["stance"])
