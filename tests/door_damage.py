@@ -84,7 +84,7 @@ def draw_edits(rng: np.random.Generator) -> list[tuple[str, float, float, str]]:
 def try_file(path: Path, options: dict, whole: bool = True) -> str:
     """Ask for a file: '' if an answer without NaN or one of gaitlib's errors came, else what came instead."""
     from gaitlib.door.answer import estimate_recording
-    from gaitlib.door.formats import read_recording
+    from gaitlib.door.formats import UNREAD, read_recording
     from gaitlib.door.timing import place_in_time
 
     try:
@@ -96,7 +96,7 @@ def try_file(path: Path, options: dict, whole: bool = True) -> str:
             return ""
         answer = estimate_recording(path, **options)
     except GaitlibError as error:
-        return "" if str(error).strip() else "an error without a message"
+        return "" if str(error).strip() and UNREAD not in str(error) else f"no sentence of ours: {error}"
     except Exception as error:  # a foreign error is what is looked for
         return f"{type(error).__name__}: {error}"
     wrong = [name for name, item in answer.values.items() if not np.isfinite(item.value)]

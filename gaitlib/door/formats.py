@@ -12,10 +12,11 @@ from gaitlib.door.names import find_point
 from gaitlib.door.recording import Recording
 from gaitlib.door.spatial import read_bvh_file, read_c3d_file, read_coordinate_file, read_trc_file
 from gaitlib.door.tables import parse_table, read_words
-from gaitlib.errors import InputError
+from gaitlib.errors import GaitlibError, InputError
 
 FORMATS = ("json", "hdf5", "c3d", "trc", "bvh", "opensim", "keypoints", "inertial")
 """Names for --format."""
+UNREAD = "cannot be read as"
 
 
 def find_format(path: Path) -> str:
@@ -69,8 +70,17 @@ def read_recording(
     path = Path(path)
     if form is not None and form not in FORMATS:
         raise InputError(f"--format: found '{form}', expected one of {', '.join(FORMATS)}.")
-    found = find_format(path)
-    form = form or found
+    form = form or find_format(path)
+    try:
+        return _read(path, form, layout, site, height_m, subject)
+    except GaitlibError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
+        # No reader should come here; whoever does gets a sentence all the same.
+        raise InputError(f"{path.name}: {UNREAD} '{form}' ({type(error).__name__}: {error}).") from error
+
+
+def _read(path: Path, form: str, layout, site, height_m, subject) -> Recording:
     if form == "json":
         return read_keypoint_json(path, layout)
     if path.is_dir():

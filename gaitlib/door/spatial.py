@@ -146,9 +146,10 @@ def read_coordinate_file(path: Path, height_m: float | None) -> Recording:
     notes = [f"segment lengths follow from the stated height of {height_m:g} m"]
     if np.nanmean(position[:, knees]) > 0:  # newer OpenSim models count knee flexion positive
         position[:, knees] *= -1
-    dimensions = compute_dimensions(
-        Person(age_years=30.0, sex="female", height_m=height_m, mass_kg=22.0 * height_m**2)
-    )
+    if not 0.85 <= height_m <= 2.1:
+        raise InputError(f"--height: found {height_m:g}, expected 0.85 to 2.1 m for a skeleton of joint angles.")
+    person = Person(age_years=30.0, sex="f", height_m=height_m, mass_kg=22.0 * height_m**2)
+    dimensions = compute_dimensions(person)
     planar = compute_sagittal_points(position, dimensions)
     points = np.full((len(values), len(POINT), 3), np.nan)
     for name, n in POINT.items():

@@ -22,6 +22,7 @@ _OUTPUT_GROUPS = ("ANGLES", "FORCES", "MOMENTS", "POWERS", "SCALARS")
 _OUTPUT_NAME = re.compile(r"(Angles?|Moments?|Forces?|Powers?|GRF|ArchHeightIndex)$")
 _SPACE = ["x", "y", "z"]
 _BLOCK = 512
+_MOST_FRAMES = 65535
 _VAX_FLOATS, _BIG_ENDIAN = 85, 86
 """Processor types of old c3d files (84: little-endian, the usual one)."""
 
@@ -111,6 +112,11 @@ def _check_size(path: Path) -> None:
     n_frames = last - first + 1 if last >= first else 0
     expected = (data_block - 1) * _BLOCK
     expected += n_frames * (4 * n_points + n_analog) * (4 if scale < 0 else 2)
+    if last == _MOST_FRAMES and n_bytes > expected + 4 * _BLOCK:
+        raise InputError(
+            f"{path.name}: holds more frames than the header of a c3d file can count ({_MOST_FRAMES}); "
+            "export it in parts"
+        )
     expected = max(expected, parameters_at + n_parameter_blocks * _BLOCK)
     if n_bytes < expected:
         raise InputError(f"{path.name}: truncated: {n_bytes} bytes, the header promises {expected}")
