@@ -18,7 +18,7 @@ from gaitlib.door.gate import check_inertial, check_keypoints
 from gaitlib.door.measure import find_walking, measure_bout, stand_up
 from gaitlib.door.people import follow_people
 from gaitlib.door.recording import Recording
-from gaitlib.door.timing import place_in_time
+from gaitlib.door.timing import place_in_time, thin_out
 from gaitlib.door.upright import scale_picture, turn_upright
 from gaitlib.errors import InputError
 from gaitlib.estimate.inertial_features import LIMB_SITES
@@ -262,7 +262,7 @@ def _estimate(
         height_m = height_m if height_m is not None else _get_number(data, "height_m")
     if image_size_px is not None:
         recording = recording.change(image_size_px=tuple(float(side) for side in image_size_px))
-    recording = place_in_time(recording, fps)
+    recording = thin_out(place_in_time(recording, fps))
     known = {
         "height_m": height_m,
         "age_years": age_years,

@@ -147,7 +147,9 @@ def read_coordinate_file(path: Path, height_m: float | None) -> Recording:
     if np.nanmean(position[:, knees]) > 0:  # newer OpenSim models count knee flexion positive
         position[:, knees] *= -1
     if not 0.85 <= height_m <= 2.1:
-        raise InputError(f"--height: found {height_m:g}, expected 0.85 to 2.1 m for a skeleton of joint angles.")
+        raise InputError(
+            f"--height: found {height_m:g}, expected 0.85 to 2.1 m for a skeleton of joint angles."
+        )
     person = Person(age_years=30.0, sex="f", height_m=height_m, mass_kg=22.0 * height_m**2)
     dimensions = compute_dimensions(person)
     planar = compute_sagittal_points(position, dimensions)

@@ -6,12 +6,12 @@ import numpy as np
 
 from gaitlib.door.recording import Recording
 from gaitlib.errors import InputError
-from gaitlib.estimate.features import check_fps
 
 _UNEVEN = 0.3
 """Rows this far from an even grid (share of a frame) mean a variable rate."""
 _AGREE = 0.02
 _LONGEST_GAP_S = 600.0
+_ENOUGH_HZ, _MOST_HZ = 250.0, 20000.0
 
 
 def place_in_time(recording: Recording, fps: float | None = None) -> Recording:
@@ -21,7 +21,7 @@ def place_in_time(recording: Recording, fps: float | None = None) -> Recording:
     if n < 2:
         raise InputError(f"{recording.source}: found {n} frames, expected at least two.")
     if time_s is None and recording.frames is not None and (fps or stated):
-        time_s = (recording.frames - recording.frames[0]) / check_fps(fps or stated)
+        time_s = (recording.frames - recording.frames[0]) / _check_rate(fps or stated)
         if n > 1 and np.median(np.diff(recording.frames)) > 1 and (stated or fps):
             step = int(np.median(np.diff(recording.frames)))
             notes.append(
@@ -36,10 +36,10 @@ def place_in_time(recording: Recording, fps: float | None = None) -> Recording:
         if fps and stated and abs(fps / stated - 1) > _AGREE:
             notes.append(f"the file says {stated:g} Hz, --fps says {fps:g}: the file was followed")
             rate = stated
-        return recording.change(*notes, facts=recording.facts | {"fps": check_fps(rate)})
+        return recording.change(*notes, facts=recording.facts | {"fps": _check_rate(rate)})
     time_s = _spread_equal(np.asarray(time_s, dtype=float))
     rate, place = find_rate(time_s)
-    rate = check_fps(rate)
+    rate = _check_rate(rate)
     if fps and recording.time_s is not None and abs(fps / rate - 1) > _AGREE:
         notes.append(f"the times in the file say {rate:.4g} Hz, --fps says {fps:g}: the file was followed")
     if stated and recording.time_s is not None and abs(stated / rate - 1) > _AGREE:
@@ -64,6 +64,26 @@ def place_in_time(recording: Recording, fps: float | None = None) -> Recording:
     if lacking > 0.01 * size:
         notes.append(f"{lacking} of {size} frames are missing in the times; short gaps were filled")
     return recording.change(*notes, values=values, ids=ids, facts=recording.facts | {"fps": rate})
+
+
+def _check_rate(rate: float) -> float:
+    if not 15 <= rate <= _MOST_HZ:
+        raise InputError(f"fps: found {rate:g} frames or samples per second, expected at least 15.")
+    return float(rate)
+
+
+def thin_out(recording: Recording) -> Recording:
+    """Bring rates that no estimate needs to about 250 Hz or less, sensors by averaging."""
+    rate, values = recording.facts["fps"], recording.values
+    step = int(rate // _ENOUGH_HZ)
+    if step < 2:
+        return recording
+    if recording.kind == "inertial":
+        values = values[: len(values) // step * step].reshape(-1, step, values.shape[1]).mean(axis=1)
+    else:
+        values = values[::step]
+    ids = None if recording.ids is None else recording.ids[::step]
+    return recording.change(values=values, ids=ids, facts=recording.facts | {"fps": rate / step})
 
 
 def find_rate(time_s: np.ndarray) -> tuple[float, np.ndarray]:
