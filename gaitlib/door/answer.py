@@ -22,7 +22,7 @@ from gaitlib.door.timing import place_in_time, thin_out
 from gaitlib.door.upright import scale_picture, turn_upright
 from gaitlib.errors import InputError
 from gaitlib.estimate.inertial_features import LIMB_SITES
-from gaitlib.estimate.predict import build_signals, estimate_clip
+from gaitlib.estimate.predict import METHODS, build_signals, check_known, estimate_clip
 from gaitlib.estimate.result import Estimate, Value
 from gaitlib.estimate.targets import UNITS
 from gaitlib.outcomes import OUTCOMES
@@ -255,6 +255,9 @@ def _estimate(
     subject,
     treadmill,
 ) -> Answer:
+    check_known(age_years, view)
+    if method not in METHODS:
+        raise InputError(f"method: found '{method}', expected one of {', '.join(METHODS)}.")
     if isinstance(data, str | Path):
         recording = read_recording(data, format, layout, site, height_m, subject)
     else:

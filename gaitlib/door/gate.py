@@ -127,7 +127,7 @@ def check_keypoints(clip: np.ndarray, fps: float, treadmill: bool = False) -> st
         return "too short: hips, knees and ankles are seen for less than half a second in a row"
     for name, (lower, upper, words) in LIMITS.items():
         if name == "lift":
-            # Legs that hang as in walking may lift more: fast walks, and feet apart by perspective in an approach.
+            # Legs that hang as in walking may lift more: fast walks, and perspective in an approach.
             hangs = found["thigh"] > 0.475
             upper += 0.06 if hangs else min(0.3 * abs(found["depth"]), 0.06) * (found["thigh"] > 0.445)
         if found[name] == found[name] and not lower <= found[name] <= upper:

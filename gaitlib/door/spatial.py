@@ -144,7 +144,7 @@ def read_coordinate_file(path: Path, height_m: float | None) -> Recording:
             position[:, n] = values[:, names[name]]
     knees = [n for n, name in enumerate(COORDINATES) if name.startswith("knee_angle")]
     notes = [f"segment lengths follow from the stated height of {height_m:g} m"]
-    if np.nanmean(position[:, knees]) > 0:  # newer OpenSim models count knee flexion positive
+    if np.nanmean(position[:, knees]) < 0:  # older OpenSim models count knee flexion negative
         position[:, knees] *= -1
     if not 0.85 <= height_m <= 2.1:
         raise InputError(
