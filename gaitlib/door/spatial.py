@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from gaitlib.data.readers.c3d import read_c3d
 from gaitlib.data.readers.opensim_files import read_coordinates, read_trc
 from gaitlib.door.names import build_points, find_point, map_names
 from gaitlib.door.recording import POINT, Recording
+from gaitlib.environment import require
 from gaitlib.errors import InputError
 
 _LEG_M = (0.35, 1.15)
@@ -62,6 +64,8 @@ def build_from_markers(dataset, form: str, *notes: str) -> Recording:
 
 def read_c3d_file(path: Path, subject: str | None) -> Recording:
     """Read markers of a c3d file."""
+    if importlib.util.find_spec("ezc3d") is None:
+        require("book")
     recording = read_c3d(path, subject=subject)
     return build_from_markers(recording.markers, "c3d markers")
 
