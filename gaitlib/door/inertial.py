@@ -247,7 +247,7 @@ def convert_turning(source: str, values: np.ndarray, said: str, site: str) -> tu
         return np.radians(values), note
     if size > most:
         raise InputError(
-            f"{source}: angular velocity of usual size {size:.3g} is too fast in rad/s and too slow in deg/s for a "
-            f"sensor worn at '{site}'; is that the right site?"
+            f"{source}: angular velocity of usual size {size:.3g} is too fast in rad/s and too slow in deg/s "
+            f"for a sensor worn at '{site}'; is that the right site?"
         )
     return values, "angular velocity has the size of rad/s, not of deg/s" if stated == "deg" else ""
