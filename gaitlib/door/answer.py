@@ -66,7 +66,18 @@ class Answer(Estimate):
         return self.values[name]
 
     def to_dict(self, with_activation: bool = False) -> dict:
-        """Turn into plain values for JSON."""
+        """Turn into plain values for JSON.
+
+        Parameters
+        ----------
+        with_activation : bool
+            With the curves of muscle activity.
+
+        Returns
+        -------
+        dict
+            Status, each outcome, strides, bouts, quality (the notes), source and method.
+        """
         answer = super().to_dict(with_activation)
         answer |= {
             "strides": round(float(self.strides), 1),
@@ -124,7 +135,18 @@ class Answer(Estimate):
         return f"{head}{table if self.values else ''}<ul>{notes}</ul>"
 
     def plot(self, path: str | Path | None = None):
-        """Draw the track, the contacts found and the bouts; to a file if one is named."""
+        """Draw the track, the contacts found and the bouts.
+
+        Parameters
+        ----------
+        path : path, optional
+            File to write: png, svg or pdf.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            The picture.
+        """
         from gaitlib.door.plot import draw_answer
 
         return draw_answer(self, path)

@@ -152,7 +152,25 @@ def _build_keypoints(pixels, fps, layout, confidence, image_size_px, focal_lengt
 
 
 def check_known(age_years: float | None, view: str | None) -> dict[str, float]:
-    """Check what is stated of a person and a view; as attributes of a clip."""
+    """Check what is stated of a person and a view.
+
+    Parameters
+    ----------
+    age_years : float or None
+        Age (years).
+    view : str or None
+        A name of `gaitlib.sense.camera.VIEWS`.
+
+    Returns
+    -------
+    dict of str to float
+        Attributes of a clip: stated_age_years, stated_azimuth_deg.
+
+    Raises
+    ------
+    InputError
+        If one is out of range or unknown.
+    """
     known: dict[str, float] = {}
     if age_years is not None:
         if not 2 <= age_years <= 110:

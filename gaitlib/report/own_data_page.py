@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import io
 import json
@@ -21,18 +22,18 @@ _MARKERS = [f"{part}_{side}" for part in ("hip", "knee", "ankle", "heel", "toe")
 
 def run_commands(page: Path, folder: Path) -> list[str]:
     """Run every `gaitlib estimate` of a page; words and picture go to a folder, as NAME.txt and NAME.svg."""
-    from gaitlib.cli import main
+    from gaitlib.door.command import add_estimate_parser, run
 
     folder.mkdir(parents=True, exist_ok=True)
     write_files(folder)
-    done = []
+    parser, done = argparse.ArgumentParser(), []
+    add_estimate_parser(parser.add_subparsers())
     for line in re.findall(r"^gaitlib (estimate .+)$", page.read_text(encoding="utf-8"), re.MULTILINE):
         words = line.split()
         name, printed = Path(words[1]).stem, io.StringIO()
+        words = ["estimate", str(folder / words[1]), *words[2:], "--plot", str(folder / f"{name}.svg")]
         with contextlib.redirect_stdout(printed):
-            code = main(
-                ["estimate", str(folder / words[1]), *words[2:], "--plot", str(folder / f"{name}.svg")]
-            )
+            code = run(parser.parse_args(words))
         if code not in (0, 1):
             raise WorkError(f"{page.name}: 'gaitlib {line}' gives the exit code {code}")
         (folder / f"{name}.txt").write_text(printed.getvalue(), encoding="utf-8")
