@@ -159,7 +159,8 @@ def test_a_treadmill_is_found_and_from_the_front_must_be_stated(walk):
     side, front = (film(points, rng, view, 60.0, 1.0) for view in ("side", "front"))
     known = {"fps": 60, "layout": "walk19", "height_m": walk.height_m}
     found = gaitlib.estimate(side[..., :2], **known)
-    assert found["speed_mps"].lower < walk.truth["speed_mps"] < found["speed_mps"].upper
+    assert found["speed_mps"].value == pytest.approx(walk.truth["speed_mps"], rel=0.12)
+    assert found["step_time_s"].value == pytest.approx(walk.truth["step_time_s"], rel=0.02)
     assert "stays in place" in " ".join(found.notes)
     assert "--treadmill" in gaitlib.estimate(front[..., :2], **known).status
     assert gaitlib.estimate(front[..., :2], treadmill=True, **known).ok
@@ -259,7 +260,10 @@ def test_spoilt_pictures_get_no_answer(kind, walk):
 def test_spoilt_signals_get_no_answer(kind, walk):
     rng = np.random.default_rng(3)
     for _ in range(4):
-        assert not gaitlib.estimate(spoil_signal(kind, walk.back, rng), fps=100, site="lower_back").ok
+        try:
+            assert not gaitlib.estimate(spoil_signal(kind, walk.back, rng), fps=100, site="lower_back").ok
+        except InputError as error:
+            assert "gravity" in str(error) or "angular velocity" in str(error)
 
 
 # The answer

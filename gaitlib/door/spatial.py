@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import re
 from pathlib import Path
 
 import numpy as np
@@ -171,9 +170,3 @@ def read_coordinate_file(path: Path, height_m: float | None) -> Recording:
         facts={"up": 1, "planar": True},
         notes=tuple(notes),
     )
-
-
-def read_columns_of_sto(text: str) -> list[str]:
-    """Column names of an OpenSim table."""
-    found = re.search(r"(?im)^\s*endheader\s*$\n(.*)$", text)
-    return found[1].split() if found else []
