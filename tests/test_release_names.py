@@ -11,12 +11,12 @@ from gaitlib.errors import InputError
 from gaitlib.estimate.estimator import GaitEstimator
 from gaitlib.generate.flow import GaitGenerator
 from gaitlib.report import estimators
-from gaitlib.report.results import Results
 from gaitlib.report.ship import KINDS, get_generator
 from gaitlib.report.ship_generator import SHIPPED_GENERATOR
 from gaitlib.report.training import split_library
 from gaitlib.simulate.library import hash_gaits, load_library
 from gaitlib.study import load_study, parse_study
+from gaitlib.workflow.results import Results
 
 QUICK = ROOT / "studies/quick.yaml"
 

@@ -12,7 +12,6 @@ from gaitlib.environment import ROOT
 from gaitlib.errors import AbsentData, InputError
 from gaitlib.report import (
     comparison,
-    earlier,
     gait_curves,
     inertial_people,
     keep,
@@ -29,8 +28,9 @@ from gaitlib.report import (
 )
 from gaitlib.report.jobs import prepare_jobs
 from gaitlib.report.recorded_residual import measure_recorded_residuals
-from gaitlib.report.results import Results
 from gaitlib.simulate.library import load_library
+from gaitlib.workflow import earlier
+from gaitlib.workflow.results import Results
 
 NEURO = ("healthy_adult", "neurological", "weakness", "joint")
 TABLE = pd.DataFrame({"dataset": ["toy", "toy", "other"], "value": [1.0, 2.0, 3.0]})

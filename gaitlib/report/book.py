@@ -68,7 +68,7 @@ def assemble_book(study: Study, root: str | Path, target: str | Path) -> Path:
     from gaitlib.report.data_page import write_data_page  # here, so that a run with nothing to do starts fast
     from gaitlib.report.definitions_page import write_definitions_page
     from gaitlib.report.passport_page import write_passport_page
-    from gaitlib.report.results import Results
+    from gaitlib.workflow.results import Results
 
     root, target = Path(root), Path(target)
     shutil.rmtree(target, ignore_errors=True)

@@ -153,7 +153,7 @@ def prepare_jobs(study_file: str | Path, root: Path = ROOT) -> tuple[Study, dict
 
 def _lacks_less(path: Path, name: str) -> bool:
     """Whether a page was made without recordings that are here now; told once, by the time of the file."""
-    from gaitlib.report.earlier import has_changed
+    from gaitlib.workflow.earlier import has_changed
 
     results = path.parent.parent / "results"
     made = results / f"{name}.json"

@@ -10,8 +10,8 @@ import pandas as pd
 
 from gaitlib.environment import ROOT, hash_file
 from gaitlib.errors import InputError, WorkError
-from gaitlib.report.earlier import CARD, FOLDER, PARTS
 from gaitlib.simulate.library import load_library
+from gaitlib.workflow.earlier import CARD, FOLDER, PARTS
 
 
 def add_keep_parser(subparsers) -> argparse.ArgumentParser:

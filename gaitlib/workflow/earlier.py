@@ -16,7 +16,7 @@ import pandas as pd
 
 from gaitlib.environment import ROOT, hash_file
 from gaitlib.errors import AbsentData, InputError
-from gaitlib.report.results import Results
+from gaitlib.workflow.results import Results
 
 FOLDER = ROOT / "data" / "earlier"
 CARD = "earlier.json"
