@@ -25,7 +25,6 @@ import gaitlib.simulate.build as build_module
 from gaitlib import run
 from gaitlib.cli import main
 from gaitlib.errors import InputError, WorkError
-from gaitlib.report.library_page import estimate_cost
 from gaitlib.simulate import executors
 from gaitlib.simulate.build import build_library, make_arrays
 from gaitlib.simulate.executors import open_executor
@@ -35,7 +34,7 @@ from gaitlib.simulate.library import (
     load_library,
     write_library,
 )
-from gaitlib.simulate.measure import measure_library
+from gaitlib.simulate.measure import estimate_cost, measure_library
 from gaitlib.simulate.multipliers import (
     join_multipliers,
     load_multipliers,
