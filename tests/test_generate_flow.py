@@ -12,8 +12,7 @@ from gaitlib.environment import ROOT
 from gaitlib.errors import InputError
 from gaitlib.estimate.synthetic_training import split_people
 from gaitlib.gait import validate_gait
-from gaitlib.generate.checked_sampling import SoundSampler, find_sound
-from gaitlib.generate.checks import check_gaits
+from gaitlib.generate.checks import SoundSampler, check_gaits, find_sound
 from gaitlib.generate.flow import GaitGenerator
 from gaitlib.generate.learnable_gaits import select_verified
 from gaitlib.report.ship_generator import SHIPPED_GENERATOR

@@ -19,8 +19,15 @@ from gaitlib.estimate.estimator_network import GaitNetwork, NetworkConfig
 from gaitlib.estimate.features import ClipFeatures, compute_features, get_height
 from gaitlib.estimate.inertial_features import compute_inertial_features
 from gaitlib.estimate.input_kind import mirror_features
-from gaitlib.estimate.result import Estimate, build_abstention, build_activation, build_estimate
-from gaitlib.estimate.targets import OUTCOME_NAMES, decode_outcomes, encode_outcomes
+from gaitlib.estimate.targets import (
+    OUTCOME_NAMES,
+    Estimate,
+    build_abstention,
+    build_activation,
+    build_estimate,
+    decode_outcomes,
+    encode_outcomes,
+)
 from gaitlib.estimate.training_loop import batch_features, fit_network, pretrain_network
 
 SampleClips = Callable[[int, int], list[Clip]]

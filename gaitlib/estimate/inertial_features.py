@@ -19,9 +19,16 @@ import numpy as np
 import xarray as xr
 
 from gaitlib.errors import InputError
-from gaitlib.estimate.autocorrelation import STEP_TIME_RANGE_S, correlate_with_itself
-from gaitlib.estimate.features import ClipFeatures, check_fps, describe_person
-from gaitlib.estimate.normalise import COMMON_FPS, MIN_DURATION_S, SMOOTHING_S
+from gaitlib.estimate.features import (
+    COMMON_FPS,
+    MIN_DURATION_S,
+    SMOOTHING_S,
+    STEP_TIME_RANGE_S,
+    ClipFeatures,
+    check_fps,
+    correlate_with_itself,
+    describe_person,
+)
 
 TRUNK_SITES = ("lower_back", "chest")
 LIMB_SITES = ("thigh", "shank", "ankle", "foot", "wrist")

@@ -11,7 +11,7 @@ import xarray as xr
 from gaitlib.environment import SHIPPED
 from gaitlib.errors import InputError
 from gaitlib.estimate.features import check_fps
-from gaitlib.estimate.result import Estimate
+from gaitlib.estimate.targets import Estimate
 from gaitlib.sense.camera import VIEWS
 from gaitlib.sense.layouts import build_image_keypoints, get_layout
 

@@ -16,10 +16,17 @@ import xarray as xr
 
 from gaitlib.errors import InputError
 from gaitlib.estimate.assess import measure_activation_errors, tabulate_errors
-from gaitlib.estimate.clip_sampler import Clip, GaitPool, SamplerConfig, build_pool, sample_clips
+from gaitlib.estimate.clip_sampler import (
+    Clip,
+    GaitPool,
+    InertialSamplerConfig,
+    SamplerConfig,
+    build_pool,
+    sample_clips,
+    sample_inertial_clips,
+)
 from gaitlib.estimate.estimator import GaitEstimator
 from gaitlib.estimate.estimator_network import NetworkConfig
-from gaitlib.estimate.inertial_clip_sampler import InertialSamplerConfig, sample_inertial_clips
 from gaitlib.person import IMPAIRMENT_COLUMNS, Person
 from gaitlib.simulate.library import hash_gaits
 

@@ -18,8 +18,8 @@ import xarray as xr
 from gaitlib.errors import InputError
 from gaitlib.generate.checks import LibraryLimits, measure_limits
 from gaitlib.generate.conditions import ConditionScale, check_conditions, hold_body_mass_index
-from gaitlib.generate.config import GeneratorConfig, parse_generator_config
 from gaitlib.generate.curve_corrections import CHANGES, FloorBand, correct_curves, measure_floor_band
+from gaitlib.generate.flow_network import GeneratorConfig, parse_generator_config
 from gaitlib.generate.learnable_gaits import hash_library, select_learnable, select_verified
 from gaitlib.generate.representation import GaitRepresentation, Part, build_gait_set
 from gaitlib.simulate.library import hash_gaits
@@ -120,8 +120,7 @@ class GaitGenerator:
         InputError
             If table, gaits or settings do not fit.
         """
-        from gaitlib.generate.flow_training import find_checkpoint, train_flow
-        from gaitlib.generate.velocity_network import use_one_thread
+        from gaitlib.generate.flow_network import find_checkpoint, train_flow, use_one_thread
 
         self.config = parse_generator_config(config)
         self.seed = int(seed)
@@ -256,7 +255,7 @@ class GaitGenerator:
         """
         import torch
 
-        from gaitlib.generate.velocity_network import sample_flow
+        from gaitlib.generate.flow_network import sample_flow
 
         generator = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(int(seed))
         if noise is None:
@@ -372,7 +371,7 @@ def _read_weights(generator: GaitGenerator, path: Path, held_out: Sequence[str] 
     import torch
     from safetensors import SafetensorError, safe_open
 
-    from gaitlib.generate.flow_training import build_network
+    from gaitlib.generate.flow_network import build_network
 
     remedy = "Train it again or fetch it again (gaitlib data verify)."
     if not path.is_file():

@@ -16,9 +16,9 @@ import xarray as xr
 from torch import nn
 
 from gaitlib.generate.conditions import check_conditions
-from gaitlib.generate.config import GeneratorConfig, parse_generator_config
 from gaitlib.generate.curve_corrections import FloorBand, measure_floor_band
 from gaitlib.generate.flow import finish_samples
+from gaitlib.generate.flow_network import GeneratorConfig, parse_generator_config
 from gaitlib.generate.learnable_gaits import select_learnable
 from gaitlib.generate.representation import GaitRepresentation
 
@@ -176,7 +176,7 @@ class AutoencoderGenerator(BaselineGenerator):
         self.steps, self.seed = steps, seed
 
     def _prepare(self, vectors: np.ndarray) -> None:
-        from gaitlib.generate.velocity_network import use_one_thread
+        from gaitlib.generate.flow_network import use_one_thread
 
         n = self.representation.n_conditions
         mirror = self.representation.get_mirror()

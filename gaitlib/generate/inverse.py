@@ -17,8 +17,8 @@ import xarray as xr
 
 from gaitlib.errors import InputError
 from gaitlib.generate.conditions import BASE_CONDITIONS, get_healthy
-from gaitlib.generate.config import GeneratorConfig
 from gaitlib.generate.flow import GaitGenerator
+from gaitlib.generate.flow_network import GeneratorConfig
 from gaitlib.generate.learnable_gaits import select_learnable
 from gaitlib.generate.representation import VectorLayout
 
@@ -61,8 +61,7 @@ class ImpairmentPosterior:
         folder: str | Path | None = None,
     ) -> ImpairmentPosterior:
         """Learn from solved gaits and from strides generated for mixed conditions."""
-        from gaitlib.generate.flow_training import find_checkpoint, train_flow
-        from gaitlib.generate.velocity_network import use_one_thread
+        from gaitlib.generate.flow_network import find_checkpoint, train_flow, use_one_thread
 
         self.representation = flow.representation
         if not self.names:
@@ -83,7 +82,7 @@ class ImpairmentPosterior:
         """Sample impairments that may be behind gaits; shape (n, n_samples, len(names)."""
         import torch
 
-        from gaitlib.generate.velocity_network import sample_flow
+        from gaitlib.generate.flow_network import sample_flow
 
         base = table[[name for name in BASE_CONDITIONS if name in table]]
         healthy = {name: get_healthy(name) for name in self.names}

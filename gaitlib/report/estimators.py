@@ -10,7 +10,7 @@ from gaitlib.simulate.library import Curves
 
 def make_training_sampler(generator, settings: dict):
     """Make the sampler of the strides that join the simulated ones in a training."""
-    from gaitlib.generate.checked_sampling import SoundSampler
+    from gaitlib.generate.checks import SoundSampler
 
     if generator is None or settings["generated_gaits"] == 0:
         return None

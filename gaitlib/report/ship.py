@@ -31,7 +31,7 @@ def run_train(arguments: argparse.Namespace) -> int:
     Work in progress is kept in build/<study>/train; an interrupted training goes on from there. For each
     estimator, prints what the manifest holds: bytes and hash of the weights.
     """
-    from gaitlib.estimate.estimator_card import write_model_card
+    from gaitlib.estimate.assess import write_model_card
     from gaitlib.report.estimators import train_estimator_on
     from gaitlib.simulate.library import load_library
     from gaitlib.study import load_study

@@ -37,8 +37,7 @@ def run_generate(arguments: argparse.Namespace) -> int:
 def _train(arguments: argparse.Namespace) -> int:
     """Checkpoints lie in build/<study>/checkpoints: an interrupted training goes on from there."""
     from gaitlib.generate.flow import GaitGenerator
-    from gaitlib.generate.generator_card import write_generator_card
-    from gaitlib.generate.generator_diagnostics import measure_fidelity
+    from gaitlib.generate.generator_diagnostics import measure_fidelity, write_generator_card
     from gaitlib.report.training import split_library
     from gaitlib.simulate.library import load_library
     from gaitlib.study import load_study
@@ -76,7 +75,7 @@ def _train(arguments: argparse.Namespace) -> int:
 def _sample(arguments: argparse.Namespace) -> int:
     import pandas as pd
 
-    from gaitlib.generate.checked_sampling import SoundSampler
+    from gaitlib.generate.checks import SoundSampler
     from gaitlib.generate.flow import GaitGenerator
 
     try:

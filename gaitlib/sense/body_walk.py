@@ -6,7 +6,7 @@ the joint curves may be varied, and the pelvis is carried along so that the load
 what the variation changes in the velocity of the loaded foot relative to the pelvis is taken off the
 velocity of the pelvis. Where body size differs from that of the simulated person, time scales with the
 square root of leg length (Hof 1996, doi 10.1016/0966-6362(95)01057-2). Widths, arms and head come from
-`gaitlib.sense.upper_body`. The outcomes of a built walk are computed from the walk itself.
+`gaitlib.sense.trunk_and_arms`. The outcomes of a built walk are computed from the walk itself.
 """
 
 from __future__ import annotations
@@ -23,10 +23,14 @@ from gaitlib.errors import InputError
 from gaitlib.gait import COORDINATES, SIDES
 from gaitlib.person import Person, parse_person
 from gaitlib.sense.segments import PITCH_SEGMENTS, compute_pitch
-from gaitlib.sense.stride_phase import draw_phase
-from gaitlib.sense.trunk_motion import move_trunk, steady_pelvis
-from gaitlib.sense.upper_body import add_width_and_arms
-from gaitlib.sense.variation import NO_VARIATION, WalkVariation, vary_angles, vary_proportions
+from gaitlib.sense.trunk_and_arms import add_width_and_arms, move_trunk, steady_pelvis
+from gaitlib.sense.walk_variation import (
+    NO_VARIATION,
+    WalkVariation,
+    draw_phase,
+    vary_angles,
+    vary_proportions,
+)
 
 _TX, _TY = COORDINATES.index("pelvis_tx"), COORDINATES.index("pelvis_ty")
 _FOOT_POINTS = ("heel", "mtp", "toe")

@@ -1,21 +1,28 @@
 """What a pose detector gets wrong: the error model applied to ideal image keypoints.
 
-Lengths are shares of the apparent body height, so that the model holds at any image size. Sizes are those
-of MediaPipe on real video, measured by `gaitlib.sense.detector_study` (three people, five views: few) and
-stored beside it; a test holds the two against each other. Assumed, because those recordings do not show it:
-the pull of the near leg on the hidden one, points that are dropped one by one (MediaPipe drops whole poses
-only; others drop points), cropped images, and where a detector puts the joints (`definition_bias_m`), which
-no comparison of views can see.
+Lengths are shares of the apparent body height, so that the model holds at any image size. Sizes are those of
+MediaPipe on real video, measured by `studies/measure_detector.py` (three people, five views: few); a test
+holds the two against each other. Assumed, because those recordings do not show it: the pull of the near leg
+on the hidden one, points that are dropped one by one (MediaPipe drops whole poses only; others drop points),
+cropped images, and where a detector puts the joints (`definition_bias_m`), which no comparison of views can
+see.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
 from gaitlib.errors import InputError
+
+MEASURED_FILE = Path(__file__).with_name("detector_errors.json")
+LAGS_S = np.arange(0, 0.52, 0.05)
+JOINTS = ("nose", "shoulder", "elbow", "wrist", "hip", "knee", "ankle", "heel", "foot_index")
+"""Lags of the measured autocorrelation and joints whose spread was measured."""
 
 RESTLESS = {
     "nose": 1.16,
@@ -108,6 +115,21 @@ class DetectorErrors:
         names = [f.name for f in fields(self) if not f.name.endswith(kept)]
         scaled = {name: getattr(self, name) * factor for name in names}
         return replace(self, **{name: min(value, 0.9) for name, value in scaled.items()})
+
+
+def load_measured() -> dict:
+    """Load the errors of MediaPipe as measured on real video."""
+    return json.loads(MEASURED_FILE.read_text(encoding="utf-8"))
+
+
+def compute_autocorrelation(error: np.ndarray, n_lags: int) -> np.ndarray:
+    """Compute the autocorrelation of errors about zero, pooled over views, points and axes; shape
+    (n_lags,).
+    """
+    n_time = error.shape[1]
+    power = np.nanmean(error**2)
+    pairs = [error[:, : n_time - lag] * error[:, lag:] for lag in range(n_lags)]
+    return np.array([np.nanmean(pair) for pair in pairs]) / power
 
 
 def apply_detector_noise(
