@@ -37,18 +37,11 @@ from gaitlib.walk import KEYPOINTS_3D
 
 @dataclass(frozen=True)
 class GaitPool:
-    """Gaits to train from.
+    """Gaits to train from."""
 
-    Parameters
-    ----------
-    curves : GaitCurves
-        For `gaitlib.sense.body_walk.build_walk_points`.
-    activation : array, shape (n_gait, 2, 9, 101)
-        Muscle activation (0-1) of the right and the left leg, `gaitlib.gait.MUSCLE_GROUPS`, over the stride
-        from the initial contact of that leg.
-    """
-
-    curves: GaitCurves
+    curves: GaitCurves  # for `gaitlib.sense.body_walk.build_walk_points`
+    # (n_gait, 2, 9, 101): Muscle activation (0-1) of the right and the left leg,
+    # `gaitlib.gait.MUSCLE_GROUPS`, over the stride from the initial contact of that leg
     activation: np.ndarray
 
     def __len__(self) -> int:
@@ -114,84 +107,47 @@ _FEET = [n for name, n in _AT.items() if "heel" in name or "toe" in name]
 
 @dataclass(frozen=True)
 class SamplerConfig:
-    """What training clips look like.
+    """What training clips look like."""
 
-    Parameters
-    ----------
-    duration_s : (float, float)
-        Shortest and longest clip (s).
-    views : tuple of (str, float)
-        Mixture of views: 'side', 'end' (front or back), 'any', each with its weight.
-    clips_per_walk : int
-        Clips with different cameras from each walk.
-    panning_share, treadmill_share : float
-        Share of clips with a panning camera, or with a person who walks on the spot (0-1).
-    height_unknown_share, image_unknown_share, focal_known_share : float
-        Share of clips without body height, without image size, with focal length (0-1).
-    age_known_share, view_known_share : float
-        Share of clips with the person's age, with the direction of view (0-1).
-    height_error_m : float
-        Standard deviation of the stated body height (m).
-    unchanged_share : float
-        Share of walks whose joint curves stay as simulated (0-1).
-    noise_free_share : float
-        Share of clips without detector error, as projected motion capture (0-1).
-    variation : WalkVariation
-        Spread of walks beyond their gait.
-    irregularity : (float, float)
-        Mean and standard deviation of the logarithm of a factor on the variation from stride to stride: below
-        1 % to some 10 % of stride time, the range that the cohorts state with their sources.
-    errors : DetectorErrors
-        Typical detector error; scaled log-normally per clip.
-    """
-
-    duration_s: tuple[float, float] = (2.1, 7.0)
+    duration_s: tuple[float, float] = (2.1, 7.0)  # shortest and longest clip (s)
+    # mixture of views: 'side', 'end' (front or back), 'any', each with its weight
     views: tuple[tuple[str, float], ...] = (("side", 0.35), ("end", 0.3), ("any", 0.35))
-    clips_per_walk: int = 6
+    clips_per_walk: int = 6  # clips with different cameras from each walk
+    # share of clips with a panning camera, or with a person who walks on the spot (0-1)
     panning_share: float = 0.15
     treadmill_share: float = 0.07
+    # share of clips without body height, without image size, with focal length (0-1)
     height_unknown_share: float = 0.12
     image_unknown_share: float = 0.15
     focal_known_share: float = 0.25
-    age_known_share: float = 0.4
+    age_known_share: float = 0.4  # share of clips with the person's age, with the direction of view (0-1)
     view_known_share: float = 0.4
-    height_error_m: float = 0.015
-    unchanged_share: float = 0.25
-    noise_free_share: float = 0.2
-    variation: WalkVariation = field(default_factory=WalkVariation)
+    height_error_m: float = 0.015  # standard deviation of the stated body height (m)
+    unchanged_share: float = 0.25  # share of walks whose joint curves stay as simulated (0-1)
+    noise_free_share: float = 0.2  # share of clips without detector error, as projected motion capture (0-1)
+    variation: WalkVariation = field(default_factory=WalkVariation)  # spread of walks beyond their gait
+    # mean and standard deviation of the logarithm of a factor on the variation from stride to stride: below 1
+    # % to some 10 % of stride time, the range that the cohorts state with their sources
     irregularity: tuple[float, float] = (0.4, 0.7)
+    # typical detector error; scaled log-normally per clip
     errors: DetectorErrors = field(default_factory=DetectorErrors)
 
 
 @dataclass(frozen=True)
 class Clip:
-    """One training clip.
+    """One training clip."""
 
-    Parameters
-    ----------
-    features : ClipFeatures
-        What the network reads.
-    truth : array, shape (n_outcome,)
-        `gaitlib.estimate.targets.OUTCOME_NAMES` of the walk in view, NaN where it holds too little.
-    activation : array, shape (2, 9, 101)
-        Muscle activation of its gait, sides exchanged where the features are of the mirrored person.
-    height_m : float
-        True body height (m).
-    gait : int
-        Which gait it came from.
-    view : str
-        Nearest named view.
-    moving_camera : bool
-        Whether the camera pans or the person walks on the spot.
-    """
-
-    features: ClipFeatures
+    features: ClipFeatures  # what the network reads
+    # (n_outcome,): `gaitlib.estimate.targets.OUTCOME_NAMES` of the walk in view, NaN where it holds too
+    # little
     truth: np.ndarray
+    # (2, 9, 101): Muscle activation of its gait, sides exchanged where the features are of the mirrored
+    # person
     activation: np.ndarray
-    height_m: float
-    gait: int
-    view: str
-    moving_camera: bool
+    height_m: float  # true body height (m)
+    gait: int  # which gait it came from
+    view: str  # nearest named view
+    moving_camera: bool  # whether the camera pans or the person walks on the spot
 
 
 def sample_clips(
@@ -265,27 +221,13 @@ def _draw_fps(rng: np.random.Generator) -> float:
 
 @dataclass(frozen=True)
 class VariedWalk:
-    """One synthetic walk: its points, its events and who walks.
+    """One synthetic walk: its points, its events and who walks."""
 
-    Parameters
-    ----------
-    time_s : array, shape (n_time,)
-        Time (s).
-    points : array, shape (n_time, 19, 3)
-        Positions (m).
-    pitch_rad : array, shape (n_time, 4)
-        Sagittal rotation of `gaitlib.sense.segments.PITCH_SEGMENTS`.
-    events : WalkEvents
-        For the truth of its windows.
-    height_m, age_years : float
-        Of the person.
-    """
-
-    time_s: np.ndarray
-    points: np.ndarray
-    pitch_rad: np.ndarray
-    events: WalkEvents
-    height_m: float
+    time_s: np.ndarray  # (n_time,): Time (s)
+    points: np.ndarray  # (n_time, 19, 3): Positions (m)
+    pitch_rad: np.ndarray  # (n_time, 4): Sagittal rotation of `gaitlib.sense.segments.PITCH_SEGMENTS`
+    events: WalkEvents  # for the truth of its windows
+    height_m: float  # of the person
     age_years: float
 
 
@@ -400,31 +342,19 @@ _USUAL_FPS = (50.0, 64.0, 100.0, 100.0, 100.0, 128.0)
 
 @dataclass(frozen=True)
 class InertialSamplerConfig:
-    """What training clips of inertial sensors look like.
+    """What training clips of inertial sensors look like."""
 
-    Parameters
-    ----------
-    walks : SamplerConfig
-        How walks vary, how long clips are, what is known about the person.
-    several_share : float
-        Share of clips with two to four sensors (0-1).
-    lower_back_share : float
-        Share of single sensors that are worn at the lower back, the usual place; others are equally likely.
-    errors : InertialErrors
-        Typical errors; scaled log-normally per clip.
-    turning_share : float
-        Share of walks along a curve (0-1).
-    turning_rad_s : float
-        Standard deviation of the rate of turning there (rad/s): a quarter turn takes 2 to 4 s; assumed.
-    """
-
+    # how walks vary, how long clips are, what is known about the person
     walks: SamplerConfig = field(
         default_factory=lambda: SamplerConfig(duration_s=(2.1, 12.0), variation=STEADY_VARIATION)
     )
-    several_share: float = 0.25
+    several_share: float = 0.25  # share of clips with two to four sensors (0-1)
+    # share of single sensors that are worn at the lower back, the usual place; others are equally likely
     lower_back_share: float = 0.5
+    # typical errors; scaled log-normally per clip
     errors: InertialErrors = field(default_factory=InertialErrors)
-    turning_share: float = 0.3
+    turning_share: float = 0.3  # share of walks along a curve (0-1)
+    # standard deviation of the rate of turning there (rad/s): a quarter turn takes 2 to 4 s; assumed
     turning_rad_s: float = 0.4
 
 

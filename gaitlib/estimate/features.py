@@ -43,39 +43,19 @@ LEGS = np.array([[INDEX[f"{name}_{side}"] for name in ("hip", "knee", "ankle")] 
 
 @dataclass(frozen=True)
 class NormalisedClip:
-    """A clip in the person's own measure: leg lengths, walking to the right.
+    """A clip in the person's own measure: leg lengths, walking to the right."""
 
-    Parameters
-    ----------
-    relative : array, shape (n_time, 19, 2)
-        Points of a Walk from the middle of the hips (leg lengths, v down), 0 where unknown.
-    valid : array of bool, shape (n_time, 19)
-        Whether a point is known.
-    travel : array, shape (n_time, 2)
-        Middle of the hips from the image centre (leg lengths at the person's depth).
-    inverse_scale : array, shape (n_time,)
-        Leg lengths per pixel (1/px).
-    inverse_rate : float
-        Its slope (1/(px s)).
-    duration_s : float
-        Length of the stretch that is used (s).
-    valid_share : float
-        Share of its frames in which the least often known hip, knee or ankle is known.
-    roughness_px : float
-        What smoothing took off (px, median).
-    mirrored : bool
-        Whether the image was mirrored and the sides exchanged.
-    """
-
+    # (n_time, 19, 2): Points of a Walk from the middle of the hips (leg lengths, v down), 0 where unknown
     relative: np.ndarray
-    valid: np.ndarray
+    valid: np.ndarray  # (n_time, 19): Whether a point is known
+    # (n_time, 2): Middle of the hips from the image centre (leg lengths at the person's depth)
     travel: np.ndarray
-    inverse_scale: np.ndarray
-    inverse_rate: float
-    duration_s: float
-    valid_share: float
-    roughness_px: float
-    mirrored: bool
+    inverse_scale: np.ndarray  # (n_time,): Leg lengths per pixel (1/px)
+    inverse_rate: float  # its slope (1/(px s))
+    duration_s: float  # length of the stretch that is used (s)
+    valid_share: float  # share of its frames in which the least often known hip, knee or ankle is known
+    roughness_px: float  # what smoothing took off (px, median)
+    mirrored: bool  # whether the image was mirrored and the sides exchanged
 
 
 def normalise_clip(
@@ -307,51 +287,27 @@ N_CHANNELS = 19 * 2 * 2 + 19 + 3
 
 @dataclass(frozen=True)
 class ClipFeatures:
-    """A clip as the network reads it.
+    """A clip as the network reads it."""
 
-    Parameters
-    ----------
-    sequence : array, shape (N_CHANNELS, n_time)
-        Channels at `COMMON_FPS`.
-    side : array, shape (len(SIDE_FEATURES),)
-        Measures of the clip.
-    problem : str
-        Why no estimate is possible; empty if all is well.
-    mirrored : bool
-        Whether right and left are exchanged, because the person was seen walking to the left.
-    sites : array of int, shape (n_sensor,)
-        Where the sequences come from: one row for a camera, one per inertial sensor.
-    """
-
-    sequence: np.ndarray
-    side: np.ndarray
-    problem: str = ""
+    sequence: np.ndarray  # (N_CHANNELS, n_time): Channels at `COMMON_FPS`
+    side: np.ndarray  # (len(SIDE_FEATURES),): Measures of the clip
+    problem: str = ""  # why no estimate is possible; empty if all is well
+    # whether right and left are exchanged, because the person was seen walking to the left
     mirrored: bool = False
+    # (n_sensor,): Where the sequences come from: one row for a camera, one per inertial sensor
     sites: np.ndarray = field(default_factory=lambda: np.zeros(1, dtype=int))
 
 
 @dataclass(frozen=True)
 class SideInformation:
-    """What is known beside the keypoints; None where it is not.
+    """What is known beside the keypoints; None where it is not."""
 
-    Parameters
-    ----------
-    image_size_px : (float, float), optional
-        Width and height (px); the mean position of the person serves as centre if not given.
-    height_m : float, optional
-        Body height (m).
-    focal_length_px : float, optional
-        Focal length (px).
-    age_years : float, optional
-        Age (years).
-    azimuth_deg : float, optional
-        Direction of view: 0 from the front, 90 from the person's right, 180 from behind (deg).
-    """
-
+    # width and height (px); the mean position of the person serves as centre if not given
     image_size_px: tuple[float, float] | None = None
-    height_m: float | None = None
-    focal_length_px: float | None = None
-    age_years: float | None = None
+    height_m: float | None = None  # body height (m)
+    focal_length_px: float | None = None  # focal length (px)
+    age_years: float | None = None  # age (years)
+    # direction of view: 0 from the front, 90 from the person's right, 180 from behind (deg)
     azimuth_deg: float | None = None
 
 

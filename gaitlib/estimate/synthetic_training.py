@@ -36,34 +36,17 @@ _WORKER_POOL: dict[str, tuple] = {}
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How to train.
+    """How to train."""
 
-    Parameters
-    ----------
-    network : NetworkConfig
-        Size and schedule of the network.
-    sampler : SamplerConfig or InertialSamplerConfig
-        What clips look like; decides which kind of clips, and must fit `network.kind`.
-    held_out_share : float
-        Share of synthetic people kept for calibration and test, half each (0-1).
-    n_calibration, n_test : int
-        Clips of held-out people.
-    n_generated : int
-        Gaits drawn from the walk sampler, if there is one.
-    n_workers : int
-        Processes that sample clips; 0 samples in this one.
-    level : float
-        Coverage of the intervals (0-1).
-    """
-
-    network: NetworkConfig = field(default_factory=NetworkConfig)
+    network: NetworkConfig = field(default_factory=NetworkConfig)  # size and schedule of the network
+    # what clips look like; decides which kind of clips, and must fit `network.kind`
     sampler: SamplerConfig | InertialSamplerConfig = field(default_factory=SamplerConfig)
-    held_out_share: float = 0.2
-    n_calibration: int = 1000
+    held_out_share: float = 0.2  # share of synthetic people kept for calibration and test, half each (0-1)
+    n_calibration: int = 1000  # clips of held-out people
     n_test: int = 1000
-    n_generated: int = 2000
-    n_workers: int = 1
-    level: float = 0.9
+    n_generated: int = 2000  # gaits drawn from the walk sampler, if there is one
+    n_workers: int = 1  # processes that sample clips; 0 samples in this one
+    level: float = 0.9  # coverage of the intervals (0-1)
 
 
 def train_estimator(

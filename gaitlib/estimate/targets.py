@@ -23,25 +23,13 @@ from gaitlib.walk import KEYPOINTS_3D
 
 @dataclass(frozen=True)
 class Target:
-    """One estimated outcome.
+    """One estimated outcome."""
 
-    Parameters
-    ----------
-    name, unit : str
-        As in `gaitlib.outcomes.OUTCOMES`.
-    size : float
-        One unit of the network's scale; 0 for a logarithmic scale.
-    start : float
-        Value at which training starts; not used on a logarithmic scale.
-    lower, upper : float
-        Ends of what is possible.
-    """
-
-    name: str
+    name: str  # as in `gaitlib.outcomes.OUTCOMES`
     unit: str
-    size: float = 0.0
-    start: float = 1.0
-    lower: float = 0.0
+    size: float = 0.0  # one unit of the network's scale; 0 for a logarithmic scale
+    start: float = 1.0  # value at which training starts; not used on a logarithmic scale
+    lower: float = 0.0  # ends of what is possible
     upper: float = np.inf
 
 
@@ -85,26 +73,16 @@ _MIN_STRIDES = 3
 
 @dataclass(frozen=True)
 class WalkEvents:
-    """Paths and events of one walk.
+    """Paths and events of one walk."""
 
-    Parameters
-    ----------
-    time_s : array, shape (n_time,)
-        Time (s).
-    hip : array, shape (n_time,)
-        Middle of the hips along the walk (m).
-    contact_s, foot, footprint_m : array, shape (n_contact,)
-        Initial contacts: time (s), foot (0 right, 1 left), resting place of the heel along the walk (m).
-    toe_off_s : tuple of two arrays
-        Toe-offs of the right and the left foot (s).
-    """
-
-    time_s: np.ndarray
-    hip: np.ndarray
+    time_s: np.ndarray  # (n_time,): Time (s)
+    hip: np.ndarray  # (n_time,): Middle of the hips along the walk (m)
+    # (n_contact,): Initial contacts: time (s), foot (0 right, 1 left), resting place of the heel along the
+    # walk (m)
     contact_s: np.ndarray
     foot: np.ndarray
     footprint_m: np.ndarray
-    toe_off_s: tuple[np.ndarray, np.ndarray]
+    toe_off_s: tuple[np.ndarray, np.ndarray]  # toe-offs of the right and the left foot (s)
 
 
 def find_walk_events(time_s: np.ndarray, points: np.ndarray) -> WalkEvents | None:
@@ -181,39 +159,22 @@ _STEP_TIME = OUTCOME_NAMES.index("step_time_s")
 
 @dataclass(frozen=True)
 class Value:
-    """One estimated outcome.
+    """One estimated outcome."""
 
-    Parameters
-    ----------
-    value, lower, upper : float
-        Estimate and interval, in `unit`; the interval is NaN where the method gives none.
-    unit : str
-        Unit.
-    """
-
-    value: float
+    value: float  # estimate and interval, in `unit`; the interval is NaN where the method gives none
     lower: float
     upper: float
-    unit: str
+    unit: str  # unit
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """The answer for one clip.
+    """The answer for one clip."""
 
-    Parameters
-    ----------
-    status : str
-        'ok', or the reason of the abstention.
-    values : dict of str to Value
-        Empty on abstention.
-    activation : xarray.Dataset or None
-        activation, lower, upper (muscle, phase), 0-1: muscles as `gaitlib.gait.MUSCLES`, phase in percent of
-        the stride from the initial contact of the muscle's own leg. None where the method gives none.
-    """
-
-    status: str = "ok"
-    values: dict[str, Value] = field(default_factory=dict)
+    status: str = "ok"  # 'ok', or the reason of the abstention
+    values: dict[str, Value] = field(default_factory=dict)  # empty on abstention
+    # activation, lower, upper (muscle, phase), 0-1: muscles as `gaitlib.gait.MUSCLES`, phase in percent of
+    # the stride from the initial contact of the muscle's own leg. None where the method gives none
     activation: xr.Dataset | None = field(default=None, compare=False)
 
     @property

@@ -209,21 +209,11 @@ def find_sound(table: pd.DataFrame, gaits: xr.Dataset, limits, outcomes: bool = 
 
 @dataclass(frozen=True)
 class SoundSampler:
-    """Samples from a generator what passes every check.
+    """Samples from a generator what passes every check."""
 
-    Attributes
-    ----------
-    generator : GaitGenerator
-        Trained or loaded.
-    redraws : int
-        A stride that fails is drawn again at most so often, from other noise.
-    outcomes : bool
-        As `find_sound`.
-    """
-
-    generator: GaitGenerator
-    redraws: int = REDRAWS
-    outcomes: bool = True
+    generator: GaitGenerator  # trained or loaded
+    redraws: int = REDRAWS  # a stride that fails is drawn again at most so often, from other noise
+    outcomes: bool = True  # as `find_sound`
 
     @property
     def release(self) -> str:

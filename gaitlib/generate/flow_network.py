@@ -1,33 +1,31 @@
-"""Settings of the generator.
+"""The flow: settings, velocity field (a small residual network), training and sampling.
 
-The velocity field of the flow: a small residual network with any entry of the vector known or open.
-
-Imports torch: only modules that train or sample import this one.
-
-Training of the flow: deterministic by seed, resumable, without pickle.
-
-Imports torch: only modules that train import this one.
+Any entry of a vector may be known or open. Training is deterministic by seed and resumable. Imports torch:
+only modules that train or sample import this one.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import math
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import nn
 
 from gaitlib.errors import InputError
+from gaitlib.generate.network_training import (
+    compute_rate,
+    load_checkpoint,
+    save_checkpoint,
+    take_step,
+    update_average,
+    use_one_thread,
+)
 from gaitlib.generate.representation import VectorLayout
 
 
@@ -67,17 +65,6 @@ def parse_generator_config(
         raise InputError(f"{where}: " + "; ".join(parts) + f". Known settings: {known}.") from None
 
 
-@contextmanager
-def use_one_thread() -> Iterator[None]:
-    """Run torch on one thread: for networks this small two are slower, and much slower on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 class VelocityNetwork(nn.Module):
     """Velocity that carries noise at time 0 to vectors of strides at time 1.
 
@@ -85,13 +72,6 @@ class VelocityNetwork(nn.Module):
     they stand on their way. Where all they need is known, the derived quantities of the layout enter too.
     The output is preconditioned: for standard normal data without conditions the best velocity is
     (2t - 1) / (t^2 + (1 - t)^2) x, and the network only learns what differs from it.
-
-    Parameters
-    ----------
-    layout : VectorLayout
-        Entries of a vector.
-    hidden, n_blocks, n_frequencies : int
-        Width, residual blocks and frequencies of the time embedding.
     """
 
     def __init__(self, layout: VectorLayout, hidden: int, n_blocks: int, n_frequencies: int) -> None:
@@ -136,8 +116,14 @@ class VelocityNetwork(nn.Module):
         return self.exit(h)
 
 
-def initialise_network(network: VelocityNetwork, generator: torch.Generator) -> None:
-    """Set the weights from a generator, so that the global random state is neither used nor changed."""
+def create_network(
+    layout: VectorLayout, config: GeneratorConfig, generator: torch.Generator | None = None
+) -> VelocityNetwork:
+    """Create the velocity network of a configuration, its first weights drawn from a generator."""
+    with torch.random.fork_rng(devices=[]):  # torch's own initial weights draw from the global generator
+        network = VelocityNetwork(layout, config.hidden, config.n_blocks, config.n_frequencies)
+    if generator is None:
+        return network
     with torch.no_grad():
         for module in network.modules():
             if isinstance(module, nn.Linear):
@@ -148,6 +134,7 @@ def initialise_network(network: VelocityNetwork, generator: torch.Generator) -> 
         for second in network.second:
             second.weight.mul_(0.1)
         network.exit.weight.zero_()
+    return network
 
 
 def compute_flow_loss(
@@ -220,12 +207,6 @@ def sample_flow(
     return made.numpy().astype(float)
 
 
-def build_network(layout: VectorLayout, config: GeneratorConfig) -> VelocityNetwork:
-    """Build the velocity network of a configuration."""
-    with torch.random.fork_rng(devices=[]):  # torch's own initial weights draw from the global generator
-        return VelocityNetwork(layout, config.hidden, config.n_blocks, config.n_frequencies)
-
-
 def train_flow(
     vectors: np.ndarray,
     layout: VectorLayout,
@@ -239,18 +220,20 @@ def train_flow(
     """Train the velocity network on vectors of strides."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     generator = torch.Generator().manual_seed(seed)
-    network = build_network(layout, config)
-    initialise_network(network, generator)
-    network.to(device)
+    network = create_network(layout, config, generator).to(device)
     average = {name: value.clone() for name, value in network.state_dict().items()}
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
     )
     rows: list[dict] = []
     start, total, count = 0, 0.0, 0
-    if checkpoint is not None and checkpoint.exists():
-        start, rows, total, count = _read_checkpoint(checkpoint, network, average, optimiser, generator)
-
+    saved = load_checkpoint(checkpoint)
+    if saved is not None:
+        start, rows, total, count = (saved[name] for name in ("step", "history", "total", "count"))
+        network.load_state_dict(saved["network"])
+        average = {name: saved["average"][name].to(device) for name in average}
+        optimiser.load_state_dict(saved["optimiser"])
+        generator.set_state(saved["generator"])
     data = torch.as_tensor(vectors, dtype=torch.float32)
     importance = torch.as_tensor(layout.weight, dtype=torch.float32, device=device)
     order = torch.as_tensor(layout.mirror_order)
@@ -259,9 +242,8 @@ def train_flow(
     turn = bool((sign < 0).any()) or bool((order != torch.arange(len(order))).any())
     last = config.steps if stop_at is None else min(stop_at, config.steps)
     for step in range(start, last):
-        rate = _schedule(step, config)
-        for group in optimiser.param_groups:
-            group["lr"] = rate
+        warm = (step + 1) / min(200, config.steps)
+        rate = compute_rate(config.learning_rate, step / config.steps, 0.02, warm)
         batch = data[torch.randint(len(data), (config.batch_size,), generator=generator)]
         if jitter is not None:
             batch = batch + jitter * torch.randn(batch.shape, generator=generator)
@@ -270,13 +252,8 @@ def train_flow(
             batch = torch.where(flip, batch[:, order] * sign, batch)
         known = draw_masks(len(batch), layout, config, generator)
         loss = compute_flow_loss(network, batch.to(device), known.to(device), importance, generator)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
-        decay = min(config.ema_decay, (1.0 + step) / (10.0 + step))
-        with torch.no_grad():
-            torch._foreach_lerp_(list(average.values()), list(network.state_dict().values()), 1.0 - decay)
+        take_step(optimiser, loss, rate)
+        update_average(average.values(), network.state_dict().values(), config.ema_decay, step)
         total, count = total + float(loss.detach()), count + 1
         if (step + 1) % config.log_every == 0 or step + 1 == config.steps:
             row = {"step": step + 1, "loss": total / count, "learning_rate": rate}
@@ -289,8 +266,9 @@ def train_flow(
             if report is not None:
                 report(step + 1, row["loss"])
         if checkpoint is not None and ((step + 1) % config.checkpoint_every == 0 or step + 1 == config.steps):
-            progress = {"step": step + 1, "history": rows, "total": total, "count": count}
-            _write_checkpoint(checkpoint, progress, network, average, optimiser, generator)
+            state = {"step": step + 1, "history": rows, "total": total, "count": count, "average": average}
+            state |= {"network": network.state_dict(), "optimiser": optimiser.state_dict()}
+            save_checkpoint(checkpoint, state | {"generator": generator.get_state()})
     network.load_state_dict(average)
     return network.to("cpu").eval(), pd.DataFrame(rows)
 
@@ -302,7 +280,7 @@ def find_checkpoint(
     if folder is None:
         return None
     text = f"{library_hash} {kind} {config.model_dump_json()} {seed}"
-    return Path(folder) / f"checkpoint-{hashlib.sha256(text.encode()).hexdigest()[:12]}.safetensors"
+    return Path(folder) / f"checkpoint-{hashlib.sha256(text.encode()).hexdigest()[:12]}.pt"
 
 
 def draw_masks(
@@ -321,11 +299,6 @@ def draw_masks(
     return torch.cat([subset, torch.zeros(n, layout.n_entries - n_maskable)], dim=1)
 
 
-def _schedule(step: int, config: GeneratorConfig) -> float:
-    warm = min(1.0, (step + 1) / min(200, config.steps))
-    return config.learning_rate * warm * (0.02 + 0.98 * 0.5 * (1.0 + np.cos(np.pi * step / config.steps)))
-
-
 def _measure_monitor(network, average, monitor, importance, n_maskable) -> float:
     """Loss of the averaged weights on other people, all conditions known, always with the same noise."""
     fixed = torch.Generator().manual_seed(0)
@@ -339,39 +312,3 @@ def _measure_monitor(network, average, monitor, importance, n_maskable) -> float
         loss = float(compute_flow_loss(network, values.to(device), known.to(device), importance, fixed))
     network.load_state_dict(current)
     return loss
-
-
-def _write_checkpoint(path, progress, network, average, optimiser, generator) -> None:
-    tensors = {f"network.{k}": v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
-    tensors |= {f"average.{k}": v.detach().cpu().clone().contiguous() for k, v in average.items()}
-    for index, state in optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser.{index}.{k}": torch.as_tensor(v).cpu().contiguous() for k, v in state.items()}
-    tensors["generator"] = generator.get_state()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    save_file(tensors, partial, metadata={"progress": json.dumps(progress)})
-    os.replace(partial, path)
-
-
-def _read_checkpoint(path, network, average, optimiser, generator) -> tuple[int, list[dict], float, int]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            progress = json.loads(file.metadata()["progress"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        network.load_state_dict({k: tensors[f"network.{k}"] for k in network.state_dict()})
-        for name in average:
-            average[name].copy_(tensors[f"average.{name}"])
-        state: dict[int, dict] = {}
-        for name, value in tensors.items():
-            if name.startswith("optimiser."):
-                _, index, key = name.split(".")
-                state.setdefault(int(index), {})[key] = value
-        groups = optimiser.state_dict()["param_groups"]
-        optimiser.load_state_dict({"state": state, "param_groups": groups})
-        generator.set_state(tensors["generator"])
-        return progress["step"], progress["history"], progress["total"], progress["count"]
-    except (SafetensorError, KeyError, RuntimeError, ValueError, TypeError, OSError) as error:
-        raise InputError(
-            f"checkpoint {path.name}: cannot be taken up ({type(error).__name__}); expected the checkpoint "
-            "of this training. Delete it to start afresh."
-        ) from None

@@ -115,25 +115,14 @@ _LARGEST_CHANGE = 0.2
 
 @dataclass(frozen=True)
 class StrideVariability:
-    """How much strides of one walk differ.
+    """How much strides of one walk differ."""
 
-    Parameters
-    ----------
-    stride_time_cv, stride_length_cv : float
-        Coefficients of variation (1).
-    angle_sd_deg : float
-        Standard deviation of the joint angles from stride to stride, mean over joints and phases (deg).
-    correlation : float
-        Between stride time and stride length (1).
-    memory : float
-        Correlation of one stride with the next (1).
-    """
-
-    stride_time_cv: float = 0.02
+    stride_time_cv: float = 0.02  # coefficients of variation (1)
     stride_length_cv: float = 0.02
+    # standard deviation of the joint angles from stride to stride, mean over joints and phases (deg)
     angle_sd_deg: float = 2.0
-    correlation: float = 0.5
-    memory: float = 0.3
+    correlation: float = 0.5  # between stride time and stride length (1)
+    memory: float = 0.3  # correlation of one stride with the next (1)
 
     def __post_init__(self) -> None:
         if not (0 <= self.stride_time_cv <= 0.2 and 0 <= self.stride_length_cv <= 0.2):
@@ -146,20 +135,11 @@ class StrideVariability:
 
 @dataclass
 class WalkSampler:
-    """Samples walks from a generator; calibrated once on the people asked for first.
+    """Samples walks from a generator; calibrated once on the people asked for first."""
 
-    Parameters
-    ----------
-    generator : GaitGenerator
-        Trained.
-    variability : StrideVariability
-        How much strides differ.
-    spread : float, optional
-        Standard deviation of the components from stride to stride; calibrated if None.
-    """
-
-    generator: object
-    variability: StrideVariability = field(default_factory=StrideVariability)
+    generator: object  # trained
+    variability: StrideVariability = field(default_factory=StrideVariability)  # how much strides differ
+    # standard deviation of the components from stride to stride; calibrated if None
     spread: float | None = None
 
     def calibrate(self, conditions: pd.DataFrame, seed: int = 0) -> WalkSampler:

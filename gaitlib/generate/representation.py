@@ -117,27 +117,14 @@ _LATERAL = ("pelvis_list", "pelvis_rotation", "pelvis_tz", "lumbar_bending", "lu
 
 @dataclass(frozen=True)
 class ChannelGroup:
-    """The channels of one variable and how the mirror maps them.
+    """The channels of one variable and how the mirror maps them."""
 
-    Attributes
-    ----------
-    name : str
-        Variable of the Gait.
-    channels : tuple of str
-        Flat channel names.
-    partner : array of int, shape (n_channels,)
-        Channel that takes this one's place in the mirror (itself for the trunk).
-    sign : array, shape (n_channels,)
-        -1 where the mirror also turns the channel round (sideways quantities).
-    n_harmonics : int
-        Harmonics kept.
-    """
-
-    name: str
-    channels: tuple[str, ...]
+    name: str  # variable of the Gait
+    channels: tuple[str, ...]  # flat channel names
+    # (n_channels,): Channel that takes this one's place in the mirror (itself for the trunk)
     partner: np.ndarray
-    sign: np.ndarray
-    n_harmonics: int
+    sign: np.ndarray  # (n_channels,): -1 where the mirror also turns the channel round (sideways quantities)
+    n_harmonics: int  # harmonics kept
 
     @property
     def n_coefficients(self) -> int:
@@ -314,18 +301,10 @@ def build_groups() -> tuple[ChannelGroup, ...]:
 
 @dataclass
 class GaitRepresentation:
-    """Turns Gaits into vectors of standardised numbers and back.
+    """Turns Gaits into vectors of standardised numbers and back."""
 
-    Parameters
-    ----------
-    explained : float
-        Share of the weighted variance that the kept components explain.
-    max_components : int
-        Most components per part.
-    """
-
-    explained: float = 0.9995
-    max_components: int = 64
+    explained: float = 0.9995  # share of the weighted variance that the kept components explain
+    max_components: int = 64  # most components per part
     conditions: ConditionScale | None = None
     scales: dict[str, np.ndarray] = field(default_factory=dict)
     symmetric: Part | None = None

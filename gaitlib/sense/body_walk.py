@@ -39,25 +39,14 @@ _CONTACT_HEIGHT_M = 0.008
 
 @dataclass(frozen=True)
 class GaitCurves:
-    """Gaits as plain arrays, ready to be strung together.
+    """Gaits as plain arrays, ready to be strung together."""
 
-    Parameters
-    ----------
-    curves : array, shape (n_gait, 101, 13)
-        Coordinates (rad, m), with the forward travel per stride (m) in place of pelvis_tx, and last the
-        share of load on the right foot (0-1).
-    stride_time_s : array, shape (n_gait,)
-        Stride times (s).
-    dimensions : tuple of Dimensions
-        The bodies the gaits were simulated with.
-    persons : tuple of Person
-        The persons the gaits were simulated for.
-    """
-
+    # (n_gait, 101, 13): Coordinates (rad, m), with the forward travel per stride (m) in place of pelvis_tx,
+    # and last the share of load on the right foot (0-1)
     curves: np.ndarray
-    stride_time_s: np.ndarray
-    dimensions: tuple[Dimensions, ...]
-    persons: tuple[Person, ...]
+    stride_time_s: np.ndarray  # (n_gait,): Stride times (s)
+    dimensions: tuple[Dimensions, ...]  # the bodies the gaits were simulated with
+    persons: tuple[Person, ...]  # the persons the gaits were simulated for
 
     def select(self, index: int) -> GaitCurves:
         """Take one gait."""
@@ -137,20 +126,12 @@ def build_synthetic_walk(
 
 @dataclass(frozen=True)
 class WalkMotion:
-    """A walk as plain arrays.
+    """A walk as plain arrays."""
 
-    Parameters
-    ----------
-    time_s : array, shape (n_time,)
-        Time (s).
-    points : array, shape (n_time, 19, 3)
-        Positions of `gaitlib.walk.KEYPOINTS_3D` (m).
-    pitch_rad : array, shape (n_time, 4)
-        Sagittal rotation of `gaitlib.sense.segments.PITCH_SEGMENTS` about z (rad), backwards positive.
-    """
-
-    time_s: np.ndarray
-    points: np.ndarray
+    time_s: np.ndarray  # (n_time,): Time (s)
+    points: np.ndarray  # (n_time, 19, 3): Positions of `gaitlib.walk.KEYPOINTS_3D` (m)
+    # (n_time, 4): Sagittal rotation of `gaitlib.sense.segments.PITCH_SEGMENTS` about z (rad), backwards
+    # positive
     pitch_rad: np.ndarray
 
 

@@ -55,47 +55,24 @@ _FEWEST_DEPTH_M = 0.1
 
 @dataclass(frozen=True)
 class InertialErrors:
-    """Size of the errors of inertial sensors; zero sizes are a perfect sensor of limited range.
+    """Size of the errors of inertial sensors; zero sizes are a perfect sensor of limited range."""
 
-    Parameters
-    ----------
-    placement_share : float
-        Standard deviation of the position of the sensor per axis (share of body height).
-    misalignment_deg : float
-        Standard deviation of its rotation per axis (deg).
-    wobble_share : float
-        Greatest share of the motion that goes through soft tissue (0-1).
-    wobble_hz : (float, float)
-        Range of the natural frequency of soft tissue and sensor (Hz).
-    wobble_damping : (float, float)
-        Range of its damping ratio (1).
-    impact_mps2 : float
-        Mean peak of the impact vibration at the foot, walking at 1.2 m/s (m/s^2); in proportion to speed.
-    impact_hz : (float, float)
-        Range of its frequency (Hz).
-    acceleration_noise, gyroscope_noise : float
-        Density of white noise (m/s^2/sqrt(Hz), rad/s/sqrt(Hz)).
-    acceleration_bias_mps2, gyroscope_bias_rad_s : float
-        Standard deviation of the constant offset per axis (m/s^2, rad/s).
-    scale_share : float
-        Standard deviation of the relative error of scale per axis (1).
-    acceleration_range_mps2, gyroscope_range_rad_s : float
-        Greatest value; more is cut off (m/s^2, rad/s).
-    """
-
+    # standard deviation of the position of the sensor per axis (share of body height)
     placement_share: float = 0.012
-    misalignment_deg: float = 8.0
-    wobble_share: float = 0.7
+    misalignment_deg: float = 8.0  # standard deviation of its rotation per axis (deg)
+    wobble_share: float = 0.7  # greatest share of the motion that goes through soft tissue (0-1)
+    # range of the natural frequency of soft tissue and sensor (Hz)
     wobble_hz: tuple[float, float] = (6.0, 25.0)
-    wobble_damping: tuple[float, float] = (0.3, 0.8)
+    wobble_damping: tuple[float, float] = (0.3, 0.8)  # range of its damping ratio (1)
+    # mean peak of the impact vibration at the foot, walking at 1.2 m/s (m/s^2); in proportion to speed
     impact_mps2: float = 12.0
-    impact_hz: tuple[float, float] = (10.0, 30.0)
-    acceleration_noise: float = 0.002
+    impact_hz: tuple[float, float] = (10.0, 30.0)  # range of its frequency (Hz)
+    acceleration_noise: float = 0.002  # density of white noise (m/s^2/sqrt(Hz), rad/s/sqrt(Hz))
     gyroscope_noise: float = 0.0002
-    acceleration_bias_mps2: float = 0.2
+    acceleration_bias_mps2: float = 0.2  # standard deviation of the constant offset per axis (m/s^2, rad/s)
     gyroscope_bias_rad_s: float = 0.01
-    scale_share: float = 0.01
-    acceleration_range_mps2: float = 157.0
+    scale_share: float = 0.01  # standard deviation of the relative error of scale per axis (1)
+    acceleration_range_mps2: float = 157.0  # greatest value; more is cut off (m/s^2, rad/s)
     gyroscope_range_rad_s: float = 34.9
 
     def __post_init__(self) -> None:
@@ -222,20 +199,11 @@ _SPACE = ["x", "y", "z"]
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a sensor sits.
+    """Where a sensor sits."""
 
-    Parameters
-    ----------
-    segment : str
-        A name of `gaitlib.sense.segments.SEGMENTS`.
-    origin : str
-        Point of the walk that the offset is counted from.
-    offset_share : (float, float, float)
-        Forward, up and outward (right of the body for sensors of the middle), share of body height.
-    """
-
-    segment: str
-    origin: str
+    segment: str  # a name of `gaitlib.sense.segments.SEGMENTS`
+    origin: str  # point of the walk that the offset is counted from
+    # forward, up and outward (right of the body for sensors of the middle), share of body height
     offset_share: tuple[float, float, float]
 
 

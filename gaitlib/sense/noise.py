@@ -45,64 +45,32 @@ _CROSSING_SHARE = 0.04
 
 @dataclass(frozen=True)
 class DetectorErrors:
-    """Size of the detector's errors; zero everywhere is a perfect detector.
+    """Size of the detector's errors; zero everywhere is a perfect detector."""
 
-    Parameters
-    ----------
-    jitter_share : float
-        Standard deviation of independent error per frame (share of body height).
-    drift_share : float
-        Standard deviation of error that is correlated in time (share of body height).
-    drift_time_s : float
-        Time after which its correlation has fallen to 1/e (s).
-    bias_share : float
-        Standard deviation over joints and views of a constant error (share of body height).
-    scale_share : float
-        Standard deviation of the relative error of the size of the whole body in the image (1).
-    definition_bias_m : float
-        Standard deviation of the offset between the detector's point and the joint centre, fixed to
-        the body (m at 1.7 m height); applied before projection, see `apply_definition_bias`.
-    far_side_factor : float
-        Error of the side away from the camera, relative to the near side (1).
-    doubt_share : float
-        Mean loss of confidence on the near side (0-1); it does not tell the size of the error.
-    far_doubt_factor : float
-        Loss of confidence on the far side, relative to the near side (1).
-    hiding_share : float
-        Greatest share by which a hidden joint is pulled to the one in front of it (0-1).
-    dropout_share : float
-        Share of keypoint samples that are missing (0-1).
-    dropout_time_s : float
-        Mean length of a gap (s).
-    lost_share : float
-        Share of frames in which nobody is found (0-1).
-    lost_time_s : float
-        Mean length of such a stretch (s); assumed.
-    swap_rate_hz : float
-        Left-right exchanges of the legs per second (1/s).
-    swap_time_s : float
-        Mean length of an exchange (s).
-    cropped_share : float
-        Probability that the image is cut off, above or at one side (0-1).
-    """
-
-    jitter_share: float = 0.0085
+    jitter_share: float = 0.0085  # standard deviation of independent error per frame (share of body height)
+    # standard deviation of error that is correlated in time (share of body height)
     drift_share: float = 0.0164
-    drift_time_s: float = 0.2512
+    drift_time_s: float = 0.2512  # time after which its correlation has fallen to 1/e (s)
+    # standard deviation over joints and views of a constant error (share of body height)
     bias_share: float = 0.0094
+    # standard deviation of the relative error of the size of the whole body in the image (1)
     scale_share: float = 0.0155
+    # standard deviation of the offset between the detector's point and the joint centre, fixed to the body (m
+    # at 1.7 m height); applied before projection, see `apply_definition_bias`
     definition_bias_m: float = 0.02
-    far_side_factor: float = 1.0218
+    far_side_factor: float = 1.0218  # error of the side away from the camera, relative to the near side (1)
+    # mean loss of confidence on the near side (0-1); it does not tell the size of the error
     doubt_share: float = 0.0278
-    far_doubt_factor: float = 3.2342
+    far_doubt_factor: float = 3.2342  # loss of confidence on the far side, relative to the near side (1)
+    # greatest share by which a hidden joint is pulled to the one in front of it (0-1)
     hiding_share: float = 0.3
-    dropout_share: float = 0.03
-    dropout_time_s: float = 0.15
-    lost_share: float = 0.0396
-    lost_time_s: float = 0.3
-    swap_rate_hz: float = 0.4062
-    swap_time_s: float = 0.0881
-    cropped_share: float = 0.1
+    dropout_share: float = 0.03  # share of keypoint samples that are missing (0-1)
+    dropout_time_s: float = 0.15  # mean length of a gap (s)
+    lost_share: float = 0.0396  # share of frames in which nobody is found (0-1)
+    lost_time_s: float = 0.3  # mean length of such a stretch (s); assumed
+    swap_rate_hz: float = 0.4062  # left-right exchanges of the legs per second (1/s)
+    swap_time_s: float = 0.0881  # mean length of an exchange (s)
+    cropped_share: float = 0.1  # probability that the image is cut off, above or at one side (0-1)
 
     def __post_init__(self) -> None:
         negative = [f.name for f in fields(self) if not getattr(self, f.name) >= 0]

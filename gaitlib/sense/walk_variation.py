@@ -37,50 +37,35 @@ _PROPORTIONS = (
 
 @dataclass(frozen=True)
 class WalkVariation:
-    """How much walks differ beyond their gait; zero everywhere leaves the gait as simulated.
+    """How much walks differ beyond their gait; zero everywhere leaves the gait as simulated."""
 
-    Parameters
-    ----------
-    stride_time_cv : float
-        Coefficient of variation of stride time (1); about 0.02 in healthy adults (Hausdorff 2005). The two
-        steps of a stride vary against each other likewise.
-    stride_amplitude_cv : float
-        Stride-to-stride variation of joint excursion (1); assumed equal to that of stride length.
-    speed_drift : float
-        Standard deviation of the relative change of stride time over the walk (1); assumed.
-    angle_offset_deg : float
-        Standard deviation of a constant shift of the hip, knee and ankle curves (deg): as wide as the
-        between-subject spread of normal gait (Kadaba et al. 1990, doi 10.1002/jor.1100080310).
-    angle_harmonic_deg : float
-        Standard deviation of an added first harmonic; the k-th has 1/k of it (deg); assumed.
-    amplitude_spread : float
-        Standard deviation of the relative change of each joint's excursion (1); assumed.
-    asymmetry : float
-        Share of the variation of the curves that differs between the sides (0-1); assumed.
-    step_time_asymmetry : float
-        Standard deviation of the shift of left contact, as a share of the stride (1); assumed.
-    proportion_spread : float
-        Standard deviation of the logarithm of each segment length (1): 3 % as the spread of relative
-        leg length (Fredriks et al. 2005, doi 10.1136/adc.2004.050799).
-    trunk_spread : float
-        Rise, sway, surge and nod of the trunk are those of people, with this standard deviation of their
-        logarithm (1), see `gaitlib.sense.trunk_and_arms`; as simulated if zero.
-    start_slowdown : float
-        Mean extra time of the first and of the last step of a walk, as a share of a step (1), exponentially
-        distributed; the steps after the first and before the last have a third of it, and so on. Walks begin
-        and end in standing, and are steady after some three steps; sizes are assumed.
-    """
-
+    # coefficient of variation of stride time (1); about 0.02 in healthy adults (Hausdorff 2005). The two
+    # steps of a stride vary against each other likewise
     stride_time_cv: float = 0.02
+    # stride-to-stride variation of joint excursion (1); assumed equal to that of stride length
     stride_amplitude_cv: float = 0.02
+    # standard deviation of the relative change of stride time over the walk (1); assumed
     speed_drift: float = 0.02
+    # standard deviation of a constant shift of the hip, knee and ankle curves (deg): as wide as the between-
+    # subject spread of normal gait (Kadaba et al. 1990, doi 10.1002/jor.1100080310)
     angle_offset_deg: float = 4.0
+    # standard deviation of an added first harmonic; the k-th has 1/k of it (deg); assumed
     angle_harmonic_deg: float = 3.0
+    # standard deviation of the relative change of each joint's excursion (1); assumed
     amplitude_spread: float = 0.12
+    # share of the variation of the curves that differs between the sides (0-1); assumed
     asymmetry: float = 0.3
+    # standard deviation of the shift of left contact, as a share of the stride (1); assumed
     step_time_asymmetry: float = 0.008
+    # standard deviation of the logarithm of each segment length (1): 3 % as the spread of relative leg length
+    # (Fredriks et al. 2005, doi 10.1136/adc.2004.050799)
     proportion_spread: float = 0.03
+    # rise, sway, surge and nod of the trunk are those of people, with this standard deviation of their
+    # logarithm (1), see `gaitlib.sense.trunk_and_arms`; as simulated if zero
     trunk_spread: float = 0.0
+    # mean extra time of the first and of the last step of a walk, as a share of a step (1), exponentially
+    # distributed; the steps after the first and before the last have a third of it, and so on. Walks begin
+    # and end in standing, and are steady after some three steps; sizes are assumed
     start_slowdown: float = 0.0
 
     def scale(self, factor: float) -> WalkVariation:
