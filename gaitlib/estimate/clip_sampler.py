@@ -9,10 +9,12 @@ Training clips of inertial sensors on the fly: walks that cameras see, worn sens
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import xarray as xr
+from scipy.ndimage import gaussian_filter1d
 
 from gaitlib.errors import InputError, WorkError
 from gaitlib.estimate.features import (
@@ -155,16 +157,23 @@ def sample_clips(
 ) -> list[Clip]:
     """Sample clips of synthetic walks with their truth."""
     config = config or SamplerConfig()
+    return _sample(pool, n_clips, rng, config, WALK_FPS, lambda *walk: _shoot_clip(*walk, rng, config))
+
+
+def _sample(
+    pool: GaitPool, n_clips: int, rng, config: SamplerConfig, fps: float, take: Callable
+) -> list[Clip]:
+    """Let gaits of the pool walk, several clips taken of each walk, until there are enough."""
     if len(pool) == 0:
         raise InputError("sample_clips: the set holds no gaits; give at least one.")
     clips: list[Clip] = []
     for _ in range(20 * n_clips):
         index = int(rng.integers(len(pool)))
-        walk = build_varied_walk(pool.curves.select(index), rng, config)
+        walk = build_varied_walk(pool.curves.select(index), rng, config, fps)
         if walk is None:
             continue
         for _ in range(config.clips_per_walk):
-            clip = _shoot_clip(walk, pool.activation[index], index, rng, config)
+            clip = take(walk, pool.activation[index], index)
             if clip is not None and len(clips) < n_clips:
                 clips.append(clip)
         if len(clips) >= n_clips:
@@ -312,8 +321,6 @@ def _draw_side_information(walk: VariedWalk, camera: Camera, rng, config: Sample
 
 def _detect(pixels: np.ndarray, fps: float, rng, config: SamplerConfig):
     """Layout, detector error, earlier smoothing; the span of frames in which the person is in the image."""
-    from scipy.ndimage import gaussian_filter1d
-
     layout = str(rng.choice(_TRAINED_LAYOUTS))
     to_common = get_read_matrix(layout) @ get_build_matrix(layout)
     pixels = combine_points(to_common, pixels)
@@ -336,8 +343,8 @@ def _detect(pixels: np.ndarray, fps: float, rng, config: SamplerConfig):
     return pixels, confidence, span
 
 
-_WALK_FPS, _EDGE_S = 100.0, 0.3
-_USUAL_FPS = (50.0, 64.0, 100.0, 100.0, 100.0, 128.0)
+_SENSED_FPS, _EDGE_S = 100.0, 0.3
+_SENSOR_FPS = (50.0, 64.0, 100.0, 100.0, 100.0, 128.0)
 
 
 @dataclass(frozen=True)
@@ -363,21 +370,9 @@ def sample_inertial_clips(
 ) -> list[Clip]:
     """Sample clips of inertial sensors with their truth."""
     config = config or InertialSamplerConfig()
-    if len(pool) == 0:
-        raise InputError("sample_inertial_clips: the set holds no gaits; give at least one.")
-    clips: list[Clip] = []
-    for _ in range(20 * n_clips):
-        index = int(rng.integers(len(pool)))
-        walk = build_varied_walk(pool.curves.select(index), rng, config.walks, _WALK_FPS)
-        if walk is None:
-            continue
-        for _ in range(config.walks.clips_per_walk):
-            clip = _wear_sensors(walk, pool.activation[index], index, rng, config)
-            if clip is not None and len(clips) < n_clips:
-                clips.append(clip)
-        if len(clips) >= n_clips:
-            return clips
-    raise WorkError(f"sample_inertial_clips: only {len(clips)} of {n_clips} clips could be used.")
+    return _sample(
+        pool, n_clips, rng, config.walks, _SENSED_FPS, lambda *walk: _wear_sensors(*walk, rng, config)
+    )
 
 
 def _wear_sensors(
@@ -390,14 +385,14 @@ def _wear_sensors(
     if truth is None:
         return None
     sites = _draw_sites(rng, config)
-    fps = float(rng.choice(_USUAL_FPS))
+    fps = float(rng.choice(_SENSOR_FPS))
     errors = config.errors.scale(float(np.exp(rng.normal(-0.2, 0.5))))
     names = [SITES[site] for site in sites]
     edges = start - _EDGE_S, start + duration + _EDGE_S
-    rows = slice(*(int(edge * _WALK_FPS) for edge in edges))
+    rows = slice(*(int(edge * _SENSED_FPS) for edge in edges))
     points, pitch = walk.points[rows], walk.pitch_rad[rows]
     turning = _draw_turning(len(points), rng, config)
-    signals = measure_motion(points, pitch, _WALK_FPS, walk.height_m, names, fps, rng, errors, turning)
+    signals = measure_motion(points, pitch, _SENSED_FPS, walk.height_m, names, fps, rng, errors, turning)
     signals = signals[int(_EDGE_S * fps) : -int(_EDGE_S * fps)]
     stated = walk.height_m + config.walks.height_error_m * rng.standard_normal()
     features = compute_inertial_arrays(
@@ -423,10 +418,8 @@ def _draw_sites(rng: np.random.Generator, config: InertialSamplerConfig) -> list
 
 def _draw_turning(n_time: int, rng: np.random.Generator, config: InertialSamplerConfig) -> np.ndarray | None:
     """Rate of turning to the left (rad/s) that wanders within a few seconds; none on a straight path."""
-    from scipy.ndimage import gaussian_filter1d
-
     if rng.uniform() >= config.turning_share:
         return None
-    wander = gaussian_filter1d(rng.standard_normal(n_time), rng.uniform(0.4, 1.5) * _WALK_FPS, mode="wrap")
+    wander = gaussian_filter1d(rng.standard_normal(n_time), rng.uniform(0.4, 1.5) * _SENSED_FPS, mode="wrap")
     steady = rng.standard_normal()
     return config.turning_rad_s * (0.6 * steady + 0.8 * wander / max(wander.std(), 1e-9))

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import xarray as xr
+from scipy.ndimage import gaussian_filter1d
 
 from gaitlib.errors import InputError
 from gaitlib.sense.layouts import WALK_LAYOUT, convert_layout
@@ -101,8 +102,6 @@ def _find_span(complete: np.ndarray, patience: int) -> slice:
 
 def _resample(pixels, known, confidence, fps):
     """Smooth with confidence weights, fill gaps, resample; also the roughness taken off (px)."""
-    from scipy.ndimage import gaussian_filter1d
-
     n_time = len(pixels)
     time_in = np.arange(n_time) / fps
     flat = np.where(known[..., None], pixels, 0.0).reshape(n_time, -1)

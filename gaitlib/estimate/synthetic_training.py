@@ -6,7 +6,9 @@ import contextlib
 import functools
 import hashlib
 import json
+import multiprocessing
 import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -27,10 +29,12 @@ from gaitlib.estimate.clip_sampler import (
 )
 from gaitlib.estimate.estimator import GaitEstimator
 from gaitlib.estimate.estimator_network import NetworkConfig
+from gaitlib.generate.learnable_gaits import select_verified
 from gaitlib.person import IMPAIRMENT_COLUMNS, Person
 from gaitlib.simulate.library import hash_gaits
+from gaitlib.simulate.workers import end_with_parent
 
-_PERSON_COLUMNS = ["age_years", "sex", "height_m", "mass_kg"]
+_PERSON_COLUMNS = list(Person.model_fields)
 _WORKER_POOL: dict[str, tuple] = {}
 
 
@@ -118,18 +122,6 @@ def check_estimator(
     return tabulate_errors(estimator, _sample_here(pool, config.sampler, [seed, 9], config.n_test))
 
 
-def select_verified(table: pd.DataFrame, gaits: xr.Dataset) -> tuple[pd.DataFrame, xr.Dataset]:
-    """Keep verified gaits, table and curves in the same order."""
-    table = table.reset_index() if "gait_id" not in table.columns else table
-    if "verified" in table.columns:
-        table = table[table["verified"].astype(bool)]
-    known = set(gaits["gait"].values.tolist())
-    table = table[[gait_id in known for gait_id in table["gait_id"]]].reset_index(drop=True)
-    if table.empty:
-        raise InputError("train: the library holds no verified gait; solve some first.")
-    return table, gaits.sel(gait=table["gait_id"].to_list())
-
-
 def split_people(
     table: pd.DataFrame, held_out_share: float, seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -179,8 +171,6 @@ def _sample_here(pool: GaitPool, config, seed, n_clips: int) -> list[Clip]:
 
 
 def _start_worker(pool: GaitPool, config) -> None:
-    from gaitlib.simulate.workers import end_with_parent
-
     end_with_parent()
     _WORKER_POOL["all"] = (pool, config)
 
@@ -195,9 +185,6 @@ def _open_workers(n_workers: int, pool: GaitPool, config):
     if n_workers <= 0:
         yield functools.partial(_sample_here, pool, config), None
         return
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(
         n_workers, context, initializer=_start_worker, initargs=(pool, config)

@@ -1,6 +1,5 @@
-"""Is a generated stride one that a body could walk, and does it do what was asked? Limits and reasons.
-
-Strides that a body could walk and that do what was asked: those that fail a check are drawn again.
+"""Is a generated stride one that a body could walk, and does it do what was asked? Limits, reasons, rejection
+sampling: strides that fail a check are drawn again.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import xarray as xr
 from gaitlib.body.dimensions import compute_dimensions
 from gaitlib.errors import InputError
 from gaitlib.gait import COORDINATES, TRANSLATIONS
-from gaitlib.generate.foot_contact import measure_soles
+from gaitlib.generate.foot_contact import measure_foot_contact
 from gaitlib.generate.learnable_gaits import select_learnable
 from gaitlib.generate.representation import GRAVITY_MPS2, compute_travel, compute_units
 from gaitlib.outcomes import compute_gait_outcomes
@@ -27,7 +26,7 @@ ASKED_NAMES = OUTCOME_NAMES[:3]
 OUTCOME_TOLERANCE = 0.02
 """They may differ by this share from what was asked for."""
 
-_PERSON = ["age_years", "sex", "height_m", "mass_kg"]
+_PERSON = list(Person.model_fields)
 
 
 def compute_outcomes(table: pd.DataFrame, gaits: xr.Dataset) -> pd.DataFrame:
@@ -81,7 +80,7 @@ def measure_limits(table: pd.DataFrame, gaits: xr.Dataset) -> LibraryLimits:
     """Measure the limits that solved gaits keep."""
     table, gaits = select_learnable(table, gaits)
     scaled = _scale_position(table, gaits)
-    soles = measure_soles(table, gaits)
+    soles = measure_foot_contact(table, gaits)
     return LibraryLimits(
         lowest=scaled.min(axis=(0, 1)),
         highest=scaled.max(axis=(0, 1)),
@@ -101,7 +100,7 @@ def check_gaits(table: pd.DataFrame, gaits: xr.Dataset, limits: LibraryLimits) -
             f"check_gaits: found {len(table)} rows and {gaits.sizes.get('gait', 0)} gaits; expected as many."
         )
     height = table["height_m"].to_numpy(dtype=float)
-    soles = measure_soles(table, gaits)
+    soles = measure_foot_contact(table, gaits)
     vertical = gaits["ground_force"].sel(axis="y").to_numpy()[:, :-1].sum(axis=2).mean(axis=1)
     weight = table["mass_kg"].to_numpy(dtype=float) * GRAVITY_MPS2
     lowest_force = gaits["ground_force"].sel(axis="y").to_numpy().min(axis=(1, 2)) / weight
@@ -194,11 +193,11 @@ def _find_range_excess(scaled: np.ndarray, limits: LibraryLimits) -> tuple[np.nd
 if TYPE_CHECKING:
     from gaitlib.generate.flow import GaitGenerator
 
-REDRAWS = 6
-"""A stride is drawn again at most so often."""
+MAX_REJECTIONS = 6
+"""A stride that fails a check is drawn again at most so often."""
 
 
-def find_sound(table: pd.DataFrame, gaits: xr.Dataset, limits, outcomes: bool = True) -> np.ndarray:
+def find_valid(table: pd.DataFrame, gaits: xr.Dataset, limits, outcomes: bool = True) -> np.ndarray:
     """Find the strides that pass every check and make the outcomes that were asked for."""
     passed = check_gaits(table, gaits, limits)["passed"].to_numpy().reshape(-1, len(table)).all(axis=0)
     if outcomes:
@@ -208,12 +207,12 @@ def find_sound(table: pd.DataFrame, gaits: xr.Dataset, limits, outcomes: bool = 
 
 
 @dataclass(frozen=True)
-class SoundSampler:
+class RejectionSampler:
     """Samples from a generator what passes every check."""
 
     generator: GaitGenerator  # trained or loaded
-    redraws: int = REDRAWS  # a stride that fails is drawn again at most so often, from other noise
-    outcomes: bool = True  # as `find_sound`
+    max_rejections: int = MAX_REJECTIONS  # after so many draws from other noise a stride is given up
+    outcomes: bool = True  # as `find_valid`
 
     @property
     def release(self) -> str:
@@ -224,15 +223,15 @@ class SoundSampler:
         """Generate one stride per row of wanted conditions, as `GaitGenerator.sample`."""
         waiting = np.arange(len(conditions))
         places, tables, parts = [], [], []
-        for draw in range(1 + self.redraws):
+        for draw in range(1 + self.max_rejections):
             own = int(np.random.SeedSequence([seed, draw]).generate_state(1)[0]) if draw else seed
             wanted = conditions.iloc[waiting].reset_index(drop=True)
             table, gaits = self.generator.sample(wanted, own)
-            sound = find_sound(table, gaits, self.generator.limits, self.outcomes)
-            places.append(waiting[sound])
-            tables.append(table[sound].assign(draws=draw + 1))
-            parts.append(gaits.isel(gait=np.flatnonzero(sound)))
-            waiting = waiting[~sound]
+            valid = find_valid(table, gaits, self.generator.limits, self.outcomes)
+            places.append(waiting[valid])
+            tables.append(table[valid].assign(draws=draw + 1))
+            parts.append(gaits.isel(gait=np.flatnonzero(valid)))
+            waiting = waiting[~valid]
             if not len(waiting):
                 break
         order = np.argsort(np.concatenate(places), kind="stable")

@@ -19,7 +19,7 @@ from gaitlib.generate.checks import LibraryLimits, measure_limits
 from gaitlib.generate.conditions import ConditionScale, check_conditions, hold_body_mass_index
 from gaitlib.generate.curve_corrections import CHANGES, FloorBand, correct_curves, measure_floor_band
 from gaitlib.generate.learnable_gaits import hash_library, select_learnable, select_verified
-from gaitlib.generate.representation import GaitRepresentation, Part, build_gait_set
+from gaitlib.generate.representation import Components, GaitRepresentation, build_gait_set
 from gaitlib.generate.weights_file import WeightsForm, read_weights, write_weights
 from gaitlib.simulate.library import hash_gaits
 
@@ -394,8 +394,8 @@ def _read_weights(generator: GaitGenerator, path: Path, held_out: Sequence[str] 
 
 def _rebuild_representation(config, description: dict, tensors: dict) -> GaitRepresentation:
     r = GaitRepresentation(config.explained, config.max_components)
-    r.symmetric = Part(*(tensors[f"symmetric.{name}"] for name in _PART_FIELDS))
-    r.antisymmetric = Part(*(tensors[f"antisymmetric.{name}"] for name in _PART_FIELDS))
+    r.symmetric = Components(*(tensors[f"symmetric.{name}"] for name in _PART_FIELDS))
+    r.antisymmetric = Components(*(tensors[f"antisymmetric.{name}"] for name in _PART_FIELDS))
     scale = [tensors[f"conditions.{name}"] for name in _SCALE_FIELDS]
     r.conditions = ConditionScale(tuple(description["conditions"]), *scale, description["constants"])
     r.contact_scale = description["contact_scale"]

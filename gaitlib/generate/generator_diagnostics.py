@@ -17,7 +17,6 @@ The model card of a generator: what it is, what it learned from, how faithful it
 
 from __future__ import annotations
 
-import hashlib
 import time
 from pathlib import Path
 
@@ -25,6 +24,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from gaitlib.environment import hash_file
 from gaitlib.errors import InputError
 from gaitlib.gait import COORDINATES, TRANSLATIONS
 from gaitlib.generate.checks import OUTCOME_NAMES, OUTCOME_TOLERANCE, compare_with_asked, compute_outcomes
@@ -32,10 +32,11 @@ from gaitlib.generate.conditions import BASE_CONDITIONS, get_healthy
 from gaitlib.generate.curve_corrections import compute_joint_speed
 from gaitlib.generate.flow import GaitGenerator
 from gaitlib.generate.flow_network import parse_generator_config
-from gaitlib.generate.foot_contact import measure_soles
+from gaitlib.generate.foot_contact import measure_foot_contact
 from gaitlib.generate.learnable_gaits import find_nearest, place_gaits, select_verified
 from gaitlib.generate.representation import GRAVITY_MPS2, build_groups, flatten_variable
 from gaitlib.outcomes import OUTCOMES
+from gaitlib.person import Person
 
 K_NEIGHBOURS = 5
 
@@ -70,7 +71,7 @@ def measure_memory(made: np.ndarray, known: np.ndarray, held_out: np.ndarray) ->
     }
 
 
-_PERSON = ["age_years", "sex", "height_m", "mass_kg"]
+_PERSON = list(Person.model_fields)
 
 
 def label_people(table: pd.DataFrame) -> np.ndarray:
@@ -149,7 +150,7 @@ def _measure_joint_speed(table, gaits, people) -> list[tuple]:
 
 
 def _measure_slip(table, gaits) -> list[tuple]:
-    slip = measure_soles(table, gaits)["slip_m"]
+    slip = measure_foot_contact(table, gaits)["slip_m"]
     return [("slip", "median", "m", slip.median()), ("slip", "p95", "m", slip.quantile(0.95))]
 
 
@@ -426,7 +427,7 @@ def write_generator_card(path: str | Path, flow: GaitGenerator, fidelity: pd.Dat
     """Write the model card as Markdown."""
     path = Path(path)
     weights = path.with_suffix(".safetensors")
-    digest = hashlib.sha256(weights.read_bytes()).hexdigest() if weights.is_file() else "not written"
+    digest = hash_file(weights) if weights.is_file() else "not written"
     impaired = [name for name in flow.representation.conditions.names if name not in BASE_CONDITIONS]
     n_weights = sum(p.numel() for p in flow.network.parameters())
     lines = [

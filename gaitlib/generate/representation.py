@@ -217,7 +217,7 @@ def _swap(channel: str) -> str:
 
 
 @dataclass
-class Part:
+class Components:
     """Whitened principal components of the symmetric or antisymmetric part.
 
     `to_vector` (n_coefficients, n_components) whitens, `to_coefficients` (n_components, n_coefficients)
@@ -250,9 +250,9 @@ class VectorLayout:
     jitter: np.ndarray | None = None
 
 
-def fit_part(
+def fit_components(
     values: np.ndarray, explained: float, max_components: int, mean: np.ndarray, total: float | None = None
-) -> Part:
+) -> Components:
     """Find the whitened principal components of a part."""
     centred = values - mean
     if len(centred) > 2 * centred.shape[1]:
@@ -268,7 +268,7 @@ def fit_part(
         count = int(np.searchsorted(np.cumsum(power) / power.sum(), explained) + 1)
     count = min(count, max_components, int((singular > 1e-6 * max(singular[0], 1e-12)).sum()))
     deviation = singular[:count] / np.sqrt(max(len(values) - 1, 1))
-    return Part(
+    return Components(
         mean=mean,
         to_vector=axes[:count].T / deviation,
         to_coefficients=axes[:count] * deviation[:, None],
@@ -307,8 +307,8 @@ class GaitRepresentation:
     max_components: int = 64  # most components per part
     conditions: ConditionScale | None = None
     scales: dict[str, np.ndarray] = field(default_factory=dict)
-    symmetric: Part | None = None
-    antisymmetric: Part | None = None
+    symmetric: Components | None = None
+    antisymmetric: Components | None = None
     contact_scale: float = 0.0
     _synthesis: np.ndarray | None = None
 
@@ -325,9 +325,11 @@ class GaitRepresentation:
         raw, _ = self._analyse(table, gaits)
         self.scales = {g.name: _compute_scale(g, raw[g.name]) for g in build_groups()}
         symmetric, antisymmetric = self._split(raw)
-        self.symmetric = fit_part(symmetric, self.explained, self.max_components, symmetric.mean(axis=0))
+        self.symmetric = fit_components(
+            symmetric, self.explained, self.max_components, symmetric.mean(axis=0)
+        )
         total = float(((symmetric - symmetric.mean(axis=0)) ** 2).sum())
-        self.antisymmetric = fit_part(
+        self.antisymmetric = fit_components(
             antisymmetric, self.explained, self.max_components, np.zeros(antisymmetric.shape[1]), total
         )
         self._synthesis = None

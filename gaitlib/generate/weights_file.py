@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 
 from gaitlib.errors import InputError
 
@@ -25,8 +27,6 @@ class WeightsForm:
 
 def write_weights(path: str | Path, form: WeightsForm, tensors: dict[str, np.ndarray], about: dict) -> Path:
     """Write tensors and what is said about them."""
-    from safetensors.numpy import save_file
-
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
@@ -37,8 +37,6 @@ def write_weights(path: str | Path, form: WeightsForm, tensors: dict[str, np.nda
 
 def read_weights(path: str | Path, form: WeightsForm) -> tuple[dict[str, np.ndarray], dict]:
     """Read what `write_weights` wrote, and nothing else."""
-    from safetensors import SafetensorError, safe_open
-
     path = Path(path)
     where, remedy = (
         f"{form.what} weights {path.name}",

@@ -75,7 +75,7 @@ def _train(arguments: argparse.Namespace) -> int:
 def _sample(arguments: argparse.Namespace) -> int:
     import pandas as pd
 
-    from gaitlib.generate.checks import SoundSampler
+    from gaitlib.generate.checks import RejectionSampler
     from gaitlib.generate.flow import GaitGenerator
 
     try:
@@ -83,7 +83,7 @@ def _sample(arguments: argparse.Namespace) -> int:
     except (OSError, ValueError) as error:
         raise InputError(f"{arguments.conditions}: not a readable CSV file ({error})") from None
     flow = GaitGenerator.load(arguments.weights or SHIPPED / SHIPPED_GENERATOR)
-    table, gaits = SoundSampler(flow).sample(conditions, arguments.seed)
+    table, gaits = RejectionSampler(flow).sample(conditions, arguments.seed)
     gaits.attrs |= {"origin": "generated", "library_hash": flow.library_hash, "release": flow.release}
     out = Path(arguments.out)
     out.parent.mkdir(parents=True, exist_ok=True)

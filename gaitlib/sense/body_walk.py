@@ -16,11 +16,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
+from scipy.ndimage import gaussian_filter1d
 
 from gaitlib.body.dimensions import Dimensions, compute_dimensions
 from gaitlib.body.kinematics import compute_sagittal_points
 from gaitlib.errors import InputError
 from gaitlib.gait import COORDINATES, SIDES
+from gaitlib.outcomes import compute_walk_outcomes
 from gaitlib.person import Person, parse_person
 from gaitlib.sense.segments import PITCH_SEGMENTS, compute_pitch
 from gaitlib.sense.trunk_and_arms import add_width_and_arms, move_trunk, steady_pelvis
@@ -31,6 +33,7 @@ from gaitlib.sense.walk_variation import (
     vary_angles,
     vary_proportions,
 )
+from gaitlib.walk import build_walk
 
 _TX, _TY = COORDINATES.index("pelvis_tx"), COORDINATES.index("pelvis_ty")
 _FOOT_POINTS = ("heel", "mtp", "toe")
@@ -97,8 +100,6 @@ def build_synthetic_walk(
     **attributes,
 ) -> xr.Dataset:
     """Build a full-body walk from one or several planar gaits."""
-    from gaitlib.walk import build_walk
-
     if n_strides is not None and duration_s is not None:
         raise InputError("build_synthetic_walk: give n_strides or duration_s, not both.")
     curves = prepare_gaits(gaits, person)
@@ -118,8 +119,6 @@ def build_synthetic_walk(
     walk["segment_pitch"] = (("time", "segment"), motion.pitch_rad, {"units": "rad"})
     walk = walk.assign_coords(segment=list(PITCH_SEGMENTS))
     if with_outcomes:
-        from gaitlib.outcomes import compute_walk_outcomes
-
         walk.attrs["outcomes"] = json.dumps({k: float(v) for k, v in compute_walk_outcomes(walk).items()})
     return walk
 
@@ -248,6 +247,4 @@ def _interpolate_strides(curves: np.ndarray, stride: np.ndarray, phase: np.ndarr
 
 def _smooth(values: np.ndarray, fps: float) -> np.ndarray:
     """Gaussian smoothing (30 ms) of a slowly changing correction."""
-    from scipy.ndimage import gaussian_filter1d
-
     return gaussian_filter1d(values, 0.03 * fps, mode="nearest")

@@ -29,6 +29,9 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import xarray as xr
+from scipy.interpolate import make_interp_spline
+from scipy.signal import find_peaks, lfilter
+from scipy.spatial.transform import Rotation
 
 from gaitlib.errors import InputError
 from gaitlib.sense.segments import PITCH_SEGMENTS, compute_rotation, estimate_pitch, get_point
@@ -90,8 +93,6 @@ def draw_placement(
     height_m: float, rng: np.random.Generator, errors: InertialErrors
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw how far a sensor sits from where it should."""
-    from scipy.spatial.transform import Rotation
-
     offset = errors.placement_share * height_m * rng.standard_normal(3)
     turn = np.deg2rad(errors.misalignment_deg) * rng.standard_normal(3)
     return offset, Rotation.from_rotvec(turn).as_matrix()
@@ -131,8 +132,6 @@ def draw_impacts(
 
 
 def _find_landings(points: np.ndarray, side: str) -> np.ndarray:
-    from scipy.signal import find_peaks
-
     ahead = get_point(points, f"heel_{side}")[:, 0] - get_point(points, "mid_hip")[:, 0]
     prominence = max(0.4 * np.ptp(ahead), _FEWEST_DEPTH_M)
     return find_peaks(ahead, prominence=prominence)[0].astype(float)
@@ -177,8 +176,6 @@ def spoil_signals(
 
 def _wobble(motion: np.ndarray, rate: float, natural_hz: float, damping: float) -> np.ndarray:
     """What a sensor feels that is held to the bone by a spring and a damper: base excitation."""
-    from scipy.signal import lfilter
-
     k, w = 2.0 * rate, 2 * np.pi * natural_hz
     damped = 2 * damping * w * k
     top = np.array([damped + w**2, 2 * w**2, w**2 - damped])
@@ -349,8 +346,6 @@ def _check_request(points, sites, walk_fps, height_m, fps, rng, errors) -> None:
 
 def _differentiate(position: np.ndarray, rotation: np.ndarray, fps: float, time_s: np.ndarray):
     """Acceleration in the room, rotation, and angular velocity in the axes of the sensor, at other times."""
-    from scipy.interpolate import make_interp_spline
-
     n_in, n_site = position.shape[:2]
     values = np.concatenate([position.reshape(n_in, -1), rotation.reshape(n_in, -1)], axis=1)
     spline = make_interp_spline(np.arange(n_in) / fps, values, k=5)

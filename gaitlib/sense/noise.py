@@ -11,11 +11,13 @@ see.
 from __future__ import annotations
 
 import json
+import warnings
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from scipy.signal import lfilter
 
 from gaitlib.errors import InputError
 
@@ -206,8 +208,6 @@ def _is_leg(name: str) -> bool:
 
 def _measure_height(pixels: np.ndarray) -> float:
     """Apparent height of the body (px): robust extent in v, widened where only the legs are given."""
-    import warnings
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         extent = np.nanmax(pixels[..., 1], axis=1) - np.nanmin(pixels[..., 1], axis=1)
@@ -217,8 +217,6 @@ def _measure_height(pixels: np.ndarray) -> float:
 
 def _draw_drift(n_time: int, n_points: int, frames: float, rng) -> np.ndarray:
     """Unit-variance error whose correlation falls to 1/e after `frames`: first-order autoregression."""
-    from scipy.signal import lfilter
-
     keep = np.exp(-1.0 / max(frames, 1e-3))
     noise = rng.standard_normal((n_time, n_points, 2)) * np.sqrt(1.0 - keep**2)
     noise[0] /= np.sqrt(1.0 - keep**2)

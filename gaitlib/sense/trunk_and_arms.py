@@ -1,4 +1,4 @@
-"""What a planar gait does not hold: widths, pelvis and trunk rotation, arms, head.
+"""What a planar gait does not hold or gets wrong: widths, pelvis and trunk rotation, arms, head, sway.
 
 Pelvic rotation and obliquity of a few degrees: Kadaba et al. 1990 (doi 10.1002/jor.1100080310). Arms swing
 in counter-phase to the legs, some 20-40 deg at the shoulder: Collins et al. 2009 (doi
@@ -6,25 +6,21 @@ in counter-phase to the legs, some 20-40 deg at the shoulder: Collins et al. 200
 support of about 9 cm, Dusing & Thorpe 2007 (PMID 16875823). Toe-out, head pitch and elbow flexion: assumed
 ranges, wide on purpose.
 
-How far the trunk of real people rises, sways and nods: what a planar simulation gets wrong.
-
 A planar body of least effort rises most at a comfortable speed and hardly at all when it walks fast, and it
 does not sway. People rise more the faster they walk and sway less: Orendurff et al. 2004 (doi
 10.1682/JRRD.2003.10.0150), whose adults of about 0.93 m leg length rose 2.74 cm and swayed 6.99 cm at
 0.7 m/s, 4.83 and 3.85 cm at 1.6 m/s. Their lines are taken over dynamically similar speed (speed over the
-square root of gravity times leg length), so that they hold for children too; that is assumed.
-
-Its pelvis also nods at every step, three times as far as people's: by 12 degrees in healthy adults, where
-the two adults set aside for calibration (`adult_3d`, `adult_walk_3d_moco`) nod by 4. A sensor a hand's
-breadth above and behind the hips is carried by that. And its hips speed up and slow down with every step by
-2.0 m/s^2 (root mean square at 1.15 to 1.35 m/s), those of the second of these adults by 1.6 m/s^2.
-
-Only what an inertial sensor on the trunk feels depends on it much: a camera sees some pixels of it.
+square root of gravity times leg length), so that they hold for children too; that is assumed. The range of
+its pelvic tilt is three times that of people: 12 degrees in healthy adults, 4 in the two adults set aside for
+calibration (`adult_3d`, `adult_walk_3d_moco`). And its hips speed up and slow down with every step by
+2.0 m/s^2 (root mean square at 1.15 to 1.35 m/s), those of the second of these adults by 1.6 m/s^2. Inertial
+sensors on the trunk feel all of it; a camera sees some pixels.
 """
 
 from __future__ import annotations
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d
 
 from gaitlib.body.dimensions import Dimensions
 from gaitlib.body.specification import GRAVITY_MPS2
@@ -178,7 +174,7 @@ def move_trunk(
 
 
 def steady_pelvis(pitch_rad: np.ndarray, rng, spread: float) -> np.ndarray:
-    """Let the pelvis nod no further than people's; shape (n_time, 4)."""
+    """Let the pelvis tilt no further than people's; shape (n_time, 4)."""
     steadied = pitch_rad.copy()
     pelvis = steadied[:, PITCH_SEGMENTS.index("pelvis")]
     pelvis -= (1 - PELVIS_SHARE * np.exp(spread * rng.standard_normal())) * (pelvis - pelvis.mean())
@@ -187,8 +183,6 @@ def steady_pelvis(pitch_rad: np.ndarray, rng, spread: float) -> np.ndarray:
 
 def _find_surge(forward: np.ndarray, turns: np.ndarray) -> np.ndarray:
     """How far the hips are ahead of where a steady walk would have them (m)."""
-    from scipy.ndimage import gaussian_filter1d
-
     place = np.arange(len(forward))
     ahead = forward - np.polyval(np.polyfit(place, forward, 1), place)
     stride = (len(turns) - 1) / (turns[-1] - turns[0])

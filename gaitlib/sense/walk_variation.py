@@ -1,15 +1,11 @@
-"""How walks differ beyond their gait: timing, joint curves, trunk, body proportions.
+"""How walks differ beyond their gait: timing, joint curves, trunk, body proportions; a stochastic model, not
+physics.
 
-When strides and steps of a walk begin: they vary, and walks start and stop.
-
-Stride-to-stride variability of a simulated person: a stochastic model, not physics.
-
-A solved gait repeats itself exactly. Walks built from it get their variability from the model in `body_walk`
-and `variation`: stride times follow a first-order autoregressive process (correlation 0.5 from stride to
-stride), joint excursions wander from stride to stride. This module sets their sizes so that the walks have
-the coefficients of variation that the cohort gives the person (`stride_time_cv`, `stride_length_cv`, from
-published values, see `gaitlib/cohorts`). Departures from people: time and length vary independently of each
-other, and there are no long-range correlations (Hausdorff et al. 1995, doi 10.1152/jappl.1995.78.1.349).
+A solved gait repeats itself exactly. Stride times follow the process of
+`gaitlib.generate.stride_variability`, joint excursions wander from stride to stride, walks start and stop.
+`choose_variation` sets the sizes so that the walks have the coefficients of variation that the cohort gives
+the person (`stride_time_cv`, `stride_length_cv`, from published values, see `gaitlib/cohorts`). Departures
+from people: time and length vary independently of each other, and there are no long-range correlations.
 """
 
 from __future__ import annotations
@@ -19,10 +15,14 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import xarray as xr
+from scipy.interpolate import PchipInterpolator
 
 from gaitlib.body.dimensions import Dimensions
 from gaitlib.errors import InputError
+from gaitlib.events import choose_foot_points, detect_events
 from gaitlib.gait import COORDINATES, SIDES
+from gaitlib.generate.stride_variability import STRIDE_MEMORY, draw_series
+from gaitlib.walk import find_progression, get_point
 
 _PROPORTIONS = (
     ("thigh_m", "shank_m", "ankle_height_m"),
@@ -60,7 +60,7 @@ class WalkVariation:
     # standard deviation of the logarithm of each segment length (1): 3 % as the spread of relative leg length
     # (Fredriks et al. 2005, doi 10.1136/adc.2004.050799)
     proportion_spread: float = 0.03
-    # rise, sway, surge and nod of the trunk are those of people, with this standard deviation of their
+    # rise, sway and surge of the trunk and pelvic tilt are those of people, with this SD of their
     # logarithm (1), see `gaitlib.sense.trunk_and_arms`; as simulated if zero
     trunk_spread: float = 0.0
     # mean extra time of the first and of the last step of a walk, as a share of a step (1), exponentially
@@ -166,12 +166,8 @@ def draw_phase(
     stride_time_s: np.ndarray, time_s: np.ndarray, rng: np.random.Generator, variation: WalkVariation
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Draw stride times and the phase at which a walk begins; shape (n_time,)."""
-    from scipy.interpolate import PchipInterpolator
-
     n_strides = int(np.ceil(time_s[-1] / (0.7 * stride_time_s.min()))) + 3
-    noise = rng.standard_normal(n_strides)
-    for k in range(1, n_strides):
-        noise[k] = 0.5 * noise[k - 1] + np.sqrt(0.75) * noise[k]
+    noise = draw_series(1, n_strides, 1, STRIDE_MEMORY, rng)[0, :, 0]
     drift = variation.speed_drift * rng.standard_normal() * np.linspace(-1, 1, n_strides)
     relative = 1.0 + np.clip(variation.stride_time_cv * noise + drift, -0.25, 0.25)
     times = np.resize(stride_time_s, n_strides) * relative
@@ -221,9 +217,6 @@ def choose_variation(row: Mapping, base: WalkVariation | None = None) -> WalkVar
 
 def measure_variability(walk: xr.Dataset) -> dict[str, float]:
     """Measure the variability of a walk from right foot to right foot."""
-    from gaitlib.events import choose_foot_points, detect_events
-    from gaitlib.walk import find_progression, get_point
-
     events = detect_events(walk)
     right = events[(events["event"] == "initial_contact") & (events["foot"] == "r")]
     contacts = right["time_s"].to_numpy(dtype=float)
