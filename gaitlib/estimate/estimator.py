@@ -21,7 +21,7 @@ from gaitlib.estimate.inertial_features import compute_inertial_features
 from gaitlib.estimate.input_kind import mirror_features
 from gaitlib.estimate.result import Estimate, build_abstention, build_activation, build_estimate
 from gaitlib.estimate.targets import OUTCOME_NAMES, decode_outcomes, encode_outcomes
-from gaitlib.estimate.training_loop import batch_features, fit_network, pretrain_network
+from gaitlib.estimate.training_loop import batch_features, compute_loss, fit_network, pretrain_network
 
 SampleClips = Callable[[int, int], list[Clip]]
 """(seed, number) -> clips; the same seed gives the same clips."""
@@ -49,7 +49,13 @@ class GaitEstimator:
     provenance: dict = field(default_factory=dict)
 
     def fit(
-        self, sample_clips: SampleClips, seed: int = 0, folder=None, executor=None, log=None
+        self,
+        sample_clips: SampleClips,
+        seed: int = 0,
+        folder=None,
+        executor=None,
+        log=None,
+        compute_loss: Callable = compute_loss,
     ) -> pd.DataFrame:
         """Train on clips sampled on the fly.
 
@@ -65,6 +71,8 @@ class GaitEstimator:
             Samples ahead in other processes.
         log : callable, optional
             Called with a line of text now and then.
+        compute_loss : callable
+            Loss, with the arguments of `gaitlib.estimate.training_loop.compute_loss`.
 
         Returns
         -------
@@ -75,7 +83,9 @@ class GaitEstimator:
         network = GaitNetwork(self.config)
         if self.config.pretrain_clips:
             pretrain_network(network, sample_clips, seed, self.config.pretrain_clips, executor, log)
-        self.network, history = fit_network(network, self.config, sample_clips, seed, folder, executor, log)
+        self.network, history = fit_network(
+            network, self.config, sample_clips, seed, folder, executor, log, compute_loss
+        )
         self.provenance["seed"] = seed
         return history
 

@@ -25,7 +25,7 @@ from gaitlib.generate.representation import GaitRepresentation, Part, build_gait
 from gaitlib.simulate.library import hash_gaits
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import torch
 
@@ -84,6 +84,7 @@ class GaitGenerator:
         report=None,
         stop_at: int | None = None,
         release: str = "",
+        compute_loss: Callable | None = None,
     ) -> GaitGenerator:
         """Learn from a library.
 
@@ -109,6 +110,8 @@ class GaitGenerator:
             Stop before this step as if interrupted.
         release : str
             Hash of the library that `table` is a part of; that of its own gaits when left out.
+        compute_loss : callable, optional
+            Loss in place of `gaitlib.generate.velocity_network.compute_flow_loss`, with its arguments.
 
         Returns
         -------
@@ -121,7 +124,7 @@ class GaitGenerator:
             If table, gaits or settings do not fit.
         """
         from gaitlib.generate.flow_training import find_checkpoint, train_flow
-        from gaitlib.generate.velocity_network import use_one_thread
+        from gaitlib.generate.velocity_network import compute_flow_loss, use_one_thread
 
         self.config = parse_generator_config(config)
         self.seed = int(seed)
@@ -134,7 +137,8 @@ class GaitGenerator:
         vectors = self.representation.encode(table, gaits)
         self.library_hash = hash_library(table, gaits)
         self.release = release or hash_gaits(self.gait_ids)
-        checkpoint = find_checkpoint(folder, self.library_hash, "generator", self.config, self.seed)
+        own = (self.config, self.seed, compute_loss)
+        checkpoint = find_checkpoint(folder, self.library_hash, "generator", *own)
         others = None if monitor is None else self.representation.encode(*select_verified(*monitor))
         started = time.perf_counter()
         with use_one_thread():
@@ -147,6 +151,7 @@ class GaitGenerator:
                 monitor=others,
                 stop_at=stop_at,
                 report=report,
+                compute_loss=compute_loss or compute_flow_loss,
             )
         self.train_s = time.perf_counter() - started
         return self

@@ -38,6 +38,7 @@ def train_flow(
     monitor: np.ndarray | None = None,
     stop_at: int | None = None,
     report: Callable[[int, float], None] | None = None,
+    compute_loss: Callable[..., torch.Tensor] = compute_flow_loss,
 ) -> tuple[VelocityNetwork, pd.DataFrame]:
     """Train the velocity network on vectors of strides."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -72,7 +73,7 @@ def train_flow(
             flip = torch.rand((len(batch), 1), generator=generator) < 0.5
             batch = torch.where(flip, batch[:, order] * sign, batch)
         known = draw_masks(len(batch), layout, config, generator)
-        loss = compute_flow_loss(network, batch.to(device), known.to(device), importance, generator)
+        loss = compute_loss(network, batch.to(device), known.to(device), importance, generator)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -86,7 +87,7 @@ def train_flow(
             total, count = 0.0, 0
             if monitor is not None:
                 row["monitor_loss"] = _measure_monitor(
-                    network, average, monitor, importance, layout.n_conditions
+                    network, average, monitor, importance, layout.n_conditions, compute_loss
                 )
             rows.append(row)
             if report is not None:
@@ -99,13 +100,26 @@ def train_flow(
 
 
 def find_checkpoint(
-    folder: str | Path | None, library_hash: str, kind: str, config: GeneratorConfig, seed: int
+    folder: str | Path | None,
+    library_hash: str,
+    kind: str,
+    config: GeneratorConfig,
+    seed: int,
+    compute_loss: Callable | None = None,
 ) -> Path | None:
     """Name the checkpoint of a training after everything that determines it."""
     if folder is None:
         return None
-    text = f"{library_hash} {kind} {config.model_dump_json()} {seed}"
+    text = f"{library_hash} {kind} {config.model_dump_json()} {seed}{fingerprint(compute_loss)}"
     return Path(folder) / f"checkpoint-{hashlib.sha256(text.encode()).hexdigest()[:12]}.safetensors"
+
+
+def fingerprint(function: Callable | None) -> str:
+    """Tell apart what functions do, for the names of checkpoints; '' for None."""
+    if function is None:
+        return ""
+    code = function.__code__
+    return hashlib.sha256(repr((code.co_code, code.co_consts, code.co_names)).encode()).hexdigest()
 
 
 def draw_masks(
@@ -129,7 +143,7 @@ def _schedule(step: int, config: GeneratorConfig) -> float:
     return config.learning_rate * warm * (0.02 + 0.98 * 0.5 * (1.0 + np.cos(np.pi * step / config.steps)))
 
 
-def _measure_monitor(network, average, monitor, importance, n_maskable) -> float:
+def _measure_monitor(network, average, monitor, importance, n_maskable, compute_loss) -> float:
     """Loss of the averaged weights on other people, all conditions known, always with the same noise."""
     fixed = torch.Generator().manual_seed(0)
     current = {name: value.clone() for name, value in network.state_dict().items()}
@@ -139,7 +153,7 @@ def _measure_monitor(network, average, monitor, importance, n_maskable) -> float
     known[:, :n_maskable] = 1.0
     with torch.no_grad():
         device = importance.device
-        loss = float(compute_flow_loss(network, values.to(device), known.to(device), importance, fixed))
+        loss = float(compute_loss(network, values.to(device), known.to(device), importance, fixed))
     network.load_state_dict(current)
     return loss
 

@@ -32,7 +32,8 @@ def run_train(arguments: argparse.Namespace) -> int:
     estimator, prints what the manifest holds: bytes and hash of the weights.
     """
     from gaitlib.estimate.estimator_card import write_model_card
-    from gaitlib.report.estimators import train_estimator_on
+    from gaitlib.estimate.synthetic_training import build_training_config, train_estimator
+    from gaitlib.generate.checked_sampling import SoundSampler
     from gaitlib.simulate.library import load_library
     from gaitlib.study import load_study
 
@@ -47,9 +48,11 @@ def run_train(arguments: argparse.Namespace) -> int:
     output.mkdir(parents=True, exist_ok=True)
     cards = []
     for kind in arguments.only:
-        estimator, _, errors = train_estimator_on(
-            library, generator, settings, study.seed, folder, kind, print
+        sampler = (
+            SoundSampler(generator, outcomes=False) if generator and settings["generated_gaits"] else None
         )
+        config = build_training_config(settings, kind)
+        estimator, _, errors = train_estimator(*library, config, study.seed, folder / kind, sampler, print)
         path = output / f"{kind}.safetensors"
         estimator.save(path)
         content = path.read_bytes()
@@ -61,8 +64,8 @@ def run_train(arguments: argparse.Namespace) -> int:
 
 def get_generator(path: str | None, study, library: tuple, folder: Path):
     """Load a generator, or train one on the training people of the library."""
+    from gaitlib.estimate.synthetic_training import split_library
     from gaitlib.generate.flow import GaitGenerator
-    from gaitlib.report.training import split_library
     from gaitlib.simulate.library import check_release
 
     split = split_library(*library, study.estimate.held_out_share, study.seed)

@@ -36,10 +36,10 @@ def run_generate(arguments: argparse.Namespace) -> int:
 
 def _train(arguments: argparse.Namespace) -> int:
     """Checkpoints lie in build/<study>/checkpoints: an interrupted training goes on from there."""
+    from gaitlib.estimate.synthetic_training import split_library
     from gaitlib.generate.flow import GaitGenerator
     from gaitlib.generate.generator_card import write_generator_card
     from gaitlib.generate.generator_diagnostics import measure_fidelity
-    from gaitlib.report.training import split_library
     from gaitlib.simulate.library import load_library
     from gaitlib.study import load_study
 
