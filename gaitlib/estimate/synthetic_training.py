@@ -115,10 +115,10 @@ def train_estimator(
     return estimator, history, tabulate_errors(estimator, clips)
 
 
-def check_estimator(
+def sample_held_out(
     estimator: GaitEstimator, table: pd.DataFrame, gaits: xr.Dataset, config: TrainingConfig, seed: int
-) -> pd.DataFrame:
-    """Test an estimator that was trained earlier on the people that its training held out."""
+) -> list[Clip]:
+    """Sample clips of the people on whom the training of an estimator was tested."""
     table, gaits = select_verified(table, gaits)
     known = estimator.provenance
     found, expected = (known.get("held_out_share"), known.get("seed")), (config.held_out_share, seed)
@@ -129,7 +129,7 @@ def check_estimator(
         )
     test = split_people(table, config.held_out_share, seed)[2]
     pool = build_pool(gaits.isel(gait=test), list_persons(table.iloc[test]))
-    return tabulate_errors(estimator, _sample_here(pool, config.sampler, [seed, 9], config.n_test))
+    return _sample_here(pool, config.sampler, [seed, 9], config.n_test)
 
 
 def select_verified(table: pd.DataFrame, gaits: xr.Dataset) -> tuple[pd.DataFrame, xr.Dataset]:
