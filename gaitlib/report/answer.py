@@ -8,8 +8,8 @@ import numpy as np
 
 from gaitlib.report import people
 from gaitlib.report.page import join_words
-from gaitlib.report.results import Results
 from gaitlib.report.subgroup_words import OUTCOME_WORDS
+from gaitlib.workflow.results import Results
 
 
 def write_five_sentences(

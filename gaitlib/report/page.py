@@ -107,13 +107,6 @@ def show_answer(sentences, basis: str = "real"):
     return HTML(f'<div class="{kind}" role="note">{body}</div>')
 
 
-def reserve_answer():
-    """Show the place of the answer box; its `update` fills it once the page has computed the answer."""
-    from IPython.display import HTML, display
-
-    return display(HTML('<div class="answer" role="note"></div>'), display_id=True)
-
-
 def show_list(lines):
     """Show computed lines as a list."""
     from IPython.display import HTML
