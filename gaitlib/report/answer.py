@@ -8,8 +8,8 @@ import numpy as np
 
 from gaitlib.report import people
 from gaitlib.report.page import join_words
-from gaitlib.report.results import Results
 from gaitlib.report.subgroup_words import OUTCOME_WORDS
+from gaitlib.workflow.results import Results
 
 
 def write_five_sentences(
@@ -127,8 +127,8 @@ def _draw_walker(left, middle, kept: Results, library: str) -> None:
     from gaitlib.estimate.synthetic_training import list_persons
     from gaitlib.report.figures import draw_pixels, draw_pose, frame_people
     from gaitlib.report.resolve import choose_example
-    from gaitlib.report.sensors import observe_walks
     from gaitlib.sense.body_walk import build_synthetic_walk
+    from gaitlib.sense.observe import observe_walks
     from gaitlib.simulate.library import load_library
 
     table, gaits = load_library(kept.locate(library)).curves

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 from gaitlib.evaluate.inputs import format_interval, format_number, get_decimals, get_label
-from gaitlib.report import earlier, people
+from gaitlib.report import people
 from gaitlib.report.page import join_words
-from gaitlib.report.results import Results
 from gaitlib.report.subgroup_words import NOT_EVALUATED, OUTCOME_WORDS, choose_row
+from gaitlib.workflow import earlier
+from gaitlib.workflow.results import Results
 
 _POOL = "all"
 _PUBLISHED = (

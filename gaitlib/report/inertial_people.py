@@ -7,9 +7,9 @@ import pandas as pd
 import xarray as xr
 
 from gaitlib.errors import AbsentData
-from gaitlib.report import earlier
 from gaitlib.report.people import shorten_reason
-from gaitlib.report.results import Results
+from gaitlib.workflow import earlier
+from gaitlib.workflow.results import Results
 
 DATASETS = {
     "lower_back_events": "Healthy adults, hand-checked events",
