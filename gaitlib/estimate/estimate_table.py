@@ -90,3 +90,32 @@ def _crossvalidate_ridge(clips, truth: pd.DataFrame, seed: int) -> pd.DataFrame:
 def shorten_reason(status: str) -> str:
     """Shorten the reason of an abstention to its kind, so that equal reasons count together."""
     return re.split(r"[:(]", status, maxsplit=1)[0].strip() or status
+
+
+def compare_step_times(recording: xr.Dataset, window_s: float = 8.0, min_covered: float = 0.75) -> list[dict]:
+    """Estimate step times from the back beside those of gyroscopes on both ankles, window by window.
+
+    Windows with freezing, or of which the steps of the ankles cover less than `min_covered`, are left out.
+    """
+    from gaitlib.estimate.inertial_steps import detect_shank_contacts, estimate_back_step_time, pair_steps
+
+    time_s, person = recording["time"].values, recording.attrs["person_id"]
+    turning = recording["angular_velocity"]
+    contacts = [detect_shank_contacts(time_s, turning.sel(sensor=f"ankle_{side}").values) for side in "rl"]
+    end_s, step_s = pair_steps(*contacts)
+    back = recording["acceleration"].sel(sensor="lumbar").values
+    rows = []
+    for number, start in enumerate(np.arange(0.0, time_s[-1] - window_s, window_s)):
+        inside = (time_s >= start) & (time_s < start + window_s)
+        steps = step_s[(end_s > start) & (end_s <= start + window_s)]
+        if recording["freezing"].values[inside].any() or steps.sum() < min_covered * window_s:
+            continue
+        estimate = estimate_back_step_time(time_s[inside], back[inside])
+        rows.append(
+            {
+                "person_id": person, "walk_id": f"{person}-{number}", "outcome": "step_time_s",
+                "method": "autocorrelation", "reference": float(steps.mean()), "estimate": estimate,
+                "status": "ok" if np.isfinite(estimate) else "no regular walking found",
+            }
+        )  # fmt: skip
+    return rows

@@ -96,6 +96,7 @@ def _collect_subgroup(study: Study, name: str) -> dict:
         "missing": group.missing,
         "stand_in": group.stand_in.model_dump() if group.stand_in else {},
         "margins": _dump(study.get_margins(name)),
+        "beside": [item.model_dump() for item in group.beside],
         "outcomes": list(study.evaluate.outcomes),
         "methods": list(study.evaluate.methods),
         "bootstrap": study.evaluate.bootstrap,
