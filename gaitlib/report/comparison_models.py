@@ -189,8 +189,8 @@ def plot_model(models: Mapping, outcome: str):
 
 def show_efficiency(runs: pd.DataFrame, outcomes, n_people: int) -> list:
     """Show error against the number of people trained on, one figure per outcome."""
+    from gaitlib.evaluate.training_runs import plot_efficiency
     from gaitlib.report.page import show_figure
-    from gaitlib.report.training_runs import plot_efficiency
 
     drawn = {outcome: plot_efficiency(runs, outcome) for outcome in outcomes}
     return [
