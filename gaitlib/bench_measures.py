@@ -158,7 +158,7 @@ def measure_estimate(study) -> dict[str, float]:
 
 def measure_book(study) -> dict[str, float]:
     """Time the binding of the book from executed pages, with nothing built before."""
-    from gaitlib.report.book import assemble_book, compile_book
+    from gaitlib.workflow.bind import assemble_book, compile_book
 
     with tempfile.TemporaryDirectory() as folder:
         source, output, log = (Path(folder) / name for name in ("source", "output", "log"))

@@ -152,6 +152,17 @@ def compute_walk_outcomes(walk: xr.Dataset, events: pd.DataFrame | None = None) 
     -----
     A step is a pair of consecutive initial contacts of opposite feet without a gap of hips or heels longer
     than 0.1 s in between; a stride is two consecutive steps. Fewer than two steps give only n_steps.
+
+    Examples
+    --------
+    >>> import gaitlib
+    >>> library = gaitlib.load_library()
+    >>> row = library.table.iloc[0]
+    >>> who = gaitlib.Person(**{name: row[name] for name in gaitlib.Person.model_fields})
+    >>> walk = gaitlib.build_walk(library.gaits.isel(gait=0), who, variability=0)
+    >>> outcomes = gaitlib.compute_outcomes(walk)
+    >>> bool(abs(outcomes["speed_mps"] / row["speed_mps"] - 1) < 0.05)
+    True
     """
     validate_walk(walk)
     events = detect_events(walk) if events is None else check_events(events)

@@ -12,9 +12,10 @@ from gaitlib.body import passport
 from gaitlib.body.specification import build_specification
 from gaitlib.errors import AbsentData
 from gaitlib.person import Person
-from gaitlib.report import earlier, passport_page
+from gaitlib.report import passport_page
 from gaitlib.report.passport_page import measure_published_model, write_passport_page
-from gaitlib.report.results import Results
+from gaitlib.workflow import earlier
+from gaitlib.workflow.results import Results
 
 ADULT = Person(age_years=30, sex="m", height_m=1.76, mass_kg=74.0)
 

@@ -20,11 +20,11 @@ from gaitlib.estimate.synthetic_training import (
     list_persons,
 )
 from gaitlib.estimate.targets import OUTCOME_NAMES
-from gaitlib.report.experiments import ARMS, COLUMNS, compare_starts, select_healthy_adults
 from gaitlib.report.people import measure_walks
 from gaitlib.report.sensors import observe_walks
 from gaitlib.sense.body_walk import build_synthetic_walk
 from gaitlib.simulate.library import load_library
+from gaitlib.workflow.ablate import ARMS, COLUMNS, compare_starts, select_healthy_adults
 
 CONFIG = NetworkConfig(width=8, fine_dilations=(1,), coarse_dilations=(1,))
 

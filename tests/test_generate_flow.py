@@ -16,10 +16,10 @@ from gaitlib.generate.checked_sampling import SoundSampler, find_sound
 from gaitlib.generate.checks import check_gaits
 from gaitlib.generate.flow import GaitGenerator
 from gaitlib.generate.learnable_gaits import select_verified
-from gaitlib.report.ship_generator import SHIPPED_GENERATOR
 from gaitlib.report.training import split_library
 from gaitlib.simulate.library import hash_gaits, load_library
 from gaitlib.study import load_study
+from gaitlib.workflow.train import SHIPPED_GENERATOR
 
 TINY = {"steps": 60, "hidden": 24, "n_blocks": 2, "log_every": 10, "checkpoint_every": 20, "batch_size": 32}
 

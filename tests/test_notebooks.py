@@ -9,9 +9,9 @@ import pytest
 
 from gaitlib.environment import ROOT
 from gaitlib.errors import InputError, WorkError
-from gaitlib.report import notebook as runner
-from gaitlib.report.jobs import list_sources, plan_jobs
-from gaitlib.report.notebook import (
+from gaitlib.study import load_study
+from gaitlib.workflow import execute as runner
+from gaitlib.workflow.execute import (
     check_parameters,
     execute_notebook,
     fill_markdown,
@@ -19,7 +19,7 @@ from gaitlib.report.notebook import (
     read_parameters,
     scrub_notebook,
 )
-from gaitlib.study import load_study
+from gaitlib.workflow.pages import list_sources, plan_pages
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LONGEST_FUNCTION = 15
@@ -157,7 +157,7 @@ def test_defaults_fill_what_is_not_given(tmp_path):
 )
 def test_parameters_cell_holds_plain_typed_values_only(tmp_path, text):
     path = write_notebook(tmp_path / "page.ipynb", parameters=text)
-    with pytest.raises(InputError, match="parameters cell, line 1"):
+    with pytest.raises(InputError, match="page.ipynb, parameters cell: found"):
         read_parameters(path)
 
 
@@ -272,7 +272,7 @@ def test_sources_of_a_page_follow_its_imports():
     for name in ("notebooks/4_evaluate.ipynb", "gaitlib/outcomes.py", "gaitlib/estimate/estimator_network.py",
                  "gaitlib/data/walks.py", "data_manifest.yaml"):  # fmt: skip
         assert name in sources
-    assert "gaitlib/run.py" not in sources, "how a study is run does not change a page"
+    assert "gaitlib/workflow/run.py" not in sources, "how a study is run does not change a page"
 
 
 @pytest.mark.parametrize("page", ["2_generate", "2_sense", "3_train"])
@@ -282,6 +282,6 @@ def test_training_pages_cannot_reach_real_data(page):
 
 
 def test_jobs_of_subgroups_differ_only_where_they_should():
-    jobs = plan_jobs(load_study(ROOT / "studies/quick.yaml"))
+    jobs = plan_pages(load_study(ROOT / "studies/quick.yaml"))
     child, joint = jobs["4_evaluate_child"].parameters, jobs["4_evaluate_joint"].parameters
     assert {name for name in child if child[name] != joint[name]} == {"subgroup", "title", "datasets"}

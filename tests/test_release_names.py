@@ -11,12 +11,11 @@ from gaitlib.errors import InputError
 from gaitlib.estimate.estimator import GaitEstimator
 from gaitlib.generate.flow import GaitGenerator
 from gaitlib.report import estimators
-from gaitlib.report.results import Results
-from gaitlib.report.ship import KINDS, get_generator
-from gaitlib.report.ship_generator import SHIPPED_GENERATOR
 from gaitlib.report.training import split_library
 from gaitlib.simulate.library import hash_gaits, load_library
 from gaitlib.study import load_study, parse_study
+from gaitlib.workflow.results import Results
+from gaitlib.workflow.train import ESTIMATORS, SHIPPED_GENERATOR, obtain_generator
 
 QUICK = ROOT / "studies/quick.yaml"
 
@@ -34,7 +33,7 @@ def kept(tmp_path):
 
 def test_the_study_names_the_release_of_the_shipped_weights(kept):
     named = load_study(QUICK).estimate
-    for kind in KINDS:
+    for kind in ESTIMATORS:
         about = estimators.get_estimator(
             kept, named.weights, named.weights_release, "data/library", kind
         ).provenance
@@ -78,9 +77,9 @@ def test_a_generator_given_by_hand_is_accepted_only_where_the_study_names_its_re
     values = yaml.safe_load(QUICK.read_text(encoding="utf-8"))
     path = str(ROOT / SHIPPED_GENERATOR)
     with pytest.raises(InputError, match="generate.weights_release"):
-        get_generator(path, parse_study(values), library.curves, tmp_path)
+        obtain_generator(path, parse_study(values), library.curves, tmp_path)
     values["generate"]["weights_release"] = values["estimate"]["weights_release"]
-    assert get_generator(path, parse_study(values), library.curves, tmp_path).gait_ids
+    assert obtain_generator(path, parse_study(values), library.curves, tmp_path).gait_ids
 
 
 def test_a_split_names_the_whole_library_whatever_the_order(library):

@@ -21,7 +21,7 @@ from gaitlib.report.realism import (
     measure_pattern_shares,
     roll_to_contact,
 )
-from gaitlib.report.results import Results
+from gaitlib.workflow.results import Results
 
 ADULT = Person(age_years=30, sex="m", height_m=1.76, mass_kg=74.0)
 WEIGHT = 74.0 * 9.80665

@@ -17,7 +17,7 @@ from repository import find_reach, list_files, list_imports, read_modules, show
 from gaitlib import environment, licences
 from gaitlib.environment import ROOT, normalise_name
 
-CHAIN = ("body", "simulate", "generate", "sense", "estimate", "evaluate", "report")
+CHAIN = ("body", "simulate", "generate", "sense", "estimate", "evaluate", "report", "workflow")
 """Folders along the path of the data; an arrow only runs forward."""
 BENEATH = (
     *("cohorts", "data", "environment", "errors", "event_curves", "events", "gait"),

@@ -9,8 +9,9 @@ import pandas as pd
 
 from gaitlib.errors import AbsentData
 from gaitlib.evaluate.inputs import format_number
-from gaitlib.report import earlier, gait_curves, page
-from gaitlib.report.results import Results
+from gaitlib.report import gait_curves, page
+from gaitlib.workflow import earlier
+from gaitlib.workflow.results import Results
 
 _WITTWER = {
     "speed_mps": ("Walking speed (m/s)", 1.04, 0.95, 1.0, 2),

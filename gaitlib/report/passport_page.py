@@ -9,9 +9,10 @@ import pandas as pd
 
 from gaitlib.body import passport
 from gaitlib.person import Person
-from gaitlib.report import earlier, page
-from gaitlib.report.results import Results
+from gaitlib.report import page
 from gaitlib.simulate.workers import make_pool
+from gaitlib.workflow import earlier
+from gaitlib.workflow.results import Results
 
 _PEOPLE = {
     "child of 4 years": Person(age_years=4, sex="f", height_m=1.02, mass_kg=16.0),

@@ -8,12 +8,12 @@ import xarray as xr
 
 from gaitlib.body.dimensions import compute_dimensions
 from gaitlib.person import Person
-from gaitlib.report import earlier
 from gaitlib.report import realism_data as data
 from gaitlib.report.compare_adults import choose_alike
 from gaitlib.report.gait_curves import summarise_measured_curves
-from gaitlib.report.results import Results
 from gaitlib.simulate.library import mark_impaired
+from gaitlib.workflow import earlier
+from gaitlib.workflow.results import Results
 
 ANGLES = "joint angles of healthy adults and of people with Parkinson's disease"
 CHILDREN = "angles of children"

@@ -9,11 +9,11 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from gaitlib.evaluate.style import COLOURS, STYLE
-from gaitlib.report import earlier
 from gaitlib.report import realism_data as data
 from gaitlib.report.realism import check_measured_pattern, check_normal_pattern, measure_pattern_shares
 from gaitlib.report.realism_compare import CHILDREN, choose_children, collect_adult_steps, load_bands
-from gaitlib.report.results import Results
+from gaitlib.workflow import earlier
+from gaitlib.workflow.results import Results
 
 
 def format_pattern(gait: xr.Dataset, others: xr.Dataset, measured: dict | None) -> pd.DataFrame:

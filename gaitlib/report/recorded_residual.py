@@ -17,9 +17,9 @@ import xarray as xr
 from gaitlib.errors import AbsentData
 from gaitlib.events import detect_events
 from gaitlib.generate.residual_forces import CUTOFF_HZ, summarise_residual
-from gaitlib.report.results import Results
 from gaitlib.signals import find_runs, smooth_lowpass
 from gaitlib.walk import get_point
+from gaitlib.workflow.results import Results
 
 _GRAVITY_MPS2 = 9.80665
 _SEGMENTS = (

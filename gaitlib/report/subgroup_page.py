@@ -13,8 +13,8 @@ import xarray as xr
 from gaitlib.errors import AbsentData
 from gaitlib.evaluate.inputs import format_interval, format_number, get_decimals, get_label, get_unit
 from gaitlib.report import people
-from gaitlib.report.results import Results
 from gaitlib.report.subgroup_words import OUTCOME_WORDS
+from gaitlib.workflow.results import Results
 
 LABELS = {"side": "side", "front": "front", "": "–", "real": "real people", "simulated": "simulated"}
 

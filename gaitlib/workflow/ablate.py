@@ -1,7 +1,7 @@
 """The command `gaitlib ablate STUDY`: ablations, and error against the number of real training people.
 
 Real people on whom a synthetic-trained network is tested never enter it. Networks that learn from real people
-are cross-validated by person; their rows say so by `n_train`. `gaitlib.report.training_runs` reads it.
+are cross-validated by person; their rows say so by `n_train`. `gaitlib.evaluate.training_runs` reads it.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 
 from gaitlib.environment import ROOT
-from gaitlib.report.training_runs import DATASETS
 
+DATASETS = ("td_children_c3d", "neuro_bvh")
+"""Real people with keypoints."""
 N_REAL = (2, 4, 8, None)
 """How many real people a network learns from; None: all others."""
 ARMS = {
@@ -55,16 +56,16 @@ def run_experiments(arguments: argparse.Namespace) -> int:
     Trainings and estimates are kept in build/<study>/experiments: an interrupted run goes on from there.
     """
     from gaitlib.report.estimators import make_training_sampler
-    from gaitlib.report.ship import get_generator
     from gaitlib.simulate.library import load_library
     from gaitlib.study import load_study
+    from gaitlib.workflow.train import obtain_generator
 
     study = load_study(arguments.study)
     library = load_library(ROOT / study.simulate.library).curves
     folder = ROOT / "build" / study.name / "experiments"
     settings = study.estimate.model_dump()
     settings |= {"clips": arguments.clips or settings["clips"], **_FEW}
-    generator = get_generator(arguments.generator, study, library, folder)
+    generator = obtain_generator(arguments.generator, study, library, folder)
     sampler = make_training_sampler(generator, settings)
     estimators = train_variants(library, sampler, settings, study.seed, folder, print)
     clips, reference = _observe(study)
@@ -88,7 +89,7 @@ def _observe(study) -> tuple[list, pd.DataFrame]:
     from gaitlib.report.people import collect_real_walks, measure_walks
     from gaitlib.report.sensors import observe_walks
 
-    walks = collect_real_walks(list(DATASETS), "baseline")
+    walks = collect_real_walks(DATASETS, "baseline")
     sense = study.sense
     clips = observe_walks(walks, sense.views[:1], sense.layout, sense.fps, sense.noise, study.seed)
     return clips, measure_walks(walks, study.evaluate.outcomes)

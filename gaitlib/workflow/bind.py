@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 from gaitlib.errors import WorkError
-from gaitlib.report.jobs import plan_jobs
-from gaitlib.report.notebook import find_private_text
 from gaitlib.study import Study
+from gaitlib.workflow.execute import find_private_text
+from gaitlib.workflow.pages import plan_pages
 
 _EVALUATE = "4_evaluate"
 _LOADING = re.compile(
@@ -34,7 +34,7 @@ def list_book_sources(root: str | Path) -> list[str]:
     ]
     files += [
         root / "data_manifest.yaml",
-        root / "gaitlib/report/book.py",
+        root / "gaitlib/workflow/bind.py",
         root / "gaitlib/report/data_page.py",
         root / "gaitlib/report/passport_page.py",
         root / "gaitlib/report/definitions_page.py",
@@ -68,13 +68,13 @@ def assemble_book(study: Study, root: str | Path, target: str | Path) -> Path:
     from gaitlib.report.data_page import write_data_page  # here, so that a run with nothing to do starts fast
     from gaitlib.report.definitions_page import write_definitions_page
     from gaitlib.report.passport_page import write_passport_page
-    from gaitlib.report.results import Results
+    from gaitlib.workflow.results import Results
 
     root, target = Path(root), Path(target)
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(root / "book", target, ignore=shutil.ignore_patterns("__pycache__"))
     pages = root / "build" / study.name / "notebooks"
-    for name in plan_jobs(study):
+    for name in plan_pages(study):
         path = pages / f"{name}.ipynb"
         if not path.is_file():
             raise WorkError(f"book: page {name} has not been executed; run `gaitlib run` on the study")

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from gaitlib.environment import ROOT, set_threads
 from gaitlib.errors import InputError, WorkError
-from gaitlib.report.jobs import Job, prepare_jobs
-from gaitlib.report.notebook import describe_fault
 from gaitlib.study import Study
+from gaitlib.workflow.execute import describe_fault
+from gaitlib.workflow.pages import find_notebook, prepare_pages
 
 _MARK = "@ "
 """Lines of a run that the reader sees begin with this; all others go to the log only."""
@@ -32,7 +32,7 @@ def run_study(study_file: str | Path, cores: int | None = None, dry: bool = Fals
     cores = cores or os.cpu_count() or 1
     if cores < 1:
         raise InputError(f"--cores: found {cores}, expected 1 or more")
-    study, jobs = prepare_jobs(ROOT / study_file, ROOT)
+    study, _ = prepare_pages(ROOT / study_file, ROOT)
     folder = ROOT / "build" / study.name
     _remove_failures(folder)
     started = time.monotonic()
@@ -51,24 +51,23 @@ def list_outdated(study_file: str | Path) -> list[str]:
     text = done.stdout + done.stderr
     if done.returncode:
         raise WorkError(f"workflow: {_get_last_lines(text)}")
-    found = re.findall(r"-m gaitlib\.run (?:page \S+ (\S+)|(book|library))", text)
+    found = re.findall(r"-m gaitlib\.workflow\.run (?:page \S+ (\S+)|(book|library))", text)
     return sorted({page or other for page, other in found})
 
 
 def run_page(folder: str, name: str, threads: int = 1) -> Path:
-    """Run the notebook of one page, with the parameters that `prepare_jobs` wrote."""
+    """Run the notebook of one page, with the parameters that `prepare_pages` wrote."""
     import yaml
 
-    from gaitlib.report.notebook import execute_notebook
+    from gaitlib.workflow.execute import execute_notebook
 
     set_threads(threads)
     path = ROOT / folder / "parameters" / f"{name}.yaml"
-    stem = "4_evaluate" if name.startswith("4_evaluate_") else name
-    job = Job(name, f"notebooks/{stem}.ipynb", yaml.safe_load(path.read_text(encoding="utf-8")))
+    values = yaml.safe_load(path.read_text(encoding="utf-8"))
     started = time.monotonic()
     print(f"{_MARK}{name}: started", flush=True)
     target = ROOT / folder / "notebooks" / f"{name}.ipynb"
-    page = execute_notebook(ROOT / job.notebook, target, job.parameters, ROOT)
+    page = execute_notebook(ROOT / find_notebook(name), target, values, ROOT)
     seconds = time.monotonic() - started
     _keep_time(ROOT / folder, name, seconds)
     print(f"{_MARK}{name}: done in {seconds:.0f} s", flush=True)
@@ -207,7 +206,7 @@ def _say_end(folder: Path, index: Path, seconds: float) -> None:
 
 def _main(words: list[str] | None = None) -> int:
     """What the workflow's rules call; not for people."""
-    parser = argparse.ArgumentParser(prog="python -m gaitlib.run")
+    parser = argparse.ArgumentParser(prog="python -m gaitlib.workflow.run")
     parts = parser.add_subparsers(dest="part", required=True)
     page = parts.add_parser("page")
     page.add_argument("folder")
@@ -225,7 +224,7 @@ def _main(words: list[str] | None = None) -> int:
             folder = ROOT / "build" / _load(arguments.study).name
             _build_library(arguments.study)
         else:
-            from gaitlib.report.book import build_book
+            from gaitlib.workflow.bind import build_book
 
             study = _load(arguments.study)
             folder = ROOT / "build" / study.name

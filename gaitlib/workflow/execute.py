@@ -38,30 +38,25 @@ def read_notebook(path: str | Path) -> dict:
 
 
 def read_parameters(path: str | Path) -> dict[str, tuple[str, object]]:
-    """Read what parameters a notebook has from its cell tagged `parameters`."""
+    """Read from its cell tagged `parameters` what a notebook takes: name -> type and default."""
+    from papermill import inspect_notebook
+
     name = Path(path).name
-    cells = [
-        cell
-        for cell in read_notebook(path)["cells"]
-        if "parameters" in cell.get("metadata", {}).get("tags", [])
-    ]
-    if len(cells) != 1:
-        raise InputError(f"{name}: found {len(cells)} cells tagged 'parameters', expected one")
+    read_notebook(path)  # says clearly what is wrong with a file that is none
     found = {}
-    for line in ast.parse("".join(cells[0]["source"])).body:
+    for parameter in inspect_notebook(str(path)).values():
+        kind, text = parameter["inferred_type_name"].partition("[")[0], parameter["default"]
         try:
-            if not isinstance(line, ast.AnnAssign):
-                raise ValueError
-            kind = line.annotation.value if isinstance(line.annotation, ast.Subscript) else line.annotation
-            found[line.target.id] = (kind.id, ast.literal_eval(line.value))
-            if kind.id not in _TYPES:
-                raise ValueError
-        except (AttributeError, ValueError, TypeError):
+            found[parameter["name"]] = (kind, ast.literal_eval(text))
+        except (ValueError, SyntaxError):
+            kind = "no plain value"
+        if kind not in _TYPES:
             raise InputError(
-                f"{name}, parameters cell, line {line.lineno}: expected `name: type = plain value` with "
-                f"a type of "
-                f"{', '.join(_TYPES)}"
-            ) from None
+                f"{name}, parameters cell: found `{parameter['name']} = {text}`, expected `name: type = "
+                f"plain value` with a type of {', '.join(_TYPES)}"
+            )
+    if not found:
+        raise InputError(f"{name}, parameters cell: found none with lines `name: type = plain value`")
     return found
 
 
