@@ -1,4 +1,4 @@
-"""Gait-cycle curves of two groups: distance to normal, share inside a band, cluster permutation test.
+"""Gait-cycle curves: distance to normal, share inside a band, cluster permutation test, bursts of muscles.
 
 One curve per person and joint: the person is the unit here too.
 """
@@ -204,3 +204,26 @@ def _weigh_heaviest(t: np.ndarray, limit: float) -> np.ndarray:
             running = np.where(point > limit, running + point, 0.0)
             heaviest = np.maximum(heaviest, running)
     return heaviest
+
+
+def find_burst(curve: np.ndarray, share: float = 0.5) -> tuple[float, float]:
+    """Find when a muscle switches on and off (%): the longest stretch above a share of the curve's range."""
+    one = np.asarray(curve, dtype=float)[:-1]  # the last point is the first of the next stride
+    low, high = one.min(), one.max()
+    if high - low < 1e-9:
+        return np.nan, np.nan
+    on = one > low + share * (high - low)
+    starts = np.flatnonzero(on & ~np.roll(on, 1))
+    lengths = [int(np.argmin(np.roll(on, -start))) for start in starts]
+    longest = int(np.argmax(lengths))
+    step = 100.0 / len(one)
+    return float(starts[longest] * step), float((starts[longest] + lengths[longest]) % len(one) * step)
+
+
+def score_shape(curve: np.ndarray, measured: np.ndarray, share: float = 0.5) -> dict[str, float]:
+    """Score the shape of a curve against a measured one: correlation, onset and offset off by (%)."""
+    flat = curve.std() < 1e-9 or measured.std() < 1e-9
+    bursts = zip(find_burst(curve, share), find_burst(measured, share), strict=True)
+    errors = [abs((own - true + 50.0) % 100.0 - 50.0) for own, true in bursts]
+    correlation = np.nan if flat else float(np.corrcoef(curve, measured)[0, 1])
+    return {"correlation": correlation, "onset_error": errors[0], "offset_error": errors[1]}
