@@ -4,14 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from gaitlib.report.inertial_people import leave_out_steps, measure_reference
+from gaitlib.report.signals_page import format_settings, format_steps
 from sense_toys import make_toy_set
 
 from gaitlib.data.inertial_walks import split_steady_walking, split_turn_trial
 from gaitlib.errors import InputError
-from gaitlib.estimate.clip_sampler import build_pool
+from gaitlib.estimate.clip_sampler import InertialSamplerConfig, build_pool, sample_inertial_clips
 from gaitlib.estimate.estimator import GaitEstimator
 from gaitlib.estimate.estimator_network import NetworkConfig
-from gaitlib.estimate.inertial_clip_sampler import InertialSamplerConfig, sample_inertial_clips
 from gaitlib.estimate.inertial_features import (
     INERTIAL_FEATURES,
     SITES,
@@ -22,8 +23,6 @@ from gaitlib.estimate.inertial_features import (
 from gaitlib.estimate.input_kind import INERTIAL, mirror_features
 from gaitlib.estimate.predict import estimate_clip
 from gaitlib.estimate.synthetic_training import TrainingConfig, list_persons, train_estimator
-from gaitlib.report.inertial_people import leave_out_steps, measure_reference
-from gaitlib.report.signals_page import format_settings, format_steps
 
 STEP_S = 0.54
 

@@ -3,19 +3,22 @@
 import numpy as np
 import pytest
 import torch
+from gaitlib.report.muscle_activity import find_burst, score_curve
 from sense_toys import make_toy_set
 
-import gaitlib
-from gaitlib.errors import InputError
 from gaitlib.estimate.clip_sampler import build_pool, shift_stride
 from gaitlib.estimate.estimator_network import GaitNetwork, NetworkConfig
 from gaitlib.estimate.features import ClipFeatures
-from gaitlib.estimate.result import build_activation, build_estimate
 from gaitlib.estimate.synthetic_training import list_persons
-from gaitlib.estimate.targets import OUTCOME_NAMES, decode_outcomes, encode_outcomes
+from gaitlib.estimate.targets import (
+    OUTCOME_NAMES,
+    build_activation,
+    build_estimate,
+    decode_outcomes,
+    encode_outcomes,
+)
 from gaitlib.estimate.training_loop import batch_features, compute_masked_loss
 from gaitlib.gait import MUSCLES
-from gaitlib.report.muscle_activity import find_burst, score_curve
 
 PHASE = np.linspace(0, 100, 101)
 
@@ -107,12 +110,3 @@ def test_hidden_stretches_are_learned_from_what_is_left():
         loss.backward()
         optimiser.step()
     assert first > 0.8 and float(loss.detach()) < 0.5 * first
-
-
-def test_the_package_is_called_like_a_function():
-    with pytest.raises(InputError, match="layout: not given"):
-        gaitlib.estimate(np.zeros((100, 17, 2)), fps=60)
-    with pytest.raises(AttributeError, match="no attribute 'estimates'"):
-        gaitlib.estimates  # noqa: B018
-    with pytest.raises(InputError, match="view: found 'above'"):
-        gaitlib.estimate(np.zeros((100, 17, 2)), fps=60, layout="coco17", view="above")

@@ -6,9 +6,10 @@ import pytest
 from evaluate_toys import build_table
 
 from gaitlib.errors import InputError
+from gaitlib.evaluate import training_runs
 from gaitlib.evaluate.bias_model import MIXED, fit_bias_model
 from gaitlib.evaluate.discrimination import compute_auc, compute_pair_auc
-from gaitlib.report import comparison_models, comparison_task, training_runs
+from gaitlib.report import comparison_models, comparison_task
 from gaitlib.report.subgroup_details import format_details, list_statistics
 
 MARGINS = {"speed_mps": {"value": 0.1, "kind": "clinical", "source": "test source"}}

@@ -37,7 +37,7 @@ ENGINES = {
         "tree_dynamics",
         "unfold",
     },
-    "opensim": {"derive_muscles", "moco", "opensim_files", "opensim_model", "replay", "tree_reader"},
+    "opensim": {"moco", "opensim_files", "opensim_model", "replay", "tree_reader"},
 }
 """Worker modules: only spawned processes import them."""
 GEOMETRY = ("gaitlib.body.dimensions", "gaitlib.body.kinematics")

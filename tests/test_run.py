@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gaitlib import run
 from gaitlib.cli import main
 from gaitlib.environment import ROOT
 from gaitlib.errors import InputError, WorkError
-from gaitlib.report.book import check_pages
-from gaitlib.run import run_study
+from gaitlib.workflow import run
+from gaitlib.workflow.bind import check_pages
+from gaitlib.workflow.run import run_study
 
 PARTS = ("gaitlib", "notebooks", "workflow", "studies", "book")
 SHIPPED = (

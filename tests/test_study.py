@@ -7,9 +7,9 @@ import yaml
 
 from gaitlib.environment import ROOT
 from gaitlib.errors import InputError
-from gaitlib.report.jobs import plan_jobs
-from gaitlib.report.notebook import check_parameters
 from gaitlib.study import load_study, parse_study
+from gaitlib.workflow.execute import check_parameters
+from gaitlib.workflow.pages import plan_pages
 
 STUDIES = sorted((ROOT / "studies").glob("*.yaml"))
 
@@ -37,7 +37,7 @@ def test_shipped_studies_are_valid_and_named_after_their_file(path):
 
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
 def test_every_job_has_the_parameters_of_its_notebook(path):
-    jobs = plan_jobs(load_study(path))
+    jobs = plan_pages(load_study(path))
     assert {"1_simulate", "2_generate", "3_train", "5_compare", "0_answer"} <= set(jobs)
     for job in jobs.values():
         assert check_parameters(ROOT / job.notebook, job.parameters) == job.parameters, (

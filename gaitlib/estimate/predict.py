@@ -11,7 +11,7 @@ import xarray as xr
 from gaitlib.environment import SHIPPED
 from gaitlib.errors import InputError
 from gaitlib.estimate.features import check_fps
-from gaitlib.estimate.result import Estimate
+from gaitlib.estimate.targets import Estimate
 from gaitlib.sense.camera import VIEWS
 from gaitlib.sense.layouts import build_image_keypoints, get_layout
 
@@ -38,7 +38,7 @@ def estimate_clip(
     method: str = "synthetic",
     estimator=None,
 ) -> Estimate:
-    """Estimate the gait of one clip; `gaitlib.estimate(...)` calls this.
+    """Estimate the gait of one clip: speed, step length, step time, and muscle activity.
 
     Parameters
     ----------
@@ -78,6 +78,18 @@ def estimate_clip(
     ------
     InputError
         If the input or the weights are wrong.
+
+    Examples
+    --------
+    >>> import gaitlib
+    >>> library = gaitlib.load_library()
+    >>> row = library.table.iloc[0]
+    >>> who = gaitlib.Person(**{name: row[name] for name in gaitlib.Person.model_fields})
+    >>> walk = gaitlib.build_walk(library.gaits.isel(gait=0), who)
+    >>> clip = gaitlib.observe_camera(walk)
+    >>> estimate = gaitlib.estimate_gait(clip, height_m=who.height_m)
+    >>> bool(abs(estimate.values["speed_mps"].value / row["speed_mps"] - 1) < 0.25)
+    True
     """
     if method not in METHODS:
         raise InputError(f"method: found '{method}', expected one of {', '.join(METHODS)}.")

@@ -20,6 +20,7 @@ from gaitlib.events import detect_events
 from gaitlib.gait import COORDINATES
 from gaitlib.person import Person
 from gaitlib.signals import find_runs, smooth_lowpass
+from gaitlib.simulate.workers import make_pool
 from gaitlib.walk import get_point
 
 
@@ -63,8 +64,6 @@ def measure_residuals(
     table: pd.DataFrame, gaits: xr.Dataset, n_workers: int = 1, cutoff_hz: float | None = CUTOFF_HZ
 ) -> pd.DataFrame:
     """Measure the residual force of strides, in worker processes."""
-    from gaitlib.simulate.workers import make_pool
-
     times = gaits["stride_time_s"].to_numpy()
     position = gaits["position"].to_numpy().astype(float)
     force = gaits["ground_force"].to_numpy().astype(float)[..., :2].sum(axis=2)

@@ -72,11 +72,6 @@ def choose_alike(table: pd.DataFrame, speed_mps: float = 1.3, n_gaits: int = 10)
     return rows.iloc[nearest[:n_gaits]].reset_index(drop=True)
 
 
-def choose_example(table: pd.DataFrame) -> pd.Series:
-    """Choose the gait that is looked at closely: a healthy adult at a comfortable speed."""
-    return choose_alike(table, n_gaits=1).iloc[0]
-
-
 def choose_nearest(table: pd.DataFrame, people: pd.DataFrame, cohort: str) -> list[str]:
     """Choose for every real person the simulated one of a cohort nearest in height and speed."""
     pool = table[table["verified"].astype(bool) & (table["cohort"] == cohort)]
