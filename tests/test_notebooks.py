@@ -47,10 +47,11 @@ def write_notebook(path, *cells, parameters='name: str = "a"\ncount: int = 3\nsh
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_what_a_cell_shows_is_its_last_expression(path):
-    """A figure or list before it, or inside an `if`, would be made and lost."""
+    """A figure or list before it, or inside an `if`, would be made and lost; the answer is put at the top."""
     for code in list_code(path):
         statements = ast.parse(code).body
         lost = statements if not isinstance(statements[-1], ast.Expr) else statements[:-1]
+        lost = [part for part in lost if not re.search(r"\b(answer\.update|display)\(", ast.unparse(part))]
         calls = [node for part in lost for node in ast.walk(part) if isinstance(node, ast.Call)]
         assert not [ast.unparse(c)[:60] for c in calls if ast.unparse(c.func).startswith("page.show_")]
 
