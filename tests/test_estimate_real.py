@@ -8,10 +8,9 @@ import pytest
 from sense_toys import make_toy_set
 
 from gaitlib.errors import InputError
-from gaitlib.estimate.clip_sampler import SamplerConfig, build_pool, sample_clips
+from gaitlib.estimate.clip_sampler import InertialSamplerConfig, SamplerConfig, build_pool, sample_clips
 from gaitlib.estimate.estimator import GaitEstimator
 from gaitlib.estimate.estimator_network import GaitNetwork, NetworkConfig
-from gaitlib.estimate.inertial_clip_sampler import InertialSamplerConfig
 from gaitlib.estimate.predict import load_shipped_estimator
 from gaitlib.estimate.real_training import crossvalidate_network
 from gaitlib.estimate.synthetic_training import (

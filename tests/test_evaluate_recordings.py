@@ -6,7 +6,7 @@ import pytest
 import xarray as xr
 
 from gaitlib.errors import InputError
-from gaitlib.estimate.inertial_steps import detect_shank_contacts, estimate_back_step_time, pair_steps
+from gaitlib.estimate.baseline_estimators import detect_shank_contacts, estimate_back_step_time, pair_steps
 from gaitlib.gait import COORDINATES
 from gaitlib.report import gait_curves, known
 from gaitlib.report import subgroup_cerebral_palsy as palsy

@@ -23,7 +23,7 @@ BENEATH = (
     *("cohorts", "data", "environment", "errors", "event_curves", "events", "gait"),
     *("outcomes", "person", "signals", "study", "walk"),
 )
-ON_TOP = ("bench", "bench_measures", "cli", "doctor", "licences", "run")
+ON_TOP = ("bench", "bench_measures", "cli", "doctor", "licences", "verbs")
 ENGINES = {
     "casadi": {
         "assembly",
@@ -37,7 +37,7 @@ ENGINES = {
         "tree_dynamics",
         "unfold",
     },
-    "opensim": {"derive_muscles", "moco", "opensim_files", "opensim_model", "replay", "tree_reader"},
+    "opensim": {"moco", "opensim_files", "opensim_model", "replay", "tree_reader"},
 }
 """Worker modules: only spawned processes import them."""
 GEOMETRY = ("gaitlib.body.dimensions", "gaitlib.body.kinematics")
@@ -351,7 +351,7 @@ def list_documented(docstring):
 SURFACE = (
     *("gaitlib", "gaitlib.person", "gaitlib.gait", "gaitlib.walk", "gaitlib.events", "gaitlib.outcomes"),
     *("gaitlib.simulate.library", "gaitlib.generate.flow", "gaitlib.sense.camera"),
-    *("gaitlib.estimate.predict", "gaitlib.estimate.estimator", "gaitlib.evaluate.tables"),
+    *("gaitlib.verbs", "gaitlib.estimate.estimator", "gaitlib.evaluate.tables"),
 )
 """What readers call: every argument and result is described; the rest has one line and types."""
 

@@ -12,7 +12,7 @@ from gaitlib.errors import InputError
 from gaitlib.estimate.targets import OUTCOME_NAMES, find_walk_events, measure_window
 from gaitlib.gait import stack_gaits
 from gaitlib.sense.body_walk import build_synthetic_walk, build_walk_points, prepare_gaits
-from gaitlib.sense.variation import NO_VARIATION, WalkVariation
+from gaitlib.sense.walk_variation import NO_VARIATION, WalkVariation
 from gaitlib.walk import KEYPOINTS_3D, get_point
 
 GAIT = make_toy_gait(1.2, 0.62)

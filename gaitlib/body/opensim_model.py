@@ -139,3 +139,27 @@ def _add_passive(model, passive) -> None:
     force = opensim.ExpressionBasedCoordinateForce(p.coordinate, expression)
     force.setName(f"passive_{p.coordinate}")
     model.addForce(force)
+
+
+def measure_moment_arms(
+    model_path: str, angles_deg: dict[str, np.ndarray]
+) -> dict[tuple[str, str], np.ndarray]:
+    """Measure the moment arms of all members of the muscle groups in the 3D model that they come from; shape
+    (members, n), m.
+    """
+    opensim.Logger.setLevelString("Error")
+    model = opensim.Model(model_path)
+    state = model.initSystem()
+    found = {}
+    for joint, angles in angles_deg.items():
+        coordinate = model.getCoordinateSet().get(f"{joint}_r")
+        groups = {group: row for group, row in load_muscles()["muscles"].items() if joint in row["joints"]}
+        arms = {group: [] for group in groups}
+        for angle in np.radians(angles):
+            coordinate.setValue(state, float(angle))
+            for group, row in groups.items():
+                muscles = [model.getMuscles().get(f"{name}_r") for name in row["members"]]
+                arms[group].append([muscle.computeMomentArm(state, coordinate) for muscle in muscles])
+        coordinate.setValue(state, 0.0)
+        found |= {(group, joint): np.array(values).T for group, values in arms.items()}
+    return found

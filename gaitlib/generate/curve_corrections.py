@@ -30,10 +30,10 @@ from gaitlib.generate.foot_contact import (
     LOADED_SHARE,
     SLIP_LOAD_SHARE,
     add_points,
+    compute_foot_contact,
     compute_leg_angles,
     compute_load,
     compute_slip_steps,
-    compute_soles,
     find_lowest,
     measure_stance_slip,
     select_dimensions,
@@ -95,7 +95,7 @@ def correct_curves(
     for done in range(_MOST_ROUNDS + 1):
         part = np.moveaxis(moved[:, rows], 0, -1)
         body = select_dimensions(dimensions, rows)
-        height, slip = compute_soles(part, body)
+        height, slip = compute_foot_contact(part, body)
         sole = find_lowest(height)
         lowest[rows] = np.minimum(sole[..., 0], sole[..., 1])
         if done == _MOST_ROUNDS:
@@ -127,7 +127,7 @@ def compute_joint_speed(table: pd.DataFrame, gaits: xr.Dataset) -> np.ndarray:
     m/s.
     """
     position = gaits["position"].to_numpy()
-    height, slip = compute_soles(position, stack_dimensions(table))
+    height, slip = compute_foot_contact(position, stack_dimensions(table))
     size, mass = (table[name].to_numpy(dtype=float) for name in ("height_m", "mass_kg"))
     weight = share_load(compute_load(gaits["ground_force"].to_numpy(), mass), height, size)
     step, load = compute_slip_steps(slip, weight)
@@ -163,7 +163,7 @@ def compute_lift(lowest: np.ndarray, height_m: np.ndarray, band: FloorBand) -> n
 
 def measure_floor_band(table: pd.DataFrame, gaits: xr.Dataset) -> FloorBand:
     """Measure the band of heights that the soles of solved gaits keep."""
-    height, _ = compute_soles(gaits["position"].to_numpy(), stack_dimensions(table))
+    height, _ = compute_foot_contact(gaits["position"].to_numpy(), stack_dimensions(table))
     lowest = find_lowest(height).min(axis=2) / table["height_m"].to_numpy(dtype=float)[:, None]
     return FloorBand(
         float(np.percentile(lowest.min(axis=1), 1) - _TOLERANCE_SHARE),

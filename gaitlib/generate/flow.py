@@ -6,7 +6,6 @@ A trained one is kept as safetensors with its description, checked on reading.
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,16 +17,18 @@ import xarray as xr
 from gaitlib.errors import InputError
 from gaitlib.generate.checks import LibraryLimits, measure_limits
 from gaitlib.generate.conditions import ConditionScale, check_conditions, hold_body_mass_index
-from gaitlib.generate.config import GeneratorConfig, parse_generator_config
 from gaitlib.generate.curve_corrections import CHANGES, FloorBand, correct_curves, measure_floor_band
 from gaitlib.generate.learnable_gaits import hash_library, select_learnable, select_verified
-from gaitlib.generate.representation import GaitRepresentation, Part, build_gait_set
+from gaitlib.generate.representation import Components, GaitRepresentation, build_gait_set
+from gaitlib.generate.weights_file import WeightsForm, read_weights, write_weights
 from gaitlib.simulate.library import hash_gaits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import torch
+
+    from gaitlib.generate.flow_network import GeneratorConfig
 
 _BLOCK = 256
 """Strides made at once: few enough for the processor's cache."""
@@ -62,7 +63,7 @@ class GaitGenerator:
     """
 
     def __init__(self) -> None:
-        self.config = GeneratorConfig()
+        self.config: GeneratorConfig | None = None
         self.representation: GaitRepresentation | None = None
         self.network = None
         self.history = pd.DataFrame()
@@ -120,8 +121,8 @@ class GaitGenerator:
         InputError
             If table, gaits or settings do not fit.
         """
-        from gaitlib.generate.flow_training import find_checkpoint, train_flow
-        from gaitlib.generate.velocity_network import use_one_thread
+        from gaitlib.generate.flow_network import find_checkpoint, parse_generator_config, train_flow
+        from gaitlib.generate.network_training import use_one_thread
 
         self.config = parse_generator_config(config)
         self.seed = int(seed)
@@ -256,7 +257,7 @@ class GaitGenerator:
         """
         import torch
 
-        from gaitlib.generate.velocity_network import sample_flow
+        from gaitlib.generate.flow_network import sample_flow
 
         generator = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(int(seed))
         if noise is None:
@@ -331,24 +332,21 @@ def _find_within(scale, wanted: pd.DataFrame) -> np.ndarray:
     return ~outside.any(axis=1)
 
 
-FORMAT = "gaitlib-generator-4"
+FORM = WeightsForm("generator", "description", "{name} {dtype} {shape}", version="gaitlib-generator-4")
 _PART_FIELDS = ("mean", "to_vector", "to_coefficients", "share")
 _SCALE_FIELDS = ("mean", "scale", "lower", "upper", "derived")
 
 
 def _write_weights(generator: GaitGenerator, path: Path) -> Path:
     """Write a trained generator."""
-    from safetensors.numpy import save_file
-
     r = generator.representation
     tensors = {f"network.{k}": v.detach().cpu().numpy() for k, v in generator.network.state_dict().items()}
     for side, part in (("symmetric", r.symmetric), ("antisymmetric", r.antisymmetric)):
         tensors |= {f"{side}.{name}": getattr(part, name) for name in _PART_FIELDS}
     tensors |= {f"conditions.{name}": getattr(r.conditions, name) for name in _SCALE_FIELDS}
     tensors |= {f"scales.{name}": value for name, value in r.scales.items()}
-    tensors = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
     description = {
-        "format": FORMAT,
+        "format": FORM.version,
         "config": generator.config.model_dump(),
         "conditions": list(r.conditions.names),
         "constants": r.conditions.constants,
@@ -361,42 +359,16 @@ def _write_weights(generator: GaitGenerator, path: Path) -> Path:
         "seed": generator.seed,
         "history": generator.history.to_dict("list"),
     }
-    text = json.dumps(description)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, path, metadata={"description": text, "sha256": _hash_content(tensors, text)})
-    return path
+    return write_weights(path, FORM, tensors, description)
 
 
 def _read_weights(generator: GaitGenerator, path: Path, held_out: Sequence[str] = ()) -> GaitGenerator:
     """Read a trained generator."""
     import torch
-    from safetensors import SafetensorError, safe_open
 
-    from gaitlib.generate.flow_training import build_network
+    from gaitlib.generate.flow_network import create_network, parse_generator_config
 
-    remedy = "Train it again or fetch it again (gaitlib data verify)."
-    if not path.is_file():
-        raise InputError(f"generator weights {path.name}: file not found. {remedy}")
-    try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError) as error:
-        raise InputError(
-            f"generator weights {path.name}: not a readable safetensors file ({error}). {remedy}"
-        ) from None
-    text = metadata.get("description", "{}")
-    found = _parse_description(text).get("format", "none")
-    if found != FORMAT:
-        raise InputError(
-            f"generator weights {path.name}: found format '{found}', expected '{FORMAT}'. {remedy}"
-        )
-    if metadata.get("sha256") != _hash_content(tensors, text):
-        raise InputError(
-            f"generator weights {path.name}: the content does not match the hash it was written with: "
-            f"the file was changed or damaged. {remedy}"
-        )
-    description = json.loads(text)
+    tensors, description = read_weights(path, FORM)
     known = sorted(set(description["gait_ids"]) & set(held_out))
     if known:
         raise InputError(
@@ -412,7 +384,7 @@ def _read_weights(generator: GaitGenerator, path: Path, held_out: Sequence[str] 
     generator.limits = LibraryLimits(**limits)
     generator.history = pd.DataFrame(description["history"])
     r = generator.representation
-    network = build_network(r.get_layout(), generator.config)
+    network = create_network(r.get_layout(), generator.config)
     prefix = "network."
     state = {n[len(prefix) :]: torch.from_numpy(v.copy()) for n, v in tensors.items() if n.startswith(prefix)}
     network.load_state_dict(state)
@@ -422,27 +394,10 @@ def _read_weights(generator: GaitGenerator, path: Path, held_out: Sequence[str] 
 
 def _rebuild_representation(config, description: dict, tensors: dict) -> GaitRepresentation:
     r = GaitRepresentation(config.explained, config.max_components)
-    r.symmetric = Part(*(tensors[f"symmetric.{name}"] for name in _PART_FIELDS))
-    r.antisymmetric = Part(*(tensors[f"antisymmetric.{name}"] for name in _PART_FIELDS))
+    r.symmetric = Components(*(tensors[f"symmetric.{name}"] for name in _PART_FIELDS))
+    r.antisymmetric = Components(*(tensors[f"antisymmetric.{name}"] for name in _PART_FIELDS))
     scale = [tensors[f"conditions.{name}"] for name in _SCALE_FIELDS]
     r.conditions = ConditionScale(tuple(description["conditions"]), *scale, description["constants"])
     r.contact_scale = description["contact_scale"]
     r.scales = {n.removeprefix("scales."): v for n, v in tensors.items() if n.startswith("scales.")}
     return r
-
-
-def _parse_description(text: str) -> dict:
-    try:
-        parsed = json.loads(text)
-    except json.JSONDecodeError:
-        return {}
-    return parsed if isinstance(parsed, dict) else {}
-
-
-def _hash_content(tensors: dict[str, np.ndarray], text: str) -> str:
-    digest = hashlib.sha256(text.encode())
-    for name in sorted(tensors):
-        value = tensors[name]
-        digest.update(f"{name} {value.dtype} {value.shape}".encode())
-        digest.update(np.ascontiguousarray(value).tobytes())
-    return digest.hexdigest()

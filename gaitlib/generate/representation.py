@@ -117,27 +117,14 @@ _LATERAL = ("pelvis_list", "pelvis_rotation", "pelvis_tz", "lumbar_bending", "lu
 
 @dataclass(frozen=True)
 class ChannelGroup:
-    """The channels of one variable and how the mirror maps them.
+    """The channels of one variable and how the mirror maps them."""
 
-    Attributes
-    ----------
-    name : str
-        Variable of the Gait.
-    channels : tuple of str
-        Flat channel names.
-    partner : array of int, shape (n_channels,)
-        Channel that takes this one's place in the mirror (itself for the trunk).
-    sign : array, shape (n_channels,)
-        -1 where the mirror also turns the channel round (sideways quantities).
-    n_harmonics : int
-        Harmonics kept.
-    """
-
-    name: str
-    channels: tuple[str, ...]
+    name: str  # variable of the Gait
+    channels: tuple[str, ...]  # flat channel names
+    # (n_channels,): Channel that takes this one's place in the mirror (itself for the trunk)
     partner: np.ndarray
-    sign: np.ndarray
-    n_harmonics: int
+    sign: np.ndarray  # (n_channels,): -1 where the mirror also turns the channel round (sideways quantities)
+    n_harmonics: int  # harmonics kept
 
     @property
     def n_coefficients(self) -> int:
@@ -230,7 +217,7 @@ def _swap(channel: str) -> str:
 
 
 @dataclass
-class Part:
+class Components:
     """Whitened principal components of the symmetric or antisymmetric part.
 
     `to_vector` (n_coefficients, n_components) whitens, `to_coefficients` (n_components, n_coefficients)
@@ -263,9 +250,9 @@ class VectorLayout:
     jitter: np.ndarray | None = None
 
 
-def fit_part(
+def fit_components(
     values: np.ndarray, explained: float, max_components: int, mean: np.ndarray, total: float | None = None
-) -> Part:
+) -> Components:
     """Find the whitened principal components of a part."""
     centred = values - mean
     if len(centred) > 2 * centred.shape[1]:
@@ -281,7 +268,7 @@ def fit_part(
         count = int(np.searchsorted(np.cumsum(power) / power.sum(), explained) + 1)
     count = min(count, max_components, int((singular > 1e-6 * max(singular[0], 1e-12)).sum()))
     deviation = singular[:count] / np.sqrt(max(len(values) - 1, 1))
-    return Part(
+    return Components(
         mean=mean,
         to_vector=axes[:count].T / deviation,
         to_coefficients=axes[:count] * deviation[:, None],
@@ -314,22 +301,14 @@ def build_groups() -> tuple[ChannelGroup, ...]:
 
 @dataclass
 class GaitRepresentation:
-    """Turns Gaits into vectors of standardised numbers and back.
+    """Turns Gaits into vectors of standardised numbers and back."""
 
-    Parameters
-    ----------
-    explained : float
-        Share of the weighted variance that the kept components explain.
-    max_components : int
-        Most components per part.
-    """
-
-    explained: float = 0.9995
-    max_components: int = 64
+    explained: float = 0.9995  # share of the weighted variance that the kept components explain
+    max_components: int = 64  # most components per part
     conditions: ConditionScale | None = None
     scales: dict[str, np.ndarray] = field(default_factory=dict)
-    symmetric: Part | None = None
-    antisymmetric: Part | None = None
+    symmetric: Components | None = None
+    antisymmetric: Components | None = None
     contact_scale: float = 0.0
     _synthesis: np.ndarray | None = None
 
@@ -346,9 +325,11 @@ class GaitRepresentation:
         raw, _ = self._analyse(table, gaits)
         self.scales = {g.name: _compute_scale(g, raw[g.name]) for g in build_groups()}
         symmetric, antisymmetric = self._split(raw)
-        self.symmetric = fit_part(symmetric, self.explained, self.max_components, symmetric.mean(axis=0))
+        self.symmetric = fit_components(
+            symmetric, self.explained, self.max_components, symmetric.mean(axis=0)
+        )
         total = float(((symmetric - symmetric.mean(axis=0)) ** 2).sum())
-        self.antisymmetric = fit_part(
+        self.antisymmetric = fit_components(
             antisymmetric, self.explained, self.max_components, np.zeros(antisymmetric.shape[1]), total
         )
         self._synthesis = None

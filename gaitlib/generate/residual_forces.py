@@ -18,6 +18,7 @@ from gaitlib.body.specification import GRAVITY_MPS2, Specification, build_specif
 from gaitlib.gait import COORDINATES
 from gaitlib.person import Person
 from gaitlib.signals import smooth_lowpass
+from gaitlib.simulate.workers import make_pool
 
 
 def compute_inverse_dynamics(
@@ -60,8 +61,6 @@ def measure_residuals(
     table: pd.DataFrame, gaits: xr.Dataset, n_workers: int = 1, cutoff_hz: float | None = CUTOFF_HZ
 ) -> pd.DataFrame:
     """Measure the residual force of strides, in worker processes."""
-    from gaitlib.simulate.workers import make_pool
-
     times = gaits["stride_time_s"].to_numpy()
     position = gaits["position"].to_numpy().astype(float)
     force = gaits["ground_force"].to_numpy().astype(float)[..., :2].sum(axis=2)

@@ -10,11 +10,11 @@ from gaitlib.simulate.library import Curves
 
 def make_training_sampler(generator, settings: dict):
     """Make the sampler of the strides that join the simulated ones in a training."""
-    from gaitlib.generate.checked_sampling import SoundSampler
+    from gaitlib.generate.checks import RejectionSampler
 
     if generator is None or settings["generated_gaits"] == 0:
         return None
-    return SoundSampler(generator, outcomes=False)  # the truth of a clip is measured in its walk
+    return RejectionSampler(generator, outcomes=False)  # the truth of a clip is measured in its walk
 
 
 def train_estimator_on(

@@ -68,7 +68,7 @@ def format_unseen(unseen: pd.DataFrame) -> pd.DataFrame:
 
 def format_walks(strides: pd.DataFrame, walks: pd.DataFrame) -> pd.DataFrame:
     """Format what was measured of joined walks for print."""
-    from gaitlib.generate.generated_walks import StrideVariability
+    from gaitlib.generate.stride_variability import StrideVariability
 
     wanted = StrideVariability()
     by_walk = strides.groupby("walk_id")
@@ -100,7 +100,7 @@ def measure_walks(
     strides: pd.DataFrame, gaits: xr.Dataset, speeds: np.ndarray, band=None
 ) -> tuple[pd.DataFrame, xr.Dataset]:
     """Join the strides of walks and measure speed and slip on the time axis."""
-    from gaitlib.generate.foot_contact import measure_soles
+    from gaitlib.generate.foot_contact import measure_foot_contact
     from gaitlib.generate.generated_walks import join_strides, measure_angle_sd
 
     rows, first = [], None
@@ -111,7 +111,7 @@ def measure_walks(
         first = walk if first is None else first
         forward = walk["position"].sel(coordinate="pelvis_tx").values
         speed = (forward[-1] - forward[0]) / float(walk["time"][-1])
-        soles = measure_soles(strides.iloc[index[:1]], walk.expand_dims("gait"))
+        soles = measure_foot_contact(strides.iloc[index[:1]], walk.expand_dims("gait"))
         rows.append(
             {
                 "walk_id": walk_id,

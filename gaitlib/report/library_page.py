@@ -183,8 +183,7 @@ def measure_cohort_variability(
     """Build walks of each cohort and measure their variability against what their people were given; %."""
     from gaitlib.person import Person
     from gaitlib.sense.body_walk import build_synthetic_walk
-    from gaitlib.sense.stride_variability import choose_variation, measure_variability
-    from gaitlib.sense.variation import NO_VARIATION
+    from gaitlib.sense.walk_variation import NO_VARIATION, choose_variation, measure_variability
 
     verified = table[table["verified"].astype(bool) & table["stride_time_cv"].notna()]
     lines = []

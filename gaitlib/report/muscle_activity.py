@@ -150,7 +150,8 @@ def mean_simulated_curves(
 ) -> dict[str, np.ndarray]:
     """Average the activity of simulated people of healthy cohorts at a speed; shape (101,)."""
     from gaitlib.estimate.clip_sampler import build_pool
-    from gaitlib.estimate.synthetic_training import list_persons, select_verified
+    from gaitlib.estimate.synthetic_training import list_persons
+    from gaitlib.generate.learnable_gaits import select_verified
     from gaitlib.simulate.library import mark_impaired
 
     table, gaits = select_verified(table, gaits)

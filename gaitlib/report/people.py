@@ -144,7 +144,7 @@ def draw_stand_ins(
     """Draw simulated walks that are shown where no real people exist."""
     from gaitlib.estimate.synthetic_training import list_persons
     from gaitlib.sense.body_walk import build_synthetic_walk
-    from gaitlib.sense.variation import WalkVariation
+    from gaitlib.sense.walk_variation import WalkVariation
 
     fits = table["verified"].astype(bool) & table["gait_id"].isin(set(held_out))
     fits &= table["cohort"] == rules["cohort"]

@@ -24,10 +24,10 @@ def measure_all_residuals(
     flow, held_out: tuple[pd.DataFrame, xr.Dataset], n_gaits: int, seed: int, workers: int, kept=None
 ) -> pd.DataFrame:
     """Measure the residual forces of generated, solved and recorded gaits."""
-    from gaitlib.generate.checked_sampling import SoundSampler
+    from gaitlib.generate.checks import RejectionSampler
     from gaitlib.report.recorded_residual import measure_recorded_residuals
 
-    made = SoundSampler(flow).sample(pd.DataFrame({"speed_mps": [np.nan] * n_gaits}), seed)
+    made = RejectionSampler(flow).sample(pd.DataFrame({"speed_mps": [np.nan] * n_gaits}), seed)
     rows = np.random.default_rng(seed).permutation(len(held_out[0]))[:n_gaits]
     solved = held_out[0].iloc[rows], held_out[1].isel(gait=rows)
     parts = []

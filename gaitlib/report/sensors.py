@@ -38,8 +38,13 @@ def measure_simulated_detector(walk: xr.Dataset, n_clips: int, seed: int) -> dic
     as there. Exchanges, hiding and cropping are off: the measurement sets exchanged sides right.
     """
     from gaitlib.sense.camera import build_camera, project_walk
-    from gaitlib.sense.detector_study import JOINTS, LAGS_S, compute_autocorrelation
-    from gaitlib.sense.noise import DetectorErrors, apply_detector_noise
+    from gaitlib.sense.noise import (
+        JOINTS,
+        LAGS_S,
+        DetectorErrors,
+        apply_detector_noise,
+        compute_autocorrelation,
+    )
 
     errors = replace(DetectorErrors(), swap_rate_hz=0.0, hiding_share=0.0, cropped_share=0.0, lost_share=0.0)
     rng = np.random.default_rng(seed)
@@ -136,8 +141,7 @@ def plot_inertial(walk: xr.Dataset, sites: Iterable[str], fps: float, seed: int)
 
     from gaitlib.evaluate.style import COLOURS, STYLE
     from gaitlib.events import detect_events
-    from gaitlib.sense.inertial import sense_motion
-    from gaitlib.sense.inertial_errors import InertialErrors
+    from gaitlib.sense.inertial import InertialErrors, sense_motion
 
     sites = list(sites)
     plain = sense_motion(walk, sites, fps)
@@ -177,7 +181,7 @@ def plot_trunk(table: pd.DataFrame, gaits: xr.Dataset):
     import matplotlib.pyplot as plt
 
     from gaitlib.evaluate.style import COLOURS, STYLE
-    from gaitlib.sense.trunk_motion import (
+    from gaitlib.sense.trunk_and_arms import (
         PEOPLES_PELVIS_DEG,
         PUBLISHED_LEG_M,
         PUBLISHED_SPEEDS_MPS,
@@ -218,8 +222,7 @@ def measure_pendulum(
     table: pd.DataFrame, gaits: xr.Dataset, seed: int, n_clips: int = 120
 ) -> dict[str, float]:
     """Measure that factor with virtual sensors at the lower back, before and after the trunk is corrected."""
-    from gaitlib.estimate.clip_sampler import build_pool
-    from gaitlib.estimate.inertial_clip_sampler import InertialSamplerConfig, sample_inertial_clips
+    from gaitlib.estimate.clip_sampler import InertialSamplerConfig, build_pool, sample_inertial_clips
     from gaitlib.estimate.inertial_features import INERTIAL_FEATURES, LEG_SHARE
     from gaitlib.estimate.synthetic_training import list_persons
     from gaitlib.estimate.targets import OUTCOME_NAMES

@@ -183,7 +183,11 @@ def measure_sensor_steps(n_people: int | None = None) -> pd.DataFrame:
 
 def list_sensor_windows(recording) -> list[dict]:
     """Compare both sensors in stretches of steady walking."""
-    from gaitlib.estimate.inertial_steps import detect_shank_contacts, estimate_back_step_time, pair_steps
+    from gaitlib.estimate.baseline_estimators import (
+        detect_shank_contacts,
+        estimate_back_step_time,
+        pair_steps,
+    )
 
     time_s = recording["time"].values
     turning = recording["angular_velocity"]

@@ -53,7 +53,8 @@ class Split:
 
 def split_library(table: pd.DataFrame, gaits: xr.Dataset, held_out_share: float, seed: int) -> Split:
     """Split the verified gaits by person, the same way for generator and estimator."""
-    from gaitlib.estimate.synthetic_training import select_verified, split_people
+    from gaitlib.estimate.synthetic_training import split_people
+    from gaitlib.generate.learnable_gaits import select_verified
 
     table, gaits = select_verified(table, gaits)
     training, calibration, test = split_people(table, held_out_share, seed)

@@ -145,9 +145,9 @@ def _start_fresh(full, seed: int):
     import torch
 
     from gaitlib.estimate.estimator_network import GaitNetwork
+    from gaitlib.generate.network_training import build_network
 
-    torch.manual_seed(seed)
-    network = GaitNetwork(full.config)
+    network = build_network(lambda: GaitNetwork(full.config), torch.Generator().manual_seed(seed))
     network.side_mean.copy_(full.network.side_mean)
     network.side_std.copy_(full.network.side_std)
     return network
