@@ -11,8 +11,8 @@ from gaitlib.errors import InputError
 from gaitlib.evaluate.tables import build_agreement_table
 
 COLUMNS = ("kind", "arm", "n_train", "seed")
-"""Beside those of an agreement table: 'efficiency' (the number of people varies) or 'ablation' (a part is taken
-away); words for what was trained; real people trained on; seed of the training."""
+"""Beside those of an agreement table: 'efficiency' (the number of people varies) or 'ablation' (a part is
+taken away); words for what was trained; real people trained on; seed of the training."""
 
 
 def summarise_runs(

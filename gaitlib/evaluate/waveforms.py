@@ -13,6 +13,8 @@ import pandas as pd
 from scipy import stats
 
 from gaitlib.errors import InputError
+from gaitlib.evaluate.bootstrap import compute_mean_interval
+from gaitlib.evaluate.inputs import format_p
 from gaitlib.evaluate.people import MIN_PEOPLE
 
 _CHUNK = 500
@@ -62,6 +64,50 @@ def compute_band_share(curves: np.ndarray, band: np.ndarray, width_sd: float = 2
         raise InputError(f"curves: {own.shape[1]} points, expected the {other.shape[1]} of the band.")
     off = np.abs(own - other.mean(axis=0))
     return (off <= width_sd * other.std(axis=0, ddof=1)).mean(axis=1)
+
+
+def compare_curves(
+    first: Mapping[str, np.ndarray],
+    second: Mapping[str, np.ndarray],
+    rng: np.random.Generator,
+    n_resamples: int = 1000,
+) -> pd.DataFrame:
+    """Compare the curves of two groups, joint by joint; shapes (people, sides, points).
+
+    Range of motion per leg, then averaged; everything else on the average of both legs.
+    """
+    rows = []
+    for joint in first:
+        ranges = [np.ptp(group[joint], axis=2).mean(axis=1) for group in (first, second)]
+        lower, upper = compute_mean_interval(ranges, rng, n_resamples)
+        a, b = (group[joint].mean(axis=1) for group in (first, second))
+        rows.append(
+            {
+                "joint": joint, "range_first": ranges[0].mean(), "range_second": ranges[1].mean(),
+                "range_difference": ranges[0].mean() - ranges[1].mean(), "lower": lower, "upper": upper,
+                "rms": float(np.sqrt(np.mean((a.mean(axis=0) - b.mean(axis=0)) ** 2))),
+                "inside": float(compute_band_share(a, b).mean()),
+                "clusters": find_clusters(a, b, rng, n_resamples),
+            }
+        )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def describe_clusters(clusters, alpha: float = 0.05) -> str:
+    """Put the result of a cluster permutation test into words."""
+    shown = [f"{c.first}–{c.last} (p {format_p(c.p)})" for c in clusters if c.p < alpha]
+    if shown:
+        return "; ".join(shown)
+    return f"nowhere (p {format_p(min((c.p for c in clusters), default=1.0))})"
+
+
+def score_normal(normal: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """Compute the profile score of each healthy person against the others."""
+    n_people = len(next(iter(normal.values())))
+    rest = [{joint: np.delete(curves, n, axis=0) for joint, curves in normal.items()}
+            for n in range(n_people)]  # fmt: skip
+    own = [{joint: curves[[n]] for joint, curves in normal.items()} for n in range(n_people)]
+    return pd.concat([compute_profile_scores(*pair) for pair in zip(own, rest, strict=True)])
 
 
 def find_clusters(
