@@ -23,7 +23,7 @@ VALUES = {
 
 
 def make_results(folder, errors=ERRORS, spread=0.0, real=("child", "elders")):
-    """What the pages before leave for the first: people who walk at known speeds, estimated with known errors."""
+    """What earlier pages leave for the first: people who walk at known speeds, estimated with known errors."""
     kept = Results(os.path.relpath(folder, ROOT))
     rows = []
     for number in range(12):
@@ -31,7 +31,9 @@ def make_results(folder, errors=ERRORS, spread=0.0, real=("child", "elders")):
             size = error + spread * (-1) ** number
             row = {"person_id": f"p{number}", "walk_id": "1", "method": method, "view": "side"}
             row |= {"reference": 1 + number / 20, "estimate": 1 + number / 20 + size, "outcome": "speed_mps"}
-            rows.append(row | {"subgroup": ("child", "elders")[number % 2], "status": "ok", "dataset": "toys"})
+            rows.append(
+                row | {"subgroup": ("child", "elders")[number % 2], "status": "ok", "dataset": "toys"}
+            )
     estimates = pd.DataFrame(rows).assign(origin="real", lower=np.nan, upper=np.nan)
     estimates = estimates[estimates["subgroup"].isin(real)]
     pooled = gaitlib.evaluate_agreement(estimates, by=["view", "outcome", "method"], n_resamples=200)

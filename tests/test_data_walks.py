@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from conftest import require_originals
+from gaitlib.report.muscle_activity import compute_envelopes
 
 from gaitlib.data import plug_in_gait, walks
 from gaitlib.data.adult_walk import compute_adult_joints
@@ -17,7 +18,6 @@ from gaitlib.data.readers.c3d import C3dRecording
 from gaitlib.errors import InputError
 from gaitlib.events import detect_events
 from gaitlib.outcomes import compute_walk_outcomes
-from gaitlib.report.muscle_activity import compute_envelopes
 from gaitlib.walk import get_point
 
 CHILDREN = "td_children_c3d"

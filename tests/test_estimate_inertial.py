@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from gaitlib.report.inertial_people import leave_out_steps, measure_reference
+from gaitlib.report.signals_page import format_settings, format_steps
 from sense_toys import make_toy_set
 
 from gaitlib.data.inertial_walks import split_steady_walking, split_turn_trial
@@ -21,8 +23,6 @@ from gaitlib.estimate.inertial_features import (
 from gaitlib.estimate.input_kind import INERTIAL, mirror_features
 from gaitlib.estimate.predict import estimate_clip
 from gaitlib.estimate.synthetic_training import TrainingConfig, list_persons, train_estimator
-from gaitlib.report.inertial_people import leave_out_steps, measure_reference
-from gaitlib.report.signals_page import format_settings, format_steps
 
 STEP_S = 0.54
 

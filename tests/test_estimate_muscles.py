@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from gaitlib.report.muscle_activity import find_burst, score_curve
 from sense_toys import make_toy_set
 
 from gaitlib.estimate.clip_sampler import build_pool, shift_stride
@@ -18,7 +19,6 @@ from gaitlib.estimate.targets import (
 )
 from gaitlib.estimate.training_loop import batch_features, compute_masked_loss
 from gaitlib.gait import MUSCLES
-from gaitlib.report.muscle_activity import find_burst, score_curve
 
 PHASE = np.linspace(0, 100, 101)
 

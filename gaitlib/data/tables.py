@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
+
 import pandas as pd
 
 from gaitlib.data.fetch import get_path
 from gaitlib.data.manifest import Manifest
 from gaitlib.data.packed import read_recording
 from gaitlib.data.readers import clinical
-from gaitlib.errors import InputError
+from gaitlib.errors import InputError, suggest_name
 
 _TABLES = {
     "speed_steplength_age": "h2a_allspeeds_43subs.csv",
@@ -25,3 +28,47 @@ def load_table(item_id: str, purpose: str, manifest: Manifest | None = None) -> 
     if item_id == "parkinson_joint_angles":  # may not be shipped
         return clinical.read_parkinson_people(get_path(item_id, _TABLES[item_id], purpose, manifest))
     return read_recording(item_id, _TABLES[item_id], purpose, manifest)
+
+
+def load_published(group: str) -> pd.DataFrame:
+    """Load the published numbers of a group: condition, outcome, value, unit, spread, n_people, key.
+
+    `key` is that of the bibliography of the book.
+    """
+    table = pd.read_csv(Path(__file__).with_name("published.csv"), dtype={"spread": float})
+    if group not in set(table["group"]):
+        raise InputError(
+            f"published.csv: no numbers of '{group}'{suggest_name(group, sorted(set(table['group'])))}"
+        )
+    return table[table["group"] == group].reset_index(drop=True)
+
+
+def load_stride_people(item_id: str, groups: Iterable[str], purpose: str) -> pd.DataFrame:
+    """Load a set of stride tables, one row per person of the groups: what `summarise_strides` gives."""
+    people = load_table(item_id, purpose)
+    rows = []
+    for person in people[people["group"].isin(list(groups))].itertuples():
+        strides = read_recording(item_id, f"{person.person_id}.ts", purpose)
+        about = {"person_id": person.person_id, "group": person.group, "speed_mps": person.speed_mps}
+        rows.append(about | summarise_strides(strides))
+    return pd.DataFrame(rows)
+
+
+def summarise_strides(strides: pd.DataFrame, first_s: float = 20.0) -> dict[str, float]:
+    """Summarise the stride table of one person who walks up and down a hallway.
+
+    As the authors of the set: the first 20 s are left out, and strides more than three standard deviations
+    from the person's median (the turns at the end of the hallway).
+    """
+    columns = ["stride_time_l_s", "stride_time_r_s"]
+    kept = strides[strides["elapsed_s"] > strides["elapsed_s"].iloc[0] + first_s]
+    times = kept[columns]
+    kept = kept[((times - times.median()).abs() <= 3 * times.std()).all(axis=1)]
+    times = kept[columns]
+    return {
+        "n_strides": len(kept),
+        "stride_time_s": float(times.mean().mean()),
+        "stride_time_cv": float((times.std() / times.mean()).mean()),
+        "stance_share": float(kept[["stance_l_percent", "stance_r_percent"]].mean().mean() / 100),
+        "double_support_share": float(kept["double_support_percent"].mean() / 100),
+    }

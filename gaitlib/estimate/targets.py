@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from gaitlib.event_curves import detect_events_from_curves
@@ -235,3 +236,25 @@ def build_activation(curves: np.ndarray, half_width: np.ndarray) -> xr.Dataset:
 def build_abstention(reason: str) -> Estimate:
     """Put an abstention together."""
     return Estimate(reason or "no estimate")
+
+
+EVENT_OUTCOMES = ("step_time_s", "cadence_spm", "stance_share", "double_support_share", "step_time_asymmetry",
+                  "stride_time_cv")  # fmt: skip
+"""What events alone tell, without any path of the body."""
+
+
+def measure_events(events: pd.DataFrame, duration_s: float, left_out: int = 0) -> dict[str, float]:
+    """Measure a walk from its events alone, without the first and last `left_out` initial contacts."""
+    lands = events["event"] == "initial_contact"
+    contacts = events[lands].sort_values("time_s")
+    contacts = contacts.iloc[left_out : len(contacts) - left_out]
+    moments, feet = contacts["time_s"].to_numpy(), (contacts["foot"] == "l").to_numpy().astype(int)
+    offs = tuple(np.sort(events.loc[~lands & (events["foot"] == side), "time_s"].to_numpy()) for side in "rl")
+    still = np.zeros(2)
+    walk = WalkEvents(np.array([0.0, duration_s]), still, moments, feet, np.zeros(len(moments)), offs)
+    found = measure_window(walk, -1.0, duration_s + 1.0)
+    if found is None:
+        return {}
+    named = dict(zip(OUTCOME_NAMES, found.tolist(), strict=True))
+    named["cadence_spm"] = 60.0 / named["step_time_s"]
+    return {name: named[name] for name in EVENT_OUTCOMES}

@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 
 from gaitlib.environment import ROOT
-from gaitlib.evaluate.training_runs import DATASETS
 
+DATASETS = ("td_children_c3d", "neuro_bvh")
+"""Real people with keypoints."""
 N_REAL = (2, 4, 8, None)
 """How many real people a network learns from; None: all others."""
 ARMS = {
@@ -88,7 +89,7 @@ def _observe(study) -> tuple[list, pd.DataFrame]:
     from gaitlib.report.people import collect_real_walks, measure_walks
     from gaitlib.report.sensors import observe_walks
 
-    walks = collect_real_walks(list(DATASETS), "baseline")
+    walks = collect_real_walks(DATASETS, "baseline")
     sense = study.sense
     clips = observe_walks(walks, sense.views[:1], sense.layout, sense.fps, sense.noise, study.seed)
     return clips, measure_walks(walks, study.evaluate.outcomes)
