@@ -23,7 +23,7 @@ VALUES = {
 
 
 def make_results(folder, errors=ERRORS, spread=0.0, real=("child", "elders")):
-    """What earlier pages leave for the first: people who walk at known speeds, estimated with known errors."""
+    """What earlier pages leave for the first: people at known speeds, estimated with known errors."""
     kept = Results(os.path.relpath(folder, ROOT))
     rows = []
     for number in range(12):
