@@ -10,12 +10,11 @@ from generate_toy import build_toy_library
 
 from gaitlib.environment import ROOT
 from gaitlib.errors import InputError
-from gaitlib.estimate.synthetic_training import split_people
+from gaitlib.estimate.synthetic_training import split_library, split_people
 from gaitlib.gait import validate_gait
 from gaitlib.generate.checks import RejectionSampler, check_gaits, find_valid
 from gaitlib.generate.flow import GaitGenerator
 from gaitlib.generate.learnable_gaits import select_verified
-from gaitlib.report.training import split_library
 from gaitlib.simulate.library import hash_gaits, load_library
 from gaitlib.study import load_study
 from gaitlib.workflow.train import SHIPPED_GENERATOR

@@ -80,6 +80,18 @@ def summarise_errors(errors: pd.DataFrame, by: list[str] | None = None) -> pd.Da
     ).reset_index()
 
 
+def summarise_overall(errors: pd.DataFrame) -> dict:
+    """Summarise a table of `tabulate_errors` over all views."""
+    answered = errors[errors["status"] == "ok"]
+    error = answered["estimate"] - answered["reference"]
+    inside = (answered["reference"] >= answered["lower"]) & (answered["reference"] <= answered["upper"])
+    found: dict = {
+        outcome: {"mae": float(part.abs().mean()), "bias": float(part.mean())}
+        for outcome, part in error.groupby(answered["outcome"])
+    }
+    return found | {"answered": float((errors["status"] == "ok").mean()), "coverage": float(inside.mean())}
+
+
 _SCALE = {
     "speed_mps": (1, "m/s", 3),
     "step_length_m": (100, "cm", 1),

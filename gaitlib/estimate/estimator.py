@@ -26,7 +26,7 @@ from gaitlib.estimate.targets import (
     decode_outcomes,
     encode_outcomes,
 )
-from gaitlib.estimate.training_loop import batch_features, fit_network, pretrain_network
+from gaitlib.estimate.training_loop import batch_features, compute_loss, fit_network, pretrain_network
 from gaitlib.generate.network_training import build_network
 from gaitlib.generate.weights_file import WeightsForm, read_weights, write_weights
 
@@ -57,7 +57,13 @@ class GaitEstimator:
     provenance: dict = field(default_factory=dict)
 
     def fit(
-        self, sample_clips: SampleClips, seed: int = 0, folder=None, executor=None, log=None
+        self,
+        sample_clips: SampleClips,
+        seed: int = 0,
+        folder=None,
+        executor=None,
+        log=None,
+        compute_loss: Callable = compute_loss,
     ) -> pd.DataFrame:
         """Train on clips sampled on the fly.
 
@@ -73,6 +79,8 @@ class GaitEstimator:
             Samples ahead in other processes.
         log : callable, optional
             Called with a line of text now and then.
+        compute_loss : callable
+            Loss, with the arguments of `gaitlib.estimate.training_loop.compute_loss`.
 
         Returns
         -------
@@ -82,7 +90,9 @@ class GaitEstimator:
         network = build_network(lambda: GaitNetwork(self.config), torch.Generator().manual_seed(seed))
         if self.config.pretrain_clips:
             pretrain_network(network, sample_clips, seed, self.config.pretrain_clips, executor, log)
-        self.network, history = fit_network(network, self.config, sample_clips, seed, folder, executor, log)
+        self.network, history = fit_network(
+            network, self.config, sample_clips, seed, folder, executor, log, compute_loss
+        )
         self.provenance["seed"] = seed
         return history
 

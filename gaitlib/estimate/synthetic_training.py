@@ -29,9 +29,11 @@ from gaitlib.estimate.clip_sampler import (
 )
 from gaitlib.estimate.estimator import GaitEstimator
 from gaitlib.estimate.estimator_network import NetworkConfig
+from gaitlib.estimate.training_loop import compute_loss
 from gaitlib.generate.learnable_gaits import select_verified
+from gaitlib.generate.network_training import fingerprint
 from gaitlib.person import IMPAIRMENT_COLUMNS, Person
-from gaitlib.simulate.library import hash_gaits
+from gaitlib.simulate.library import Curves, hash_gaits
 from gaitlib.simulate.workers import end_with_parent
 
 _PERSON_COLUMNS = list(Person.model_fields)
@@ -61,6 +63,7 @@ def train_estimator(
     folder=None,
     walk_sampler=None,
     log=None,
+    compute_loss=compute_loss,
 ) -> tuple[GaitEstimator, pd.DataFrame, pd.DataFrame]:
     """Train, calibrate and test an estimator on synthetic people."""
     config = config or TrainingConfig()
@@ -87,10 +90,11 @@ def train_estimator(
         "sampler": asdict(config.sampler),
     }
     if folder is not None:
-        folder = Path(folder) / hashlib.sha256(json.dumps(learned_from).encode()).hexdigest()[:12]
+        what = json.dumps(learned_from) + fingerprint(compute_loss)
+        folder = Path(folder) / hashlib.sha256(what.encode()).hexdigest()[:12]
     estimator, started = GaitEstimator(config.network), time.perf_counter()
     with _open_workers(config.n_workers, parts["fit"], config.sampler) as (sample, executor):
-        history = estimator.fit(sample, seed, folder, executor, log)
+        history = estimator.fit(sample, seed, folder, executor, log, compute_loss)
     train_s = time.perf_counter() - started
     clips = _sample_here(parts["cal"], config.sampler, [seed, 8], config.n_calibration)
     estimator.calibrate(clips, config.level)
@@ -105,10 +109,10 @@ def train_estimator(
     return estimator, history, tabulate_errors(estimator, clips)
 
 
-def check_estimator(
+def sample_held_out(
     estimator: GaitEstimator, table: pd.DataFrame, gaits: xr.Dataset, config: TrainingConfig, seed: int
-) -> pd.DataFrame:
-    """Test an estimator that was trained earlier on the people that its training held out."""
+) -> list[Clip]:
+    """Sample clips of the people on whom the training of an estimator was tested."""
     table, gaits = select_verified(table, gaits)
     known = estimator.provenance
     found, expected = (known.get("held_out_share"), known.get("seed")), (config.held_out_share, seed)
@@ -119,7 +123,7 @@ def check_estimator(
         )
     test = split_people(table, config.held_out_share, seed)[2]
     pool = build_pool(gaits.isel(gait=test), list_persons(table.iloc[test]))
-    return tabulate_errors(estimator, _sample_here(pool, config.sampler, [seed, 9], config.n_test))
+    return _sample_here(pool, config.sampler, [seed, 9], config.n_test)
 
 
 def split_people(
@@ -142,6 +146,34 @@ def split_people(
     n_held_out = max(n_calibration + 1, (lots < held_out_share).sum())
     parts = people[n_held_out:], people[:n_calibration], people[n_calibration:n_held_out]
     return tuple(np.flatnonzero(np.isin(person, part)) for part in parts)
+
+
+@dataclass(frozen=True)
+class Split:
+    """A library split by person: those learned from, and those held out of all learning; and its hash."""
+
+    training: Curves
+    held_out: Curves
+    release: str = ""
+
+
+def split_library(table: pd.DataFrame, gaits: xr.Dataset, held_out_share: float, seed: int) -> Split:
+    """Split the verified gaits by person, the same way for generator and estimator."""
+    table, gaits = select_verified(table, gaits)
+    training, calibration, test = split_people(table, held_out_share, seed)
+    others = np.sort(np.concatenate([calibration, test]))
+    parts = [
+        (table.iloc[rows].reset_index(drop=True), gaits.isel(gait=rows))
+        for rows in (np.sort(training), others)
+    ]
+    return Split(*parts, hash_gaits(table["gait_id"].to_list()))
+
+
+def list_held_out_gaits(
+    table: pd.DataFrame, gaits: xr.Dataset, held_out_share: float, seed: int
+) -> list[str]:
+    """List the gaits of people that the estimator has not learned from; half of them set its intervals."""
+    return split_library(table, gaits, held_out_share, seed).held_out[0]["gait_id"].to_list()
 
 
 def list_persons(table: pd.DataFrame) -> list[Person]:

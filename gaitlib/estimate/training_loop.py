@@ -74,7 +74,9 @@ def compute_loss(prediction, truth: torch.Tensor, activity: torch.Tensor, weight
     return loss + weight * error.sum() / seen.sum().clamp(min=1)
 
 
-def fit_network(network, config, sample_clips, seed: int, folder=None, executor=None, log=None):
+def fit_network(
+    network, config, sample_clips, seed: int, folder=None, executor=None, log=None, compute_loss=compute_loss
+):
     """Train a network on clips sampled on the fly."""
     n_chunks = max(1, math.ceil(config.n_clips / config.chunk_clips))
     seeds = [int(s) for s in np.random.SeedSequence(seed).generate_state(n_chunks, dtype=np.uint32)]
@@ -99,7 +101,7 @@ def fit_network(network, config, sample_clips, seed: int, folder=None, executor=
             _standardise(network, average, clips)
         rng = np.random.default_rng([seed, number])
         row = _train_chunk(
-            network, average, optimiser, buffer, rng, config, number, n_chunks, steps_per_chunk
+            network, average, optimiser, buffer, rng, config, number, n_chunks, steps_per_chunk, compute_loss
         )
         history.append({"chunk": number, "clips": (number + 1) * config.chunk_clips, **row})
         if log:
@@ -111,7 +113,9 @@ def fit_network(network, config, sample_clips, seed: int, folder=None, executor=
     return average, pd.DataFrame(history)
 
 
-def _train_chunk(network, average, optimiser, buffer, rng, config, number, n_chunks, steps) -> dict:
+def _train_chunk(
+    network, average, optimiser, buffer, rng, config, number, n_chunks, steps, compute_loss
+) -> dict:
     clips = [clip for chunk in buffer for clip in chunk]
     lengths = np.array([clip.features.sequence.shape[-1] for clip in clips])
     truths = encode_outcomes([clip.truth for clip in clips])

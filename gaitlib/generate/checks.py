@@ -193,7 +193,7 @@ def _find_range_excess(scaled: np.ndarray, limits: LibraryLimits) -> tuple[np.nd
 if TYPE_CHECKING:
     from gaitlib.generate.flow import GaitGenerator
 
-MAX_REJECTIONS = 6
+RETRIES = 6
 """A stride that fails a check is drawn again at most so often."""
 
 
@@ -211,7 +211,7 @@ class RejectionSampler:
     """Samples from a generator what passes every check."""
 
     generator: GaitGenerator  # trained or loaded
-    max_rejections: int = MAX_REJECTIONS  # after so many draws from other noise a stride is given up
+    retries: int = RETRIES  # after so many draws from other noise a stride is given up
     outcomes: bool = True  # as `find_valid`
 
     @property
@@ -223,7 +223,7 @@ class RejectionSampler:
         """Generate one stride per row of wanted conditions, as `GaitGenerator.sample`."""
         waiting = np.arange(len(conditions))
         places, tables, parts = [], [], []
-        for draw in range(1 + self.max_rejections):
+        for draw in range(1 + self.retries):
             own = int(np.random.SeedSequence([seed, draw]).generate_state(1)[0]) if draw else seed
             wanted = conditions.iloc[waiting].reset_index(drop=True)
             table, gaits = self.generator.sample(wanted, own)

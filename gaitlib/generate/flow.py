@@ -24,7 +24,7 @@ from gaitlib.generate.weights_file import WeightsForm, read_weights, write_weigh
 from gaitlib.simulate.library import hash_gaits
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import torch
 
@@ -85,6 +85,7 @@ class GaitGenerator:
         report=None,
         stop_at: int | None = None,
         release: str = "",
+        compute_loss: Callable | None = None,
     ) -> GaitGenerator:
         """Learn from a library.
 
@@ -110,6 +111,8 @@ class GaitGenerator:
             Stop before this step as if interrupted.
         release : str
             Hash of the library that `table` is a part of; that of its own gaits when left out.
+        compute_loss : callable, optional
+            Loss in place of `gaitlib.generate.flow_network.compute_flow_loss`, with its arguments.
 
         Returns
         -------
@@ -121,7 +124,12 @@ class GaitGenerator:
         InputError
             If table, gaits or settings do not fit.
         """
-        from gaitlib.generate.flow_network import find_checkpoint, parse_generator_config, train_flow
+        from gaitlib.generate.flow_network import (
+            compute_flow_loss,
+            find_checkpoint,
+            parse_generator_config,
+            train_flow,
+        )
         from gaitlib.generate.network_training import use_one_thread
 
         self.config = parse_generator_config(config)
@@ -135,7 +143,8 @@ class GaitGenerator:
         vectors = self.representation.encode(table, gaits)
         self.library_hash = hash_library(table, gaits)
         self.release = release or hash_gaits(self.gait_ids)
-        checkpoint = find_checkpoint(folder, self.library_hash, "generator", self.config, self.seed)
+        own = (self.config, self.seed, compute_loss)
+        checkpoint = find_checkpoint(folder, self.library_hash, "generator", *own)
         others = None if monitor is None else self.representation.encode(*select_verified(*monitor))
         started = time.perf_counter()
         with use_one_thread():
@@ -148,6 +157,7 @@ class GaitGenerator:
                 monitor=others,
                 stop_at=stop_at,
                 report=report,
+                compute_loss=compute_loss or compute_flow_loss,
             )
         self.train_s = time.perf_counter() - started
         return self

@@ -20,6 +20,7 @@ from torch import nn
 from gaitlib.errors import InputError
 from gaitlib.generate.network_training import (
     compute_rate,
+    fingerprint,
     load_checkpoint,
     save_checkpoint,
     take_step,
@@ -216,6 +217,7 @@ def train_flow(
     monitor: np.ndarray | None = None,
     stop_at: int | None = None,
     report: Callable[[int, float], None] | None = None,
+    compute_loss: Callable[..., torch.Tensor] = compute_flow_loss,
 ) -> tuple[VelocityNetwork, pd.DataFrame]:
     """Train the velocity network on vectors of strides."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -251,7 +253,7 @@ def train_flow(
             flip = torch.rand((len(batch), 1), generator=generator) < 0.5
             batch = torch.where(flip, batch[:, order] * sign, batch)
         known = draw_masks(len(batch), layout, config, generator)
-        loss = compute_flow_loss(network, batch.to(device), known.to(device), importance, generator)
+        loss = compute_loss(network, batch.to(device), known.to(device), importance, generator)
         take_step(optimiser, loss, rate)
         update_average(average.values(), network.state_dict().values(), config.ema_decay, step)
         total, count = total + float(loss.detach()), count + 1
@@ -260,7 +262,7 @@ def train_flow(
             total, count = 0.0, 0
             if monitor is not None:
                 row["monitor_loss"] = _measure_monitor(
-                    network, average, monitor, importance, layout.n_conditions
+                    network, average, monitor, importance, layout.n_conditions, compute_loss
                 )
             rows.append(row)
             if report is not None:
@@ -274,12 +276,17 @@ def train_flow(
 
 
 def find_checkpoint(
-    folder: str | Path | None, library_hash: str, kind: str, config: GeneratorConfig, seed: int
+    folder: str | Path | None,
+    library_hash: str,
+    kind: str,
+    config: GeneratorConfig,
+    seed: int,
+    compute_loss: Callable | None = None,
 ) -> Path | None:
     """Name the checkpoint of a training after everything that determines it."""
     if folder is None:
         return None
-    text = f"{library_hash} {kind} {config.model_dump_json()} {seed}"
+    text = f"{library_hash} {kind} {config.model_dump_json()} {seed}{fingerprint(compute_loss)}"
     return Path(folder) / f"checkpoint-{hashlib.sha256(text.encode()).hexdigest()[:12]}.pt"
 
 
@@ -299,7 +306,7 @@ def draw_masks(
     return torch.cat([subset, torch.zeros(n, layout.n_entries - n_maskable)], dim=1)
 
 
-def _measure_monitor(network, average, monitor, importance, n_maskable) -> float:
+def _measure_monitor(network, average, monitor, importance, n_maskable, compute_loss) -> float:
     """Loss of the averaged weights on other people, all conditions known, always with the same noise."""
     fixed = torch.Generator().manual_seed(0)
     current = {name: value.clone() for name, value in network.state_dict().items()}
@@ -309,6 +316,6 @@ def _measure_monitor(network, average, monitor, importance, n_maskable) -> float
     known[:, :n_maskable] = 1.0
     with torch.no_grad():
         device = importance.device
-        loss = float(compute_flow_loss(network, values.to(device), known.to(device), importance, fixed))
+        loss = float(compute_loss(network, values.to(device), known.to(device), importance, fixed))
     network.load_state_dict(current)
     return loss

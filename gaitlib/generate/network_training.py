@@ -5,6 +5,7 @@ Imports torch: only modules that train or sample import this one.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 import pickle
@@ -94,3 +95,11 @@ def load_checkpoint(path: Path | None) -> dict | None:
             f"checkpoint {path.name}: cannot be taken up ({type(error).__name__}); expected the checkpoint "
             "of this training. Delete it to start afresh."
         ) from None
+
+
+def fingerprint(function: Callable | None) -> str:
+    """Tell apart what functions do, for the names of checkpoints; '' for None."""
+    if function is None:
+        return ""
+    code = function.__code__
+    return hashlib.sha256(repr((code.co_code, code.co_consts, code.co_names)).encode()).hexdigest()

@@ -78,7 +78,7 @@ def collect_subgroup(
         own = [walk for walk in walks if walk.attrs["subgroup"] == subgroup]
         events = people.compare_lab_events(own)
         return Group(walks, "real", datasets, lab_events=events, absent=tuple(absent))
-    from gaitlib.report.training import list_held_out_gaits
+    from gaitlib.estimate.synthetic_training import list_held_out_gaits
     from gaitlib.simulate.library import load_library
 
     table, gaits = load_library(kept.locate(library)).curves
