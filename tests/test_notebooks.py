@@ -3,6 +3,7 @@
 import ast
 import getpass
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -82,9 +83,7 @@ def test_notebooks_in_git_carry_no_outputs(path):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_notebooks_hold_the_argument_and_not_the_code(path):
-    import ast
-
+def test_notebooks_hold_the_argument_and_import_no_engine(path):
     for text in list_code(path):
         for node in ast.walk(ast.parse(text)):
             assert not isinstance(node, ast.ClassDef), f"{path.stem}: classes belong into gaitlib"
@@ -105,8 +104,6 @@ def test_pages_have_the_same_parts(path):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_no_result_is_typed_into_prose(path):
     """Digits in prose are years, doi, chapter links or counts of the method; decimals would be results."""
-    import re
-
     for cell in read(path)["cells"]:
         if cell["cell_type"] == "markdown":
             text = re.sub(
