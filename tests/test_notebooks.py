@@ -60,6 +60,7 @@ def test_the_chain_has_its_notebooks():
     names = [path.stem for path in NOTEBOOKS]
     assert names == [
         "0_answer",
+        "1_body",
         "1_impairments",
         "1_library",
         "1_simulate",

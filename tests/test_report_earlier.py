@@ -17,7 +17,6 @@ from gaitlib.report import (
     gait_curves,
     inertial_people,
     known,
-    passport_page,
     people,
     signals_page,
     subgroup_page,
@@ -52,7 +51,6 @@ def bare(monkeypatch):
     lack("gaitlib.report.people.collect_real_walks")
     lack("gaitlib.data.inertial_walks.load_inertial_walks")
     lack("gaitlib.data.tables.load_table")
-    lack("gaitlib.report.passport_page.measure_published_model", "adult_walk_3d_moco")
 
 
 @pytest.fixture
@@ -119,7 +117,7 @@ def test_a_run_that_lacked_recordings_is_no_source(toy):
 
 
 def test_an_older_table_does_not_pass_for_a_part_of_a_run_without_recordings(toy):
-    """The passport leaves no facts: its table goes when it is borrowed."""
+    """A page that stopped leaves no facts: its table goes when it is borrowed."""
     run = Results(str(toy / "results"))
     earlier.obtain(run, "estimates_toy", refuse, "toys")
     with pytest.raises(InputError, match="has no results estimates_toy"):
@@ -274,12 +272,6 @@ def test_published_predictions_that_are_absent_leave_the_other_rows(bare, kept):
     assert kept.absent[0]["item"] == "cp_video_benchmark"
 
 
-def test_passport_without_the_model_shows_the_earlier_ranges(bare, kept, tmp_path):
-    text = passport_page.write_passport_page(tmp_path / "passport.md", kept).read_text(encoding="utf-8")
-    assert 'class="earlier"' in text and text.count("<figure") == 1
-    assert "in the earlier run" in text and "in this run" not in text
-
-
 def test_parkinsons_curves_without_recordings(bare, kept):
     made = gait_curves.SideCurves(
         {joint: np.zeros((4, 2, 101)) for joint in gait_curves.JOINTS}, list("abcd"), simulated=True
@@ -324,12 +316,6 @@ def test_earlier_times_from_the_lower_back_agree_with_the_recordings():
     pd.testing.assert_frame_equal(
         shipped[["walk_id", "outcome", "reference"]], pd.DataFrame(rows), rtol=1e-9, check_dtype=False
     )
-
-
-@pytest.mark.real_data
-def test_earlier_moment_arms_agree_with_the_model():
-    shipped = pd.read_parquet(earlier.FOLDER / "published_moment_arms.parquet")
-    pd.testing.assert_frame_equal(passport_page._measure_ranges(), shipped, rtol=1e-9, atol=1e-12)
 
 
 def test_card_names_the_library_it_rests_on():
