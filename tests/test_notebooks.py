@@ -23,7 +23,8 @@ from gaitlib.workflow.execute import (
 from gaitlib.workflow.pages import list_sources, plan_pages
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-LONGEST_FUNCTION = 15
+LONGEST_FUNCTION = 40
+"""Lines: what is longer is no part of an argument that reads in one go."""
 
 
 def read(path):
@@ -55,21 +56,13 @@ def test_what_a_cell_shows_is_its_last_expression(path):
         assert not [ast.unparse(c)[:60] for c in calls if ast.unparse(c.func).startswith("page.show_")]
 
 
-def test_the_chain_has_its_notebooks():
-    names = [path.stem for path in NOTEBOOKS]
-    assert names == [
-        "0_answer",
-        "1_impairments",
-        "1_library",
-        "1_simulate",
-        "2_generate",
-        "2_physics",
-        "2_sense",
-        "3_train",
-        "4_evaluate",
-        "4_signals",
-        "5_compare",
-    ]
+def test_every_notebook_is_a_page_of_the_study_and_of_the_book():
+    study = load_study(ROOT / "studies/quick.yaml")
+    assert {page.notebook for page in plan_pages(study).values()} == {
+        str(path.relative_to(ROOT)) for path in NOTEBOOKS
+    }
+    contents = (ROOT / "book/_toc.yml").read_text(encoding="utf-8")
+    assert not [path.stem for path in NOTEBOOKS if not re.search(rf": {path.stem}$", contents, re.M)]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
