@@ -6,12 +6,12 @@ import pytest
 from evaluate_toys import build_table
 
 from gaitlib.errors import InputError
+from gaitlib.evaluate.agreement import list_statistics
 from gaitlib.evaluate.bias_model import MIXED, fit_bias_model
 from gaitlib.evaluate.discrimination import compute_auc, compute_pair_auc
 from gaitlib.evaluate.subgroups import compute_subgroup_gaps
 from gaitlib.evaluate.training_runs import summarise_runs
 from gaitlib.evaluate.words import compare_with_margin
-from gaitlib.report.subgroup_details import format_details, list_statistics
 
 MARGINS = {"speed_mps": {"value": 0.1, "kind": "clinical", "source": "test source"}}
 GROUPS = (("neurological", 12, 2), ("healthy_adult", 11, 2))
@@ -72,16 +72,8 @@ def test_residual_figure_has_a_panel_for_people():
     assert len(figure.axes) == 3 and all("(m/s)" in ax.get_ylabel() for ax in figure.axes)
 
 
-def test_details_and_file_of_statistics():
-    from gaitlib.evaluate.tables import build_agreement_table
-
+def test_file_of_statistics():
     table = build_table(GROUPS, methods=(("synthetic", 0.0, 0.02),), origin="real")
-    one = table[table["subgroup"] == "neurological"]
-    agreement = build_agreement_table(one, margins=MARGINS, n_resamples=200)
-    reliability, bias = format_details(agreement, one, MARGINS, ["side", "front"])
-    assert bias["Bias within margin (TOST, Holm)"].tolist() == ["yes (p below 0.001)"]
-    assert float(reliability["MDC95 (95 % CI)"].iloc[0][:5]) == pytest.approx(1.96 * 2**0.5 * 0.02, abs=0.02)
-    assert "nobody" in format_details(agreement, one, MARGINS, ["front"])[0]["Note"][0]
     listed = list_statistics(table, 1, 200)
     assert set(listed["subgroup"]) == {"neurological", "healthy_adult"} and listed["bca_lower"].notna().any()
     mae = listed[listed["statistic"] == "mae"]
