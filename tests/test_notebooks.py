@@ -52,7 +52,8 @@ def test_what_a_cell_shows_is_its_last_expression(path):
     for code in list_code(path):
         statements = ast.parse(code).body
         lost = statements if not isinstance(statements[-1], ast.Expr) else statements[:-1]
-        calls = [node for part in lost for node in ast.walk(part) if isinstance(node, ast.Call)]
+        bare = [node.value for part in lost for node in ast.walk(part) if isinstance(node, ast.Expr)]
+        calls = [node for node in bare if isinstance(node, ast.Call)]
         assert not [ast.unparse(c)[:60] for c in calls if ast.unparse(c.func).startswith("page.show_")]
 
 
@@ -241,6 +242,25 @@ def test_scrubbing_makes_ids_unique_and_keeps_content():
     assert "papermill" not in json.dumps(first) and first["cells"][0]["source"] == "1"
 
 
+def test_cells_that_show_nothing_are_left_out_with_the_text_before_them():
+    def make(name, kind, *outputs, tags=("drop-if-empty",)):
+        cell = {"cell_type": kind, "source": name, "metadata": {"tags": list(tags)}}
+        return cell | ({"outputs": list(outputs)} if kind == "code" else {})
+
+    cells = [
+        make("text of nothing", "markdown"),
+        make("nothing", "code"),
+        make("text of something", "markdown"),
+        make("something", "code", {"output_type": "stream", "text": "1"}),
+        make("text that stays", "markdown", tags=()),
+        make("nothing again", "code"),
+        make("plain", "code", tags=()),
+    ]
+    kept = scrub_notebook({"cells": cells}, "page", ROOT)["cells"]
+    found = [cell["source"] for cell in kept]
+    assert found == ["text of something", "something", "text that stays", "plain"]
+
+
 def test_private_text_is_found(monkeypatch):
     monkeypatch.setattr(getpass, "getuser", lambda: "jdoe")
     assert find_private_text("nothing here", ROOT) == []
@@ -273,4 +293,9 @@ def test_training_pages_cannot_reach_real_data(page):
 def test_jobs_of_subgroups_differ_only_where_they_should():
     jobs = plan_pages(load_study(ROOT / "studies/quick.yaml"))
     child, joint = jobs["4_evaluate_child"].parameters, jobs["4_evaluate_joint"].parameters
-    assert {name for name in child if child[name] != joint[name]} == {"subgroup", "title", "datasets"}
+    assert {name for name in child if child[name] != joint[name]} == {
+        "subgroup",
+        "title",
+        "datasets",
+        "beside",
+    }
