@@ -3,6 +3,7 @@
 import ast
 import getpass
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -106,8 +107,6 @@ def test_pages_have_the_same_parts(path):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_no_result_is_typed_into_prose(path):
     """Digits in prose are years, doi, chapter links or counts of the method; decimals would be results."""
-    import re
-
     for cell in read(path)["cells"]:
         if cell["cell_type"] == "markdown":
             text = re.sub(
@@ -120,8 +119,17 @@ def test_no_result_is_typed_into_prose(path):
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_cell_that_draws_shows_its_figure(path):
-    """Without `plt.show()` a figure is lost where an earlier cell changed the settings of matplotlib."""
-    assert [text for text in list_code(path) if "plt." in text and not text.endswith("plt.show()")] == []
+    """A figure that is neither shown as a plate nor by `plt.show()` is lost or has no caption."""
+    for text in list_code(path):
+        if "plt.subplots" in text or "plt.figure" in text:
+            assert "show_figure" in text or text.endswith("plt.show()"), text[:100]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_an_answer_box_that_stands_empty_is_filled_later(path):
+    code = "".join(list_code(path))
+    boxes = re.findall(r"^(\w+) = display\(.*display_id=True", code, re.MULTILINE)
+    assert all(f"\n{box}.update(" in code for box in boxes)
 
 
 def test_misspelt_parameter_is_refused_with_the_nearest_name(tmp_path):
