@@ -48,7 +48,7 @@ def write_notebook(path, *cells, parameters='name: str = "a"\ncount: int = 3\nsh
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_what_a_cell_shows_is_its_last_expression(path):
-    """A figure or list before it, or inside an `if`, would be made and lost."""
+    """A figure or list before it, or inside an `if`, would be made and lost; the answer is put at the top."""
     for code in list_code(path):
         statements = ast.parse(code).body
         lost = statements if not isinstance(statements[-1], ast.Expr) else statements[:-1]
