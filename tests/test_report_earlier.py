@@ -3,25 +3,21 @@
 import json
 import os
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from gaitlib.data.manifest import load_manifest
 from gaitlib.data.measured_curves import summarise_joint_angles
+from gaitlib.data.walks import load_walks
 from gaitlib.environment import ROOT
 from gaitlib.errors import AbsentData, InputError
 from gaitlib.evaluate.realism import choose_bands
+from gaitlib.outcomes import measure_walks
 from gaitlib.report import (
     comparison,
-    gait_curves,
     inertial_people,
-    known,
     passport_page,
-    people,
     signals_page,
-    subgroup_page,
-    subgroup_words,
 )
 from gaitlib.simulate.library import load_library
 from gaitlib.workflow import earlier
@@ -49,7 +45,7 @@ def bare(monkeypatch):
 
         monkeypatch.setattr(place, refuse)
 
-    lack("gaitlib.report.people.collect_real_walks")
+    lack("gaitlib.data.walks.load_walks")
     lack("gaitlib.data.inertial_walks.load_inertial_walks")
     lack("gaitlib.data.tables.load_table")
     lack("gaitlib.report.passport_page.measure_published_model", "adult_walk_3d_moco")
@@ -217,47 +213,6 @@ def _copy_notebooks(root):
     return root
 
 
-@pytest.mark.parametrize("subgroup", NEURO)
-def test_a_group_without_recordings_keeps_its_numbers(bare, kept, subgroup):
-    group = subgroup_page.collect_subgroup(kept, subgroup, ["neuro_bvh"], {}, "", 0.2, 0, 6.0, 1)
-    assert group.absent == ("neuro_bvh",) and group.walks == []
-    reference = people.measure_walks(group.walks, OUTCOMES)
-    everyone = people.estimate_walks([], reference, ["synthetic", "ridge_real"], OUTCOMES, object())
-    tidy, own = earlier.complete_group(kept, group.absent, subgroup, "Somebody", everyone, reference)
-    shipped = [
-        pd.read_parquet(earlier.FOLDER / f"{k}_{subgroup}.parquet") for k in ("estimates", "reference")
-    ]
-    pd.testing.assert_frame_equal(tidy, shipped[0])
-    pd.testing.assert_frame_equal(own, shipped[1])
-    pairs = tidy.merge(own, on=["dataset", "walk_id"])
-    assert len(pairs) == len(tidy)
-    for outcome in OUTCOMES:
-        rows = pairs[pairs["outcome"] == outcome]
-        np.testing.assert_array_equal(rows["reference"], rows[outcome])
-    assert "Somebody" in earlier.show_label(kept).data
-
-
-def test_a_group_of_which_nothing_is_shipped_says_so_and_goes_on(bare, kept, monkeypatch, tmp_path):
-    from gaitlib.evaluate.tables import build_agreement_table
-
-    monkeypatch.setattr(earlier, "FOLDER", tmp_path / "nothing")
-    group = subgroup_page.collect_subgroup(kept, "child", ["td_children_c3d"], {}, "", 0.2, 0, 6.0, 1)
-    reference = people.measure_walks(group.walks, OUTCOMES)
-    everyone = people.estimate_walks([], reference, ["classical"], OUTCOMES)
-    tidy, own = earlier.complete_group(kept, group.absent, "child", "Children", everyone, reference)
-    assert tidy.empty and own.empty
-    text = earlier.show_label(kept).data
-    assert "Not shown:" in text and "Children" in text and "earlier run" not in text
-    margins = {o: {"value": 0.1, "kind": "declared", "source": "toy"} for o in OUTCOMES}
-    by = ("dataset", "subgroup", "view", "outcome", "method")
-    agreement = build_agreement_table(
-        tidy, by=by, margins=margins, expected={"subgroup": ["child"], "outcome": OUTCOMES}
-    )
-    words = subgroup_words.write_answer(agreement, "Children", margins, "", group, "side")
-    assert words == ["No error can be given: the recordings are not here."]
-    assert kept.save_facts("4_evaluate_child", {})["earlier_revision"] == ""
-
-
 def test_signals_without_recordings_keep_the_healthy_adults(bare, kept):
     tidy, steps = inertial_people.complete_inertial(kept, object())
     assert set(tidy["dataset"]) == {"lower_back_events"} and len(steps)
@@ -280,16 +235,6 @@ def test_passport_without_the_model_shows_the_earlier_ranges(bare, kept, tmp_pat
     assert "in the earlier run" in text and "in this run" not in text
 
 
-def test_parkinsons_curves_without_recordings(bare, kept):
-    made = gait_curves.SideCurves(
-        {joint: np.zeros((4, 2, 101)) for joint in gait_curves.JOINTS}, list("abcd"), simulated=True
-    )
-    parts = known._show_earlier_curves(kept, "parkinson_joint_angles", made)
-    text = "".join(part.data for part in parts)
-    assert text.count('class="earlier"') == 1 and text.count("<figure") == 1 and text.count("<table") == 2
-    assert "22 people" in text
-
-
 def test_bands_of_the_earlier_run_stand_in_for_the_recordings(kept):
     def refuse_angles():
         raise AbsentData("parkinson_joint_angles", "parkinson_joint_angles/walks is not here")
@@ -303,8 +248,8 @@ def test_earlier_bands_and_references_agree_with_the_recordings():
     """To rounding of double numbers; another run of the same code gives the same."""
     shipped = pd.read_parquet(earlier.FOLDER / "joint_angle_bands.parquet")
     pd.testing.assert_frame_equal(summarise_joint_angles(), shipped, rtol=1e-9)
-    walks = people.collect_real_walks(["neuro_bvh"])
-    reference = people.measure_walks(walks, OUTCOMES)
+    walks = load_walks("neuro_bvh", "evaluate")
+    reference = measure_walks(walks, OUTCOMES)
     for group in NEURO:
         own = reference[reference["subgroup"] == group].reset_index(drop=True)
         shipped = pd.read_parquet(earlier.FOLDER / f"reference_{group}.parquet")
