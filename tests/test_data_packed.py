@@ -160,9 +160,7 @@ def test_licences(licence, free):
 
 def test_no_model_is_packed():
     for item_id in SHIPPED:
-        assert not [
-            name for name in packed.list_recordings(item_id) if name.endswith((".osim", ".xml"))
-        ]
+        assert not [name for name in packed.list_recordings(item_id) if name.endswith((".osim", ".xml"))]
 
 
 def test_loaders_give_what_is_shipped_and_say_so(no_originals):

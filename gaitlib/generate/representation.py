@@ -50,6 +50,13 @@ def compute_travel(gaits: xr.Dataset) -> np.ndarray:
     return forward[:, -1] - forward[:, 0]
 
 
+def remove_travel(position: np.ndarray) -> None:
+    """Take the travel of the pelvis off coordinates (n, 101, n_coordinates), in place."""
+    forward = position[..., _TX]
+    ramp = np.linspace(0.0, 1.0, position.shape[1])
+    position[..., _TX] = forward - forward[:, :1] - (forward[:, -1:] - forward[:, :1]) * ramp
+
+
 def compute_units(height_m: np.ndarray, mass_kg: np.ndarray) -> dict[str, np.ndarray]:
     """Compute the body's own unit of each variable."""
     height, weight = height_m[:, None, None], mass_kg[:, None, None] * GRAVITY_MPS2
@@ -399,9 +406,7 @@ class GaitRepresentation:
             else:
                 curves = curves / units[group.name]
             if group.name == "position":
-                ramp = np.linspace(0.0, 1.0, curves.shape[1])
-                tx = curves[..., _TX]
-                curves[..., _TX] = tx - tx[:, :1] - (tx[:, -1:] - tx[:, :1]) * ramp
+                remove_travel(curves)
             coefficients[group.name] = shift_coefficients(analyse_curves(curves, group.n_harmonics), shift)
         coefficients["position"][:, _TX, 0] = 0.0  # where the stride starts is free: phase 0 is x = 0
         return coefficients, shift
