@@ -99,13 +99,13 @@ def measure_library(study) -> dict[str, float]:
 
 def measure_generate(study) -> dict[str, float]:
     """Train the study's generator without a checkpoint and compare it with held-out simulated people."""
+    from gaitlib.estimate.synthetic_training import split_library
     from gaitlib.generate.flow import GaitGenerator
     from gaitlib.generate.generator_diagnostics import (
         measure_fidelity,
         measure_throughput,
         summarise_fidelity,
     )
-    from gaitlib.report.training import split_library
     from gaitlib.simulate.library import load_library
 
     library = load_library(ROOT / study.simulate.library).curves

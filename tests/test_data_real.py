@@ -11,7 +11,7 @@ from gaitlib.data.packed import list_recordings, read_recording
 from gaitlib.data.readers import clinical, inertial, matlab
 from gaitlib.data.tables import load_table
 from gaitlib.errors import InputError
-from gaitlib.sense import trunk_motion
+from gaitlib.sense import trunk_and_arms
 
 
 @pytest.mark.real_data
@@ -154,12 +154,12 @@ def test_opensim_example_files():
     assert 1.3 < float(markers["marker_position"].sel(marker="R.Shoulder", space="y").mean()) < 1.6
 
 
-def test_pelvis_of_the_adults_set_aside_nods_as_far_as_the_virtual_sensors_assume():
+def test_pelvis_of_the_adults_set_aside_tilts_as_far_as_the_virtual_sensors_assume():
     strides = read_recording("adult_3d", "ExperimentalData.mat", "calibrate")
     motion = read_recording("adult_walk_3d_moco", "coordinates.sto", "calibrate")
     first, second = (data["position"].sel(coordinate="pelvis_tilt").values for data in (strides, motion))
-    nods = [np.degrees(np.ptp(first, axis=1)).mean(), np.degrees(np.ptp(second))]
-    assert np.mean(nods) == pytest.approx(trunk_motion.PEOPLES_PELVIS_DEG, abs=0.2)
+    tilts = [np.degrees(np.ptp(first, axis=1)).mean(), np.degrees(np.ptp(second))]
+    assert np.mean(tilts) == pytest.approx(trunk_and_arms.PEOPLES_PELVIS_DEG, abs=0.2)
 
 
 @pytest.mark.real_data("td_children_c3d", "neuro_bvh", "adult_3d", "parkinson_fog_imu")

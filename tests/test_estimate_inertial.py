@@ -8,10 +8,9 @@ from sense_toys import make_toy_set
 
 from gaitlib.data.inertial_walks import split_steady_walking, split_turn_trial
 from gaitlib.errors import InputError
-from gaitlib.estimate.clip_sampler import build_pool
+from gaitlib.estimate.clip_sampler import InertialSamplerConfig, build_pool, sample_inertial_clips
 from gaitlib.estimate.estimator import GaitEstimator
 from gaitlib.estimate.estimator_network import NetworkConfig
-from gaitlib.estimate.inertial_clip_sampler import InertialSamplerConfig, sample_inertial_clips
 from gaitlib.estimate.inertial_features import (
     INERTIAL_FEATURES,
     SITES,

@@ -8,9 +8,14 @@ from sense_toys import make_toy_set
 from gaitlib.estimate.clip_sampler import build_pool, shift_stride
 from gaitlib.estimate.estimator_network import GaitNetwork, NetworkConfig
 from gaitlib.estimate.features import ClipFeatures
-from gaitlib.estimate.result import build_activation, build_estimate
 from gaitlib.estimate.synthetic_training import list_persons
-from gaitlib.estimate.targets import OUTCOME_NAMES, decode_outcomes, encode_outcomes
+from gaitlib.estimate.targets import (
+    OUTCOME_NAMES,
+    build_activation,
+    build_estimate,
+    decode_outcomes,
+    encode_outcomes,
+)
 from gaitlib.estimate.training_loop import batch_features, compute_masked_loss
 from gaitlib.evaluate.waveforms import find_burst, score_shape
 from gaitlib.gait import MUSCLES

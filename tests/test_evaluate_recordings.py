@@ -9,8 +9,8 @@ from notebook_cells import read_definitions
 from gaitlib.data.packed import read_recording
 from gaitlib.data.tables import summarise_strides
 from gaitlib.errors import InputError
+from gaitlib.estimate.baseline_estimators import detect_shank_contacts, estimate_back_step_time, pair_steps
 from gaitlib.estimate.estimate_table import compare_step_times
-from gaitlib.estimate.inertial_steps import detect_shank_contacts, estimate_back_step_time, pair_steps
 from gaitlib.evaluate.waveforms import compare_curves, describe_clusters, score_normal
 from gaitlib.gait import COORDINATES
 from gaitlib.report import gait_curves

@@ -9,20 +9,16 @@ import pandas as pd
 import pytest
 
 from gaitlib.data.manifest import load_manifest
+from gaitlib.data.measured_curves import summarise_joint_angles
 from gaitlib.data.walks import load_walks
 from gaitlib.environment import ROOT
 from gaitlib.errors import AbsentData, InputError
 from gaitlib.estimate.targets import measure_events
+from gaitlib.evaluate.realism import choose_bands
 from gaitlib.outcomes import measure_walks
 from gaitlib.report import (
-    gait_curves,
     passport_page,
-    physics_page,
-    realism_compare,
-    realism_data,
-    realism_page,
 )
-from gaitlib.report.recorded_residual import measure_recorded_residuals
 from gaitlib.simulate.library import load_library
 from gaitlib.study import load_study
 from gaitlib.workflow import earlier
@@ -53,9 +49,6 @@ def bare(monkeypatch):
     lack("gaitlib.data.walks.load_walks")
     lack("gaitlib.data.inertial_walks.load_inertial_walks")
     lack("gaitlib.data.tables.load_table")
-    lack("gaitlib.report.recorded_residual._measure_children", "td_children_c3d")
-    lack("gaitlib.report.recorded_residual._measure_adult", "adult_walk_3d_moco")
-    lack("gaitlib.report.realism_data.load_adult_angles", "parkinson_joint_angles")
     lack("gaitlib.report.passport_page.measure_published_model", "adult_walk_3d_moco")
 
 
@@ -241,46 +234,25 @@ def test_signals_without_recordings_keep_the_healthy_adults(bare, kept, monkeypa
     }  # fmt: skip
 
 
-def test_residuals_of_no_recording_have_quantiles(bare, kept):
-    """An empty table of objects has none: the root of a foreign error on page 2_physics."""
-    recorded = measure_recorded_residuals(kept)
-    assert recorded.empty and {entry["item"] for entry in kept.absent} == {
-        "td_children_c3d",
-        "adult_walk_3d_moco",
-    }
-    own = pd.DataFrame({"name": physics_page.SOLVED, "residual_rms_bw": [0.1, 0.3], "residual_peak_bw": 0.5})
-    summary = physics_page.summarise_residuals(pd.concat([recorded.assign(name=""), own]))
-    assert summary.loc[physics_page.SOLVED, "median"] == pytest.approx(20.0)
-
-
-def test_bands_compare_like_the_curves_behind_them():
-    rng = np.random.default_rng(3)
-    phase = np.linspace(0, 2 * np.pi, 101)
-    measured = 20 * np.sin(phase) + rng.normal(0, 4, (30, 1)) + rng.normal(0, 1, (30, 101))
-    made = 15 * np.sin(phase + 0.3) + rng.normal(0, 1, (5, 101))
-    band = realism_data.Band.measure(measured)
-    assert realism_compare.compare_curve(made, measured) == realism_compare.compare_curve(made, band)
-    assert len(band) == 30
-
-
 def test_passport_without_the_model_shows_the_earlier_ranges(bare, kept, tmp_path):
     text = passport_page.write_passport_page(tmp_path / "passport.md", kept).read_text(encoding="utf-8")
     assert 'class="earlier"' in text and text.count("<figure") == 1
     assert "in the earlier run" in text and "in this run" not in text
 
 
-def test_realism_says_what_it_lacks(bare, kept):
-    assert realism_page.format_activations(pd.DataFrame())["Verdict"].item().startswith("not evaluated")
-    assert realism_page.format_speed_law(pd.DataFrame())["Verdict"].item().startswith("not evaluated")
-    bands = realism_compare.load_bands(kept)
-    assert len(realism_data.choose_bands(bands, "parkinsons", "off")["knee"]) == 22
+def test_bands_of_the_earlier_run_stand_in_for_the_recordings(kept):
+    def refuse_angles():
+        raise AbsentData("parkinson_joint_angles", "parkinson_joint_angles/walks is not here")
+
+    bands = earlier.obtain(kept, "joint_angle_bands", refuse_angles, "joint angles")
+    assert len(choose_bands(bands, "parkinsons", "off")["knee"]) == 22
 
 
 @pytest.mark.real_data
 def test_earlier_bands_and_references_agree_with_the_recordings():
     """To rounding of double numbers; another run of the same code gives the same."""
     shipped = pd.read_parquet(earlier.FOLDER / "joint_angle_bands.parquet")
-    pd.testing.assert_frame_equal(gait_curves.summarise_measured_curves(), shipped, rtol=1e-9)
+    pd.testing.assert_frame_equal(summarise_joint_angles(), shipped, rtol=1e-9)
     walks = load_walks("neuro_bvh", "evaluate")
     reference = measure_walks(walks, OUTCOMES)
     for group in NEURO:

@@ -97,7 +97,11 @@ def compare_step_times(recording: xr.Dataset, window_s: float = 8.0, min_covered
 
     Windows with freezing, or of which the steps of the ankles cover less than `min_covered`, are left out.
     """
-    from gaitlib.estimate.inertial_steps import detect_shank_contacts, estimate_back_step_time, pair_steps
+    from gaitlib.estimate.baseline_estimators import (
+        detect_shank_contacts,
+        estimate_back_step_time,
+        pair_steps,
+    )
 
     time_s, person = recording["time"].values, recording.attrs["person_id"]
     turning = recording["angular_velocity"]

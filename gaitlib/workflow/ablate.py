@@ -55,7 +55,7 @@ def run_experiments(arguments: argparse.Namespace) -> int:
 
     Trainings and estimates are kept in build/<study>/experiments: an interrupted run goes on from there.
     """
-    from gaitlib.report.estimators import make_training_sampler
+    from gaitlib.generate.checks import RejectionSampler
     from gaitlib.simulate.library import load_library
     from gaitlib.study import load_study
     from gaitlib.workflow.train import obtain_generator
@@ -66,7 +66,9 @@ def run_experiments(arguments: argparse.Namespace) -> int:
     settings = study.estimate.model_dump()
     settings |= {"clips": arguments.clips or settings["clips"], **_FEW}
     generator = obtain_generator(arguments.generator, study, library, folder)
-    sampler = make_training_sampler(generator, settings)
+    sampler = (
+        RejectionSampler(generator, outcomes=False) if generator and settings["generated_gaits"] else None
+    )
     estimators = train_variants(library, sampler, settings, study.seed, folder, print)
     clips, reference = _observe(study)
     tables = [
@@ -88,7 +90,7 @@ def run_experiments(arguments: argparse.Namespace) -> int:
 def _observe(study) -> tuple[list, pd.DataFrame]:
     from gaitlib.data.walks import collect_walks
     from gaitlib.outcomes import measure_walks
-    from gaitlib.report.sensors import observe_walks
+    from gaitlib.sense.observe import observe_walks
 
     walks = collect_walks(DATASETS, "baseline")
     sense = study.sense
@@ -126,9 +128,8 @@ def train_variants(library, generator, settings: dict, seed: int, folder: Path, 
 def pretrain_start(library, full, settings: dict, seed: int, log=None):
     """Pre-train a network by masked sequence modelling alone, on the simulated training people."""
     from gaitlib.estimate.clip_sampler import build_pool, sample_clips
-    from gaitlib.estimate.synthetic_training import list_persons
+    from gaitlib.estimate.synthetic_training import list_persons, split_library
     from gaitlib.estimate.training_loop import pretrain_network
-    from gaitlib.report.training import split_library
 
     table, gaits = split_library(*library, settings["held_out_share"], seed).training
     pool = build_pool(gaits, list_persons(table))
@@ -147,9 +148,9 @@ def _start_fresh(full, seed: int):
     import torch
 
     from gaitlib.estimate.estimator_network import GaitNetwork
+    from gaitlib.generate.network_training import build_network
 
-    torch.manual_seed(seed)
-    network = GaitNetwork(full.config)
+    network = build_network(lambda: GaitNetwork(full.config), torch.Generator().manual_seed(seed))
     network.side_mean.copy_(full.network.side_mean)
     network.side_std.copy_(full.network.side_std)
     return network

@@ -47,8 +47,9 @@ def add_generate_parser(subparsers) -> None:
 
 def run_train(arguments: argparse.Namespace) -> int:
     """Answer `gaitlib train`."""
-    from gaitlib.estimate.estimator_card import write_model_card
-    from gaitlib.report.estimators import train_estimator_on
+    from gaitlib.estimate.assess import write_model_card
+    from gaitlib.estimate.synthetic_training import build_training_config, train_estimator
+    from gaitlib.generate.checks import RejectionSampler
     from gaitlib.simulate.library import load_library
     from gaitlib.study import load_study
 
@@ -62,9 +63,11 @@ def run_train(arguments: argparse.Namespace) -> int:
     output = Path(arguments.output)
     output.mkdir(parents=True, exist_ok=True)
     for kind in arguments.only:
-        estimator, _, errors = train_estimator_on(
-            library, generator, settings, study.seed, folder, kind, print
+        sampler = (
+            RejectionSampler(generator, outcomes=False) if generator and settings["generated_gaits"] else None
         )
+        config = build_training_config(settings, kind)
+        estimator, _, errors = train_estimator(*library, config, study.seed, folder / kind, sampler, print)
         path = output / f"{kind}.safetensors"
         estimator.save(path)
         _say_written(path)
@@ -74,8 +77,8 @@ def run_train(arguments: argparse.Namespace) -> int:
 
 def obtain_generator(path: str | None, study, library: tuple, folder: Path):
     """Load a generator, or train one on the training people of the library."""
+    from gaitlib.estimate.synthetic_training import split_library
     from gaitlib.generate.flow import GaitGenerator
-    from gaitlib.report.training import split_library
     from gaitlib.simulate.library import check_release
 
     split = split_library(*library, study.estimate.held_out_share, study.seed)
@@ -94,10 +97,9 @@ def obtain_generator(path: str | None, study, library: tuple, folder: Path):
 
 def run_generator_training(arguments: argparse.Namespace) -> int:
     """Answer `gaitlib generate train`."""
+    from gaitlib.estimate.synthetic_training import split_library
     from gaitlib.generate.flow import GaitGenerator
-    from gaitlib.generate.generator_card import write_generator_card
-    from gaitlib.generate.generator_diagnostics import measure_fidelity
-    from gaitlib.report.training import split_library
+    from gaitlib.generate.generator_diagnostics import measure_fidelity, write_generator_card
     from gaitlib.simulate.library import load_library
     from gaitlib.study import load_study
 
@@ -132,7 +134,7 @@ def run_sampling(arguments: argparse.Namespace) -> int:
     """Answer `gaitlib generate sample`."""
     import pandas as pd
 
-    from gaitlib.generate.checked_sampling import SoundSampler
+    from gaitlib.generate.checks import RejectionSampler
     from gaitlib.generate.flow import GaitGenerator
 
     try:
@@ -140,7 +142,7 @@ def run_sampling(arguments: argparse.Namespace) -> int:
     except (OSError, ValueError) as error:
         raise InputError(f"{arguments.conditions}: not a readable CSV file ({error})") from None
     flow = GaitGenerator.load(arguments.weights or SHIPPED / SHIPPED_GENERATOR)
-    table, gaits = SoundSampler(flow).sample(conditions, arguments.seed)
+    table, gaits = RejectionSampler(flow).sample(conditions, arguments.seed)
     gaits.attrs |= {"origin": "generated", "library_hash": flow.library_hash, "release": flow.release}
     out = Path(arguments.out)
     out.parent.mkdir(parents=True, exist_ok=True)

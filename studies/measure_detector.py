@@ -1,11 +1,10 @@
-"""How large are the errors of a real pose detector? MediaPipe on real video, measured and stored.
+"""How large are the errors of a real pose detector? MediaPipe on real video: makes `detector_errors.json`.
 
 The recordings are demonstrations inside two packages under BSD-3-Clause; they are used where they lie and
-not copied into this repository. They are of people who are evaluated nowhere in it. Recipe, in a folder of
-its own:
+not copied into this repository. They are of people who are evaluated nowhere in it. In a folder of its own:
 
     python -m pip install --no-deps --target build/detector_study pose2sim==0.10.49 sports2d==0.8.34
-    python -m gaitlib.sense.detector_study build/detector_study
+    python studies/measure_detector.py build/detector_study
 
 What is measured. Four calibrated views (pose2sim, one person who balances): every point is triangulated
 from all views and projected back; what a view says apart from that is its error, times sqrt(8/5), as 8
@@ -14,24 +13,144 @@ side view (sports2d, two people who walk): there is no truth, but a detector tha
 both ankles jump, one that loses the person says so, and the length of a segment ought not to change.
 The mean over a recording counts as constant error, the rest as moving.
 Lengths are shares of body height, which is leg length / 0.491 (Winter 2009).
+
+Triangulation is linear (Hartley & Zisserman 2004, Multiple View Geometry, section 12.2) with Cauchy weights,
+so that a view that is far off counts little; left and right are exchanged back where other views say so.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 
 from gaitlib.errors import InputError
-from gaitlib.sense.noise import find_partner, get_side
-from gaitlib.sense.triangulate import exchange_back, read_qualisys_calibration, reproject, triangulate
+from gaitlib.sense.noise import JOINTS, LAGS_S, MEASURED_FILE, compute_autocorrelation, find_partner, get_side
 from gaitlib.sense.video import read_video
 
-RESULT_FILE = Path(__file__).with_name("detector_errors.json")
+_TOLERANCE_PX = 15.0
+_ROUNDS = 8
+_WORST_PX = 60.0
+_CLEARLY_BETTER = 0.7
+_QUALISYS_UNITS = 64.0
+
+
+@dataclass(frozen=True)
+class CalibratedView:
+    """A calibrated camera.
+
+    `matrix` (3, 3) holds focal lengths and principal point (px), `distortion` k1, k2, p1, p2 as OpenCV counts
+    them; `rotation` (3, 3) leads from the axes of the room to right, down, forward of the camera and
+    `translation_m` is the origin of the room in these.
+    """
+
+    name: str
+    matrix: np.ndarray
+    distortion: np.ndarray
+    rotation: np.ndarray
+    translation_m: np.ndarray
+
+
+def read_qualisys_calibration(path: str | Path) -> list[CalibratedView]:
+    """Read cameras from a Qualisys calibration file (.qca.txt)."""
+    path = Path(path)
+    try:
+        cameras = ElementTree.parse(path).getroot().findall("cameras/camera")
+        views = [_read_camera(camera) for camera in cameras]
+    except (OSError, ElementTree.ParseError, KeyError, AttributeError, ValueError) as error:
+        raise InputError(
+            f"calibration {path.name}: no Qualisys calibration with intrinsic and transform of each camera "
+            f"({type(error).__name__}: {error})."
+        ) from None
+    if len(views) < 2:
+        raise InputError(f"calibration {path.name}: {len(views)} cameras, expected two or more.")
+    return views
+
+
+def _read_camera(camera: ElementTree.Element) -> CalibratedView:
+    inner, place = camera.find("intrinsic").attrib, camera.find("transform").attrib
+
+    def get(name: str) -> float:
+        return float(inner[name]) / _QUALISYS_UNITS
+
+    matrix = np.diag([get("focalLengthU"), get("focalLengthV"), 1.0])
+    matrix[:2, 2] = get("centerPointU"), get("centerPointV")
+    bends = ("radialDistortion1", "radialDistortion2", "tangentalDistortion1", "tangentalDistortion2")
+    turn = np.array([[float(place[f"r{row}{column}"]) for column in "123"] for row in "123"])
+    position = np.array([float(place[axis]) for axis in "xyz"]) / 1000.0
+    # Qualisys cameras look along -z with y up, OpenCV's along z with y down.
+    rotation = np.diag([1.0, -1.0, -1.0]) @ turn
+    return CalibratedView(
+        camera.attrib["serial"], matrix, np.array([get(n) for n in bends]), rotation, -rotation @ position
+    )
+
+
+def triangulate(views: list[CalibratedView], pixels: np.ndarray) -> np.ndarray:
+    """Find points in space from several views; shape (n_time, n_point, 3), m."""
+    import cv2
+
+    planes = [
+        cv2.undistortPoints(seen.reshape(-1, 1, 2), view.matrix, view.distortion).reshape(seen.shape)
+        for view, seen in zip(views, pixels, strict=True)
+    ]
+    weight = np.isfinite(pixels).all(axis=-1).astype(float)
+    for _ in range(_ROUNDS):
+        rows = []
+        for view, plane, share in zip(views, planes, weight, strict=True):
+            camera = np.column_stack([view.rotation, view.translation_m])
+            both = [plane[..., [axis]] * camera[2] - camera[axis] for axis in (0, 1)]
+            rows += [np.nan_to_num(row) * share[..., None] for row in both]
+        solution = np.linalg.svd(np.stack(rows, axis=-2))[2][..., -1, :]
+        points = solution[..., :3] / solution[..., 3:]
+        off = np.linalg.norm(reproject(views, points) - pixels, axis=-1)
+        weight = np.where(np.isfinite(off), 1.0 / (1.0 + (np.nan_to_num(off) / _TOLERANCE_PX) ** 2), 0.0)
+    return points
+
+
+def reproject(views: list[CalibratedView], points: np.ndarray) -> np.ndarray:
+    """Project points into every view; shape (n_view, n_time, n_point, 2)."""
+    import cv2
+
+    seen = []
+    for view in views:
+        turn = cv2.Rodrigues(view.rotation)[0]
+        flat = cv2.projectPoints(
+            points.reshape(-1, 1, 3), turn, view.translation_m, view.matrix, view.distortion
+        )
+        seen.append(flat[0].reshape(*points.shape[:-1], 2))
+    return np.stack(seen)
+
+
+def exchange_back(
+    views: list[CalibratedView], pixels: np.ndarray, names: list[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find the frames in which a view has left and right exchanged, and exchange them back."""
+    partner = find_partner(names)
+    pixels, exchanged = pixels.copy(), np.zeros(pixels.shape[:2], dtype=bool)
+    frames = np.arange(pixels.shape[1])
+    for _ in range(len(views)):
+        expected = reproject(views, triangulate(views, pixels))
+        costs = [
+            np.nanmean(np.minimum(np.linalg.norm(expected - seen, axis=-1), _WORST_PX), axis=-1)
+            for seen in (pixels, pixels[:, :, partner])
+        ]
+        gain = np.where(costs[1] < _CLEARLY_BETTER * costs[0], costs[0] - costs[1], 0.0)
+        # One view per frame at a time: the others are needed to judge it.
+        worst = gain.argmax(axis=0)
+        wrong = gain[worst, frames] > 0
+        if not wrong.any():
+            break
+        rows, columns = worst[wrong], frames[wrong]
+        pixels[rows, columns] = pixels[rows, columns][:, partner]
+        exchanged[rows, columns] ^= True
+    return pixels, exchanged
+
+
 PACKAGES = {"pose2sim": "0.10.49", "sports2d": "0.8.34"}
-LAGS_S = np.arange(0, 0.52, 0.05)
 
 _FOUR_VIEWS = "Pose2Sim/Demo_SinglePerson"
 _SIDE_VIEW = "Sports2D/Demo/demo.mp4"
@@ -40,13 +159,7 @@ _LEG_SHARE = 0.491
 _DEGREES_OF_FREEDOM = np.sqrt(8.0 / 5.0)
 _GROSS_SHARE = 0.1
 _LONGEST_EXCHANGE_S = 0.3
-JOINTS = ("nose", "shoulder", "elbow", "wrist", "hip", "knee", "ankle", "heel", "foot_index")
 _SEGMENTS = (("hip", "knee"), ("knee", "ankle"))
-
-
-def load_measured() -> dict:
-    """Load the stored result of `measure_detector`."""
-    return json.loads(RESULT_FILE.read_text(encoding="utf-8"))
 
 
 def measure_detector(folder: str | Path) -> dict:
@@ -57,7 +170,7 @@ def measure_detector(folder: str | Path) -> dict:
     if missing:
         raise InputError(
             f"detector study: {', '.join(missing)} not found in {folder.name}; install the packages as the "
-            "head of gaitlib/sense/detector_study.py says."
+            "head of studies/measure_detector.py says."
         )
     clips = [read_video(path, allow_others=True) for path in sorted((four / "videos").glob("*.mp4"))]
     walkers = {name: read_video(side, box=box, allow_others=True) for name, box in _SIDE_BOXES.items()}
@@ -166,7 +279,7 @@ def _summarise(measured: dict, walking: list[dict], clips: list, walkers: dict) 
         "swap_time_s": wrong / max(bouts, 1),
     }
     return {
-        "what": "Errors of MediaPipe Pose on real video; see gaitlib/sense/detector_study.py for the recipe",
+        "what": "Errors of MediaPipe Pose on real video; see studies/measure_detector.py for the recipe",
         "detector": clips[0].attrs["detector"],
         "sources": [
             {"package": f"{name}=={version}", "licence": "BSD-3-Clause"} for name, version in PACKAGES.items()
@@ -186,16 +299,6 @@ def _summarise(measured: dict, walking: list[dict], clips: list, walkers: dict) 
             for lag in LAGS_S
         ],
     }
-
-
-def compute_autocorrelation(error: np.ndarray, n_lags: int) -> np.ndarray:
-    """Compute the autocorrelation of errors about zero, pooled over views, points and axes; shape
-    (n_lags,).
-    """
-    n_time = error.shape[1]
-    power = np.nanmean(error**2)
-    pairs = [error[:, : n_time - lag] * error[:, lag:] for lag in range(n_lags)]
-    return np.array([np.nanmean(pair) for pair in pairs]) / power
 
 
 def fit_correlation(correlation: np.ndarray, fps: float, n_time: int) -> tuple[float, float, float]:
@@ -256,7 +359,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Measure and store."""
     parser = argparse.ArgumentParser(description="Measure the errors of MediaPipe on real video")
     parser.add_argument("folder", help="where the packages with the recordings were installed")
-    parser.add_argument("--out", default=str(RESULT_FILE), help="file to write")
+    parser.add_argument("--out", default=str(MEASURED_FILE), help="file to write")
     options = parser.parse_args(arguments)
     result = measure_detector(options.folder)
     Path(options.out).write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")

@@ -11,17 +11,19 @@ import xarray as xr
 
 from gaitlib.body.dimensions import compute_dimensions
 from gaitlib.body.kinematics import compute_sagittal_points
+from gaitlib.data.measured_curves import compute_segment_angles
+from gaitlib.evaluate.realism import (
+    NORMAL_PATTERN,
+    Band,
+    check_pattern,
+    compare_activation,
+    compare_curve,
+    compare_speed_law,
+)
 from gaitlib.gait import COORDINATES, MUSCLES, build_gait, mirror_gait
 from gaitlib.person import Person
-from gaitlib.report import animation, realism_compare, realism_data
-from gaitlib.report.realism import (
-    NORMAL_PATTERN,
-    check_measured_pattern,
-    check_normal_pattern,
-    measure_pattern_shares,
-    roll_to_contact,
-)
-from gaitlib.workflow.results import Results
+from gaitlib.report import animation
+from gaitlib.simulate.curves import choose_alike, choose_nearest, collect_leg_curves, get_leg_curves
 
 ADULT = Person(age_years=30, sex="m", height_m=1.76, mass_kg=74.0)
 WEIGHT = 74.0 * 9.80665
@@ -60,37 +62,39 @@ def _make_normal_gait(**changes):
     return build_gait(position, activation, force, np.zeros((101, len(COORDINATES))), 1.1, 1.2, person)
 
 
+def check(gait, side="r"):
+    leg = get_leg_curves(gait, side)
+    return check_pattern([leg] if leg else [])
+
+
 def _look_up(table: pd.DataFrame, feature: str):
     return table.set_index("feature").loc[feature]
 
 
 def test_textbook_gait_meets_the_pattern():
-    table = check_normal_pattern(_make_normal_gait())
+    table = check(_make_normal_gait())
     assert list(table["feature"]) == [row[0] for row in NORMAL_PATTERN]
     assert table["met"].all(), table.to_string()
     assert _look_up(table, "Plantarflexion, peak at push-off")["found"] == pytest.approx(16, abs=2)
     assert _look_up(table, "Stance phase")["found"] == pytest.approx(62, abs=1)
 
 
-def test_share_of_gaits_with_each_feature():
-    """One of two rings: all features of both are there but that one."""
+def test_a_force_that_rings_and_nothing_else():
+    """All features are there but the smooth forward force."""
     forward = 0.1 * np.sin(2 * np.pi * PHASE / 5) * (PHASE <= 62)
-    gaits = xr.concat([_make_normal_gait(), _make_normal_gait(forward=forward)], "gait", combine_attrs="drop")
-    shares = measure_pattern_shares(gaits)
-    assert shares.pop("Forward force, path over twice its range") == 0.5
-    assert (shares == 1).all() and len(shares) == len(NORMAL_PATTERN) - 1
+    table = check(_make_normal_gait(forward=forward)).set_index("feature")["met"]
+    assert not table.pop("Forward force, path over twice its range")
+    assert table.all() and len(table) == len(NORMAL_PATTERN) - 1
 
 
 def test_both_legs_give_the_same_and_the_mirror_exchanges_them():
     gait = _make_normal_gait()
-    right, left = check_normal_pattern(gait, "r"), check_normal_pattern(gait, "l")
+    right, left = check(gait, "r"), check(gait, "l")
     np.testing.assert_allclose(right["found"], left["found"], rtol=1e-6)
     lame = gait.copy(deep=True)
     lame["position"].loc[{"coordinate": "knee_angle_l"}] *= 0.5
     mirrored = mirror_gait(lame)
-    np.testing.assert_allclose(
-        check_normal_pattern(lame, "l")["found"], check_normal_pattern(mirrored, "r")["found"]
-    )
+    np.testing.assert_allclose(check(lame, "l")["found"], check(mirrored, "r")["found"])
 
 
 @pytest.mark.parametrize(
@@ -102,83 +106,108 @@ def test_both_legs_give_the_same_and_the_mirror_exchanges_them():
     ],
 )
 def test_a_missing_feature_is_found_missing(changes, feature):
-    table = check_normal_pattern(_make_normal_gait(**changes))
+    table = check(_make_normal_gait(**changes))
     assert not _look_up(table, feature)["met"]
     assert table["met"].sum() >= len(table) - 2
 
 
 def test_one_hump_and_ringing_are_told():
     one = (PHASE <= 62) * np.sin(np.pi * np.clip(PHASE / 62, 0, 1)) * 1.1
-    table = check_normal_pattern(_make_normal_gait(vertical=one))
+    table = check(_make_normal_gait(vertical=one))
     assert np.isnan(_look_up(table, "Vertical force, valley below the lower peak")["found"])
     smooth = (PHASE <= 62) * (0.18 * _hump(53, 4) - 0.16 * _hump(12, 5))
     ringing = smooth + (PHASE <= 60) * 0.03 * np.sin(PHASE)
-    table = check_normal_pattern(_make_normal_gait(forward=ringing))
+    table = check(_make_normal_gait(forward=ringing))
     assert not _look_up(table, "Forward force, path over twice its range")["met"]
 
 
 def test_gait_without_stance_has_no_pattern():
-    table = check_normal_pattern(_make_normal_gait(vertical=np.zeros(101)))
+    table = check(_make_normal_gait(vertical=np.zeros(101)))
     assert table["found"].isna().all() and not table["met"].any()
 
 
 def test_measured_strides_are_judged_by_the_same_rules():
-    leg = roll_to_contact(_make_normal_gait(), "r")
-    angles = {"hip_flexion": leg["hip"], "knee_angle": leg["knee"], "ankle_angle": leg["ankle"]}
-    close = {name: np.append(values, values[0])[None] for name, values in angles.items()}
-    forces = {
-        axis: np.append(leg[name], leg[name][0])[None] for axis, name in (("x", "forward"), ("y", "vertical"))
-    }
-    found = check_measured_pattern(close, forces)["found"]
-    np.testing.assert_allclose(
-        found[:9], check_normal_pattern(_make_normal_gait())["found"][:9], rtol=0.05, atol=0.02
+    """They have no events: the force tells toe-off. Of several strides the median counts."""
+    gait = _make_normal_gait()
+    legs = collect_leg_curves(gait.expand_dims("gait"), "r")
+    stride = {name: curves[0] for name, curves in legs.items()}
+    odd = stride | {"knee": 2 * stride["knee"]}
+    found = check_pattern([stride, odd, stride])["found"]
+    np.testing.assert_allclose(found[:9], check(gait)["found"][:9], rtol=0.05, atol=0.02)
+
+
+def test_curves_of_legs_are_closed_and_in_body_weights():
+    gaits = xr.concat([_make_normal_gait(), _make_normal_gait()], "gait", combine_attrs="drop")
+    legs = collect_leg_curves(gaits)
+    assert {curves.shape for curves in legs.values()} == {(4, 101)} and "toe_off" not in legs
+    np.testing.assert_array_equal(legs["knee"][:, 0], legs["knee"][:, -1])
+    weight = gaits["ground_force"].sel(axis="y").sum("foot").values[0, :-1].mean()
+    assert legs["vertical"].max() == pytest.approx(float(gaits["ground_force"].max()) / weight, rel=1e-3)
+
+
+def test_nearest_simulated_people_are_chosen_once_each():
+    table = pd.DataFrame(
+        {
+            "gait_id": list("abcd"),
+            "cohort": ["healthy_child"] * 3 + ["healthy_adult"],
+            "verified": [True, True, False, True],
+            "age_years": [6.0, 9.0, 9.0, 30.0],
+            "height_m": [1.1, 1.4, 1.3, 1.3],
+            "speed_mps": [1.0, 1.2, 1.1, 1.1],
+        }
     )
+    people = pd.DataFrame({"height_m": [1.3, 1.45, 1.0], "speed_mps": [1.1, 1.2, 0.9]})
+    assert choose_nearest(table, people, "healthy_child") == ["b", "a"]
+    assert choose_alike(table)["gait_id"].to_list() == ["d"]
 
 
 def test_equal_curves_differ_by_nothing_and_known_faults_are_named():
     rng = np.random.default_rng(0)
     people = 30 * np.sin(2 * np.pi * PHASE / 100) + rng.normal(0, 5, (30, 1)) + np.zeros((30, 101))
     mean = people.mean(axis=0)[None]
-    same = realism_compare.compare_curve(mean, people)
+    same = compare_curve(mean, people)
     assert same["rms_deg"] < 1e-9 and not same["poor"]
-    assert realism_compare.compare_curve(mean + 20, people)["reason"] == "its mean is +20° off"
-    assert realism_compare.compare_curve(mean + 20, people, free_offset=True)["rms_deg"] < 1e-9
+    assert compare_curve(mean + 20, people)["reason"] == "its mean is +20° off"
+    assert compare_curve(mean + 20, people, free_offset=True)["rms_deg"] < 1e-9
     late = np.concatenate([mean[:, 90:-1], mean[:, :91]], axis=1)
-    shifted = realism_compare.compare_curve(late, people)
+    shifted = compare_curve(late, people)
     assert shifted["shift_percent"] == 10 and "too late" in shifted["reason"]
-    assert "% of the measured" in realism_compare.compare_curve(2 * mean, people)["reason"]
+    assert "% of the measured" in compare_curve(2 * mean, people)["reason"]
 
 
 def test_activation_timing_is_found():
     emg = _hump(40, 8)[None]
-    same = realism_compare.compare_activation(emg, emg)
+    same = compare_activation(emg, emg)
     assert same["correlation"] == pytest.approx(1) and not same["poor"]
-    late = realism_compare.compare_activation(_hump(60, 8)[None], emg)
+    late = compare_activation(_hump(60, 8)[None], emg)
     assert late["timing_percent"] == 20 and late["poor"] and "too late" in late["reason"]
 
 
-def test_speed_law_is_free_of_body_size():
-    """People of any size who walk by one law are found to have no error; twice the steps, 100 %."""
+def test_speed_law():
+    """People who walk by the law have no error, those of twice the steps 100 %; nobody, not evaluated."""
     speed = np.linspace(0.15, 0.5, 20)
     law = pd.DataFrame(
         {"person_id": np.arange(20), "age_group": "young", "speed": speed, "step": 1.1 * speed**0.5}
     )
-    rows = []
-    for height, mass in ((1.5, 50.0), (1.9, 90.0)):
-        person = {"age_years": 30.0, "sex": "f", "height_m": height, "mass_kg": mass}
-        leg = compute_dimensions(Person(**person)).leg_length_m
-        own = {"speed_mps": 0.4 * np.sqrt(9.80665 * leg), "step_length_m": leg * 1.1 * 0.4**0.5}
-        rows.append(
-            person | own | {"verified": True, "asked_stride_time_s": np.nan, "cohort": "healthy_adult"}
-        )
-    table = pd.DataFrame(rows)
-    assert realism_compare.compare_speed_law(table, law)["step_error_percent"][0] == pytest.approx(
-        0, abs=1e-6
-    )
-    longer = table.assign(step_length_m=2 * table["step_length_m"])
-    assert realism_compare.compare_speed_law(longer, law)["step_error_percent"][0] == pytest.approx(100)
-    fixed = realism_compare.compare_speed_law(table.assign(asked_stride_time_s=1.1), law)
-    assert fixed["n_simulated"][0] == 0 and fixed["reason"][0].startswith("not evaluated")
+    own = pd.DataFrame({"age_years": [30.0, 70.0], "speed": 0.4, "step": [1.1 * 0.4**0.5, 9.0]})
+    found = compare_speed_law(own, law).iloc[0]
+    assert (found["n_measured"], found["n_simulated"], found["reason"]) == (20, 1, "")
+    assert found["exponent"] == pytest.approx(0.5) and found["factor"] == pytest.approx(1.1)
+    assert found["step_error_percent"] == pytest.approx(0, abs=1e-6)
+    longer = compare_speed_law(own.assign(step=2 * own["step"]), law)
+    assert longer["step_error_percent"][0] == pytest.approx(100)
+    nobody = compare_speed_law(own[own["age_years"] > 55], law)
+    assert nobody["n_simulated"][0] == 0 and nobody["reason"][0].startswith("not evaluated")
+
+
+def test_bands_compare_like_the_curves_behind_them():
+    rng = np.random.default_rng(3)
+    phase = np.linspace(0, 2 * np.pi, 101)
+    measured = 20 * np.sin(phase) + rng.normal(0, 4, (30, 1)) + rng.normal(0, 1, (30, 101))
+    made = 15 * np.sin(phase + 0.3) + rng.normal(0, 1, (5, 101))
+    band = Band.measure(measured)
+    assert compare_curve(made, measured) == compare_curve(made, band)
+    assert len(band) == 30
 
 
 def test_segment_angles_are_those_of_the_model():
@@ -190,27 +219,24 @@ def test_segment_angles_are_those_of_the_model():
     point = {name: points[f"{name}_r"] for name in ("knee", "ankle", "heel", "toe")} | {
         "hip": points["mid_hip"]
     }
-    angles = realism_data.compute_segment_angles(point)
+    angles = compute_segment_angles(point)
     column = {name: np.degrees(position[:, COORDINATES.index(name)]) for name in COORDINATES}
     np.testing.assert_allclose(angles["thigh"], column["pelvis_tilt"] + column["hip_flexion_r"])
     np.testing.assert_allclose(angles["knee"], column["knee_angle_r"])
     np.testing.assert_allclose(angles["ankle"], column["ankle_angle_r"], atol=1e-9)
 
 
-@pytest.mark.slow
-@pytest.mark.real_data("parkinson_joint_angles")
-def test_library_is_held_against_people(tmp_path):
-    from gaitlib.simulate.library import load_library
+@pytest.mark.real_data("parkinson_joint_angles", "td_children_c3d")
+def test_curves_of_real_people():
+    from gaitlib.data import measured_curves
 
-    table, gaits = load_library().curves
-    realism = realism_compare.compute_realism(table, gaits, Results(str(tmp_path)), n_adults=3)
-    angles = realism["angles"]
-    assert set(angles["n_measured"].dropna()) == {42, 12}
-    assert angles["reason"].astype(bool).all()
-    muscles = realism["activations"].groupby("who")["muscle"].agg(set)
-    assert muscles["one measured adult"] == set(realism_data.EMG_GROUPS)
-    assert muscles["children"] == {"rect_fem", "hamstrings", "gastroc", "tib_ant"}
-    assert "of 6 mean angle curves" in realism_compare.describe_realism(realism)
+    table = measured_curves.summarise_joint_angles()
+    sizes = table.groupby(["group", "medication"])["n_people"].first().to_dict()
+    assert sizes == {("healthy_adult", ""): 42, ("parkinsons", "off"): 22, ("parkinsons", "on"): 22}
+    angles, people = measured_curves.load_children()
+    assert len(people) == 12 and {values.shape for values in angles.values()} == {(12, 101)}
+    assert 40 < angles["knee"].mean(axis=0).max() < 75  # swing
+    assert set(measured_curves.load_children_emg()) == {"rect_fem", "hamstrings", "gastroc", "tib_ant"}
 
 
 def test_animation_loads_nothing_and_holds_what_it_shows():

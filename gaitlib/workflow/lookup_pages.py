@@ -1,6 +1,7 @@
-"""The book's page of definitions: one card per gait parameter, drawn and computed from one small walk.
+"""Pages that are written from data: definitions from `gaitlib.outcomes`, recordings from the manifest.
 
-Words and formulas come from `gaitlib.outcomes`, numbers from its code, so the page cannot drift from either.
+Their words stand in book/definitions.md and book/data.md; here is what stands in place of `{...}`. Numbers
+on the cards of definitions are computed from one small walk by the code that computes all outcomes.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from gaitlib.data.manifest import DataItem, load_manifest
 from gaitlib.outcomes import OUTCOMES, compute_walk_outcomes, explain_missing
 from gaitlib.walk import KEYPOINTS_3D, build_walk
 
@@ -101,26 +103,33 @@ def compute_cases() -> dict[str, dict[str, float]]:
     }
 
 
-def write_definitions_page(target: str | Path) -> Path:
-    """Write the page and its pictures."""
-    target = Path(target)
-    pictures = target.with_suffix("")
+def fill_definitions_page(page: str | Path) -> None:
+    """Put the cards of all outcomes into the page, and their pictures into a folder beside it."""
+    page = Path(page)
+    pictures = page.with_suffix("")
     pictures.mkdir(parents=True, exist_ok=True)
     cases = compute_cases()
-    lines = [
-        "# How is each gait parameter defined?",
-        "",
-        "One card per parameter. All pictures show the same made-up walk of six initial contacts, and "
-        "the number on each card is what the code of this book computes for it: simulated, not measured. "
-        "Definition and formula are those of the code (`gaitlib/outcomes.py`). In formulas $t_i$ is the "
-        "$i$-th initial contact and $x_i$ the footprint made at it.",
-        "",
-    ]
+    lines = []
     for name in OUTCOMES:
         draw_card(name, pictures / f"{name}.svg")
         lines += _write_card(name, pictures.name, cases)
-    target.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return target
+    _fill(page, cards="\n".join(lines))
+
+
+def fill_data_page(manifest_file: str | Path, page: str | Path) -> None:
+    """Put every set of the manifest into the page."""
+    items = load_manifest(manifest_file).items
+    parts = {"read": "", "added": ""}
+    for name, item in items.items():
+        parts["read" if item.fetch == "auto" else "added"] += _describe(name, item)
+    _fill(Path(page), **parts)
+
+
+def _fill(page: Path, **parts: str) -> None:
+    text = page.read_text(encoding="utf-8")
+    for name, part in parts.items():
+        text = text.replace(f"{{{name}}}\n", part.rstrip() + "\n")
+    page.write_text(text, encoding="utf-8")
 
 
 def _write_card(name: str, folder: str, cases: dict) -> list[str]:
@@ -241,3 +250,42 @@ def _draw_span(ax, left: float, right: float, height: float, words: str) -> None
     ax.annotate("", (left, height), (right, height), arrowprops={"arrowstyle": "<->", "lw": 1.3})
     place, side = (right + 0.03, "left") if short else ((left + right) / 2, "center")
     ax.text(place, height, words, ha=side, va="center", fontsize=11, zorder=5, bbox=_BOX)
+
+
+_ROLE_WORDS = {
+    "evaluate": "evaluation",
+    "baseline": "training of real-data baselines",
+    "calibrate": "calibration of the simulator",
+}
+
+
+def _describe(name: str, item: DataItem) -> str:
+    people = (
+        "number of people not stated"
+        if item.n_people is None
+        else f"{item.n_people} {'person' if item.n_people == 1 else 'people'}"
+    )
+    lines = [
+        ("Who", f"{item.subgroup}; {people}"),
+        ("Role", ", ".join(_ROLE_WORDS[role] for role in item.roles)),
+        ("Holds", item.holds),
+        ("Truth", item.truth),
+        ("Caveat", item.caveat),
+        ("Licence", item.licence),
+        ("Copy", "what the pages use comes with the project (`data/recordings`)" if item.ship else ""),
+        ("Ethics", item.ethics),
+        ("Source", f"[doi {item.doi}](https://doi.org/{item.doi})" if item.doi else ""),
+        ("To add it", item.instructions),
+    ]
+    rows = "".join(f"- **{title}**: {_escape(text)}\n" for title, text in lines if text)
+    return f"### {item.title}\n\nIdentifier `{name}`.\n\n{rows}\n"
+
+
+def _escape(text: str) -> str:
+    return (
+        " ".join(str(text).split())
+        .replace("|", "\\|")
+        .replace("$", "\\$")
+        .replace("_", "\\_")
+        .replace("*", "\\*")
+    )

@@ -1,8 +1,8 @@
 """Lump the 3D leg muscles of a published full-body model into nine sagittal groups.
 
-Run once to make `muscle_table.json` (`python -m gaitlib.body.derive_muscles MODEL.osim OUT.json`). It
-imports opensim and therefore runs in a process of its own. The model is `subject_walk_scaled.osim`
-(Rajagopal et al. 2016, doi 10.1109/TBME.2016.2586891; Lai et al. 2017, doi 10.1007/s10439-017-1852-y).
+Run once to make `gaitlib/body/muscle_table.json` (`python studies/derive_muscles.py MODEL.osim OUT.json`).
+The model is `subject_walk_scaled.osim` (Rajagopal et al. 2016, doi 10.1109/TBME.2016.2586891; Lai et al.
+2017, doi 10.1007/s10439-017-1852-y).
 
 Steps: (1) evaluate the path length of every muscle over a grid of sagittal joint angles, the rest of the
 body neutral; (2) average the paths of a group weighted by maximal isometric force, so that the moment
@@ -18,6 +18,7 @@ import json
 import sys
 
 import numpy as np
+import opensim
 
 GROUP_MEMBERS = {
     "iliopsoas": ("iliacus", "psoas"),
@@ -53,43 +54,17 @@ itself near the straight knee: its moment arms differ from the slope of its leng
 
 def main(model_path: str, out_path: str) -> None:
     """Derive the table and write it as JSON."""
-    import opensim
-
     opensim.Logger.setLevelString("Error")
     model = opensim.Model(model_path)
     state = model.initSystem()
     table = {
         "source": "Rajagopal 2016 (doi 10.1109/TBME.2016.2586891), Lai 2017 (doi 10.1007/s10439-017-1852-y), "
-        "lumped from subject_walk_scaled.osim by gaitlib.body.derive_muscles",
+        "lumped from subject_walk_scaled.osim by studies/derive_muscles.py",
         "reference_lengths_m": _measure_segments(model, state),
         "muscles": {name: _lump(model, state, name) for name in GROUP_MEMBERS},
     }
     with open(out_path, "w", encoding="utf-8") as file:
         json.dump(table, file, indent=1)
-
-
-def measure_moment_arms(
-    model_path: str, angles_deg: dict[str, np.ndarray]
-) -> dict[tuple[str, str], np.ndarray]:
-    """Measure the moment arms of all members of the groups in the source model; shape (members, n), m."""
-    import opensim
-
-    opensim.Logger.setLevelString("Error")
-    model = opensim.Model(model_path)
-    state = model.initSystem()
-    found = {}
-    for joint, angles in angles_deg.items():
-        coordinate = model.getCoordinateSet().get(f"{joint}_r")
-        groups = [group for group in GROUP_MEMBERS if joint in GROUP_JOINTS[group]]
-        arms = {group: [] for group in groups}
-        for angle in np.radians(angles):
-            coordinate.setValue(state, float(angle))
-            for group in groups:
-                muscles = [model.getMuscles().get(f"{name}_r") for name in GROUP_MEMBERS[group]]
-                arms[group].append([muscle.computeMomentArm(state, coordinate) for muscle in muscles])
-        coordinate.setValue(state, 0.0)
-        found |= {(group, joint): np.array(values).T for group, values in arms.items()}
-    return found
 
 
 def _measure_segments(model, state) -> dict[str, float]:
