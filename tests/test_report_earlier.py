@@ -45,7 +45,7 @@ def bare(monkeypatch):
 
     lack("gaitlib.data.walks.load_walks")
     lack("gaitlib.data.inertial_walks.load_inertial_walks")
-    lack("gaitlib.data.tables.load_table")
+    lack("gaitlib.data.reference_tables.load_table")
     lack("gaitlib.report.passport_page.measure_published_model", "adult_walk_3d_moco")
 
 
