@@ -9,10 +9,9 @@ from sense_toys import make_toy_set
 
 from gaitlib.errors import InputError
 from gaitlib.estimate.assess import tabulate_errors
-from gaitlib.estimate.clip_sampler import SamplerConfig, build_pool, sample_clips
+from gaitlib.estimate.clip_sampler import InertialSamplerConfig, SamplerConfig, build_pool, sample_clips
 from gaitlib.estimate.estimator import GaitEstimator
 from gaitlib.estimate.estimator_network import GaitNetwork, NetworkConfig
-from gaitlib.estimate.inertial_clip_sampler import InertialSamplerConfig
 from gaitlib.estimate.predict import load_shipped_estimator
 from gaitlib.estimate.real_training import crossvalidate_network
 from gaitlib.estimate.synthetic_training import (
@@ -21,7 +20,7 @@ from gaitlib.estimate.synthetic_training import (
     sample_held_out,
 )
 from gaitlib.estimate.targets import OUTCOME_NAMES
-from gaitlib.report.people import measure_walks
+from gaitlib.outcomes import measure_walks
 from gaitlib.sense.body_walk import build_synthetic_walk
 from gaitlib.sense.observe import observe_walks
 from gaitlib.simulate.library import load_library

@@ -12,8 +12,7 @@ from gaitlib.environment import ROOT
 from gaitlib.errors import InputError
 from gaitlib.estimate.synthetic_training import split_library, split_people
 from gaitlib.gait import validate_gait
-from gaitlib.generate.checked_sampling import SoundSampler, find_sound
-from gaitlib.generate.checks import check_gaits
+from gaitlib.generate.checks import RejectionSampler, check_gaits, find_valid
 from gaitlib.generate.flow import GaitGenerator
 from gaitlib.generate.learnable_gaits import select_verified
 from gaitlib.simulate.library import hash_gaits, load_library
@@ -109,7 +108,12 @@ def test_training_neither_uses_nor_changes_the_global_seed(library):
 
 
 def test_resumed_training_equals_uninterrupted(library, tiny, tmp_path):
-    GaitGenerator().fit(*library, TINY, seed=3, folder=tmp_path, stop_at=47)
+    def interrupt(step, loss):
+        if step == 50:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        GaitGenerator().fit(*library, TINY, seed=3, folder=tmp_path, report=interrupt)
     assert len(list(tmp_path.iterdir())) == 1
     resumed = GaitGenerator().fit(*library, TINY, seed=3, folder=tmp_path)
     pd.testing.assert_frame_equal(resumed.history, tiny.history)
@@ -202,13 +206,13 @@ def test_what_fails_a_check_is_drawn_again(generator):
     checks = check_gaits(*first, generator.limits)
     bend = checks.loc[checks["check"] == "knee_hyperextension", "value"].quantile(0.4)
     picky.limits = replace(generator.limits, knee_extension_deg=bend)
-    table, gaits = SoundSampler(picky).sample(wanted, seed=5)
-    assert find_sound(table, gaits, picky.limits).all() and set(table["draws"]) > {1, 2}
-    assert find_sound(*first, picky.limits).sum() == (table["draws"] == 1).sum() < len(table)
+    table, gaits = RejectionSampler(picky).sample(wanted, seed=5)
+    assert find_valid(table, gaits, picky.limits).all() and set(table["draws"]) > {1, 2}
+    assert find_valid(*first, picky.limits).sum() == (table["draws"] == 1).sum() < len(table)
     assert table["person_id"].is_unique and list(gaits["gait"].values) == list(table["gait_id"])
     asked = wanted.set_index("person_id").loc[table["person_id"], "speed_mps"]
     np.testing.assert_array_equal(table["speed_mps"], asked)
-    again = SoundSampler(picky).sample(wanted, seed=5)[0]
+    again = RejectionSampler(picky).sample(wanted, seed=5)[0]
     pd.testing.assert_frame_equal(table, again)
 
 
@@ -223,5 +227,7 @@ def test_shipped_generator_learned_from_training_people_only():
     assert set(shipped.gait_ids) <= set(run["gait_id"].iloc[training])
     seen_by_readers = split_library(*library.curves, study.estimate.held_out_share, study.seed).held_out[0]
     assert set(seen_by_readers["gait_id"]) <= set(held_out), "who is held out does not hang on the release"
-    table, _ = SoundSampler(shipped).sample(pd.DataFrame({"speed_mps": [0.9, 1.2], "age_years": [70.0, 8.0]}))
+    table, _ = RejectionSampler(shipped).sample(
+        pd.DataFrame({"speed_mps": [0.9, 1.2], "age_years": [70.0, 8.0]})
+    )
     assert table["speed_mps"].tolist() == [0.9, 1.2]

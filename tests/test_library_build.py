@@ -24,7 +24,6 @@ from library_fakes import build_solved, fake_solve, make_plan, run_cluster, wait
 import gaitlib.simulate.build as build_module
 from gaitlib.cli import main
 from gaitlib.errors import InputError, WorkError
-from gaitlib.report.library_page import estimate_cost
 from gaitlib.simulate import executors
 from gaitlib.simulate.build import build_library, make_arrays
 from gaitlib.simulate.executors import open_executor
@@ -34,7 +33,7 @@ from gaitlib.simulate.library import (
     load_library,
     write_library,
 )
-from gaitlib.simulate.measure import measure_library
+from gaitlib.simulate.measure import estimate_cost, measure_library
 from gaitlib.simulate.multipliers import (
     join_multipliers,
     load_multipliers,

@@ -3,29 +3,20 @@
 import json
 import os
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from gaitlib.data.manifest import load_manifest
+from gaitlib.data.measured_curves import summarise_joint_angles
+from gaitlib.data.walks import load_walks
 from gaitlib.environment import ROOT
 from gaitlib.errors import AbsentData, InputError
+from gaitlib.estimate.targets import measure_events
+from gaitlib.evaluate.realism import choose_bands
+from gaitlib.outcomes import measure_walks
 from gaitlib.report import (
-    comparison,
-    gait_curves,
-    inertial_people,
-    known,
     passport_page,
-    people,
-    physics_page,
-    realism_compare,
-    realism_data,
-    realism_page,
-    signals_page,
-    subgroup_page,
-    subgroup_words,
 )
-from gaitlib.report.recorded_residual import measure_recorded_residuals
 from gaitlib.simulate.library import load_library
 from gaitlib.workflow import earlier
 from gaitlib.workflow.pages import prepare_pages
@@ -52,12 +43,9 @@ def bare(monkeypatch):
 
         monkeypatch.setattr(place, refuse)
 
-    lack("gaitlib.report.people.collect_real_walks")
+    lack("gaitlib.data.walks.load_walks")
     lack("gaitlib.data.inertial_walks.load_inertial_walks")
-    lack("gaitlib.data.tables.load_table")
-    lack("gaitlib.report.recorded_residual._measure_children", "td_children_c3d")
-    lack("gaitlib.report.recorded_residual._measure_adult", "adult_walk_3d_moco")
-    lack("gaitlib.report.realism_data.load_adult_angles", "parkinson_joint_angles")
+    lack("gaitlib.data.reference_tables.load_table")
     lack("gaitlib.report.passport_page.measure_published_model", "adult_walk_3d_moco")
 
 
@@ -223,115 +211,27 @@ def _copy_notebooks(root):
     return root
 
 
-@pytest.mark.parametrize("subgroup", NEURO)
-def test_a_group_without_recordings_keeps_its_numbers(bare, kept, subgroup):
-    group = subgroup_page.collect_subgroup(kept, subgroup, ["neuro_bvh"], {}, "", 0.2, 0, 6.0, 1)
-    assert group.absent == ("neuro_bvh",) and group.walks == []
-    reference = people.measure_walks(group.walks, OUTCOMES)
-    everyone = people.estimate_walks([], reference, ["synthetic", "ridge_real"], OUTCOMES, object())
-    tidy, own = earlier.complete_group(kept, group.absent, subgroup, "Somebody", everyone, reference)
-    shipped = [
-        pd.read_parquet(earlier.FOLDER / f"{k}_{subgroup}.parquet") for k in ("estimates", "reference")
-    ]
-    pd.testing.assert_frame_equal(tidy, shipped[0])
-    pd.testing.assert_frame_equal(own, shipped[1])
-    pairs = tidy.merge(own, on=["dataset", "walk_id"])
-    assert len(pairs) == len(tidy)
-    for outcome in OUTCOMES:
-        rows = pairs[pairs["outcome"] == outcome]
-        np.testing.assert_array_equal(rows["reference"], rows[outcome])
-    assert "Somebody" in earlier.show_label(kept).data
-
-
-def test_a_group_of_which_nothing_is_shipped_says_so_and_goes_on(bare, kept, monkeypatch, tmp_path):
-    from gaitlib.evaluate.tables import build_agreement_table
-
-    monkeypatch.setattr(earlier, "FOLDER", tmp_path / "nothing")
-    group = subgroup_page.collect_subgroup(kept, "child", ["td_children_c3d"], {}, "", 0.2, 0, 6.0, 1)
-    reference = people.measure_walks(group.walks, OUTCOMES)
-    everyone = people.estimate_walks([], reference, ["classical"], OUTCOMES)
-    tidy, own = earlier.complete_group(kept, group.absent, "child", "Children", everyone, reference)
-    assert tidy.empty and own.empty
-    text = earlier.show_label(kept).data
-    assert "Not shown:" in text and "Children" in text and "earlier run" not in text
-    margins = {o: {"value": 0.1, "kind": "declared", "source": "toy"} for o in OUTCOMES}
-    by = ("dataset", "subgroup", "view", "outcome", "method")
-    agreement = build_agreement_table(
-        tidy, by=by, margins=margins, expected={"subgroup": ["child"], "outcome": OUTCOMES}
-    )
-    words = subgroup_words.write_answer(agreement, "Children", margins, "", group, "side")
-    assert words == ["No error can be given: the recordings are not here."]
-    assert kept.save_facts("4_evaluate_child", {})["earlier_revision"] == ""
-
-
-def test_signals_without_recordings_keep_the_healthy_adults(bare, kept):
-    tidy, steps = inertial_people.complete_inertial(kept, object())
-    assert set(tidy["dataset"]) == {"lower_back_events"} and len(steps)
-    agreement = earlier.mark_rows(kept, signals_page.summarise_sensors(tidy, 1, 100))
-    assert (agreement["earlier_revision"] == earlier.read_card()["revision"]).all()
-    text = " ".join(signals_page.write_answer(agreement, pd.DataFrame()))
-    assert text.count("the recordings are not here") == 3
-    assert signals_page.format_settings(tidy)["Note"].item() == "the recordings are not here"
-
-
-def test_residuals_of_no_recording_have_quantiles(bare, kept):
-    """An empty table of objects has none: the root of a foreign error on page 2_physics."""
-    recorded = measure_recorded_residuals(kept)
-    assert recorded.empty and {entry["item"] for entry in kept.absent} == {
-        "td_children_c3d",
-        "adult_walk_3d_moco",
-    }
-    own = pd.DataFrame({"name": physics_page.SOLVED, "residual_rms_bw": [0.1, 0.3], "residual_peak_bw": 0.5})
-    summary = physics_page.summarise_residuals(pd.concat([recorded.assign(name=""), own]))
-    assert summary.loc[physics_page.SOLVED, "median"] == pytest.approx(20.0)
-
-
-def test_bands_compare_like_the_curves_behind_them():
-    rng = np.random.default_rng(3)
-    phase = np.linspace(0, 2 * np.pi, 101)
-    measured = 20 * np.sin(phase) + rng.normal(0, 4, (30, 1)) + rng.normal(0, 1, (30, 101))
-    made = 15 * np.sin(phase + 0.3) + rng.normal(0, 1, (5, 101))
-    band = realism_data.Band.measure(measured)
-    assert realism_compare.compare_curve(made, measured) == realism_compare.compare_curve(made, band)
-    assert len(band) == 30
-
-
-def test_published_predictions_that_are_absent_leave_the_other_rows(bare, kept):
-    table = comparison.list_published(kept)
-    assert (table["Speed (m/s)"] == "not here").sum() == 1 and len(table) == 5
-    assert kept.absent[0]["item"] == "cp_video_benchmark"
-
-
 def test_passport_without_the_model_shows_the_earlier_ranges(bare, kept, tmp_path):
     text = passport_page.write_passport_page(tmp_path / "passport.md", kept).read_text(encoding="utf-8")
     assert 'class="earlier"' in text and text.count("<figure") == 1
     assert "in the earlier run" in text and "in this run" not in text
 
 
-def test_parkinsons_curves_without_recordings(bare, kept):
-    made = gait_curves.SideCurves(
-        {joint: np.zeros((4, 2, 101)) for joint in gait_curves.JOINTS}, list("abcd"), simulated=True
-    )
-    parts = known._show_earlier_curves(kept, "parkinson_joint_angles", made)
-    text = "".join(part.data for part in parts)
-    assert text.count('class="earlier"') == 1 and text.count("<figure") == 1 and text.count("<table") == 2
-    assert "22 people" in text
+def test_bands_of_the_earlier_run_stand_in_for_the_recordings(kept):
+    def refuse_angles():
+        raise AbsentData("parkinson_joint_angles", "parkinson_joint_angles/walks is not here")
 
-
-def test_realism_says_what_it_lacks(bare, kept):
-    assert realism_page.format_activations(pd.DataFrame())["Verdict"].item().startswith("not evaluated")
-    assert realism_page.format_speed_law(pd.DataFrame())["Verdict"].item().startswith("not evaluated")
-    bands = realism_compare.load_bands(kept)
-    assert len(realism_data.choose_bands(bands, "parkinsons", "off")["knee"]) == 22
+    bands = earlier.obtain(kept, "joint_angle_bands", refuse_angles, "joint angles")
+    assert len(choose_bands(bands, "parkinsons", "off")["knee"]) == 22
 
 
 @pytest.mark.real_data
 def test_earlier_bands_and_references_agree_with_the_recordings():
     """To rounding of double numbers; another run of the same code gives the same."""
     shipped = pd.read_parquet(earlier.FOLDER / "joint_angle_bands.parquet")
-    pd.testing.assert_frame_equal(gait_curves.summarise_measured_curves(), shipped, rtol=1e-9)
-    walks = people.collect_real_walks(["neuro_bvh"])
-    reference = people.measure_walks(walks, OUTCOMES)
+    pd.testing.assert_frame_equal(summarise_joint_angles(), shipped, rtol=1e-9)
+    walks = load_walks("neuro_bvh", "evaluate")
+    reference = measure_walks(walks, OUTCOMES)
     for group in NEURO:
         own = reference[reference["subgroup"] == group].reset_index(drop=True)
         shipped = pd.read_parquet(earlier.FOLDER / f"reference_{group}.parquet")
@@ -346,7 +246,7 @@ def test_earlier_times_from_the_lower_back_agree_with_the_recordings():
     rows = [
         {"walk_id": walk.attrs["walk_id"], "outcome": outcome, "reference": value}
         for walk in load_inertial_walks("lower_back_events")
-        for outcome, value in inertial_people.measure_reference(walk).items()
+        for outcome, value in measure_events(walk.attrs["events"], float(walk["time"].values[-1])).items()
     ]
     pd.testing.assert_frame_equal(
         shipped[["walk_id", "outcome", "reference"]], pd.DataFrame(rows), rtol=1e-9, check_dtype=False

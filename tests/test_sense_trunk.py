@@ -9,14 +9,13 @@ from sense_toys import make_library_walk
 from gaitlib import load_library
 from gaitlib.data.packed import read_recording
 from gaitlib.data.plug_in_gait import build_pelvis
-from gaitlib.estimate.clip_sampler import build_pool
-from gaitlib.estimate.inertial_clip_sampler import InertialSamplerConfig, sample_inertial_clips
+from gaitlib.estimate.clip_sampler import InertialSamplerConfig, build_pool, sample_inertial_clips
 from gaitlib.estimate.inertial_features import INERTIAL_FEATURES, LEG_SHARE, compute_inertial_arrays
 from gaitlib.estimate.synthetic_training import list_persons
 from gaitlib.estimate.targets import OUTCOME_NAMES
 from gaitlib.sense.inertial import measure_motion
 from gaitlib.sense.segments import PITCH_SEGMENTS
-from gaitlib.sense.trunk_motion import (
+from gaitlib.sense.trunk_and_arms import (
     PELVIS_SHARE,
     PEOPLES_PELVIS_DEG,
     SURGE_SHARE,

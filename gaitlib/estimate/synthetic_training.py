@@ -6,7 +6,9 @@ import contextlib
 import functools
 import hashlib
 import json
+import multiprocessing
 import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -16,49 +18,41 @@ import xarray as xr
 
 from gaitlib.errors import InputError
 from gaitlib.estimate.assess import measure_activation_errors, tabulate_errors
-from gaitlib.estimate.clip_sampler import Clip, GaitPool, SamplerConfig, build_pool, sample_clips
+from gaitlib.estimate.clip_sampler import (
+    Clip,
+    GaitPool,
+    InertialSamplerConfig,
+    SamplerConfig,
+    build_pool,
+    sample_clips,
+    sample_inertial_clips,
+)
 from gaitlib.estimate.estimator import GaitEstimator
 from gaitlib.estimate.estimator_network import NetworkConfig
-from gaitlib.estimate.inertial_clip_sampler import InertialSamplerConfig, sample_inertial_clips
 from gaitlib.estimate.training_loop import compute_loss
-from gaitlib.generate.flow_training import fingerprint
+from gaitlib.generate.learnable_gaits import select_verified
+from gaitlib.generate.network_training import fingerprint
 from gaitlib.person import IMPAIRMENT_COLUMNS, Person
 from gaitlib.simulate.library import Curves, hash_gaits
+from gaitlib.simulate.workers import end_with_parent
 
-_PERSON_COLUMNS = ["age_years", "sex", "height_m", "mass_kg"]
+_PERSON_COLUMNS = list(Person.model_fields)
 _WORKER_POOL: dict[str, tuple] = {}
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How to train.
+    """How to train."""
 
-    Parameters
-    ----------
-    network : NetworkConfig
-        Size and schedule of the network.
-    sampler : SamplerConfig or InertialSamplerConfig
-        What clips look like; decides which kind of clips, and must fit `network.kind`.
-    held_out_share : float
-        Share of synthetic people kept for calibration and test, half each (0-1).
-    n_calibration, n_test : int
-        Clips of held-out people.
-    n_generated : int
-        Gaits drawn from the walk sampler, if there is one.
-    n_workers : int
-        Processes that sample clips; 0 samples in this one.
-    level : float
-        Coverage of the intervals (0-1).
-    """
-
-    network: NetworkConfig = field(default_factory=NetworkConfig)
+    network: NetworkConfig = field(default_factory=NetworkConfig)  # size and schedule of the network
+    # what clips look like; decides which kind of clips, and must fit `network.kind`
     sampler: SamplerConfig | InertialSamplerConfig = field(default_factory=SamplerConfig)
-    held_out_share: float = 0.2
-    n_calibration: int = 1000
+    held_out_share: float = 0.2  # share of synthetic people kept for calibration and test, half each (0-1)
+    n_calibration: int = 1000  # clips of held-out people
     n_test: int = 1000
-    n_generated: int = 2000
-    n_workers: int = 1
-    level: float = 0.9
+    n_generated: int = 2000  # gaits drawn from the walk sampler, if there is one
+    n_workers: int = 1  # processes that sample clips; 0 samples in this one
+    level: float = 0.9  # coverage of the intervals (0-1)
 
 
 def train_estimator(
@@ -130,18 +124,6 @@ def sample_held_out(
     test = split_people(table, config.held_out_share, seed)[2]
     pool = build_pool(gaits.isel(gait=test), list_persons(table.iloc[test]))
     return _sample_here(pool, config.sampler, [seed, 9], config.n_test)
-
-
-def select_verified(table: pd.DataFrame, gaits: xr.Dataset) -> tuple[pd.DataFrame, xr.Dataset]:
-    """Keep verified gaits, table and curves in the same order."""
-    table = table.reset_index() if "gait_id" not in table.columns else table
-    if "verified" in table.columns:
-        table = table[table["verified"].astype(bool)]
-    known = set(gaits["gait"].values.tolist())
-    table = table[[gait_id in known for gait_id in table["gait_id"]]].reset_index(drop=True)
-    if table.empty:
-        raise InputError("train: the library holds no verified gait; solve some first.")
-    return table, gaits.sel(gait=table["gait_id"].to_list())
 
 
 def split_people(
@@ -221,8 +203,6 @@ def _sample_here(pool: GaitPool, config, seed, n_clips: int) -> list[Clip]:
 
 
 def _start_worker(pool: GaitPool, config) -> None:
-    from gaitlib.simulate.workers import end_with_parent
-
     end_with_parent()
     _WORKER_POOL["all"] = (pool, config)
 
@@ -237,9 +217,6 @@ def _open_workers(n_workers: int, pool: GaitPool, config):
     if n_workers <= 0:
         yield functools.partial(_sample_here, pool, config), None
         return
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(
         n_workers, context, initializer=_start_worker, initargs=(pool, config)

@@ -23,16 +23,16 @@ MEASURES = {
 
 
 def adjust_holm(p_values) -> np.ndarray:
-    """Adjust p values for multiplicity by Holm's step-down method.
+    """Adjust p values for multiplicity by Holm's step-down method; missing ones stay missing.
 
     Holm S (1979) A simple sequentially rejective multiple test procedure. Scand J Stat 6:65.
     """
+    from statsmodels.stats.multitest import multipletests
+
     p = np.asarray(p_values, dtype=float)
-    adjusted = np.full(p.shape, np.nan)
-    made = np.flatnonzero(np.isfinite(p))
-    order = made[np.argsort(p[made], kind="stable")]
-    steps = p[order] * (len(order) - np.arange(len(order)))
-    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0) if len(order) else steps
+    adjusted, made = np.full(p.shape, np.nan), np.isfinite(p)
+    if made.any():
+        adjusted[made] = multipletests(p[made], method="holm")[1]
     return adjusted
 
 

@@ -67,7 +67,7 @@ def measure_published_model() -> dict[tuple[str, str], np.ndarray]:
 
 
 def _measure(path: str, angles_deg: dict) -> dict:
-    from gaitlib.body.derive_muscles import measure_moment_arms
+    from gaitlib.body.opensim_model import measure_moment_arms
 
     return measure_moment_arms(path, angles_deg)
 

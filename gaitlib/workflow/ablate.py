@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 
 from gaitlib.environment import ROOT
-from gaitlib.evaluate.training_runs import DATASETS
 
+DATASETS = ("td_children_c3d", "neuro_bvh")
+"""Real people with keypoints."""
 N_REAL = (2, 4, 8, None)
 """How many real people a network learns from; None: all others."""
 ARMS = {
@@ -54,7 +55,7 @@ def run_experiments(arguments: argparse.Namespace) -> int:
 
     Trainings and estimates are kept in build/<study>/experiments: an interrupted run goes on from there.
     """
-    from gaitlib.generate.checked_sampling import SoundSampler
+    from gaitlib.generate.checks import RejectionSampler
     from gaitlib.simulate.library import load_library
     from gaitlib.study import load_study
     from gaitlib.workflow.train import obtain_generator
@@ -65,7 +66,9 @@ def run_experiments(arguments: argparse.Namespace) -> int:
     settings = study.estimate.model_dump()
     settings |= {"clips": arguments.clips or settings["clips"], **_FEW}
     generator = obtain_generator(arguments.generator, study, library, folder)
-    sampler = SoundSampler(generator, outcomes=False) if generator and settings["generated_gaits"] else None
+    sampler = (
+        RejectionSampler(generator, outcomes=False) if generator and settings["generated_gaits"] else None
+    )
     estimators = train_variants(library, sampler, settings, study.seed, folder, print)
     clips, reference = _observe(study)
     tables = [
@@ -85,10 +88,11 @@ def run_experiments(arguments: argparse.Namespace) -> int:
 
 
 def _observe(study) -> tuple[list, pd.DataFrame]:
-    from gaitlib.report.people import collect_real_walks, measure_walks
+    from gaitlib.data.walks import collect_walks
+    from gaitlib.outcomes import measure_walks
     from gaitlib.sense.observe import observe_walks
 
-    walks = collect_real_walks(list(DATASETS), "baseline")
+    walks = collect_walks(DATASETS, "baseline")
     sense = study.sense
     clips = observe_walks(walks, sense.views[:1], sense.layout, sense.fps, sense.noise, study.seed)
     return clips, measure_walks(walks, study.evaluate.outcomes)
@@ -144,9 +148,9 @@ def _start_fresh(full, seed: int):
     import torch
 
     from gaitlib.estimate.estimator_network import GaitNetwork
+    from gaitlib.generate.network_training import build_network
 
-    torch.manual_seed(seed)
-    network = GaitNetwork(full.config)
+    network = build_network(lambda: GaitNetwork(full.config), torch.Generator().manual_seed(seed))
     network.side_mean.copy_(full.network.side_mean)
     network.side_std.copy_(full.network.side_std)
     return network
@@ -159,7 +163,7 @@ def select_healthy_adults(table: pd.DataFrame, gaits) -> tuple:
 
 def estimate_variant(name: str, estimator, clips: list, reference: pd.DataFrame, seed: int) -> pd.DataFrame:
     """Estimate every clip of real people by a synthetic-trained network."""
-    from gaitlib.report.people import estimate_walks
+    from gaitlib.estimate.estimate_table import estimate_walks
 
     outcomes = [name for name in reference.columns if name in estimator_outcomes()]
     table = estimate_walks(clips, reference, ["synthetic"], outcomes, estimator)

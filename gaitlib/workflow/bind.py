@@ -9,12 +9,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+from gaitlib.environment import ROOT
 from gaitlib.errors import WorkError
 from gaitlib.study import Study
 from gaitlib.workflow.execute import find_private_text
-from gaitlib.workflow.pages import plan_pages
+from gaitlib.workflow.pages import SUBGROUP_PAGE, plan_pages
 
-_EVALUATE = "4_evaluate"
+_WRITING = (
+    *("workflow/bind.py", "workflow/lookup_pages.py", "report/passport_page.py"),
+    *("__init__.py", "verbs.py", "person.py", "outcomes.py", "estimate/predict.py"),
+)
+"""Code that writes pages, or whose docstrings stand on one."""
 _LOADING = re.compile(
     r"""<(?:script|img|iframe|video|audio|source|embed)\b[^>]*?\ssrc\s*=\s*["'](?:https?:)?//[^"']+["']"""
     r"""|<link\b(?=[^>]*\brel\s*=\s*["'](?:stylesheet|preload|preconnect|icon|modulepreload))[^>]*?"""
@@ -34,11 +39,7 @@ def list_book_sources(root: str | Path) -> list[str]:
     ]
     files += [
         root / "data_manifest.yaml",
-        root / "gaitlib/workflow/bind.py",
-        root / "gaitlib/report/data_page.py",
-        root / "gaitlib/report/passport_page.py",
-        root / "gaitlib/report/definitions_page.py",
-        root / "gaitlib/outcomes.py",
+        *(root / "gaitlib" / name for name in _WRITING),
     ]
     return sorted(str(path.relative_to(root)) for path in files)
 
@@ -65,9 +66,9 @@ def build_book(study: Study, root: str | Path) -> Path:
 
 def assemble_book(study: Study, root: str | Path, target: str | Path) -> Path:
     """Lay the sources of the book and the executed pages into one fresh folder."""
-    from gaitlib.report.data_page import write_data_page  # here, so that a run with nothing to do starts fast
-    from gaitlib.report.definitions_page import write_definitions_page
+    # Here, so that a run with nothing to do starts fast.
     from gaitlib.report.passport_page import write_passport_page
+    from gaitlib.workflow.lookup_pages import fill_data_page, fill_definitions_page
     from gaitlib.workflow.results import Results
 
     root, target = Path(root), Path(target)
@@ -83,11 +84,11 @@ def assemble_book(study: Study, root: str | Path, target: str | Path) -> Path:
     (target / "_toc.yml").write_text(_list_subgroups(table, study), encoding="utf-8")
     config = (target / "_config.yml").read_text(encoding="utf-8")
     (target / "_config.yml").write_text(config.replace("{title}", study.book.title), encoding="utf-8")
-    write_data_page(root / "data_manifest.yaml", target / "data.md")
+    fill_data_page(root / "data_manifest.yaml", target / "data.md")
     write_passport_page(
         target / "passport.md", Results(str(root.resolve() / "build" / study.name / "results"))
     )
-    write_definitions_page(target / "definitions.md")
+    fill_definitions_page(target / "definitions.md")
     return target
 
 
@@ -95,10 +96,13 @@ def _list_subgroups(table: str, study: Study) -> str:
     """Table of contents in which the evaluation stands once per subgroup."""
     lines = []
     for line in table.splitlines():
-        if line.strip() == f"- file: {_EVALUATE}":
+        if line.strip() == f"- file: {SUBGROUP_PAGE}":
             indent = " " * (line.index("-") + 2)
             for name, group in study.evaluate.subgroups.items():
-                lines += [line.replace(_EVALUATE, f"{_EVALUATE}_{name}"), f'{indent}title: "{group.title}"']
+                lines += [
+                    line.replace(SUBGROUP_PAGE, f"{SUBGROUP_PAGE}_{name}"),
+                    f'{indent}title: "{group.title}"',
+                ]
         else:
             lines.append(line)
     return "\n".join(lines) + "\n"
@@ -109,7 +113,9 @@ def compile_book(source: Path, output: Path, log: Path) -> None:
     shutil.rmtree(output, ignore_errors=True)
     program = "from jupyter_book.cli.main import main; main()"
     command = [sys.executable, "-c", program, "build", str(source), "--path-output", str(output)]
-    environment = {**os.environ, "PYTHONPATH": str(source / "_ext"), "NO_COLOR": "1", "SPHINX_NO_COLOR": "1"}
+    # The page of the verbs is written from docstrings, for which sphinx imports gaitlib.
+    path = os.pathsep.join([str(source / "_ext"), str(ROOT)])
+    environment = {**os.environ, "PYTHONPATH": path, "NO_COLOR": "1", "SPHINX_NO_COLOR": "1"}
     done = subprocess.run(
         [*command, "-W", "-n", "--keep-going", "--all"], capture_output=True, text=True, env=environment
     )

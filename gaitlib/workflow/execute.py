@@ -123,11 +123,22 @@ def describe_fault(kind: str, message: str) -> str:
     return f"a fault of this program, please report it ({kind}: {words[:100]})"
 
 
+def drop_empty(cells: list[dict]) -> list[dict]:
+    """Leave out cells tagged `drop-if-empty` that show nothing, and text so tagged before such a cell."""
+    kept, dropped = [], False
+    for cell in reversed(cells):
+        empty = not cell["outputs"] if cell["cell_type"] == "code" else dropped
+        dropped = empty and "drop-if-empty" in _get_tags(cell)
+        if not dropped:
+            kept.append(cell)
+    return kept[::-1]
+
+
 def scrub_notebook(notebook: dict, name: str, root: str | Path) -> dict:
     """Make an executed notebook fit for print: no user names, paths or times; cell ids unique in the book."""
     cells = []
     injected = any("injected-parameters" in _get_tags(cell) for cell in notebook["cells"])
-    for index, cell in enumerate(notebook["cells"]):
+    for index, cell in enumerate(drop_empty(notebook["cells"])):
         tags = [tag for tag in _get_tags(cell) if not tag.startswith("papermill")]
         if "parameters" in tags and injected:
             tags.append("remove-cell")

@@ -63,6 +63,7 @@ def plan_pages(study: Study) -> dict[str, Page]:
             "datasets": list(group.datasets),
             "stand_in": group.stand_in.model_dump() if group.stand_in else {},
             "margins": _dump(study.get_margins(name)),
+            "beside": [item.model_dump() for item in group.beside],
             "stand_in_walks": evaluate.stand_in_walks,
             "clip_seconds": sense.clip_seconds,
         }

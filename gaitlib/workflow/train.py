@@ -47,9 +47,9 @@ def add_generate_parser(subparsers) -> None:
 
 def run_train(arguments: argparse.Namespace) -> int:
     """Answer `gaitlib train`."""
-    from gaitlib.estimate.estimator_card import write_model_card
+    from gaitlib.estimate.assess import write_model_card
     from gaitlib.estimate.synthetic_training import build_training_config, train_estimator
-    from gaitlib.generate.checked_sampling import SoundSampler
+    from gaitlib.generate.checks import RejectionSampler
     from gaitlib.simulate.library import load_library
     from gaitlib.study import load_study
 
@@ -64,7 +64,7 @@ def run_train(arguments: argparse.Namespace) -> int:
     output.mkdir(parents=True, exist_ok=True)
     for kind in arguments.only:
         sampler = (
-            SoundSampler(generator, outcomes=False) if generator and settings["generated_gaits"] else None
+            RejectionSampler(generator, outcomes=False) if generator and settings["generated_gaits"] else None
         )
         config = build_training_config(settings, kind)
         estimator, _, errors = train_estimator(*library, config, study.seed, folder / kind, sampler, print)
@@ -99,8 +99,7 @@ def run_generator_training(arguments: argparse.Namespace) -> int:
     """Answer `gaitlib generate train`."""
     from gaitlib.estimate.synthetic_training import split_library
     from gaitlib.generate.flow import GaitGenerator
-    from gaitlib.generate.generator_card import write_generator_card
-    from gaitlib.generate.generator_diagnostics import measure_fidelity
+    from gaitlib.generate.generator_diagnostics import measure_fidelity, write_generator_card
     from gaitlib.simulate.library import load_library
     from gaitlib.study import load_study
 
@@ -135,7 +134,7 @@ def run_sampling(arguments: argparse.Namespace) -> int:
     """Answer `gaitlib generate sample`."""
     import pandas as pd
 
-    from gaitlib.generate.checked_sampling import SoundSampler
+    from gaitlib.generate.checks import RejectionSampler
     from gaitlib.generate.flow import GaitGenerator
 
     try:
@@ -143,7 +142,7 @@ def run_sampling(arguments: argparse.Namespace) -> int:
     except (OSError, ValueError) as error:
         raise InputError(f"{arguments.conditions}: not a readable CSV file ({error})") from None
     flow = GaitGenerator.load(arguments.weights or SHIPPED / SHIPPED_GENERATOR)
-    table, gaits = SoundSampler(flow).sample(conditions, arguments.seed)
+    table, gaits = RejectionSampler(flow).sample(conditions, arguments.seed)
     gaits.attrs |= {"origin": "generated", "library_hash": flow.library_hash, "release": flow.release}
     out = Path(arguments.out)
     out.parent.mkdir(parents=True, exist_ok=True)
