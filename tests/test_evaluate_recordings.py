@@ -7,7 +7,7 @@ import xarray as xr
 from notebook_cells import read_definitions
 
 from gaitlib.data.packed import read_recording
-from gaitlib.data.tables import summarise_strides
+from gaitlib.data.reference_tables import summarise_strides
 from gaitlib.errors import InputError
 from gaitlib.estimate.baseline_estimators import detect_shank_contacts, estimate_back_step_time, pair_steps
 from gaitlib.estimate.estimate_table import compare_step_times

@@ -45,7 +45,7 @@ def bare(monkeypatch):
 
     lack("gaitlib.data.walks.load_walks")
     lack("gaitlib.data.inertial_walks.load_inertial_walks")
-    lack("gaitlib.data.tables.load_table")
+    lack("gaitlib.data.reference_tables.load_table")
 
 
 @pytest.fixture

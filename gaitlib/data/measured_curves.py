@@ -8,7 +8,7 @@ import pandas as pd
 from gaitlib.data.fetch import get_path
 from gaitlib.data.packed import read_recording
 from gaitlib.data.readers.clinical import read_joint_angle_bands
-from gaitlib.data.tables import load_table
+from gaitlib.data.reference_tables import load_table
 from gaitlib.data.walks import load_walks
 from gaitlib.events import detect_events
 from gaitlib.gait import resample_phase
