@@ -64,7 +64,7 @@ def test_residuals_and_people_of_the_model_are_kept():
 
 
 def test_residual_figure_has_a_panel_for_people():
-    from gaitlib.evaluate.model_plots import plot_residuals
+    from gaitlib.evaluate.plots import plot_residuals
 
     table = build_table(GROUPS, methods=(("synthetic", 0.0, 0.03),))
     table["estimate"] += table["person_id"].str[-2:].astype(float) / 50

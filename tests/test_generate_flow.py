@@ -108,7 +108,12 @@ def test_training_neither_uses_nor_changes_the_global_seed(library):
 
 
 def test_resumed_training_equals_uninterrupted(library, tiny, tmp_path):
-    GaitGenerator().fit(*library, TINY, seed=3, folder=tmp_path, stop_at=47)
+    def interrupt(step, loss):
+        if step == 50:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        GaitGenerator().fit(*library, TINY, seed=3, folder=tmp_path, report=interrupt)
     assert len(list(tmp_path.iterdir())) == 1
     resumed = GaitGenerator().fit(*library, TINY, seed=3, folder=tmp_path)
     pd.testing.assert_frame_equal(resumed.history, tiny.history)

@@ -118,7 +118,7 @@ def test_a_cell_that_draws_shows_its_figure(path):
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_an_answer_box_that_stands_empty_is_filled_later(path):
-    code = "".join(list_code(path))
+    code = "\n".join(list_code(path))
     boxes = re.findall(r"^(\w+) = display\(.*display_id=True", code, re.MULTILINE)
     assert all(f"\n{box}.update(" in code for box in boxes)
 

@@ -11,13 +11,11 @@ from gaitlib.data.measured_curves import summarise_joint_angles
 from gaitlib.data.walks import load_walks
 from gaitlib.environment import ROOT
 from gaitlib.errors import AbsentData, InputError
+from gaitlib.estimate.targets import measure_events
 from gaitlib.evaluate.realism import choose_bands
 from gaitlib.outcomes import measure_walks
 from gaitlib.report import (
-    comparison,
-    inertial_people,
     passport_page,
-    signals_page,
 )
 from gaitlib.simulate.library import load_library
 from gaitlib.workflow import earlier
@@ -213,22 +211,6 @@ def _copy_notebooks(root):
     return root
 
 
-def test_signals_without_recordings_keep_the_healthy_adults(bare, kept):
-    tidy, steps = inertial_people.complete_inertial(kept, object())
-    assert set(tidy["dataset"]) == {"lower_back_events"} and len(steps)
-    agreement = earlier.mark_rows(kept, signals_page.summarise_sensors(tidy, 1, 100))
-    assert (agreement["earlier_revision"] == earlier.read_card()["revision"]).all()
-    text = " ".join(signals_page.write_answer(agreement, pd.DataFrame()))
-    assert text.count("the recordings are not here") == 3
-    assert signals_page.format_settings(tidy)["Note"].item() == "the recordings are not here"
-
-
-def test_published_predictions_that_are_absent_leave_the_other_rows(bare, kept):
-    table = comparison.list_published(kept)
-    assert (table["Speed (m/s)"] == "not here").sum() == 1 and len(table) == 5
-    assert kept.absent[0]["item"] == "cp_video_benchmark"
-
-
 def test_passport_without_the_model_shows_the_earlier_ranges(bare, kept, tmp_path):
     text = passport_page.write_passport_page(tmp_path / "passport.md", kept).read_text(encoding="utf-8")
     assert 'class="earlier"' in text and text.count("<figure") == 1
@@ -264,7 +246,7 @@ def test_earlier_times_from_the_lower_back_agree_with_the_recordings():
     rows = [
         {"walk_id": walk.attrs["walk_id"], "outcome": outcome, "reference": value}
         for walk in load_inertial_walks("lower_back_events")
-        for outcome, value in inertial_people.measure_reference(walk).items()
+        for outcome, value in measure_events(walk.attrs["events"], float(walk["time"].values[-1])).items()
     ]
     pd.testing.assert_frame_equal(
         shipped[["walk_id", "outcome", "reference"]], pd.DataFrame(rows), rtol=1e-9, check_dtype=False
