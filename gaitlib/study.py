@@ -173,10 +173,10 @@ _NEEDS = {
 class Beside(_Section):
     """What else is known of a subgroup and shown beside its evaluation, by kind of data.
 
-    `dataset` is an item of the data manifest. `group` is what the people are called in that set, in
-    gaitlib/data/published.csv (published), or among the populations of the manifest (addable: sets that a
+    `dataset` is an item of the data manifest. `group` is what people are called in that set, or before the
+    comma in data/published.csv (published), or among the populations of the manifest (addable: sets that a
     reader can add). `conditions` are states of the same people, such as medication, the first one compared.
-    `words` names the people in tables; of addable it says what is so where there is no such set.
+    `words` names the people in tables; of published and addable it is a sentence for the page.
     """
 
     kind: Literal[tuple(_NEEDS)]

@@ -20,7 +20,7 @@ from gaitlib.estimate.synthetic_training import (
     sample_held_out,
 )
 from gaitlib.estimate.targets import OUTCOME_NAMES
-from gaitlib.report.people import measure_walks
+from gaitlib.outcomes import measure_walks
 from gaitlib.sense.body_walk import build_synthetic_walk
 from gaitlib.sense.observe import observe_walks
 from gaitlib.simulate.library import load_library

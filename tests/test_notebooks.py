@@ -23,7 +23,8 @@ from gaitlib.workflow.execute import (
 from gaitlib.workflow.pages import list_sources, plan_pages
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-LONGEST_FUNCTION = 15
+LONGEST_FUNCTION = 40
+"""Lines: what is longer is no part of an argument that reads in one go."""
 
 
 def read(path):
@@ -51,27 +52,18 @@ def test_what_a_cell_shows_is_its_last_expression(path):
     for code in list_code(path):
         statements = ast.parse(code).body
         lost = statements if not isinstance(statements[-1], ast.Expr) else statements[:-1]
-        lost = [part for part in lost if not re.search(r"\b(answer\.update|display)\(", ast.unparse(part))]
-        calls = [node for part in lost for node in ast.walk(part) if isinstance(node, ast.Call)]
+        bare = [node.value for part in lost for node in ast.walk(part) if isinstance(node, ast.Expr)]
+        calls = [node for node in bare if isinstance(node, ast.Call)]
         assert not [ast.unparse(c)[:60] for c in calls if ast.unparse(c.func).startswith("page.show_")]
 
 
-def test_the_chain_has_its_notebooks():
-    names = [path.stem for path in NOTEBOOKS]
-    assert names == [
-        "0_answer",
-        "1_body",
-        "1_impairments",
-        "1_library",
-        "1_simulate",
-        "2_generate",
-        "2_physics",
-        "2_sense",
-        "3_train",
-        "4_evaluate",
-        "4_signals",
-        "5_compare",
-    ]
+def test_every_notebook_is_a_page_of_the_study_and_of_the_book():
+    study = load_study(ROOT / "studies/quick.yaml")
+    assert {page.notebook for page in plan_pages(study).values()} == {
+        str(path.relative_to(ROOT)) for path in NOTEBOOKS
+    }
+    contents = (ROOT / "book/_toc.yml").read_text(encoding="utf-8")
+    assert not [path.stem for path in NOTEBOOKS if not re.search(rf": {path.stem}$", contents, re.M)]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -118,9 +110,17 @@ def test_no_result_is_typed_into_prose(path):
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_cell_that_draws_shows_its_figure(path):
-    """A figure that is drawn and not shown is lost where an earlier cell changed settings of matplotlib."""
-    drawing = [text for text in list_code(path) if "plt.subplots" in text or "plt.figure" in text]
-    assert [text for text in drawing if "show_figure(" not in text and not text.endswith("plt.show()")] == []
+    """A figure that is neither shown as a plate nor by `plt.show()` is lost or has no caption."""
+    for text in list_code(path):
+        if "plt.subplots" in text or "plt.figure" in text:
+            assert "show_figure" in text or text.endswith("plt.show()"), text[:100]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_an_answer_box_that_stands_empty_is_filled_later(path):
+    code = "\n".join(list_code(path))
+    boxes = re.findall(r"^(\w+) = display\(.*display_id=True", code, re.MULTILINE)
+    assert all(f"\n{box}.update(" in code for box in boxes)
 
 
 def test_misspelt_parameter_is_refused_with_the_nearest_name(tmp_path):
@@ -250,6 +250,25 @@ def test_scrubbing_makes_ids_unique_and_keeps_content():
     assert "papermill" not in json.dumps(first) and first["cells"][0]["source"] == "1"
 
 
+def test_cells_that_show_nothing_are_left_out_with_the_text_before_them():
+    def make(name, kind, *outputs, tags=("drop-if-empty",)):
+        cell = {"cell_type": kind, "source": name, "metadata": {"tags": list(tags)}}
+        return cell | ({"outputs": list(outputs)} if kind == "code" else {})
+
+    cells = [
+        make("text of nothing", "markdown"),
+        make("nothing", "code"),
+        make("text of something", "markdown"),
+        make("something", "code", {"output_type": "stream", "text": "1"}),
+        make("text that stays", "markdown", tags=()),
+        make("nothing again", "code"),
+        make("plain", "code", tags=()),
+    ]
+    kept = scrub_notebook({"cells": cells}, "page", ROOT)["cells"]
+    found = [cell["source"] for cell in kept]
+    assert found == ["text of something", "something", "text that stays", "plain"]
+
+
 def test_private_text_is_found(monkeypatch):
     monkeypatch.setattr(getpass, "getuser", lambda: "jdoe")
     assert find_private_text("nothing here", ROOT) == []
@@ -282,4 +301,9 @@ def test_training_pages_cannot_reach_real_data(page):
 def test_jobs_of_subgroups_differ_only_where_they_should():
     jobs = plan_pages(load_study(ROOT / "studies/quick.yaml"))
     child, joint = jobs["4_evaluate_child"].parameters, jobs["4_evaluate_joint"].parameters
-    assert {name for name in child if child[name] != joint[name]} == {"subgroup", "title", "datasets"}
+    assert {name for name in child if child[name] != joint[name]} == {
+        "subgroup",
+        "title",
+        "datasets",
+        "beside",
+    }

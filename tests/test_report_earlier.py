@@ -3,26 +3,21 @@
 import json
 import os
 
+import IPython.display
 import numpy as np
 import pandas as pd
 import pytest
 
 from gaitlib.data.manifest import load_manifest
 from gaitlib.data.measured_curves import summarise_joint_angles
+from gaitlib.data.walks import load_walks
 from gaitlib.environment import ROOT
 from gaitlib.errors import AbsentData, InputError
+from gaitlib.estimate.targets import measure_events
 from gaitlib.evaluate.realism import choose_bands
-from gaitlib.report import (
-    comparison,
-    gait_curves,
-    inertial_people,
-    known,
-    people,
-    signals_page,
-    subgroup_page,
-    subgroup_words,
-)
+from gaitlib.outcomes import measure_walks
 from gaitlib.simulate.library import load_library
+from gaitlib.study import load_study
 from gaitlib.workflow import earlier
 from gaitlib.workflow.pages import prepare_pages
 from gaitlib.workflow.results import Results
@@ -48,9 +43,9 @@ def bare(monkeypatch):
 
         monkeypatch.setattr(place, refuse)
 
-    lack("gaitlib.report.people.collect_real_walks")
+    lack("gaitlib.data.walks.load_walks")
     lack("gaitlib.data.inertial_walks.load_inertial_walks")
-    lack("gaitlib.data.tables.load_table")
+    lack("gaitlib.data.reference_tables.load_table")
 
 
 @pytest.fixture
@@ -215,71 +210,24 @@ def _copy_notebooks(root):
     return root
 
 
-@pytest.mark.parametrize("subgroup", NEURO)
-def test_a_group_without_recordings_keeps_its_numbers(bare, kept, subgroup):
-    group = subgroup_page.collect_subgroup(kept, subgroup, ["neuro_bvh"], {}, "", 0.2, 0, 6.0, 1)
-    assert group.absent == ("neuro_bvh",) and group.walks == []
-    reference = people.measure_walks(group.walks, OUTCOMES)
-    everyone = people.estimate_walks([], reference, ["synthetic", "ridge_real"], OUTCOMES, object())
-    tidy, own = earlier.complete_group(kept, group.absent, subgroup, "Somebody", everyone, reference)
-    shipped = [
-        pd.read_parquet(earlier.FOLDER / f"{k}_{subgroup}.parquet") for k in ("estimates", "reference")
-    ]
-    pd.testing.assert_frame_equal(tidy, shipped[0])
-    pd.testing.assert_frame_equal(own, shipped[1])
-    pairs = tidy.merge(own, on=["dataset", "walk_id"])
-    assert len(pairs) == len(tidy)
-    for outcome in OUTCOMES:
-        rows = pairs[pairs["outcome"] == outcome]
-        np.testing.assert_array_equal(rows["reference"], rows[outcome])
-    assert "Somebody" in earlier.show_label(kept).data
-
-
-def test_a_group_of_which_nothing_is_shipped_says_so_and_goes_on(bare, kept, monkeypatch, tmp_path):
-    from gaitlib.evaluate.tables import build_agreement_table
-
-    monkeypatch.setattr(earlier, "FOLDER", tmp_path / "nothing")
-    group = subgroup_page.collect_subgroup(kept, "child", ["td_children_c3d"], {}, "", 0.2, 0, 6.0, 1)
-    reference = people.measure_walks(group.walks, OUTCOMES)
-    everyone = people.estimate_walks([], reference, ["classical"], OUTCOMES)
-    tidy, own = earlier.complete_group(kept, group.absent, "child", "Children", everyone, reference)
-    assert tidy.empty and own.empty
-    text = earlier.show_label(kept).data
-    assert "Not shown:" in text and "Children" in text and "earlier run" not in text
-    margins = {o: {"value": 0.1, "kind": "declared", "source": "toy"} for o in OUTCOMES}
-    by = ("dataset", "subgroup", "view", "outcome", "method")
-    agreement = build_agreement_table(
-        tidy, by=by, margins=margins, expected={"subgroup": ["child"], "outcome": OUTCOMES}
-    )
-    words = subgroup_words.write_answer(agreement, "Children", margins, "", group, "side")
-    assert words == ["No error can be given: the recordings are not here."]
-    assert kept.save_facts("4_evaluate_child", {})["earlier_revision"] == ""
-
-
-def test_signals_without_recordings_keep_the_healthy_adults(bare, kept):
-    tidy, steps = inertial_people.complete_inertial(kept, object())
-    assert set(tidy["dataset"]) == {"lower_back_events"} and len(steps)
-    agreement = earlier.mark_rows(kept, signals_page.summarise_sensors(tidy, 1, 100))
-    assert (agreement["earlier_revision"] == earlier.read_card()["revision"]).all()
-    text = " ".join(signals_page.write_answer(agreement, pd.DataFrame()))
-    assert text.count("the recordings are not here") == 3
-    assert signals_page.format_settings(tidy)["Note"].item() == "the recordings are not here"
-
-
-def test_published_predictions_that_are_absent_leave_the_other_rows(bare, kept):
-    table = comparison.list_published(kept)
-    assert (table["Speed (m/s)"] == "not here").sum() == 1 and len(table) == 5
-    assert kept.absent[0]["item"] == "cp_video_benchmark"
-
-
-def test_parkinsons_curves_without_recordings(bare, kept):
-    made = gait_curves.SideCurves(
-        {joint: np.zeros((4, 2, 101)) for joint in gait_curves.JOINTS}, list("abcd"), simulated=True
-    )
-    parts = known._show_earlier_curves(kept, "parkinson_joint_angles", made)
-    text = "".join(part.data for part in parts)
-    assert text.count('class="earlier"') == 1 and text.count("<figure") == 1 and text.count("<table") == 2
-    assert "22 people" in text
+def test_signals_without_recordings_keep_the_healthy_adults(bare, kept, monkeypatch):
+    """The page's own cells, up to the muscles."""
+    monkeypatch.setattr(IPython.display, "display", lambda *_, **__: None)
+    notebook = json.loads((ROOT / "notebooks/4_signals.ipynb").read_text(encoding="utf-8"))
+    code = {cell["id"]: "".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"}
+    here, shown = {}, {}
+    for name in ("40699d2b", "fe3da5f2", "estimate", "fa3ac814", "5b1f7c2e", "steps"):
+        exec(code[name].replace("page.show_table(", "shown = page.show_table("), here)
+        here |= {"results": str(kept.folder), "weights": "data/estimator", "bootstrap": 100}
+        here["weights_release"] = load_study(ROOT / "studies/quick.yaml").estimate.weights_release
+        shown[name] = getattr(here.get("shown"), "data", "")
+    assert set(here["tidy"]["dataset"]) == {"lower_back_events"} and len(here["steps"])
+    assert (here["agreement"]["earlier_revision"] == earlier.read_card()["revision"]).all()
+    assert "Healthy adults" in shown["fa3ac814"] and "Parkinson" not in shown["fa3ac814"]
+    assert "the recordings are not here" in shown["5b1f7c2e"]
+    assert {entry["item"]: bool(entry["revision"]) for entry in here["kept"].absent} == {
+        "lower_back_events": True, "mobilised_lab": False, "parkinson_fog_imu": False,
+    }  # fmt: skip
 
 
 def test_bands_of_the_earlier_run_stand_in_for_the_recordings(kept):
@@ -295,8 +243,8 @@ def test_earlier_bands_and_references_agree_with_the_recordings():
     """To rounding of double numbers; another run of the same code gives the same."""
     shipped = pd.read_parquet(earlier.FOLDER / "joint_angle_bands.parquet")
     pd.testing.assert_frame_equal(summarise_joint_angles(), shipped, rtol=1e-9)
-    walks = people.collect_real_walks(["neuro_bvh"])
-    reference = people.measure_walks(walks, OUTCOMES)
+    walks = load_walks("neuro_bvh", "evaluate")
+    reference = measure_walks(walks, OUTCOMES)
     for group in NEURO:
         own = reference[reference["subgroup"] == group].reset_index(drop=True)
         shipped = pd.read_parquet(earlier.FOLDER / f"reference_{group}.parquet")
@@ -311,7 +259,8 @@ def test_earlier_times_from_the_lower_back_agree_with_the_recordings():
     rows = [
         {"walk_id": walk.attrs["walk_id"], "outcome": outcome, "reference": value}
         for walk in load_inertial_walks("lower_back_events")
-        for outcome, value in inertial_people.measure_reference(walk).items()
+        for outcome, value in measure_events(walk.attrs["events"], float(walk["time"].values[-1])).items()
+        if np.isfinite(value)
     ]
     pd.testing.assert_frame_equal(
         shipped[["walk_id", "outcome", "reference"]], pd.DataFrame(rows), rtol=1e-9, check_dtype=False

@@ -178,10 +178,6 @@ def test_notebooks_have_parameters_and_no_outputs(path):
     cells = [cell for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"]
     assert not [cell for cell in cells if cell["outputs"] or cell["execution_count"]]
     assert any("parameters" in cell["metadata"].get("tags", []) for cell in cells)
-    definitions = [
-        node for cell in cells for node in ast.walk(ast.parse("".join(cell["source"]))) if is_function(node)
-    ]
-    assert not [node.name for node in definitions if node.end_lineno - node.lineno > 15]
 
 
 def is_function(node):

@@ -125,6 +125,26 @@ def test_missing_file_is_named():
         load_study("nothing.yaml")
 
 
+@pytest.mark.parametrize(
+    ("group", "item", "words"),
+    [
+        ("joint", {"kind": "strids"}, r"joint\.beside\.0\.kind: Input should be .*'strides'"),
+        ("parkinsons", {"kind": "case", "dataset": "cp_chld"}, "did you mean 'cp_child'"),
+        (
+            "parkinsons",
+            {"kind": "strides", "dataset": "gaitndd", "group": "a", "words": "b"},
+            "needs controls",
+        ),
+        ("parkinsons", {"kind": "case", "datset": "cp_child"}, "datset: unknown key; did you mean 'dataset'"),
+        ("joint", {"kind": "case", "dataset": "cp_child"}, "case is shown beside simulated people"),
+    ],
+)
+def test_what_stands_beside_a_group_is_checked(values, group, item, words):
+    values["evaluate"]["subgroups"][group]["beside"] = [item]
+    with pytest.raises(InputError, match=words):
+        parse_study(values)
+
+
 def test_subgroup_margins_override_those_of_the_study(values):
     study = parse_study(values)
     assert study.get_margins("parkinsons")["speed_mps"].value == 0.082

@@ -16,6 +16,7 @@ from gaitlib.body.specification import (
     Specification,
 )
 from gaitlib.errors import WorkError
+from gaitlib.gait import COORDINATES
 
 _UNUSED_INERTIA_KGM2 = 0.01
 """Inertia about x and y: without influence on a planar motion."""
@@ -139,6 +140,16 @@ def _add_passive(model, passive) -> None:
     force = opensim.ExpressionBasedCoordinateForce(p.coordinate, expression)
     force.setName(f"passive_{p.coordinate}")
     model.addForce(force)
+
+
+def find_speed_columns(model: opensim.Model, state: opensim.State) -> list[int]:
+    """Find where the speed of each coordinate lies in the state of the multibody tree."""
+    columns = []
+    for coordinate in (model.getCoordinateSet().get(name) for name in COORDINATES):
+        coordinate.setSpeedValue(state, 1.0)
+        columns.append(int(np.argmax(state.getU().to_numpy())))
+        coordinate.setSpeedValue(state, 0.0)
+    return columns
 
 
 def measure_moment_arms(

@@ -1,7 +1,4 @@
-"""Errors of an estimator on synthetic clips, of which the truth is known.
-
-The model card of an estimator: what it is, what it was trained on, how it does on synthetic people.
-"""
+"""Errors of an estimator on synthetic clips, of which the truth is known, and its model card."""
 
 from __future__ import annotations
 

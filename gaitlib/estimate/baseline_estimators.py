@@ -1,4 +1,4 @@
-"""What the networks are compared with: geometry without training, and ridge regression on real people.
+"""What the networks are compared with: published rules without training, ridge regression on real people.
 
 The classical estimator finds events in foot paths in the image and takes its scale from body height, after
 Zeni et al. 2008 (doi 10.1016/j.gaitpost.2007.07.007) for events and Stenum et al. 2021 (doi
@@ -18,9 +18,8 @@ The ridge regression on clip measures learns from real people, so it may only be
 The penalty is chosen inside each training part, again by person (nested cross-validation; Varma & Simon
 2006, doi 10.1186/1471-2105-7-91). It receives arrays and tables and reads no data itself.
 
-Classical step times from inertial sensors: gyroscopes on the shanks, one accelerometer on the lower back.
-
-Nothing here is trained. Both methods are the published ones that newer estimators are usually held against.
+Classical step times from inertial sensors come from gyroscopes on the shanks or one accelerometer on the
+lower back, as published.
 """
 
 from __future__ import annotations

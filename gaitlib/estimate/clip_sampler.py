@@ -1,10 +1,8 @@
-"""Training clips on the fly: a gait walks, a random camera sees it, a random detector errs.
+"""Training clips on the fly: a gait walks, random cameras see it, or sensors are worn, and both err.
 
 Everything that is unknown about a real recording is drawn at random: view, distance, height and focal
 length of the camera, panning, treadmill, frame rate, length, start phase, layout, keypoint convention,
 detector error, smoothing by earlier processing, error of the stated body height, missing side information.
-
-Training clips of inertial sensors on the fly: walks that cameras see, worn sensors that err.
 """
 
 from __future__ import annotations
@@ -41,7 +39,7 @@ from gaitlib.walk import KEYPOINTS_3D
 class GaitPool:
     """Gaits to train from."""
 
-    curves: GaitCurves  # for `gaitlib.sense.body_walk.build_walk_points`
+    curves: GaitCurves  # for `gaitlib.sense.body_walk.build_walk_motion`
     # (n_gait, 2, 9, 101): Muscle activation (0-1) of the right and the left leg,
     # `gaitlib.gait.MUSCLE_GROUPS`, over the stride from the initial contact of that leg
     activation: np.ndarray

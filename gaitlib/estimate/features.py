@@ -1,8 +1,4 @@
-"""A clip in the person's own measure: smoothed, resampled, divided by the apparent leg length.
-
-The rhythm of walking from autocorrelation.
-
-Image keypoints of any layout, frame rate and size -> one common sequence for the network.
+"""Image keypoints of any layout, frame rate and size -> one common sequence for the network.
 
 1. Points are brought to the 19 points of a Walk by name, smoothed (Gaussian, 25 ms, weighted with
    confidence) and resampled to 50 Hz.
@@ -12,7 +8,8 @@ Image keypoints of any layout, frame rate and size -> one common sequence for th
 3. Points are taken relative to the middle of the hips and divided by the scale; the middle itself, from the
    image centre, divided by the scale, is the lateral travel in leg lengths.
 4. The image is mirrored, and the sides exchanged, where the person walks to the left.
-5. A side vector holds the body height and measures that a classical method would use.
+5. A side vector holds the body height and measures that a classical method would use, such as the step time
+   by autocorrelation.
 """
 
 from __future__ import annotations

@@ -1,12 +1,11 @@
-"""What the estimators answer, and the scales on which the network works.
+"""What the estimators answer (values with intervals, muscle activity, or an abstention with its reason), and
+the scales on which the network works.
 
 Quantities that are positive and vary by a share of themselves (speed, step length, step time) are
 estimated on a logarithmic scale, shares of the stride on a linear one.
 
 The true outcomes of a synthetic walk follow the definitions of `gaitlib.outcomes`; training asks for
 thousands of windows, so events are detected once per walk and each window takes those inside it.
-
-What an estimator answers: values with intervals, muscle activity, or an abstention with its reason.
 """
 
 from __future__ import annotations

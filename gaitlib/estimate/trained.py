@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gaitlib.estimate.estimator import GaitEstimator
 from gaitlib.generate.flow import GaitGenerator
-from gaitlib.simulate.library import check_release, load_library
+from gaitlib.simulate.library import check_release, read_hash
 
 _FILES = {"keypoints": "estimator.safetensors", "inertial": "estimator_inertial.safetensors"}
 
@@ -12,7 +12,7 @@ _FILES = {"keypoints": "estimator.safetensors", "inertial": "estimator_inertial.
 def get_generator(kept, library: str) -> GaitGenerator:
     """Get the generator of this run from its results `kept`."""
     flow = GaitGenerator.load(kept.get_path("generator.safetensors"))
-    expected = load_library(kept.locate(library)).hash
+    expected = read_hash(kept.locate(library))
     check_release("generator of this run", flow.release, expected, "generate.weights_release")
     return flow
 
@@ -21,7 +21,7 @@ def get_estimator(kept, weights: str, release: str, library: str, kind: str = "k
     """Get an estimator: the one trained earlier in folder `weights`, or where this is '' that of this run."""
     path = kept.locate(weights) / f"{kind}.safetensors" if weights else kept.get_path(_FILES[kind])
     estimator = GaitEstimator.load(path)
-    expected = release or load_library(kept.locate(library)).hash
+    expected = release or read_hash(kept.locate(library))
     about, key = estimator.provenance, "estimate.weights_release"
     check_release(f"estimator {path.name}", about.get("library", ""), expected, key)
     if about.get("n_generated_gaits"):

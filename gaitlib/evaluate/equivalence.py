@@ -10,16 +10,7 @@ import pandas as pd
 
 from gaitlib.errors import InputError
 from gaitlib.evaluate.bootstrap import compute_mean_interval
-from gaitlib.evaluate.inputs import (
-    check_agreement_table,
-    check_columns,
-    count_walks,
-    format_interval,
-    format_number,
-    get_decimals,
-    get_label,
-    read_margins,
-)
+from gaitlib.evaluate.inputs import check_agreement_table, check_columns, read_margins
 from gaitlib.evaluate.people import FEW_PEOPLE, MIN_PEOPLE
 from gaitlib.evaluate.subgroups import adjust_holm
 
@@ -65,39 +56,6 @@ def compute_tost(differences, lower: float, upper: float, alpha: float = 0.05) -
     return Tost(*(float(value) for value in found), bool(p < alpha))
 
 
-def assess_bias(
-    tidy: pd.DataFrame,
-    margins: Mapping,
-    by: Sequence[str] = (*DEFAULT_BY, "method"),
-    alpha: float = 0.05,
-) -> pd.DataFrame:
-    """Test whether the mean error of each group lies inside plus or minus the clinical margin."""
-    table = check_agreement_table(tidy)
-    by = _check_by(table, by)
-    margins = read_margins(margins)
-    rows = []
-    for key, group in table.groupby(by, sort=True, dropna=False):
-        row = dict(zip(by, key, strict=True))
-        ok = group[group["status"] == "ok"]
-        error = (ok["estimate"] - ok["reference"]).groupby(ok["person"]).mean()
-        row.update(n_people=len(error), n_walks=count_walks(ok))
-        margin = margins.get(row["outcome"])
-        row.update(margin=margin.value if margin else np.nan, margin_source=margin.source if margin else "")
-        row["note"] = _get_reason(len(error), margin)
-        if margin and len(error) >= MIN_PEOPLE:
-            test = compute_tost(error.to_numpy(), -margin.value, margin.value, alpha)
-            row.update(bias=test.mean, lower=test.lower, upper=test.upper, p=test.p)
-        rows.append(row)
-    result = pd.DataFrame(
-        rows, columns=[*by, *"n_people n_walks margin margin_source bias lower upper p note".split()]
-    )
-    result.insert(result.columns.get_loc("p") + 1, "p_holm", adjust_holm(result["p"]))
-    tested = result["p_holm"].notna()
-    shown = (result["p_holm"] < alpha).astype("boolean").where(tested, pd.NA)
-    result.insert(result.columns.get_loc("p_holm") + 1, "equivalent", shown)
-    return result
-
-
 def compare_methods(
     tidy: pd.DataFrame,
     new: str,
@@ -117,7 +75,7 @@ def compare_methods(
        margin" means equivalent by the margin although the interval lies above zero.
     """
     table = check_agreement_table(tidy)
-    by = _check_by(table, [name for name in by if name != "method"])
+    by = check_columns(table, [name for name in by if name != "method"], ("origin", "outcome"))
     margins = read_margins(margins)
     for name in (new, standard):
         if name not in set(table["method"]):
@@ -157,32 +115,6 @@ def compare_methods(
         result.columns.get_loc("verdict"), "p_noninferior_holm", adjust_holm(result["p_noninferior"])
     )
     return result
-
-
-def format_comparison(
-    tidy: pd.DataFrame, margins: Mapping, names: Mapping[str, str], seed: int, n_resamples: int
-) -> pd.DataFrame:
-    """Format the paired comparison of training on synthetic walks with the other methods for print."""
-    rows = []
-    for rival in [name for name in ("ridge_real", "classical") if (tidy["method"] == name).any()]:
-        rng = np.random.default_rng([seed, 21])
-        by = ("origin", "outcome", "view")
-        found = compare_methods(tidy, "synthetic", rival, margins, rng, by, n_resamples=n_resamples)
-        for row in found.itertuples():
-            decimals = get_decimals(row.outcome)
-            difference = format_interval(row.difference, row.lower, row.upper, decimals)
-            rows.append(
-                {
-                    "Outcome": get_label(row.outcome),
-                    "View": names.get(row.view, row.view),
-                    "Compared with": names.get(rival, rival),
-                    "People": str(row.n_people),
-                    "Difference of MAE (90 % CI)": difference,
-                    "Margin": format_number(row.margin, decimals),
-                    "Verdict": row.verdict if row.verdict != "not compared" else f"not compared: {row.note}",
-                }
-            )
-    return pd.DataFrame(rows or [{"Outcome": "–", "Verdict": "no other method was run"}])
 
 
 def pair_errors(group: pd.DataFrame, new: str, standard: str) -> tuple[pd.DataFrame, dict[str, int]]:
@@ -228,9 +160,3 @@ def _get_reason(n: int, margin, what: str = "people") -> str:
     if not margin:
         reasons.append("no margin declared for this outcome")
     return "; ".join(reasons)
-
-
-def _check_by(table: pd.DataFrame, by: Sequence[str]) -> list[str]:
-    by = check_columns(table, by)
-    absent = [name for name in ("origin", "outcome") if name not in by]
-    return [*absent, *by]

@@ -17,6 +17,7 @@ while moving the pelvis does. Trunk, activations and moments are not touched.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import cache
 
@@ -26,6 +27,7 @@ import xarray as xr
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 from gaitlib.gait import COORDINATES, SIDES
+from gaitlib.generate.conditions import hold_body_mass_index
 from gaitlib.generate.foot_contact import (
     LOADED_SHARE,
     SLIP_LOAD_SHARE,
@@ -40,7 +42,7 @@ from gaitlib.generate.foot_contact import (
     share_load,
     stack_dimensions,
 )
-from gaitlib.generate.representation import GRAVITY_MPS2
+from gaitlib.generate.representation import GRAVITY_MPS2, GaitRepresentation, build_gait_set
 
 CHANGES = ("leg_change_deg", "up_change_m", "force_change")
 """Columns that tell what a correction changed."""
@@ -232,3 +234,55 @@ def _move_foot(position: np.ndarray, side: str, ahead: np.ndarray, up: np.ndarra
 
 def _average(values: np.ndarray) -> np.ndarray:
     return values[:, :-1].mean(axis=1)
+
+
+_BLOCK = 256
+"""Strides made at once: few enough for the processor's cache."""
+_LABELS = ("person_id", "cohort", "walk_id")
+
+
+def finish_samples(
+    representation: GaitRepresentation,
+    floor: FloorBand,
+    vectors: np.ndarray,
+    wanted: pd.DataFrame,
+    labels: pd.DataFrame,
+    correct: bool,
+) -> tuple[pd.DataFrame, xr.Dataset]:
+    """Turn sampled vectors into labelled strides, as `GaitGenerator.sample` gives them: checked conditions
+    (`wanted`) hold exactly, the vectors fill what was open.
+    """
+    scale = representation.conditions
+    people = scale.decode(vectors[:, : representation.n_conditions])
+    for name in wanted:
+        people[name] = wanted[name].where(wanted[name].notna(), people[name])
+    open_mass = wanted["mass_kg"].isna() if "mass_kg" in wanted else pd.Series(True, index=wanted.index)
+    people = hold_body_mass_index(people, open_mass.to_numpy())
+    table = representation.describe(people)
+    people = table[["age_years", "height_m", "mass_kg", "speed_mps", "stride_time_s"]]
+    parts, changes = [], []
+    for start in range(0, len(vectors), _BLOCK):
+        body = people.iloc[start : start + _BLOCK]
+        curves = representation.build_curves(vectors[start : start + _BLOCK], body)
+        if correct:
+            moved = correct_curves(curves["position"], curves["ground_force"], body, floor)
+            curves["position"], curves["ground_force"] = moved[:2]
+            changes.append(moved[2])
+        parts.append(curves)
+    for name in CHANGES if correct else ():
+        table[name] = np.concatenate([change[name] for change in changes])
+    curves = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    table["step_length_m"] = 0.5 * table["speed_mps"] * table["stride_time_s"]
+    table["within_library"] = _find_within(scale, wanted)
+    ids = [f"generated-{hashlib.sha256(row.tobytes()).hexdigest()[:16]}" for row in np.round(vectors, 6)]
+    for label in [name for name in _LABELS if name in labels]:
+        table.insert(0, label, labels[label].to_numpy())
+    table.insert(0, "gait_id", ids)
+    times = {name: table[name].to_numpy() for name in ("stride_time_s", "speed_mps")}
+    return table, build_gait_set(ids, **curves, **times)
+
+
+def _find_within(scale, wanted: pd.DataFrame) -> np.ndarray:
+    raw = scale.encode(wanted) * scale.scale + scale.mean
+    outside = (raw < scale.lower - 1e-9) | (raw > scale.upper + 1e-9)
+    return ~outside.any(axis=1)

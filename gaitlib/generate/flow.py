@@ -5,7 +5,6 @@ A trained one is kept as safetensors with its description, checked on reading.
 
 from __future__ import annotations
 
-import hashlib
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,10 +15,10 @@ import xarray as xr
 
 from gaitlib.errors import InputError
 from gaitlib.generate.checks import LibraryLimits, measure_limits
-from gaitlib.generate.conditions import ConditionScale, check_conditions, hold_body_mass_index
-from gaitlib.generate.curve_corrections import CHANGES, FloorBand, correct_curves, measure_floor_band
+from gaitlib.generate.conditions import ConditionScale, check_conditions
+from gaitlib.generate.curve_corrections import FloorBand, finish_samples, measure_floor_band
 from gaitlib.generate.learnable_gaits import hash_library, select_learnable, select_verified
-from gaitlib.generate.representation import Components, GaitRepresentation, build_gait_set
+from gaitlib.generate.representation import Components, GaitRepresentation
 from gaitlib.generate.weights_file import WeightsForm, read_weights, write_weights
 from gaitlib.simulate.library import hash_gaits
 
@@ -29,10 +28,6 @@ if TYPE_CHECKING:
     import torch
 
     from gaitlib.generate.flow_network import GeneratorConfig
-
-_BLOCK = 256
-"""Strides made at once: few enough for the processor's cache."""
-_LABELS = ("person_id", "cohort", "walk_id")
 
 
 class GaitGenerator:
@@ -83,7 +78,6 @@ class GaitGenerator:
         folder: str | Path | None = None,
         monitor: tuple[pd.DataFrame, xr.Dataset] | None = None,
         report=None,
-        stop_at: int | None = None,
         release: str = "",
         compute_loss: Callable | None = None,
     ) -> GaitGenerator:
@@ -107,8 +101,6 @@ class GaitGenerator:
             Gaits of other people whose loss is followed and never learned from.
         report : callable, optional
             Called with step and loss.
-        stop_at : int, optional
-            Stop before this step as if interrupted.
         release : str
             Hash of the library that `table` is a part of; that of its own gaits when left out.
         compute_loss : callable, optional
@@ -155,7 +147,6 @@ class GaitGenerator:
                 self.seed,
                 checkpoint=checkpoint,
                 monitor=others,
-                stop_at=stop_at,
                 report=report,
                 compute_loss=compute_loss or compute_flow_loss,
             )
@@ -273,73 +264,7 @@ class GaitGenerator:
         if noise is None:
             noise = torch.randn((len(encoded), len(self.representation.names)), generator=generator)
         noise = torch.as_tensor(noise, dtype=torch.float32)
-        return sample_flow(self.network, encoded, noise, self.config.ode_steps, _BLOCK)
-
-
-def finish_samples(
-    representation: GaitRepresentation,
-    floor: FloorBand,
-    vectors: np.ndarray,
-    wanted: pd.DataFrame,
-    labels: pd.DataFrame,
-    correct: bool,
-) -> tuple[pd.DataFrame, xr.Dataset]:
-    """Turn sampled vectors into labelled strides.
-
-    Parameters
-    ----------
-    representation : GaitRepresentation
-        Vector to gait.
-    floor : FloorBand
-        Heights that the soles of the library keep.
-    vectors : array, shape (n, n_entries)
-        Sampled vectors.
-    wanted : DataFrame
-        Checked conditions; they hold exactly, the vectors fill what was open.
-    labels : DataFrame
-        Carries person_id, cohort, walk_id where known.
-    correct : bool
-        Apply `correct_gaits`.
-
-    Returns
-    -------
-    tuple of (DataFrame, Dataset)
-        As `GaitGenerator.sample`.
-    """
-    scale = representation.conditions
-    people = scale.decode(vectors[:, : representation.n_conditions])
-    for name in wanted:
-        people[name] = wanted[name].where(wanted[name].notna(), people[name])
-    open_mass = wanted["mass_kg"].isna() if "mass_kg" in wanted else pd.Series(True, index=wanted.index)
-    people = hold_body_mass_index(people, open_mass.to_numpy())
-    table = representation.describe(people)
-    people = table[["age_years", "height_m", "mass_kg", "speed_mps", "stride_time_s"]]
-    parts, changes = [], []
-    for start in range(0, len(vectors), _BLOCK):
-        body = people.iloc[start : start + _BLOCK]
-        curves = representation.build_curves(vectors[start : start + _BLOCK], body)
-        if correct:
-            moved = correct_curves(curves["position"], curves["ground_force"], body, floor)
-            curves["position"], curves["ground_force"] = moved[:2]
-            changes.append(moved[2])
-        parts.append(curves)
-    for name in CHANGES if correct else ():
-        table[name] = np.concatenate([change[name] for change in changes])
-    curves = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    table["step_length_m"] = 0.5 * table["speed_mps"] * table["stride_time_s"]
-    table["within_library"] = _find_within(scale, wanted)
-    ids = [f"generated-{hashlib.sha256(row.tobytes()).hexdigest()[:16]}" for row in np.round(vectors, 6)]
-    for label in [name for name in _LABELS if name in labels]:
-        table.insert(0, label, labels[label].to_numpy())
-    table.insert(0, "gait_id", ids)
-    times = {name: table[name].to_numpy() for name in ("stride_time_s", "speed_mps")}
-    return table, build_gait_set(**curves, **times, gait_id=ids)
-
-
-def _find_within(scale, wanted: pd.DataFrame) -> np.ndarray:
-    raw = scale.encode(wanted) * scale.scale + scale.mean
-    outside = (raw < scale.lower - 1e-9) | (raw > scale.upper + 1e-9)
-    return ~outside.any(axis=1)
+        return sample_flow(self.network, encoded, noise, self.config.ode_steps)
 
 
 FORM = WeightsForm("generator", "description", "{name} {dtype} {shape}", version="gaitlib-generator-4")

@@ -215,7 +215,6 @@ def train_flow(
     seed: int,
     checkpoint: Path | None = None,
     monitor: np.ndarray | None = None,
-    stop_at: int | None = None,
     report: Callable[[int, float], None] | None = None,
     compute_loss: Callable[..., torch.Tensor] = compute_flow_loss,
 ) -> tuple[VelocityNetwork, pd.DataFrame]:
@@ -242,8 +241,7 @@ def train_flow(
     sign = torch.as_tensor(layout.mirror_sign, dtype=torch.float32)
     jitter = None if layout.jitter is None else torch.as_tensor(layout.jitter, dtype=torch.float32)
     turn = bool((sign < 0).any()) or bool((order != torch.arange(len(order))).any())
-    last = config.steps if stop_at is None else min(stop_at, config.steps)
-    for step in range(start, last):
+    for step in range(start, config.steps):
         warm = (step + 1) / min(200, config.steps)
         rate = compute_rate(config.learning_rate, step / config.steps, 0.02, warm)
         batch = data[torch.randint(len(data), (config.batch_size,), generator=generator)]

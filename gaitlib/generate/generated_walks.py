@@ -22,8 +22,8 @@ from scipy.interpolate import PchipInterpolator
 from gaitlib.errors import InputError
 from gaitlib.gait import COORDINATES, MUSCLES, SIDES, TRANSLATIONS
 from gaitlib.generate.conditions import check_conditions
-from gaitlib.generate.curve_corrections import FloorBand, correct_curves
-from gaitlib.generate.flow import GaitGenerator, finish_samples
+from gaitlib.generate.curve_corrections import FloorBand, correct_curves, finish_samples
+from gaitlib.generate.flow import GaitGenerator
 from gaitlib.generate.representation import AXES, flatten_variable
 from gaitlib.generate.stride_variability import StrideVariability, draw_series, draw_strides
 

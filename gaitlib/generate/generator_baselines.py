@@ -14,8 +14,7 @@ import xarray as xr
 from torch import nn
 
 from gaitlib.generate.conditions import check_conditions
-from gaitlib.generate.curve_corrections import FloorBand, measure_floor_band
-from gaitlib.generate.flow import finish_samples
+from gaitlib.generate.curve_corrections import FloorBand, finish_samples, measure_floor_band
 from gaitlib.generate.flow_network import GeneratorConfig, parse_generator_config
 from gaitlib.generate.learnable_gaits import select_learnable
 from gaitlib.generate.network_training import build_network, compute_rate, take_step, use_one_thread

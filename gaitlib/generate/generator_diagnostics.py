@@ -11,8 +11,6 @@ Dose and response: the person and the task differ from gait to gait, so the resp
 coefficient of its dose in a linear regression that also holds speed, height, age and the other impairments;
 the generated strides have the conditions of the solved gaits one by one. Interpolation and extrapolation: a
 second flow that never saw some severities of impairment.
-
-The model card of a generator: what it is, what it learned from, how faithful it is.
 """
 
 from __future__ import annotations
@@ -34,7 +32,7 @@ from gaitlib.generate.flow import GaitGenerator
 from gaitlib.generate.flow_network import parse_generator_config
 from gaitlib.generate.foot_contact import measure_foot_contact
 from gaitlib.generate.learnable_gaits import find_nearest, place_gaits, select_verified
-from gaitlib.generate.representation import GRAVITY_MPS2, build_groups, flatten_variable
+from gaitlib.generate.representation import GRAVITY_MPS2, build_groups, flatten_variable, remove_travel
 from gaitlib.outcomes import OUTCOMES
 from gaitlib.person import Person
 
@@ -182,12 +180,7 @@ def _read_curves(table: pd.DataFrame, gaits: xr.Dataset, name: str) -> np.ndarra
         values = np.where(
             length, values / table["height_m"].to_numpy(dtype=float)[:, None, None], np.degrees(values)
         )
-        travel = values[:, -1:, :1] * 0.0 + np.linspace(0.0, 1.0, values.shape[1])[None, :, None]
-        index = COORDINATES.index("pelvis_tx")
-        forward = values[..., index : index + 1]
-        values[..., index : index + 1] = (
-            forward - forward[:, :1] - travel * (forward[:, -1:] - forward[:, :1])
-        )
+        remove_travel(values)
     elif name == "ground_force":
         values = values / (mass * GRAVITY_MPS2)
     elif name == "joint_moment":

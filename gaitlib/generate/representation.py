@@ -32,6 +32,7 @@ from gaitlib.errors import InputError
 from gaitlib.gait import COORDINATES, MUSCLES, N_PHASE, SIDES, TRANSLATIONS
 from gaitlib.generate.conditions import ConditionScale, fit_condition_scale, is_impairment, spread_impairments
 from gaitlib.generate.foot_contact import measure_contact_shift
+from gaitlib.simulate.library import CURVES, LABELS, UNITS
 
 AXES = ("x", "y", "z")
 _TX = COORDINATES.index("pelvis_tx")
@@ -47,6 +48,13 @@ def compute_travel(gaits: xr.Dataset) -> np.ndarray:
     """Compute how far the pelvis goes in a stride; shape (n,), m."""
     forward = gaits["position"].sel(coordinate="pelvis_tx").to_numpy()
     return forward[:, -1] - forward[:, 0]
+
+
+def remove_travel(position: np.ndarray) -> None:
+    """Take the travel of the pelvis off coordinates (n, 101, n_coordinates), in place."""
+    forward = position[..., _TX]
+    ramp = np.linspace(0.0, 1.0, position.shape[1])
+    position[..., _TX] = forward - forward[:, :1] - (forward[:, -1:] - forward[:, :1]) * ramp
 
 
 def compute_units(height_m: np.ndarray, mass_kg: np.ndarray) -> dict[str, np.ndarray]:
@@ -78,38 +86,13 @@ def scale_to_bodies(table: pd.DataFrame, curves: dict[str, np.ndarray]) -> dict[
     }
 
 
-def build_gait_set(
-    position: np.ndarray,
-    activation: np.ndarray,
-    ground_force: np.ndarray,
-    joint_moment: np.ndarray,
-    stride_time_s: np.ndarray,
-    speed_mps: np.ndarray,
-    gait_id: list[str] | None = None,
-) -> xr.Dataset:
-    """Put the curves of many strides into a gait set at once."""
-    return xr.Dataset(
-        {
-            "position": (
-                ("gait", "phase", "coordinate"),
-                position,
-                {"units": "rad (pelvis_tx, pelvis_ty: m)"},
-            ),
-            "activation": (("gait", "phase", "muscle"), activation, {"units": "1"}),
-            "ground_force": (("gait", "phase", "foot", "axis"), ground_force, {"units": "N"}),
-            "joint_moment": (("gait", "phase", "coordinate"), joint_moment, {"units": "N m"}),
-            "stride_time_s": ("gait", stride_time_s, {"units": "s"}),
-            "speed_mps": ("gait", speed_mps, {"units": "m/s"}),
-        },
-        coords={
-            "gait": gait_id if gait_id is not None else [str(i) for i in range(len(position))],
-            "phase": np.linspace(0.0, 100.0, N_PHASE),
-            "coordinate": list(COORDINATES),
-            "muscle": list(MUSCLES),
-            "foot": list(SIDES),
-            "axis": list(AXES),
-        },
-    )
+def build_gait_set(gait_id: list[str], **arrays: np.ndarray) -> xr.Dataset:
+    """Put the curves and scalars of many strides into a gait set."""
+    variables = {
+        name: (("gait", *CURVES.get(name, ())), values, {"units": UNITS[name]})
+        for name, values in arrays.items()
+    }
+    return xr.Dataset(variables, coords={"gait": gait_id, **LABELS})
 
 
 _LATERAL = ("pelvis_list", "pelvis_rotation", "pelvis_tz", "lumbar_bending", "lumbar_rotation")
@@ -379,11 +362,9 @@ class GaitRepresentation:
         vectors = np.asarray(vectors, dtype=float)
         people = self.conditions.decode(vectors[:, : self.n_conditions]) if people is None else people
         table = self.describe(people)
-        return table, build_gait_set(
-            **self.build_curves(vectors, table),
-            stride_time_s=table["stride_time_s"].to_numpy(),
-            speed_mps=table["speed_mps"].to_numpy(),
-        )
+        scalars = {name: table[name].to_numpy() for name in ("stride_time_s", "speed_mps")}
+        ids = [str(n) for n in range(len(table))]
+        return table, build_gait_set(ids, **self.build_curves(vectors, table), **scalars)
 
     def describe(self, people: pd.DataFrame) -> pd.DataFrame:
         """Lay out everything that is known about strides before their curves."""
@@ -397,11 +378,6 @@ class GaitRepresentation:
         n_components = len(self.symmetric.share) + self.n_antisymmetric
         shift = vectors[:, -1] * self.contact_scale if self.contact_scale else None
         return scale_to_bodies(table, self._synthesise(vectors[:, n : n + n_components], shift))
-
-    def mirror(self, vectors: np.ndarray) -> np.ndarray:
-        """Mirror left and right: exchange one-sided conditions, turn the antisymmetric part round."""
-        order, sign = self.get_mirror()
-        return np.asarray(vectors)[:, order] * sign
 
     def get_mirror(self) -> tuple[np.ndarray, np.ndarray]:
         """Give the mirror as a permutation and a sign per entry; shape (len(names)."""
@@ -441,9 +417,7 @@ class GaitRepresentation:
             else:
                 curves = curves / units[group.name]
             if group.name == "position":
-                ramp = np.linspace(0.0, 1.0, curves.shape[1])
-                tx = curves[..., _TX]
-                curves[..., _TX] = tx - tx[:, :1] - (tx[:, -1:] - tx[:, :1]) * ramp
+                remove_travel(curves)
             coefficients[group.name] = shift_coefficients(analyse_curves(curves, group.n_harmonics), shift)
         coefficients["position"][:, _TX, 0] = 0.0  # where the stride starts is free: phase 0 is x = 0
         return coefficients, shift

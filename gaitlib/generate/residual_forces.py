@@ -32,16 +32,12 @@ def compute_inverse_dynamics(
     """
     import opensim  # only in worker processes: it cannot share one with CasADi
 
-    from gaitlib.body.opensim_model import build_model
+    from gaitlib.body.opensim_model import build_model, find_speed_columns
 
     model = build_model(replace(specification, muscles=(), spheres=(), passive=()))
     state = model.initSystem()
     coordinates = [model.getCoordinateSet().get(name) for name in COORDINATES]
-    columns = []
-    for coordinate in coordinates:  # where each coordinate's speed lies in the state
-        coordinate.setSpeedValue(state, 1.0)
-        columns.append(int(np.argmax(state.getU().to_numpy())))
-        coordinate.setSpeedValue(state, 0.0)
+    columns = find_speed_columns(model, state)
     solver = opensim.InverseDynamicsSolver(model)
     udot = opensim.Vector(len(COORDINATES), 0.0)
     forces = np.empty((len(position), len(COORDINATES)))
@@ -72,19 +68,13 @@ def measure_residuals(
     with make_pool(n_workers) as pool:
         for row, motion in zip(table.to_dict("records"), motions, strict=True):
             person = Person.model_construct(**{k: row[k] for k in Person.model_fields})
-            jobs.append(pool.submit(run_inverse_dynamics, build_specification(person), *motion))
+            jobs.append(pool.submit(compute_inverse_dynamics, build_specification(person), *motion))
         needed = [job.result()[:, _PELVIS] for job in jobs]
     rows = []
     for n, (gait_id, mass) in enumerate(zip(table["gait_id"], table["mass_kg"], strict=True)):
         ground = smooth_stride(force[n], times[n], cutoff_hz)[:-1]
         rows.append({"gait_id": gait_id} | summarise_residual(needed[n] - ground, float(mass)))
     return pd.DataFrame(rows)
-
-
-def run_inverse_dynamics(specification, position, speed, acceleration) -> np.ndarray:
-    """Run `gaitlib.generate.physics.compute_inverse_dynamics` in this (worker) process; shape (n, 12)."""
-
-    return compute_inverse_dynamics(specification, position, speed, acceleration)
 
 
 def summarise_residual(residual: np.ndarray, mass_kg: float) -> dict[str, float]:

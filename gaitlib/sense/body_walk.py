@@ -161,18 +161,6 @@ def build_walk_motion(
     return WalkMotion(time_s, space, pitch)
 
 
-def build_walk_points(
-    gait: GaitCurves,
-    rng: np.random.Generator,
-    duration_s: float,
-    fps: float,
-    variation: WalkVariation = NO_VARIATION,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Build the points of a walk: what a camera needs of `build_walk_motion`."""
-    motion = build_walk_motion(gait, rng, duration_s, fps, variation)
-    return motion.time_s, motion.points
-
-
 def _carry_pelvis(base, angles, load, rate, fps, simulated: Dimensions, body: Dimensions):
     """Path of the pelvis such that the varied feet touch and leave the floor as the simulated ones did."""
     still = base[:, :-1].copy()

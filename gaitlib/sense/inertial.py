@@ -1,14 +1,4 @@
-"""What an inertial sensor on a body gets wrong, and the impact that a smooth simulation does not hold.
-
-Sources and assumptions. Noise, bias, scale and range: of the order that makers state for body-worn MEMS
-units (accelerometer 100-200 ug/sqrt(Hz), gyroscope 0.01 deg/s/sqrt(Hz), 16 g, 2000 deg/s). Soft tissue: skin
-and sensor as a damped oscillator carried by the bone, after Kitazaki & Griffin 1995 (J Biomech 28:885), who
-correct skin-mounted accelerometers by its inverse; frequency and damping are drawn, assumed. Impact: heel
-strike sends a vibration of some 10-30 Hz up the body that weakens from joint to joint (Wosk & Voloshin 1981,
-J Biomech 14:261); size and attenuation are drawn over wide, assumed ranges, so that nothing trained on it
-can rely on it. Misplacement: assumed.
-
-Virtual inertial sensors: a Walk becomes accelerations and angular velocities.
+"""Virtual inertial sensors: a Walk becomes accelerations and angular velocities.
 
 The sensor is strapped to a segment of the same walk that the camera sees. Its axes are those of the segment
 in upright standing (ISB): x forward, y up, z to the person's right. The accelerometer measures specific
@@ -18,8 +8,15 @@ turns up: the leg swings forward, the trunk leans back.
 What is in the signal: rotation and translation of the rigid segment in three dimensions, as far as
 `gaitlib.sense.segments` knows them, up to `BANDWIDTH_HZ`, which is what a stride of 100 points resolves.
 Foot impact is sharper than that and no part of a smooth optimal-control solution:
-`gaitlib.sense.inertial` adds it as a short vibration of random size, together with everything that a
-real sensor gets wrong.
+it is added as a short vibration of random size, together with everything that a real sensor gets wrong.
+
+Sources and assumptions of the errors. Noise, bias, scale and range: of the order that makers state for body-
+worn MEMS units (accelerometer 100-200 ug/sqrt(Hz), gyroscope 0.01 deg/s/sqrt(Hz), 16 g, 2000 deg/s). Soft
+tissue: skin and sensor as a damped oscillator carried by the bone, after Kitazaki & Griffin 1995 (J Biomech
+28:885), who correct skin-mounted accelerometers by its inverse; frequency and damping are drawn, assumed.
+Impact: heel strike sends a vibration of some 10-30 Hz up the body that weakens from joint to joint (Wosk &
+Voloshin 1981, J Biomech 14:261); size and attenuation are drawn over wide, assumed ranges, so that nothing
+trained on it can rely on it. Misplacement: assumed.
 """
 
 from __future__ import annotations
@@ -33,6 +30,7 @@ from scipy.interpolate import make_interp_spline
 from scipy.signal import find_peaks, lfilter
 from scipy.spatial.transform import Rotation
 
+from gaitlib.body.specification import GRAVITY_MPS2
 from gaitlib.errors import InputError
 from gaitlib.sense.segments import PITCH_SEGMENTS, compute_rotation, estimate_pitch, get_point
 from gaitlib.signals import smooth_lowpass
@@ -186,7 +184,6 @@ def _wobble(motion: np.ndarray, rate: float, natural_hz: float, damping: float) 
     return lfilter(top, bottom, motion, axis=0, zi=start)[0]
 
 
-GRAVITY_MPS2 = 9.80665
 BANDWIDTH_HZ = 25.0
 """Highest frequency of the rigid motion that is kept (Hz)."""
 

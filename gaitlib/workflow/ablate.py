@@ -88,10 +88,11 @@ def run_experiments(arguments: argparse.Namespace) -> int:
 
 
 def _observe(study) -> tuple[list, pd.DataFrame]:
-    from gaitlib.report.people import collect_real_walks, measure_walks
+    from gaitlib.data.walks import collect_walks
+    from gaitlib.outcomes import measure_walks
     from gaitlib.sense.observe import observe_walks
 
-    walks = collect_real_walks(DATASETS, "baseline")
+    walks = collect_walks(DATASETS, "baseline")
     sense = study.sense
     clips = observe_walks(walks, sense.views[:1], sense.layout, sense.fps, sense.noise, study.seed)
     return clips, measure_walks(walks, study.evaluate.outcomes)
@@ -162,7 +163,7 @@ def select_healthy_adults(table: pd.DataFrame, gaits) -> tuple:
 
 def estimate_variant(name: str, estimator, clips: list, reference: pd.DataFrame, seed: int) -> pd.DataFrame:
     """Estimate every clip of real people by a synthetic-trained network."""
-    from gaitlib.report.people import estimate_walks
+    from gaitlib.estimate.estimate_table import estimate_walks
 
     outcomes = [name for name in reference.columns if name in estimator_outcomes()]
     table = estimate_walks(clips, reference, ["synthetic"], outcomes, estimator)

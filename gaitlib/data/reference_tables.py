@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 import pandas as pd
 
@@ -11,7 +10,7 @@ from gaitlib.data.fetch import get_path
 from gaitlib.data.manifest import Manifest
 from gaitlib.data.packed import read_recording
 from gaitlib.data.readers import clinical
-from gaitlib.errors import InputError, suggest_name
+from gaitlib.errors import InputError
 
 _TABLES = {
     "speed_steplength_age": "h2a_allspeeds_43subs.csv",
@@ -28,19 +27,6 @@ def load_table(item_id: str, purpose: str, manifest: Manifest | None = None) -> 
     if item_id == "parkinson_joint_angles":  # may not be shipped
         return clinical.read_parkinson_people(get_path(item_id, _TABLES[item_id], purpose, manifest))
     return read_recording(item_id, _TABLES[item_id], purpose, manifest)
-
-
-def load_published(group: str) -> pd.DataFrame:
-    """Load the published numbers of a group: condition, outcome, value, unit, spread, n_people, key.
-
-    `key` is that of the bibliography of the book.
-    """
-    table = pd.read_csv(Path(__file__).with_name("published.csv"), dtype={"spread": float})
-    if group not in set(table["group"]):
-        raise InputError(
-            f"published.csv: no numbers of '{group}'{suggest_name(group, sorted(set(table['group'])))}"
-        )
-    return table[table["group"] == group].reset_index(drop=True)
 
 
 def load_stride_people(item_id: str, groups: Iterable[str], purpose: str) -> pd.DataFrame:
