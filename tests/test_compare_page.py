@@ -1,4 +1,4 @@
-"""The page on everyone says what its tables say: verdicts turn when errors do, nobody unmeasured is claimed."""
+"""The page on everyone says what its tables say: verdicts turn with errors, nobody unmeasured is claimed."""
 
 import json
 import os
@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from gaitlib.environment import ROOT
+from gaitlib.errors import AbsentData
 from gaitlib.evaluate import words
 from gaitlib.evaluate.tables import build_agreement_table
 from gaitlib.workflow.results import Results
@@ -118,3 +119,20 @@ def test_without_real_people_nothing_is_claimed(show):
     assert "Not evaluated on real people: Healthy people, Patients and People not measured." in answer
     assert kept.load_facts("5_compare")["pooled"] == [] and kept.load_facts("5_compare")["n_people"] == 0
     assert "no data set holds both groups" in shown and "no other method was run" in shown
+
+
+def test_published_predictions_that_are_absent_leave_the_other_rows(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise AbsentData("cp_video_benchmark", "cp_video_benchmark/Fig2a-d.csv is not here")
+
+    monkeypatch.setattr("gaitlib.data.tables.load_table", refuse)
+    code = {cell["id"]: "".join(cell["source"]) for cell in CODE}
+    here = {}
+    exec(code["5-compare-02"].partition("\nkept = ")[0], here)
+    here["kept"] = Results(os.path.relpath(tmp_path, ROOT))
+    exec(code["5-compare-26"].partition("page.show_table")[0], here)
+    table = pd.DataFrame(here["lines"]).set_index("System")
+    assert table["Speed (m/s)"].tolist() == ["not here", "below 0.10", "0.16", "0.10", "–"]
+    assert table["Step length (cm)"].tolist() == ["–", "4.9 (single), 1.8 (mean)", "14", "7", "–"]
+    assert table["Source"].str.startswith("10.").all()
+    assert here["kept"].absent[0]["item"] == "cp_video_benchmark"

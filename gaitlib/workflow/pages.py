@@ -50,6 +50,7 @@ def plan_pages(study: Study) -> dict[str, Page]:
     }
     values = {
         "1_simulate": {"doses": "data/doses"} | study.simulate.model_dump(),
+        "1_body": {},
         "1_impairments": {"library": "data/doses"},
         "1_library": library | _VARIABILITY,
         "2_generate": library | checkpoints | split | training,
