@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from gaitlib.data.emg import ADULT_GROUPS
 from gaitlib.data.fetch import get_path
 from gaitlib.data.packed import read_recording
 from gaitlib.data.readers.clinical import read_joint_angle_bands
@@ -20,12 +21,8 @@ GRAVITY_MPS2 = 9.80665
 JOINTS = {"hip": "hip_flexion", "knee": "knee_angle", "ankle": "ankle_angle"}
 SEGMENT_ANGLES = ("thigh", "knee", "ankle")
 EMG_GROUPS = {
-    "hamstrings": ("Hamstrings-lateralis", "Hamstrings-medialis"),
-    "rect_fem": ("Rectus-femoris",),
-    "vasti": ("Vastus-lateralis", "Vastus-medialis"),
-    "gastroc": ("Gastrocnemius-lateralis", "Gastrocnemius-medialis"),
-    "soleus": ("Soleus",),
-    "tib_ant": ("Tibialis-anterior",),
+    group: tuple(channel for channel, own in ADULT_GROUPS.items() if own == group)
+    for group in ("hamstrings", "rect_fem", "vasti", "gastroc", "soleus", "tib_ant")
 }
 """Muscle group -> EMG channels of the measured adult."""
 
