@@ -140,6 +140,8 @@ def list_sources(notebook: str, root: Path = ROOT) -> list[str]:
     found = {str(path.relative_to(root)) for path in seen | beside} | {notebook}
     if any(name.startswith("gaitlib/data/") for name in found):
         found.add("data_manifest.yaml")
+    printed = ("data/published.csv", "book/references.bib")  # read where named, not imported
+    found |= {name for name in printed if name in text and (root / name).is_file()}
     return sorted(found)
 
 
