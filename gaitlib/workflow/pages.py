@@ -71,7 +71,10 @@ def plan_pages(study: Study) -> dict[str, Page]:
         values[f"{SUBGROUP_PAGE}_{name}"] = library | weights | split | asked | bootstrap | camera | own
     values |= {
         "4_signals": library | weights | bootstrap | camera,
-        "5_compare": summary | bootstrap | {"experiments": evaluate.experiments},
+        "5_compare": summary
+        | bootstrap
+        | {"experiments": evaluate.experiments}
+        | dict(zip(("patients", "healthy"), evaluate.told_apart, strict=True)),
         "0_answer": summary,
     }
     common = {"seed": study.seed, "results": f"{folder}/results"}
