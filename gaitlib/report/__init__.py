@@ -1,1 +1,1 @@
-"""Report: clinical plots in one style, the walking skeletons, and how a page shows figures and tables."""
+"""Report: what pages show, in one clinical style: figures, tables, boxes, moving skeletons."""
