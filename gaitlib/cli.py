@@ -15,7 +15,10 @@ from gaitlib.errors import InputError, WorkError
 
 COMMANDS = {
     "doctor": ("gaitlib.doctor:add_doctor_parser", "say what works on this machine"),
-    "data": ("gaitlib.data.cli:add_data_parser", "list, fetch and verify the recordings of real people"),
+    "data": (
+        "gaitlib.data.data_command:add_data_parser",
+        "list, fetch, verify and pack recordings of people",
+    ),
     "run": ("gaitlib.workflow.run:add_run_parser", "run a study and build its book"),
     "simulate": ("gaitlib.simulate.cli:add_simulate_parser", "solve the gait of a person"),
     "library": ("gaitlib.simulate.library_cli:add_library_parser", "check, join and release gait libraries"),

@@ -110,17 +110,6 @@ def _ease(u):
     return u - np.sin(2 * np.pi * u) / (2 * np.pi)
 
 
-def decode(representation, vectors, people=None):
-    """Turn vectors into Gaits."""
-    vectors = np.asarray(vectors, dtype=float)
-    if people is None:
-        people = representation.conditions.decode(vectors[:, : representation.n_conditions])
-    table = representation.describe(people)
-    scalars = {name: table[name].to_numpy() for name in ("stride_time_s", "speed_mps")}
-    ids = [str(n) for n in range(len(table))]
-    return table, build_gait_set(ids, **representation.build_curves(vectors, table), **scalars)
-
-
 def mirror(representation, vectors):
     """Mirror left and right."""
     order, sign = representation.get_mirror()

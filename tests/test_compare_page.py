@@ -1,4 +1,4 @@
-"""The page on everyone says what its tables say: verdicts turn when errors do, nobody unmeasured counts."""
+"""The page on everyone says what its tables say: verdicts turn with errors, nobody unmeasured is claimed."""
 
 import json
 import os

@@ -15,7 +15,7 @@ import xarray as xr
 from conftest import require_originals
 
 from gaitlib.data import fetch, packed
-from gaitlib.data.cli import format_list
+from gaitlib.data.data_command import format_list
 from gaitlib.data.inertial_walks import load_inertial_walks
 from gaitlib.data.manifest import find_obstacle, load_manifest, parse_manifest
 from gaitlib.data.readers.insole import read_insole_people, read_insole_walk

@@ -107,6 +107,31 @@ def test_training_neither_uses_nor_changes_the_global_seed(library):
     assert torch.equal(before, torch.get_rng_state())
 
 
+def test_a_generator_draws_the_weights_that_torch_would_draw():
+    import torch
+
+    from gaitlib.estimate.estimator_network import GaitNetwork, NetworkConfig
+    from gaitlib.generate.network_training import build_network
+
+    before = torch.get_rng_state()
+    own = build_network(lambda: GaitNetwork(NetworkConfig()), torch.Generator().manual_seed(7))
+    assert torch.equal(before, torch.get_rng_state())
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(7)
+        usual = GaitNetwork(NetworkConfig())
+    for name, value in usual.state_dict().items():
+        assert value.equal(own.state_dict()[name]), name
+
+
+def test_weights_of_another_kind_are_refused():
+    from gaitlib.estimate.estimator import GaitEstimator
+
+    with pytest.raises(InputError, match="generator weights keypoints.safetensors: found format 'none'"):
+        GaitGenerator.load(ROOT / "data/estimator/keypoints.safetensors")
+    with pytest.raises(InputError, match="found kind 'none', expected 'gaitlib-estimator'"):
+        GaitEstimator.load(ROOT / "data/generator/generator.safetensors")
+
+
 def test_resumed_training_equals_uninterrupted(library, tiny, tmp_path):
     def interrupt(step, loss):
         if step == 50:

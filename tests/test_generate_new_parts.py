@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from generate_toy import build_toy_library, decode
+from generate_toy import build_toy_library
 
 from gaitlib.body.dimensions import compute_dimensions
 from gaitlib.errors import InputError
@@ -83,7 +83,7 @@ def test_left_foot_that_lands_late_keeps_its_time_through_the_representation():
     before = measure_contact_shift(late)
     np.testing.assert_allclose(2 * before * 100, shift, atol=0.05)
     fitted = GaitRepresentation(explained=0.9999).fit(table, late)
-    _, again = decode(fitted, fitted.encode(table, late))
+    _, again = fitted.decode(fitted.encode(table, late))
     np.testing.assert_allclose(measure_contact_shift(again), before, atol=0.006)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import xarray as xr
-from generate_toy import build_toy_library, decode, mirror
+from generate_toy import build_toy_library, mirror
 
 from gaitlib.errors import InputError
 from gaitlib.gait import TRANSLATIONS, mirror_gait, validate_gait
@@ -23,8 +23,8 @@ def representation(library):
 
 def test_round_trip_keeps_the_curves(library, representation):
     table, true = build_toy_library(20, seed=9)
-    back, gaits = decode(
-        representation, representation.encode(table, true), representation.conditions.read(table)
+    back, gaits = representation.decode(
+        representation.encode(table, true), representation.conditions.read(table)
     )
     angles = [name for name in true["coordinate"].values if name not in TRANSLATIONS]
     gaits = gaits.assign_coords(gait=true["gait"])
@@ -34,14 +34,14 @@ def test_round_trip_keeps_the_curves(library, representation):
         error = np.sqrt(((gaits[name] - true[name]) ** 2).mean(("gait", "phase")))
         low, high = (true[name].quantile(share, ("gait", "phase")) for share in (0.05, 0.95))
         assert (error / (high - low)).where(high - low > 1e-9, 0.0).max() < 0.02
-    back, gaits = decode(representation, representation.encode(table, true))
+    back, gaits = representation.decode(representation.encode(table, true))
     np.testing.assert_allclose(back["stride_time_s"], table["stride_time_s"], rtol=1e-9)
     np.testing.assert_allclose(gaits["speed_mps"], back["speed_mps"])
 
 
 def test_decoded_strides_are_valid_gaits(library, representation):
     table, gaits = library
-    _, back = decode(representation, representation.encode(table, gaits))
+    _, back = representation.decode(representation.encode(table, gaits))
     validate_gait(back.isel(gait=3).drop_vars("gait"))
     assert float(back["activation"].min()) >= 0 and float(back["activation"].max()) <= 1
 
@@ -49,7 +49,7 @@ def test_decoded_strides_are_valid_gaits(library, representation):
 def test_decoded_curves_are_periodic_in_value_and_slope(library, representation):
     rng = np.random.default_rng(0)
     vectors = representation.encode(*library) + 0.3 * rng.standard_normal((80, len(representation.names)))
-    table, gaits = decode(representation, vectors)
+    table, gaits = representation.decode(vectors)
     curves = np.concatenate([gaits["position"].to_numpy(), gaits["activation"].to_numpy()], axis=2)
     curves[:, :, 1] -= curves[:, :, 1][:, -1:] * np.linspace(0, 1, 101)
     np.testing.assert_allclose(curves[:, 0], curves[:, -1], atol=1e-6)
@@ -62,7 +62,7 @@ def test_decoded_curves_are_periodic_in_value_and_slope(library, representation)
 def test_symmetric_library_gives_symmetric_strides_for_any_vector(representation):
     assert representation.n_antisymmetric == 0
     vectors = np.random.default_rng(1).standard_normal((5, len(representation.names)))
-    _, gaits = decode(representation, vectors)
+    _, gaits = representation.decode(vectors)
     other = mirror_gait(gaits)
     for name in ("hip_flexion_r", "ankle_angle_l", "pelvis_ty"):
         own = gaits["position"].sel(coordinate=name).to_numpy()[:, :-1]
@@ -76,8 +76,8 @@ def test_mirror_of_an_asymmetric_stride_exchanges_sides_half_a_stride_later(libr
     fitted = GaitRepresentation().fit(table, limping)
     assert fitted.n_antisymmetric > 0
     vectors = fitted.encode(table, limping)
-    _, own = decode(fitted, vectors)
-    _, mirrored = decode(fitted, mirror(fitted, vectors))
+    _, own = fitted.decode(vectors)
+    _, mirrored = fitted.decode(mirror(fitted, vectors))
     for left, right in (("knee_angle_r", "knee_angle_l"), ("pelvis_ty", "pelvis_ty")):
         a = np.roll(own["position"].sel(coordinate=left).to_numpy()[:, :-1], 50, axis=1)
         np.testing.assert_allclose(
@@ -99,8 +99,8 @@ def test_series_of_a_cosine_has_one_coefficient():
 def test_body_size_scales_lengths_and_forces(library, representation):
     vectors = representation.encode(*library)[:1]
     people = representation.conditions.read(library[0]).iloc[:1]
-    _, small = decode(representation, vectors, people)
-    _, heavy = decode(representation, vectors, people.assign(mass_kg=people["mass_kg"] * 2))
+    _, small = representation.decode(vectors, people)
+    _, heavy = representation.decode(vectors, people.assign(mass_kg=people["mass_kg"] * 2))
     np.testing.assert_allclose(heavy["ground_force"], 2 * small["ground_force"])
     np.testing.assert_allclose(heavy["position"], small["position"])
 

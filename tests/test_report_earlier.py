@@ -16,9 +16,6 @@ from gaitlib.errors import AbsentData, InputError
 from gaitlib.estimate.targets import measure_events
 from gaitlib.evaluate.realism import choose_bands
 from gaitlib.outcomes import measure_walks
-from gaitlib.report import (
-    passport_page,
-)
 from gaitlib.simulate.library import load_library
 from gaitlib.study import load_study
 from gaitlib.workflow import earlier
@@ -48,8 +45,7 @@ def bare(monkeypatch):
 
     lack("gaitlib.data.walks.load_walks")
     lack("gaitlib.data.inertial_walks.load_inertial_walks")
-    lack("gaitlib.data.tables.load_table")
-    lack("gaitlib.report.passport_page.measure_published_model", "adult_walk_3d_moco")
+    lack("gaitlib.data.reference_tables.load_table")
 
 
 @pytest.fixture
@@ -116,7 +112,7 @@ def test_a_run_that_lacked_recordings_is_no_source(toy):
 
 
 def test_an_older_table_does_not_pass_for_a_part_of_a_run_without_recordings(toy):
-    """The passport leaves no facts: its table goes when it is borrowed."""
+    """A page that stopped leaves no facts: its table goes when it is borrowed."""
     run = Results(str(toy / "results"))
     earlier.obtain(run, "estimates_toy", refuse, "toys")
     with pytest.raises(InputError, match="has no results estimates_toy"):
@@ -243,12 +239,6 @@ def test_signals_without_recordings_keep_the_healthy_adults(bare, kept, monkeypa
     }  # fmt: skip
 
 
-def test_passport_without_the_model_shows_the_earlier_ranges(bare, kept, tmp_path):
-    text = passport_page.write_passport_page(tmp_path / "passport.md", kept).read_text(encoding="utf-8")
-    assert 'class="earlier"' in text and text.count("<figure") == 1
-    assert "in the earlier run" in text and "in this run" not in text
-
-
 def test_bands_of_the_earlier_run_stand_in_for_the_recordings(kept):
     def refuse_angles():
         raise AbsentData("parkinson_joint_angles", "parkinson_joint_angles/walks is not here")
@@ -284,12 +274,6 @@ def test_earlier_times_from_the_lower_back_agree_with_the_recordings():
     pd.testing.assert_frame_equal(
         shipped[["walk_id", "outcome", "reference"]], pd.DataFrame(rows), rtol=1e-9, check_dtype=False
     )
-
-
-@pytest.mark.real_data
-def test_earlier_moment_arms_agree_with_the_model():
-    shipped = pd.read_parquet(earlier.FOLDER / "published_moment_arms.parquet")
-    pd.testing.assert_frame_equal(passport_page._measure_ranges(), shipped, rtol=1e-9, atol=1e-12)
 
 
 def test_card_names_the_library_it_rests_on():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import xarray as xr
+from scipy.signal import butter, sosfiltfilt
 
 from gaitlib.events import detect_events
 from gaitlib.gait import MUSCLE_GROUPS, N_PHASE
@@ -31,8 +32,6 @@ def filter_envelope(emg: np.ndarray, fps: float) -> np.ndarray:
 
     Butterworth filters of fourth order, forward and backward, so that nothing moves in time.
     """
-    from scipy.signal import butter, sosfiltfilt
-
     high = butter(2, _HIGH_PASS_HZ, "high", fs=fps, output="sos")
     low = butter(2, _ENVELOPE_HZ, fs=fps, output="sos")
     return sosfiltfilt(low, np.abs(sosfiltfilt(high, emg - emg.mean(axis=0), axis=0)), axis=0)

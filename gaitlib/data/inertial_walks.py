@@ -13,7 +13,7 @@ from scipy.signal import find_peaks
 from gaitlib.data.fetch import get_path, get_paths
 from gaitlib.data.manifest import Manifest, load_manifest
 from gaitlib.data.packed import PACKED, list_recordings, read_recording
-from gaitlib.data.readers.inertial import read_lower_back_trial
+from gaitlib.data.readers.inertial_recordings import read_lower_back_trial
 from gaitlib.data.readers.matlab import LowerBackTest
 from gaitlib.errors import InputError
 from gaitlib.signals import find_runs

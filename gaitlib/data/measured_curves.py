@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from gaitlib.data.emg import ADULT_GROUPS
 from gaitlib.data.fetch import get_path
 from gaitlib.data.packed import read_recording
 from gaitlib.data.readers.clinical import read_joint_angle_bands
-from gaitlib.data.tables import load_table
+from gaitlib.data.reference_tables import load_table
 from gaitlib.data.walks import load_walks
 from gaitlib.events import detect_events
 from gaitlib.gait import resample_phase
@@ -20,12 +21,8 @@ GRAVITY_MPS2 = 9.80665
 JOINTS = {"hip": "hip_flexion", "knee": "knee_angle", "ankle": "ankle_angle"}
 SEGMENT_ANGLES = ("thigh", "knee", "ankle")
 EMG_GROUPS = {
-    "hamstrings": ("Hamstrings-lateralis", "Hamstrings-medialis"),
-    "rect_fem": ("Rectus-femoris",),
-    "vasti": ("Vastus-lateralis", "Vastus-medialis"),
-    "gastroc": ("Gastrocnemius-lateralis", "Gastrocnemius-medialis"),
-    "soleus": ("Soleus",),
-    "tib_ant": ("Tibialis-anterior",),
+    group: tuple(channel for channel, own in ADULT_GROUPS.items() if own == group)
+    for group in ("hamstrings", "rect_fem", "vasti", "gastroc", "soleus", "tib_ant")
 }
 """Muscle group -> EMG channels of the measured adult."""
 
@@ -66,17 +63,34 @@ def load_joint_angles(group: str = "healthy_adult", medication: str = "") -> dic
 
     Healthy adults have the role calibrate, people with Parkinson's disease ('on', 'off') evaluate.
     """
-    healthy = group == "healthy_adult"
-    item, role = ("wbds_joint_angles", "calibrate") if healthy else ("parkinson_joint_angles", "evaluate")
-    data = read_joint_angle_bands(get_path(item, "Parkinsons_Data.csv", role))
-    chosen = (data["group"] == group) & (data["medication"] == medication) & (data["plane"] == "sagittal")
+    data = _read_joint_angles(group, medication)
     angles = {}
     for joint in JOINTS:
-        part = data.isel(record=(chosen & (data["joint"] == joint)).values)
+        part = data.isel(record=(data["joint"] == joint).values)
         people = part["person_id"].values
         own = [np.nanmean(part["angle"].values[people == person], axis=0) for person in np.unique(people)]
         angles[joint] = np.degrees(np.array(own))
     return angles
+
+
+def load_leg_angles(group: str = "healthy_adult", medication: str = "") -> tuple[dict, list[str]]:
+    """Joint angles of `load_joint_angles`, right leg before left; (people, 2, 101) each, and names."""
+    data = _read_joint_angles(group, medication)
+    names = sorted(set(data["person_id"].values.tolist()))
+    keys = list(zip(*(data[key].values.tolist() for key in ("person_id", "side", "joint")), strict=True))
+    angles = {}
+    for joint in JOINTS:
+        places = [[keys.index((name, side, joint)) for side in "rl"] for name in names]
+        angles[joint] = np.degrees(data["angle"].values[np.array(places)])
+    return angles, names
+
+
+def _read_joint_angles(group: str, medication: str):
+    healthy = group == "healthy_adult"
+    item, role = ("wbds_joint_angles", "calibrate") if healthy else ("parkinson_joint_angles", "evaluate")
+    data = read_joint_angle_bands(get_path(item, "Parkinsons_Data.csv", role))
+    own = (data["group"] == group) & (data["medication"] == medication) & (data["plane"] == "sagittal")
+    return data.isel(record=own.values)
 
 
 def summarise_joint_angles() -> pd.DataFrame:

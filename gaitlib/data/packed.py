@@ -104,7 +104,7 @@ RECIPES = {
     "parkinson_fog_imu": [
         Recipe(
             "*.xlsx",
-            "inertial:read_freezing_recording",
+            "inertial_recordings:read_freezing_recording",
             _keep_legs_and_back,
             "lumbar, ankle and foot sensors, freezing labels",
         )

@@ -1,5 +1,5 @@
-"""What the estimators answer (values with intervals, muscle activity, or an abstention with its reason), and the
-scales on which the network works.
+"""What the estimators answer (values with intervals, muscle activity, or an abstention with its reason), and
+the scales on which the network works.
 
 Quantities that are positive and vary by a share of themselves (speed, step length, step time) are
 estimated on a logarithmic scale, shares of the stride on a linear one.

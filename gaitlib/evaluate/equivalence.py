@@ -75,7 +75,7 @@ def compare_methods(
        margin" means equivalent by the margin although the interval lies above zero.
     """
     table = check_agreement_table(tidy)
-    by = _check_by(table, [name for name in by if name != "method"])
+    by = check_columns(table, [name for name in by if name != "method"], ("origin", "outcome"))
     margins = read_margins(margins)
     for name in (new, standard):
         if name not in set(table["method"]):
@@ -160,9 +160,3 @@ def _get_reason(n: int, margin, what: str = "people") -> str:
     if not margin:
         reasons.append("no margin declared for this outcome")
     return "; ".join(reasons)
-
-
-def _check_by(table: pd.DataFrame, by: Sequence[str]) -> list[str]:
-    by = check_columns(table, by)
-    absent = [name for name in ("origin", "outcome") if name not in by]
-    return [*absent, *by]

@@ -16,10 +16,7 @@ from gaitlib.evaluate.people import FEW_PEOPLE, MIN_PEOPLE
 
 __all__ = ["BiasModel", "adjust_holm", "compute_subgroup_gaps", "fit_bias_model"]
 
-MEASURES = {
-    "mae": lambda error: error.abs(),
-    "bias": lambda error: error,
-}
+MEASURES = {"mae": lambda error: error.abs(), "bias": lambda error: error}
 
 
 def adjust_holm(p_values) -> np.ndarray:
@@ -53,8 +50,7 @@ def compute_subgroup_gaps(
     if measure not in MEASURES:
         raise InputError(f"measure: found {measure!r}, expected one of {', '.join(MEASURES)}.")
     table = check_agreement_table(tidy)
-    by = [name for name in check_columns(table, by) if name != "subgroup"]
-    by = [*(name for name in ("origin", "outcome") if name not in by), *by]
+    by = [name for name in check_columns(table, by, ("origin", "outcome")) if name != "subgroup"]
     if against != "best" and against not in set(table["subgroup"]):
         raise InputError(
             f"against: subgroup {against!r} not found; there are {', '.join(sorted(set(table['subgroup'])))}."

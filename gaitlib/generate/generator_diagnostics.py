@@ -1,4 +1,4 @@
-"""How good a generator is: faithful to people it has not seen, not memorised, answering to impairments; model card.
+"""How good a generator is: faithful to people it has not seen, not memorised, answering to impairments.
 
 Fidelity: for every held-out gait one or more strides are generated from its conditions. The person is the
 unit: errors are first averaged within a person.

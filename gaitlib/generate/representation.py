@@ -355,6 +355,17 @@ class GaitRepresentation:
             blocks.append(shift[:, None] / self.contact_scale)
         return np.concatenate(blocks, axis=1)
 
+    def decode(
+        self, vectors: np.ndarray, people: pd.DataFrame | None = None
+    ) -> tuple[pd.DataFrame, xr.Dataset]:
+        """Turn vectors into Gaits."""
+        vectors = np.asarray(vectors, dtype=float)
+        people = self.conditions.decode(vectors[:, : self.n_conditions]) if people is None else people
+        table = self.describe(people)
+        scalars = {name: table[name].to_numpy() for name in ("stride_time_s", "speed_mps")}
+        ids = [str(n) for n in range(len(table))]
+        return table, build_gait_set(ids, **self.build_curves(vectors, table), **scalars)
+
     def describe(self, people: pd.DataFrame) -> pd.DataFrame:
         """Lay out everything that is known about strides before their curves."""
         table = self.conditions.complete(people.reset_index(drop=True))

@@ -16,7 +16,7 @@ from gaitlib.workflow.execute import find_private_text
 from gaitlib.workflow.pages import SUBGROUP_PAGE, plan_pages
 
 _WRITING = (
-    *("workflow/bind.py", "workflow/lookup_pages.py", "report/passport_page.py"),
+    *("workflow/bind.py", "workflow/lookup_pages.py"),
     *("__init__.py", "verbs.py", "person.py", "outcomes.py", "estimate/predict.py"),
 )
 """Code that writes pages, or whose docstrings stand on one."""
@@ -67,9 +67,7 @@ def build_book(study: Study, root: str | Path) -> Path:
 def assemble_book(study: Study, root: str | Path, target: str | Path) -> Path:
     """Lay the sources of the book and the executed pages into one fresh folder."""
     # Here, so that a run with nothing to do starts fast.
-    from gaitlib.report.passport_page import write_passport_page
     from gaitlib.workflow.lookup_pages import fill_data_page, fill_definitions_page
-    from gaitlib.workflow.results import Results
 
     root, target = Path(root), Path(target)
     shutil.rmtree(target, ignore_errors=True)
@@ -85,9 +83,6 @@ def assemble_book(study: Study, root: str | Path, target: str | Path) -> Path:
     config = (target / "_config.yml").read_text(encoding="utf-8")
     (target / "_config.yml").write_text(config.replace("{title}", study.book.title), encoding="utf-8")
     fill_data_page(root / "data_manifest.yaml", target / "data.md")
-    write_passport_page(
-        target / "passport.md", Results(str(root.resolve() / "build" / study.name / "results"))
-    )
     fill_definitions_page(target / "definitions.md")
     return target
 

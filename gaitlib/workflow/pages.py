@@ -50,6 +50,7 @@ def plan_pages(study: Study) -> dict[str, Page]:
     }
     values = {
         "1_simulate": {"doses": "data/doses"} | study.simulate.model_dump(),
+        "1_body": {},
         "1_impairments": {"library": "data/doses"},
         "1_library": library | _VARIABILITY,
         "2_generate": library | checkpoints | split | training,
@@ -70,7 +71,10 @@ def plan_pages(study: Study) -> dict[str, Page]:
         values[f"{SUBGROUP_PAGE}_{name}"] = library | weights | split | asked | bootstrap | camera | own
     values |= {
         "4_signals": library | weights | bootstrap | camera,
-        "5_compare": summary | bootstrap | {"experiments": evaluate.experiments},
+        "5_compare": summary
+        | bootstrap
+        | {"experiments": evaluate.experiments}
+        | dict(zip(("patients", "healthy"), evaluate.told_apart, strict=True)),
         "0_answer": summary,
     }
     common = {"seed": study.seed, "results": f"{folder}/results"}
@@ -139,6 +143,8 @@ def list_sources(notebook: str, root: Path = ROOT) -> list[str]:
     found = {str(path.relative_to(root)) for path in seen | beside} | {notebook}
     if any(name.startswith("gaitlib/data/") for name in found):
         found.add("data_manifest.yaml")
+    printed = ("data/published.csv", "book/references.bib")  # read where named, not imported
+    found |= {name for name in printed if name in text and (root / name).is_file()}
     return sorted(found)
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from gaitlib.data.readers.clinical import read_workbook_rows
-from gaitlib.data.readers.tables import read_numbers, read_text, require_columns
+from gaitlib.data.readers.text_tables import read_numbers, read_text, require_columns
 from gaitlib.errors import InputError
 
 _BACK_RATE_HZ = 100.0
