@@ -24,6 +24,12 @@ class Person(BaseModel):
     """A walking person.
 
     Ranges span the study's cohorts: children from 3 years to adults of 90 years.
+
+    Examples
+    --------
+    >>> import gaitlib
+    >>> gaitlib.Person(age_years=8, sex="m", height_m=1.28, mass_kg=26)
+    Person(age_years=8.0, sex='m', height_m=1.28, mass_kg=26.0)
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -63,9 +69,9 @@ class Impairment(BaseModel):
     The first three map a group to a value; a suffix `_r` or `_l` names a side, no suffix both.
 
     - `weakness`: strength group -> share of maximal isometric force left, 0.1-1 (Steele et al. 2012,
-      doi 10.1016/j.gaitpost.2012.01.006);
+      J Biomech 45:2564);
     - `contracture`: muscle group -> share of optimal fibre length left, 0.6-1: fibres are stretched and pull
-      passively at shorter lengths (Attias et al. 2016, doi 10.1016/j.clinbiomech.2016.09.011);
+      passively at shorter lengths (Attias et al. 2016, doi 10.1016/j.clinbiomech.2016.02.017);
     - `spasticity`: muscle group -> gain of a lagging stretch reflex, 0-3 (activation per optimal length per
       second of fibre lengthening; Falisse et al. 2018, doi 10.1371/journal.pone.0208811);
     - `rigidity`: 0-1 of the added joint stiffness and damping of `gaitlib.body.specification`;
@@ -75,6 +81,13 @@ class Impairment(BaseModel):
       largest excitation 1 - 0.6 x, and a cost of wide strides (angle between the thighs) that grows with x;
     - `stoop_deg`: 0-45, forward lean of the trunk that the person seeks (degrees);
     - `balance_margin`: 0-1, how much a long double support is sought.
+
+    Examples
+    --------
+    >>> import gaitlib
+    >>> hemiparesis = gaitlib.Impairment(weakness={"plantarflexors_r": 0.4}, spasticity={"gastroc_r": 1.0})
+    >>> hemiparesis.is_symmetric, hemiparesis.get("weakness", "plantarflexors", "l")
+    (False, 1.0)
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -4,13 +4,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from notebook_cells import read_definitions
 
+from gaitlib.data.measured_curves import load_leg_angles
+from gaitlib.data.packed import read_recording
+from gaitlib.data.reference_tables import summarise_strides
 from gaitlib.errors import InputError
-from gaitlib.estimate.inertial_steps import detect_shank_contacts, estimate_back_step_time, pair_steps
+from gaitlib.estimate.baseline_estimators import detect_shank_contacts, estimate_back_step_time, pair_steps
+from gaitlib.estimate.estimate_table import compare_step_times
+from gaitlib.evaluate.waveforms import compare_curves, describe_clusters, score_normal
 from gaitlib.gait import COORDINATES
-from gaitlib.report import gait_curves, known
-from gaitlib.report import subgroup_cerebral_palsy as palsy
-from gaitlib.report import subgroup_parkinsons as parkinsons
+from gaitlib.report import figures
 
 PHASE = np.arange(101.0)
 
@@ -35,7 +39,7 @@ def build_gaits(starts=(0, 50)):
 
 @pytest.mark.parametrize("starts", [(0, 50), (0, 43), (20, 75)])
 def test_each_leg_starts_at_its_own_contact(starts):
-    found = gait_curves.collect_side_curves(build_gaits(starts), ["one"])
+    found = figures.collect_side_curves(build_gaits(starts), ["one"])
     for side in (0, 1):
         assert found.angles["knee"][0, side, :100] == pytest.approx(PHASE[:100])
     assert found.toe_off == pytest.approx(np.full((1, 2), 60.0))
@@ -43,7 +47,7 @@ def test_each_leg_starts_at_its_own_contact(starts):
 
 def test_gaits_of_one_person_are_one_person():
     gaits = xr.concat([build_gaits(), 2 * build_gaits(), build_gaits()], dim="gait")
-    found = gait_curves.collect_side_curves(gaits, ["a", "a", "b"])
+    found = figures.collect_side_curves(gaits, ["a", "a", "b"])
     assert found.people == ["a", "b"]
     assert found.angles["knee"][0, 0, 50] == pytest.approx(75.0)
 
@@ -52,35 +56,32 @@ def make_group(shift, n=8, seed=0):
     rng = np.random.default_rng(seed)
     wave = 20 * np.sin(2 * np.pi * PHASE / 100)
     angles = {
-        joint: wave + shift + rng.normal(0, 2, (n, 1, 1)) + np.zeros((n, 2, 1))
-        for joint in gait_curves.JOINTS
+        joint: wave + shift + rng.normal(0, 2, (n, 1, 1)) + np.zeros((n, 2, 1)) for joint in figures.JOINTS
     }
-    return gait_curves.SideCurves(angles, [f"p{k}" for k in range(n)], np.full((n, 2), np.nan))
+    return figures.SideCurves(angles, [f"p{k}" for k in range(n)], np.full((n, 2), np.nan))
 
 
 def test_shifted_curves_differ_in_place_and_not_in_range():
-    found = parkinsons.compare_curves(
-        make_group(15.0, seed=1), make_group(0.0), np.random.default_rng(0), 200
-    )
+    groups = make_group(15.0, seed=1).angles, make_group(0.0).angles
+    found = compare_curves(*groups, np.random.default_rng(0), 200)
     assert found["range_difference"].abs().max() < 1e-9
     assert found["rms"].to_numpy() == pytest.approx(15, abs=2.5)
     assert all(cluster.p < 0.05 for clusters in found["clusters"] for cluster in clusters)
-    table = parkinsons.format_curves({"made against real": found})
-    assert table["Differs at (% of stride)"].str.contains("0–100").all()
-    assert parkinsons.describe_clusters([]) == "nowhere (p 1.000)"
+    assert all("0–100" in describe_clusters(clusters) for clusters in found["clusters"])
+    assert describe_clusters([]) == "nowhere (p 1.000)"
 
 
-def test_profile_table_leaves_each_healthy_person_out():
-    table = parkinsons.format_profiles({"Shifted": make_group(15.0, seed=1)}, make_group(0.0)).set_index(
-        "Group"
-    )
-    assert float(table.loc["Shifted", "All three (°)"][:4]) > 3 * float(
-        table.loc["Healthy adults", "All three (°)"][:3]
-    )
+def test_profile_scores_leave_each_healthy_person_out():
+    normal = make_group(0.0).average_sides()
+    own = score_normal(normal)
+    assert len(own) == 8
+    others = {joint: np.delete(curves, 2, axis=0).mean(axis=0) for joint, curves in normal.items()}
+    distance = [np.mean((normal[joint][2] - mean) ** 2) for joint, mean in others.items()]
+    assert own["profile"].iloc[2] == pytest.approx(np.sqrt(np.mean(distance)))
 
 
 def test_figure_tells_sides_apart_twice_and_has_units():
-    figure = gait_curves.plot_side_curves({"Real": make_group(0.0)}, make_group(0.0, seed=2))
+    figure = figures.plot_side_curves({"Real": make_group(0.0)}, make_group(0.0, seed=2))
     lines = [line for line in figure.axes[0].lines if line.get_linewidth() > 2]
     assert len({line.get_color() for line in lines}) == len({line.get_linestyle() for line in lines}) == 2
     assert all("(°)" in ax.get_ylabel() for ax in figure.axes[:3])
@@ -95,7 +96,7 @@ def test_strides_drop_the_start_and_turns():
         table[f"stride_time_{side}_s"], table[f"stance_{side}_percent"] = times, 65.0
     table.loc[:5, "stride_time_l_s"] = 5.0
     table.loc[40, "stride_time_r_s"] = 3.0
-    found = parkinsons.summarise_strides(table)
+    found = summarise_strides(table)
     assert found["stride_time_s"] == pytest.approx(1.1, abs=0.001)
     assert found["stride_time_cv"] == pytest.approx(0.01 / 1.1, rel=0.05)
     assert found["stance_share"] == pytest.approx(0.65) and found["n_strides"] < n - 18
@@ -172,24 +173,17 @@ def test_windows_leave_out_rest_and_freezing():
         coords={"time": time_s, "sensor": ["ankle_r", "ankle_l", "lumbar"], "space": ["x", "y", "z"]},
         attrs={"person_id": "pt1"},
     )
-    rows = parkinsons.list_sensor_windows(recording)
+    rows = compare_step_times(recording)
     assert [row["walk_id"] for row in rows] == ["pt1-0", "pt1-2"]
     assert all(row["estimate"] == pytest.approx(0.5, abs=0.01) == row["reference"] for row in rows)
-
-
-def test_groups_without_recordings_say_so_and_name_what_can_be_added():
-    assert "Toronto" in " ".join(known.list_addable("older_adult"))
-    (sentence,) = known.list_addable("dementia")
-    assert "No open recording" in sentence
-    assert known.list_addable("child") == []
 
 
 @pytest.mark.real_data("parkinson_joint_angles")
 def test_parkinson_ranges_are_those_published():
     """Computed elsewhere from the same file: knee 54 off against 65, hip 34, 41, ankle 21, 28 degrees."""
     off, healthy = (
-        gait_curves.load_measured_curves("parkinsons", "off"),
-        gait_curves.load_measured_curves("healthy_adult"),
+        figures.SideCurves(*load_leg_angles("parkinsons", "off")),
+        figures.SideCurves(*load_leg_angles("healthy_adult")),
     )
     assert (len(off.people), len(healthy.people)) == (22, 42)
     for joint, sick, well in (("knee", 54, 65), ("hip", 34, 41), ("ankle", 21, 28)):
@@ -197,9 +191,13 @@ def test_parkinson_ranges_are_those_published():
             assert np.ptp(group.angles[joint], axis=2).mean() == pytest.approx(expected, abs=0.6)
 
 
-def test_benchmark_recomputed():
+def test_benchmark_recomputed(monkeypatch):
     """Kidzinski 2020, recomputed elsewhere from the figure data: MAE and r of each quantity."""
-    table = palsy.format_benchmark(palsy.load_benchmark(), pd.DataFrame()).set_index("Quantity")
+    nobody = pd.DataFrame(columns=["outcome", "method", "view", "origin", "mae"])
+    names = read_definitions("4_evaluate", agreement=nobody, main="side", basis="simulated")
+    monkeypatch.setattr(names["page"], "show_table", lambda table, *_: table)
+    item = {"dataset": "cp_video_benchmark", "about": names["load_manifest"]().items["cp_video_benchmark"]}
+    table = names["show_predictions"](item).set_index("Quantity")
     expected = {
         "Walking speed (m/s)": ("0.131", "0.73"),
         "Step length (m), derived": ("0.058", "0.65"),
@@ -213,8 +211,8 @@ def test_benchmark_recomputed():
 
 
 def test_the_child_walks_in_crouch():
-    strides = palsy.load_child()
-    child = palsy.collect_child_curves(strides)
+    strides = {side: read_recording("cp_child", f"ExperimentalData_{side}.mat", "evaluate") for side in "rl"}
+    child = read_definitions("4_evaluate")["collect_case"](strides)
     assert child.angles["knee"].shape == (3, 2, 101)
     right = child.angles["knee"][:, 0].mean(axis=0)
     assert (right.min(), right.max()) == pytest.approx((37, 70), abs=3)

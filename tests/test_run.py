@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gaitlib import run
 from gaitlib.cli import main
 from gaitlib.environment import ROOT
 from gaitlib.errors import InputError, WorkError
-from gaitlib.report.book import check_pages
-from gaitlib.run import run_study
+from gaitlib.workflow import run
+from gaitlib.workflow.bind import check_pages
+from gaitlib.workflow.run import run_study
 
 PARTS = ("gaitlib", "notebooks", "workflow", "studies", "book")
 SHIPPED = (
@@ -71,6 +71,7 @@ def finished(tmp_path_factory):
     def keep_some(values):
         groups = values["evaluate"]["subgroups"]
         values["evaluate"]["subgroups"] = {name: groups[name] for name in SUBGROUPS}
+        values["evaluate"]["told_apart"] = ["joint", "child"]
 
     edit_study(root, keep_some)
     command = [sys.executable, "-m", "snakemake", "-s", "workflow/Snakefile", "--cores", "1", "--dry-run"]
@@ -91,6 +92,7 @@ def finished(tmp_path_factory):
             os.utime(path, (now - age, now - age))
     order = [
         "1_simulate",
+        "1_body",
         "1_impairments",
         "1_library",
         "2_generate",
@@ -145,7 +147,7 @@ def test_a_margin_of_one_subgroup_runs_that_page_only(project):
 
 
 def test_changed_code_runs_the_pages_that_import_it(project):
-    (project / "gaitlib/report/comparison.py").open("a", encoding="utf-8").write("\n# changed\n")
+    (project / "gaitlib/evaluate/discrimination.py").open("a", encoding="utf-8").write("\n# changed\n")
     assert list_pages(project) == {"5_compare", "0_answer", "book"}
 
 
@@ -264,6 +266,7 @@ def test_an_unforeseen_exception_is_named_in_the_failure(tmp_path, monkeypatch, 
 
 MADE = {
     "1_simulate": ["1_simulate.json"],
+    "1_body": ["1_body.json"],
     "1_impairments": ["1_impairments.json"],
     "1_library": ["1_library.json"],
     "2_generate": ["2_generate.json", "generator.safetensors"],

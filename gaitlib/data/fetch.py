@@ -13,6 +13,7 @@ import lzma
 import os
 import shutil
 from collections.abc import Iterable
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
 
@@ -41,15 +42,9 @@ def get_path(
 
 
 def get_paths(
-    item_id: str,
-    purpose: str,
-    pattern: str = "*",
-    manifest: Manifest | None = None,
-    download: bool = False,
+    item_id: str, purpose: str, pattern: str = "*", manifest: Manifest | None = None, download: bool = False
 ) -> list[Path]:
     """Give the paths of all files of an item, verified."""
-    from fnmatch import fnmatchcase
-
     manifest = manifest or load_manifest()
     item = check_purpose(item_id, purpose, manifest)
     files = [file for file in item.files if fnmatchcase(file.name, pattern)]
@@ -158,8 +153,7 @@ def _locate(item_id: str, file: DataFile, download: bool) -> Path:
         return cached
     if not download:
         raise AbsentData(
-            item_id,
-            f"{item_id}/{file.name} is not here: run make data, or set {DATA_VARIABLE} to its folder",
+            item_id, f"{item_id}/{file.name} is not here: run make data, or set {DATA_VARIABLE} to its folder"
         )
     return _download(item_id, file, cached)
 
