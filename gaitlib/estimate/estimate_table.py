@@ -89,7 +89,10 @@ def _crossvalidate_ridge(clips, truth: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 
 def tabulate_inertial(walks: list[xr.Dataset], estimator) -> pd.DataFrame:
-    """Estimate walks with an inertial sensor; one row per outcome that was measured at the same time."""
+    """Estimate walks with an inertial sensor; one row per outcome that was measured at the same time.
+
+    Method `swings`, where a walk tells it, is the step time between swings of both shanks, untrained.
+    """
     from gaitlib.estimate.features import get_height
     from gaitlib.estimate.inertial_features import compute_inertial_features
     from gaitlib.estimate.targets import measure_events
@@ -100,7 +103,7 @@ def tabulate_inertial(walks: list[xr.Dataset], estimator) -> pd.DataFrame:
         attrs = walk.attrs
         about = {key: attrs[key] for key in _KEYS if key in attrs} | {"method": "synthetic"}
         about |= {"setting": "bouts" if attrs.get("n_bouts", 1) > 1 else "single"}
-        about |= {"view": re.sub("_[rl]$", "", attrs["site"]), "status": shorten_reason(answer.status)}
+        about |= {"view": re.sub("_[rl]$", "", attrs["site"]), "status": _name_reason(answer, attrs["site"])}
         if "events" in attrs:
             measured = measure_events(attrs["events"], float(walk["time"].values[-1]))
         else:
@@ -113,8 +116,18 @@ def tabulate_inertial(walks: list[xr.Dataset], estimator) -> pd.DataFrame:
                 value = answer.values[outcome]
                 row |= {"estimate": value.value, "lower": value.lower, "upper": value.upper}
             rows += [row] if np.isfinite(reference) else []
+        if attrs["site"] == "lower_back" and np.isfinite(attrs.get("swing_step_time_s", np.nan)):
+            swings = {"view": "shank", "method": "swings", "status": "ok", "outcome": "step_time_s"}
+            swings |= {"estimate": attrs["swing_step_time_s"], "reference": measured["step_time_s"]}
+            rows.append(about | swings)
     columns = [*INERTIAL_KEYS, "outcome", "reference", "estimate", "lower", "upper"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _name_reason(answer, site: str) -> str:
+    """Name the kind of a reason, without the site and the number that stand in it."""
+    reason = answer.status.removeprefix(f"{site}: ")
+    return shorten_reason(re.sub(r" [\d.]+ m/s\^2", "", reason))
 
 
 def shorten_reason(status: str) -> str:

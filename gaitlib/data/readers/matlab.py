@@ -292,7 +292,11 @@ def read_mat_passes(path: str | Path) -> pd.DataFrame:
     people = _get(load_matlab(path), name, "GaitRite")
     rows = []
     for number, person in enumerate([people] if isinstance(people, dict) else people):
-        columns = {new: _list_passes(_get(person, name, old)) for old, new in _MAT_FIELDS.items()}
+        found = {new: _get(person, name, old) for old, new in _MAT_FIELDS.items()}
+        single = np.ndim(found["start_s"]) == 0  # MATLAB drops the list around a single pass
+        columns = {
+            new: [value] if single or np.ndim(value) == 0 else list(value) for new, value in found.items()
+        }
         if len({len(column) for column in columns.values()}) > 1:
             counts = ", ".join(f"{old} {len(columns[new])}" for old, new in _MAT_FIELDS.items())
             raise InputError(f"{name}, person {number + 1}: passes differ in number ({counts})")
@@ -308,10 +312,3 @@ def read_mat_passes(path: str | Path) -> pd.DataFrame:
                     raise InputError(f"{place}: {field} is {row[field]:g}, expected 0 to {largest:g}")
             rows.append({"person": number, "number": passed} | row)
     return pd.DataFrame(rows, columns=["person", "number", *_MAT_FIELDS.values()])
-
-
-def _list_passes(values) -> list[np.ndarray]:
-    """One array per pass; MATLAB gives a bare number or array for a single one, a matrix for equal ones."""
-    if np.ndim(values) == 0:
-        return [np.atleast_1d(float(values))]
-    return [np.atleast_1d(np.asarray(value, dtype=float)) for value in values]
