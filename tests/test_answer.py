@@ -46,7 +46,10 @@ def make_results(folder, errors=ERRORS, spread=0.0, real=("child", "elders")):
     kept.save_facts("5_compare", facts | {"pooled": pooled.to_dict("records")})
     for name, title in VALUES["subgroups"].items():
         basis = "real" if name in real else "simulated"
-        kept.save_facts(f"4_evaluate_{name}", {"title": title, "basis": basis, "subgroup": name})
+        kept.save_facts(
+            f"4_evaluate_{name}",
+            {"title": title, "basis": basis, "subgroup": name, "camera": True, "sensors": []},
+        )
     return kept
 
 

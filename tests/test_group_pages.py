@@ -110,7 +110,7 @@ def test_sensors_that_are_absent_are_said_and_those_of_an_earlier_run_stand_in(b
     assert "Not shown: inertial sensors" in answer and "the recordings are not here" in answer
     assert Results(changed["results"]).load_facts("4_evaluate_stroke")["sensors"] == []
     assert "<table" not in "".join(shown), "neither a camera nor a sensor saw anybody"
-    table = build_table([("stroke", 5, 2)], methods=(("synthetic", 0.2, 0.01),), outcomes=("speed_mps",))
+    table = build_table([("stroke", 5, 2)], methods=(("synthetic", 0.2, 0.01),))
     table = table.assign(dataset="opal_gaitrite", view="shank", setting="single")
     shipped.mkdir()
     table.to_parquet(shipped / "estimates_sensors_stroke.parquet")
