@@ -107,7 +107,7 @@ def test_sensors_that_are_absent_are_said_and_those_of_an_earlier_run_stand_in(b
     monkeypatch.setattr(earlier, "FOLDER", shipped)
     changed = {"results": str(tmp_path / "results"), "bootstrap": 100}
     names, shown, answer = run_page("4_evaluate_stroke", monkeypatch, STEM, **changed)
-    assert "Not shown: inertial sensors" in answer and "the recordings are not here" in answer
+    assert "Not shown:</strong> inertial sensors" in answer and "the recordings are not here" in answer
     assert Results(changed["results"]).load_facts("4_evaluate_stroke")["sensors"] == []
     assert "<table" not in "".join(shown), "neither a camera nor a sensor saw anybody"
     table = build_table([("stroke", 5, 2)], methods=(("synthetic", 0.2, 0.01),))
@@ -121,7 +121,7 @@ def test_sensors_that_are_absent_are_said_and_those_of_an_earlier_run_stand_in(b
     card = {"revision": "abc1234", "tables": {"estimates_sensors_stroke": entry}}
     (shipped / earlier.CARD).write_text(json.dumps(card))
     names, shown, answer = run_page("4_evaluate_stroke", monkeypatch, STEM, **changed)
-    assert "From an earlier run, revision abc1234: inertial sensors" in answer
+    assert "From an earlier run, revision abc1234:</strong> inertial sensors" in answer
     assert "Sensor at the shank, 5 real people" in answer and "By camera: not evaluated" in answer
     (row,) = Results(changed["results"]).load_facts("4_evaluate_stroke")["sensors"]
     assert row["mae"] == pytest.approx(0.2, abs=0.02) and row["n_people"] == 5
