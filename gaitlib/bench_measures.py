@@ -191,7 +191,7 @@ def measure_evaluate(study) -> dict[str, float]:
     worn = [table[table["method"] == "synthetic"] for table in worn]
     keys = ("dataset", "subgroup", "view", "outcome")
     groups = build_agreement_table(pd.concat(worn), by=keys, n_resamples=100) if worn else pd.DataFrame()
-    for _, row in groups.iterrows():
+    for _, row in groups[groups["mae"].notna()].iterrows() if worn else ():
         numbers = {name: row[name] for name in ("mae", "bias", "interval_coverage", "n_people")}
         place = ".".join(row[key] for key in keys)
         found |= {
