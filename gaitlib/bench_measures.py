@@ -180,7 +180,8 @@ def measure_evaluate(study) -> dict[str, float]:
 
     folder = ROOT / "build" / study.name / "results"
     paths = sorted(folder.glob("estimates_*.parquet"))
-    tables = [table for path in paths if len(table := pd.read_parquet(path))]
+    cameras = [path for path in paths if "_sensors_" not in path.name]
+    tables = [table for path in cameras if len(table := pd.read_parquet(path))]
     if not tables:
         raise WorkError(f"no estimates in build/{study.name}/results; run make book first")
     tidy = pd.concat(tables, ignore_index=True)
@@ -190,6 +191,16 @@ def measure_evaluate(study) -> dict[str, float]:
     if real.empty:
         raise WorkError(f"no real person was estimated by 'synthetic' in view '{view}'")
     found = {}
+    worn = [table for path in paths if "_sensors_" in path.name for table in [pd.read_parquet(path)]]
+    worn = [table[table["method"] == "synthetic"] for table in worn]
+    keys = ("dataset", "subgroup", "view", "outcome")
+    groups = build_agreement_table(pd.concat(worn), by=keys, n_resamples=100) if worn else pd.DataFrame()
+    for _, row in groups[groups["mae"].notna()].iterrows() if worn else ():
+        numbers = {name: row[name] for name in ("mae", "bias", "interval_coverage", "n_people")}
+        place = ".".join(row[key] for key in keys)
+        found |= {
+            f"evaluate.{place}.{name.removeprefix('interval_')}": float(n) for name, n in numbers.items()
+        }
     for _, row in build_agreement_table(real, by=("dataset", "outcome"), n_resamples=100).iterrows():
         name = f"evaluate.{row['dataset']}.{row['outcome']}"
         found[f"{name}.mae"] = float(row["mae"])

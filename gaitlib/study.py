@@ -162,6 +162,7 @@ _NEEDS = {
     "joint_angles": ("dataset", "group", "words", "conditions"),
     "strides": ("dataset", "group", "words", "controls"),
     "sensor_steps": ("dataset",),
+    "sensors": ("dataset",),
     "predictions": ("dataset",),
     "case": ("dataset",),
     "published": ("group",),
@@ -213,13 +214,15 @@ class Subgroup(_Section):
 
     @model_validator(mode="after")
     def _check_people(self) -> Subgroup:
-        if not self.datasets and (self.stand_in is None or not self.missing):
+        worn = any(item.kind == "sensors" for item in self.beside)
+        if not self.datasets and not (self.missing and (self.stand_in or worn)):
             raise ValueError(
-                "without datasets, `stand_in` and `missing` must say who is shown and what is missing"
+                "without datasets, `missing` must say what is missing, and `stand_in` who is shown, unless "
+                "`beside` names recordings of sensors (kind sensors)"
             )
         if self.datasets and self.stand_in is not None:
             raise ValueError("has datasets of real people, so a simulated `stand_in` contradicts it")
-        alone = [item.kind for item in self.beside if item.kind not in ("sensor_steps", "addable")]
+        alone = [item.kind for item in self.beside if item.kind not in ("sensor_steps", "sensors", "addable")]
         if alone and self.stand_in is None:
             raise ValueError(f"beside: {alone[0]} is shown beside simulated people; declare a `stand_in`")
         return self

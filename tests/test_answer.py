@@ -46,7 +46,10 @@ def make_results(folder, errors=ERRORS, spread=0.0, real=("child", "elders")):
     kept.save_facts("5_compare", facts | {"pooled": pooled.to_dict("records")})
     for name, title in VALUES["subgroups"].items():
         basis = "real" if name in real else "simulated"
-        kept.save_facts(f"4_evaluate_{name}", {"title": title, "basis": basis, "subgroup": name})
+        kept.save_facts(
+            f"4_evaluate_{name}",
+            {"title": title, "basis": basis, "subgroup": name, "camera": True, "sensors": []},
+        )
     return kept
 
 
@@ -99,6 +102,22 @@ def test_nothing_is_claimed_of_a_group_without_real_people(tmp_path):
     assert "no open recordings" not in limits
     limits = answer(make_results(tmp_path / "some", real=("child",)))[4]
     assert "for older adults no open recordings" in limits and "nothing is claimed there" in limits
+
+
+def test_a_group_that_wore_sensors_has_their_rows_and_is_not_called_absent(tmp_path):
+    kept = make_results(tmp_path / "results", real=("child",))
+    facts = kept.load_facts("4_evaluate_elders")
+    row = {"dataset": "mat", "view": "shank", "method": "synthetic", "outcome": "speed_mps", "n_people": 7}
+    row |= {"n_walks": 40, "mae": 0.071, "mae_lower": 0.05, "mae_upper": 0.09}
+    swings = row | {"method": "swings", "mae": 0.5}
+    kept.save_facts("4_evaluate_elders", facts | {"sensors": [row, swings]})
+    limits = answer(kept)[4]
+    assert "no open recordings" not in limits and "older adults wore inertial sensors" in limits
+    values = VALUES | {"results": os.path.relpath(kept.folder, ROOT), "seed": 1}
+    path = execute_notebook(NOTEBOOK, tmp_path / "0_answer.ipynb", values, ROOT)
+    table = path.read_text(encoding="utf-8").partition("<table")[2]
+    assert "Older adults, sensor: shank" in table and "0.071" in table and "0.500" not in table
+    assert "not evaluated on real people" not in table
 
 
 def test_the_page_itself_runs_on_the_results_of_a_toy_study(tmp_path):

@@ -238,8 +238,16 @@ def test_bench_reads_errors_as_the_book_computes_them(monkeypatch, tmp_path):
     silent = rows.head(1).assign(person_id="silent", walk_id="silent", estimate=np.nan, status="too short")
     pd.concat([rows, front, silent]).to_parquet(folder / "estimates_child.parquet")
     simulated.to_parquet(folder / "estimates_dementia.parquet")
+    worn = rows.assign(subgroup="stroke", dataset="mat", view="shank", lower=0.0, upper=1.25)
+    worn = pd.concat([worn, worn.assign(method="swings", estimate=3.0)])
+    worn.to_parquet(folder / "estimates_sensors_stroke.parquet")
     found = bench_measures.measure_evaluate(Small)
+    place = "evaluate.mat.stroke.shank.speed_mps"
     assert found == {
+        f"{place}.mae": pytest.approx(0.15),
+        f"{place}.bias": pytest.approx(-0.05),
+        f"{place}.coverage": pytest.approx((rows["reference"] <= 1.25).mean()),
+        f"{place}.n_people": n,
         "evaluate.some_children.speed_mps.mae": pytest.approx(0.15),
         "evaluate.some_children.speed_mps.n_people": n,
         "evaluate.some_children.speed_mps.n_people_all": n + 1,

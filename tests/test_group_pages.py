@@ -1,12 +1,14 @@
 """Pages of the groups: what a page computes and says, of toys, of simulated people and without recordings."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 from evaluate_toys import build_table
 from notebook_cells import list_trees, read_definitions, run_page
 
-from gaitlib.environment import ROOT
+from gaitlib.environment import ROOT, hash_file
 from gaitlib.errors import AbsentData
 from gaitlib.evaluate.words import compare_with_margin
 from gaitlib.report import figures
@@ -72,6 +74,7 @@ def bare(monkeypatch):
         raise AbsentData(dataset, f"{dataset}/walks is not here")
 
     monkeypatch.setattr("gaitlib.data.walks.load_walks", refuse)
+    monkeypatch.setattr("gaitlib.data.inertial_walks.load_inertial_walks", refuse)
 
 
 def test_a_group_without_recordings_keeps_its_numbers(bare, monkeypatch, tmp_path):
@@ -97,6 +100,31 @@ def test_a_group_of_which_nothing_is_shipped_says_so_and_goes_on(bare, monkeypat
     assert "Not shown:" in answer and "earlier run" not in answer
     assert Results(folder).load_facts("4_evaluate_child")["earlier_revision"] == ""
     assert "nobody, real or simulated" in "".join(shown)
+
+
+def test_sensors_that_are_absent_are_said_and_those_of_an_earlier_run_stand_in(bare, monkeypatch, tmp_path):
+    shipped = tmp_path / "earlier"
+    monkeypatch.setattr(earlier, "FOLDER", shipped)
+    changed = {"results": str(tmp_path / "results"), "bootstrap": 100}
+    names, shown, answer = run_page("4_evaluate_stroke", monkeypatch, STEM, **changed)
+    assert "Not shown:</strong> inertial sensors" in answer and "the recordings are not here" in answer
+    assert Results(changed["results"]).load_facts("4_evaluate_stroke")["sensors"] == []
+    assert "<table" not in "".join(shown), "neither a camera nor a sensor saw anybody"
+    table = build_table([("stroke", 5, 2)], methods=(("synthetic", 0.2, 0.01),))
+    table = table.assign(dataset="opal_gaitrite", view="shank", setting="single")
+    shipped.mkdir()
+    table.to_parquet(shipped / "estimates_sensors_stroke.parquet")
+    entry = {
+        "item": "opal_gaitrite",
+        "sha256": hash_file(shipped / "estimates_sensors_stroke.parquet"),
+    }
+    card = {"revision": "abc1234", "tables": {"estimates_sensors_stroke": entry}}
+    (shipped / earlier.CARD).write_text(json.dumps(card))
+    names, shown, answer = run_page("4_evaluate_stroke", monkeypatch, STEM, **changed)
+    assert "From an earlier run, revision abc1234:</strong> inertial sensors" in answer
+    assert "Sensor at the shank, 5 real people" in answer and "By camera: not evaluated" in answer
+    (row,) = Results(changed["results"]).load_facts("4_evaluate_stroke")["sensors"]
+    assert row["mae"] == pytest.approx(0.2, abs=0.02) and row["n_people"] == 5
 
 
 def test_a_page_of_simulated_people_claims_nothing_about_patients(monkeypatch, tmp_path):

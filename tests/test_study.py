@@ -47,7 +47,7 @@ def test_every_job_has_the_parameters_of_its_notebook(path):
 
 def test_quick_study_has_a_page_for_every_subgroup():
     adults = {"healthy_adult", "neurological", "weakness", "joint", "older_adult", "parkinsons", "dementia"}
-    wanted = adults | {"child", "cerebral_palsy"}
+    wanted = adults | {"child", "cerebral_palsy", "stroke"}
     assert set(load_study(ROOT / "studies/quick.yaml").evaluate.subgroups) == wanted
 
 
@@ -143,6 +143,16 @@ def test_what_stands_beside_a_group_is_checked(values, group, item, words):
     values["evaluate"]["subgroups"][group]["beside"] = [item]
     with pytest.raises(InputError, match=words):
         parse_study(values)
+
+
+def test_sensors_alone_make_a_group_but_not_what_stands_beside_simulated_people(values):
+    study = parse_study(values)
+    assert study.evaluate.subgroups["stroke"].stand_in is None
+    with pytest.raises(InputError, match="subgroups.stroke.*stand_in"):
+        parse_study(put(values, "evaluate.subgroups.stroke.beside", [{"kind": "addable", "group": "stroke"}]))
+    with pytest.raises(InputError, match="case is shown beside simulated people"):
+        more = [{"kind": "sensors", "dataset": "opal_gaitrite"}, {"kind": "case", "dataset": "cp_child"}]
+        parse_study(put(values, "evaluate.subgroups.stroke.beside", more))
 
 
 def test_subgroup_margins_override_those_of_the_study(values):

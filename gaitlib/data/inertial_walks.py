@@ -14,7 +14,7 @@ from gaitlib.data.fetch import get_path, get_paths
 from gaitlib.data.manifest import Manifest, load_manifest
 from gaitlib.data.packed import PACKED, list_recordings, read_recording
 from gaitlib.data.readers.inertial_recordings import read_lower_back_trial
-from gaitlib.data.readers.matlab import LowerBackTest
+from gaitlib.data.readers.matlab import LowerBackTest, read_mat_passes, read_opal_recording
 from gaitlib.errors import InputError
 from gaitlib.signals import find_runs
 
@@ -26,6 +26,9 @@ _SWING_RAD_S = 1.5
 _MIN_STRIDE_S = 0.6
 _MIN_STRIDES = 4
 _MAX_STRIDE_CV = 0.2
+_TURN_RAD_S, _TURN_SMOOTHING_S = np.radians(25.0), 0.5
+_MAT_FILES = {"older_adult": ("GaitRite-Elderly.mat", 1), "stroke": ("GaitRite-Stroke.mat", 21)}
+"""Group -> its mat file and the number in the file name of the first person there; others have no mat."""
 
 
 def load_inertial_walks(
@@ -35,6 +38,7 @@ def load_inertial_walks(
     loaders = {
         "lower_back_events": _load_lower_back_events,
         "mobilised_lab": _load_mobilised,
+        "opal_gaitrite": _load_opal,
         "parkinson_fog_imu": _load_freezing,
     }
     if dataset_id not in loaders:
@@ -135,10 +139,9 @@ def split_steady_walking(recording: xr.Dataset, name: str) -> list[xr.Dataset]:
     for start, stop in find_runs(calm & known):
         for first in np.arange(time_s[start], time_s[stop - 1] - _WINDOW_S + 1e-9, _WINDOW_S):
             rows = (time_s >= first) & (time_s < first + _WINDOW_S)
-            strides = [_find_stride_times(foot[rows], fps) for foot in feet]
-            if any(len(s) < _MIN_STRIDES or np.std(s) > _MAX_STRIDE_CV * np.mean(s) for s in strides):
+            step = _measure_step_time([_find_swings(foot[rows], fps) for foot in feet], fps)
+            if np.isnan(step):
                 continue
-            step = 0.5 * float(np.mean([np.mean(s) for s in strides]))
             walks.append(
                 _cut(lumbar, first, first + _WINDOW_S, "parkinson_fog_imu", "parkinsons",
                      recording.attrs["person_id"], f"{name}/{first:.0f}s", site="lower_back", height_m=np.nan,
@@ -147,17 +150,99 @@ def split_steady_walking(recording: xr.Dataset, name: str) -> list[xr.Dataset]:
     return walks
 
 
-def _find_stride_times(turning: np.ndarray, fps: float) -> np.ndarray:
-    """Times between swings of one foot (s)."""
+def _load_opal(purpose: str, manifest: Manifest) -> list[xr.Dataset]:
+    item, walks, passes = "opal_gaitrite", [], {}
+    for group, (name, first) in _MAT_FILES.items():
+        table = read_mat_passes(get_path(item, name, purpose, manifest))
+        passes |= {first + n: (group, own) for n, own in table.groupby("person")}
+    for path in get_paths(item, purpose, "S*-dataMIMU.mat", manifest):
+        person = path.name.partition("-")[0]
+        recording = read_opal_recording(path)
+        group, own = passes.get(int(person[1:]), ("parkinsons", None))
+        walks += (
+            split_straights(recording, person) if own is None else split_passes(recording, own, group, person)
+        )
+    return walks
+
+
+def split_passes(
+    recording: xr.Dataset, passes: pd.DataFrame, subgroup: str, person_id: str
+) -> list[xr.Dataset]:
+    """Cut out the passes over the mat, per sensor: what the sensors felt while the mat measured."""
+    walks, last_s = [], float(recording["time"].values[-1])
+    for row in passes.itertuples():
+        if row.end_s > last_s:
+            raise InputError(
+                f"{person_id}: a pass over the mat ends at {row.end_s:g} s, but the sensors recorded "
+                f"{last_s:g} s; mat and sensors do not belong together"
+            )
+        inside = recording.sel(time=slice(row.start_s, row.end_s))
+        swings = [_find_swings(turning, recording.attrs["fps"]) for turning in _get_shanks(inside)]
+        walks += _cut_sensors(
+            recording, row.start_s, row.end_s, subgroup, person_id, row.number,
+            reference_speed_mps=row.speed_mps, reference_step_length_m=row.stride_length_m / 2,
+            reference_step_time_s=row.stride_time_s / 2,
+            swing_step_time_s=_measure_step_time(swings, recording.attrs["fps"], fewest=2),
+        )  # fmt: skip
+    return walks
+
+
+def split_straights(recording: xr.Dataset, person_id: str) -> list[xr.Dataset]:
+    """Cut walks to and fro, per sensor, from first to last swing between turns; step time of the shanks."""
+    fps, walks = recording.attrs["fps"], []
+    for start, stop in find_straights(recording.sel(sensor="lower_back")):
+        swings = [_find_swings(turning[start:stop], fps) for turning in _get_shanks(recording)]
+        step = _measure_step_time(swings, fps)
+        if np.isfinite(step):
+            first, last = (start + pick([pick(side) for side in swings]) for pick in (min, max))
+            walks += _cut_sensors(
+                recording, first / fps, last / fps, "parkinsons", person_id, len(walks) // 3,
+                reference_step_time_s=step,
+            )  # fmt: skip
+    return walks
+
+
+def find_straights(back: xr.Dataset) -> list[tuple[int, int]]:
+    """Find the samples between turns, where the trunk turns slower than 25 deg/s about the vertical."""
+    up = np.nanmean(back["acceleration"].values, axis=0)
+    rate = np.nan_to_num(back["angular_velocity"].values) @ (up / np.linalg.norm(up))
+    fps = back.attrs["fps"]
+    rate = gaussian_filter1d(rate, _TURN_SMOOTHING_S * fps)
+    return [run for run in find_runs(np.abs(rate) < _TURN_RAD_S) if run[1] - run[0] >= _SHORTEST_S * fps]
+
+
+def _get_shanks(recording: xr.Dataset) -> list[np.ndarray]:
+    return [recording["angular_velocity"].sel(sensor=f"shank_{side}").values for side in "rl"]
+
+
+def _cut_sensors(recording, start_s, end_s, subgroup, person_id, number, **reference) -> list[xr.Dataset]:
+    about = {"height_m": np.nan, "age_years": np.nan} | reference
+    walks = []
+    for site in recording["sensor"].values.tolist() if end_s - start_s >= _SHORTEST_S else ():
+        place = "opal_gaitrite", subgroup, person_id, f"{person_id}/{number + 1}/{site}"
+        own = recording.sel(sensor=site).drop_vars("sensor")
+        walks.append(_cut(own, start_s, end_s, *place, site=site, **about))
+    return walks
+
+
+def _measure_step_time(swings: list[np.ndarray], fps: float, fewest: int = _MIN_STRIDES) -> float:
+    """Half the mean time between swings (s), of both legs; NaN where they are few or uneven."""
+    strides = [np.diff(side) / fps for side in swings]
+    if any(len(s) < fewest or np.std(s) > _MAX_STRIDE_CV * np.mean(s) for s in strides):
+        return float("nan")
+    return 0.5 * float(np.mean([np.mean(s) for s in strides]))
+
+
+def _find_swings(turning: np.ndarray, fps: float) -> np.ndarray:
+    """Samples at which one leg swings."""
     centred = turning - turning.mean(axis=0)
     axis = np.linalg.eigh(centred.T @ centred)[1][:, -1]
     rate = gaussian_filter1d(centred @ axis, 0.03 * fps)
     rate = rate * np.sign(np.mean(rate**3) or 1.0)
     top = np.percentile(rate, 95)
     if top < _SWING_RAD_S:
-        return np.empty(0)
-    peaks, _ = find_peaks(rate, height=0.5 * top, distance=max(int(_MIN_STRIDE_S * fps), 1))
-    return np.diff(peaks) / fps
+        return np.empty(0, dtype=int)
+    return find_peaks(rate, height=0.5 * top, distance=max(int(_MIN_STRIDE_S * fps), 1))[0]
 
 
 def _cut(signals, start_s, end_s, dataset, subgroup, person_id, walk_id, **attributes) -> xr.Dataset:

@@ -13,6 +13,7 @@ from gaitlib.errors import InputError
 
 METHODS = ("synthetic", "classical", "ridge_real")
 _KEYS = ("origin", "dataset", "subgroup", "person_id", "walk_id", "view")
+INERTIAL_KEYS = [*_KEYS[:-1], "setting", "view", "method", "status"]
 _COLUMNS = [*_KEYS, "outcome", "method", "reference", "estimate", "lower", "upper", "status"]
 
 
@@ -85,6 +86,48 @@ def _crossvalidate_ridge(clips, truth: pd.DataFrame, seed: int) -> pd.DataFrame:
         origins = {clip.attrs["walk_id"]: clip.attrs["origin"] for clip in members}
         parts.append(part.assign(origin=part["walk_id"].map(origins)))
     return pd.concat(parts, ignore_index=True)
+
+
+def tabulate_inertial(walks: list[xr.Dataset], estimator) -> pd.DataFrame:
+    """Estimate walks with an inertial sensor; one row per outcome that was measured at the same time.
+
+    Method `swings`, where a walk tells it, is the step time between swings of both shanks, untrained.
+    """
+    from gaitlib.estimate.features import get_height
+    from gaitlib.estimate.inertial_features import compute_inertial_features
+    from gaitlib.estimate.targets import measure_events
+
+    features = [compute_inertial_features(walk, None, get_height(walk)) for walk in walks]
+    rows = []
+    for walk, answer in zip(walks, estimator.predict_features(features), strict=True):
+        attrs = walk.attrs
+        about = {key: attrs[key] for key in _KEYS if key in attrs} | {"method": "synthetic"}
+        about |= {"setting": "bouts" if attrs.get("n_bouts", 1) > 1 else "single"}
+        about |= {"view": re.sub("_[rl]$", "", attrs["site"]), "status": _name_reason(answer, attrs["site"])}
+        if "events" in attrs:
+            measured = measure_events(attrs["events"], float(walk["time"].values[-1]))
+        else:
+            given = [name for name in attrs if name.startswith("reference_")]
+            measured = {name.removeprefix("reference_"): float(attrs[name]) for name in given}
+            measured["cadence_spm"] = 60.0 / measured["step_time_s"]
+        for outcome, reference in measured.items():
+            row = about | {"outcome": outcome, "reference": reference}
+            if answer.ok:
+                value = answer.values[outcome]
+                row |= {"estimate": value.value, "lower": value.lower, "upper": value.upper}
+            rows += [row] if np.isfinite(reference) else []
+        if attrs["site"] == "lower_back" and np.isfinite(attrs.get("swing_step_time_s", np.nan)):
+            swings = {"view": "shank", "method": "swings", "status": "ok", "outcome": "step_time_s"}
+            swings |= {"estimate": attrs["swing_step_time_s"], "reference": measured["step_time_s"]}
+            rows.append(about | swings)
+    columns = [*INERTIAL_KEYS, "outcome", "reference", "estimate", "lower", "upper"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _name_reason(answer, site: str) -> str:
+    """Name the kind of a reason, without the site and the number that stand in it."""
+    reason = answer.status.removeprefix(f"{site}: ")
+    return shorten_reason(re.sub(r" [\d.]+ m/s\^2", "", reason))
 
 
 def shorten_reason(status: str) -> str:

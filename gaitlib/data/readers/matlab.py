@@ -1,4 +1,4 @@
-"""MATLAB files: laboratory strides (angles, forces, EMG) and the Mobilise-D lower-back format."""
+"""MATLAB files: laboratory strides, the Mobilise-D lower-back format, Opal sensors and the GAITRite mat."""
 
 from __future__ import annotations
 
@@ -25,6 +25,22 @@ _COORDINATES = {
     "lower_torso_TZ": "pelvis_tz",
 }
 _AXES = {"Fore-aft": "x", "Vertical": "y", "Lateral": "z"}
+_OPAL_SENSORS = {"lower_back": "LowerBack", "shank_r": "RightShank", "shank_l": "LeftShank"}
+_OPAL_SIGNALS = (
+    ("acc", "acceleration", _GRAVITY, "m/s^2"),
+    ("gyr", "angular_velocity", np.pi / 180.0, "rad/s"),
+)
+_GRAVITY_RANGE_G = (0.8, 1.2)
+_SLOWEST_SWING_DEG_S = 30.0
+_MAT_FIELDS = {
+    "Start": "start_s",
+    "End": "end_s",
+    "Stride_Velocity": "speed_mps",
+    "Stride_Length": "stride_length_m",
+    "Stride_Duration": "stride_time_s",
+}
+_LARGEST = {"speed_mps": 4.0, "stride_length_m": 3.0, "stride_time_s": 10.0}
+"""Larger means are a slip of the unit (cm for m, ms for s)."""
 _BOUT_FIELDS = {
     "Start": "start_s",
     "End": "end_s",
@@ -225,3 +241,74 @@ def read_lower_back_person(path: str | Path) -> dict:
         }
     except TypeError:
         raise InputError(f"{name}: Height, Weight and SensorHeight must be numbers (cm, kg, cm)") from None
+
+
+def read_opal_recording(path: str | Path) -> xr.Dataset:
+    """Read Opal sensors at lower back and both shanks: acceleration (m/s^2) and rotation (rad/s)."""
+    name = Path(path).name
+    data = _get(load_matlab(path), name, "MIMU")
+    fps = _get(data, name, "Fs")
+    if not isinstance(fps, (int, float)) or not fps > 0:
+        raise InputError(f"{name}, field 'Fs': found {fps!r}, expected samples per second")
+    blocks, units = {}, {}
+    for key, new, factor, unit in _OPAL_SIGNALS:
+        columns = []
+        for sensor in _OPAL_SENSORS.values():
+            values = np.asarray(_get(data, name, sensor, key), dtype=float)
+            if values.ndim != 2 or values.shape[1] != 3 or len(values) != len((columns or [values])[0]):
+                raise InputError(
+                    f"{name}, field '{sensor}.{key}': found shape {values.shape}, expected (n, 3) with the "
+                    "same n for every sensor"
+                )
+            columns.append(values)
+        blocks[new], units[new] = np.stack(columns, axis=1), (factor, unit)
+    gravity = float(np.linalg.norm(np.nanmean(blocks["acceleration"][:, 0], axis=0)))
+    if not _GRAVITY_RANGE_G[0] < gravity < _GRAVITY_RANGE_G[1]:
+        raise InputError(
+            f"{name}, field 'LowerBack.acc': its mean is {gravity:.2f} long, expected 1 (g, with gravity)"
+        )
+    swing = float(np.nanmax(np.abs(blocks["angular_velocity"][:, 1:])))
+    if swing < _SLOWEST_SWING_DEG_S:
+        raise InputError(
+            f"{name}, fields 'RightShank.gyr', 'LeftShank.gyr': at most {swing:.1f}, expected deg/s of a walk"
+        )
+    return xr.Dataset(
+        {
+            key: (("time", "sensor", "space"), block * units[key][0], {"units": units[key][1]})
+            for key, block in blocks.items()
+        },
+        coords={
+            "time": ("time", np.arange(len(blocks["acceleration"])) / fps, {"units": "s"}),
+            "sensor": list(_OPAL_SENSORS),
+            "space": _SPACE,
+        },
+        attrs={"fps": float(fps)},
+    )
+
+
+def read_mat_passes(path: str | Path) -> pd.DataFrame:
+    """Read the passes over a GAITRite mat, each the mean of its strides; `person` counts from zero."""
+    name = Path(path).name
+    people = _get(load_matlab(path), name, "GaitRite")
+    rows = []
+    for number, person in enumerate([people] if isinstance(people, dict) else people):
+        found = {new: _get(person, name, old) for old, new in _MAT_FIELDS.items()}
+        single = np.ndim(found["start_s"]) == 0  # MATLAB drops the list around a single pass
+        columns = {
+            new: [value] if single or np.ndim(value) == 0 else list(value) for new, value in found.items()
+        }
+        if len({len(column) for column in columns.values()}) > 1:
+            counts = ", ".join(f"{old} {len(columns[new])}" for old, new in _MAT_FIELDS.items())
+            raise InputError(f"{name}, person {number + 1}: passes differ in number ({counts})")
+        for passed in range(len(columns["start_s"])):
+            row = {new: float(np.mean(column[passed])) for new, column in columns.items()}
+            place = f"{name}, person {number + 1}, pass {passed + 1}"
+            if not row["end_s"] > row["start_s"]:
+                raise InputError(
+                    f"{place}: found end {row['end_s']:g} s, expected later than start {row['start_s']:g} s"
+                )
+            for field, largest in _LARGEST.items():
+                if not 0 < row[field] < largest:
+                    raise InputError(f"{place}: {field} is {row[field]:g}, expected 0 to {largest:g}")
+            rows.append({"person": number, "number": passed} | row)
+    return pd.DataFrame(rows, columns=["person", "number", *_MAT_FIELDS.values()])
