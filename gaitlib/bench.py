@@ -47,6 +47,14 @@ LIBRARY_KEYS = (
     "library.gaits_per_hour_2",
 )
 
+DOOR_KEYS = tuple(
+    f"door.{name}"
+    for name in (
+        *("inputs_right", "inputs_total", "declined_share", "false_declined_share"),
+        *("malformed_cases", "foreign_tracebacks"),
+    )
+)
+
 BENCHES = (
     Bench(SIMULATE_KEYS, measures.measure_simulate),
     Bench(COHORT_KEYS, measures.measure_cohorts),
@@ -63,6 +71,7 @@ BENCHES = (
     Bench(("estimate.clip_s", "estimate.train_s", "estimate.train_shipped_s"), measures.measure_estimate),
     Bench(("book.cold_s",), measures.measure_book),
     Bench(("evaluate",), measures.measure_evaluate),
+    Bench(DOOR_KEYS, measures.measure_door),
 )
 """Benches of `make bench`, in the order in which they run."""
 

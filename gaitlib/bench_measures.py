@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import statistics
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -15,6 +17,8 @@ _CLIP_SECONDS = 5.0
 _CLIP_REPEATS = 7
 _THROUGHPUT_GAITS = 40
 _COHORT_GAITS = 200
+_DAMAGED_FILES, _TRIALS = 50, 4
+_TRIAL_VIEWS = ("side", "front", "oblique")
 
 
 def measure_simulate(study) -> dict[str, float]:
@@ -191,3 +195,68 @@ def measure_evaluate(study) -> dict[str, float]:
         found[f"{name}.mae"] = float(row["mae"])
         found |= {f"{name}.{count}": int(row[count]) for count in ("n_people", "n_people_all")}
     return found
+
+
+def measure_door(study) -> dict[str, float]:
+    """Ask the door for files of every kind, for what is no walking, for real walks and for damaged files."""
+    import numpy as np
+
+    damaging, files, trials = (_import_from_tests(f"door_{name}") for name in ("damage", "samples", "trials"))
+    rng = np.random.default_rng(study.seed)
+    with tempfile.TemporaryDirectory() as folder:
+        walk = files.build_sample_walk()
+        samples = files.write_samples(folder, walk)
+        right = files.check_samples(samples, walk)["right"]
+        foreign = []
+        for sample in samples:
+            path = sample.path.with_name(f"damaged_{sample.path.name}")
+            for _ in range(_DAMAGED_FILES):
+                path.write_bytes(damaging.damage(sample.path.read_bytes(), damaging.draw_edits(rng)))
+                foreign.append(bool(damaging.try_file(path, sample.options, whole=False)))
+    return {
+        "door.inputs_right": int(right.sum()),
+        "door.inputs_total": len(right),
+        "door.declined_share": trials.try_trials(_TRIALS, study.seed),
+        "door.false_declined_share": _measure_false_declines(),
+        "door.malformed_cases": len(foreign),
+        "door.foreign_tracebacks": int(sum(foreign)),
+    }
+
+
+def _import_from_tests(name: str):
+    """Import a module of the tests, which a clone has: what is no walking is made there."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.path.remove(str(ROOT / "tests"))
+
+
+def _measure_false_declines() -> float:
+    """Share of the project's real walks of 2 s and more that get no answer; each view counts."""
+    import gaitlib
+    from gaitlib.data.inertial_walks import load_inertial_walks
+    from gaitlib.data.walks import load_walks
+    from gaitlib.errors import AbsentData
+    from gaitlib.sense.camera import build_camera, project_walk
+
+    filmed = {"td_children_c3d": "evaluate", "neuro_bvh": "evaluate", "adult_walk_3d_moco": "calibrate"}
+    worn = dict.fromkeys(("mobilised_lab", "parkinson_fog_imu", "lower_back_events"), "evaluate")
+    declined = []
+    for load, items in ((load_walks, filmed), (load_inertial_walks, worn)):
+        for item, purpose in items.items():
+            try:
+                walks = load(item, purpose)
+            except AbsentData:
+                continue
+            for walk in (walk for walk in walks if float(walk["time"][-1] - walk["time"][0]) >= 2.0):
+                if load is load_walks:
+                    fps = min(float(walk.attrs["fps"]), 60.0)
+                    clips = [project_walk(walk, build_camera(view, fps=fps)) for view in _TRIAL_VIEWS]
+                else:
+                    back = walk.sel(sensor="lumbar", drop=True) if "sensor" in walk.dims else walk
+                    clips = [back.assign_attrs(site="lower_back")]
+                declined += [not gaitlib.estimate(clip).ok for clip in clips]
+    if not declined:
+        raise WorkError("none of the recordings of real people is here")
+    return sum(declined) / len(declined)

@@ -27,8 +27,8 @@ COMMANDS = {
         "train the generator, or make strides with it",
     ),
     "estimate": (
-        "gaitlib.estimate.estimate_command:add_estimate_parser",
-        "speed, step length and step time from keypoints",
+        "gaitlib.door.command:add_estimate_parser",
+        "speed, steps and muscle activity from keypoints, sensors or markers",
     ),
     "train": ("gaitlib.workflow.train:add_train_parser", "train the estimators that come with the project"),
     "ablate": ("gaitlib.workflow.ablate:add_experiments_parser", "ablations and data efficiency"),

@@ -18,7 +18,7 @@ import gaitlib
 from gaitlib import environment, licences
 from gaitlib.environment import ROOT, normalise_name
 
-CHAIN = ("body", "simulate", "generate", "sense", "estimate", "evaluate", "report", "workflow")
+CHAIN = ("body", "simulate", "generate", "sense", "estimate", "door", "evaluate", "report", "workflow")
 """Folders along the path of the data; an arrow only runs forward."""
 BENEATH = (
     *("cohorts", "data", "environment", "errors", "event_curves", "events", "gait"),
@@ -43,6 +43,8 @@ ENGINES = {
 """Worker modules: only spawned processes import them."""
 GEOMETRY = ("gaitlib.body.dimensions", "gaitlib.body.kinematics")
 """Lengths of a person and where the joints lie: plain numbers that `outcomes` needs of a simulated stride."""
+CALLED = ("gaitlib.estimate", "gaitlib.door.answer")
+"""`gaitlib.estimate(...)`: the package that is called like a function leads to the door."""
 MANY_BYTES = 5 * 1024**2
 LIBRARY_BYTES = 25_000_000
 
@@ -215,7 +217,9 @@ def test_arrows_run_forward():
     back = [
         f"{module} line {line} imports {name}"
         for module, line, name in find_arrows()
-        if rank[get_part(name)] > rank[get_part(module)] and not is_geometry(name)
+        if rank[get_part(name)] > rank[get_part(module)]
+        and not is_geometry(name)
+        and not (module == CALLED[0] and name.startswith(CALLED[1]))
     ]
     assert back == []
     assert not [
@@ -386,7 +390,7 @@ def list_documented(docstring):
 SURFACE = (
     *("gaitlib", "gaitlib.person", "gaitlib.gait", "gaitlib.walk", "gaitlib.events", "gaitlib.outcomes"),
     *("gaitlib.simulate.library", "gaitlib.generate.flow", "gaitlib.sense.camera"),
-    *("gaitlib.verbs", "gaitlib.estimate.estimator", "gaitlib.evaluate.tables"),
+    *("gaitlib.verbs", "gaitlib.door.answer", "gaitlib.estimate.estimator", "gaitlib.evaluate.tables"),
 )
 """What readers call: every argument and result is described; the rest has one line and types."""
 

@@ -108,7 +108,7 @@ def compute_inertial_arrays(
         filled = _fill(sensor, fps)
         if isinstance(filled, str):
             return ClipFeatures(*empty, f"{SITES[site]}: {filled}")
-        smooth = _resample(filled, fps)
+        smooth = resample_signals(filled, fps)
         gravity = float(np.linalg.norm(smooth[:, :3].mean(axis=0)))
         if not _GRAVITY_RANGE[0] < gravity < _GRAVITY_RANGE[1]:
             return ClipFeatures(
@@ -117,8 +117,8 @@ def compute_inertial_arrays(
                 "are the units m/s^2, and is gravity in the signal?",
             )
         trunk = SITES[site] in TRUNK_SITES
-        sequence = _align(smooth, trunk)
-        period, rhythm = _find_step_time(sequence, trunk)
+        sequence = align_signals(smooth, trunk)
+        period, rhythm = find_signal_step_time(sequence, trunk)
         sequences.append(sequence)
         periods.append((rhythm, period))
         guesses.append(_guess_speed(sequence, SITES[site], period, height_m or 1.6))
@@ -146,7 +146,7 @@ def _fill(sensor: np.ndarray, fps: float) -> np.ndarray | str:
     return np.stack([np.interp(np.arange(len(sensor)), rows, column[rows]) for column in sensor.T], axis=1)
 
 
-def _resample(values: np.ndarray, fps: float) -> np.ndarray:
+def resample_signals(values: np.ndarray, fps: float) -> np.ndarray:
     smooth = gaussian_filter1d(values, SMOOTHING_S * fps, axis=0, mode="nearest")
     last = len(values) - 1
     place = np.arange(int(last / fps * COMMON_FPS + 1e-6) + 1) / COMMON_FPS * fps
@@ -155,7 +155,7 @@ def _resample(values: np.ndarray, fps: float) -> np.ndarray:
     return (1 - share) * smooth[left] + share * smooth[left + 1]
 
 
-def _align(values: np.ndarray, trunk: bool) -> np.ndarray:
+def align_signals(values: np.ndarray, trunk: bool) -> np.ndarray:
     """Vertical and forward acceleration and sagittal angular velocity, in `_UNITS`, shape (n_time, 3)."""
     acceleration, turning = values[:, :3], values[:, 3:]
     mean = acceleration.mean(axis=0)
@@ -208,7 +208,7 @@ def find_period(signal: np.ndarray, shortest_s: float, longest_s: float) -> tupl
     return float(first - 1 + best + np.clip(shift, -0.5, 0.5)) / COMMON_FPS, float(at)
 
 
-def _find_step_time(sequence: np.ndarray, trunk: bool) -> tuple[float, float]:
+def find_signal_step_time(sequence: np.ndarray, trunk: bool) -> tuple[float, float]:
     if trunk:
         return find_period(sequence[:, :2], *STEP_TIME_RANGE_S)
     low, high = STEP_TIME_RANGE_S

@@ -1,11 +1,10 @@
-"""Estimates from plain arrays and files: what `gaitlib estimate` and notebooks call."""
+"""Estimates from plain arrays of one clip; files and whole recordings come through `gaitlib.door`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
 from gaitlib.environment import SHIPPED
@@ -13,15 +12,13 @@ from gaitlib.errors import InputError
 from gaitlib.estimate.features import check_fps
 from gaitlib.estimate.targets import Estimate
 from gaitlib.sense.camera import VIEWS
-from gaitlib.sense.layouts import build_image_keypoints, get_layout
+from gaitlib.sense.layouts import build_image_keypoints
 
 SHIPPED_ESTIMATORS = {
     kind: Path("data") / "estimator" / f"{kind}.safetensors" for kind in ("keypoints", "inertial")
 }
 """Weights that come with the project, by what they read, relative to its root."""
 METHODS = ("synthetic", "classical")
-SIGNAL_COLUMNS = ("acc_x", "acc_y", "acc_z", "gyr_x", "gyr_y", "gyr_z")
-"""Columns of inertial signals: m/s^2 with gravity, rad/s."""
 
 
 def estimate_clip(
@@ -150,93 +147,3 @@ def load_shipped_estimator(kind: str = "keypoints", path: str | Path | None = No
     from gaitlib.estimate.estimator import GaitEstimator
 
     return GaitEstimator.load(SHIPPED / SHIPPED_ESTIMATORS[kind] if path is None else path)
-
-
-def read_signal_csv(path: str | Path) -> np.ndarray:
-    """Read inertial signals from a CSV file with columns `SIGNAL_COLUMNS`.
-
-    Parameters
-    ----------
-    path : path
-        CSV file, one row per sample.
-
-    Returns
-    -------
-    array, shape (n_time, 6)
-        Acceleration (m/s^2, with gravity), angular velocity (rad/s); NaN for empty cells.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, or columns are missing or not numbers.
-    """
-    table = _read_csv(Path(path))
-    missing = [column for column in SIGNAL_COLUMNS if column not in table.columns]
-    if missing:
-        raise InputError(
-            f"{Path(path).name}: columns {', '.join(missing)} are missing; expected "
-            f"{', '.join(SIGNAL_COLUMNS)} (m/s^2 with gravity, rad/s)."
-        )
-    return _convert(Path(path), table, list(SIGNAL_COLUMNS)).to_numpy()
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_csv(path)
-    except FileNotFoundError:
-        raise InputError(f"{path.name}: file not found.") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, OSError) as error:
-        raise InputError(f"{path.name}: not a readable CSV file ({error}).") from None
-
-
-def _convert(path: Path, table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
-    try:
-        return table[columns].astype(float)
-    except ValueError as error:
-        raise InputError(f"{path.name}: a column holds something that is no number ({error}).") from None
-
-
-def read_keypoint_csv(path: str | Path, layout: str) -> tuple[np.ndarray, np.ndarray]:
-    """Read image keypoints from a CSV file.
-
-    One row per frame; columns `<keypoint>_u`, `<keypoint>_v` (px) and, if there are confidences,
-    `<keypoint>_confidence` (0-1), keypoints named as in the layout. Empty cells are unknown points, other
-    columns are left alone.
-
-    Parameters
-    ----------
-    path : path
-        CSV file.
-    layout : str
-        Keypoint layout.
-
-    Returns
-    -------
-    pixels : array, shape (n_time, n_keypoint, 2)
-        u, v (px).
-    confidence : array, shape (n_time, n_keypoint)
-        0-1; 1 for known points where the file gives none.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, or columns are missing or not numbers.
-    """
-    path, names = Path(path), get_layout(layout)
-    table = _read_csv(path)
-    wanted = [f"{name}_{axis}" for name in names for axis in ("u", "v")]
-    missing = [column for column in wanted if column not in table.columns]
-    if missing:
-        raise InputError(
-            f"{path.name}: columns {', '.join(missing[:6])}{' ...' if len(missing) > 6 else ''} are missing; "
-            f"expected <keypoint>_u and <keypoint>_v for the {len(names)} keypoints of layout '{layout}'."
-        )
-    levels = [f"{name}_confidence" for name in names]
-    used = wanted + [column for column in levels if column in table.columns]
-    table = _convert(path, table, used)
-    pixels = table[wanted].to_numpy().reshape(len(table), len(names), 2)
-    confidence = np.isfinite(pixels).all(axis=-1).astype(float)
-    for column, name in enumerate(levels):
-        if name in table.columns:
-            confidence[:, column] *= np.nan_to_num(table[name].to_numpy())
-    return pixels, confidence

@@ -14,10 +14,15 @@ import xarray as xr
 from gaitlib.errors import InputError
 
 _LENGTH_M = {"mm": 1e-3, "cm": 1e-2, "m": 1.0}
-_EVENTS = {"Foot Strike": "initial_contact", "Foot Off": "toe_off"}
-_FEET = {"Right": "r", "Left": "l"}
+_EVENTS = {
+    "initial_contact": r"(foot|heel|initial|floor)?(strike|contact|on|down)|fs|hs|ic|fc|footstrike",
+    "toe_off": r"(foot|toe|terminal)?(off|contact(end|off))|fo|to|tc",
+}
+_OUTPUT_GROUPS = ("ANGLES", "FORCES", "MOMENTS", "POWERS", "SCALARS")
+_OUTPUT_NAME = re.compile(r"(Angles?|Moments?|Forces?|Powers?|GRF|ArchHeightIndex)$")
 _SPACE = ["x", "y", "z"]
 _BLOCK = 512
+_MOST_FRAMES = 65535
 _VAX_FLOATS, _BIG_ENDIAN = 85, 86
 """Processor types of old c3d files (84: little-endian, the usual one)."""
 
@@ -51,8 +56,8 @@ class C3dRecording:
         return value
 
 
-def read_c3d(path: str | Path) -> C3dRecording:
-    """Read a C3D file."""
+def read_c3d(path: str | Path, subject: str | None = None) -> C3dRecording:
+    """Read a C3D file; of several people the one that is named."""
     import ezc3d
 
     path = Path(path)
@@ -66,8 +71,8 @@ def read_c3d(path: str | Path) -> C3dRecording:
             f"{path.name}: not a readable c3d file, or truncated ({_first_line(error)})"
         ) from None
     parameters = content["parameters"]
-    markers = _build_markers(path.name, content)
-    first_s = content["header"]["points"]["first_frame"] / markers.attrs["fps"]
+    markers = _build_markers(path.name, content, subject)
+    first_s = _find_first_frame(content) / markers.attrs["fps"]
     analog = _build_analog(content)
     return C3dRecording(
         markers=markers,
@@ -96,6 +101,11 @@ def _check_size(path: Path) -> None:
     n_frames = last - first + 1 if last >= first else 0
     expected = (data_block - 1) * _BLOCK
     expected += n_frames * (4 * n_points + n_analog) * (4 if scale < 0 else 2)
+    if last == _MOST_FRAMES and n_bytes > expected + 4 * _BLOCK:
+        raise InputError(
+            f"{path.name}: holds more frames than the header of a c3d file can count ({_MOST_FRAMES}); "
+            "export it in parts"
+        )
     expected = max(expected, parameters_at + n_parameter_blocks * _BLOCK)
     if n_bytes < expected:
         raise InputError(f"{path.name}: truncated: {n_bytes} bytes, the header promises {expected}")
@@ -117,14 +127,42 @@ def _get_values(parameters: dict, group: str, name: str) -> list:
     return values
 
 
-def _build_markers(file_name: str, content: dict) -> xr.Dataset:
+def _find_first_frame(content: dict) -> int:
+    """Number of the first stored frame, from zero; below zero where a trial was cut before its trigger."""
+    first = int(content["header"]["points"]["first_frame"])
+    field = _get_values(content["parameters"], "TRIAL", "ACTUAL_START_FIELD")
+    if len(field) == 2:  # two words of 16 bits, least significant first
+        first = (int(field[0]) & 0xFFFF | (int(field[1]) & 0xFFFF) << 16) - 1
+        first -= 2**32 if first >= 2**31 else 0
+    return first - 2**16 if 2**15 <= first < 2**16 and not field else first
+
+
+def _build_markers(file_name: str, content: dict, subject: str | None) -> xr.Dataset:
     parameters = content["parameters"]
     positions = np.asarray(content["data"]["points"])[:3]
-    labels = [str(label).split(":")[-1].strip() for label in _get_values(parameters, "POINT", "LABELS")]
+    labels = [str(label).strip() for label in _get_values(parameters, "POINT", "LABELS")]
     if positions.size == 0 or positions.shape[1] == 0:
         raise InputError(f"{file_name}: holds no markers")
     labels = labels[: positions.shape[1]] + [f"unnamed_{i}" for i in range(len(labels), positions.shape[1])]
-    keep = [index for index, label in enumerate(labels) if labels.index(label) == index]
+    listed = [name for group in _OUTPUT_GROUPS for name in _get_values(parameters, "POINT", group)]
+    outputs = {str(name).strip() for name in listed}
+    owners = [label.split(":")[0].strip() if ":" in label else "" for label in labels]
+    people = [name for name in dict.fromkeys(owners) if name and not name.startswith("*")]
+    if subject is not None and subject not in people:
+        known = ", ".join(people) or "markers without subject"
+        raise InputError(f"{file_name}: no subject '{subject}'; found {known}")
+    if subject is None and len(people) > 1:
+        known = ", ".join(people)
+        raise InputError(f"{file_name}: holds markers of {len(people)} people ({known}); choose one of them")
+    own = subject or (people[0] if people else "")
+    whole, labels = labels, [label.split(":")[-1].strip() for label in labels]
+    chosen: dict[str, int] = {}
+    for n in sorted(range(len(labels)), key=lambda n: owners[n] != own):
+        if owners[n] in (own, "") and not ({whole[n], labels[n]} & outputs or _OUTPUT_NAME.search(labels[n])):
+            chosen.setdefault(labels[n], n)
+    keep = sorted(chosen.values())
+    if not keep:
+        raise InputError(f"{file_name}: holds no markers beside model outputs")
     units = _get_values(parameters, "POINT", "UNITS") or ["mm"]
     if units[0] not in _LENGTH_M:
         raise InputError(f"{file_name}: POINT:UNITS is {units[0]!r}; expected mm, cm or m")
@@ -193,12 +231,28 @@ def _build_events(parameters: dict, first_s: float, last_s: float) -> pd.DataFra
     times = np.asarray(parameters.get("EVENT", {}).get("TIMES", {}).get("value", np.zeros((2, 0))))
     rows = []
     for index, (label, context) in enumerate(zip(labels, contexts, strict=False)):
-        if label in _EVENTS and context in _FEET and index < times.shape[1]:
+        found = _read_event(str(label), str(context))
+        if found is not None and times.ndim == 2 and index < times.shape[1]:
             time_s = 60.0 * times[0, index] + times[1, index] - first_s
             if 0 <= time_s <= last_s:
-                rows.append((_FEET[context], _EVENTS[label], float(time_s)))
+                rows.append((*found, float(time_s)))
     table = pd.DataFrame(rows, columns=["foot", "event", "time_s"])
     return table.sort_values("time_s", ignore_index=True)
+
+
+def _read_event(label: str, context: str) -> tuple[str, str] | None:
+    """Foot and event, in the spellings of several makers: Foot Strike, RHS, left_toe_off."""
+    words = re.sub(r"([a-z])([A-Z])", r"\1 \2", label).lower()
+    side = context.strip().lower()[:1]
+    text = re.sub(r"[^a-z]", "", words)
+    if side not in ("r", "l"):
+        found = re.match(r"(right|left|r|l)(?=.)", text)
+        side = found[1][0] if found else ""
+    for part in (text, re.sub(r"^(right|left|r|l)", "", text), re.sub(r"(right|left)$", "", text)):
+        for event, pattern in _EVENTS.items():
+            if side in ("r", "l") and re.fullmatch(pattern, part):
+                return side, event
+    return None
 
 
 def _collect_measures(parameters: dict) -> dict[str, float]:

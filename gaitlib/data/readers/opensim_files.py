@@ -13,7 +13,7 @@ from gaitlib.data.readers.text_tables import read_numbers, read_text, require_co
 from gaitlib.errors import InputError
 
 _TRANSLATION = re.compile(r"_t[xyz]$", re.IGNORECASE)
-_UNITS = {"mm": 1e-3, "cm": 1e-2, "m": 1.0}
+_UNITS = {"mm": 1e-3, "cm": 1e-2, "m": 1.0, "meters": 1.0, "px": 1.0}
 
 
 def read_opensim_table(path: str | Path) -> pd.DataFrame:
@@ -78,32 +78,74 @@ def read_trc(path: str | Path) -> xr.Dataset:
         raise InputError(
             f"{name}: expected a .trc file that starts with 'PathFileType' and has 5 header lines"
         )
-    keys, values = lines[1].split(), lines[2].split()
-    header = dict(zip(keys, values, strict=False))
+    header = dict(zip(lines[1].split(), lines[2].split(), strict=False))
     require_columns(name, header, ["DataRate", "NumFrames", "NumMarkers", "Units"])
-    if header["Units"] not in _UNITS:
+    unit = header["Units"].lower()
+    if unit not in _UNITS:
         raise InputError(f"{name}: Units is '{header['Units']}'; expected mm, cm or m")
-    markers = [word.strip() for word in lines[3].rstrip().split("\t")[2::3]]
-    _check_count(name, "markers", header["NumMarkers"], len(markers))
-    rows = [line for line in lines[5:] if line.strip()]
+    # Names stand over the first of three columns, but many programs write fewer tabs between them.
+    markers = [word.strip() for word in lines[3].split("\t")[2:] if word.strip()]
+    if not markers or len(set(markers)) < len(markers):
+        raise InputError(f"{name}: expected a line of marker names, each once, found {len(markers)} names")
+    _check_count(name, "markers", _read_count(name, header, "NumMarkers"), len(markers))
+    rows = [line for line in lines[5:] if line.split("\t")[0].strip()]
+    if not rows:
+        raise InputError(f"{name}: holds no frames")
     table = np.array([_parse_trc_row(name, row, len(markers)) for row in rows])
-    _check_count(name, "frames", header["NumFrames"], len(table))
-    positions = table[:, 2:].reshape(len(table), len(markers), 3) * _UNITS[header["Units"]]
+    _check_count(name, "frames", _read_count(name, header, "NumFrames"), len(table))
+    positions = table[:, 2:].reshape(len(table), len(markers), 3)
+    # A marker that was not seen is empty, NaN or exactly at the origin.
+    positions[~np.isfinite(positions).all(axis=2) | (positions == 0).all(axis=2)] = np.nan
+    if unit == "px":
+        positions[(positions[..., :2] == 0).all(axis=2)] = np.nan
+    time_s = _read_times(name, header, table)
+    steps = np.diff(time_s)
+    rate = _read_rate(header) or float(1 / np.median(steps))
     return xr.Dataset(
-        {"marker_position": (("time", "marker", "space"), positions, {"units": "m"})},
-        coords={"time": ("time", table[:, 1], {"units": "s"}), "marker": markers, "space": ["x", "y", "z"]},
-        attrs={"source_file": name, "fps": float(header["DataRate"])},
-    )
+        {"marker_position": (("time", "marker", "space"), positions * _UNITS[unit],
+                             {"units": "px" if unit == "px" else "m"})},
+        coords={"time": ("time", time_s, {"units": "s"}), "marker": markers, "space": ["x", "y", "z"]},
+        attrs={"source_file": name, "fps": rate},
+    )  # fmt: skip
+
+
+def _read_times(name: str, header: dict, table: np.ndarray) -> np.ndarray:
+    """Times of the frames, which must rise; from the rate where the column is empty."""
+    time_s, rate = table[:, 1], _read_rate(header)
+    if np.isnan(time_s).all() and rate:
+        time_s = np.arange(len(table)) / rate
+    if not np.isfinite(time_s).all() or (np.diff(time_s) <= 0).any() or (len(table) < 2 and not rate):
+        row = int(np.argmax(~np.isfinite(time_s) | np.r_[False, np.diff(time_s) <= 0]))
+        raise InputError(f"{name}, frame '{table[row, 0]:g}': expected times that rise from frame to frame")
+    return time_s
+
+
+def _read_rate(header: dict) -> float | None:
+    try:
+        rate = float(header["DataRate"])
+    except ValueError:
+        return None
+    return rate if 0 < rate < np.inf else None
+
+
+def _read_count(name: str, header: dict, key: str) -> str | None:
+    """A count of the header; None where a program wrote NaN."""
+    try:
+        count = float(header[key].replace(",", "."))
+    except ValueError:
+        raise InputError(f"{name}: {key} is '{header[key]}'; expected a number") from None
+    return str(int(count)) if np.isfinite(count) else None
 
 
 def _parse_trc_row(name: str, row: str, n_markers: int) -> list[float]:
     width = 2 + 3 * n_markers
-    cells = row.rstrip("\r\n").split("\t")
-    if any(cells[width:]) or not any(cells[2:]):
+    cells = [cell.strip() for cell in row.rstrip("\r\n").split("\t")]
+    full = len(cells) > 2 and any(cells[2:])
+    if any(cells[width:]) or (full and len(cells) < width - 2):
         found = len(cells)
         raise InputError(f"{name}, frame '{cells[0]}': found {found} values, expected {width} columns")
     cells = (cells + [""] * width)[:width]
     try:
-        return [float(cell) if cell.strip() else float("nan") for cell in cells]
+        return [float(cell) if cell else float("nan") for cell in cells]
     except ValueError as error:
         raise InputError(f"{name}, frame '{cells[0]}': {error}") from None

@@ -1,0 +1,554 @@
+"""The answer for a user's recording: values with intervals, the bouts behind them, and what was done."""
+
+from __future__ import annotations
+
+import html
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from gaitlib.door.bouts import Bout, find_bouts, find_inertial_bouts, trace_legs
+from gaitlib.door.cleaning import bridge_gaps, clean_points, mark_missing
+from gaitlib.door.formats import read_recording
+from gaitlib.door.gate import check_inertial, check_keypoints
+from gaitlib.door.measure import find_walking, measure_bout, stand_up
+from gaitlib.door.people import follow_people
+from gaitlib.door.recording import Recording
+from gaitlib.door.timing import place_in_time, thin_out
+from gaitlib.door.upright import scale_picture, turn_upright
+from gaitlib.errors import InputError
+from gaitlib.estimate.inertial_features import LIMB_SITES
+from gaitlib.estimate.predict import build_signals, estimate_clip
+from gaitlib.estimate.targets import Estimate, Value
+from gaitlib.estimate.targets import UNITS
+from gaitlib.outcomes import OUTCOMES
+from gaitlib.sense.layouts import WALK_LAYOUT, build_image_keypoints, convert_layout
+
+_LONGEST_S = 9.0
+"""Longer bouts are estimated in parts, as the estimator was trained on clips of 2 to 7 s."""
+
+
+@dataclass(frozen=True, repr=False)
+class Answer(Estimate):
+    """The answer for one recording; `answer["speed_mps"].value`.
+
+    Parameters
+    ----------
+    strides : float
+        Strides behind the values, over all bouts.
+    bouts : tuple of dict
+        Each with start_s, end_s, way, strides, status and, if it was estimated, its values.
+    notes : tuple of str
+        What was found in the recording, changed or assumed.
+    source, method : str
+        Which file, and how it was read and estimated.
+    recording : Recording, optional
+        The recording as it was estimated, for the plot.
+    """
+
+    strides: float = 0.0
+    bouts: tuple[dict, ...] = ()
+    notes: tuple[str, ...] = ()
+    source: str = ""
+    method: str = ""
+    recording: Recording | None = field(default=None, compare=False)
+
+    def __getitem__(self, name: str) -> Value:
+        """Give one outcome."""
+        if name not in self.values:
+            known = ", ".join(self.values) or f"none, as there is no estimate: {self.status}"
+            raise KeyError(f"{name}; known: {known}")
+        return self.values[name]
+
+    def to_dict(self, with_activation: bool = False) -> dict:
+        """Turn into plain values for JSON."""
+        answer = super().to_dict(with_activation)
+        answer |= {
+            "strides": round(float(self.strides), 1),
+            "bouts": [_make_plain(bout) for bout in self.bouts],
+        }
+        return answer | {"quality": list(self.notes), "source": self.source, "method": self.method}
+
+    def to_table(self) -> pd.DataFrame:
+        """Turn into a table: one row per outcome, over all bouts and for each."""
+        rows = []
+        blocks = [("all", self.values)] + [
+            (str(n + 1), bout.get("values", {})) for n, bout in enumerate(self.bouts)
+        ]
+        for name, values in blocks:
+            rows += [
+                {
+                    "bout": name,
+                    "outcome": key,
+                    "value": item.value,
+                    "lower": item.lower,
+                    "upper": item.upper,
+                    "unit": item.unit,
+                }
+                for key, item in values.items()
+            ]
+        return pd.DataFrame(rows, columns=["bout", "outcome", "value", "lower", "upper", "unit"])
+
+    def describe(self) -> str:
+        """Write as lines of text."""
+        lines = [f"no estimate: {self.status}"] if not self.ok else []
+        for name, item in self.values.items():
+            known = item.lower == item.lower
+            interval = f"(90 % interval {item.lower:.3f} to {item.upper:.3f})" if known else ""
+            lines.append(f"{name:21s} {item.value:7.3f} {item.unit:9s} {interval}".rstrip())
+        if self.ok:
+            lines.append(f"from {self.strides:.0f} strides in {_count_used(self.bouts)}; {self.method}")
+        return "\n".join(lines + [f"- {note}" for note in self.notes])
+
+    def __repr__(self) -> str:
+        """Give the text of `describe`."""
+        return f"<Answer for {self.source}>\n{self.describe()}"
+
+    def _repr_html_(self) -> str:
+        head = "" if self.ok else f"<p><b>No estimate</b>: {html.escape(self.status)}</p>"
+        rows = "".join(
+            f"<tr><td>{name}</td><td>{item.value:.3f}</td>"
+            f"<td>{'' if item.lower != item.lower else f'{item.lower:.3f} to {item.upper:.3f}'}</td>"
+            f"<td>{item.unit}</td></tr>"
+            for name, item in self.values.items()
+        )
+        table = (
+            f"<table><tr><th>outcome</th><th>value</th><th>90 % interval</th><th>unit</th></tr>{rows}</table>"
+        )
+        notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
+        return f"{head}{table if self.values else ''}<ul>{notes}</ul>"
+
+    def plot(self, path: str | Path | None = None):
+        """Draw the track, the contacts found and the bouts; to a file if one is named."""
+        from gaitlib.door.plot import draw_answer
+
+        return draw_answer(self, path)
+
+
+def _count_used(bouts: tuple[dict, ...]) -> str:
+    used = sum(bout["status"] == "ok" for bout in bouts)
+    return f"{used} bout{'' if used == 1 else 's'}"
+
+
+def _make_plain(bout: dict) -> dict:
+    values = {name: vars(item) for name, item in bout.get("values", {}).items()}
+    values = {
+        name: {k: None if isinstance(v, float) and v != v else v for k, v in item.items()}
+        for name, item in values.items()
+    }
+    return {key: value for key, value in bout.items() if key != "values"} | (
+        {"values": values} if values else {}
+    )
+
+
+def estimate_recording(
+    data,
+    fps: float | None = None,
+    height_m: float | None = None,
+    layout: str | None = None,
+    site: str | None = None,
+    confidence: np.ndarray | None = None,
+    image_size_px: tuple[int, int] | None = None,
+    focal_length_px: float | None = None,
+    age_years: float | None = None,
+    view: str | None = None,
+    method: str = "synthetic",
+    estimator=None,
+    format: str | None = None,
+    person: int | None = None,
+    subject: str | None = None,
+    treadmill: bool = False,
+) -> Answer:
+    """Estimate the gait of a person from any file or array; `gaitlib.estimate(...)` calls this.
+
+    Parameters
+    ----------
+    data : path, array or xarray.Dataset
+        A file or folder (see `gaitlib.door.formats`), or keypoints (time, keypoint, 2), or inertial signals
+        (time, 6), or a labelled dataset of either.
+    fps : float, optional
+        Frames or samples per second, where the file does not say.
+    height_m : float, optional
+        Body height (m).
+    layout : str, optional
+        Order of numbered points; needed for arrays of keypoints.
+    site : str, optional
+        Where an inertial sensor is worn.
+    confidence : array, shape (n_time, n_keypoint), optional
+        0-1, beside an array of keypoints.
+    image_size_px : (int, int), optional
+        Width and height of the image (px).
+    focal_length_px : float, optional
+        Focal length (px).
+    age_years : float, optional
+        Age (years).
+    view : str, optional
+        Where the camera stands, a name of `gaitlib.sense.camera.VIEWS`.
+    method : str
+        'synthetic' (the trained network) or 'classical' (keypoints only).
+    estimator : GaitEstimator, optional
+        The network to use; the shipped one if not given.
+    format : str, optional
+        What the file is, where its content misleads; a name of `gaitlib.door.formats.FORMATS`.
+    person : int, optional
+        Which person of a picture, counted from the one who walks most.
+    subject : str, optional
+        Which subject of a c3d file.
+    treadmill : bool
+        Whether the person is known to walk on a treadmill.
+
+    Returns
+    -------
+    Answer
+        Values with intervals, or the reason why there are none.
+
+    Raises
+    ------
+    InputError
+        If the file, its content or an option is wrong.
+    """
+    if height_m is not None and not 0.6 <= height_m <= 2.3:
+        raise InputError(f"height_m: found {height_m:g}, expected 0.6 to 2.3. Give it in metres.")
+    if image_size_px is not None and not all(0 < side < 1e5 for side in image_size_px):
+        raise InputError(f"image_size_px: found {image_size_px}, expected width and height in pixels.")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # means over points that nobody saw
+        return _estimate(
+            data,
+            fps,
+            height_m,
+            layout,
+            site,
+            confidence,
+            image_size_px,
+            focal_length_px,
+            age_years,
+            view,
+            method,
+            estimator,
+            format,
+            person,
+            subject,
+            treadmill,
+        )
+
+
+def _estimate(
+    data,
+    fps,
+    height_m,
+    layout,
+    site,
+    confidence,
+    image_size_px,
+    focal_length_px,
+    age_years,
+    view,
+    method,
+    estimator,
+    format,
+    person,
+    subject,
+    treadmill,
+) -> Answer:
+    if isinstance(data, str | Path):
+        recording = read_recording(data, format, layout, site, height_m, subject)
+    else:
+        recording = _read_array(data, fps, layout, site, confidence)
+        height_m = height_m if height_m is not None else _get_number(data, "height_m")
+    if image_size_px is not None:
+        recording = recording.change(image_size_px=tuple(float(side) for side in image_size_px))
+    recording = thin_out(place_in_time(recording, fps))
+    known = {
+        "height_m": height_m,
+        "age_years": age_years,
+        "view": view,
+        "focal_length_px": focal_length_px,
+        "method": method,
+        "estimator": estimator,
+    }
+    if recording.kind == "markers":
+        return _measure_markers(recording, height_m)
+    if recording.kind == "inertial":
+        return _estimate_inertial(recording, known)
+    recording = scale_picture(mark_missing(recording))
+    recording = follow_people(recording, person)
+    recording = clean_points(turn_upright(recording))
+    return _estimate_keypoints(recording, known, treadmill)
+
+
+def _get_number(data, name: str) -> float | None:
+    value = getattr(data, "attrs", {}).get(name)
+    return float(value) if value is not None and np.isfinite(float(value)) else None
+
+
+def _read_array(data, fps, layout, site, confidence) -> Recording:
+    """Bring arrays and datasets to a recording."""
+    if layout is not None and site is not None:
+        raise InputError("layout and site: both given; layout is for keypoints, site for inertial signals.")
+    if not isinstance(data, xr.Dataset):
+        if layout is None and site is None:
+            raise InputError(
+                "layout: not given; name the layout of a keypoint array, such as coco17, or the site of an "
+                "inertial sensor, such as lower_back."
+            )
+        values = np.asarray(data, dtype=float)
+        if site is not None:
+            data = build_signals(values, fps, site)
+        else:
+            from gaitlib.door.names import build_points, get_order
+
+            if values.ndim != 3 or len(values) == 0 or values.shape[2] != 2:
+                raise InputError(
+                    f"keypoints: found shape {values.shape}, expected (time, keypoint, 2) with frames."
+                )
+            names = get_order(layout, values.shape[1], "keypoints")
+            level = (
+                np.isfinite(values).all(axis=2) if confidence is None else np.asarray(confidence, dtype=float)
+            )
+            if level.shape != values.shape[:2]:
+                raise InputError(f"confidence: found shape {level.shape}, expected {values.shape[:2]}.")
+            points = build_points(np.concatenate([values, level[..., None]], axis=2), list(names))
+            return Recording("keypoints", points[:, None])
+    facts = {"fps": float(data.attrs["fps"])} if "fps" in data.attrs else {}
+    if "acceleration" in data:
+        if "sensor" in data.dims:
+            sensors = [str(name) for name in data["sensor"].values]
+            site = site or (sensors[0] if len(sensors) == 1 else None)
+            if site not in sensors:
+                raise InputError(f"site: name one of the sensors of the dataset: {', '.join(sensors)}.")
+            data = data.sel(sensor=site)
+        parts = [
+            data[name].transpose("time", "space").values for name in ("acceleration", "angular_velocity")
+        ]
+        return Recording(
+            "inertial", np.hstack(parts), site=site or str(data.attrs.get("site", "")), facts=facts
+        )
+    if "pixel_position" not in data:
+        raise InputError("dataset: neither pixel_position nor acceleration is in it.")
+    points = convert_layout(data)
+    size = [_get_number(data, f"image_{side}_px") for side in ("width", "height")]
+    values = np.concatenate(
+        [points["pixel_position"].values, points["confidence"].values[..., None]], axis=-1
+    )
+    return Recording(
+        "keypoints",
+        values[:, None],
+        data["time"].values if "fps" not in facts else None,
+        image_size_px=None if None in size else tuple(size),
+        facts=facts,
+    )
+
+
+def _cut(bout: Bout, fps: float) -> list[Bout]:
+    """Parts of a long bout."""
+    n = max(int(np.ceil((bout.last - bout.first) / fps / _LONGEST_S)), 1)
+    edges = np.linspace(bout.first, bout.last, n + 1).astype(int)
+    return [Bout(int(a), int(b), bout.way) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+
+
+def _estimate_keypoints(recording: Recording, known: dict, treadmill: bool) -> Answer:
+    fps, values = recording.facts["fps"], recording.values
+    attributes: dict = {"layout": WALK_LAYOUT, "fps": fps}
+    if recording.image_size_px is not None:
+        attributes |= dict(zip(("image_width_px", "image_height_px"), recording.image_size_px, strict=True))
+    if known["focal_length_px"] is not None:
+        attributes["focal_length_px"] = known["focal_length_px"]
+    paths = trace_legs(values, fps)
+    bouts = find_bouts(paths)
+    options = {name: known[name] for name in ("height_m", "age_years", "view", "method", "estimator")}
+    results = []
+    for bout in [part for whole in bouts for part in _cut(whole, fps)]:
+        clip = values[bout.rows]
+        reason = check_keypoints(clip, fps, treadmill)
+        if reason:
+            results.append((bout, Estimate(reason)))
+            continue
+        clip = bridge_gaps(clip, fps)
+        data = build_image_keypoints(np.arange(len(clip)) / fps, clip[..., :2], clip[..., 2], attributes)
+        results.append((bout, estimate_clip(data, **options)))
+    if not results:
+        reason = _explain_no_bout(paths, fps)
+        return Answer(
+            reason,
+            notes=recording.notes,
+            source=recording.source,
+            recording=recording,
+            method=recording.format,
+        )
+    notes = []
+    if all(bout.way == "in place" for bout in bouts) and any(result.ok for _, result in results):
+        notes.append(
+            "the person stays in place in the picture (treadmill or moving camera); speed follows from "
+            "the stance foot"
+        )
+    return _combine(recording, results, fps, f"{recording.format}, estimated by '{known['method']}'", notes)
+
+
+def _explain_no_bout(paths, fps: float) -> str:
+    longest = (
+        max((int(np.diff(np.flatnonzero(np.diff(np.r_[0, paths.seen.astype(int), 0]))).max()), 0))
+        if paths.seen.any()
+        else 0
+    )
+    if longest < 2 * fps:
+        return f"too short: the legs are in view for {longest / fps:.2f} s in a row, at least 2 s needed"
+    return "no walking found: no stretch of at least 2 s in which the legs step and the body goes one way"
+
+
+def _estimate_inertial(recording: Recording, known: dict) -> Answer:
+    fps, site = recording.facts["fps"], recording.site
+    limb = site in LIMB_SITES or site.rsplit("_", 1)[0] in LIMB_SITES
+    if not np.isfinite(recording.values).all(axis=1).any():
+        raise InputError(f"{recording.source}: no sample with all of acceleration and angular velocity.")
+    bouts, notes = find_inertial_bouts(recording.values, fps, limb)
+    results = []
+    for bout in [part for whole in bouts for part in _cut(whole, fps)]:
+        clip = recording.values[bout.rows]
+        reason = check_inertial(clip, fps, site)
+        if reason:
+            results.append((bout, Estimate(reason)))
+            continue
+        data = build_signals(clip, fps, site)
+        options = {name: known[name] for name in ("height_m", "age_years", "method", "estimator")}
+        results.append((bout, estimate_clip(data, site=site, **options)))
+    if not results:
+        known_rows = np.isfinite(recording.values).all(axis=1)
+        reason = "no walking found: no stretch of at least 2 s in which the sensor moves as with steps"
+        if known_rows.sum() < 2 * fps:
+            reason = f"too short: {known_rows.sum() / fps:.2f} s of signal, at least 2 s of walking needed"
+        return Answer(
+            reason,
+            notes=recording.notes,
+            source=recording.source,
+            recording=recording,
+            method=recording.format,
+        )
+    return _combine(
+        recording, results, fps, f"{recording.format} at {site}, estimated by '{known['method']}'", notes
+    )
+
+
+def _measure_markers(recording: Recording, height_m: float | None) -> Answer:
+    recording = stand_up(recording)
+    fps = recording.facts["fps"]
+    bouts, points, notes = find_walking(recording.values, fps)
+    results = []
+    for bout in bouts:
+        outcomes, reason = measure_bout(points, fps, bout, recording.source, height_m)
+        nan = float("nan")
+        values = (
+            {
+                name: Value(float(outcomes[name]), nan, nan, OUTCOMES[name].unit)
+                for name in OUTCOMES
+                if name != "n_steps" and np.isfinite(outcomes.get(name, nan))
+            }
+            if not reason
+            else {}
+        )
+        results.append((bout, Estimate("ok" if not reason else reason, values)))
+    method = f"{recording.format}, measured directly in three dimensions without an estimator"
+    if not results:
+        reason = "no walking found: nobody goes along with hips and feet in view"
+        return Answer(
+            reason, notes=recording.notes, source=recording.source, recording=recording, method=method
+        )
+    return _combine(recording, results, fps, method, notes)
+
+
+def _get_unit(name: str) -> str:
+    unit = UNITS.get(name, OUTCOMES[name].unit if name in OUTCOMES else "1")
+    return "%" if unit == "1" or unit.startswith("share") else unit
+
+
+def _combine(
+    recording: Recording, results: list[tuple[Bout, Estimate]], fps: float, method: str, notes: list
+) -> Answer:
+    """Weight bouts by their strides; intervals are averaged, as errors of one person go together."""
+    bouts, weights, good = [], [], []
+    for bout, result in results:
+        start, end = bout.first / fps, bout.last / fps
+        entry: dict = {
+            "start_s": round(start, 2),
+            "end_s": round(end, 2),
+            "way": bout.way,
+            "status": result.status,
+        }
+        if result.ok:
+            values = {
+                name: _to_percent(name, item)
+                for name, item in result.values.items()
+                if np.isfinite(item.value)
+            }
+            strides = (end - start) / (2 * result.values["step_time_s"].value)
+            entry |= {"strides": round(strides, 1), "values": values}
+            weights.append(strides)
+            good.append((values, result.activation))
+        bouts.append(entry)
+    declined = [(bout, result) for bout, result in results if not result.ok]
+    total = sum(bout.last - bout.first for bout, _ in results) / fps
+    everything = len(recording.values) / fps
+    if not good:
+        status = max(declined, key=lambda pair: pair[0].last - pair[0].first)[1].status
+        return Answer(
+            status,
+            bouts=tuple(bouts),
+            notes=(*recording.notes, *notes),
+            source=recording.source,
+            method=method,
+            recording=recording,
+        )
+    if declined:
+        notes = [
+            *notes,
+            f"{len(declined)} of {len(results)} stretches gave no estimate ({declined[0][1].status})",
+        ]
+    if total < 0.9 * everything:
+        notes = [
+            *notes,
+            f"{total:.1f} of {everything:.1f} s were used; standing, turns and gaps were cut out",
+        ]
+    share = np.array(weights) / sum(weights)
+    combined = {}
+    for name in dict.fromkeys(name for values, _ in good for name in values):
+        rows = [
+            (values[name], weight) for (values, _), weight in zip(good, share, strict=True) if name in values
+        ]
+        own = np.array([weight for _, weight in rows]) / sum(weight for _, weight in rows)
+        ends = [float(own @ [getattr(item, end) for item, _ in rows]) for end in ("value", "lower", "upper")]
+        combined[name] = Value(*ends, rows[0][0].unit)
+    if "step_time_s" in combined and "cadence_spm" in combined:
+        step = combined["step_time_s"]
+        combined["cadence_spm"] = Value(
+            60 / step.value, 60 / step.upper, 60 / step.lower, combined["cadence_spm"].unit
+        )
+    curves = [
+        (activation, weight)
+        for (_, activation), weight in zip(good, share, strict=True)
+        if activation is not None
+    ]
+    activation = (
+        sum(curve * weight for curve, weight in curves) / sum(w for _, w in curves) if curves else None
+    )
+    return Answer(
+        "ok",
+        combined,
+        activation,
+        float(sum(weights)),
+        tuple(bouts),
+        (*recording.notes, *notes),
+        recording.source,
+        method,
+        recording,
+    )
+
+
+def _to_percent(name: str, item: Value) -> Value:
+    """Give shares of the stride in per cent."""
+    unit = _get_unit(name)
+    factor = 100.0 if unit == "%" else 1.0
+    return Value(item.value * factor, item.lower * factor, item.upper * factor, unit)

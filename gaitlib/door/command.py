@@ -1,0 +1,86 @@
+"""The command `gaitlib estimate FILE`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from gaitlib.errors import InputError
+
+
+def add_estimate_parser(subparsers) -> argparse.ArgumentParser:
+    """Add the command to the program."""
+    from gaitlib.door.formats import FORMATS
+    from gaitlib.door.names import ORDERS
+    from gaitlib.sense.camera import VIEWS
+
+    parser = subparsers.add_parser(
+        "estimate",
+        help="speed, steps, phases of the stride and muscle activity from keypoints, an inertial sensor "
+        "or markers",
+        description="Reads what pose detectors, inertial sensors and motion capture write: OpenPose, "
+        "AlphaPose, MMPose "
+        "and MediaPipe JSON or CSV, DeepLabCut and SLEAP CSV or HDF5, .trc, c3d, BVH, OpenSim .mot and "
+        ".sto, CSV of "
+        "inertial sensors in any separator, decimal sign and unit. What the file says counts; options "
+        "fill in the rest.",
+    )
+    parser.add_argument("file", help="file, or folder of OpenPose")
+    parser.add_argument("--format", choices=FORMATS, help="what the file is, where its content misleads")
+    parser.add_argument("--layout", help=f"order of numbered points: {', '.join(ORDERS)}")
+    parser.add_argument("--site", help="where the inertial sensor is worn, such as lower_back")
+    parser.add_argument("--fps", type=float, help="frames or samples per second, where the file does not say")
+    parser.add_argument(
+        "--person", type=int, help="which person in the picture, 1 being the one who walks most"
+    )
+    parser.add_argument("--subject", help="which subject of a c3d file")
+    parser.add_argument("--treadmill", action="store_true", help="the person walks on a treadmill")
+    parser.add_argument("--height", type=float, help="body height (m)")
+    parser.add_argument("--age", type=float, help="age (years)")
+    parser.add_argument("--view", help=f"where the camera stands: {', '.join(VIEWS)}")
+    parser.add_argument(
+        "--image-size", nargs=2, type=int, metavar=("WIDTH", "HEIGHT"), help="image size (px)"
+    )
+    parser.add_argument("--focal-length", type=float, help="focal length (px)")
+    parser.add_argument("--method", default="synthetic", help="synthetic (default) or classical")
+    parser.add_argument("--weights", help="estimator file, in place of the one that comes with the project")
+    parser.add_argument("--muscles", action="store_true", help="with the curves of muscle activity (JSON)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--csv", metavar="FILE", help="write a table of the values")
+    parser.add_argument("--plot", metavar="FILE", help="draw track, contacts and bouts (png, svg or pdf)")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command."""
+    from gaitlib.door.answer import estimate_recording
+    from gaitlib.estimate.predict import load_shipped_estimator
+
+    answer = estimate_recording(
+        args.file,
+        args.fps,
+        args.height,
+        args.layout,
+        args.site,
+        image_size_px=tuple(args.image_size) if args.image_size else None,
+        focal_length_px=args.focal_length,
+        age_years=args.age,
+        view=args.view,
+        method=args.method,
+        estimator=load_shipped_estimator(path=args.weights) if args.weights else None,
+        format=args.format,
+        person=args.person,
+        subject=args.subject,
+        treadmill=args.treadmill,
+    )
+    if args.csv:
+        try:
+            answer.to_table().to_csv(Path(args.csv), index=False)
+        except OSError as error:
+            raise InputError(f"--csv {args.csv}: cannot be written ({error.strerror}).") from None
+    if args.plot:
+        answer.plot(args.plot)
+    print(json.dumps(answer.to_dict(args.muscles), indent=2) if args.json else answer.describe())
+    return 0 if answer.ok else 1

@@ -1,0 +1,268 @@
+"""Text tables in any separator, decimal sign and encoding; time columns in any unit."""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from gaitlib.errors import InputError
+
+_SEPARATORS = (",", ";", "\t", "|", r"\s+")
+_NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?")
+_MOST = 1e20
+"""Larger than any measurement: a program's mark for what is missing."""
+_NOTHING = {"", "nan", "na", "n/a", "null", "none", "-", "inf", "-inf", "+inf", "#n/a", "missing"}
+_TIME = re.compile(
+    r"^(?:#?\s*)(?:time|times|t|timestamps?|time ?stamp|datetime|date ?time|seconds?|elapsed|seconds "
+    r"?elapsed|"
+    r"elapsed ?time|logging ?time|accelerometer ?timestamp ?since ?reboot|sample ?time ?fine|utc ?time|"
+    r"time ?stamp ?cal|time ?s|time ?ms|time ?us|s|ms)(?:unix|cal|utc|start|since\w*)?(?:s|ms|us|ns|sec)?$"
+)
+_FRAME = re.compile(
+    r"^(?:frames?|frame ?(?:idx|index|id|no|nr|num|number)?|image ?id|packet ?counter|sample)#?$"
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A text table: header lines from outside in, cells as text, and what stood above."""
+
+    name: str
+    header: list[list[str]]
+    columns: list[list[str]]
+    above: str
+    decimal: str
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the columns: the header line that holds the most words."""
+        if not self.header:
+            return []
+        return max(self.header, key=lambda row: sum(bool(re.search("[A-Za-z]", cell)) for cell in row))
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return len(self.columns[0]) if self.columns else 0
+
+    def read(self, column: int) -> np.ndarray:
+        """Read a column of numbers; NaN for what the usual spellings call missing."""
+        values = np.empty(self.n_rows)
+        for row, word in enumerate(self.columns[column]):
+            plain = word.replace(",", ".") if self.decimal == "," else word
+            try:
+                if "_" in plain:
+                    raise ValueError
+                values[row] = float(plain)
+            except ValueError:
+                if word.lower() not in _NOTHING:
+                    name = self.names[column] if column < len(self.names) else f"number {column + 1}"
+                    raise InputError(
+                        f"{self.name}, column '{name}', row {row + 1}: found '{word[:40]}', expected a "
+                        f"number."
+                    ) from None
+                values[row] = np.nan
+        values[~np.isfinite(values) | (np.abs(values) > _MOST)] = np.nan
+        return values
+
+    def is_numeric(self, column: int) -> bool:
+        """Whether a column holds numbers."""
+        try:
+            return bool(np.isfinite(self.read(column)).any())
+        except InputError:
+            return False
+
+
+def read_words(path: Path) -> str:
+    """Decode a text file."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path.name}: cannot be read ({error.strerror}).") from None
+    encodings = ["utf-16"] if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else ["utf-8-sig", "cp1252", "latin-1"]
+    for encoding in encodings:
+        try:
+            text = raw.decode(encoding)
+            break
+        except UnicodeDecodeError:
+            continue
+    else:
+        raise InputError(f"{path.name}: expected a text file, found an unreadable encoding.")
+    if "\0" in text[:4000]:
+        raise InputError(f"{path.name}: expected a text table, found binary content.")
+    if not text.strip():
+        raise InputError(f"{path.name}: the file is empty.")
+    return text
+
+
+def parse_table(name: str, text: str) -> Table:
+    """Find separator, decimal sign and header lines of a text table, and cut it into cells."""
+    lines = [line for line in text.splitlines() if line.strip(" \t\r,;|")]
+    rest = [line for line in lines if not line.lstrip().startswith(("#", "//", "sep="))]
+    above = [line for line in lines if line.lstrip().startswith(("#", "//", "sep="))]
+    scores = {one: _score(rest, one) for one in _SEPARATORS}
+    separator = max(scores, key=scores.get)
+    rows = [_cut(line, separator) for line in rest]
+    data = [n for n, row in enumerate(rows) if _is_data(row)]
+    if not data or scores[separator] == 0:
+        raise InputError(f"{name}: not a table of numbers: no line of numbers found.")
+    first = data[0]
+    width = int(np.bincount([len(rows[n]) for n in data]).argmax())
+    header = [row for row in rows[:first] if abs(len(row) - width) <= 1]
+    if not header and above and abs(len(_cut(above[-1].lstrip("#/ "), separator)) - width) <= 1:
+        header = [_cut(above.pop().lstrip("#/ "), separator)]
+    above += [separator.join(row) for row in rows[:first] if row not in header]
+    names_width = max([len(_strip(row)) for row in header], default=width)
+    body, faults = [], []
+    for n, row in enumerate(rows[first:], start=first):
+        row = (
+            row
+            if len(row) <= names_width or any(word.strip() for word in row[names_width:])
+            else row[:names_width]
+        )
+        if len(row) > max(width, names_width) or (len(row) < min(width, names_width) - 1):
+            faults.append((n, len(row)))
+            continue
+        body.append(row)
+    # A file that ends in the middle of a line lost its last sample only.
+    if faults and not (len(faults) == 1 and faults[0][0] == len(rows) - 1):
+        row, found = faults[0]
+        raise InputError(f"{name}, row {row + 1}: found {found} cells, expected {width}.")
+    used = max(names_width, width if header == [] else names_width)
+    if header and any(len(_strip(row)) > names_width for row in body):
+        raise InputError(
+            f"{name}: rows hold more cells ({width}) than the header names columns ({names_width})."
+        )
+    header, body = (
+        [[word.strip().strip("\"'") for word in (row + [""] * used)[:used]] for row in rows]
+        for rows in (header, body)
+    )
+    columns = [list(column) for column in zip(*body, strict=True)]
+    sample = [word for row in body[:50] for word in row]
+    comma = separator != "," and sum("," in word for word in sample) > sum("." in word for word in sample)
+    return Table(name, header, columns, "\n".join(above), "," if comma else ".")
+
+
+def _strip(row: list[str]) -> list[str]:
+    end = len(row)
+    while end and not row[end - 1].strip():
+        end -= 1
+    return row[:end]
+
+
+def _cut(line: str, separator: str) -> list[str]:
+    if separator == r"\s+":
+        return line.split()
+    if '"' in line:
+        return next(csv.reader([line], delimiter=separator), [])
+    return line.split(separator)
+
+
+def _is_number(word: str) -> bool:
+    return _NUMBER.fullmatch(word.strip().strip("\"'")) is not None
+
+
+def _is_data(row: list[str]) -> bool:
+    """Mostly numbers where anything stands, and some."""
+    filled = [word for word in row if word.strip().lower() not in _NOTHING]
+    numbers = sum(_is_number(word) for word in filled)
+    return numbers > 0 and numbers >= 0.5 * len(filled)
+
+
+def _score(lines: list[str], separator: str) -> float:
+    """How many numbers a separator gives per line, in lines of equal width."""
+    sample = lines[len(lines) // 3 :][:40]
+    try:
+        rows = [_cut(line.strip("\r\n"), separator) for line in sample]
+    except (ValueError, csv.Error):
+        return 0.0
+    counts = [sum(_is_number(word) for word in row) for row in rows]
+    words = [sum(bool(word.strip()) for word in row) for row in rows]
+    share = sum(counts) / max(sum(words), 1)
+    return float(np.median(counts)) * share**2 if counts else 0.0
+
+
+def clean_name(name: str) -> str:
+    """Lower-case words of a column name, without units in brackets."""
+    text = re.sub(r"\(.*?\)|\[.*?\]", "", str(name))
+    text = re.sub(r"([a-z])([A-Z])", r"\1 \2", text)
+    return " ".join(word for word in re.split(r"[^A-Za-z0-9#]+", text.lower()) if word)
+
+
+def find_time(table: Table) -> tuple[np.ndarray | None, np.ndarray | None, set[int]]:
+    """Find times (s) and frame numbers of the rows, and the columns that hold them."""
+    time_s = frames = None
+    used: set[int] = set()
+    for n, name in enumerate(table.names):
+        words = clean_name(name)
+        if time_s is None and _TIME.fullmatch(words):
+            time_s = _read_time(table, n, name)
+            used.add(n)
+        elif _FRAME.fullmatch(words) or (n == 0 and words in ("", "index", "scorer", "bodyparts", "coords")):
+            used.add(n)
+            if frames is None and table.is_numeric(n):
+                frames = table.read(n)
+    if frames is not None:
+        steps = np.diff(frames[np.isfinite(frames)])
+        if len(steps) == 0 or not np.isfinite(frames).all() or (steps < 0).any() or np.median(steps) <= 0:
+            frames = None
+    if time_s is not None and frames is None and np.median(np.diff(time_s)) == 1.0:
+        frames, time_s = time_s, None  # a count of samples under the name of time
+    return time_s, frames, used
+
+
+def _read_time(table: Table, column: int, name: str) -> np.ndarray:
+    words = pd.Series(table.columns[column], dtype=str)
+    if table.is_numeric(column):
+        values = table.read(column)
+        _check_times(table.name, name, values)
+        return (values - values[0]) * _guess_unit(table, column, name, values)
+    stamps = pd.to_datetime(words, errors="coerce", utc=True, format="mixed")
+    if stamps.isna().any():
+        spans = pd.to_timedelta(words.str.replace(",", "."), errors="coerce")
+        seconds = spans.dt.total_seconds().to_numpy()
+    else:
+        seconds = (stamps - stamps.iloc[0]).dt.total_seconds().to_numpy()
+    if not np.isfinite(seconds).all():
+        row = int(np.argmax(~np.isfinite(seconds)))
+        raise InputError(
+            f"{table.name}, column '{name}', row {row + 1}: found '{words.iloc[row][:40]}', expected a time."
+        )
+    _check_times(table.name, name, seconds)
+    return seconds - seconds[0]
+
+
+def _check_times(source: str, name: str, values: np.ndarray) -> None:
+    bad = ~np.isfinite(values) | np.r_[False, ~(np.diff(values) >= 0)]
+    if bad.any() or len(values) < 2:
+        row = int(np.argmax(bad))
+        raise InputError(
+            f"{source}, column '{name}', row {row + 1}: expected times that rise from row to row, found "
+            f"{values[max(row - 1, 0)] if len(values) else 'none'} and then "
+            f"{values[row] if len(values) else ''}."
+        )
+
+
+def _guess_unit(table: Table, column: int, name: str, values: np.ndarray) -> float:
+    """Seconds per unit of a time column: as the name or a line of units says, else by the usual rates."""
+    said = " ".join([name, *(row[column] for row in table.header)]).lower()
+    step = float(np.median(np.diff(values)[np.diff(values) > 0])) if np.any(np.diff(values) > 0) else 1.0
+    if re.search(r"sample ?time ?fine", said):
+        return 1e-4 if step >= 20 else 1e-3
+    for pattern, unit in (
+        (r"\bns\b|_ns|nano", 1e-9),
+        (r"\bus\b|_us|µs|micro", 1e-6),
+        (r"\bms\b|_ms|milli|\(ms\)", 1e-3),
+        (r"\bs\b|_s\b|\bsec|seconds", 1.0),
+    ):
+        if re.search(pattern, said) and 5 <= 1 / (step * unit) <= 5000:
+            return unit
+    for unit in (1.0, 1e-3, 1e-6, 1e-9):
+        if 9 <= 1 / (step * unit) <= 900 and step != 1.0:
+            return unit
+    return 1.0

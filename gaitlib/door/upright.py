@@ -1,0 +1,125 @@
+"""Which way is up: pictures that are turned, have v upwards, are mirrored, normalised or of another size."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from gaitlib.door.recording import POINT, Recording
+from gaitlib.errors import InputError
+
+_UPPER = [POINT[name] for name in ("nose", "head_top", "neck", "shoulder_r", "shoulder_l")]
+_HIPS = [POINT["hip_r"], POINT["hip_l"]]
+_ANKLES = [POINT["ankle_r"], POINT["ankle_l"]]
+_KNEES = [POINT["knee_r"], POINT["knee_l"]]
+_CLEAR = 0.80
+
+
+def scale_picture(recording: Recording) -> Recording:
+    """Turn coordinates between 0 and 1 into pixels, and check the stated image size."""
+    place = recording.values[..., :2]
+    known = place[np.isfinite(place).all(axis=-1)]
+    if len(known) == 0:
+        raise InputError(f"{recording.source}: no point is known in any frame.")
+    low, high = np.quantile(known, [0.02, 0.98], axis=0)
+    size = recording.image_size_px
+    if (high <= 2.0).all() and (low >= -1.0).all():
+        if size is None:
+            raise InputError(
+                f"{recording.source}: coordinates between 0 and 1, as MediaPipe gives them; their width "
+                f"and height differ "
+                "in scale: give the size of the image in pixels (--image-size WIDTH HEIGHT)."
+            )
+        values = recording.values.copy()
+        values[..., :2] *= size
+        return recording.change(
+            f"coordinates between 0 and 1 were scaled to {size[0]:g} x {size[1]:g} px", values=values
+        )
+    if (high - low).max() < 25:
+        raise InputError(
+            f"{recording.source}: the person moves over {(high - low).max():.3g} units only: neither "
+            f"pixels nor 0 to 1."
+        )
+    if size is not None:
+        outside = ((known > 1.02 * np.array(size)) | (known < -0.02 * np.array(size))).any(axis=1).mean()
+        turned = (known > 1.02 * np.array(size)[::-1]).any(axis=1).mean()
+        if outside > 0.05 and turned < 0.005:
+            return recording.change(
+                f"points fit a picture of {size[1]:g} x {size[0]:g} px, not {size[0]:g} x {size[1]:g}: "
+                f"the sides were exchanged",
+                image_size_px=(size[1], size[0]),
+            )
+        if outside > 0.05:
+            return recording.change(
+                f"{outside:.0%} of the points lie outside the stated image of {size[0]:g} x {size[1]:g} "
+                f"px: the size was not used",
+                image_size_px=None,
+            )
+    return recording
+
+
+_TURNS = {
+    "left": ([[0, 1], [-1, 0]], "the picture was turned by 90 degrees; turned upright"),
+    "right": ([[0, -1], [1, 0]], "the picture was turned by 90 degrees; turned upright"),
+    "up": ([[1, 0], [0, -1]], "v pointed upwards, or the picture was upside down; turned upright"),
+}
+"""What brings a body whose feet point there to stand. A flip in place of a half turn exchanges the sides of
+the body, which changes neither speed nor steps; v upwards is the usual reason."""
+_TILT_DEG = 15.0
+
+
+def turn_upright(recording: Recording) -> Recording:
+    """Turn the picture by quarter turns, or flip it, so that the person stands; (time, 19, 3)."""
+    place = recording.values[..., :2]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        hips, knees, ankles, top = (
+            np.nanmean(place[:, rows], axis=1) for rows in (_HIPS, _KNEES, _ANKLES, _UPPER)
+        )
+    legs = ankles - hips
+    down = ankles - top if np.isfinite(top).all(axis=1).mean() > 0.3 else legs
+    axis, own = _vote(down), _vote(legs)
+    if axis is None or own is None or axis != own:
+        raise InputError(
+            f"{recording.source}: head, hips and ankles do not follow each other in one direction, as "
+            f"in a standing body; "
+            "is the order of the points right (--layout), and does the person stand?"
+        )
+    notes, turn = [], np.eye(2)
+    if axis != "down":
+        matrix, note = _TURNS[axis]
+        turn = np.array(matrix, dtype=float)
+        notes.append(note)
+    usual = np.nanmedian(legs @ turn.T, axis=0)
+    tilt = float(np.degrees(np.arctan2(usual[0], usual[1])))
+    if abs(tilt) > _TILT_DEG:
+        sin, cos = np.sin(np.radians(tilt)), np.cos(np.radians(tilt))
+        turn = np.array([[cos, -sin], [sin, cos]]) @ turn
+        notes.append(f"the picture was tilted by {tilt:.0f} degrees; turned upright")
+    if not notes:
+        return recording
+    values, size = recording.values.copy(), recording.image_size_px
+    values[..., :2] = place @ turn.T
+    if size is not None:  # the corners of the picture stay its corners
+        corners = np.array([[0, 0], [size[0], 0], [0, size[1]], size]) @ turn.T
+        values[..., :2] -= corners.min(axis=0)
+        size = tuple(float(side) for side in np.ptp(corners, axis=0))
+    else:
+        values[..., :2] -= np.nanmin(values[..., :2].reshape(-1, 2), axis=0)
+    return recording.change(*notes, values=values, image_size_px=size)
+
+
+def _vote(vectors: np.ndarray) -> str | None:
+    """Direction of the picture to which vectors point in most frames; None if there is none."""
+    known = vectors[np.isfinite(vectors).all(axis=1)]
+    if len(known) == 0:
+        return None
+    along_v = np.abs(known[:, 1]) > np.abs(known[:, 0])
+    names = np.where(
+        along_v, np.where(known[:, 1] > 0, "down", "up"), np.where(known[:, 0] > 0, "right", "left")
+    )
+    best, count = max(
+        ((name, int((names == name).sum())) for name in ("down", "up", "left", "right")), key=lambda x: x[1]
+    )
+    return best if count >= _CLEAR * len(known) else None

@@ -1,0 +1,415 @@
+"""Small files of every kind that the door reads, made from one simulated walk, and what is right for each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from gaitlib.door.names import ORDERS
+from gaitlib.errors import GaitlibError
+from gaitlib.sense.camera import VIEWS, build_camera, project_points
+from gaitlib.walk import KEYPOINTS_3D
+
+FPS, RATE_HZ, SIZE = 60.0, 100.0, (1920, 1080)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One file: how it is asked for, and whether values or a refusal are right."""
+
+    path: Path
+    options: dict = field(default_factory=dict)
+    refused: bool = False
+    what: str = ""
+
+
+@dataclass(frozen=True)
+class SampleWalk:
+    """The walk behind the samples: image points (time, 19, 3), space points, signals (time, 6), outcomes."""
+
+    picture: np.ndarray
+    points: np.ndarray
+    back: np.ndarray
+    truth: dict[str, float]
+    height_m: float
+
+
+def film(
+    points: np.ndarray,
+    rng: np.random.Generator,
+    view: str | None = None,
+    fps: float = 60.0,
+    noise_px: float = 1.5,
+):
+    """Film points (time, 19, 3) with a camera of any view; (time, 19, 3): u, v, confidence."""
+    view = view or str(rng.choice(list(VIEWS)))
+    camera = build_camera(
+        view, distance_m=float(rng.uniform(5, 10)), height_m=float(rng.uniform(0.7, 1.6)), fps=fps
+    )
+    middle = points[:, [KEYPOINTS_3D.index("hip_r"), KEYPOINTS_3D.index("hip_l")]].mean(axis=1)
+    pixels = project_points(points, middle, camera) + rng.normal(0, noise_px, (*points.shape[:2], 2))
+    return np.concatenate([pixels, np.isfinite(pixels).all(axis=-1, keepdims=True)], axis=-1)
+
+
+def build_sample_walk(seed: int = 11, duration_s: float = 5.5) -> SampleWalk:
+    """Build the walk of a typical adult of the shipped library, at about 1.2 m/s, seen from the right."""
+    from gaitlib.estimate.synthetic_training import list_persons
+    from gaitlib.sense.body_walk import build_synthetic_walk
+    from gaitlib.sense.inertial import sense_motion
+    from gaitlib.simulate.library import load_library
+
+    table, gaits = load_library().curves
+    adult = table["verified"].astype(bool) & table["age_years"].between(20, 60) & (table["height_m"] > 1.6)
+    place = int(np.argmin(np.where(adult, np.abs(table["speed_mps"] - 1.2), np.inf)))
+    rng = np.random.default_rng(seed)
+    person = list_persons(table.iloc[[place]])[0]
+    walk = build_synthetic_walk(gaits.isel(gait=[place]), person, rng, duration_s=duration_s, fps=FPS)
+    signals = sense_motion(walk, ("lower_back",), RATE_HZ)
+    back = np.concatenate(
+        [signals[name].values[:, 0] for name in ("acceleration", "angular_velocity")], axis=1
+    )
+    back = back + rng.normal(0, 1, back.shape) * [0.05, 0.05, 0.05, 0.01, 0.01, 0.01]
+    points = walk["keypoint_position"].values
+    truth = {name: value for name, value in json.loads(walk.attrs["outcomes"]).items()}
+    return SampleWalk(film(points, rng, "side", FPS, 1.0), points, back, truth, person.height_m)
+
+
+def name_points(layout: str) -> dict[str, int]:
+    """Names of a layout that a Walk has, with their place among its points."""
+    from gaitlib.door.names import map_names
+
+    places = map_names(list(ORDERS[layout]))
+    return {
+        ORDERS[layout][n]: KEYPOINTS_3D.index(point)
+        for point, n in sorted(places.items(), key=lambda item: item[1])
+    }
+
+
+def build_layout(picture: np.ndarray, layout: str) -> np.ndarray:
+    """Points of a layout (time, point, 3); those that a Walk lacks have no confidence."""
+    values = np.zeros((len(picture), len(ORDERS[layout]), 3))
+    for name, n in name_points(layout).items():
+        values[:, ORDERS[layout].index(name)] = np.nan_to_num(picture[:, n])
+    return values
+
+
+def _tabulate(
+    picture: np.ndarray, style: str = "{name}_{axis}", axes: str = "uv", layout: str = "coco17"
+) -> pd.DataFrame:
+    columns = {}
+    for name, n in name_points(layout).items():
+        for k, axis in enumerate(axes):
+            columns[style.format(name=name, axis=axis)] = picture[:, n, k]
+    return pd.DataFrame(columns).round(3)
+
+
+def write_samples(folder: str | Path, walk: SampleWalk | None = None) -> list[Sample]:
+    """Write one file of every kind; every walk in them is the same."""
+    folder, walk = Path(folder), walk or build_sample_walk()
+    folder.mkdir(parents=True, exist_ok=True)
+    rng, p, samples = np.random.default_rng(5), walk.picture, []
+    fps, site = {"fps": FPS}, {"fps": RATE_HZ, "site": "lower_back"}
+
+    def add(
+        name: str, write: Callable | pd.DataFrame | str, what: str, refused: bool = False, **options
+    ) -> None:
+        path = folder / name
+        if isinstance(write, pd.DataFrame):
+            write.to_csv(path, index=False)
+        elif isinstance(write, str):
+            path.write_text(write, encoding="utf-8")
+        else:
+            write(path)
+        samples.append(Sample(path, options, refused, what))
+
+    def change(edit: Callable) -> pd.DataFrame:
+        spoilt = p.copy()
+        edit(spoilt)
+        return _tabulate(spoilt)
+
+    some = rng.uniform(size=p.shape[:2]) < 0.02
+    add("plain.csv", _tabulate(p), "one column per coordinate", **fps)
+    add(
+        "upper_case.csv",
+        _tabulate(p, "{name}.{axis}", "XY").rename(columns=str.upper),
+        "upper case, points",
+        **fps,
+    )
+    add(
+        "tab_comma.txt",
+        lambda f: _tabulate(p).to_csv(f, sep="\t", decimal=",", index=False, encoding="utf-16"),
+        "tabs, decimal commas, UTF-16",
+        **fps,
+    )
+    add(
+        "milliseconds.csv",
+        _tabulate(p).assign(time_ms=np.round(np.arange(len(p)) * 1000 / FPS)),
+        "time in ms",
+        fps=30.0,
+    )
+    add(
+        "frames.csv",
+        _tabulate(p).assign(frame=np.arange(len(p)))[lambda t: t["frame"] % 7 != 3],
+        "frame numbers, gaps",
+        **fps,
+    )
+    for value, word in ((-1.0, "minus_one"), (0.0, "origin"), (np.nan, "empty")):
+        add(
+            f"{word}.csv",
+            change(lambda q, value=value: q.__setitem__((some, slice(0, 2)), value)),
+            "points not seen",
+            **fps,
+        )
+    add("jumps.csv", change(lambda q: q.__setitem__((some, 0), q[some, 0] + 300)), "isolated jumps", **fps)
+    swap = [KEYPOINTS_3D.index(f"{n}_{s}") for n in ("hip", "knee", "ankle") for s in "rl"]
+    add(
+        "swapped.csv",
+        change(
+            lambda q: q.__setitem__((slice(100, 108), swap), q[100:108][:, [swap[k ^ 1] for k in range(6)]])
+        ),
+        "legs exchanged for a moment",
+        **fps,
+    )
+    add("y_up.csv", change(lambda q: q.__setitem__((..., 1), SIZE[1] - q[..., 1])), "v upwards", **fps)
+    add(
+        "turned.csv",
+        change(lambda q: q.__setitem__((..., slice(0, 2)), np.stack([SIZE[1] - q[..., 1], q[..., 0]], -1))),
+        "turned by 90 degrees",
+        **fps,
+    )
+    add(
+        "normalised.csv",
+        change(lambda q: q.__setitem__((..., slice(0, 2)), q[..., :2] / SIZE)),
+        "0 to 1",
+        image_size_px=SIZE,
+        **fps,
+    )
+    add(
+        "normalised_unknown.csv",
+        change(lambda q: q.__setitem__((..., slice(0, 2)), q[..., :2] / SIZE)),
+        "0 to 1, no size",
+        True,
+        **fps,
+    )
+    still = np.concatenate([np.repeat(p[:1], 150, axis=0), p, np.repeat(p[-1:], 150, axis=0)])
+    still[..., :2] += rng.normal(0, 0.7, still[..., :2].shape)
+    add("stands_walks_stands.csv", _tabulate(still), "standing before and after", **fps)
+    add("stands.csv", _tabulate(still[:150]), "only standing", True, **fps)
+    mirrored = p[:, ::1].copy()
+    mirrored[..., 0] = SIZE[0] - p[..., 0]
+    pairs = [
+        KEYPOINTS_3D.index(n[:-1] + {"r": "l", "l": "r"}[n[-1]]) if n[-2:] in ("_r", "_l") else k
+        for k, n in enumerate(KEYPOINTS_3D)
+    ]
+    add("leftwards.csv", _tabulate(mirrored[:, pairs]), "walks to the left", **fps)
+    add("no_legs.csv", _tabulate(p).filter(regex="nose|shoulder"), "no legs", True, **fps)
+
+    for layout in ("body25", "halpe26", "wholebody133", "coco17"):
+        body = build_layout(p, layout)
+        people = [
+            [{"keypoints": frame.ravel().round(2).tolist(), "image_id": f"{n}.jpg", "score": 2.5, "idx": 1}]
+            for n, frame in enumerate(body)
+        ]
+        add(
+            f"alphapose_{layout}.json",
+            json.dumps([one for frame in people for one in frame]),
+            f"AlphaPose {layout}",
+            **fps,
+        )
+    mp = build_layout(p, "mediapipe33")
+    add(
+        "mediapipe.json",
+        json.dumps(
+            [
+                {
+                    "landmarks": [
+                        {"x": u / SIZE[0], "y": v / SIZE[1], "z": 0.0, "visibility": c} for u, v, c in frame
+                    ]
+                }
+                for frame in mp
+            ]
+        ),
+        "MediaPipe 0 to 1",
+        image_size_px=SIZE,
+        **fps,
+    )
+    stander = build_layout(p, "coco17")[:1] + [900, 40, 0]
+    frames = [
+        {
+            "frame_id": n,
+            "instances": [
+                {"keypoints": q[:, :2].round(2).tolist(), "keypoint_scores": q[:, 2].tolist()}
+                for q in ([a, stander[0]] if n % 3 else [stander[0], a])
+            ],
+        }
+        for n, a in enumerate(build_layout(p, "coco17"))
+    ]
+    add(
+        "mmpose.json",
+        json.dumps({"meta_info": {}, "instance_info": frames}),
+        "MMPose, two people in changing order",
+        **fps,
+    )
+    long = pd.DataFrame(
+        [(n / FPS, name, *p[n, k]) for n in range(len(p)) for name, k in name_points("mediapipe33").items()],
+        columns=["timestamp", "landmark", "x", "y", "visibility"],
+    )
+    add("long.csv", long, "one row per point")
+    sleap = _tabulate(p, "{name}.{axis}", "xy")
+    sleap.insert(0, "frame_idx", np.arange(len(p)))
+    sleap.insert(0, "track", "track_0")
+    add("sleap.csv", sleap, "SLEAP table", **fps)
+    add("sleap.h5", lambda f: _write_sleap(f, p), "SLEAP HDF5", **fps)
+    header = [["scorer"], ["bodyparts"], ["coords"]]
+    for name in name_points("coco17"):
+        for axis in ("x", "y", "likelihood"):
+            for row, word in zip(header, ("DLC", name, axis), strict=True):
+                row.append(word)
+    block = p[:, list(name_points("coco17").values())].reshape(len(p), -1).round(2)
+    rows = [",".join(map(str, [n, *values])) for n, values in enumerate(block)]
+    add("deeplabcut.csv", "\n".join([*map(",".join, header), *rows]) + "\n", "DeepLabCut table", **fps)
+
+    for unit, factor in (("m", 1.0), ("mm", 1000.0)):
+        add(f"markers_{unit}.trc", _format_trc(walk.points * factor, unit), f".trc in {unit}")
+    add("z_up.trc", _format_trc(walk.points[..., [2, 0, 1]], "m"), ".trc with z up")
+    add("empty.trc", _format_trc(walk.points[:0], "m"), ".trc without frames", True)
+
+    t = np.arange(len(walk.back)) / RATE_HZ
+    acc, gyr = walk.back[:, :3], walk.back[:, 3:]
+
+    def sensor(names: str, parts: list[np.ndarray], **more) -> pd.DataFrame:
+        return pd.DataFrame(
+            {**more, **dict(zip(names.split("|"), np.concatenate(parts, axis=1).T.round(5), strict=True))}
+        )
+
+    plain = "acc_x|acc_y|acc_z|gyr_x|gyr_y|gyr_z"
+    add("plain_imu.csv", sensor(plain, [acc, gyr]), "m/s^2 and rad/s", **site)
+    add("g_degrees.csv", sensor(plain, [acc / 9.80665, np.degrees(gyr)]), "g and deg/s", **site)
+    add(
+        "milli_g.csv",
+        sensor(
+            "Accel-X (mg)|Accel-Y (mg)|Accel-Z (mg)|Gyro-X (d/s)|Gyro-Y (d/s)|Gyro-Z (d/s)",
+            [acc / 9.80665 * 1000, np.degrees(gyr)],
+            Time=pd.Timestamp("2024-05-03 10:00:00") + pd.to_timedelta(t, unit="s"),
+        ),
+        "mg, deg/s, date and time",
+        site="lower_back",
+    )
+    xsens = "// Start Time: 0\n// Update Rate: 100.0Hz\n" + sensor(
+        "Acc_X|Acc_Y|Acc_Z|Gyr_X|Gyr_Y|Gyr_Z|Mag_X|Mag_Y|Mag_Z",
+        [acc, gyr, 0 * acc + 0.3],
+        PacketCounter=np.arange(len(t)),
+    ).to_csv(index=False, sep="\t")
+    add("xsens.txt", xsens, "Xsens export, further columns", site="lower_back")
+    add(
+        "phone.csv",
+        sensor(
+            "Acceleration x (m/s^2)|Acceleration y (m/s^2)|Acceleration z (m/s^2)|Gyroscope x "
+            "(rad/s)|Gyroscope y (rad/s)|"
+            "Gyroscope z (rad/s)",
+            [acc, gyr],
+            **{"Time (s)": t},
+        ),
+        "phone",
+        site="lower_back",
+    )
+    add(
+        "opal.csv",
+        sensor(
+            "lumbar_acc_x|lumbar_acc_y|lumbar_acc_z|lumbar_gyr_x|lumbar_gyr_y|lumbar_gyr_z",
+            [acc, gyr],
+            time=t,
+        ),
+        "site in the names",
+    )
+    add(
+        "user_acceleration.csv",
+        sensor(
+            "userAccelerationX|userAccelerationY|userAccelerationZ|rotationRateX|rotationRateY|rotationRateZ",
+            [acc - acc.mean(axis=0), gyr],
+        ),
+        "without gravity",
+        True,
+        **site,
+    )
+    add("no_gyroscope.csv", sensor("acc_x|acc_y|acc_z", [acc]), "accelerometer only", True, **site)
+    add(
+        "resting.csv",
+        sensor(
+            plain, [acc.mean(axis=0) + 0.03 * rng.normal(size=acc.shape), 0.005 * rng.normal(size=gyr.shape)]
+        ),
+        "a sensor at rest",
+        True,
+        **site,
+    )
+    return samples
+
+
+def _write_sleap(path: Path, picture: np.ndarray) -> None:
+    import h5py
+
+    places = name_points("coco17")
+    with h5py.File(path, "w") as file:
+        file["tracks"] = picture[:, list(places.values()), :2].transpose(2, 1, 0)[None]
+        file["node_names"] = np.array([name.encode() for name in places])
+        file["track_names"] = np.array([b"track_0"])
+
+
+def _format_trc(points: np.ndarray, unit: str) -> str:
+    """A .trc file of hips, heels and toes."""
+    names = {
+        f"{side.upper()}{part.title()}": KEYPOINTS_3D.index(f"{part}_{side}")
+        for part in ("hip", "knee", "ankle", "heel", "toe")
+        for side in "rl"
+    }
+    head = [
+        "PathFileType\t4\t(X/Y/Z)\tsample.trc",
+        "DataRate\tCameraRate\tNumFrames\tNumMarkers\tUnits\tOrigDataRate",
+        f"{FPS}\t{FPS}\t{len(points)}\t{len(names)}\t{unit}\t{FPS}",
+        "Frame#\tTime\t" + "\t\t\t".join(names),
+        "\t\t" + "\t".join(f"{axis}{n + 1}" for n in range(len(names)) for axis in "XYZ"),
+    ]
+    rows = [
+        f"{n + 1}\t{n / FPS:.5f}\t" + "\t".join(f"{v:.5f}" for v in frame[list(names.values())].ravel())
+        for n, frame in enumerate(points)
+    ]
+    return "\n".join(head + rows) + "\n"
+
+
+def check_samples(samples: list[Sample], walk: SampleWalk) -> pd.DataFrame:
+    """Ask for every sample: right is a value whose interval holds the truth, or the refusal that was due."""
+    from gaitlib.door.answer import estimate_recording
+
+    rows = []
+    for sample in samples:
+        try:
+            answer = estimate_recording(sample.path, height_m=walk.height_m, **sample.options)
+        except GaitlibError as error:
+            rows.append((sample.path.name, sample.what, sample.refused, str(error)))
+            continue
+        if not answer.ok:
+            rows.append((sample.path.name, sample.what, sample.refused, answer.status))
+            continue
+        right = not sample.refused
+        for name in ("speed_mps", "step_length_m", "step_time_s"):
+            item = answer[name]
+            lower, upper = (
+                (0.97 * item.value, 1.03 * item.value)
+                if item.lower != item.lower
+                else (item.lower, item.upper)
+            )
+            right &= lower <= walk.truth[name] <= upper or abs(item.value / walk.truth[name] - 1) < 0.02
+        rows.append(
+            (
+                sample.path.name,
+                sample.what,
+                right,
+                ", ".join(f"{answer[n].value:.3f}" for n in ("speed_mps", "step_time_s")),
+            )
+        )
+    return pd.DataFrame(rows, columns=["file", "what", "right", "answer"])
