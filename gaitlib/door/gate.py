@@ -6,8 +6,8 @@ import numpy as np
 
 from gaitlib.door.bouts import LegPaths, trace_legs
 from gaitlib.door.recording import POINT
-from gaitlib.estimate.autocorrelation import find_step_time
-from gaitlib.estimate.normalise import COMMON_FPS
+from gaitlib.estimate.features import find_step_time
+from gaitlib.estimate.features import COMMON_FPS
 
 _UPPER = [POINT["shoulder_r"], POINT["shoulder_l"]]
 
