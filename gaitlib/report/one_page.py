@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import html
+from pathlib import Path
 
 import numpy as np
 
 from gaitlib.door.recording import POINT
 from gaitlib.gait import MUSCLE_GROUPS
-from gaitlib.report.visit import Measure, Visit, list_steps
+from gaitlib.report.visit import Measure, Visit
 
 LABELS = {
     "speed_mps": "Walking speed",
@@ -36,53 +37,26 @@ _MUSCLE_WORDS = dict(
     zip(
         MUSCLE_GROUPS,
         (
-            *("Iliopsoas", "Gluteus maximus", "Hamstrings", "Biceps fem. short h.", "Rectus femoris", "Vasti"),
+            *(
+                "Iliopsoas",
+                "Gluteus maximus",
+                "Hamstrings",
+                "Biceps fem. short h.",
+                "Rectus femoris",
+                "Vasti",
+            ),
             *("Gastrocnemius", "Soleus", "Tibialis anterior"),
         ),
         strict=True,
     )
 )
-_BONES = (
-    *(("head_top", "neck"), ("neck", "shoulder_{s}"), ("shoulder_{s}", "elbow_{s}"), ("elbow_{s}", "wrist_{s}")),
-    *(("shoulder_{s}", "hip_{s}"), ("hip_{s}", "knee_{s}"), ("knee_{s}", "ankle_{s}"), ("ankle_{s}", "toe_{s}")),
-    ("heel_{s}", "ankle_{s}"),
+_LIMBS = (
+    *(("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "ankle"), ("ankle", "toe")),
+    ("heel", "ankle"),
 )
 RIGHT, LEFT, TRUNK = "#1f5fa8", "#c8641b", "#6b7280"
 _CLASSES = ((0.4, "household walking"), (0.8, "limited community walking"), (np.inf, "community walking"))
 """Upper ends of speed (m/s); Perry et al. 1995."""
-_STYLE = """
-*{box-sizing:border-box}body{margin:0 auto;max-width:62rem;padding:1rem;color:#1b1f24;background:#fff;
-font:15px/1.4 system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}
-h1{font-size:1.5rem;margin:0}h2{font-size:1rem;margin:1rem 0 .3rem;color:#1f5fa8}p{margin:.2rem 0}
-header{display:flex;flex-wrap:wrap;gap:.2rem 2rem;justify-content:space-between;align-items:end;
-border-bottom:2px solid #1f5fa8;padding-bottom:.4rem}
-.line{color:#57606a}.blank span{display:inline-block;min-width:8rem;border-bottom:1px solid #8c959f}
-.short{background:#eef4fb;border-left:4px solid #1f5fa8;padding:.5rem .8rem;margin:.7rem 0;font-size:1.05rem}
-table{border-collapse:collapse;width:100%}th{text-align:left;font-weight:600;color:#57606a;font-size:.85rem}
-td,th{padding:.22rem .5rem .22rem 0;border-bottom:1px solid #e1e4e8;vertical-align:middle}
-td small,.note{color:#57606a;font-size:.8rem}td small{display:block;line-height:1.25}
-.value{white-space:nowrap;font-weight:600}.value small{font-weight:400}.usual{white-space:nowrap}
-.bar svg{display:block;width:9rem;height:1.2rem}
-.strip svg,.strip img{display:block;max-width:100%;height:auto}.strip .frames{display:flex;gap:.3rem}
-.strip .frames img{flex:1 1 0;min-width:0;width:0;border-radius:3px}
-.muscles{display:grid;grid-template-columns:repeat(9,1fr);gap:.3rem}
-.muscles figure{margin:0}.muscles svg{width:100%;height:auto;display:block}
-.muscles figcaption{font-size:.72rem;line-height:1.15;min-height:2.3em}
-.two{display:grid;grid-template-columns:1fr 1fr;gap:0 1.5rem}ul{margin:.2rem 0;padding-left:1.1rem}
-footer{border-top:1px solid #e1e4e8;margin-top:.8rem;padding-top:.3rem}
-.key i{display:inline-block;width:1.4rem;height:0;border-top:3px solid;vertical-align:middle;margin:0 .3rem 0 .8rem}
-@media(max-width:640px){body{padding:.7rem;font-size:16px}.two{grid-template-columns:1fr}
-.muscles{grid-template-columns:repeat(3,1fr)}.values thead{display:none}
-.values tr{display:grid;grid-template-columns:1fr auto;border-bottom:1px solid #e1e4e8;padding:.3rem 0}
-.values td{border:0;padding:.05rem 0}.values .value{text-align:right}.bar svg{width:7.5rem;margin-left:auto}
-.wide{overflow-x:auto}.strip{overflow-x:auto}.strip svg,.strip .frames{min-width:34rem}}
-@page{size:A4;margin:10mm}
-@media print{body{max-width:none;padding:0;font-size:9.5pt;line-height:1.25;-webkit-print-color-adjust:exact;
-print-color-adjust:exact}h1{font-size:15pt}h2{font-size:10.5pt;margin:1.6mm 0 .6mm}td,th{padding-top:.35mm;
-padding-bottom:.35mm}.short{margin:1.5mm 0;padding:1mm 2mm;font-size:10pt}.two,footer{font-size:8.5pt}
-td small,.note{font-size:7.6pt}.strip .frames img{max-height:36mm;object-fit:cover}.strip svg{max-height:34mm}
-.muscles figcaption{font-size:7pt}footer{margin-top:1.5mm}tr,figure{break-inside:avoid}}
-"""
 
 
 def write_page(visit: Visit) -> str:
@@ -98,18 +72,18 @@ def write_page(visit: Visit) -> str:
     used = sum(bout["end_s"] - bout["start_s"] for bout in answer.bouts if bout["status"] == "ok")
     title = f"Gait report: {answer.source}"
     parts = [
-        f'<header><div><h1>Gait report</h1><p class="line">{_say(answer.source)} · {_say(", ".join(who))} · '
-        f"{_say(where)} · {answer.strides:.0f} strides in {used:.1f} s of straight walking</p></div>"
-        '<p class="blank">Name <span>&nbsp;</span> Date <span>&nbsp;</span></p></header>',
+        '<header><h1>Gait report</h1><p class="blank">Name <span>&nbsp;</span> Date <span>&nbsp;</span></p>'
+        f'<p class="line">{_say(answer.source)} · {_say(", ".join(who))} · '
+        f"{_say(where)} · {answer.strides:.0f} strides in {used:.1f} s of straight walking</p></header>",
         f'<div class="short">{"".join(f"<p>{_say(text)}</p>" for text in summarise(visit))}</div>',
         _draw_strip(visit),
         _write_values(visit),
-        _write_changes(visit),
         _draw_muscles(visit),
         _write_foot(visit),
     ]
+    style = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
     head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-    head += f"<title>{_say(title)}</title><style>{_STYLE}</style>"
+    head += f"<title>{_say(title)}</title><style>{style}</style>"
     return f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(parts)}</body></html>\n'
 
 
@@ -142,8 +116,14 @@ def summarise(visit: Visit) -> list[str]:
     if visit.changes:
         moved = [LABELS[row["outcome"]].lower() for row in visit.changes if row["beyond_error"]]
         known = any(row["beyond_error"] is not None for row in visit.changes)
-        word = f"changed beyond the error of measurement: {', '.join(moved)}" if moved else (
-            "no change beyond the error of measurement" if known else "how large a real change is, is not known"
+        word = (
+            f"changed beyond the error of measurement: {', '.join(moved)}"
+            if moved
+            else (
+                "no change beyond the error of measurement"
+                if known
+                else "how large a real change is, is not known"
+            )
         )
         told.append(f"Since the earlier recording: {word}.")
     return told
@@ -151,7 +131,9 @@ def summarise(visit: Visit) -> list[str]:
 
 def _place(item: Measure) -> str:
     low, high = item.usual
-    return "below what is usual" if item.value < low else "above what is usual" if item.value > high else "usual"
+    return (
+        "below what is usual" if item.value < low else "above what is usual" if item.value > high else "usual"
+    )
 
 
 def _scale(unit: str) -> tuple[float, str, int]:
@@ -164,6 +146,7 @@ def _scale(unit: str) -> tuple[float, str, int]:
 def _show(item: Measure, value: float | None = None, sign: str = "") -> str:
     factor, unit, decimals = _scale(item.unit)
     number = (item.value if value is None else value) * factor
+    number = round(number, decimals) + 0.0  # no minus before zero
     return f"{number:{sign}.{decimals}f} {unit}".replace("-", "−")
 
 
@@ -173,26 +156,39 @@ def _show_range(low: float, high: float, unit: str) -> str:
 
 
 def _write_values(visit: Visit) -> str:
-    """Values with interval, usual range, bar and meaning; means of both sides only where sides are not known."""
-    rows = []
+    """Values with interval, usual range, bar and meaning; no means of sides that are known."""
+    rows, changes = [], {row["outcome"]: row for row in visit.changes}
     for name, item in visit.measures.items():
-        if name in ("step_length_m", "step_time_s"):
-            stem, unit = name.rsplit("_", 1)
-            if f"{stem}_r_{unit}" in visit.measures:
-                continue
+        stem, unit = name.rsplit("_", 1)
+        if f"{stem}_r_{unit}" in visit.measures and (item.detectable is None or not changes):
+            continue
         known = np.isfinite(item.lower) and np.isfinite(item.upper)
         interval = _show_range(item.lower, item.upper, item.unit) if known else "measured"
-        usual = _show_range(*item.usual, item.unit) if item.usual else "–"
-        error = f"± {_show(item, item.mae)}" if item.mae is not None else "–"
+        usual = f"{_say(_show_range(*item.usual, item.unit))}{_draw_bar(item)}" if item.usual else ""
         rows.append(
             f"<tr><td>{_say(LABELS[name])}<small>{_say(_explain(name, item, visit))}</small></td>"
             f'<td class="value">{_say(_show(item))}<small>{_say(interval)}</small></td>'
-            f'<td class="usual">{_say(usual)}<small class="phone"></small></td>'
-            f'<td class="bar">{_draw_bar(item)}</td><td class="usual">{_say(error)}</td></tr>'
+            f'<td class="usual">{usual}</td>{_write_change(item, changes.get(name)) if changes else ""}</tr>'
         )
-    head = "<tr><th>What</th><th>This walk (90 % interval)</th><th>Usual</th><th>Usual range and this walk</th>"
-    head += "<th>Usual error</th></tr>"
-    return f'<table class="values"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table>'
+    head = "<th>What</th><th>This walk, 90 % interval</th><th>Usual at this age</th>"
+    head += "<th>Change (detectable)</th>" if changes else ""
+    table = f'<table class="values"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+    if not changes:
+        return table
+    return (
+        f'{table}<p class="note">Change since {_say(visit.earlier)}. In brackets the minimal detectable '
+        "change (95 %): errors of the method make two walks of an unchanged person differ by less; how a "
+        "person varies from day to day comes on top.</p>"
+    )
+
+
+def _write_change(item: Measure, change: dict | None) -> str:
+    if change is None:
+        return "<td></td>"
+    told = {True: "changed", False: "within the error", None: ""}[change["beyond_error"]]
+    limit = "not known" if item.detectable is None else _show_fine(item, item.detectable)
+    change_words = f"<b>{_say(_show(item, change['change'], '+'))}</b> ({_say(limit)})"
+    return f'<td class="change">{change_words}<small>{told}</small></td>'
 
 
 def _explain(name: str, item: Measure, visit: Visit) -> str:
@@ -202,7 +198,8 @@ def _explain(name: str, item: Measure, visit: Visit) -> str:
         if None in sides:
             return "difference of right and left over their mean; 0 is even"
         longer = "right" if sides[0].value > sides[1].value else "left"
-        return f"the {longer} step is longer; 0 is even" if item.value >= 0.05 else "even"
+        verb = "takes longer" if unit == "s" else "is longer"
+        return f"the {longer} step {verb}; 0 is even" if item.value >= 0.05 else "even"
     place = _place(item) if item.usual else ""
     place = {"usual": "as usual"}.get(place, place)
     return "; ".join(part for part in (place, _MEANINGS.get(name, "")) if part)
@@ -224,33 +221,8 @@ def _draw_bar(item: Measure) -> str:
     if np.isfinite(item.lower) and np.isfinite(item.upper):
         drawn += f'<path d="M{at(item.lower)} 10H{at(item.upper)}" stroke="#1b1f24" stroke-width="2"/>'
     drawn += f'<circle cx="{at(item.value)}" cy="10" r="4.2" fill="#1b1f24"/>'
-    return f'<svg viewBox="0 0 150 20" role="img" aria-label="usual range and value">{drawn}</svg>'
-
-
-def _write_changes(visit: Visit) -> str:
-    if not visit.changes:
-        return ""
-    rows = []
-    for change in visit.changes:
-        item = visit.measures[change["outcome"]]
-        if change["detectable"] is None and change["outcome"] not in ("cadence_spm", "double_support_share"):
-            continue
-        limit = _show(item, change["detectable"]) if change["detectable"] is not None else "not known"
-        told = {True: "changed", False: "within the error", None: "cannot be judged"}[change["beyond_error"]]
-        rows.append(
-            f"<tr><td>{_say(LABELS[change['outcome']])}</td><td>{_say(_show(item, change['before']))}</td>"
-            f"<td>{_say(_show(item))}</td><td><b>{_say(_show(item, change['change'], '+'))}</b></td>"
-            f"<td>{_say(limit)}</td><td>{told}</td></tr>"
-        )
-    head = "".join(
-        f"<th>{word}</th>" for word in ("What", "Before", "Now", "Change", "Minimal detectable change", "Verdict")
-    )
-    note = "Minimal detectable change (95 %): what two walks of an unchanged person differ by through errors of "
-    note += "this method; how much the person varies from day to day comes on top."
-    return (
-        f'<h2>Change since {_say(visit.earlier)}</h2><div class="wide"><table><tr>{head}</tr>{"".join(rows)}'
-        f'</table></div><p class="note">{note}</p>'
-    )
+    head = '<svg class="bar" viewBox="0 0 150 20" preserveAspectRatio="xMinYMid" role="img" '
+    return f'{head}aria-label="usual range and value">{drawn}</svg>'
 
 
 def _draw_strip(visit: Visit) -> str:
@@ -303,17 +275,25 @@ def _draw_figures(flat: np.ndarray, fps: float, step_s: float) -> str:
 
 
 def _draw_skeleton(points: np.ndarray) -> list[str]:
+    at = {name: points[n] for name, n in POINT.items()}
     drawn = []
     for side, colour in (("l", LEFT), ("r", RIGHT)):
-        for start, end in _BONES:
-            ends = points[[POINT[name.format(s=side)] for name in (start, end)]]
-            if np.isfinite(ends).all():
-                own = TRUNK if start in ("head_top",) else colour
-                (a, b), (c, d) = ends.round(1)
-                drawn.append(
-                    f'<path d="M{a} {b}L{c} {d}" stroke="{own}" stroke-width="3" stroke-linecap="round"/>'
-                )
+        drawn += [_draw_line(at[f"{start}_{side}"], at[f"{end}_{side}"], colour) for start, end in _LIMBS]
+    hips, shoulders = (0.5 * (at[f"{name}_r"] + at[f"{name}_l"]) for name in ("hip", "shoulder"))
+    shoulders = np.where(np.isfinite(shoulders), shoulders, at["neck"])
+    drawn.append(_draw_line(hips, shoulders, TRUNK))
+    head = shoulders + 0.32 * (shoulders - hips)
+    if np.isfinite(head).all():
+        radius = 0.16 * np.linalg.norm(shoulders - hips)
+        drawn.append(f'<circle cx="{head[0]:.1f}" cy="{head[1]:.1f}" r="{radius:.1f}" fill="{TRUNK}"/>')
     return drawn
+
+
+def _draw_line(start: np.ndarray, end: np.ndarray, colour: str) -> str:
+    if not np.isfinite([start, end]).all():
+        return ""
+    (a, b), (c, d) = start.round(1), end.round(1)
+    return f'<path d="M{a} {b}L{c} {d}" stroke="{colour}" stroke-width="3.2" stroke-linecap="round"/>'
 
 
 def _draw_signal(part: np.ndarray, fps: float) -> str:
@@ -337,13 +317,13 @@ def _draw_muscles(visit: Visit) -> str:
     curves = visit.answer.activation
     if curves is None:
         return ""
-    x = np.linspace(4, 96, curves.sizes["phase"])
+    x, top = np.linspace(4, 96, curves.sizes["phase"]), float(np.ceil(10 * curves["upper"].max()) / 10)
     figures = []
     for group in MUSCLE_GROUPS:
         drawn = '<path d="M4 4V56H96" fill="none" stroke="#8c959f"/>'
         for side, colour, dash in (("r", RIGHT, ""), ("l", LEFT, ' stroke-dasharray="4 2"')):
             one = curves.sel(muscle=f"{group}_{side}")
-            low, line, high = (56 - 52 * one[name].values for name in ("lower", "activation", "upper"))
+            low, line, high = (56 - 52 / top * one[name].values for name in ("lower", "activation", "upper"))
             area = _join(x, low) + "L" + _join(x[::-1], high[::-1])[1:] + "Z"
             drawn += f'<path d="{area}" fill="{colour}" opacity=".13"/>'
             drawn += f'<path d="{_join(x, line)}" fill="none" stroke="{colour}" stroke-width="1.6"{dash}/>'
@@ -355,7 +335,7 @@ def _draw_muscles(visit: Visit) -> str:
     return (
         "<h2>Muscle activity over the gait cycle: inferred from the movement, not measured</h2>"
         f'<div class="muscles">{"".join(figures)}</div><p class="note key">0 to 100 % of the stride from the '
-        f"contact of the muscle's own leg; activity 0 to 1, bands 90 %."
+        f"contact of the muscle's own leg; activity 0 to {top:.1f} of 1, bands 90 %."
         f'<i style="color:{RIGHT}"></i>right <i style="color:{LEFT};border-top-style:dashed"></i>left</p>'
     )
 
@@ -367,24 +347,21 @@ def _join(x: np.ndarray, y: np.ndarray) -> str:
 def _write_foot(visit: Visit) -> str:
     measures = visit.measures
     limits = "".join(f"<li>{_say(text[:1].upper() + text[1:])}.</li>" for text in visit.limits)
-    tested = [visit.tested]
-    for name in ("speed_mps", "step_length_m", "step_time_s", "double_support_share", "stride_time_cv"):
-        item = measures.get(name)
-        if item is not None and item.mae is not None:
-            tested.append(
-                f"{LABELS[name]}: mean error {_show_fine(item, item.mae)}, minimal detectable change "
-                f"{_show_fine(item, item.detectable)} ({item.people} people)."
-            )
-    if len(list_steps(visit.answer)) and "step_time_r_s" in measures:
+    limits = limits or "<li>Nothing was found.</li>"
+    tested, known = [visit.tested], {k: v for k, v in measures.items() if v.mae is not None}
+    for key, words in (("mae", "Mean error"), ("detectable", "Minimal detectable change")):
+        shown = [f"{LABELS[n].lower()} {_show_fine(item, getattr(item, key))}" for n, item in known.items()]
+        tested += [f"{words}: {', '.join(shown)}."] if shown else []
+    if "step_time_r_s" in measures:
         tested.append("Right, left and symmetry come from the steps seen in this recording.")
     sources = dict.fromkeys(item.usual_source for item in measures.values() if item.usual_source)
     sources = f"Usual ranges (95 % of healthy people): {'; '.join(sources)}." if sources else ""
     tests = "".join(f"<li>{_say(text)}</li>" for text in tested)
     return (
-        f'<div class="two"><div><h2>What limits this recording</h2><ul>{limits or "<li>Nothing found.</li>"}</ul>'
+        f'<div class="two"><div><h2>What limits this recording</h2><ul>{limits}</ul>'
         f"</div><div><h2>What it was tested on</h2><ul>{tests}</ul></div></div>"
-        f'<footer class="note"><p>{_say(sources)}</p><p>{_say(visit.answer.method)}. Intervals hold 90 % of what '
-        "the method was calibrated on. Not a medical device.</p></footer>"
+        f'<footer class="note"><p>{_say(sources)}</p><p>{_say(visit.answer.method)}. Intervals are 90 %. '
+        "Not a medical device.</p></footer>"
     )
 
 

@@ -17,7 +17,7 @@ def add_report_parser(subparsers) -> argparse.ArgumentParser:
     parser = subparsers.add_parser(
         "report",
         help="one page on one recording: video, keypoints, inertial sensor or markers",
-        description="Writes one HTML page that needs no network and prints to one side of A4, and beside it the "
+        description="Writes one HTML page that needs no network and prints to one side of A4, beside it the "
         "same as JSON and CSV. Reads all that gaitlib estimate reads, and videos (extra 'video').",
     )
     parser.add_argument("file", help="video, file or folder")
@@ -29,13 +29,17 @@ def add_report_parser(subparsers) -> argparse.ArgumentParser:
     parser.add_argument("--person", type=int, help="which person; of a video, counted from the left")
     parser.add_argument("--show-face", action="store_true", help="do not blur the face in frames of a video")
     parser.add_argument("--group", help=f"whose test to print: {', '.join(GROUPS)}; all if not given")
-    parser.add_argument("--results", help="results of a run to take the test from, such as build/quick/results")
+    parser.add_argument(
+        "--results", help="results of a run to take the test from, such as build/quick/results"
+    )
     parser.add_argument("--view", help="where the camera stands: side, oblique, front, back")
     parser.add_argument("--site", help="where the inertial sensor is worn, such as lower_back")
     parser.add_argument("--fps", type=float, help="frames or samples per second, where the file does not say")
     parser.add_argument("--layout", help="order of numbered points, where the file does not say")
     parser.add_argument("--format", help="what the file is, where its content misleads")
-    parser.add_argument("--image-size", nargs=2, type=int, metavar=("WIDTH", "HEIGHT"), help="image size (px)")
+    parser.add_argument(
+        "--image-size", nargs=2, type=int, metavar=("WIDTH", "HEIGHT"), help="image size (px)"
+    )
     parser.add_argument("--subject", help="which subject of a c3d file")
     parser.add_argument("--treadmill", action="store_true", help="the person walks on a treadmill")
     parser.set_defaults(run=run)
@@ -52,7 +56,9 @@ def run(args: argparse.Namespace) -> int:
     path = Path(args.file)
     out = Path(args.out) if args.out else path.with_suffix(".html")
     if out.suffix.lower() not in (".html", ".htm"):
-        raise InputError(f"--out {out}: expected a name that ends in .html; JSON and CSV are written beside it.")
+        raise InputError(
+            f"--out {out}: expected a name that ends in .html; JSON and CSV are written beside it."
+        )
     known = {"height_m": args.height, "age_years": args.age, "view": args.view, "treadmill": args.treadmill}
     film = None
     if is_video(path):
@@ -106,4 +112,13 @@ def is_video(path: Path) -> bool:
         head = file.read(12)
     container = head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide") or head[:4] == b"\x1aE\xdf\xa3"
     container |= head[:4] == b"RIFF" and head[8:12] == b"AVI "
-    return container or path.suffix.lower() in (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".3gp")
+    return container or path.suffix.lower() in (
+        ".mp4",
+        ".m4v",
+        ".mov",
+        ".avi",
+        ".mkv",
+        ".webm",
+        ".mpg",
+        ".3gp",
+    )
