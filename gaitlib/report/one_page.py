@@ -26,12 +26,12 @@ LABELS = {
     "stride_time_cv": "Variability of stride time",
 }
 _MEANINGS = {
-    "step_length_r_m": "from the left footprint on to the right one",
-    "step_length_l_m": "from the right footprint on to the left one",
+    "step_length_r_m": "from left to right footprint",
+    "step_length_l_m": "from right to left footprint",
     "step_time_r_s": "from left contact to right contact",
     "step_time_l_s": "from right contact to left contact",
-    "double_support_share": "share of the stride with both feet on the ground; grows with caution",
-    "stride_time_cv": "how much strides differ in time (SD / mean); grows with unsteadiness",
+    "double_support_share": "share of the stride on both feet; grows with caution",
+    "stride_time_cv": "SD of strides / mean; grows with unsteadiness",
 }
 _MUSCLE_WORDS = dict(
     zip(
@@ -164,7 +164,7 @@ def _write_values(visit: Visit) -> str:
             continue
         known = np.isfinite(item.lower) and np.isfinite(item.upper)
         interval = _show_range(item.lower, item.upper, item.unit) if known else "measured"
-        usual = f"{_say(_show_range(*item.usual, item.unit))}{_draw_bar(item)}" if item.usual else ""
+        usual = f"<span>{_show_range(*item.usual, item.unit)}</span>{_draw_bar(item)}" if item.usual else ""
         rows.append(
             f"<tr><td>{_say(LABELS[name])}<small>{_say(_explain(name, item, visit))}</small></td>"
             f'<td class="value">{_say(_show(item))}<small>{_say(interval)}</small></td>'
@@ -201,8 +201,8 @@ def _explain(name: str, item: Measure, visit: Visit) -> str:
         verb = "takes longer" if unit == "s" else "is longer"
         return f"the {longer} step {verb}; 0 is even" if item.value >= 0.05 else "even"
     place = _place(item) if item.usual else ""
-    place = {"usual": "as usual"}.get(place, place)
-    return "; ".join(part for part in (place, _MEANINGS.get(name, "")) if part)
+    parts = (_MEANINGS.get(name, ""), "" if place == "usual" and name in _MEANINGS else place)
+    return "; ".join(part for part in parts if part)
 
 
 def _draw_bar(item: Measure) -> str:

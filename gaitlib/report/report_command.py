@@ -9,6 +9,8 @@ from pathlib import Path
 
 from gaitlib.errors import InputError
 
+_ENDINGS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".3gp")
+
 
 def add_report_parser(subparsers) -> argparse.ArgumentParser:
     """Add the command to the program."""
@@ -51,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
     from gaitlib.door.answer import estimate_recording
     from gaitlib.report.one_page import write_page
     from gaitlib.report.visit import build_visit
+    from gaitlib.sense.video import is_video
 
     _check_person(args)
     path = Path(args.file)
@@ -61,8 +64,8 @@ def run(args: argparse.Namespace) -> int:
         )
     known = {"height_m": args.height, "age_years": args.age, "view": args.view, "treadmill": args.treadmill}
     film = None
-    if is_video(path):
-        from gaitlib.report.film import read_film
+    if is_video(path) or path.suffix.lower() in _ENDINGS:
+        from gaitlib.sense.film import read_film
 
         film = read_film(path, out, args.person, args.fps)
         answer = estimate_recording(film.keypoints, **known)
@@ -82,7 +85,9 @@ def run(args: argparse.Namespace) -> int:
     earlier = Path(args.compare) if args.compare else None
     visit = build_visit(answer, args.height, args.age, args.sex, view, args.group, results, earlier)
     if film is not None:
-        visit = replace(visit, pictures=film.cut_pictures(visit.answer, blur=not args.show_face))
+        from gaitlib.report.frames import cut_pictures
+
+        visit = replace(visit, pictures=cut_pictures(film, answer, not args.show_face))
     files = {out: write_page(visit), out.with_suffix(".json"): json.dumps(visit.to_dict(), indent=1) + "\n"}
     files[out.with_suffix(".csv")] = visit.to_table().to_csv(index=False)
     for place, text in files.items():
@@ -102,23 +107,3 @@ def _check_person(args: argparse.Namespace) -> None:
         raise InputError(f"--height: found {args.height:g}, expected 0.6 to 2.3. Give it in metres.")
     if args.age is not None and not 2 <= args.age <= 110:
         raise InputError(f"--age: found {args.age:g}, expected 2 to 110 years.")
-
-
-def is_video(path: Path) -> bool:
-    """Tell a video by the first bytes of its container, or by its ending."""
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        head = file.read(12)
-    container = head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide") or head[:4] == b"\x1aE\xdf\xa3"
-    container |= head[:4] == b"RIFF" and head[8:12] == b"AVI "
-    return container or path.suffix.lower() in (
-        ".mp4",
-        ".m4v",
-        ".mov",
-        ".avi",
-        ".mkv",
-        ".webm",
-        ".mpg",
-        ".3gp",
-    )
