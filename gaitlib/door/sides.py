@@ -6,11 +6,15 @@ import numpy as np
 import pandas as pd
 
 from gaitlib.door.answer import Answer
+from gaitlib.door.bouts import trace_legs
 from gaitlib.door.recording import POINT
 from gaitlib.estimate.targets import Value
 from gaitlib.event_curves import detect_events_from_curves
 
 _LEAST_STEPS = 2
+_HIPS_APART, _GROWTH = 0.085, 1.15
+"""Seen from the side, hips lie nearer to each other than this (leg lengths; 45 degrees off: 0.13), and the
+largest apparent leg is less than this many times the smallest."""
 _FRAME_SHARE, _LENGTH_SHARE = 0.5, 0.015
 """What contacts on simulated walks are off, in frames, and their footprints, as a share of the step."""
 
@@ -52,11 +56,19 @@ def _compute_half_width(values: np.ndarray, finest: float) -> float:
     return float(np.hypot(spread, finest))
 
 
+def is_side_on(part: np.ndarray, fps: float) -> bool:
+    """Whether keypoints (time, 19, 3) are seen square from the side."""
+    paths = trace_legs(part, fps)
+    apart = np.abs(part[:, POINT["hip_r"], 0] - part[:, POINT["hip_l"], 0]) / paths.scale
+    growth = np.nanmax(paths.scale) / np.nanmin(paths.scale)
+    return bool(np.nanmedian(apart) < _HIPS_APART and growth < _GROWTH)
+
+
 def list_steps(answer: Answer) -> pd.DataFrame:
     """Find the steps that the recording shows: side that lands, time (s), length in units of the recording.
 
     Empty for sensors and for views in which no foot goes ahead of the other. Lengths lie between resting
-    places, as in `gaitlib.outcomes`; NaN where the picture moves along with the person.
+    places, as in `gaitlib.outcomes`; NaN where the picture moves along, or is not taken from the side.
     """
     rows: list[tuple[str, float, float]] = []
     recording = answer.recording
@@ -74,12 +86,13 @@ def list_steps(answer: Answer) -> pd.DataFrame:
         contacts = events[events["event"] == "initial_contact"].sort_values("time_s")
         moments, sides = contacts["time_s"].to_numpy(), contacts["foot"].to_numpy()
         prints = _read_prints(time_s, feet, moments, sides)
+        flat = recording.kind == "markers" or (bout["way"] != "in place" and is_side_on(part, fps))
         if recording.kind == "keypoints":
             width = recording.image_size_px[0] if recording.image_size_px else None
             prints = _even_out_depth(prints, sides, width, sign=-1.0 if bout["way"] == "left" else 1.0)
         for n in range(1, len(moments)):
             if sides[n] != sides[n - 1]:
-                length = prints[n] - prints[n - 1] if bout["way"] != "in place" else np.nan
+                length = prints[n] - prints[n - 1] if flat else np.nan
                 rows.append((sides[n], moments[n] - moments[n - 1], length))
     return pd.DataFrame(rows, columns=["side", "time_s", "length"])
 

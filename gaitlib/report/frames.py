@@ -65,7 +65,8 @@ def _draw_frame(image: np.ndarray, at: dict, blur: bool) -> np.ndarray | None:
         for start, end in _LIMBS:
             ends = at[f"{start}_{side}"], at[f"{end}_{side}"]
             if np.isfinite(ends).all():
-                cv2.line(picture, _round(ends[0]), _round(ends[1]), colour, width, cv2.LINE_AA)
+                for tint, wide in (((255, 255, 255), width + 2), (colour, width)):
+                    cv2.line(picture, _round(ends[0]), _round(ends[1]), tint, wide, cv2.LINE_AA)
     top, bottom = low[1] - 0.18 * tall, high[1] + 0.06 * tall
     half = 0.32 * (bottom - top)
     x = hips[0]

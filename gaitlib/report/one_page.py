@@ -66,7 +66,7 @@ def write_page(visit: Visit) -> str:
     who += [{"f": "woman", "m": "man"}[visit.sex]] if visit.sex and (visit.age_years or 99) >= 18 else []
     who += [{"f": "girl", "m": "boy"}[visit.sex]] if visit.sex and (visit.age_years or 99) < 18 else []
     who += [f"{visit.height_m:.2f} m tall"]
-    seen = {"space": "markers in three dimensions", "": "view unknown", "side": "seen from the side"}
+    seen = {"space": "markers in three dimensions", "oblique": "seen obliquely", "side": "seen from the side"}
     seen |= {"front": "seen from the front or back"}
     where = seen.get(visit.view, f"{visit.view.replace('_', ' ')}")
     used = sum(bout["end_s"] - bout["start_s"] for bout in answer.bouts if bout["status"] == "ok")

@@ -12,7 +12,7 @@ import pandas as pd
 import gaitlib
 from gaitlib.cohorts.usual import AGES, compute_usual
 from gaitlib.door.answer import Answer
-from gaitlib.door.sides import split_sides
+from gaitlib.door.sides import is_side_on, split_sides
 from gaitlib.environment import SHIPPED
 from gaitlib.errors import InputError
 
@@ -139,18 +139,19 @@ def build_visit(
 
 
 def find_view(answer: Answer, stated: str | None) -> str:
-    """Name how the person was seen: side, front, the site of a sensor, 'space', or '' where unknown."""
+    """Name how the person was seen: side, oblique, front, the site of a sensor, or 'space'."""
     recording = answer.recording
     if recording.kind == "inertial":
         return recording.site or ""
     if recording.kind == "markers":
         return "space"
     if stated:
-        return {"back": "front"}.get(stated, stated)
-    ways = {bout["way"] for bout in answer.bouts if bout["status"] == "ok"}
-    if ways <= {"left", "right"}:
-        return "side"
-    return "front" if ways <= {"near", "away"} else ""
+        return {"back": "front", "side_left": "side", "oblique_back": "oblique"}.get(stated, stated)
+    fps, good = recording.facts["fps"], [bout for bout in answer.bouts if bout["status"] == "ok"]
+    if {bout["way"] for bout in good} <= {"near", "away"}:
+        return "front"
+    rows = [slice(int(bout["start_s"] * fps), int(bout["end_s"] * fps)) for bout in good]
+    return "side" if all(is_side_on(recording.values[part], fps) for part in rows) else "oblique"
 
 
 def look_up_errors(
@@ -185,8 +186,7 @@ def look_up_errors(
         found["cadence_spm"] = {key: found["step_time_s"][key] * share for key in ("mae", "detectable")}
         found["cadence_spm"]["people"] = found["step_time_s"]["people"]
     if not found:
-        where = f"this view ({view})" if view else "a camera of unknown direction"
-        return {}, f"Not tested on real people for {where}: take the values as a first impression."
+        return {}, f"Not tested on real people for this view ({view}): take the values as a first impression."
     people = max(item["people"] for item in found.values())
     names = [GROUPS.get(item, item) for item in dict.fromkeys(table["subgroup"])]
     kind = (
