@@ -64,8 +64,9 @@ def build_sample_walk(seed: int = 11, duration_s: float = 5.5) -> SampleWalk:
     from gaitlib.simulate.library import load_library
 
     table, gaits = load_library().curves
-    adult = table["verified"].astype(bool) & table["age_years"].between(20, 60) & (table["height_m"] > 1.6)
-    place = int(np.argmin(np.where(adult, np.abs(table["speed_mps"] - 1.2), np.inf)))
+    adult = table["verified"].astype(bool) & (table["kind"] == "half") & table["age_years"].between(20, 60)
+    off = np.abs(table["speed_mps"] - 1.2) + np.abs(table["height_m"] - 1.7)
+    place = int(np.argmin(np.where(adult, off, np.inf)))
     rng = np.random.default_rng(seed)
     person = list_persons(table.iloc[[place]])[0]
     walk = build_synthetic_walk(gaits.isel(gait=[place]), person, rng, duration_s=duration_s, fps=FPS)

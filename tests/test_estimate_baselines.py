@@ -6,9 +6,9 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from gaitlib.door.command import add_estimate_parser, run
 from toys import make_toy_walk
 
+from gaitlib.door.command import add_estimate_parser, run
 from gaitlib.errors import InputError
 from gaitlib.estimate.baseline_estimators import crossvalidate_ridge
 from gaitlib.estimate.predict import estimate_clip

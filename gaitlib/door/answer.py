@@ -15,6 +15,7 @@ from gaitlib.door.bouts import Bout, find_bouts, find_inertial_bouts, trace_legs
 from gaitlib.door.cleaning import bridge_gaps, clean_points, mark_missing
 from gaitlib.door.formats import read_recording
 from gaitlib.door.gate import check_inertial, check_keypoints
+from gaitlib.door.inertial import convert_acceleration, convert_turning
 from gaitlib.door.measure import find_walking, measure_bout, stand_up
 from gaitlib.door.people import follow_people
 from gaitlib.door.recording import Recording
@@ -22,9 +23,8 @@ from gaitlib.door.timing import place_in_time, thin_out
 from gaitlib.door.upright import scale_picture, turn_upright
 from gaitlib.errors import InputError
 from gaitlib.estimate.inertial_features import LIMB_SITES
-from gaitlib.estimate.predict import build_signals, estimate_clip
-from gaitlib.estimate.targets import Estimate, Value
-from gaitlib.estimate.targets import UNITS
+from gaitlib.estimate.predict import METHODS, build_signals, check_known, estimate_clip
+from gaitlib.estimate.targets import UNITS, Estimate, Value
 from gaitlib.outcomes import OUTCOMES
 from gaitlib.sense.layouts import WALK_LAYOUT, build_image_keypoints, convert_layout
 
@@ -65,7 +65,18 @@ class Answer(Estimate):
         return self.values[name]
 
     def to_dict(self, with_activation: bool = False) -> dict:
-        """Turn into plain values for JSON."""
+        """Turn into plain values for JSON.
+
+        Parameters
+        ----------
+        with_activation : bool
+            With the curves of muscle activity.
+
+        Returns
+        -------
+        dict
+            Status, each outcome, strides, bouts, quality (the notes), source and method.
+        """
         answer = super().to_dict(with_activation)
         answer |= {
             "strides": round(float(self.strides), 1),
@@ -123,7 +134,18 @@ class Answer(Estimate):
         return f"{head}{table if self.values else ''}<ul>{notes}</ul>"
 
     def plot(self, path: str | Path | None = None):
-        """Draw the track, the contacts found and the bouts; to a file if one is named."""
+        """Draw the track, the contacts found and the bouts.
+
+        Parameters
+        ----------
+        path : path, optional
+            File to write: png, svg or pdf.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            The picture.
+        """
         from gaitlib.door.plot import draw_answer
 
         return draw_answer(self, path)
@@ -255,6 +277,9 @@ def _estimate(
     subject,
     treadmill,
 ) -> Answer:
+    check_known(age_years, view)
+    if method not in METHODS:
+        raise InputError(f"method: found '{method}', expected one of {', '.join(METHODS)}.")
     if isinstance(data, str | Path):
         recording = read_recording(data, format, layout, site, height_m, subject)
     else:
@@ -405,6 +430,10 @@ def _estimate_inertial(recording: Recording, known: dict) -> Answer:
     limb = site in LIMB_SITES or site.rsplit("_", 1)[0] in LIMB_SITES
     if not np.isfinite(recording.values).all(axis=1).any():
         raise InputError(f"{recording.source}: no sample with all of acceleration and angular velocity.")
+    if recording.format == "array":
+        acceleration, first = convert_acceleration("acceleration", recording.values[:, :3])
+        turning, second = convert_turning("angular velocity", recording.values[:, 3:], "", site)
+        recording = recording.change(first, second, values=np.hstack([acceleration, turning]))
     bouts, notes = find_inertial_bouts(recording.values, fps, limb)
     results = []
     for bout in [part for whole in bouts for part in _cut(whole, fps)]:

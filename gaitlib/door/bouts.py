@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gaitlib.door.recording import LEG_POINTS, POINT
+from gaitlib.door.recording import LEG_POINTS
 
 MIN_BOUT_S = 2.0
 _WINDOW_S = 1.0
@@ -241,6 +241,3 @@ def _find_turns(values: np.ndarray, fps: float) -> np.ndarray:
             if abs(rate[first:last].sum()) / fps > _TURN_RAD:
                 turning[first:last] = True
     return turning
-
-
-POINTS_OF_FEET = [POINT[f"{part}_{side}"] for part in ("heel", "toe", "ankle") for side in "rl"]

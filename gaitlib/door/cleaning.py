@@ -29,9 +29,9 @@ def mark_missing(recording: Recording) -> Recording:
         }
         if recording.image_size_px is not None and not recording.facts.get("turned"):
             size = np.array(recording.image_size_px)
-            faults["outside the picture"] = known & ((place < -0.02 * size) | (place > 1.02 * size)).any(
-                axis=-1
-            )
+            outside = known & ((place < -0.02 * size) | (place > 1.02 * size)).any(axis=-1)
+            if outside.sum() <= 0.05 * known.sum():  # more of them tell of a wrong size: `scale_picture`
+                faults["outside the picture"] = outside
     notes, n_known = [], max(int(known.sum()), 1)
     for words, fault in faults.items():
         count = int((fault & known).sum())

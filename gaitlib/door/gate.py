@@ -6,8 +6,7 @@ import numpy as np
 
 from gaitlib.door.bouts import LegPaths, trace_legs
 from gaitlib.door.recording import POINT
-from gaitlib.estimate.features import find_step_time
-from gaitlib.estimate.features import COMMON_FPS
+from gaitlib.estimate.features import COMMON_FPS, find_step_time
 
 _UPPER = [POINT["shoulder_r"], POINT["shoulder_l"]]
 
@@ -127,7 +126,7 @@ def check_keypoints(clip: np.ndarray, fps: float, treadmill: bool = False) -> st
         return "too short: hips, knees and ankles are seen for less than half a second in a row"
     for name, (lower, upper, words) in LIMITS.items():
         if name == "lift":
-            # Legs that hang as in walking may lift more: fast walks, and feet apart by perspective in an approach.
+            # Legs that hang as in walking may lift more: fast walks, and perspective in an approach.
             hangs = found["thigh"] > 0.475
             upper += 0.06 if hangs else min(0.3 * abs(found["depth"]), 0.06) * (found["thigh"] > 0.445)
         if found[name] == found[name] and not lower <= found[name] <= upper:
@@ -164,6 +163,7 @@ def _format(lower: float, upper: float) -> str:
 
 SIGNAL_LIMITS = {
     "trunk": {
+        "tilt": (0.0, 0.23),
         "rhythm": (0.05, 2),
         "vertical": (0.36, 8.0),
         "forward": (0.13, 4.0),
@@ -176,6 +176,7 @@ SIGNAL_LIMITS = {
         "pure": (0.0, 0.97),
     },
     "thigh": {
+        "tilt": (0.13, 0.6),
         "rhythm": (0.45, 2),
         "vertical": (0.8, 9.5),
         "forward": (0.4, 4.0),
@@ -188,6 +189,7 @@ SIGNAL_LIMITS = {
         "pure": (0.0, 0.975),
     },
     "shank": {
+        "tilt": (0.14, 0.8),
         "rhythm": (0.45, 2),
         "vertical": (0.9, 11.0),
         "forward": (0.95, 8.0),
@@ -200,6 +202,7 @@ SIGNAL_LIMITS = {
         "pure": (0.0, 0.96),
     },
     "wrist": {
+        "tilt": (0.0, 1.0),
         "rhythm": (0.3, 2),
         "vertical": (0.7, 9.0),
         "forward": (0.25, 5.0),
@@ -214,6 +217,7 @@ SIGNAL_LIMITS = {
 }
 """Limits of the measures of inertial signals, by the part of the body."""
 _SIGNAL_WORDS = {
+    "tilt": "the sensor rocks to and fro less or more than there (rad)",
     "rhythm": "no steady rhythm of steps",
     "vertical": "up and down the sensor is shaken less or more than in walking (m/s^2)",
     "forward": "forwards and up and down it is not shaken in the proportion of walking",
@@ -241,7 +245,8 @@ def measure_signal(signal: np.ndarray, fps: float, site: str) -> dict[str, float
     signal = np.stack(
         [np.interp(np.arange(len(signal)), np.flatnonzero(rows), column[rows]) for column in signal.T], axis=1
     )
-    motion = align_signals(resample_signals(signal, fps), trunk)
+    smooth = resample_signals(signal, fps)
+    motion = align_signals(smooth, trunk)
     step_time, rhythm = find_signal_step_time(motion, trunk)
     motion = (motion - motion.mean(axis=0)) * [4.0, 4.0, 2.0]  # m/s^2, m/s^2, rad/s
     size = motion.std(axis=0)
@@ -252,9 +257,14 @@ def measure_signal(signal: np.ndarray, fps: float, site: str) -> dict[str, float
     near = [np.abs(frequency - k * stride) < width for k in range(1, 5)]
     total = max(float(part[seen].sum()), 1e-12)
     raw = np.sqrt(((signal[:, :3] - signal[:, :3].mean(axis=0)) ** 2).sum(axis=1).mean())
+    turning = np.fft.rfft(smooth[:, 3:] - smooth[:, 3:].mean(axis=0), axis=0)
+    fast = (frequency > 0.45)[:, None]  # slower turning is drift, and turns of the path
+    turning = np.where(fast, turning / np.where(fast, 2 * np.pi * frequency[:, None], 1.0), 0.0)
+    angle = np.fft.irfft(turning, len(motion), axis=0)
     return {
         "step_time": step_time,
         "rhythm": rhythm,
+        "tilt": float(np.sqrt(angle.var(axis=0).sum())),
         "vertical": float(size[0]),
         "forward": float(size[1] / max(size[0], 1e-9)),
         "swing": float(size[2]),

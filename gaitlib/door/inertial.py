@@ -41,7 +41,9 @@ _SITES = {
 _MOST_RAD_S = {"trunk": 7.0, "limb": 25.0}
 """Nine in ten samples of a walk turn slower than this (rad/s); in deg/s they are far above."""
 _MASS_UNITS = (("m/s^2", 1.0, 7.0, 13.0), ("g", _G, 0.7, 1.35), ("mg", _G / 1000, 700.0, 1350.0))
-_DEG, _RAD = r"deg|°|dps|\bd/s|º", r"rad"
+_UNIT_WORDS = {"mdeg": r"mdps|mdeg", "deg": r"deg|°|dps|\bd/s|º", "rad": r"rad"}
+_SURE = 1.5
+"""Beyond this multiple of what a walk shows in rad/s the unit can only be deg/s."""
 
 
 def find_inertial_columns(names: list[str]) -> dict[str, dict[str, dict[str, int]]]:
@@ -120,16 +122,16 @@ def read_inertial(table: Table, site: str | None) -> Recording:
     read = {kind: np.stack([table.read(kinds[kind][axis]) for axis in "xyz"], axis=1) for kind in kinds}
     said = {kind: _read_unit(table, kinds[kind]["x"]) for kind in kinds}
     if "acc" in read:
-        acceleration, unit = read["acc"], said["acc"]
+        acceleration = read["acc"]
     elif "free" in read and "gravity" in read:
-        acceleration, unit = read["free"] + read["gravity"], said["free"]
+        acceleration = read["free"] + read["gravity"]
         notes.append("acceleration without gravity and gravity were added")
     else:
         raise InputError(
             f"{table.name}: the acceleration is without gravity; the estimate needs it with gravity "
             f"(raw acceleration)."
         )
-    acceleration, note = _convert_acceleration(table.name, acceleration, unit)
+    acceleration, note = convert_acceleration(table.name, acceleration)
     turning, second = convert_turning(table.name, read["gyr"], said["gyr"], site)
     time_s, frames, _ = find_time(table)
     rate = re.search(r"(?:rate|frequency|freq|fs)\D{0,12}(\d+(?:[.,]\d+)?)", table.above, re.IGNORECASE)
@@ -207,7 +209,8 @@ def _read_unit(table: Table, column: int) -> str:
     return " ".join(row[column] for row in table.header).lower()
 
 
-def _convert_acceleration(source: str, values: np.ndarray, said: str) -> tuple[np.ndarray, str]:
+def convert_acceleration(source: str, values: np.ndarray) -> tuple[np.ndarray, str]:
+    """Turn acceleration into m/s^2 by the size of gravity in it."""
     known = values[np.isfinite(values).all(axis=1)]
     if len(known) == 0:
         raise InputError(f"{source}: no sample with all three axes of acceleration.")
@@ -233,25 +236,18 @@ def convert_turning(source: str, values: np.ndarray, said: str, site: str) -> tu
         raise InputError(f"{source}: no sample with all three axes of angular velocity.")
     size = float(np.quantile(np.linalg.norm(known - np.median(known, axis=0), axis=1), 0.9))
     most = _MOST_RAD_S["limb" if site.rsplit("_", 1)[0] in LIMB_SITES or site in LIMB_SITES else "trunk"]
-    stated = (
-        "mdps"
-        if "mdps" in said
-        else "deg"
-        if re.search(_DEG, said)
-        else "rad"
-        if re.search(_RAD, said)
-        else ""
-    )
-    if stated == "mdps" or size > 57.3 * most * 4:
+    stated = next((unit for unit in _UNIT_WORDS if re.search(_UNIT_WORDS[unit], said)), "")
+    if stated == "mdeg" or size > 230 * most:
         return np.radians(values) / 1000, "angular velocity was in mdeg/s, turned into rad/s"
-    if size > most:
-        doubt = ", although the file says rad/s" if stated == "rad" else ""
-        return np.radians(
-            values
-        ), f"angular velocity was in deg/s (its size says so{doubt}), turned into rad/s"
     if stated == "deg" and size > 3.0:
         return np.radians(values), "angular velocity was in deg/s, turned into rad/s"
-    return (
-        values,
-        "the file says deg/s, but the size of angular velocity is that of rad/s" if stated == "deg" else "",
-    )
+    if size > _SURE * most:
+        doubt = ", although the file says rad/s" if stated == "rad" else ""
+        note = f"angular velocity was in deg/s (its size says so{doubt}), turned into rad/s"
+        return np.radians(values), note
+    if size > most:
+        raise InputError(
+            f"{source}: angular velocity of usual size {size:.3g} is too fast in rad/s and too slow in deg/s "
+            f"for a sensor worn at '{site}'; is that the right site?"
+        )
+    return values, "angular velocity has the size of rad/s, not of deg/s" if stated == "deg" else ""

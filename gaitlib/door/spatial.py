@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from gaitlib.data.readers.c3d import read_c3d
 from gaitlib.data.readers.opensim_files import read_coordinates, read_trc
 from gaitlib.door.names import build_points, find_point, map_names
 from gaitlib.door.recording import POINT, Recording
+from gaitlib.environment import require
 from gaitlib.errors import InputError
 
 _LEG_M = (0.35, 1.15)
@@ -62,6 +63,8 @@ def build_from_markers(dataset, form: str, *notes: str) -> Recording:
 
 def read_c3d_file(path: Path, subject: str | None) -> Recording:
     """Read markers of a c3d file."""
+    if importlib.util.find_spec("ezc3d") is None:
+        require("book")
     recording = read_c3d(path, subject=subject)
     return build_from_markers(recording.markers, "c3d markers")
 
@@ -144,7 +147,7 @@ def read_coordinate_file(path: Path, height_m: float | None) -> Recording:
             position[:, n] = values[:, names[name]]
     knees = [n for n, name in enumerate(COORDINATES) if name.startswith("knee_angle")]
     notes = [f"segment lengths follow from the stated height of {height_m:g} m"]
-    if np.nanmean(position[:, knees]) > 0:  # newer OpenSim models count knee flexion positive
+    if np.nanmean(position[:, knees]) < 0:  # older OpenSim models count knee flexion negative
         position[:, knees] *= -1
     if not 0.85 <= height_m <= 2.1:
         raise InputError(
@@ -167,9 +170,3 @@ def read_coordinate_file(path: Path, height_m: float | None) -> Recording:
         facts={"up": 1, "planar": True},
         notes=tuple(notes),
     )
-
-
-def read_columns_of_sto(text: str) -> list[str]:
-    """Column names of an OpenSim table."""
-    found = re.search(r"(?im)^\s*endheader\s*$\n(.*)$", text)
-    return found[1].split() if found else []

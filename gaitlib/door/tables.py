@@ -40,10 +40,10 @@ class Table:
 
     @property
     def names(self) -> list[str]:
-        """Names of the columns: the header line that holds the most words."""
+        """Names of the columns: the header line that holds the most different words."""
         if not self.header:
             return []
-        return max(self.header, key=lambda row: sum(bool(re.search("[A-Za-z]", cell)) for cell in row))
+        return max(self.header, key=lambda row: len({cell for cell in row if re.search("[A-Za-z]", cell)}))
 
     @property
     def n_rows(self) -> int:
@@ -253,7 +253,7 @@ def _guess_unit(table: Table, column: int, name: str, values: np.ndarray) -> flo
     said = " ".join([name, *(row[column] for row in table.header)]).lower()
     step = float(np.median(np.diff(values)[np.diff(values) > 0])) if np.any(np.diff(values) > 0) else 1.0
     if re.search(r"sample ?time ?fine", said):
-        return 1e-4 if step >= 20 else 1e-3
+        return next((unit for unit in (1e-6, 1e-4, 1e-3) if 9 <= 1 / (step * unit) <= 1100), 1e-4)
     for pattern, unit in (
         (r"\bns\b|_ns|nano", 1e-9),
         (r"\bus\b|_us|µs|micro", 1e-6),

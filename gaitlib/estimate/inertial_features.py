@@ -147,6 +147,7 @@ def _fill(sensor: np.ndarray, fps: float) -> np.ndarray | str:
 
 
 def resample_signals(values: np.ndarray, fps: float) -> np.ndarray:
+    """Smooth signals and bring them to the common rate."""
     smooth = gaussian_filter1d(values, SMOOTHING_S * fps, axis=0, mode="nearest")
     last = len(values) - 1
     place = np.arange(int(last / fps * COMMON_FPS + 1e-6) + 1) / COMMON_FPS * fps
@@ -209,6 +210,7 @@ def find_period(signal: np.ndarray, shortest_s: float, longest_s: float) -> tupl
 
 
 def find_signal_step_time(sequence: np.ndarray, trunk: bool) -> tuple[float, float]:
+    """Find the step time (s) of aligned signals, and how steady it is."""
     if trunk:
         return find_period(sequence[:, :2], *STEP_TIME_RANGE_S)
     low, high = STEP_TIME_RANGE_S

@@ -52,7 +52,7 @@ def estimate_clip(
         else:
             data = _build_keypoints(values, fps, layout, confidence, image_size_px, focal_length_px)
     inertial = "acceleration" in data
-    data = data.assign_attrs(_check_known(age_years, view))
+    data = data.assign_attrs(check_known(age_years, view))
     if method == "classical":
         from gaitlib.estimate.baseline_estimators import estimate_classical
 
@@ -111,7 +111,26 @@ def _build_keypoints(pixels, fps, layout, confidence, image_size_px, focal_lengt
     return build_image_keypoints(np.arange(len(pixels)) / fps, pixels, confidence, attributes)
 
 
-def _check_known(age_years: float | None, view: str | None) -> dict[str, float]:
+def check_known(age_years: float | None, view: str | None) -> dict[str, float]:
+    """Check what is stated of a person and a view.
+
+    Parameters
+    ----------
+    age_years : float or None
+        Age (years).
+    view : str or None
+        A name of `gaitlib.sense.camera.VIEWS`.
+
+    Returns
+    -------
+    dict of str to float
+        Attributes of a clip: stated_age_years, stated_azimuth_deg.
+
+    Raises
+    ------
+    InputError
+        If one is out of range or unknown.
+    """
     known: dict[str, float] = {}
     if age_years is not None:
         if not 2 <= age_years <= 110:

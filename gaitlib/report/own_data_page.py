@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import io
 import json
@@ -20,19 +21,19 @@ _MARKERS = [f"{part}_{side}" for part in ("hip", "knee", "ankle", "heel", "toe")
 
 
 def run_commands(page: Path, folder: Path) -> list[str]:
-    """Run every `gaitlib estimate` of a page; its words and its picture go to a folder, as NAME.txt, NAME.svg."""
-    from gaitlib.cli import main
+    """Run every `gaitlib estimate` of a page; words and picture go to a folder, as NAME.txt and NAME.svg."""
+    from gaitlib.door.command import add_estimate_parser, run
 
     folder.mkdir(parents=True, exist_ok=True)
     write_files(folder)
-    done = []
+    parser, done = argparse.ArgumentParser(), []
+    add_estimate_parser(parser.add_subparsers())
     for line in re.findall(r"^gaitlib (estimate .+)$", page.read_text(encoding="utf-8"), re.MULTILINE):
         words = line.split()
         name, printed = Path(words[1]).stem, io.StringIO()
+        words = ["estimate", str(folder / words[1]), *words[2:], "--plot", str(folder / f"{name}.svg")]
         with contextlib.redirect_stdout(printed):
-            code = main(
-                ["estimate", str(folder / words[1]), *words[2:], "--plot", str(folder / f"{name}.svg")]
-            )
+            code = run(parser.parse_args(words))
         if code not in (0, 1):
             raise WorkError(f"{page.name}: 'gaitlib {line}' gives the exit code {code}")
         (folder / f"{name}.txt").write_text(printed.getvalue(), encoding="utf-8")
@@ -49,8 +50,9 @@ def write_files(folder: Path) -> None:
     from gaitlib.simulate.library import load_library
 
     table, gaits = load_library().curves
-    adult = table["verified"].astype(bool) & table["age_years"].between(20, 60) & (table["height_m"] > 1.6)
-    place = int(np.argmin(np.where(adult, np.abs(table["speed_mps"] - 1.2), np.inf)))
+    adult = table["verified"].astype(bool) & (table["kind"] == "half") & table["age_years"].between(20, 60)
+    off = np.abs(table["speed_mps"] - 1.2) + np.abs(table["height_m"] - 1.7)
+    place = int(np.argmin(np.where(adult, off, np.inf)))
     rng = np.random.default_rng(0)
     person = list_persons(table.iloc[[place]])[0]
     walk = build_synthetic_walk(gaits.isel(gait=[place]), person, rng, duration_s=5.0, fps=FPS)
@@ -61,7 +63,7 @@ def write_files(folder: Path) -> None:
     names = [f"{name}_{axis}" for name in get_layout("coco17") for axis in "xy"]
     points = pixels["coco17"].reshape(len(pixels["coco17"]), -1)
     noisy = pd.DataFrame(points + rng.normal(0, 1, points.shape), columns=names).round(1)
-    noisy.to_csv(folder / "keypoints.csv", index=False)
+    noisy.assign(time=np.arange(len(noisy)) / FPS).to_csv(folder / "keypoints.csv", index=False)
     still = pd.concat([noisy.head(1)] * 200) + rng.normal(0, 1, (200, len(names)))
     still.to_csv(folder / "standing.csv", index=False)
     (folder / "openpose").mkdir(exist_ok=True)
