@@ -201,7 +201,8 @@ def _explain(name: str, item: Measure, visit: Visit) -> str:
         verb = "takes longer" if unit == "s" else "is longer"
         return f"the {longer} step {verb}; 0 is even" if item.value >= 0.05 else "even"
     place = _place(item) if item.usual else ""
-    parts = (_MEANINGS.get(name, ""), "" if place == "usual" and name in _MEANINGS else place)
+    low_is_fine = name == "stride_time_cv" and place.startswith("below")
+    parts = (_MEANINGS.get(name, ""), "" if place == "usual" or low_is_fine else place)
     return "; ".join(part for part in parts if part)
 
 
@@ -258,7 +259,8 @@ def _draw_figures(flat: np.ndarray, fps: float, step_s: float) -> str:
     if len(rows) == 0:
         return ""
     tall = float(np.nanquantile(np.nanmax(flat[rows, :, 1], 1) - np.nanmin(flat[rows, :, 1], 1), 0.5))
-    scale, drawn = 118 / max(tall, 1e-9), []
+    whole = np.isfinite(flat[rows, POINT["shoulder_r"]]).any()
+    scale, drawn = (118 if whole else 65) / max(tall, 1e-9), []
     for n, row in enumerate(rows):
         # each figure is brought to one size and stands in its own column, however the camera moved
         own = float(np.nanmax(flat[row, :, 1]) - np.nanmin(flat[row, :, 1]))
@@ -352,7 +354,12 @@ def _write_foot(visit: Visit) -> str:
     for key, words in (("mae", "Mean error"), ("detectable", "Minimal detectable change")):
         shown = [f"{LABELS[n].lower()} {_show_fine(item, getattr(item, key))}" for n, item in known.items()]
         tested += [f"{words}: {', '.join(shown)}."] if shown else []
-    if "step_time_r_s" in measures:
+    split = "step_time_r_s" in measures
+    own = ("_asymmetry", "_r_s", "_l_s", "_r_m", "_l_m") if split else ()
+    unknown = [LABELS[n].lower() for n in measures if n not in known and not n.endswith(own)]
+    if known and unknown:
+        tested.append(f"Not tested on real people in this view: {', '.join(unknown)}.")
+    if split:
         tested.append("Right, left and symmetry come from the steps seen in this recording.")
     sources = dict.fromkeys(item.usual_source for item in measures.values() if item.usual_source)
     sources = f"Usual ranges (95 % of healthy people): {'; '.join(sources)}." if sources else ""

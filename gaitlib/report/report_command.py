@@ -26,7 +26,7 @@ def add_report_parser(subparsers) -> argparse.ArgumentParser:
     parser.add_argument("--height", type=float, help="body height (m); needed")
     parser.add_argument("--age", type=float, help="age (years), for the usual ranges")
     parser.add_argument("--sex", choices=("f", "m"), help="sex, for the usual ranges")
-    parser.add_argument("--out", help="page to write; FILE with the ending .html if not given")
+    parser.add_argument("--out", help="page to write; FILE_report.html if not given")
     parser.add_argument("--compare", metavar="JSON", help="an earlier report of the same person")
     parser.add_argument("--person", type=int, help="which person; of a video, counted from the left")
     parser.add_argument("--show-face", action="store_true", help="do not blur the face in frames of a video")
@@ -57,10 +57,15 @@ def run(args: argparse.Namespace) -> int:
 
     _check_person(args)
     path = Path(args.file)
-    out = Path(args.out) if args.out else path.with_suffix(".html")
+    out = Path(args.out) if args.out else path.with_name(f"{path.stem}_report.html")
     if out.suffix.lower() not in (".html", ".htm"):
         raise InputError(
             f"--out {out}: expected a name that ends in .html; JSON and CSV are written beside it."
+        )
+    spared = [Path(name).resolve() for name in (args.file, args.compare) if name]
+    if any(out.with_suffix(ending).resolve() in spared for ending in (out.suffix, ".json", ".csv")):
+        raise InputError(
+            f"--out {out}: JSON or CSV beside it would overwrite what is read; choose another name."
         )
     known = {"height_m": args.height, "age_years": args.age, "view": args.view, "treadmill": args.treadmill}
     film = None
@@ -88,8 +93,12 @@ def run(args: argparse.Namespace) -> int:
         from gaitlib.report.frames import cut_pictures
 
         visit = replace(visit, pictures=cut_pictures(film, answer, not args.show_face))
-    files = {out: write_page(visit), out.with_suffix(".json"): json.dumps(visit.to_dict(), indent=1) + "\n"}
-    files[out.with_suffix(".csv")] = visit.to_table().to_csv(index=False)
+    texts = (
+        write_page(visit),
+        json.dumps(visit.to_dict(), indent=1) + "\n",
+        visit.to_table().to_csv(index=False),
+    )
+    files = dict(zip((out, out.with_suffix(".json"), out.with_suffix(".csv")), texts, strict=True))
     for place, text in files.items():
         try:
             place.write_text(text, encoding="utf-8")

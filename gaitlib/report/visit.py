@@ -190,11 +190,11 @@ def look_up_errors(
     people = max(item["people"] for item in found.values())
     names = [GROUPS.get(item, item) for item in dict.fromkeys(table["subgroup"])]
     kind = (
-        "by a worn sensor"
+        f"with a sensor on the {view.replace('_', ' ')}"
         if answer.recording.kind == "inertial"
-        else ("by key points from motion capture with the errors of a pose detector added")
+        else (f"seen from the {view} as key points of motion capture with the errors of a pose detector")
     )
-    return found, f"Tested on {people} real people ({', '.join(names)}), seen {kind}; view: {view}."
+    return found, f"Tested on {people} real people ({', '.join(names)}), {kind}."
 
 
 def _read_estimates(folder: Path) -> pd.DataFrame:

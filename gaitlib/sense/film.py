@@ -45,13 +45,13 @@ def read_film(path: Path, out: Path, person: int | None = None, fps: float | Non
     light = float(image.mean())
     if light < _DARK:
         raise InputError(
-            f"video {path.name}: too dark: mean brightness {light:.0f} of 255, expected at least {_DARK:.0f}. "
-            "Film with more light."
+            f"video {path.name}: too dark: mean brightness {light:.0f} of 255, expected at least "
+            f"{_DARK:.0f}. Film with more light."
         )
     if not people:
         raise InputError(
-            f"video {path.name}: no person was found in it. Show one whole person, at least a quarter of the "
-            "picture tall."
+            f"video {path.name}: no person was found in it. Show one whole person, at least a quarter "
+            "of the picture tall."
         )
     if person is not None and not 1 <= person <= len(people):
         raise InputError(f"--person: found {person}, expected 1 to {len(people)}, counted from the left.")
@@ -59,8 +59,8 @@ def read_film(path: Path, out: Path, person: int | None = None, fps: float | Non
         numbered = out.with_name(f"{out.stem}_people.jpg")
         _number_people(image, people, numbered)
         raise InputError(
-            f"video {path.name}: {len(people)} people are in it; choose one with --person 1 to {len(people)}, "
-            f"counted from the left; {numbered} shows the numbers."
+            f"video {path.name}: {len(people)} people are in it; choose one with --person 1 to "
+            f"{len(people)}, counted from the left; {numbered} shows the numbers."
         )
     start = (frame, people[person - 1]) if person is not None and len(people) > 1 else None
     keypoints = read_video(path, fps=fps, start=start, allow_others=True, report=_show_progress)

@@ -93,7 +93,7 @@ def is_video(path: Path) -> bool:
 
 
 def find_people(path: Path, most: int = 6) -> tuple[int, np.ndarray, list[Box]]:
-    """Look for everybody in a few frames: the frame that shows most people, its image, boxes from the left."""
+    """Look for everybody in a few frames: the frame with most people, its image, boxes from the left."""
     _, n_frames = _read_head(path, None)
     every = max(n_frames // (2 * _LOOKS_FOR_OTHERS), 1)
     best: tuple[int, np.ndarray | None, list[Box]] = (0, None, [])
