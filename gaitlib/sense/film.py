@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +31,6 @@ def read_film(path: Path, out: Path, person: int | None = None, fps: float | Non
     require("video")
     import cv2
 
-    os.environ.setdefault("GLOG_minloglevel", "2")  # MediaPipe writes a dozen lines otherwise
     frame, image, people = find_people(path)
     capture = cv2.VideoCapture(str(path))
     rate, count = capture.get(cv2.CAP_PROP_FPS), int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
