@@ -21,7 +21,7 @@ _PLACES = {
     "observe_camera": "gaitlib.verbs:observe_camera",
     "observe_inertial": "gaitlib.verbs:observe_inertial",
     "compute_outcomes": "gaitlib.outcomes:compute_walk_outcomes",
-    "estimate_gait": "gaitlib.verbs:estimate_gait",
+    "estimate_gait": "gaitlib.door.answer:estimate_gait",
     "evaluate_agreement": "gaitlib.verbs:evaluate_agreement",
 }
 __all__ = list(_PLACES)

@@ -256,7 +256,7 @@ def _measure_false_declines() -> float:
                 else:
                     back = walk.sel(sensor="lumbar", drop=True) if "sensor" in walk.dims else walk
                     clips = [back.assign_attrs(site="lower_back")]
-                declined += [not gaitlib.estimate(clip).ok for clip in clips]
+                declined += [not gaitlib.estimate_gait(clip).ok for clip in clips]
     if not declined:
         raise WorkError("none of the recordings of real people is here")
     return sum(declined) / len(declined)

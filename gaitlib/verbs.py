@@ -14,11 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    import numpy as np
     import pandas as pd
     import xarray as xr
 
-    from gaitlib.estimate.targets import Estimate
     from gaitlib.simulate.library import Library
 
 
@@ -311,81 +309,6 @@ def observe_inertial(
         return sense_motion(walk, list(sites), fps)
     errors = InertialErrors().scale(noise)
     return sense_motion(walk, list(sites), fps, np.random.default_rng(seed), errors)
-
-
-def estimate_gait(
-    data: np.ndarray | xr.Dataset,
-    fps: float | None = None,
-    height_m: float | None = None,
-    layout: str | None = None,
-    site: str | None = None,
-    confidence: np.ndarray | None = None,
-    image_size_px: tuple[int, int] | None = None,
-    focal_length_px: float | None = None,
-    age_years: float | None = None,
-    view: str | None = None,
-    method: str = "synthetic",
-    estimator=None,
-) -> Estimate:
-    """Estimate the gait of one clip: speed, step length, step time, and muscle activity.
-
-    Parameters
-    ----------
-    data : array or xarray.Dataset
-        Image keypoints, shape (n_time, n_keypoint, 2): pixels, u to the right and v down, NaN where unknown.
-        Or inertial signals of one sensor, shape (n_time, 6): acceleration (m/s^2, with gravity) and angular
-        velocity (rad/s). Or one of both as a labelled dataset (see `gaitlib.sense`).
-    fps : float, optional
-        Frames or samples per second; needed for arrays.
-    height_m : float, optional
-        Body height (m).
-    layout : str, optional
-        Keypoint layout; needed for arrays of keypoints.
-    site : str, optional
-        Where the sensor is worn, such as 'lower_back'; needed for arrays of inertial signals.
-    confidence : array, shape (n_time, n_keypoint), optional
-        0-1.
-    image_size_px : (int, int), optional
-        Width and height of the image (px).
-    focal_length_px : float, optional
-        Focal length (px); helps where the person walks towards or away from the camera.
-    age_years : float, optional
-        Age (years).
-    view : str, optional
-        Where the camera stands, a name of `gaitlib.sense.camera.VIEWS`.
-    method : str
-        'synthetic' (the trained network) or 'classical' (keypoints only).
-    estimator : GaitEstimator, optional
-        The network to use; the shipped one if not given.
-
-    Returns
-    -------
-    Estimate
-        Values with 90 % intervals and muscle activity, or an abstention with its reason.
-
-    Raises
-    ------
-    InputError
-        If the input or the weights are wrong.
-
-    Examples
-    --------
-    >>> import gaitlib
-    >>> library = gaitlib.load_library()
-    >>> row = library.table.iloc[0]
-    >>> who = gaitlib.Person(**{name: row[name] for name in gaitlib.Person.model_fields})
-    >>> walk = gaitlib.build_walk(library.gaits.isel(gait=0), who)
-    >>> clip = gaitlib.observe_camera(walk)
-    >>> estimate = gaitlib.estimate_gait(clip, height_m=who.height_m)
-    >>> bool(abs(estimate.values["speed_mps"].value / row["speed_mps"] - 1) < 0.25)
-    True
-    """
-    from gaitlib.estimate.predict import estimate_clip
-
-    return estimate_clip(
-        data, fps, height_m, layout, site, confidence, image_size_px, focal_length_px, age_years, view,
-        method, estimator,
-    )  # fmt: skip
 
 
 def evaluate_agreement(

@@ -83,7 +83,7 @@ def draw_edits(rng: np.random.Generator) -> list[tuple[str, float, float, str]]:
 
 def try_file(path: Path, options: dict, whole: bool = True) -> str:
     """Ask for a file: '' if an answer without NaN or one of gaitlib's errors came, else what came instead."""
-    from gaitlib.door.answer import estimate_recording
+    from gaitlib.door.answer import estimate_gait
     from gaitlib.door.formats import UNREAD, read_recording
     from gaitlib.door.timing import place_in_time
 
@@ -94,7 +94,7 @@ def try_file(path: Path, options: dict, whole: bool = True) -> str:
                 options.get("fps"),
             )
             return ""
-        answer = estimate_recording(path, **options)
+        answer = estimate_gait(path, **options)
     except GaitlibError as error:
         return "" if str(error).strip() and UNREAD not in str(error) else f"no sentence of ours: {error}"
     except Exception as error:  # a foreign error is what is looked for

@@ -384,12 +384,12 @@ def _format_trc(points: np.ndarray, unit: str) -> str:
 
 def check_samples(samples: list[Sample], walk: SampleWalk) -> pd.DataFrame:
     """Ask for every sample: right is a value whose interval holds the truth, or the refusal that was due."""
-    from gaitlib.door.answer import estimate_recording
+    from gaitlib.door.answer import estimate_gait
 
     rows = []
     for sample in samples:
         try:
-            answer = estimate_recording(sample.path, height_m=walk.height_m, **sample.options)
+            answer = estimate_gait(sample.path, height_m=walk.height_m, **sample.options)
         except GaitlibError as error:
             rows.append((sample.path.name, sample.what, sample.refused, str(error)))
             continue

@@ -187,7 +187,7 @@ def try_trials(n: int, seed: int = 0) -> float:
 
     def ask(values: np.ndarray, **options) -> None:
         try:
-            declined.append(not gaitlib.estimate(values, **options).ok)
+            declined.append(not gaitlib.estimate_gait(values, **options).ok)
         except InputError:
             declined.append(True)
 

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 import gaitlib
 from gaitlib.data.readers import c3d, opensim_files
-from gaitlib.door.answer import estimate_recording
+from gaitlib.door.answer import estimate_gait
 from gaitlib.door.command import add_estimate_parser, run
 from gaitlib.door.names import ORDERS, find_point, map_names
 from gaitlib.door.recording import Recording
@@ -56,7 +56,7 @@ def samples(walk, tmp_path_factory):
 
 
 def ask(sample, **options):
-    return estimate_recording(sample.path, **(sample.options | options))
+    return estimate_gait(sample.path, **(sample.options | options))
 
 
 def write(walk, tmp_path, edit, name="walk.csv"):
@@ -102,10 +102,10 @@ def test_three_dimensions_are_measured_not_estimated(samples, walk):
 @pytest.mark.parametrize("spelling", [0.0, -1.0, np.nan])
 def test_missing_points_are_no_worse_than_unknown_ones(walk, tmp_path, spelling):
     gone = np.random.default_rng(2).uniform(size=walk.picture.shape[:2]) < 0.05
-    known = estimate_recording(
+    known = estimate_gait(
         write(walk, tmp_path, lambda q: q.__setitem__((gone, slice(0, 2)), np.nan), "nan.csv"), fps=60
     )
-    answer = estimate_recording(
+    answer = estimate_gait(
         write(walk, tmp_path, lambda q: q.__setitem__((gone, slice(0, 2)), spelling)), fps=60
     )
     assert answer["speed_mps"].value == pytest.approx(known["speed_mps"].value, rel=3e-3)
@@ -136,7 +136,7 @@ def test_a_turn_is_cut_out_and_bouts_are_weighted_by_strides(walk, tmp_path):
             ]
         )
 
-    answer = estimate_recording(write(walk, tmp_path, out_and_back), fps=60, height_m=walk.height_m)
+    answer = estimate_gait(write(walk, tmp_path, out_and_back), fps=60, height_m=walk.height_m)
     ways = [bout["way"] for bout in answer.bouts]
     assert ways == ["right", "left"] and answer.strides == pytest.approx(
         sum(b["strides"] for b in answer.bouts), abs=0.2
@@ -158,12 +158,12 @@ def test_a_treadmill_is_found_and_from_the_front_must_be_stated(walk):
     points[..., 0] -= (np.arange(len(points)) / 60 * walk.truth["speed_mps"])[:, None]
     side, front = (film(points, rng, view, 60.0, 1.0) for view in ("side", "front"))
     known = {"fps": 60, "layout": "walk19", "height_m": walk.height_m}
-    found = gaitlib.estimate(side[..., :2], **known)
+    found = gaitlib.estimate_gait(side[..., :2], **known)
     assert found["speed_mps"].value == pytest.approx(walk.truth["speed_mps"], rel=0.12)
     assert found["step_time_s"].value == pytest.approx(walk.truth["step_time_s"], rel=0.02)
     assert "stays in place" in " ".join(found.notes)
-    assert "--treadmill" in gaitlib.estimate(front[..., :2], **known).status
-    assert gaitlib.estimate(front[..., :2], treadmill=True, **known).ok
+    assert "--treadmill" in gaitlib.estimate_gait(front[..., :2], **known).status
+    assert gaitlib.estimate_gait(front[..., :2], treadmill=True, **known).ok
 
 
 def test_a_long_gap_splits_and_a_short_one_does_not(walk, tmp_path):
@@ -172,7 +172,7 @@ def test_a_long_gap_splits_and_a_short_one_does_not(walk, tmp_path):
         table.insert(0, "time", np.arange(len(table)) / 60)
         path = tmp_path / f"{len(gap)}.csv"
         table.drop(index=gap).to_csv(path, index=False)
-        return estimate_recording(path)
+        return estimate_gait(path)
 
     assert len(rows(list(range(160, 166))).bouts) == 1
     assert len(rows(list(range(150, 180))).bouts) == 2
@@ -226,7 +226,7 @@ def test_times_that_do_not_rise_are_refused(tmp_path, times, message):
         {"time": times} | {f"{k}_{a}": v for k, v in (("acc", 5.7), ("gyr", 0.1)) for a in "xyz"}
     ).to_csv(path, index=False)
     with pytest.raises(InputError, match=message):
-        estimate_recording(path, site="lower_back")
+        estimate_gait(path, site="lower_back")
 
 
 # The gate
@@ -238,7 +238,7 @@ def test_other_movements_get_no_answer(kind):
     for view in ("side", "front", "oblique"):
         clip = film(build_body(kind, rng), rng, view)
         try:
-            answer = gaitlib.estimate(clip[..., :2], fps=60, layout="walk19", image_size_px=(1920, 1080))
+            answer = gaitlib.estimate_gait(clip[..., :2], fps=60, layout="walk19", image_size_px=(1920, 1080))
         except InputError:
             continue
         assert not answer.ok, view
@@ -250,7 +250,7 @@ def test_spoilt_pictures_get_no_answer(kind, walk):
     for _ in range(4):
         try:
             clip = spoil_picture(kind, walk.picture, rng)
-            declined += not gaitlib.estimate(clip[..., :2], fps=60, layout="walk19").ok
+            declined += not gaitlib.estimate_gait(clip[..., :2], fps=60, layout="walk19").ok
         except InputError:
             declined += 1
     assert declined == 4
@@ -261,7 +261,9 @@ def test_spoilt_signals_get_no_answer(kind, walk):
     rng = np.random.default_rng(3)
     for _ in range(4):
         try:
-            assert not gaitlib.estimate(spoil_signal(kind, walk.back, rng), fps=100, site="lower_back").ok
+            assert not gaitlib.estimate_gait(
+                spoil_signal(kind, walk.back, rng), fps=100, site="lower_back"
+            ).ok
         except InputError as error:
             assert "gravity" in str(error) or "angular velocity" in str(error)
 
@@ -316,7 +318,7 @@ def test_wrong_options_are_named(samples):
     with pytest.raises(InputError, match="say where the sensor is worn"):
         ask(samples["plain_imu.csv"], site=None)
     with pytest.raises(InputError, match=r"absent\.csv: file not found"):
-        estimate_recording("absent.csv")
+        estimate_gait("absent.csv")
 
 
 # Markers
@@ -356,11 +358,11 @@ def test_opensim_coordinates_walk_with_the_stated_height(tmp_path, sign):
     path = tmp_path / "walk.mot"
     head = f"walk\nversion=1\nnRows={len(motion)}\nnColumns={motion.shape[1]}\ninDegrees=no\nendheader\n"
     path.write_text(head + motion.to_csv(sep="\t", index=False))
-    answer = estimate_recording(path, height_m=float(row["height_m"]))
+    answer = estimate_gait(path, height_m=float(row["height_m"]))
     assert answer["speed_mps"].value == pytest.approx(row["speed_mps"], rel=0.02)
     assert answer["step_length_m"].value == pytest.approx(row["step_length_m"], rel=0.05)
     with pytest.raises(InputError, match="give --height"):
-        estimate_recording(path)
+        estimate_gait(path)
 
 
 def test_the_page_runs_its_commands(tmp_path):
@@ -474,7 +476,7 @@ def test_any_bytes_are_refused_with_a_sentence(tmp_path_factory, raw):
     path = tmp_path_factory.getbasetemp() / "any"
     path.write_bytes(raw)
     with pytest.raises(GaitlibError) as caught:
-        estimate_recording(path, fps=50, site="lower_back")
+        estimate_gait(path, fps=50, site="lower_back")
     assert str(caught.value).strip()
 
 
@@ -491,7 +493,7 @@ def test_any_array_is_answered_or_refused(seed, n, value, share):
         data = rng.normal(0, 100, shape)
         data[rng.uniform(size=shape) < share] = value
         try:
-            answer = gaitlib.estimate(data, fps=50, **options)
+            answer = gaitlib.estimate_gait(data, fps=50, **options)
         except GaitlibError:
             continue
         assert all(np.isfinite(item.value) for item in answer.values.values())

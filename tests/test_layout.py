@@ -9,10 +9,11 @@ import pandas as pd
 from repository import ROOT
 
 import gaitlib
+from gaitlib.estimate.predict import estimate_clip
 
 PAGE = (ROOT / "book/layout.md").read_text(encoding="utf-8")
 MOST_FILES = 30
-ROOMS = ("body", "simulate", "generate", "sense", "estimate", "evaluate", "report", "workflow")
+ROOMS = ("body", "simulate", "generate", "sense", "estimate", "door", "evaluate", "report", "workflow")
 
 
 def test_every_room_has_its_purpose_in_the_order_of_the_data():
@@ -29,7 +30,7 @@ def estimate_one_gait():
     person = gaitlib.Person(**{name: row[name] for name in gaitlib.Person.model_fields})
     walk = gaitlib.build_walk(library.gaits.isel(gait=0), person)
     clip = gaitlib.observe_camera(walk, view="side")
-    estimate = gaitlib.estimate_gait(clip, height_m=person.height_m)
+    estimate = estimate_clip(clip, height_m=person.height_m)
     assert estimate.ok
     return gaitlib.compute_outcomes(walk)
 

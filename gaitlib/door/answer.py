@@ -167,7 +167,7 @@ def _make_plain(bout: dict) -> dict:
     )
 
 
-def estimate_recording(
+def estimate_gait(
     data,
     fps: float | None = None,
     height_m: float | None = None,
@@ -185,7 +185,7 @@ def estimate_recording(
     subject: str | None = None,
     treadmill: bool = False,
 ) -> Answer:
-    """Estimate the gait of a person from any file or array; `gaitlib.estimate(...)` calls this.
+    """Estimate the gait of a person from any file or array.
 
     Parameters
     ----------
@@ -232,6 +232,18 @@ def estimate_recording(
     ------
     InputError
         If the file, its content or an option is wrong.
+
+    Examples
+    --------
+    >>> import gaitlib
+    >>> library = gaitlib.load_library()
+    >>> row = library.table.iloc[0]
+    >>> who = gaitlib.Person(**{name: row[name] for name in gaitlib.Person.model_fields})
+    >>> walk = gaitlib.build_walk(library.gaits.isel(gait=0), who)
+    >>> clip = gaitlib.observe_camera(walk)
+    >>> estimate = gaitlib.estimate_gait(clip, height_m=who.height_m)
+    >>> bool(abs(estimate.values["speed_mps"].value / row["speed_mps"] - 1) < 0.25)
+    True
     """
     if height_m is not None and not 0.6 <= height_m <= 2.3:
         raise InputError(f"height_m: found {height_m:g}, expected 0.6 to 2.3. Give it in metres.")

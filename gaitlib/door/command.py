@@ -55,10 +55,10 @@ def add_estimate_parser(subparsers) -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    from gaitlib.door.answer import estimate_recording
+    from gaitlib.door.answer import estimate_gait
     from gaitlib.estimate.predict import load_shipped_estimator
 
-    answer = estimate_recording(
+    answer = estimate_gait(
         args.file,
         args.fps,
         args.height,

@@ -35,7 +35,7 @@ def estimate_clip(
     method: str = "synthetic",
     estimator=None,
 ) -> Estimate:
-    """Estimate the gait of one clip; `gaitlib.estimate_gait` describes arguments and result."""
+    """Estimate the gait of one clip; `gaitlib.estimate_gait` finds the clips of a recording first."""
     if method not in METHODS:
         raise InputError(f"method: found '{method}', expected one of {', '.join(METHODS)}.")
     if layout is not None and site is not None:

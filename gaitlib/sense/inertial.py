@@ -27,7 +27,6 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 import xarray as xr
 from scipy.interpolate import make_interp_spline
-from scipy.signal import find_peaks, lfilter
 from scipy.spatial.transform import Rotation
 
 from gaitlib.body.specification import GRAVITY_MPS2
@@ -130,6 +129,8 @@ def draw_impacts(
 
 
 def _find_landings(points: np.ndarray, side: str) -> np.ndarray:
+    from scipy.signal import find_peaks  # heavy
+
     ahead = get_point(points, f"heel_{side}")[:, 0] - get_point(points, "mid_hip")[:, 0]
     prominence = max(0.4 * np.ptp(ahead), _FEWEST_DEPTH_M)
     return find_peaks(ahead, prominence=prominence)[0].astype(float)
@@ -174,6 +175,8 @@ def spoil_signals(
 
 def _wobble(motion: np.ndarray, rate: float, natural_hz: float, damping: float) -> np.ndarray:
     """What a sensor feels that is held to the bone by a spring and a damper: base excitation."""
+    from scipy.signal import lfilter  # heavy
+
     k, w = 2.0 * rate, 2 * np.pi * natural_hz
     damped = 2 * damping * w * k
     top = np.array([damped + w**2, 2 * w**2, w**2 - damped])

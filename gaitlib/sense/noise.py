@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
-from scipy.signal import lfilter
 
 from gaitlib.errors import InputError
 
@@ -217,6 +216,8 @@ def _measure_height(pixels: np.ndarray) -> float:
 
 def _draw_drift(n_time: int, n_points: int, frames: float, rng) -> np.ndarray:
     """Unit-variance error whose correlation falls to 1/e after `frames`: first-order autoregression."""
+    from scipy.signal import lfilter  # heavy
+
     keep = np.exp(-1.0 / max(frames, 1e-3))
     noise = rng.standard_normal((n_time, n_points, 2)) * np.sqrt(1.0 - keep**2)
     noise[0] /= np.sqrt(1.0 - keep**2)

@@ -67,6 +67,7 @@ def build_book(study: Study, root: str | Path) -> Path:
 def assemble_book(study: Study, root: str | Path, target: str | Path) -> Path:
     """Lay the sources of the book and the executed pages into one fresh folder."""
     # Here, so that a run with nothing to do starts fast.
+    from gaitlib.report.own_data_page import run_commands
     from gaitlib.workflow.lookup_pages import fill_data_page, fill_definitions_page
 
     root, target = Path(root), Path(target)
@@ -84,6 +85,7 @@ def assemble_book(study: Study, root: str | Path, target: str | Path) -> Path:
     (target / "_config.yml").write_text(config.replace("{title}", study.book.title), encoding="utf-8")
     fill_data_page(root / "data_manifest.yaml", target / "data.md")
     fill_definitions_page(target / "definitions.md")
+    run_commands(target / "own_data.md", target / "_own_data")
     return target
 
 
