@@ -13,7 +13,7 @@ from gaitlib.cli import main
 from gaitlib.cohorts.growth import compute_comfortable_speed
 from gaitlib.cohorts.usual import compute_usual
 from gaitlib.doctor import find_chromium
-from gaitlib.door.answer import estimate_recording
+from gaitlib.door.answer import estimate_gait
 from gaitlib.door.sides import split_sides
 from gaitlib.environment import SHIPPED
 from gaitlib.errors import InputError
@@ -58,7 +58,7 @@ def write_keypoints(path, picture):
 def estimate(picture, height_m):
     attributes = {"layout": "walk19", "fps": FPS, "image_width_px": SIZE[0], "image_height_px": SIZE[1]}
     time_s = np.arange(len(picture)) / FPS
-    return estimate_recording(
+    return estimate_gait(
         build_image_keypoints(time_s, picture[..., :2], picture[..., 2], attributes), height_m=height_m
     )
 

@@ -50,7 +50,7 @@ def add_report_parser(subparsers) -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    from gaitlib.door.answer import estimate_recording
+    from gaitlib.door.answer import estimate_gait
     from gaitlib.report.one_page import write_page
     from gaitlib.report.visit import build_visit
     from gaitlib.sense.video import is_video
@@ -73,12 +73,12 @@ def run(args: argparse.Namespace) -> int:
         from gaitlib.sense.film import read_film
 
         film = read_film(path, out, args.person, args.fps)
-        answer = estimate_recording(film.keypoints, **known)
+        answer = estimate_gait(film.keypoints, **known)
         answer = replace(answer, source=path.name, notes=(*film.notes, *answer.notes), method=film.method)
     else:
         size = tuple(args.image_size) if args.image_size else None
         known |= {"format": args.format, "layout": args.layout, "site": args.site, "subject": args.subject}
-        answer = estimate_recording(args.file, args.fps, image_size_px=size, person=args.person, **known)
+        answer = estimate_gait(args.file, args.fps, image_size_px=size, person=args.person, **known)
         people = answer.recording.facts.get("people", 1) if answer.recording else 1
         if people > 1 and args.person is None:
             raise InputError(
