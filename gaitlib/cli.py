@@ -30,6 +30,10 @@ COMMANDS = {
         "gaitlib.door.command:add_estimate_parser",
         "speed, steps and muscle activity from keypoints, sensors or markers",
     ),
+    "report": (
+        "gaitlib.report.report_command:add_report_parser",
+        "one page on one recording: video, keypoints, sensor or markers",
+    ),
     "train": ("gaitlib.workflow.train:add_train_parser", "train the estimators that come with the project"),
     "ablate": ("gaitlib.workflow.ablate:add_experiments_parser", "ablations and data efficiency"),
     "keep": ("gaitlib.workflow.earlier:add_keep_parser", "keep results for those who lack recordings"),
