@@ -79,16 +79,12 @@ def build_forces(
     passive = _compute_passive_moment(specification, symbols, index, q, v)
     moment = muscle_moment + passive
     moment[LUMBAR] += lumbar_torque
-    torso = next(row for row, body in enumerate(specification.bodies) if body.name == "torso")
-    angle, rate, rate_dot, _, _, ddp = frames["torso"]
-    offset = _rotate(angle, symbols.bodies[torso, 3], symbols.bodies[torso, 4])
     return {
         "residual": inertial - moment,
         "joint_moment": moment,
         "muscle_moment": muscle_moment,
         "passive_moment": passive,
         "ground_force": ground,
-        "trunk_acceleration": ddp + _turn(rate_dot, offset) - rate**2 * offset,
         **contact,
         **muscles,
     }
@@ -172,9 +168,9 @@ def _compute_contact(specification, symbols, frames):
     """Forces on the bodies as (force, point), the total per foot, what the ground takes up."""
     forces = {body.name: [] for body in specification.bodies}
     ground = ca.SX.zeros(2, 2)
-    absorbed, rubbed, rate_squared = ca.SX(0), ca.SX(0), ca.SX(0)
+    absorbed, rubbed = ca.SX(0), ca.SX(0)
     for row, sphere in enumerate(specification.spheres):
-        x, y, radius, share = (symbols.spheres[row, i] for i in range(4))
+        x, y, radius = (symbols.spheres[row, i] for i in range(3))
         angle, rate, _, p, dp, _ = frames[sphere.body]
         offset = _rotate(angle, x, y)
         centre = p + offset
@@ -184,25 +180,15 @@ def _compute_contact(specification, symbols, frames):
         normal, friction = compute_contact_force(
             penetration, -velocity[1], velocity[0], radius, symbols.contact, symbols.smooth_friction
         )
-        normal, friction = normal * share, friction * share
-        # Power lost in the material and rate of the elastic force, both smooth and near zero in the air.
+        # Power lost in the material, smooth and near zero in the air.
         elastic = normal / (1 + 1.5 * symbols.contact[1] * -velocity[1])
         absorbed += elastic * 1.5 * symbols.contact[1] * velocity[1] ** 2
         rubbed -= friction * velocity[0]
-        rate_squared += (1.5 * elastic * velocity[1] / (ca.sqrt(penetration**2 + 1e-6))) ** 2
         force = ca.vertcat(friction, normal)
         forces[sphere.body].append((force, p + arm))
         foot = 0 if sphere.name.endswith("_r") else 1
         ground[foot, :] += force.T
-    return (
-        forces,
-        ground,
-        {
-            "absorbed_power": absorbed,
-            "friction_power": rubbed,
-            "loading_rate_squared": rate_squared,
-        },
-    )
+    return forces, ground, {"absorbed_power": absorbed, "friction_power": rubbed}
 
 
 def _compute_inverse_dynamics(specification, symbols, index, frames, forces):
@@ -261,12 +247,10 @@ def _compute_muscles(specification, symbols, index, q, v, activation, tendon_for
                 tendon_force[k],
                 tendon_rate[k],
                 parameters,
-                parameters[6],
-                parameters[5],
             )
             residuals.append(state.pop("residual"))
         else:
-            state = compute_rigid_muscle(activation[row], scale * value, speed, parameters, parameters[6])
+            state = compute_rigid_muscle(activation[row], scale * value, speed, parameters)
         for k, column in enumerate(columns):
             moment[column] -= scale * slope[k] * state["force"]
         states.append(state)
@@ -276,8 +260,6 @@ def _compute_muscles(specification, symbols, index, q, v, activation, tendon_for
             ("muscle_force", "force"),
             ("fiber_length", "fiber_length"),
             ("fiber_speed", "fiber_speed"),
-            ("isometric", "isometric"),
-            ("active", "active"),
         )
     }
     return collected | {"muscle_moment": moment, "tendon_residual": ca.vertcat(*residuals)}

@@ -46,7 +46,6 @@ class Task:
     leg_length_m: float
     horizon_s: tuple[float, float]
     speed_mps: tuple[float, float]
-    knee_extension_deg: float
 
 
 @dataclass
@@ -281,7 +280,7 @@ class WalkingEngine:
         return ca.vertcat(q[index("pelvis_tx")], self.n_points * (swing - 0.5 * bend))
 
     def _get_bounds(self, task: Task) -> tuple[np.ndarray, np.ndarray]:
-        lower, upper = self.layout.get_bounds(task.leg_length_m, task.knee_extension_deg)
+        lower, upper = self.layout.get_bounds(task.leg_length_m)
         heads = np.array([np.divide(task.horizon_s, self.n_points), task.speed_mps])
         return tuple(
             np.concatenate([heads[:, i], np.tile(bound, self.n_points)])

@@ -52,11 +52,9 @@ def compute_force_velocity(velocity):
     return d1 * ca.log(inner + ca.sqrt(inner**2 + 1)) + d4
 
 
-def compute_rigid_muscle(
-    activation, path_length, path_velocity, parameters, passive_strain=PASSIVE_STRAIN_AT_MAX_FORCE
-) -> dict:
+def compute_rigid_muscle(activation, path_length, path_velocity, parameters) -> dict:
     """State of a muscle with rigid tendon; N."""
-    max_force, optimal, tendon, pennation, _ = (parameters[i] for i in range(5))
+    max_force, optimal, tendon, pennation, _, passive_strain = (parameters[i] for i in range(6))
     fiber = _compute_fiber(
         activation, path_length - tendon, path_velocity, optimal, pennation, passive_strain
     )
@@ -64,18 +62,11 @@ def compute_rigid_muscle(
 
 
 def compute_compliant_muscle(
-    activation,
-    path_length,
-    path_velocity,
-    tendon_force,
-    tendon_rate,
-    parameters,
-    passive_strain=PASSIVE_STRAIN_AT_MAX_FORCE,
-    tendon_strain=TENDON_STRAIN_AT_MAX_FORCE,
+    activation, path_length, path_velocity, tendon_force, tendon_rate, parameters
 ) -> dict:
     """State of a muscle with elastic tendon whose force is given."""
-    max_force, optimal, slack, pennation, _ = (parameters[i] for i in range(5))
-    tendon_shape = _TENDON_SHAPE / tendon_strain
+    max_force, optimal, slack, pennation, _, passive_strain = (parameters[i] for i in range(6))
+    tendon_shape = _TENDON_SHAPE / TENDON_STRAIN_AT_MAX_FORCE
     tendon = slack * (ca.log((tendon_force + _TENDON_SHIFT) / _TENDON_SHIFT) / tendon_shape + 1)
     tendon_speed = slack * tendon_rate / (tendon_shape * (tendon_force + _TENDON_SHIFT))
     fiber = _compute_fiber(
@@ -91,15 +82,8 @@ def _compute_fiber(activation, along, along_speed, optimal, pennation, passive_s
     speed = along_speed * cosine / optimal
     velocity = speed / MAX_CONTRACTION_VELOCITY
     length = fiber / optimal
-    isometric = activation * compute_active_force_length(length)
-    active = isometric * compute_force_velocity(velocity)
+    active = activation * compute_active_force_length(length) * compute_force_velocity(velocity)
     force = cosine * (
         active + compute_passive_force_length(length, passive_strain) + FIBER_DAMPING * velocity
     )
-    return {
-        "force": force,
-        "fiber_length": length,
-        "fiber_speed": speed,
-        "isometric": isometric,
-        "active": active,
-    }
+    return {"force": force, "fiber_length": length, "fiber_speed": speed}

@@ -8,8 +8,8 @@ from gaitlib.body.specification import Specification
 
 BODY_FIELDS = ("location_x", "location_y", "mass", "com_x", "com_y", "inertia")
 MUSCLE_FIELDS = ("max_isometric_force", "optimal_fiber_length", "tendon_length", "pennation", "path_scale",
-                 "tendon_strain", "passive_strain")  # fmt: skip
-SPHERE_FIELDS = ("x", "y", "radius", "stiffness_share")
+                 "passive_strain")  # fmt: skip
+SPHERE_FIELDS = ("x", "y", "radius")
 PASSIVE_FIELDS = ("stop", "rate", "lower", "upper", "stiffness", "neutral", "damping")
 CONTACT_FIELDS = ("stiffness", "dissipation", "friction", "viscous_friction", "transition_velocity")
 
@@ -28,13 +28,12 @@ def flatten_specification(specification: Specification) -> dict[str, np.ndarray]
                     m.tendon_length_m,
                     m.pennation_rad,
                     m.path_scale,
-                    m.tendon_strain,
                     m.passive_strain,
                 ]
                 for m in s.muscles
             ]
         ),
-        "spheres": np.array([[*p.location_m, p.radius_m, p.stiffness_share] for p in s.spheres]),
+        "spheres": np.array([[*p.location_m, p.radius_m] for p in s.spheres]),
         "passive": np.array(
             [
                 [

@@ -7,7 +7,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread per solve, one process per core
 
 import time  # noqa: E402
-from dataclasses import fields  # noqa: E402
+from dataclasses import fields, replace  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import numpy as np  # noqa: E402
@@ -72,7 +72,6 @@ def make_task(request: GaitRequest) -> Task:
         parameters=np.array([named[name] for name in TASK_FIELDS] + gains + weights),
         leg_length_m=leg,
         horizon_s=(share * times[0], share * times[1]),
-        knee_extension_deg=request.structure.knee_extension,
         speed_mps=(max(0.1, request.speed_mps - half_range), request.speed_mps + half_range),
     )
 
@@ -89,12 +88,21 @@ def solve_request(
     engine.prepare(near, near and start.multipliers is not None, time_limit_s)
     started = time.process_time()
     if start is None:
-        guesses = [make_guess(request.speed_mps, task.leg_length_m, k) for k in range(len(GUESSES_DEG))]
-        results = [engine.solve(task, engine.pack(g), time_limit_s=time_limit_s) for g in guesses]
-        result = min(results, key=lambda r: (not r.converged, r.cost))
+        result = _solve_cold(engine, request, time_limit_s)
     else:
         result = _solve_near(engine, task, start, time_limit_s)
     return _unfold(request, engine, result, time.process_time() - started)
+
+
+def _solve_cold(engine: WalkingEngine, request: GaitRequest, time_limit_s: float) -> Result:
+    """Solve from textbook guesses without the terms of the landing, then with them from the cheapest."""
+    easy = make_task(replace(request, weights=request.weights.without_landing))
+    guesses = [make_guess(request.speed_mps, easy.leg_length_m, k) for k in range(len(GUESSES_DEG))]
+    results = [engine.solve(easy, engine.pack(g), time_limit_s=time_limit_s) for g in guesses]
+    first = min(results, key=lambda r: (not r.converged, r.cost))
+    result = engine.solve(make_task(request), first.decision, first.multipliers, time_limit_s=time_limit_s)
+    result.iterations += sum(r.iterations for r in results)
+    return result
 
 
 def _solve_near(engine: WalkingEngine, task: Task, start: Trajectory, time_limit_s: float) -> Result:
