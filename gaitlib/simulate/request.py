@@ -109,6 +109,7 @@ _N_RELEASED = 11
 """Weights of the release; those after them belong to trials."""
 
 
+_LATER_PARTS = ("limit", "tone", "tilt_deg")
 _N_COLUMNS = {"muscles": 5, "spheres": 3}
 """Numbers of a body that identify a solution; the structure of a trial adds its own."""
 
@@ -149,11 +150,14 @@ class GaitRequest:
     def gait_id(self) -> str:
         """Hash of everything that determines the solution."""
         blocks = flatten_specification(build_specification(self.person, self.impairment))
+        flat = self.impairment.flatten()
+        # Parts that came after the second release count where they are not healthy: its gaits keep their ids.
+        flat = {k: v for k, v in flat.items() if v or not k.startswith(_LATER_PARTS)}
         blocks = {name: block[..., : _N_COLUMNS.get(name)] for name, block in blocks.items()}
         content = [
             ENGINE_VERSION,
             np.round(pack_parameters(blocks), 9).tolist(),
-            self.impairment.flatten(),
+            flat,
             [self.speed_mps, self.speed_range_mps, self.stride_time_s, self.kind],
             self.weights.counted,
         ]
@@ -169,7 +173,13 @@ class GaitRequest:
         natural_s = np.sqrt(leg / GRAVITY_MPS2)
         time = 2.0 if self.stride_time_s is None else self.stride_time_s / natural_s / 4
         flat = self.impairment.flatten()
-        scale = {"contracture": 3.0, "spasticity": 0.5, "stoop_deg": 1 / 30}
+        scale = {
+            "contracture": 3.0,
+            "spasticity": 0.5,
+            "stoop_deg": 1 / 30,
+            "limit": 1 / 30,
+            "tilt_deg": 1 / 30,
+        }
         return np.array(
             [
                 3 * self.speed_mps / np.sqrt(leg * GRAVITY_MPS2),
