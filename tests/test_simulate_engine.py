@@ -81,11 +81,21 @@ def test_other_tissue_is_the_same_body_in_opensim(solver, opensim_process, state
     np.testing.assert_allclose(np.abs(values["tendon_residual"]), np.abs(tendon_error), rtol=1e-6, atol=1e-8)
 
 
+def test_contractures_are_the_same_body_in_opensim(solver, opensim_process, states):
+    impaired = Impairment(limit={"hip": 25, "knee_r": -15, "ankle_l": 40}, tilt_deg=10, stoop_deg=5)
+    request = replace(OTHER_TISSUE, impairment=impaired)
+    values = solver(checks.evaluate_engine, request, get_cache_folder(), states)
+    missing, ground, _ = opensim_process(checks.evaluate_opensim, request, states)
+    assert np.abs(values["residual"] - missing).max() / np.abs(missing).max() < 1e-6
+
+
 def test_identity_of_a_gait_depends_on_what_a_trial_changes_and_on_nothing_else():
     """A hash of the release stays as it was; every property of tissue and every term makes another gait."""
     assert replace(CHILD, structure=Structure(), weights=CostWeights()).gait_id == CHILD.gait_id
     others = [replace(CHILD, structure=Structure(**{f.name: f.default + 0.5})) for f in fields(Structure)]
     others += [replace(CHILD, weights=CostWeights(**{f.name: f.default + 0.5})) for f in fields(CostWeights)]
+    parts = ({"limit": {"hip": 10}}, {"limit": {"knee": -5}}, {"tone": {"soleus": 0.1}}, {"tilt_deg": 5})
+    others += [replace(CHILD, impairment=Impairment(**part)) for part in parts]
     assert len({request.gait_id for request in [CHILD, *others]}) == len(others) + 1
 
 

@@ -57,6 +57,15 @@ with Parkinson's disease was found.
 """
 
 
+CONTRACTED_RATE, CONTRACTED_DEG = 20.0, 20.0
+"""A contracture of this size (degrees) makes a soft stop of hip as steep (1/rad) as those of knee and ankle;
+assumed: a clinical end feel is reached within a few degrees."""
+CONTRACTED_SHARE = 0.15
+"""Fibres shortened by this share have none of the slack left that a structure adds to a tendon; assumed."""
+ANKLE_PLAY_DEG = 30.0
+"""What an equinus contracture leaves to plantarflexion, at least (degrees)."""
+
+
 @dataclass(frozen=True)
 class Body:
     """A rigid segment and the joint that carries it; lengths in m, mass in kg, inertia in kg m^2.
@@ -141,9 +150,10 @@ class Structure:
     (`studies/engine_trials.md`).
 
     Angles in degrees. `hip_stop`, `knee_stop`: where the passive stop in extension reaches 2 N m, `hip_rate`
-    its steepness (1/rad); `lumbar_stiffness` (N m/rad) times body scale; `heel_back` how much further back than the skeleton's heel the foot touches (share of
-    height); `*_passive_strain` of passive fibres at maximal force; `*_slack` tendon length over that of the
-    table; `lean`, `tilt` of trunk and pelvis (forward) from which the cost counts.
+    its steepness (1/rad); `lumbar_stiffness` (N m/rad) times body scale; `heel_back` how much further back than
+    the skeleton's heel the foot touches (share of height); `*_passive_strain` of passive fibres at maximal
+    force; `*_slack` tendon length over that of the table; `lean`, `tilt` of trunk and pelvis (forward) from
+    which the cost counts.
     """
 
     hip_stop: float = -20.0
@@ -274,7 +284,7 @@ def _build_muscles(
                     tendon_length_m=entry["tendon_slack_length_m"]
                     * (1.0 if compliant else RIGID_TENDON_STRETCH)
                     * scale
-                    * getattr(structure, f"{group}_slack", 1.0),
+                    * _compute_slack(group, impairment.get_contracture(group, side), structure),
                     pennation_rad=entry["pennation_rad"],
                     path_scale=scale,
                     compliant=compliant,
@@ -282,6 +292,12 @@ def _build_muscles(
                 )
             )
     return tuple(muscles)
+
+
+def _compute_slack(group: str, contracture: float, structure: Structure) -> float:
+    """Tendon length over the table's; what a structure adds is lost as the fibres shorten."""
+    added = getattr(structure, f"{group}_slack", 1.0) - 1.0
+    return 1.0 + added * float(np.clip(1 - (1 - contracture) / CONTRACTED_SHARE, 0, 1))
 
 
 def build_spheres(d: Dimensions, structure: Structure) -> tuple[Sphere, ...]:
@@ -312,11 +328,15 @@ def _build_passive(
     torque_scale: float, impairment: Impairment, structure: Structure
 ) -> tuple[PassiveTorque, ...]:
     stops_deg = {
-        "lumbar_extension": (-25.0 - impairment.stoop_deg, 25.0),
+        "lumbar_extension": (-25.0 - impairment.stoop_deg, 25.0 + impairment.tilt_deg),
         "hip_flexion": (structure.hip_stop, 100.0),
         "knee_angle": (structure.knee_stop, 130.0),
         "ankle_angle": (-40.0, 22.0),
         "mtp_angle": (-35.0, 60.0),
+    }
+    # A posture that is sought has no spring against it.
+    neutral = RIGID_NEUTRAL_RAD | {
+        "lumbar_extension": float(np.radians(impairment.tilt_deg - impairment.stoop_deg))
     }
     rates = {"hip_flexion": structure.hip_rate}
     stiffness = {"mtp_angle": 40.0, "lumbar_extension": structure.lumbar_stiffness}
@@ -325,17 +345,23 @@ def _build_passive(
         kind = name.removesuffix("_r").removesuffix("_l")
         if kind not in stops_deg:
             continue
-        lower, upper = np.radians(stops_deg[kind])
+        (lower, upper), rate = stops_deg[kind], rates.get(kind, 20.0)
+        lost = impairment.get("limit", kind.partition("_")[0], name[-1]) if name[-2:] in ("_r", "_l") else 0.0
+        if kind == "ankle_angle":
+            upper, lower = upper - lost, min(lower, upper - lost - ANKLE_PLAY_DEG)
+        else:
+            lower += lost
+            rate += (CONTRACTED_RATE - rate) * np.clip(lost / CONTRACTED_DEG, 0, 1) * (rate < CONTRACTED_RATE)
         added = impairment.rigidity * RIGID_STIFFNESS_NM_RAD.get(kind, 0.0)
         passive.append(
             PassiveTorque(
                 coordinate=name,
                 stop_nm=2.0 * torque_scale,
-                rate=rates.get(kind, 20.0),
-                lower_rad=float(lower),
-                upper_rad=float(upper),
+                rate=float(rate),
+                lower_rad=float(np.radians(lower)),
+                upper_rad=float(np.radians(upper)),
                 stiffness_nm_rad=(stiffness.get(kind, 0.0) + added) * torque_scale,
-                neutral_rad=RIGID_NEUTRAL_RAD.get(kind, 0.0),
+                neutral_rad=neutral.get(kind, 0.0),
                 damping_nms_rad=((2.0 if kind == "mtp_angle" else 0.1) + RIGID_DAMPING_S * added)
                 * torque_scale,
             )

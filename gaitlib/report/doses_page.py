@@ -92,6 +92,8 @@ def format_responses(table: pd.DataFrame, gaits: xr.Dataset) -> pd.DataFrame:
     lines = []
     for name, dose in DOSES.items():
         found = collect_dose(table, name)
+        if not found:
+            continue
         first, last = (measure_signs(gaits.sel(gait=found[k][1])) for k in (0, -1))
         change = {key: last[key] - first[key] for key in first}
         lines.append(

@@ -21,6 +21,7 @@ from gaitlib.simulate.guess import Trajectory, fit_spline
 from gaitlib.simulate.ipopt import build_options, choose_starts
 from gaitlib.simulate.problem import (
     N_HEAD,
+    N_M,
     N_Q,
     TASK_FIELDS,
     TORQUE_SCALE_NM,
@@ -46,6 +47,7 @@ class Task:
     leg_length_m: float
     horizon_s: tuple[float, float]
     speed_mps: tuple[float, float]
+    least_activation: np.ndarray
 
 
 @dataclass
@@ -281,6 +283,7 @@ class WalkingEngine:
 
     def _get_bounds(self, task: Task) -> tuple[np.ndarray, np.ndarray]:
         lower, upper = self.layout.get_bounds(task.leg_length_m)
+        lower[N_Q : N_Q + N_M] = np.maximum(lower[N_Q : N_Q + N_M], task.least_activation)
         heads = np.array([np.divide(task.horizon_s, self.n_points), task.speed_mps])
         return tuple(
             np.concatenate([heads[:, i], np.tile(bound, self.n_points)])

@@ -21,6 +21,9 @@ _WEIGHT = {
     "spasticity": 0.17,
     "stoop_deg": 0.7 / 40,
     "coactivation": 1.4,
+    "limit": 0.7 / 30,
+    "tone": 1.4,
+    "tilt_deg": 0.7 / 30,
 }
 """Distance per unit of a part, on one side where it has sides; 0.7 for those not named (0-1 scales)."""
 _WEIGHTS = np.array(

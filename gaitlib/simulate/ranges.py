@@ -10,7 +10,7 @@ _ANGLES_DEG = {
     "pelvis_tilt": (-40, 25),
     "lumbar_extension": (-60, 40),
     "hip_flexion": (-40, 85),
-    "knee_angle": (-25, 120),
+    "knee_angle": (-35, 120),
     "ankle_angle": (-60, 45),
     "mtp_angle": (-45, 75),
 }

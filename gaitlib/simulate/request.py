@@ -8,14 +8,15 @@ from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
-from gaitlib.body.dimensions import compute_dimensions
-from gaitlib.body.specification import GRAVITY_MPS2, Specification, Structure, build_specification
+from gaitlib.body.specification import Specification, Structure, build_specification
 from gaitlib.errors import InputError
 from gaitlib.person import Impairment, Person, unflatten_impairment
-from gaitlib.simulate.parameters import flatten_specification, pack_parameters
 
 ENGINE_VERSION = 3
 """Raised by hand when equations or solver settings change the solutions."""
+
+
+_HEALTHY = Impairment().flatten()
 
 
 @dataclass(frozen=True)
@@ -26,17 +27,17 @@ class CostWeights:
     `minetti` metabolic power over 5 W/kg (Minetti & Alexander 1997, doi 10.1006/jtbi.1997.0407), both times
     `effort_*` of the muscle group; `acceleration` squared joint accelerations over (50 rad/s2)2,
     `tilt_acceleration`, `hip_acceleration`, `knee_acceleration` those of pelvis, hips and knees beside it;
-    `activation_rate` squared rates over (10 /s)2, `trunk_torque` the squared trunk torque over
-    (20 N m)2 x body scale, `trunk_lean` and `tilt` the squared lean of trunk and pelvis, `vertical` the
-    squared vertical acceleration of the pelvis over (50 m/s2)2 (impact and head stability, Veerkamp et al.
-    2021, doi 10.1016/j.jbiomech.2021.110530), `clearance` the squared forward speed of the toe over (walking speed)2
+    `activation_rate` squared rates over (10 /s)2, `trunk_torque` the squared trunk torque over (20 N m)2 x
+    body scale, `trunk_lean` and `tilt` the squared lean of trunk and pelvis, `vertical` the squared vertical
+    acceleration of the pelvis over (50 m/s2)2 (impact and head stability, Veerkamp et al. 2021, doi
+    10.1016/j.jbiomech.2021.110530), `clearance` the squared forward speed of the toe over (walking speed)2
     times exp(-height / (1 % of leg length)), `passive` the squared passive moments over (20 N m)2 x body
     scale. `impact` weighs the power that a landing loses in the contact, `scuff` that lost in friction, over
     5 W/kg x the cubed speed over a comfortable one (for the slow at most 3.4 times dearer). `support` weighs
     the squared difference of the two vertical forces over body weight (it stands for the shift to the side
-    that a planar body does not need), `balance` the same times the balance margin, `amplitude` times bradykinesia
-    the squared angle between the thighs. `basal` is what standing still costs; it only counts where the speed
-    is free.
+    that a planar body does not need), `balance` the same times the balance margin, `amplitude` times
+    bradykinesia the squared angle between the thighs. `basal` is what standing still costs; it only counts
+    where the speed is free.
     """
 
     activation: float = 0.15
@@ -109,35 +110,17 @@ class GaitRequest:
     @property
     def gait_id(self) -> str:
         """Hash of everything that determines the solution."""
+        impaired = {k: round(v, 9) for k, v in self.impairment.flatten().items() if v != _HEALTHY[k]}
         content = [
             ENGINE_VERSION,
-            np.round(pack_parameters(flatten_specification(self.specification)), 9).tolist(),
-            self.impairment.flatten(),
+            self.person.model_dump(),
+            impaired,
             [self.speed_mps, self.speed_range_mps, self.stride_time_s, self.kind],
             asdict(self.weights),
-            [self.structure.lean, self.structure.tilt],
+            asdict(self.structure),
         ]
         text = json.dumps(content, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-    @property
-    def features(self) -> np.ndarray:
-        """Place of the request among others, for choosing the nearest solved neighbour."""
-        leg = compute_dimensions(self.person).leg_length_m
-        natural_s = np.sqrt(leg / GRAVITY_MPS2)
-        time = 2.0 if self.stride_time_s is None else self.stride_time_s / natural_s / 4
-        flat = self.impairment.flatten()
-        scale = {"contracture": 3.0, "spasticity": 0.5, "stoop_deg": 1 / 30}
-        return np.array(
-            [
-                3 * self.speed_mps / np.sqrt(leg * GRAVITY_MPS2),
-                3 * time,
-                2 * np.log(leg),
-                np.log(self.person.mass_kg / leg**3) / 2,
-                self.person.age_years / 60 if self.person.age_years > 40 else 40 / 60,
-                *(scale.get(n, scale.get(n.split("_")[0], 1.0)) * x for n, x in flat.items()),
-            ]
-        )
 
 
 def parse_request(row: dict) -> GaitRequest:

@@ -15,6 +15,7 @@ import numpy as np  # noqa: E402
 from gaitlib.body.dimensions import compute_dimensions  # noqa: E402
 from gaitlib.body.specification import GRAVITY_MPS2  # noqa: E402
 from gaitlib.gait import COORDINATES, MUSCLES, swap_side  # noqa: E402
+from gaitlib.person import SPASTIC_GROUPS  # noqa: E402
 from gaitlib.simulate.engine import Result, Task, WalkingEngine  # noqa: E402
 from gaitlib.simulate.guess import GUESSES_DEG, Trajectory, make_guess  # noqa: E402
 from gaitlib.simulate.parameters import flatten_specification, pack_parameters  # noqa: E402
@@ -52,7 +53,7 @@ def make_task(request: GaitRequest) -> Task:
         "down_m": dimensions.ankle_height_m,
         "weight_n": specification.mass_kg * GRAVITY_MPS2,
         "lean_rad": -np.radians(impairment.stoop_deg + request.structure.lean),
-        "tilt_rad": -np.radians(request.structure.tilt),
+        "tilt_rad": -np.radians(impairment.tilt_deg + request.structure.tilt),
         "mass_kg": specification.mass_kg,
         "slowness": 1 + 2 * impairment.bradykinesia,
         "largest_excitation": 1 - 0.6 * impairment.bradykinesia,
@@ -72,6 +73,9 @@ def make_task(request: GaitRequest) -> Task:
         parameters=np.array([named[name] for name in TASK_FIELDS] + gains + weights),
         leg_length_m=leg,
         horizon_s=(share * times[0], share * times[1]),
+        least_activation=np.array(
+            [impairment.get("tone", n[:-2], n[-1]) if n[:-2] in SPASTIC_GROUPS else 0.0 for n in MUSCLES]
+        ),
         speed_mps=(max(0.1, request.speed_mps - half_range), request.speed_mps + half_range),
     )
 
