@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
 import library_fakes
@@ -502,3 +503,24 @@ def test_cost_of_a_million_gaits_counts_failures_and_bytes():
     assert cost["core_hours"] == pytest.approx(6e6 / 3600) and cost["gigabytes"] == pytest.approx(4.0)
     assert cost["euro"] == pytest.approx(0.05 * cost["core_hours"])
     assert cost["days_2"] == pytest.approx(cost["core_hours"] / 48)
+
+
+def test_a_dearer_branch_is_not_inherited_where_a_cheaper_one_exists(tmp_path, monkeypatch):
+    """The first solve falls on a dearer branch; others inherit it or find the cheaper one by chance."""
+    monkeypatch.setattr(build_module, "_CHECK_EVERY", 1)
+    monkeypatch.setattr(build_module, "_CHECK_AFTER", 3)
+
+    def solve(request, start=None, time_limit_s=60.0):
+        lucky = int(request.gait_id, 16) % 3 == 0
+        dear = not lucky and (start is None or start.torque[0] == 1.0)
+        solved = replace(build_solved(request), cost=2.0 if dear else 1.0)
+        solved.start.torque[:] = float(dear)
+        return solved, {"reasons": []}
+
+    table = build(make_plan(), tmp_path / "checked", solve)
+    monkeypatch.setattr(build_module, "_CHECK_AFTER", 10**6)
+    monkeypatch.setattr(build_module, "_CHECK_EVERY", 10**6)
+    unchecked = build(make_plan(), tmp_path / "unchecked", solve)
+    assert (table["cost"] == 2.0).mean() < 0.5 * (unchecked["cost"] == 2.0).mean()
+    assert table["branch_spread"].max() == 1.0
+    assert load_library(tmp_path / "checked").run["gait_id"].is_unique

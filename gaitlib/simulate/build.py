@@ -33,6 +33,14 @@ _RETRY_AFTER = 256
 _MAX_CRASHES = 3
 _MAX_COLD = 5
 _CANCEL_CHECK_S = 5.0
+_CHECK_EVERY, _CHECK_AFTER = 20, 50
+"""One of so many verified gaits is solved again from another neighbour, once so many starts are known: the
+problem has local optima, and a library inherits them from neighbour to neighbour."""
+_CHEAPER = 0.005
+"""Share by which another solution must be cheaper to take the place of the first; then its neighbours are
+checked as well."""
+_CHECK = 2
+"""Attempt number of a check."""
 
 
 def build_library(
@@ -103,6 +111,8 @@ class _Builder:
         n_done = len(done) + len(self.finished)
         self.progress = progress or Progress(len(self.plan), n_done, done.count("failed"), report=report)
         self.n_finished, self.n_cold, self.crashes = 0, 0, {}
+        self.checks: deque[str] = deque()
+        self.checked: set[str] = set()
 
     def run(self, limit: int | None) -> None:
         running: dict = {}
@@ -151,6 +161,8 @@ class _Builder:
             return self.pending.pop(0), 0
         if self.retries and (self.n_finished >= self.retries[0][0] or not self.pending):
             return self.retries.popleft()[1], 1
+        if self.checks and (len(self.starts) >= _CHECK_AFTER or not self.pending):
+            return self.checks.popleft(), _CHECK
         if not self.pending:
             return None, 0
         ahead = [self.rank[gait_id] for gait_id in self.pending[:_WINDOW]]
@@ -160,9 +172,20 @@ class _Builder:
         if not self.starts:
             return None, float("nan")
         distance = np.linalg.norm(self.start_places - self.places[self.rank[gait_id]], axis=1)
+        if attempt == _CHECK:
+            near = [n for n in np.argsort(distance)[:20] if self.starts[n].gait_id != gait_id]
+            chosen = next((n for n in near if self._is_of_other_line(self.starts[n], gait_id)), near[0])
+            return self.starts[chosen], float(distance[chosen])
         order = np.argsort(distance)[:2]
         chosen = order[min(attempt, len(order) - 1)]
         return self.starts[chosen], float(distance[chosen])
+
+    def _is_of_other_line(self, start: _Start, gait_id: str) -> bool:
+        """Whether neither of two gaits began from the other."""
+        if start.library is not None:
+            return True
+        own, other = (self.store.read_row(name, "verified")["start_id"] for name in (gait_id, start.gait_id))
+        return own != start.gait_id and other != gait_id
 
     def _make_guess(self, start: _Start | None, attempt: int):
         """The start itself; the second time without its multipliers."""
@@ -172,7 +195,7 @@ class _Builder:
             whole = start.library.make(start.gait_id)
         else:
             whole = unpack_start(self.store.read_arrays(start.gait_id, PREFIX))
-        return replace(whole, multipliers=None) if attempt else whole
+        return replace(whole, multipliers=None) if attempt == 1 else whole
 
     def _receive(self, job: _Job, future) -> bool:
         """Keep a result; False when the worker pool is broken."""
@@ -191,6 +214,8 @@ class _Builder:
 
     def _requeue(self, job: _Job, reason: str = "") -> None:
         """Try again what was lost with a worker, unless it is what kills workers."""
+        if job.attempt == _CHECK:
+            return
         if reason:
             self.crashes[job.gait_id] = self.crashes.get(job.gait_id, 0) + 1
         if self.crashes.get(job.gait_id, 0) >= _MAX_CRASHES:
@@ -209,9 +234,37 @@ class _Builder:
                 arrays = make_arrays(build_gait_dataset(item.request, solved), solved)
             except GaitlibError as error:
                 row |= {"verified": False, "reason": f"curves: {error}"}
+        if job.attempt == _CHECK:
+            self._compare(job, row, arrays)
+            return
         self._write(job, row, arrays)
 
+    def _compare(self, job: _Job, row: dict, arrays: dict) -> None:
+        """Keep the cheaper of two solutions; where it is the second, neighbours are suspected too."""
+        former = self.store.read_row(job.gait_id, "verified")
+        if not row["verified"]:
+            return
+        gain = former["cost"] / row["cost"] - 1
+        spread = {"branch_spread": abs(gain)}
+        if gain <= _CHEAPER:
+            self.store.write(job.gait_id, "verified", former | spread, self.store.read_arrays(job.gait_id))
+            return
+        better = complete_row(row, self.plan[job.gait_id]) | spread
+        kept = ("attempts", "wall_s")
+        better |= {name: former[name] for name in kept} | {"start_id": job.start.gait_id}
+        self.store.write(job.gait_id, "verified", better | {"start_distance": job.distance}, arrays)
+        distance = np.linalg.norm(self.start_places - self.places[self.rank[job.gait_id]], axis=1)
+        for place in np.argsort(distance)[1:5]:
+            self._plan_check(self.starts[place])
+
+    def _plan_check(self, start: _Start) -> None:
+        if start.library is None and start.gait_id in self.plan and start.gait_id not in self.checked:
+            self.checked.add(start.gait_id)
+            self.checks.append(start.gait_id)
+
     def _record_failure(self, job: _Job, reason: str) -> None:
+        if job.attempt == _CHECK:
+            return
         row = describe_request(self.plan[job.gait_id].request)
         self._write(job, row | {"verified": False, "reason": reason}, {})
 
@@ -233,6 +286,8 @@ class _Builder:
         self.progress.count(bool(row["verified"]))
         if row["verified"]:
             self._add_starts([_Start(job.gait_id)], self.places[[self.rank[job.gait_id]]])
+            if int(job.gait_id, 16) % _CHECK_EVERY == 0:
+                self._plan_check(_Start(job.gait_id))
 
     def _find_spent(self, job: _Job) -> float:
         """Worker time of the first attempt (s), kept in the part that waited for the second."""

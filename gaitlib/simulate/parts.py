@@ -61,10 +61,10 @@ class PartStore:
         with np.load(self._locate(gait_id, state)) as stored:
             return json.loads(str(stored["row"]))
 
-    def read_arrays(self, gait_id: str, prefix: str) -> dict[str, np.ndarray]:
-        """Read arrays of a verified part."""
+    def read_arrays(self, gait_id: str, prefix: str = "") -> dict[str, np.ndarray]:
+        """Read arrays of a verified part whose names begin so."""
         with np.load(self._locate(gait_id, "verified")) as stored:
-            return {name: stored[name] for name in stored.files if name.startswith(prefix)}
+            return {name: stored[name] for name in stored.files if name.startswith(prefix) and name != "row"}
 
     def adopt(self, other: PartStore) -> int:
         """Take over the finished parts of another store."""
