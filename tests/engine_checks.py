@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from gaitlib.gait import COORDINATES, MUSCLES, swap_side
+from gaitlib.person import Impairment
 from gaitlib.simulate.request import GaitRequest
 
 N_Q, N_M = len(COORDINATES), len(MUSCLES)
@@ -214,3 +215,28 @@ def measure_balance(request: GaitRequest, cache) -> tuple[float, float]:
     rest, pins = gradient + jacobian.T @ multipliers + bounds, jacobian[-N_PINS:].toarray().T
     rest -= pins @ np.linalg.lstsq(pins, rest)[0]
     return float(np.abs(bounds).max()), float(np.abs(rest).max())
+
+
+def measure_directions(cache, changes: dict[str, dict]) -> dict[str, dict[str, float]]:
+    """Angles (degrees) of an adult without an impairment and with each of some."""
+    from gaitlib.simulate.neighbours import find_nearest
+    from gaitlib.simulate.plan import TYPICAL_ADULT
+    from gaitlib.simulate.solve import solve_request
+    from gaitlib.simulate.starts import LibraryStarts
+
+    library, found, start = LibraryStarts(), {}, None
+    for name, change in {"none": {}, **changes}.items():
+        request = GaitRequest(TYPICAL_ADULT, 1.0, Impairment(**change))
+        start = start or library.make(find_nearest(library.table, request))
+        solved = solve_request(request, cache, start)
+        assert solved.converged, name
+        start = start if found else solved.start
+        angle = dict(zip(COORDINATES, np.degrees(solved.position.T), strict=True))
+        found[name] = {
+            "hip": float(angle["hip_flexion_r"].min()),
+            "tilt": float(-angle["pelvis_tilt"].mean()),
+            "knee": float(angle["knee_angle_r"].min()),
+            "ankle": float(angle["ankle_angle_r"].mean()),
+            "calf": float(solved.activation[:, MUSCLES.index("soleus_r")].min()),
+        }
+    return found

@@ -47,7 +47,7 @@ def test_people_are_valid_and_within_the_ranges_of_the_file(name, samples):
         variables = {**cohort.variables, **cohort.patterns[row["pattern"]].variables}
         for key in ("age_years", "severity", "speed_share", "pace", "stride_time_cv", "stride_length_cv"):
             assert variables[key].low - 0.06 <= row[key] <= variables[key].high + 0.06, key
-    assert people["speed_mps"].between(0.2, 2.2).all()
+    assert people["speed_mps"].between(0.15, 2.0).all()
     one_sided = sum(pattern.share for pattern in cohort.patterns.values() if pattern.sides == "one")
     assert people["kind"].eq("stride").mean() == pytest.approx(max(0.4, one_sided), abs=0.07)
     assert people["stride_time_s"].isna().mean() == pytest.approx(0.1, abs=0.05)

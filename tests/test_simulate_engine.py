@@ -86,6 +86,24 @@ def test_contractures_are_the_same_body_in_opensim(solver, opensim_process, stat
     assert np.abs(values["residual"] - missing).max() / np.abs(missing).max() < 1e-6
 
 
+@pytest.mark.slow
+def test_contracture_tone_and_tilt_move_the_gait_as_in_patients(solver):
+    changes = {
+        "hip": {"limit": {"hip": 40}},
+        "knee": {"limit": {"knee": 40}},
+        "ankle": {"limit": {"ankle": 45}},
+        "tone": {"tone": {"gastroc": 0.2, "soleus": 0.2}},
+        "tilt": {"tilt_deg": 20},
+    }
+    found = solver(checks.measure_directions, get_cache_folder(), changes)
+    none = found["none"]
+    assert found["hip"]["hip"] > none["hip"] + 10 and found["hip"]["tilt"] > none["tilt"]
+    assert found["knee"]["knee"] > none["knee"] + 10
+    assert found["ankle"]["ankle"] < none["ankle"] - 10
+    assert found["tone"]["ankle"] < none["ankle"] - 3 and found["tone"]["calf"] > 0.19
+    assert found["tilt"]["tilt"] > none["tilt"] + 5
+
+
 def test_identity_of_a_gait_depends_on_what_a_trial_changes_and_on_nothing_else():
     """Every property of tissue and every term makes another gait."""
     assert replace(CHILD, structure=Structure(), weights=CostWeights()).gait_id == CHILD.gait_id

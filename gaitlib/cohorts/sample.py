@@ -34,7 +34,7 @@ between-limb asymmetry in muscle mass, strength, and power on functional capacit
 
 _EXTRA = ("sex", "kind", "side", "free_time", "side_difference")
 _FROUDE = (0.05, 0.60)
-_SPEED_MPS = (0.2, 2.0)
+_SPEED_MPS = (0.15, 2.0)
 
 
 def sample_cohort(name: str, n: int, seed: int, stride_share: float = 0.0, free_share: float = 0.0):
