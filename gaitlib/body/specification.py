@@ -363,10 +363,9 @@ def _build_passive(
         "ankle_angle": (-40.0, 22.0),
         "mtp_angle": (-35.0, 60.0),
     }
-    # A posture that is sought has no spring against it.
-    neutral = RIGID_NEUTRAL_RAD | {
-        "lumbar_extension": float(np.radians(impairment.tilt_deg - impairment.stoop_deg))
-    }
+    # A posture that is sought has no spring of the structure against it.
+    stoop_deg = impairment.stoop_deg if structure.lumbar_stiffness else 0.0
+    neutral = RIGID_NEUTRAL_RAD | {"lumbar_extension": float(np.radians(impairment.tilt_deg - stoop_deg))}
     rates = {"hip_flexion": structure.hip_rate, "knee_angle": structure.knee_rate}
     stiffness = {"mtp_angle": structure.toe_stiffness, "lumbar_extension": structure.lumbar_stiffness}
     damping = {"mtp_angle": 2.0, "lumbar_extension": structure.lumbar_damping}
