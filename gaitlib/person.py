@@ -55,7 +55,7 @@ _PER_SIDE = {
     "weakness": (tuple(STRENGTH_GROUPS), 0.1, 1.0, 1.0),
     "contracture": (CONTRACTURE_GROUPS, 0.6, 1.0, 1.0),
     "spasticity": (SPASTIC_GROUPS, 0.0, 3.0, 0.0),
-    "limit": (LIMITED_JOINTS, -25.0, 60.0, 0.0),
+    "limit": (LIMITED_JOINTS, -25.0, 80.0, 0.0),
     "tone": (SPASTIC_GROUPS, 0.0, 0.5, 0.0),
 }
 """Names, lowest, highest and healthy value of the parts that are given per group and side."""
@@ -73,7 +73,7 @@ class Impairment(BaseModel):
     - `spasticity`: muscle group -> gain of a lagging stretch reflex, 0-3 (activation per optimal length per
       second of fibre lengthening; Falisse et al. 2018, doi 10.1371/journal.pone.0208811);
     - `limit`: joint -> degrees of extension (hip, knee) or dorsiflexion (ankle) that a contracture takes,
-      -25 to 60; below 0 a lax joint gives more, as a knee that hyperextends (passive range as clinics measure
+      -25 to 80; below 0 a lax joint gives more, as a knee that hyperextends (passive range as clinics measure
       it, McDowell et al. 2012, doi 10.3109/01942638.2011.644032);
     - `tone`: muscle group -> least activation at any time, 0-0.5 (overactivity without a stretch, as of the
       calf in swing);

@@ -39,7 +39,7 @@ PARTS = {
     "weakness": ("share of maximal isometric force left", 0.1, 1.0),
     "contracture": ("share of optimal fibre length left", 0.7, 1.0),
     "spasticity": ("gain of the stretch reflex", 0.0, 3.0),
-    "limit": ("deg of motion lost by contracture; below 0 gained", -25.0, 60.0),
+    "limit": ("deg of motion lost by contracture; below 0 gained", -25.0, 80.0),
     "tone": ("least activation", 0.0, 0.5),
     "rigidity": ("0 (none) to 1", 0.0, 1.0),
     "coactivation": ("share of the antagonist's activation", 0.0, 0.5),

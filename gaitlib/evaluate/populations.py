@@ -9,7 +9,6 @@ import pandas as pd
 import xarray as xr
 
 from gaitlib.errors import InputError
-from gaitlib.gait import SIDES
 
 FRAME_DEG = 10.0
 """Anterior tilt of a laboratory's pelvis where the model's is level (healthy adults of two sets).
@@ -32,7 +31,7 @@ def measure_features(gaits: xr.Dataset, mass_kg: np.ndarray) -> pd.DataFrame:
     step_time = gaits["stride_time_s"].values / 2
     tilt = FRAME_DEG - angle["pelvis_tilt"]
     sides = []
-    for side in SIDES:
+    for side in "rl":
         stance = gaits["ground_force"].sel(foot=side, axis="y").values[:, :-1] > _CONTACT_SHARE * weight
         contact = np.argmax(stance & ~np.roll(stance, 1, axis=1), axis=1)
         hip = angle[f"hip_flexion_{side}"] + FRAME_DEG

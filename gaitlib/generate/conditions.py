@@ -22,7 +22,7 @@ PER_SIDE: dict[str, tuple[tuple[str, ...], float, float, float]] = {
     "weakness": (tuple(STRENGTH_GROUPS), 0.1, 1.0, 1.0),
     "contracture": (MUSCLE_GROUPS, 0.6, 1.0, 1.0),
     "spasticity": (MUSCLE_GROUPS, 0.0, 3.0, 0.0),
-    "limit": (LIMITED_JOINTS, -25.0, 60.0, 0.0),
+    "limit": (LIMITED_JOINTS, -25.0, 80.0, 0.0),
     "tone": (MUSCLE_GROUPS, 0.0, 0.5, 0.0),
 }
 """Part -> groups or joints, lowest, highest and healthy value (share of strength left, share of fibre length,
