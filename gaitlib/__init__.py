@@ -1,31 +1,41 @@
-"""Gait from muscles: simulate, generate, sense, estimate, and test the estimates on real people."""
+"""Gait from muscles: simulate, generate, sense, estimate, and test the estimates on real people.
+
+A person walks (`Person`, `Impairment`, `simulate_gait`), or many do (`load_library`, `generate_gaits`); a
+gait crosses a room (`build_walk`), is seen by a camera or worn sensors (`observe_camera`,
+`observe_inertial`); an estimator gives gait parameters with intervals (`estimate_gait`); estimates are held
+against what was measured (`compute_outcomes`, `evaluate_agreement`). Each name is imported when it is first
+used.
+"""
 
 import importlib
 
 __version__ = "0.1.0"
 
-
-def load_library(folder=None):
-    """Load a library of simulated gaits; see `gaitlib.simulate.library.load_library`.
-
-    Parameters
-    ----------
-    folder : path, optional
-        Library folder; the shipped one when left out.
-
-    Returns
-    -------
-    gaitlib.simulate.library.Library
-        `run`: one row per gait asked for (person, impairment, outcomes, verdict, timing); `curves`: table and
-        curves of the released gaits; `hash` of these.
-    """
-    from gaitlib.simulate.library import load_library as load
-
-    return load(folder)
+_PLACES = {
+    "Person": "gaitlib.person:Person",
+    "Impairment": "gaitlib.person:Impairment",
+    "load_library": "gaitlib.verbs:load_library",
+    "simulate_gait": "gaitlib.verbs:simulate_gait",
+    "generate_gaits": "gaitlib.verbs:generate_gaits",
+    "build_walk": "gaitlib.verbs:build_walk",
+    "observe_camera": "gaitlib.verbs:observe_camera",
+    "observe_inertial": "gaitlib.verbs:observe_inertial",
+    "compute_outcomes": "gaitlib.outcomes:compute_walk_outcomes",
+    "estimate_gait": "gaitlib.verbs:estimate_gait",
+    "evaluate_agreement": "gaitlib.verbs:evaluate_agreement",
+}
+__all__ = list(_PLACES)
 
 
 def __getattr__(name: str):
-    """Import `gaitlib.estimate` when it is first asked for."""
-    if name == "estimate":
-        return importlib.import_module("gaitlib.estimate")
-    raise AttributeError(f"module 'gaitlib' has no attribute '{name}'")
+    """Import a verb when it is first asked for."""
+    if name not in _PLACES:
+        raise AttributeError(f"module 'gaitlib' has no attribute '{name}'")
+    module, _, attribute = _PLACES[name].partition(":")
+    found = globals()[name] = getattr(importlib.import_module(module), attribute)
+    return found
+
+
+def __dir__() -> list[str]:
+    """List the verbs."""
+    return sorted(_PLACES)

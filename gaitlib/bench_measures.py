@@ -99,13 +99,13 @@ def measure_library(study) -> dict[str, float]:
 
 def measure_generate(study) -> dict[str, float]:
     """Train the study's generator without a checkpoint and compare it with held-out simulated people."""
+    from gaitlib.estimate.synthetic_training import split_library
     from gaitlib.generate.flow import GaitGenerator
     from gaitlib.generate.generator_diagnostics import (
         measure_fidelity,
         measure_throughput,
         summarise_fidelity,
     )
-    from gaitlib.report.training import split_library
     from gaitlib.simulate.library import load_library
 
     library = load_library(ROOT / study.simulate.library).curves
@@ -158,7 +158,7 @@ def measure_estimate(study) -> dict[str, float]:
 
 def measure_book(study) -> dict[str, float]:
     """Time the binding of the book from executed pages, with nothing built before."""
-    from gaitlib.report.book import assemble_book, compile_book
+    from gaitlib.workflow.bind import assemble_book, compile_book
 
     with tempfile.TemporaryDirectory() as folder:
         source, output, log = (Path(folder) / name for name in ("source", "output", "log"))

@@ -15,21 +15,24 @@ from gaitlib.errors import InputError, WorkError
 
 COMMANDS = {
     "doctor": ("gaitlib.doctor:add_doctor_parser", "say what works on this machine"),
-    "data": ("gaitlib.data.cli:add_data_parser", "list, fetch and verify the recordings of real people"),
-    "run": ("gaitlib.run:add_run_parser", "run a study and build its book"),
+    "data": (
+        "gaitlib.data.data_command:add_data_parser",
+        "list, fetch, verify and pack recordings of people",
+    ),
+    "run": ("gaitlib.workflow.run:add_run_parser", "run a study and build its book"),
     "simulate": ("gaitlib.simulate.cli:add_simulate_parser", "solve the gait of a person"),
     "library": ("gaitlib.simulate.library_cli:add_library_parser", "check, join and release gait libraries"),
     "generate": (
-        "gaitlib.report.ship_generator:add_generate_parser",
+        "gaitlib.workflow.train:add_generate_parser",
         "train the generator, or make strides with it",
     ),
     "estimate": (
         "gaitlib.estimate.estimate_command:add_estimate_parser",
         "speed, step length and step time from keypoints",
     ),
-    "train": ("gaitlib.report.ship:add_train_parser", "train the estimators that come with the project"),
-    "ablate": ("gaitlib.report.experiments:add_experiments_parser", "ablations and data efficiency"),
-    "keep": ("gaitlib.report.keep:add_keep_parser", "keep results for those who lack recordings"),
+    "train": ("gaitlib.workflow.train:add_train_parser", "train the estimators that come with the project"),
+    "ablate": ("gaitlib.workflow.ablate:add_experiments_parser", "ablations and data efficiency"),
+    "keep": ("gaitlib.workflow.earlier:add_keep_parser", "keep results for those who lack recordings"),
     "bench": ("gaitlib.bench:add_bench_parser", "measure times and errors into build/bench.json"),
 }
 """Where each command registers itself, and its line in the help."""

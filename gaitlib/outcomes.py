@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -152,10 +153,51 @@ def compute_walk_outcomes(walk: xr.Dataset, events: pd.DataFrame | None = None) 
     -----
     A step is a pair of consecutive initial contacts of opposite feet without a gap of hips or heels longer
     than 0.1 s in between; a stride is two consecutive steps. Fewer than two steps give only n_steps.
+
+    Examples
+    --------
+    >>> import gaitlib
+    >>> library = gaitlib.load_library()
+    >>> row = library.table.iloc[0]
+    >>> who = gaitlib.Person(**{name: row[name] for name in gaitlib.Person.model_fields})
+    >>> walk = gaitlib.build_walk(library.gaits.isel(gait=0), who, variability=0)
+    >>> outcomes = gaitlib.compute_outcomes(walk)
+    >>> bool(abs(outcomes["speed_mps"] / row["speed_mps"] - 1) < 0.05)
+    True
     """
     validate_walk(walk)
     events = detect_events(walk) if events is None else check_events(events)
     return _compute(_read_paths(walk), events)
+
+
+def measure_walks(walks: list[xr.Dataset], outcomes: Iterable[str]) -> pd.DataFrame:
+    """Measure walks of people from their keypoints in space, free of camera and detector.
+
+    Parameters
+    ----------
+    walks : list of xarray.Dataset
+        Walks; may be empty.
+    outcomes : iterable of str
+        Names of `OUTCOMES`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per walk: who walked (origin, dataset, subgroup, person_id, walk_id, age_years, height_m,
+        mass_kg, sex), how long (duration_s, n_steps), and the outcomes.
+    """
+    keys, outcomes = ["origin", "dataset", "subgroup", "person_id", "walk_id"], list(outcomes)
+    rows = []
+    for walk in walks:
+        found = compute_walk_outcomes(walk)
+        row = {key: walk.attrs.get(key) for key in keys}
+        row |= {key: walk.attrs.get(key, np.nan) for key in ("age_years", "height_m", "mass_kg")}
+        row["sex"] = walk.attrs.get("sex") or "unknown"
+        time_s = walk["time"].values
+        row |= {"duration_s": float(time_s[-1] - time_s[0]), "n_steps": int(found["n_steps"])}
+        rows.append(row | {name: found[name] for name in outcomes})
+    about = ["age_years", "height_m", "mass_kg", "sex", "duration_s", "n_steps"]
+    return pd.DataFrame(rows, columns=[*keys, *about, *outcomes])
 
 
 def explain_missing(outcomes: dict[str, float]) -> dict[str, str]:

@@ -24,6 +24,12 @@ class Person(BaseModel):
     """A walking person.
 
     Ranges span the study's cohorts: children from 3 years to adults of 90 years.
+
+    Examples
+    --------
+    >>> import gaitlib
+    >>> gaitlib.Person(age_years=8, sex="m", height_m=1.28, mass_kg=26)
+    Person(age_years=8.0, sex='m', height_m=1.28, mass_kg=26.0)
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -85,6 +91,13 @@ class Impairment(BaseModel):
     - `stoop_deg`: 0-45, forward lean of the trunk that the person seeks (degrees);
     - `tilt_deg`: -15 to 30, anterior tilt of the pelvis, beyond the healthy, that the person seeks (degrees);
     - `balance_margin`: 0-1, how much a long double support is sought.
+
+    Examples
+    --------
+    >>> import gaitlib
+    >>> hemiparesis = gaitlib.Impairment(weakness={"plantarflexors_r": 0.4}, spasticity={"gastroc_r": 1.0})
+    >>> hemiparesis.is_symmetric, hemiparesis.get("weakness", "plantarflexors", "l")
+    (False, 1.0)
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

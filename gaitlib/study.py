@@ -158,14 +158,58 @@ class StandIn(_Section):
         return self
 
 
+_NEEDS = {
+    "joint_angles": ("dataset", "group", "words", "conditions"),
+    "strides": ("dataset", "group", "words", "controls"),
+    "sensor_steps": ("dataset",),
+    "predictions": ("dataset",),
+    "case": ("dataset",),
+    "published": ("group",),
+    "addable": ("group",),
+}
+"""Kind of data -> what a study must say of it."""
+
+
+class Beside(_Section):
+    """What else is known of a subgroup and shown beside its evaluation, by kind of data.
+
+    `dataset` is an item of the data manifest. `group` is what people are called in that set, or before the
+    comma in data/published.csv (published), or among the populations of the manifest (addable: sets that a
+    reader can add). `conditions` are states of the same people, such as medication, the first one compared.
+    `words` names the people in tables; of published and addable it is a sentence for the page.
+    """
+
+    kind: Literal[tuple(_NEEDS)]
+    dataset: str = ""
+    group: str = ""
+    controls: str = ""
+    conditions: list[str] = []
+    words: str = ""
+
+    @model_validator(mode="after")
+    def _check_fields(self) -> Beside:
+        absent = [name for name in _NEEDS[self.kind] if not getattr(self, name)]
+        if absent:
+            raise ValueError(f"kind '{self.kind}' needs {' and '.join(absent)}")
+        if self.dataset:
+            from gaitlib.data.manifest import load_manifest
+
+            try:
+                load_manifest().get_item(self.dataset)
+            except InputError as error:
+                raise ValueError(f"dataset: {error}") from None
+        return self
+
+
 class Subgroup(_Section):
-    """One evaluation page: its title, its real people, and who stands in where there are none."""
+    """One evaluation page: its title, its real people, who stands in where there are none, what is beside."""
 
     title: str = Field(min_length=3)
     datasets: tuple[str, ...] = ()
     missing: str = ""
     stand_in: StandIn | None = None
     margins: dict[Outcome, Margin] = Field(default_factory=dict)
+    beside: list[Beside] = []
 
     @model_validator(mode="after")
     def _check_people(self) -> Subgroup:
@@ -175,6 +219,9 @@ class Subgroup(_Section):
             )
         if self.datasets and self.stand_in is not None:
             raise ValueError("has datasets of real people, so a simulated `stand_in` contradicts it")
+        alone = [item.kind for item in self.beside if item.kind not in ("sensor_steps", "addable")]
+        if alone and self.stand_in is None:
+            raise ValueError(f"beside: {alone[0]} is shown beside simulated people; declare a `stand_in`")
         return self
 
 

@@ -64,9 +64,9 @@ def load_people(half: str) -> dict[str, np.ndarray]:
 
 def load_emg() -> list[dict[str, np.ndarray]]:
     """Mean envelopes (101,) by muscle of the two adults of role calibrate."""
+    from gaitlib.data.emg import compute_envelopes
+    from gaitlib.data.measured_curves import load_adult_emg
     from gaitlib.data.walks import load_walks
-    from gaitlib.report.muscle_activity import compute_envelopes
-    from gaitlib.report.realism_data import load_adult_emg
 
     first = {name: values.mean(axis=0) for name, values in load_adult_emg().items()}
     (walk,) = load_walks("adult_walk_3d_moco", "calibrate")

@@ -37,7 +37,7 @@ def build_toy_library(n, seed=0):
     table = pd.DataFrame(rows)
     stacked = {name: np.stack([c[name] for c in curves]) for name in curves[0]}
     scalars = {name: table[name].to_numpy() for name in ("stride_time_s", "speed_mps")}
-    return table, build_gait_set(**stacked, **scalars, gait_id=list(table["gait_id"]))
+    return table, build_gait_set(list(table["gait_id"]), **stacked, **scalars)
 
 
 def build_toy_curves(row):
@@ -108,3 +108,9 @@ def _share_load(own):
 def _ease(u):
     u = np.clip(u, 0, 1)
     return u - np.sin(2 * np.pi * u) / (2 * np.pi)
+
+
+def mirror(representation, vectors):
+    """Mirror left and right."""
+    order, sign = representation.get_mirror()
+    return vectors[:, order] * sign

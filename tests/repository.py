@@ -1,7 +1,9 @@
 """The project as text: its files, its modules and what they import."""
 
 import ast
+import importlib.util
 import subprocess
+import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -71,3 +73,12 @@ def find_reach(module: str) -> set[str]:
             parent = name.rpartition(".")[0]
             waiting += [parent] if parent else []
     return reach
+
+
+@cache
+def load_script(name: str):
+    """A script of studies/ as a module."""
+    specification = importlib.util.spec_from_file_location(name, ROOT / "studies" / f"{name}.py")
+    module = sys.modules[name] = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module

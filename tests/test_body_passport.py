@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from gaitlib.body import passport
 from gaitlib.body.specification import build_specification
-from gaitlib.errors import AbsentData
+from gaitlib.data.fetch import get_path
+from gaitlib.environment import ROOT
 from gaitlib.person import Person
-from gaitlib.report import earlier, passport_page
-from gaitlib.report.passport_page import measure_published_model, write_passport_page
-from gaitlib.report.results import Results
+from gaitlib.simulate.workers import measure_moment_arms
 
 ADULT = Person(age_years=30, sex="m", height_m=1.76, mass_kg=74.0)
 
 
 @cache
 def _measure():
-    return measure_published_model()
+    path = get_path("adult_walk_3d_moco", "subject_walk_scaled.osim", "calibrate")
+    return measure_moment_arms(path, passport.list_angles())
 
 
 @pytest.fixture
@@ -39,25 +39,11 @@ def test_moment_arms_lie_among_those_of_the_published_model(arms):
 
 
 @pytest.mark.real_data("adult_walk_3d_moco")
-def test_page_is_complete(tmp_path, monkeypatch):
-    monkeypatch.setattr(passport_page, "measure_published_model", _measure)
-    kept = Results(str(tmp_path / "results"))
-    text = write_passport_page(tmp_path / "passport.md", kept).read_text(encoding="utf-8")
-    assert text.count("<figure") == 1 and text.count("<table") == 4
-    assert "Not evaluated" not in text
-    assert not re.search(r"\bnan\b", re.sub(r"base64,[^\"]+", "", text))
-    assert "gastrocnemius flexes the knee from 0 to 110" in text
-
-
-def test_page_says_what_it_could_not_evaluate(tmp_path, monkeypatch):
-    def refuse():
-        raise AbsentData("adult_walk_3d_moco", "subject_walk_scaled.osim: not on this machine")
-
-    monkeypatch.setattr(passport_page, "measure_published_model", refuse)
-    monkeypatch.setattr(earlier, "FOLDER", tmp_path / "nothing")
-    kept = Results(str(tmp_path / "results"))
-    text = write_passport_page(tmp_path / "passport.md", kept).read_text(encoding="utf-8")
-    assert "Not shown:" in text and "(adult_walk_3d_moco)" in text and "<figure" not in text
+def test_ranges_of_the_earlier_run_are_those_of_the_model():
+    shipped = pd.read_parquet(ROOT / "data/earlier/published_moment_arms.parquet")
+    for pair, rows in shipped.groupby(["group", "joint"]):
+        ends = [_measure()[pair].min(axis=0), _measure()[pair].max(axis=0)]
+        np.testing.assert_allclose(rows[["lowest_m", "highest_m"]].T, ends, rtol=1e-9, atol=1e-12)
 
 
 def test_listed_moment_arms_meet_ours_but_for_the_short_one():

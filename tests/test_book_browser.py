@@ -44,7 +44,7 @@ def book(tmp_path_factory):
 
 def build_small_book(folder: Path) -> Path:
     """Bind one page with a figure, a table, a formula and a box, with the settings of the real book."""
-    from gaitlib.report.book import check_pages, compile_book
+    from gaitlib.workflow.bind import check_pages, compile_book
 
     source, output = folder / "source", folder / "output"
     shutil.copytree(ROOT / "book", source, ignore=shutil.ignore_patterns("*.md", "__pycache__"))

@@ -9,7 +9,7 @@ import hashlib
 import pytest
 
 from gaitlib.data import fetch
-from gaitlib.data.cli import add_data_parser
+from gaitlib.data.data_command import add_data_parser
 from gaitlib.data.manifest import load_manifest, parse_manifest
 from gaitlib.errors import AbsentData, InputError, WorkError
 
@@ -250,7 +250,7 @@ def run_command(monkeypatch, capsys):
 
     def run(*words: str, manifest=None) -> tuple[int, str]:
         if manifest is not None:
-            monkeypatch.setattr("gaitlib.data.cli.load_manifest", lambda: manifest)
+            monkeypatch.setattr("gaitlib.data.data_command.load_manifest", lambda: manifest)
         parser = argparse.ArgumentParser()
         add_data_parser(parser.add_subparsers())
         arguments = parser.parse_args(["data", *words])

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import lzma
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,9 +15,8 @@ import xarray as xr
 from conftest import require_originals
 
 from gaitlib.data import fetch, packed
-from gaitlib.data.cli import format_list
+from gaitlib.data.data_command import format_list
 from gaitlib.data.inertial_walks import load_inertial_walks
-from gaitlib.data.insole_walks import read_gaitpdb
 from gaitlib.data.manifest import find_obstacle, load_manifest, parse_manifest
 from gaitlib.data.readers.insole import read_insole_people, read_insole_walk
 from gaitlib.data.walks import load_walks
@@ -282,6 +282,24 @@ def test_insole_people_have_heights_in_metres(tmp_path):
     path.write_text("\n".join(row.replace(" ", "\t") for row in [head, rows[0].replace("1.60", "tall")]))
     with pytest.raises(InputError, match=r"demographics\.txt, person 'GaPt1': Height is 'tall'"):
         read_insole_people(path)
+
+
+def read_gaitpdb():
+    """Read every walk with its force, speed and person."""
+    item, manifest, purpose = "gaitpdb", load_manifest(), "evaluate"
+    people = packed.read_recording(item, "demographics.txt", purpose, manifest).set_index("person_id")
+    speeds = [name for name in people.columns if name.startswith("speed_")]
+    walks = []
+    for name in packed.list_recordings(item, "*_*.txt", manifest):
+        walk_id = Path(name).stem
+        person_id, _, number = walk_id.partition("_")
+        person = people.loc[person_id]
+        about = {"dataset": item, "subgroup": person["group"], "person_id": person_id, "walk_id": walk_id}
+        about |= {"origin": "real", "second_task": int(number == "10")}
+        about |= {"reference_speed_mps": float(person.get(f"speed_{number}_mps", float("nan")))}
+        about |= person.drop([*speeds, "group"]).to_dict()
+        walks.append(packed.read_recording(item, name, purpose, manifest).assign_attrs(about))
+    return walks
 
 
 def test_insole_walks_are_of_111_people_and_carry_their_weight():

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from gaitlib.data.readers import bvh, c3d, clinical, inertial, matlab, opensim_files
+from gaitlib.data.readers import bvh, c3d, clinical, inertial_recordings, matlab, opensim_files
 from gaitlib.errors import InputError
 
 BVH = """HIERARCHY
@@ -231,7 +231,7 @@ def test_workbook_malformed(tmp_path):
     with pytest.raises(InputError, match=r"a\.xlsx: not a readable"):
         clinical.read_diagnoses(write(tmp_path, "a.xlsx", "no workbook"))
     with pytest.raises(InputError, match=r"b\.xlsx: no such file"):
-        inertial.read_freezing_recording(tmp_path / "b.xlsx")
+        inertial_recordings.read_freezing_recording(tmp_path / "b.xlsx")
 
 
 BACK_INFO = {
@@ -252,7 +252,9 @@ BACK_HEAD = (
 
 def test_lower_back_trial(tmp_path):
     signal = write(tmp_path, "1_lb.txt", BACK_HEAD + "0 9.8 0 0 0 0 1 0 0 0\n1 9.8 0 0 0 0 1 0 0 0\n")
-    signals, events = inertial.read_lower_back_trial(signal, write(tmp_path, "1.json", json.dumps(BACK_INFO)))
+    signals, events = inertial_recordings.read_lower_back_trial(
+        signal, write(tmp_path, "1.json", json.dumps(BACK_INFO))
+    )
     assert signals["time"].values.tolist() == [0.0, 0.01] and signals.attrs["height_m"] == 1.75
     assert events["event"].tolist() == ["toe_off", "initial_contact"] * 2
     assert events["time_s"].tolist() == [1.1, 1.5, 1.6, 2.0] and events["foot"].tolist() == [
@@ -267,14 +269,16 @@ def test_lower_back_trial(tmp_path):
     ):
         info = write(tmp_path, "2.json", json.dumps(BACK_INFO | change))
         with pytest.raises(InputError, match=message):
-            inertial.read_lower_back_trial(signal, info)
+            inertial_recordings.read_lower_back_trial(signal, info)
     info = write(tmp_path, "3.json", json.dumps({k: v for k, v in BACK_INFO.items() if k != "Age"}))
     with pytest.raises(InputError, match=r"3\.json: missing columns Age"):
-        inertial.read_lower_back_trial(signal, info)
+        inertial_recordings.read_lower_back_trial(signal, info)
     with pytest.raises(InputError, match=r"4\.json: not valid JSON"):
-        inertial.read_lower_back_trial(signal, write(tmp_path, "4.json", json.dumps(BACK_INFO)[:40]))
+        inertial_recordings.read_lower_back_trial(
+            signal, write(tmp_path, "4.json", json.dumps(BACK_INFO)[:40])
+        )
     with pytest.raises(InputError, match="line 3: found 3 values, expected 10"):
-        inertial.read_lower_back_trial(write(tmp_path, "5.txt", BACK_HEAD + "0 1 2\n"), info)
+        inertial_recordings.read_lower_back_trial(write(tmp_path, "5.txt", BACK_HEAD + "0 1 2\n"), info)
 
 
 def make_strides(**changes) -> dict:

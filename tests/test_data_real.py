@@ -8,10 +8,10 @@ import pytest
 from gaitlib.data import fetch
 from gaitlib.data.manifest import load_manifest
 from gaitlib.data.packed import list_recordings, read_recording
-from gaitlib.data.readers import clinical, inertial, matlab
-from gaitlib.data.tables import load_table
+from gaitlib.data.readers import clinical, inertial_recordings, matlab
+from gaitlib.data.reference_tables import load_table
 from gaitlib.errors import InputError
-from gaitlib.sense import trunk_motion
+from gaitlib.sense import trunk_and_arms
 
 
 @pytest.mark.real_data
@@ -89,7 +89,7 @@ def test_lower_back_trials():
             people.add(path.name.split("-")[0])
             continue
         info = path.with_name(path.name.replace("_lb.txt", ".json"))
-        trial, events = inertial.read_lower_back_trial(path, info)
+        trial, events = inertial_recordings.read_lower_back_trial(path, info)
         people.add(trial.attrs["person_id"])
         assert 25 <= trial.attrs["age_years"] <= 79
         gravity = np.linalg.norm(trial["acceleration"], axis=1).mean()
@@ -102,7 +102,7 @@ def test_lower_back_trials():
 @pytest.mark.real_data("parkinson_fog_imu")
 def test_freezing_recording():
     path = fetch.get_path("parkinson_fog_imu", "pt6_visit_50_tbc_walklr_0_trial_1.xlsx", "evaluate")
-    recording = inertial.read_freezing_recording(path)
+    recording = inertial_recordings.read_freezing_recording(path)
     assert recording.attrs["person_id"] == "pt6" and recording.attrs["fps"] == pytest.approx(128, abs=0.1)
     assert recording.sizes["sensor"] == 11 and not recording["freezing"].any()
     gravity = np.linalg.norm(recording["acceleration"].sel(sensor="lumbar"), axis=1).mean()
@@ -154,12 +154,12 @@ def test_opensim_example_files():
     assert 1.3 < float(markers["marker_position"].sel(marker="R.Shoulder", space="y").mean()) < 1.6
 
 
-def test_pelvis_of_the_adults_set_aside_nods_as_far_as_the_virtual_sensors_assume():
+def test_pelvis_of_the_adults_set_aside_tilts_as_far_as_the_virtual_sensors_assume():
     strides = read_recording("adult_3d", "ExperimentalData.mat", "calibrate")
     motion = read_recording("adult_walk_3d_moco", "coordinates.sto", "calibrate")
     first, second = (data["position"].sel(coordinate="pelvis_tilt").values for data in (strides, motion))
-    nods = [np.degrees(np.ptp(first, axis=1)).mean(), np.degrees(np.ptp(second))]
-    assert np.mean(nods) == pytest.approx(trunk_motion.PEOPLES_PELVIS_DEG, abs=0.2)
+    tilts = [np.degrees(np.ptp(first, axis=1)).mean(), np.degrees(np.ptp(second))]
+    assert np.mean(tilts) == pytest.approx(trunk_and_arms.PEOPLES_PELVIS_DEG, abs=0.2)
 
 
 @pytest.mark.real_data("td_children_c3d", "neuro_bvh", "adult_3d", "parkinson_fog_imu")
@@ -172,7 +172,7 @@ def test_truncated_real_files_are_one_clear_error(tmp_path):
         (read_bvh, fetch.get_path("neuro_bvh", "SubjectA1_Cycle1.bvh", "evaluate")),
         (matlab.read_laboratory_strides, fetch.get_path("adult_3d", "ExperimentalData.mat", "calibrate")),
         (
-            inertial.read_freezing_recording,
+            inertial_recordings.read_freezing_recording,
             fetch.get_path("parkinson_fog_imu", "pt6_visit_50_tbc_walklr_0_trial_1.xlsx", "evaluate"),
         ),
     )

@@ -11,13 +11,13 @@ import xarray as xr
 from conftest import require_originals
 
 from gaitlib.data import plug_in_gait, walks
-from gaitlib.data.adult_walk import compute_adult_joints
+from gaitlib.data.emg import compute_envelopes
 from gaitlib.data.packed import list_recordings, read_recording
 from gaitlib.data.readers.c3d import C3dRecording
+from gaitlib.data.walks import compute_adult_joints
 from gaitlib.errors import InputError
 from gaitlib.events import detect_events
 from gaitlib.outcomes import compute_walk_outcomes
-from gaitlib.report.muscle_activity import compute_envelopes
 from gaitlib.walk import get_point
 
 CHILDREN = "td_children_c3d"

@@ -5,9 +5,8 @@ import pytest
 from toys import make_toy_walk
 
 from gaitlib.errors import InputError
-from gaitlib.estimate.autocorrelation import find_step_time
 from gaitlib.estimate.baseline_estimators import LEG_SHARE_OF_HEIGHT, estimate_classical
-from gaitlib.estimate.features import N_CHANNELS, SIDE_FEATURES, compute_features
+from gaitlib.estimate.features import N_CHANNELS, SIDE_FEATURES, compute_features, find_step_time
 from gaitlib.sense.camera import Camera, build_camera, project_walk
 from gaitlib.sense.layouts import build_image_keypoints
 

@@ -8,10 +8,9 @@ from sense_toys import make_toy_set
 
 from gaitlib.data.inertial_walks import split_steady_walking, split_turn_trial
 from gaitlib.errors import InputError
-from gaitlib.estimate.clip_sampler import build_pool
+from gaitlib.estimate.clip_sampler import InertialSamplerConfig, build_pool, sample_inertial_clips
 from gaitlib.estimate.estimator import GaitEstimator
 from gaitlib.estimate.estimator_network import NetworkConfig
-from gaitlib.estimate.inertial_clip_sampler import InertialSamplerConfig, sample_inertial_clips
 from gaitlib.estimate.inertial_features import (
     INERTIAL_FEATURES,
     SITES,
@@ -22,8 +21,7 @@ from gaitlib.estimate.inertial_features import (
 from gaitlib.estimate.input_kind import INERTIAL, mirror_features
 from gaitlib.estimate.predict import estimate_clip
 from gaitlib.estimate.synthetic_training import TrainingConfig, list_persons, train_estimator
-from gaitlib.report.inertial_people import leave_out_steps, measure_reference
-from gaitlib.report.signals_page import format_settings, format_steps
+from gaitlib.estimate.targets import measure_events
 
 STEP_S = 0.54
 
@@ -140,33 +138,34 @@ def test_a_slow_turn_is_not_taken_for_walking():
     assert np.corrcoef(first.ravel(), second.ravel())[0, 1] > 0.98
 
 
-def test_errors_by_setting_count_answers_and_walks():
-    rows = [
-        {"dataset": "mobilised_lab", "setting": setting, "person_id": "a", "walk_id": walk,
-         "outcome": outcome, "status": status, "reference": 1.0, "estimate": estimate}
-        for setting, walk, status, estimate in (
-            ("single", "1", "ok", 1.1), ("bouts", "2", "ok", 0.7), ("bouts", "3", "ok", 1.1),
-            ("bouts", "4", "too short", np.nan))
-        for outcome in ("speed_mps", "step_length_m", "step_time_s")
-    ]  # fmt: skip
-    single, bouts = format_settings(pd.DataFrame(rows)).to_dict("records")
-    assert single["Walks, answered of all"] == "1 of 1" and bouts["Walks, answered of all"] == "2 of 3"
-    assert single["Speed (m/s): MAE (bias)"] == "0.100 (0.100)"
-    assert (
-        bouts["Step length (cm): MAE (bias)"].startswith("20.0 (")
-        and "10.0" in bouts["Step length (cm): MAE (bias)"]
-    )
+def make_events(steps_s, first="r"):
+    """Initial contacts of alternating feet."""
+    feet = "rl" if first == "r" else "lr"
+    times = np.r_[0.0, np.cumsum(steps_s)]
+    rows = [(feet[n % 2], "initial_contact", time) for n, time in enumerate(times)]
+    return pd.DataFrame(rows, columns=["foot", "event", "time_s"])
 
 
-def test_first_and_last_steps_can_be_left_out_of_the_reference():
-    steps_s = np.array([0.7, 0.6, *[0.5] * 8, 0.6])
-    contacts = pd.DataFrame({"event": "initial_contact", "time_s": np.r_[0.0, steps_s.cumsum()]})
-    walk = xr.Dataset(attrs={"walk_id": "w", "person_id": "a", "events": contacts})
-    row = {"outcome": "step_time_s", "status": "ok", "walk_id": "w", "estimate": 0.5, "lower": 0.49}
-    steps = leave_out_steps(pd.DataFrame([row | {"upper": 0.52}]), [walk])
-    assert steps["error_s"].to_numpy() == pytest.approx([0.5 - steps_s.mean(), -0.1 / 9, 0.0])
-    assert steps["inside"].tolist() == [0.0, 1.0, 1.0]
-    assert format_steps(steps)["Bias (ms)"].tolist()[1].endswith("11.1")
+def test_step_time_is_the_mean_of_both_sides_however_many_steps_each_has():
+    limping = make_events([0.4, 0.6, 0.4, 0.6, 0.4])
+    assert measure_events(limping, 3.0)["step_time_s"] == pytest.approx(0.5)
+    assert measure_events(limping, 3.0)["step_time_asymmetry"] == pytest.approx(0.4)
+    assert measure_events(limping, 3.0)["cadence_spm"] == pytest.approx(120)
+
+
+@pytest.mark.parametrize("left_out", [0, 1, 2])
+def test_left_out_contacts_leave_the_walk_between_them(left_out):
+    steps_s = np.array([0.7, 0.6, *[0.5] * 8, 0.6, 0.8])
+    inner = steps_s[left_out : len(steps_s) - left_out]
+    whole, part = make_events(steps_s), make_events(inner, "rl"[left_out % 2])
+    found = measure_events(whole, 10.0, left_out)
+    for name in ("step_time_s", "step_time_asymmetry", "stride_time_cv"):
+        assert found[name] == pytest.approx(measure_events(part, 10.0)[name])
+    assert (found["step_time_s"] == pytest.approx(0.5)) == (left_out == 2)
+
+
+def test_too_few_contacts_measure_nothing():
+    assert measure_events(make_events([0.5] * 5), 3.0, left_out=2) == {}
 
 
 def test_a_trial_with_a_turn_becomes_two_walks():
@@ -179,7 +178,7 @@ def test_a_trial_with_a_turn_becomes_two_walks():
     events = pd.DataFrame(rows, columns=["foot", "event", "time_s"]).sort_values("time_s")
     walks = split_turn_trial(signals, events, "7-1")
     assert [walk.attrs["walk_id"] for walk in walks] == ["7-1-out", "7-1-back"]
-    found = measure_reference(walks[0])
+    found = measure_events(walks[0].attrs["events"], float(walks[0]["time"].values[-1]))
     assert found["step_time_s"] == pytest.approx(STEP_S) and found["cadence_spm"] == pytest.approx(
         60 / STEP_S
     )

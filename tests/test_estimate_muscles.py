@@ -5,17 +5,20 @@ import pytest
 import torch
 from sense_toys import make_toy_set
 
-import gaitlib
-from gaitlib.errors import InputError
 from gaitlib.estimate.clip_sampler import build_pool, shift_stride
 from gaitlib.estimate.estimator_network import GaitNetwork, NetworkConfig
 from gaitlib.estimate.features import ClipFeatures
-from gaitlib.estimate.result import build_activation, build_estimate
 from gaitlib.estimate.synthetic_training import list_persons
-from gaitlib.estimate.targets import OUTCOME_NAMES, decode_outcomes, encode_outcomes
+from gaitlib.estimate.targets import (
+    OUTCOME_NAMES,
+    build_activation,
+    build_estimate,
+    decode_outcomes,
+    encode_outcomes,
+)
 from gaitlib.estimate.training_loop import batch_features, compute_masked_loss
+from gaitlib.evaluate.waveforms import find_burst, score_shape
 from gaitlib.gait import MUSCLES
-from gaitlib.report.muscle_activity import find_burst, score_curve
 
 PHASE = np.linspace(0, 100, 101)
 
@@ -75,10 +78,19 @@ def test_bursts_are_found_across_the_end_of_the_stride():
     assert find_burst(make_burst(40, 60)) == pytest.approx((40, 60))
     assert find_burst(make_burst(90, 15)) == pytest.approx((90, 15))
     assert np.isnan(find_burst(np.ones(101))).all()
-    score = score_curve(make_burst(95, 20), make_burst(5, 20))
+    score = score_shape(make_burst(95, 20), make_burst(5, 20))
     assert score["onset_error"] == pytest.approx(10) and score["offset_error"] == pytest.approx(0)
-    assert score_curve(make_burst(5, 20), make_burst(5, 20))["correlation"] == pytest.approx(1.0)
-    assert np.isnan(score_curve(np.ones(101), make_burst(5, 20))["correlation"])
+    assert score_shape(make_burst(5, 20), make_burst(5, 20))["correlation"] == pytest.approx(1.0)
+    assert np.isnan(score_shape(np.ones(101), make_burst(5, 20))["correlation"])
+
+
+def test_a_lower_threshold_makes_bursts_longer_and_leaves_the_correlation():
+    hill = np.exp(-0.5 * ((PHASE - 50) / 10) ** 2)
+    lengths = [np.diff(find_burst(hill, share))[0] for share in (0.3, 0.5, 0.7)]
+    assert lengths[0] > lengths[1] > lengths[2]
+    shifted = np.roll(hill[:-1], 7)[np.arange(101) % 100]
+    first, second = (score_shape(shifted, hill, share) for share in (0.3, 0.7))
+    assert first["correlation"] == second["correlation"] and first["onset_error"] == pytest.approx(7)
 
 
 def test_hidden_stretches_are_learned_from_what_is_left():
@@ -107,12 +119,3 @@ def test_hidden_stretches_are_learned_from_what_is_left():
         loss.backward()
         optimiser.step()
     assert first > 0.8 and float(loss.detach()) < 0.5 * first
-
-
-def test_the_package_is_called_like_a_function():
-    with pytest.raises(InputError, match="layout: not given"):
-        gaitlib.estimate(np.zeros((100, 17, 2)), fps=60)
-    with pytest.raises(AttributeError, match="no attribute 'estimates'"):
-        gaitlib.estimates  # noqa: B018
-    with pytest.raises(InputError, match="view: found 'above'"):
-        gaitlib.estimate(np.zeros((100, 17, 2)), fps=60, layout="coco17", view="above")

@@ -8,10 +8,9 @@ from sense_toys import make_toy_set
 from toys import make_toy_walk
 
 from gaitlib.errors import InputError
-from gaitlib.estimate.assess import summarise_errors
+from gaitlib.estimate.assess import summarise_errors, write_model_card
 from gaitlib.estimate.clip_sampler import SamplerConfig, build_pool, sample_clips
 from gaitlib.estimate.estimator import GaitEstimator
-from gaitlib.estimate.estimator_card import write_model_card
 from gaitlib.estimate.estimator_network import NetworkConfig
 from gaitlib.estimate.input_kind import KEYPOINTS, mirror_features
 from gaitlib.estimate.synthetic_training import (

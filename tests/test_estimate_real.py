@@ -8,23 +8,23 @@ import pytest
 from sense_toys import make_toy_set
 
 from gaitlib.errors import InputError
-from gaitlib.estimate.clip_sampler import SamplerConfig, build_pool, sample_clips
+from gaitlib.estimate.assess import tabulate_errors
+from gaitlib.estimate.clip_sampler import InertialSamplerConfig, SamplerConfig, build_pool, sample_clips
 from gaitlib.estimate.estimator import GaitEstimator
 from gaitlib.estimate.estimator_network import GaitNetwork, NetworkConfig
-from gaitlib.estimate.inertial_clip_sampler import InertialSamplerConfig
 from gaitlib.estimate.predict import load_shipped_estimator
 from gaitlib.estimate.real_training import crossvalidate_network
 from gaitlib.estimate.synthetic_training import (
     TrainingConfig,
-    check_estimator,
     list_persons,
+    sample_held_out,
 )
 from gaitlib.estimate.targets import OUTCOME_NAMES
-from gaitlib.report.experiments import ARMS, COLUMNS, compare_starts, select_healthy_adults
-from gaitlib.report.people import measure_walks
-from gaitlib.report.sensors import observe_walks
+from gaitlib.outcomes import measure_walks
 from gaitlib.sense.body_walk import build_synthetic_walk
+from gaitlib.sense.observe import observe_walks
 from gaitlib.simulate.library import load_library
+from gaitlib.workflow.ablate import ARMS, COLUMNS, compare_starts, select_healthy_adults
 
 CONFIG = NetworkConfig(width=8, fine_dilations=(1,), coarse_dilations=(1,))
 
@@ -98,11 +98,12 @@ def test_shipped_estimators_fit_the_split():
         estimator = load_shipped_estimator(kind)
         assert estimator.provenance["trained_on"] == "synthetic walks only"
     config = TrainingConfig(sampler=InertialSamplerConfig(), n_test=12)
-    errors = check_estimator(estimator, *library, config, estimator.provenance["seed"])
+    clips = sample_held_out(estimator, *library, config, estimator.provenance["seed"])
+    errors = tabulate_errors(estimator, clips)
     assert errors["gait"].notna().all() and set(errors["outcome"]) == set(OUTCOME_NAMES)
     with pytest.raises(InputError, match="seed 7"):
-        check_estimator(estimator, *library, config, 7)
+        sample_held_out(estimator, *library, config, 7)
     with pytest.raises(InputError, match="gaitlib train"):
-        check_estimator(
+        sample_held_out(
             estimator, *library, replace(config, held_out_share=0.3), estimator.provenance["seed"]
         )

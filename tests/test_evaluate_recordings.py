@@ -4,13 +4,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from notebook_cells import read_definitions
 
+from gaitlib.data.packed import read_recording
+from gaitlib.data.reference_tables import summarise_strides
 from gaitlib.errors import InputError
-from gaitlib.estimate.inertial_steps import detect_shank_contacts, estimate_back_step_time, pair_steps
+from gaitlib.estimate.baseline_estimators import detect_shank_contacts, estimate_back_step_time, pair_steps
+from gaitlib.estimate.estimate_table import compare_step_times
+from gaitlib.evaluate.waveforms import compare_curves, describe_clusters, score_normal
 from gaitlib.gait import COORDINATES
-from gaitlib.report import gait_curves, known
-from gaitlib.report import subgroup_cerebral_palsy as palsy
-from gaitlib.report import subgroup_parkinsons as parkinsons
+from gaitlib.report import gait_curves
 
 PHASE = np.arange(101.0)
 
@@ -59,24 +62,22 @@ def make_group(shift, n=8, seed=0):
 
 
 def test_shifted_curves_differ_in_place_and_not_in_range():
-    found = parkinsons.compare_curves(
-        make_group(15.0, seed=1), make_group(0.0), np.random.default_rng(0), 200
-    )
+    groups = make_group(15.0, seed=1).angles, make_group(0.0).angles
+    found = compare_curves(*groups, np.random.default_rng(0), 200)
     assert found["range_difference"].abs().max() < 1e-9
     assert found["rms"].to_numpy() == pytest.approx(15, abs=2.5)
     assert all(cluster.p < 0.05 for clusters in found["clusters"] for cluster in clusters)
-    table = parkinsons.format_curves({"made against real": found})
-    assert table["Differs at (% of stride)"].str.contains("0–100").all()
-    assert parkinsons.describe_clusters([]) == "nowhere (p 1.000)"
+    assert all("0–100" in describe_clusters(clusters) for clusters in found["clusters"])
+    assert describe_clusters([]) == "nowhere (p 1.000)"
 
 
-def test_profile_table_leaves_each_healthy_person_out():
-    table = parkinsons.format_profiles({"Shifted": make_group(15.0, seed=1)}, make_group(0.0)).set_index(
-        "Group"
-    )
-    assert float(table.loc["Shifted", "All three (°)"][:4]) > 3 * float(
-        table.loc["Healthy adults", "All three (°)"][:3]
-    )
+def test_profile_scores_leave_each_healthy_person_out():
+    normal = make_group(0.0).average_sides()
+    own = score_normal(normal)
+    assert len(own) == 8
+    others = {joint: np.delete(curves, 2, axis=0).mean(axis=0) for joint, curves in normal.items()}
+    distance = [np.mean((normal[joint][2] - mean) ** 2) for joint, mean in others.items()]
+    assert own["profile"].iloc[2] == pytest.approx(np.sqrt(np.mean(distance)))
 
 
 def test_figure_tells_sides_apart_twice_and_has_units():
@@ -95,7 +96,7 @@ def test_strides_drop_the_start_and_turns():
         table[f"stride_time_{side}_s"], table[f"stance_{side}_percent"] = times, 65.0
     table.loc[:5, "stride_time_l_s"] = 5.0
     table.loc[40, "stride_time_r_s"] = 3.0
-    found = parkinsons.summarise_strides(table)
+    found = summarise_strides(table)
     assert found["stride_time_s"] == pytest.approx(1.1, abs=0.001)
     assert found["stride_time_cv"] == pytest.approx(0.01 / 1.1, rel=0.05)
     assert found["stance_share"] == pytest.approx(0.65) and found["n_strides"] < n - 18
@@ -172,16 +173,9 @@ def test_windows_leave_out_rest_and_freezing():
         coords={"time": time_s, "sensor": ["ankle_r", "ankle_l", "lumbar"], "space": ["x", "y", "z"]},
         attrs={"person_id": "pt1"},
     )
-    rows = parkinsons.list_sensor_windows(recording)
+    rows = compare_step_times(recording)
     assert [row["walk_id"] for row in rows] == ["pt1-0", "pt1-2"]
     assert all(row["estimate"] == pytest.approx(0.5, abs=0.01) == row["reference"] for row in rows)
-
-
-def test_groups_without_recordings_say_so_and_name_what_can_be_added():
-    assert "Toronto" in " ".join(known.list_addable("older_adult"))
-    (sentence,) = known.list_addable("dementia")
-    assert "No open recording" in sentence
-    assert known.list_addable("child") == []
 
 
 @pytest.mark.real_data("parkinson_joint_angles")
@@ -197,9 +191,13 @@ def test_parkinson_ranges_are_those_published():
             assert np.ptp(group.angles[joint], axis=2).mean() == pytest.approx(expected, abs=0.6)
 
 
-def test_benchmark_recomputed():
+def test_benchmark_recomputed(monkeypatch):
     """Kidzinski 2020, recomputed elsewhere from the figure data: MAE and r of each quantity."""
-    table = palsy.format_benchmark(palsy.load_benchmark(), pd.DataFrame()).set_index("Quantity")
+    nobody = pd.DataFrame(columns=["outcome", "method", "view", "origin", "mae"])
+    names = read_definitions("4_evaluate", agreement=nobody, main="side", basis="simulated")
+    monkeypatch.setattr(names["page"], "show_table", lambda table, *_: table)
+    item = {"dataset": "cp_video_benchmark", "about": names["load_manifest"]().items["cp_video_benchmark"]}
+    table = names["show_predictions"](item).set_index("Quantity")
     expected = {
         "Walking speed (m/s)": ("0.131", "0.73"),
         "Step length (m), derived": ("0.058", "0.65"),
@@ -213,8 +211,8 @@ def test_benchmark_recomputed():
 
 
 def test_the_child_walks_in_crouch():
-    strides = palsy.load_child()
-    child = palsy.collect_child_curves(strides)
+    strides = {side: read_recording("cp_child", f"ExperimentalData_{side}.mat", "evaluate") for side in "rl"}
+    child = read_definitions("4_evaluate")["collect_case"](strides)
     assert child.angles["knee"].shape == (3, 2, 101)
     right = child.angles["knee"][:, 0].mean(axis=0)
     assert (right.min(), right.max()) == pytest.approx((37, 70), abs=3)

@@ -6,10 +6,12 @@ import pytest
 from evaluate_toys import build_table
 
 from gaitlib.errors import InputError
+from gaitlib.evaluate.agreement import list_statistics
 from gaitlib.evaluate.bias_model import MIXED, fit_bias_model
 from gaitlib.evaluate.discrimination import compute_auc, compute_pair_auc
-from gaitlib.report import comparison_models, comparison_task, training_runs
-from gaitlib.report.subgroup_details import format_details, list_statistics
+from gaitlib.evaluate.subgroups import compute_subgroup_gaps
+from gaitlib.evaluate.training_runs import summarise_runs
+from gaitlib.evaluate.words import compare_with_margin
 
 MARGINS = {"speed_mps": {"value": 0.1, "kind": "clinical", "source": "test source"}}
 GROUPS = (("neurological", 12, 2), ("healthy_adult", 11, 2))
@@ -49,17 +51,6 @@ def test_too_few_people_or_no_table(positive, features):
         compute_pair_auc(positive, features)
 
 
-def test_task_compares_methods_on_the_same_people():
-    table = build_table(GROUPS, origin="real")
-    slow = table["subgroup"] == "neurological"
-    table.loc[slow, ["reference", "estimate"]] -= 0.4
-    found, dataset, n_people = comparison_task.format_task(table, "side")
-    assert (dataset, n_people) == ("demo", 23)
-    assert found["People"].tolist()[:2] == ["12 / 11", "12 / 11"]
-    assert float(found["Slow walking alone"][0][:4]) > 0.8
-    assert "gives no speed" in found.set_index("Measured by").loc["classical geometry", "Slow walking alone"]
-
-
 def test_residuals_and_people_of_the_model_are_kept():
     table = build_table(GROUPS, methods=(("synthetic", 0.0, 0.03),))
     rng = np.random.default_rng(3)
@@ -73,7 +64,7 @@ def test_residuals_and_people_of_the_model_are_kept():
 
 
 def test_residual_figure_has_a_panel_for_people():
-    from gaitlib.evaluate.model_plots import plot_residuals
+    from gaitlib.evaluate.plots import plot_residuals
 
     table = build_table(GROUPS, methods=(("synthetic", 0.0, 0.03),))
     table["estimate"] += table["person_id"].str[-2:].astype(float) / 50
@@ -81,57 +72,44 @@ def test_residual_figure_has_a_panel_for_people():
     assert len(figure.axes) == 3 and all("(m/s)" in ax.get_ylabel() for ax in figure.axes)
 
 
-def test_gaps_name_the_worst_group_and_models_name_what_is_missing():
-    table = build_table([*GROUPS, ("child", 12, 1)], origin="real")
-    table.loc[table["subgroup"] == "child", "estimate"] += 0.3
-    names = {"child": "Children", "neurological": "Patients", "healthy_adult": "Healthy adults"}
-    gaps, worst = comparison_models.format_gaps(table, names, "side", 1, 200)
-    assert worst[0].startswith("Walking speed: worst for children")
-    assert (gaps["Gap to the best (95 % CI)"] == "best").sum() == 1
-    models = {"speed_mps": comparison_models.fit_bias(table, "speed_mps")}
-    assert "age is not known" in models["speed_mps"][1]
-    terms = comparison_models.format_bias(models, names).set_index("Term")
-    assert terms.loc["Healthy adults", "p"] == "below 0.001"
-    assert comparison_models.fit_bias(table[:0], "speed_mps") == (None, "no estimates")
-    assert "could have shown" in comparison_models.describe_power(table, MARGINS, "side")[0]
-
-
-def test_details_and_file_of_statistics():
-    from gaitlib.evaluate.tables import build_agreement_table
-
+def test_file_of_statistics():
     table = build_table(GROUPS, methods=(("synthetic", 0.0, 0.02),), origin="real")
-    one = table[table["subgroup"] == "neurological"]
-    agreement = build_agreement_table(one, margins=MARGINS, n_resamples=200)
-    reliability, bias = format_details(agreement, one, MARGINS, ["side", "front"])
-    assert bias["Bias within margin (TOST, Holm)"].tolist() == ["yes (p below 0.001)"]
-    assert float(reliability["MDC95 (95 % CI)"].iloc[0][:5]) == pytest.approx(1.96 * 2**0.5 * 0.02, abs=0.02)
-    assert "nobody" in format_details(agreement, one, MARGINS, ["front"])[0]["Note"][0]
     listed = list_statistics(table, 1, 200)
     assert set(listed["subgroup"]) == {"neurological", "healthy_adult"} and listed["bca_lower"].notna().any()
     mae = listed[listed["statistic"] == "mae"]
     assert (mae["analytic_lower"] <= mae["value"]).all() and (mae["n_walks"] > mae["n_people"]).all()
 
 
-def test_training_runs_are_read_or_said_to_be_missing(tmp_path):
-    runs = training_runs.load_runs(None, MARGINS, "side", 1, 200)
-    assert "not evaluated" in training_runs.format_runs(runs, "ablation").iloc[0, 0]
-    assert training_runs.plot_efficiency(runs, "speed_mps") is None
+def test_the_worst_group_is_named_and_the_best_compared_with_itself():
+    table = build_table([*GROUPS, ("child", 12, 1)], origin="real", methods=(("synthetic", 0.0, 0.03),))
+    table.loc[table["subgroup"] == "child", "estimate"] += 0.3
+    gaps = compute_subgroup_gaps(table, np.random.default_rng(1), n_resamples=200).set_index("subgroup")
+    assert gaps["is_worst"].tolist() == [name == "child" for name in gaps.index]
+    assert gaps.loc["child", "p_holm"] < 0.001 and (gaps.index == gaps["compared_with"]).sum() == 1
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "verdict"),
+    [
+        (0.02, 0.10, "below"),
+        (0.02, 0.11, "not told apart from"),
+        (0.10, 0.20, "not told apart from"),
+        (0.11, 0.20, "above"),
+        (np.nan, np.nan, "not told apart from"),
+    ],
+)
+def test_an_error_meets_its_margin_with_its_whole_interval(lower, upper, verdict):
+    assert compare_with_margin(pd.Series({"mae_lower": lower, "mae_upper": upper}), 0.10) == verdict
+
+
+def test_trainings_of_several_seeds_are_no_people():
     table = build_table(GROUPS, methods=(("synthetic", 0.0, 0.02),), origin="real")
-    table = table.assign(dataset="neuro_bvh")
     parts = [
         table.assign(kind="efficiency", arm=arm, n_train=n, seed=seed)
         for arm, n in (("synthetic people", 0), ("real people", 5), ("real people", 20))
         for seed in (1, 2)
     ]
-    path = tmp_path / "estimates.parquet"
-    pd.concat(parts).to_parquet(path)
-    runs = training_runs.load_runs(path, MARGINS, "side", 1, 200)
-    assert len(runs) == 3 and (runs["n_people"] == 23).all()  # seeds are no people
-    assert len(training_runs.format_runs(runs, "efficiency")) == 3
-    axes = training_runs.plot_efficiency(runs, "speed_mps").axes
-    assert [ax.get_title() for ax in axes] == ["Adults"] and "people" in axes[0].get_xlabel()
-    table.to_parquet(path)
-    with pytest.raises(InputError, match="kind, arm, n_train, seed"):
-        training_runs.load_runs(path, MARGINS, "side", 1, 200)
-    with pytest.raises(InputError, match="gaitlib ablate"):
-        training_runs.load_runs(tmp_path / "none.parquet", MARGINS, "side", 1, 200)
+    runs = summarise_runs(pd.concat(parts), MARGINS, "side", np.random.default_rng(0), 200)
+    assert len(runs) == 3 and (runs["n_people"] == 23).all()
+    with pytest.raises(InputError, match=r"kind, arm, n_train, seed missing.*gaitlib ablate"):
+        summarise_runs(table, MARGINS, "side", np.random.default_rng(0), 200)

@@ -13,7 +13,7 @@ from gaitlib.generate.curve_corrections import (
     correct_forces,
     correct_gaits,
 )
-from gaitlib.generate.foot_contact import measure_soles
+from gaitlib.generate.foot_contact import measure_foot_contact
 from gaitlib.generate.generator_baselines import LinearGaussianGenerator, NeighbourGenerator
 from gaitlib.generate.generator_diagnostics import measure_fidelity, summarise_fidelity
 
@@ -24,7 +24,7 @@ def library():
 
 
 def test_standing_feet_of_the_family_neither_slip_nor_sink(library):
-    soles = measure_soles(*library)
+    soles = measure_foot_contact(*library)
     assert np.abs(soles).to_numpy().max() < 1e-6
     np.testing.assert_allclose(compute_joint_speed(*library), library[0]["speed_mps"], rtol=1e-6)
 
@@ -41,10 +41,10 @@ def test_slip_of_a_known_size_is_measured_and_removed(library):
     table, gaits = library
     sliding = gaits.copy(deep=True)
     sliding["position"].loc[{"coordinate": "pelvis_tx"}] += 0.03 * np.sin(4 * np.pi * np.linspace(0, 1, 101))
-    slip = measure_soles(table, sliding)["slip_m"]
+    slip = measure_foot_contact(table, sliding)["slip_m"]
     assert slip.between(0.055, 0.0601).all()
     _, corrected = correct_gaits(table, sliding)
-    assert measure_soles(table, corrected)["slip_m"].max() < 1.3 * ALLOWED_SLIP_M
+    assert measure_foot_contact(table, corrected)["slip_m"].max() < 1.3 * ALLOWED_SLIP_M
 
 
 def test_wrong_travel_is_taken_up_by_the_hips_and_keeps_speed_and_time(library):
@@ -55,7 +55,7 @@ def test_wrong_travel_is_taken_up_by_the_hips_and_keeps_speed_and_time(library):
     shorter["position"].loc[{"coordinate": "pelvis_tx"}] += ramp
     shorter["stride_time_s"] = ("gait", wrong["stride_time_s"].to_numpy())
     corrected_table, corrected = correct_gaits(wrong, shorter)
-    soles = measure_soles(corrected_table, corrected)
+    soles = measure_foot_contact(corrected_table, corrected)
     assert soles["slip_m"].max() < 1.3 * ALLOWED_SLIP_M
     forward = corrected["position"].sel(coordinate="pelvis_tx").to_numpy()
     travel = forward[:, -1] - forward[:, 0]
@@ -72,7 +72,7 @@ def test_sunk_body_is_lifted_to_the_floor(library):
     sunk["position"].loc[{"coordinate": "pelvis_ty"}] -= 0.05
     band = FloorBand(-0.005, 0.005)
     _, corrected = correct_gaits(table, sunk, band)
-    share = measure_soles(table, corrected)["lowest_m"] / table["height_m"]
+    share = measure_foot_contact(table, corrected)["lowest_m"] / table["height_m"]
     assert share.min() > band.lower - 1e-6
 
 

@@ -10,16 +10,14 @@ from generate_toy import build_toy_library
 
 from gaitlib.environment import ROOT
 from gaitlib.errors import InputError
-from gaitlib.estimate.synthetic_training import split_people
+from gaitlib.estimate.synthetic_training import split_library, split_people
 from gaitlib.gait import validate_gait
-from gaitlib.generate.checked_sampling import SoundSampler, find_sound
-from gaitlib.generate.checks import check_gaits
+from gaitlib.generate.checks import RejectionSampler, check_gaits, find_valid
 from gaitlib.generate.flow import GaitGenerator
 from gaitlib.generate.learnable_gaits import select_verified
-from gaitlib.report.ship_generator import SHIPPED_GENERATOR
-from gaitlib.report.training import split_library
 from gaitlib.simulate.library import hash_gaits, load_library
 from gaitlib.study import load_study
+from gaitlib.workflow.train import SHIPPED_GENERATOR
 
 TINY = {"steps": 60, "hidden": 24, "n_blocks": 2, "log_every": 10, "checkpoint_every": 20, "batch_size": 32}
 
@@ -109,8 +107,38 @@ def test_training_neither_uses_nor_changes_the_global_seed(library):
     assert torch.equal(before, torch.get_rng_state())
 
 
+def test_a_generator_draws_the_weights_that_torch_would_draw():
+    import torch
+
+    from gaitlib.estimate.estimator_network import GaitNetwork, NetworkConfig
+    from gaitlib.generate.network_training import build_network
+
+    before = torch.get_rng_state()
+    own = build_network(lambda: GaitNetwork(NetworkConfig()), torch.Generator().manual_seed(7))
+    assert torch.equal(before, torch.get_rng_state())
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(7)
+        usual = GaitNetwork(NetworkConfig())
+    for name, value in usual.state_dict().items():
+        assert value.equal(own.state_dict()[name]), name
+
+
+def test_weights_of_another_kind_are_refused():
+    from gaitlib.estimate.estimator import GaitEstimator
+
+    with pytest.raises(InputError, match="generator weights keypoints.safetensors: found format 'none'"):
+        GaitGenerator.load(ROOT / "data/estimator/keypoints.safetensors")
+    with pytest.raises(InputError, match="found kind 'none', expected 'gaitlib-estimator'"):
+        GaitEstimator.load(ROOT / "data/generator/generator.safetensors")
+
+
 def test_resumed_training_equals_uninterrupted(library, tiny, tmp_path):
-    GaitGenerator().fit(*library, TINY, seed=3, folder=tmp_path, stop_at=47)
+    def interrupt(step, loss):
+        if step == 50:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        GaitGenerator().fit(*library, TINY, seed=3, folder=tmp_path, report=interrupt)
     assert len(list(tmp_path.iterdir())) == 1
     resumed = GaitGenerator().fit(*library, TINY, seed=3, folder=tmp_path)
     pd.testing.assert_frame_equal(resumed.history, tiny.history)
@@ -203,13 +231,13 @@ def test_what_fails_a_check_is_drawn_again(generator):
     checks = check_gaits(*first, generator.limits)
     bend = checks.loc[checks["check"] == "knee_hyperextension", "value"].quantile(0.4)
     picky.limits = replace(generator.limits, knee_extension_deg=bend)
-    table, gaits = SoundSampler(picky).sample(wanted, seed=5)
-    assert find_sound(table, gaits, picky.limits).all() and set(table["draws"]) > {1, 2}
-    assert find_sound(*first, picky.limits).sum() == (table["draws"] == 1).sum() < len(table)
+    table, gaits = RejectionSampler(picky).sample(wanted, seed=5)
+    assert find_valid(table, gaits, picky.limits).all() and set(table["draws"]) > {1, 2}
+    assert find_valid(*first, picky.limits).sum() == (table["draws"] == 1).sum() < len(table)
     assert table["person_id"].is_unique and list(gaits["gait"].values) == list(table["gait_id"])
     asked = wanted.set_index("person_id").loc[table["person_id"], "speed_mps"]
     np.testing.assert_array_equal(table["speed_mps"], asked)
-    again = SoundSampler(picky).sample(wanted, seed=5)[0]
+    again = RejectionSampler(picky).sample(wanted, seed=5)[0]
     pd.testing.assert_frame_equal(table, again)
 
 
@@ -224,5 +252,7 @@ def test_shipped_generator_learned_from_training_people_only():
     assert set(shipped.gait_ids) <= set(run["gait_id"].iloc[training])
     seen_by_readers = split_library(*library.curves, study.estimate.held_out_share, study.seed).held_out[0]
     assert set(seen_by_readers["gait_id"]) <= set(held_out), "who is held out does not hang on the release"
-    table, _ = SoundSampler(shipped).sample(pd.DataFrame({"speed_mps": [0.9, 1.2], "age_years": [70.0, 8.0]}))
+    table, _ = RejectionSampler(shipped).sample(
+        pd.DataFrame({"speed_mps": [0.9, 1.2], "age_years": [70.0, 8.0]})
+    )
     assert table["speed_mps"].tolist() == [0.9, 1.2]

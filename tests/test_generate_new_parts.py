@@ -17,7 +17,6 @@ from gaitlib.generate.conditions import (
     spread_impairments,
 )
 from gaitlib.generate.foot_contact import measure_contact_shift, stack_dimensions
-from gaitlib.generate.generated_walks import StrideVariability, draw_strides
 from gaitlib.generate.generator_diagnostics import (
     RESPONSES,
     measure_coverage,
@@ -27,6 +26,7 @@ from gaitlib.generate.generator_diagnostics import (
 from gaitlib.generate.learnable_gaits import measure_isolation
 from gaitlib.generate.representation import GaitRepresentation
 from gaitlib.generate.residual_forces import differentiate_stride, summarise_residual
+from gaitlib.generate.stride_variability import StrideVariability, draw_strides
 from gaitlib.person import Person
 
 

@@ -23,10 +23,8 @@ import yaml
 from library_fakes import build_solved, fake_solve, make_plan, run_cluster, wait_for
 
 import gaitlib.simulate.build as build_module
-from gaitlib import run
 from gaitlib.cli import main
 from gaitlib.errors import InputError, WorkError
-from gaitlib.report.library_page import estimate_cost
 from gaitlib.simulate import executors
 from gaitlib.simulate.build import build_library, make_arrays
 from gaitlib.simulate.executors import open_executor
@@ -36,7 +34,7 @@ from gaitlib.simulate.library import (
     load_library,
     write_library,
 )
-from gaitlib.simulate.measure import measure_library
+from gaitlib.simulate.measure import estimate_cost, measure_library
 from gaitlib.simulate.multipliers import (
     join_multipliers,
     load_multipliers,
@@ -52,6 +50,7 @@ from gaitlib.simulate.release import export_library, hash_file, merge_libraries,
 from gaitlib.simulate.solution import build_gait_dataset
 from gaitlib.simulate.starts import pack_start, unpack_start
 from gaitlib.study import load_study
+from gaitlib.workflow import run
 
 FAKES = Path(library_fakes.__file__)
 ROOT = FAKES.parents[1]

@@ -3,15 +3,16 @@
 import ast
 import getpass
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from gaitlib.environment import ROOT
 from gaitlib.errors import InputError, WorkError
-from gaitlib.report import notebook as runner
-from gaitlib.report.jobs import list_sources, plan_jobs
-from gaitlib.report.notebook import (
+from gaitlib.study import load_study
+from gaitlib.workflow import execute as runner
+from gaitlib.workflow.execute import (
     check_parameters,
     execute_notebook,
     fill_markdown,
@@ -19,10 +20,11 @@ from gaitlib.report.notebook import (
     read_parameters,
     scrub_notebook,
 )
-from gaitlib.study import load_study
+from gaitlib.workflow.pages import list_sources, plan_pages
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-LONGEST_FUNCTION = 15
+LONGEST_FUNCTION = 40
+"""Lines: what is longer is no part of an argument that reads in one go."""
 
 
 def read(path):
@@ -46,29 +48,22 @@ def write_notebook(path, *cells, parameters='name: str = "a"\ncount: int = 3\nsh
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_what_a_cell_shows_is_its_last_expression(path):
-    """A figure or list before it, or inside an `if`, would be made and lost."""
+    """A figure or list before it, or inside an `if`, would be made and lost; the answer is put at the top."""
     for code in list_code(path):
         statements = ast.parse(code).body
         lost = statements if not isinstance(statements[-1], ast.Expr) else statements[:-1]
-        calls = [node for part in lost for node in ast.walk(part) if isinstance(node, ast.Call)]
+        bare = [node.value for part in lost for node in ast.walk(part) if isinstance(node, ast.Expr)]
+        calls = [node for node in bare if isinstance(node, ast.Call)]
         assert not [ast.unparse(c)[:60] for c in calls if ast.unparse(c.func).startswith("page.show_")]
 
 
-def test_the_chain_has_its_notebooks():
-    names = [path.stem for path in NOTEBOOKS]
-    assert names == [
-        "0_answer",
-        "1_impairments",
-        "1_library",
-        "1_simulate",
-        "2_generate",
-        "2_physics",
-        "2_sense",
-        "3_train",
-        "4_evaluate",
-        "4_signals",
-        "5_compare",
-    ]
+def test_every_notebook_is_a_page_of_the_study_and_of_the_book():
+    study = load_study(ROOT / "studies/quick.yaml")
+    assert {page.notebook for page in plan_pages(study).values()} == {
+        str(path.relative_to(ROOT)) for path in NOTEBOOKS
+    }
+    contents = (ROOT / "book/_toc.yml").read_text(encoding="utf-8")
+    assert not [path.stem for path in NOTEBOOKS if not re.search(rf": {path.stem}$", contents, re.M)]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -82,14 +77,10 @@ def test_notebooks_in_git_carry_no_outputs(path):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_notebooks_hold_the_argument_and_not_the_code(path):
-    import ast
-
+def test_notebooks_hold_the_argument_and_import_no_engine(path):
     for text in list_code(path):
         for node in ast.walk(ast.parse(text)):
-            assert not isinstance(node, (ast.For, ast.While, ast.ClassDef)), (
-                f"{path.stem}: loops belong into gaitlib"
-            )
+            assert not isinstance(node, ast.ClassDef), f"{path.stem}: classes belong into gaitlib"
             if isinstance(node, ast.FunctionDef):
                 assert node.end_lineno - node.lineno < LONGEST_FUNCTION
     assert "opensim" not in "".join(list_code(path)) and "casadi" not in "".join(list_code(path))
@@ -107,8 +98,6 @@ def test_pages_have_the_same_parts(path):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_no_result_is_typed_into_prose(path):
     """Digits in prose are years, doi, chapter links or counts of the method; decimals would be results."""
-    import re
-
     for cell in read(path)["cells"]:
         if cell["cell_type"] == "markdown":
             text = re.sub(
@@ -121,8 +110,17 @@ def test_no_result_is_typed_into_prose(path):
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_cell_that_draws_shows_its_figure(path):
-    """Without `plt.show()` a figure is lost where an earlier cell changed the settings of matplotlib."""
-    assert [text for text in list_code(path) if "plt." in text and not text.endswith("plt.show()")] == []
+    """A figure that is neither shown as a plate nor by `plt.show()` is lost or has no caption."""
+    for text in list_code(path):
+        if "plt.subplots" in text or "plt.figure" in text:
+            assert "show_figure" in text or text.endswith("plt.show()"), text[:100]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_an_answer_box_that_stands_empty_is_filled_later(path):
+    code = "\n".join(list_code(path))
+    boxes = re.findall(r"^(\w+) = display\(.*display_id=True", code, re.MULTILINE)
+    assert all(f"\n{box}.update(" in code for box in boxes)
 
 
 def test_misspelt_parameter_is_refused_with_the_nearest_name(tmp_path):
@@ -157,7 +155,7 @@ def test_defaults_fill_what_is_not_given(tmp_path):
 )
 def test_parameters_cell_holds_plain_typed_values_only(tmp_path, text):
     path = write_notebook(tmp_path / "page.ipynb", parameters=text)
-    with pytest.raises(InputError, match="parameters cell, line 1"):
+    with pytest.raises(InputError, match="page.ipynb, parameters cell: found"):
         read_parameters(path)
 
 
@@ -252,6 +250,25 @@ def test_scrubbing_makes_ids_unique_and_keeps_content():
     assert "papermill" not in json.dumps(first) and first["cells"][0]["source"] == "1"
 
 
+def test_cells_that_show_nothing_are_left_out_with_the_text_before_them():
+    def make(name, kind, *outputs, tags=("drop-if-empty",)):
+        cell = {"cell_type": kind, "source": name, "metadata": {"tags": list(tags)}}
+        return cell | ({"outputs": list(outputs)} if kind == "code" else {})
+
+    cells = [
+        make("text of nothing", "markdown"),
+        make("nothing", "code"),
+        make("text of something", "markdown"),
+        make("something", "code", {"output_type": "stream", "text": "1"}),
+        make("text that stays", "markdown", tags=()),
+        make("nothing again", "code"),
+        make("plain", "code", tags=()),
+    ]
+    kept = scrub_notebook({"cells": cells}, "page", ROOT)["cells"]
+    found = [cell["source"] for cell in kept]
+    assert found == ["text of something", "something", "text that stays", "plain"]
+
+
 def test_private_text_is_found(monkeypatch):
     monkeypatch.setattr(getpass, "getuser", lambda: "jdoe")
     assert find_private_text("nothing here", ROOT) == []
@@ -272,7 +289,7 @@ def test_sources_of_a_page_follow_its_imports():
     for name in ("notebooks/4_evaluate.ipynb", "gaitlib/outcomes.py", "gaitlib/estimate/estimator_network.py",
                  "gaitlib/data/walks.py", "data_manifest.yaml"):  # fmt: skip
         assert name in sources
-    assert "gaitlib/run.py" not in sources, "how a study is run does not change a page"
+    assert "gaitlib/workflow/run.py" not in sources, "how a study is run does not change a page"
 
 
 @pytest.mark.parametrize("page", ["2_generate", "2_sense", "3_train"])
@@ -282,6 +299,11 @@ def test_training_pages_cannot_reach_real_data(page):
 
 
 def test_jobs_of_subgroups_differ_only_where_they_should():
-    jobs = plan_jobs(load_study(ROOT / "studies/quick.yaml"))
+    jobs = plan_pages(load_study(ROOT / "studies/quick.yaml"))
     child, joint = jobs["4_evaluate_child"].parameters, jobs["4_evaluate_joint"].parameters
-    assert {name for name in child if child[name] != joint[name]} == {"subgroup", "title", "datasets"}
+    assert {name for name in child if child[name] != joint[name]} == {
+        "subgroup",
+        "title",
+        "datasets",
+        "beside",
+    }

@@ -8,15 +8,14 @@ import yaml
 
 from gaitlib.environment import ROOT
 from gaitlib.errors import InputError
+from gaitlib.estimate import trained
 from gaitlib.estimate.estimator import GaitEstimator
+from gaitlib.estimate.synthetic_training import split_library
 from gaitlib.generate.flow import GaitGenerator
-from gaitlib.report import estimators
-from gaitlib.report.results import Results
-from gaitlib.report.ship import KINDS, get_generator
-from gaitlib.report.ship_generator import SHIPPED_GENERATOR
-from gaitlib.report.training import split_library
 from gaitlib.simulate.library import hash_gaits, load_library
 from gaitlib.study import load_study, parse_study
+from gaitlib.workflow.results import Results
+from gaitlib.workflow.train import ESTIMATORS, SHIPPED_GENERATOR, obtain_generator
 
 QUICK = ROOT / "studies/quick.yaml"
 
@@ -34,8 +33,8 @@ def kept(tmp_path):
 
 def test_the_study_names_the_release_of_the_shipped_weights(kept):
     named = load_study(QUICK).estimate
-    for kind in KINDS:
-        about = estimators.get_estimator(
+    for kind in ESTIMATORS:
+        about = trained.get_estimator(
             kept, named.weights, named.weights_release, "data/library", kind
         ).provenance
         assert about["library"] == about["generator_library"] == named.weights_release
@@ -47,7 +46,7 @@ def test_weights_of_another_release_are_refused_in_one_error(kept, library):
     found = load_study(QUICK).estimate.weights_release
     assert library.hash != found, "the shipped weights learned from an earlier release"
     with pytest.raises(InputError) as error:
-        estimators.get_estimator(kept, "data/estimator", "", "data/library")
+        trained.get_estimator(kept, "data/estimator", "", "data/library")
     said = str(error.value)
     assert found in said and library.hash in said and f'estimate.weights_release: "{found}"' in said
 
@@ -58,29 +57,29 @@ def test_weights_whose_generator_is_unknown_are_refused(kept, tmp_path):
     estimator.save(tmp_path / "estimator.safetensors")
     release = estimator.provenance["library"]
     with pytest.raises(InputError, match="generator of estimator.*release unknown"):
-        estimators.get_estimator(kept, "", release, "data/library")
+        trained.get_estimator(kept, "", release, "data/library")
     estimator.provenance["n_generated_gaits"] = 0
     estimator.save(tmp_path / "estimator.safetensors")
-    assert estimators.get_estimator(kept, "", release, "data/library").provenance["library"] == release
+    assert trained.get_estimator(kept, "", release, "data/library").provenance["library"] == release
 
 
 def test_the_generator_of_a_run_must_have_learned_from_its_library(kept, library, tmp_path):
     generator = GaitGenerator.load(ROOT / SHIPPED_GENERATOR)
     generator.save(tmp_path / "generator.safetensors")
     with pytest.raises(InputError, match=f"{generator.release}, expected {library.hash}"):
-        estimators.get_generator(kept, "data/library")
+        trained.get_generator(kept, "data/library")
     generator.release = library.hash
     generator.save(tmp_path / "generator.safetensors")
-    assert estimators.get_generator(kept, "data/library").release == library.hash
+    assert trained.get_generator(kept, "data/library").release == library.hash
 
 
 def test_a_generator_given_by_hand_is_accepted_only_where_the_study_names_its_release(library, tmp_path):
     values = yaml.safe_load(QUICK.read_text(encoding="utf-8"))
     path = str(ROOT / SHIPPED_GENERATOR)
     with pytest.raises(InputError, match="generate.weights_release"):
-        get_generator(path, parse_study(values), library.curves, tmp_path)
+        obtain_generator(path, parse_study(values), library.curves, tmp_path)
     values["generate"]["weights_release"] = values["estimate"]["weights_release"]
-    assert get_generator(path, parse_study(values), library.curves, tmp_path).gait_ids
+    assert obtain_generator(path, parse_study(values), library.curves, tmp_path).gait_ids
 
 
 def test_a_split_names_the_whole_library_whatever_the_order(library):

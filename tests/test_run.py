@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gaitlib import run
 from gaitlib.cli import main
 from gaitlib.environment import ROOT
 from gaitlib.errors import InputError, WorkError
-from gaitlib.report.book import check_pages
-from gaitlib.run import run_study
+from gaitlib.workflow import run
+from gaitlib.workflow.bind import check_pages
+from gaitlib.workflow.run import run_study
 
 PARTS = ("gaitlib", "notebooks", "workflow", "studies", "book")
 SHIPPED = (
@@ -91,6 +91,7 @@ def finished(tmp_path_factory):
             os.utime(path, (now - age, now - age))
     order = [
         "1_simulate",
+        "1_body",
         "1_impairments",
         "1_library",
         "2_generate",
@@ -264,6 +265,7 @@ def test_an_unforeseen_exception_is_named_in_the_failure(tmp_path, monkeypatch, 
 
 MADE = {
     "1_simulate": ["1_simulate.json"],
+    "1_body": ["1_body.json"],
     "1_impairments": ["1_impairments.json"],
     "1_library": ["1_library.json"],
     "2_generate": ["2_generate.json", "generator.safetensors"],

@@ -8,8 +8,7 @@ from sense_toys import make_library_walk
 from toys import make_toy_walk
 
 from gaitlib.errors import InputError
-from gaitlib.sense.inertial import GRAVITY_MPS2, SITES, measure_motion, sense_motion
-from gaitlib.sense.inertial_errors import InertialErrors
+from gaitlib.sense.inertial import GRAVITY_MPS2, SITES, InertialErrors, measure_motion, sense_motion
 from gaitlib.sense.segments import PITCH_SEGMENTS, compute_rotation, get_point
 from gaitlib.walk import KEYPOINTS_3D, mirror_walk
 

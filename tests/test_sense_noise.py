@@ -4,19 +4,21 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from repository import load_script
 from toys import make_toy_walk
 
 from gaitlib.errors import InputError
 from gaitlib.sense.camera import build_camera, project_walk
-from gaitlib.sense.detector_study import compute_autocorrelation, fit_correlation, load_measured
 from gaitlib.sense.noise import (
     RESTLESS,
     DetectorErrors,
     apply_definition_bias,
     apply_detector_noise,
+    compute_autocorrelation,
     find_far_side,
     find_partner,
     get_side,
+    load_measured,
 )
 from gaitlib.walk import KEYPOINTS_3D
 
@@ -64,7 +66,9 @@ def test_simulated_errors_have_the_measured_correlation_in_time(keypoints):
     _, error = measure_error(keypoints, **sizes, far_side_factor=1.0)
     windows = np.stack(np.split(error[:400], 4))
     correlation = compute_autocorrelation(windows - windows.mean(axis=1, keepdims=True), 31)
-    white, time_s, kept = fit_correlation(correlation, keypoints.attrs["fps"], 100)
+    white, time_s, kept = load_script("measure_detector").fit_correlation(
+        correlation, keypoints.attrs["fps"], 100
+    )
     assert 0.7 < kept < 1.0
     variances = errors.jitter_share**2, errors.drift_share**2
     assert white == pytest.approx(variances[0] / sum(variances), abs=0.06)

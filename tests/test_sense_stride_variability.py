@@ -8,9 +8,13 @@ from toys import make_toy_gait
 
 from gaitlib.errors import InputError
 from gaitlib.sense.body_walk import build_synthetic_walk
-from gaitlib.sense.stride_phase import slow_ends
-from gaitlib.sense.stride_variability import choose_variation, measure_variability
-from gaitlib.sense.variation import NO_VARIATION, WalkVariation
+from gaitlib.sense.walk_variation import (
+    NO_VARIATION,
+    WalkVariation,
+    choose_variation,
+    measure_variability,
+    slow_ends,
+)
 
 GAIT = make_toy_gait(1.2, 0.65)
 

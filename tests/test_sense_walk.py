@@ -11,8 +11,8 @@ from gaitlib.body.dimensions import compute_dimensions
 from gaitlib.errors import InputError
 from gaitlib.estimate.targets import OUTCOME_NAMES, find_walk_events, measure_window
 from gaitlib.gait import stack_gaits
-from gaitlib.sense.body_walk import build_synthetic_walk, build_walk_points, prepare_gaits
-from gaitlib.sense.variation import NO_VARIATION, WalkVariation
+from gaitlib.sense.body_walk import build_synthetic_walk, build_walk_motion, prepare_gaits
+from gaitlib.sense.walk_variation import NO_VARIATION, WalkVariation
 from gaitlib.walk import KEYPOINTS_3D, get_point
 
 GAIT = make_toy_gait(1.2, 0.62)
@@ -74,7 +74,8 @@ def test_a_larger_body_walks_larger_and_slower_steps(monkeypatch):
     gait = prepare_gaits(GAIT)
 
     def measure():
-        events = find_walk_events(*build_walk_points(gait, np.random.default_rng(0), 8.0, 60.0))
+        motion = build_walk_motion(gait, np.random.default_rng(0), 8.0, 60.0)
+        events = find_walk_events(motion.time_s, motion.points)
         return measure_window(events, 0.0, 8.0)
 
     usual = measure()

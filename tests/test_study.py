@@ -7,9 +7,9 @@ import yaml
 
 from gaitlib.environment import ROOT
 from gaitlib.errors import InputError
-from gaitlib.report.jobs import plan_jobs
-from gaitlib.report.notebook import check_parameters
 from gaitlib.study import load_study, parse_study
+from gaitlib.workflow.execute import check_parameters
+from gaitlib.workflow.pages import plan_pages
 
 STUDIES = sorted((ROOT / "studies").glob("*.yaml"))
 
@@ -37,7 +37,7 @@ def test_shipped_studies_are_valid_and_named_after_their_file(path):
 
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
 def test_every_job_has_the_parameters_of_its_notebook(path):
-    jobs = plan_jobs(load_study(path))
+    jobs = plan_pages(load_study(path))
     assert {"1_simulate", "2_generate", "3_train", "5_compare", "0_answer"} <= set(jobs)
     for job in jobs.values():
         assert check_parameters(ROOT / job.notebook, job.parameters) == job.parameters, (
@@ -123,6 +123,26 @@ def test_files_that_are_no_study(tmp_path, content):
 def test_missing_file_is_named():
     with pytest.raises(InputError, match="nothing.yaml: the study file cannot be read"):
         load_study("nothing.yaml")
+
+
+@pytest.mark.parametrize(
+    ("group", "item", "words"),
+    [
+        ("joint", {"kind": "strids"}, r"joint\.beside\.0\.kind: Input should be .*'strides'"),
+        ("parkinsons", {"kind": "case", "dataset": "cp_chld"}, "did you mean 'cp_child'"),
+        (
+            "parkinsons",
+            {"kind": "strides", "dataset": "gaitndd", "group": "a", "words": "b"},
+            "needs controls",
+        ),
+        ("parkinsons", {"kind": "case", "datset": "cp_child"}, "datset: unknown key; did you mean 'dataset'"),
+        ("joint", {"kind": "case", "dataset": "cp_child"}, "case is shown beside simulated people"),
+    ],
+)
+def test_what_stands_beside_a_group_is_checked(values, group, item, words):
+    values["evaluate"]["subgroups"][group]["beside"] = [item]
+    with pytest.raises(InputError, match=words):
+        parse_study(values)
 
 
 def test_subgroup_margins_override_those_of_the_study(values):

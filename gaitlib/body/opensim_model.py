@@ -17,6 +17,7 @@ from gaitlib.body.specification import (
     Specification,
 )
 from gaitlib.errors import WorkError
+from gaitlib.gait import COORDINATES
 
 _UNUSED_INERTIA_KGM2 = 0.01
 """Inertia about x and y: without influence on a planar motion."""
@@ -140,3 +141,37 @@ def _add_passive(model, passive) -> None:
     force = opensim.ExpressionBasedCoordinateForce(p.coordinate, expression)
     force.setName(f"passive_{p.coordinate}")
     model.addForce(force)
+
+
+def find_speed_columns(model: opensim.Model, state: opensim.State) -> list[int]:
+    """Find where the speed of each coordinate lies in the state of the multibody tree."""
+    columns = []
+    for coordinate in (model.getCoordinateSet().get(name) for name in COORDINATES):
+        coordinate.setSpeedValue(state, 1.0)
+        columns.append(int(np.argmax(state.getU().to_numpy())))
+        coordinate.setSpeedValue(state, 0.0)
+    return columns
+
+
+def measure_moment_arms(
+    model_path: str, angles_deg: dict[str, np.ndarray]
+) -> dict[tuple[str, str], np.ndarray]:
+    """Measure the moment arms of all members of the muscle groups in the 3D model that they come from; shape
+    (members, n), m.
+    """
+    opensim.Logger.setLevelString("Error")
+    model = opensim.Model(model_path)
+    state = model.initSystem()
+    found = {}
+    for joint, angles in angles_deg.items():
+        coordinate = model.getCoordinateSet().get(f"{joint}_r")
+        groups = {group: row for group, row in load_muscles()["muscles"].items() if joint in row["joints"]}
+        arms = {group: [] for group in groups}
+        for angle in np.radians(angles):
+            coordinate.setValue(state, float(angle))
+            for group, row in groups.items():
+                muscles = [model.getMuscles().get(f"{name}_r") for name in row["members"]]
+                arms[group].append([muscle.computeMomentArm(state, coordinate) for muscle in muscles])
+        coordinate.setValue(state, 0.0)
+        found |= {(group, joint): np.array(values).T for group, values in arms.items()}
+    return found

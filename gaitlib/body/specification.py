@@ -5,13 +5,13 @@ the two describe the same body.
 
 Sources
 -------
-Muscles: `muscles.csv`, `muscle_table.json` (Rajagopal 2016, Lai 2017, lumped by `derive_muscles`); path and
-fibre lengths scale with the segments they span. Maximal isometric force scales with muscle volume over
-fibre length, volume with mass x height (Handsfield et al. 2014, doi 10.1016/j.jbiomech.2013.12.002), and
-falls to 70 % between 40 and 75 years (Thelen 2003, doi 10.1115/1.1531112). Radii of gyration and centres
-of mass of leg segments: Winter 2009, table 4.1. Passive joint torques: double exponentials after
-Anderson & Pandy 2001 (doi 10.1115/1.1392310) with own round numbers; toe stiffness after Falisse et al.
-2022 (doi 10.1371/journal.pone.0256311).
+Muscles: `muscles.csv`, `muscle_table.json` (Rajagopal 2016, Lai 2017, lumped by `studies/derive_muscles.py`);
+path and fibre lengths scale with the segments they span. Maximal isometric force scales with muscle volume
+over fibre length, volume with mass x height (Handsfield et al. 2014, doi 10.1016/j.jbiomech.2013.12.002), and
+falls to 70 % between 40 and 75 years (Thelen 2003, doi 10.1115/1.1531112). Radii of gyration and centres of
+mass of leg segments: Winter 2009, table 4.1. Passive joint torques: double exponentials after Anderson &
+Pandy 2001 (doi 10.1115/1.1392310) with own round numbers; toe stiffness after Falisse et al. 2022 (doi
+10.1371/journal.pone.0256311).
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ import lzma
 import os
 import shutil
 from collections.abc import Iterable
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
 
@@ -48,8 +49,6 @@ def get_paths(
     download: bool = False,
 ) -> list[Path]:
     """Give the paths of all files of an item, verified."""
-    from fnmatch import fnmatchcase
-
     manifest = manifest or load_manifest()
     item = check_purpose(item_id, purpose, manifest)
     files = [file for file in item.files if fnmatchcase(file.name, pattern)]

@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy.ndimage import gaussian_filter1d
+from scipy.signal import find_peaks
 
 from gaitlib.data.fetch import get_path, get_paths
 from gaitlib.data.manifest import Manifest, load_manifest
 from gaitlib.data.packed import PACKED, list_recordings, read_recording
-from gaitlib.data.readers.inertial import read_lower_back_trial
+from gaitlib.data.readers.inertial_recordings import read_lower_back_trial
 from gaitlib.data.readers.matlab import LowerBackTest
 from gaitlib.errors import InputError
 from gaitlib.signals import find_runs
@@ -147,9 +149,6 @@ def split_steady_walking(recording: xr.Dataset, name: str) -> list[xr.Dataset]:
 
 def _find_stride_times(turning: np.ndarray, fps: float) -> np.ndarray:
     """Times between swings of one foot (s)."""
-    from scipy.ndimage import gaussian_filter1d
-    from scipy.signal import find_peaks
-
     centred = turning - turning.mean(axis=0)
     axis = np.linalg.eigh(centred.T @ centred)[1][:, -1]
     rate = gaussian_filter1d(centred @ axis, 0.03 * fps)

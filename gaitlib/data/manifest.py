@@ -90,6 +90,9 @@ class DataItem(BaseModel):
     holds: str = Field(min_length=1)
     truth: str = ""
     caveat: str = ""
+    truth_in_prose: str = ""
+    caveat_in_prose: str = ""
+    """How the truth of an evaluation was measured, and what that leaves open: sentences for the book."""
     instructions: str = ""
     ship: bool = False
     """Whether what pages use of it is packed into data/recordings; the licence must allow it."""

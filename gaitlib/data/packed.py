@@ -104,7 +104,7 @@ RECIPES = {
     "parkinson_fog_imu": [
         Recipe(
             "*.xlsx",
-            "inertial:read_freezing_recording",
+            "inertial_recordings:read_freezing_recording",
             _keep_legs_and_back,
             "lumbar, ankle and foot sensors, freezing labels",
         )
@@ -339,62 +339,12 @@ def _choose_encoding(part: xr.Dataset) -> dict[str, dict]:
     return chosen
 
 
-_CARD_HEAD = """# Recordings of real people, packed
-
-What the pages of this project read of open recordings whose licence allows copies. `gaitlib data pack` makes
-these files (and this card) again from the originals; `gaitlib data list` shows all sets; a test compares
-packed and original. The people of each set keep their role (`data_manifest.yaml`): those on whom claims are
-tested never reach training, tuning or choosing.
-
-Not here: sets under GPL, AGPL or non-commercial terms, sets that are not to be re-hosted, sets without a
-licence, and musculoskeletal models (.osim), which keep their own terms.
-
-**Form.** One netCDF file per set, one group per original file, holding what gaitlib's reader of that file
-gives. Signals are integers times `scale_factor`; the error is at most half of it:
-
-"""
-_CARD_CHANGES = """
-Tables of published numbers (gaitndd, speed_steplength_age, cp_video_benchmark, people, bouts, contacts,
-events) are not rounded. Regular time axes are kept as first, last and count. **Changed** against the
-originals: parts were taken, signals rounded, units and signs turned into those of gaitlib.
-
-"""
 _UNITS = {
     "marker_position": "m", "plate_force": "N", "center_of_pressure": "m", "analog": "V (raw EMG)",
     "acceleration": "m/s^2", "angular_velocity": "rad/s", "position": "rad or m", "joint_moment": "N m",
     "force_share": "body weight", "emg": "1", "force": "N (insoles)",
 }  # fmt: skip
-_TERMS = """## Terms
-
-The Apache License 2.0 is the file `LICENSE` of this repository. The Open Data Commons Attribution License 1.0
-is at <https://opendatacommons.org/licenses/by/1-0/>.
-
-**MIT.** Permission is hereby granted, free of charge, to any person obtaining a copy of this software and
-associated documentation files (the "Software"), to deal in the Software without restriction, including
-without limitation the rights to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies
-of the Software, and to permit persons to whom the Software is furnished to do so, subject to the following
-conditions: The above copyright notice and this permission notice shall be included in all copies or
-substantial portions of the Software. THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS
-OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE
-AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR
-OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION
-WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
-
-**BSD 3-Clause.** Redistribution and use in source and binary forms, with or without modification, are
-permitted provided that the following conditions are met: 1. Redistributions of source code must retain the
-above copyright notice, this list of conditions and the following disclaimer. 2. Redistributions in binary
-form must reproduce the above copyright notice, this list of conditions and the following disclaimer in the
-documentation and/or other materials provided with the distribution. 3. Neither the name of the copyright
-holder nor the names of its contributors may be used to endorse or promote products derived from this software
-without specific prior written permission. THIS SOFTWARE IS PROVIDED BY THE COPYRIGHT HOLDERS AND CONTRIBUTORS
-"AS IS" AND ANY EXPRESS OR IMPLIED WARRANTIES, INCLUDING, BUT NOT LIMITED TO, THE IMPLIED WARRANTIES OF
-MERCHANTABILITY AND FITNESS FOR A PARTICULAR PURPOSE ARE DISCLAIMED. IN NO EVENT SHALL THE COPYRIGHT HOLDER OR
-CONTRIBUTORS BE LIABLE FOR ANY DIRECT, INDIRECT, INCIDENTAL, SPECIAL, EXEMPLARY, OR CONSEQUENTIAL DAMAGES
-(INCLUDING, BUT NOT LIMITED TO, PROCUREMENT OF SUBSTITUTE GOODS OR SERVICES; LOSS OF USE, DATA, OR PROFITS; OR
-BUSINESS INTERRUPTION) HOWEVER CAUSED AND ON ANY THEORY OF LIABILITY, WHETHER IN CONTRACT, STRICT LIABILITY,
-OR TORT (INCLUDING NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE OF THIS SOFTWARE, EVEN IF
-ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
-"""
+_CARD = Path(__file__).with_name("recordings_card.md")
 
 
 def write_card(target: str | Path, manifest: Manifest) -> Path:
@@ -405,7 +355,7 @@ def write_card(target: str | Path, manifest: Manifest) -> Path:
         (f"columns of {recipe.pattern}", f"{recipe.step:g}", "as in the file")
         for recipes in RECIPES.values() for recipe in recipes if recipe.step
     ]  # fmt: skip
-    text = _CARD_HEAD + "".join(f"| {' | '.join(row)} |\n" for row in rows) + _CARD_CHANGES
+    steps, sets = "".join(f"| {' | '.join(row)} |\n" for row in rows), ""
     for item_id in RECIPES:
         item = manifest.get_item(item_id)
         files = list_originals(item_id, item)
@@ -421,9 +371,10 @@ def write_card(target: str | Path, manifest: Manifest) -> Path:
             ("Originals", originals + digest),
             ("Caveat", item.caveat),
         ]  # fmt: skip
-        text += f"## {item_id}.nc: {item.title}\n\n"
-        text += "".join(f"- **{word}**: {said}\n" for word, said in lines if said) + "\n"
-    Path(target).write_text(text + _TERMS, encoding="utf-8")
+        sets += f"## {item_id}.nc: {item.title}\n\n"
+        sets += "".join(f"- **{word}**: {said}\n" for word, said in lines if said) + "\n"
+    card = _CARD.read_text(encoding="utf-8").format(steps=steps, sets=sets)
+    Path(target).write_text(card, encoding="utf-8")
     return Path(target)
 
 

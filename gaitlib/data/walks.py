@@ -1,24 +1,70 @@
-"""Walks of real people: children with markers, adults by diagnosis group."""
+"""Walks of real people: children with markers, adults by diagnosis, the adult set aside for calibration."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gaitlib.data.adult_walk import add_adult_envelopes, compute_adult_joints
 from gaitlib.data.fetch import get_path
 from gaitlib.data.manifest import Manifest, load_manifest
 from gaitlib.data.packed import PACKED, list_recordings, read_recording
-from gaitlib.data.plug_in_gait import compute_joint_centers
+from gaitlib.data.plug_in_gait import build_pelvis, compute_hip_center, compute_joint_centers
 from gaitlib.data.readers.bvh import read_bvh
 from gaitlib.data.readers.c3d import C3dRecording
 from gaitlib.data.readers.clinical import read_diagnoses
 from gaitlib.errors import InputError
 from gaitlib.walk import KEYPOINTS_3D, build_walk
+
+_MARKER_RADIUS_M = 0.007
+_HALF_WIDTH_M = {"knee": 0.05, "ankle": 0.035}
+"""From the skin outside a joint to its centre, in an adult; assumed, and invisible from the side."""
+_MARKERS = {"heel": "Heel", "toe": "Toe", "shoulder": "Shoulder", "elbow": "Elbow", "wrist": "Wrist"}
+_HEADS = {
+    "soleus": ("soleus",),
+    "gastroc": ("gastrocnemius",),
+    "tib_ant": ("tibialis_anterior",),
+    "hamstrings": ("medial_hamstrings", "biceps_femoris"),
+    "vasti": ("vastus_lateralis", "vastus_medius"),
+    "rect_fem": ("rectus_femoris",),
+    "glut_max": ("gluteus_maximus",),
+}
+"""Muscle group of the simulation -> channels of the file; gluteus medius is not simulated."""
+
+
+def compute_adult_joints(markers: xr.Dataset) -> dict[str, np.ndarray]:
+    """Compute the keypoints of a walk from the markers; shape (time, 3), m."""
+    positions = markers["marker_position"]
+
+    def get(name: str) -> np.ndarray:
+        if name not in positions["marker"].values:
+            raise InputError(f"{markers.attrs['source_file']}: marker '{name}' is missing")
+        return positions.sel(marker=name).values
+
+    pelvis = build_pelvis(get("R.ASIS"), get("L.ASIS"), get("S2"), _MARKER_RADIUS_M)
+    points = {"neck": (get("R.Shoulder") + get("L.Shoulder")) / 2}
+    for side, sign in (("r", 1.0), ("l", -1.0)):
+        letter = side.upper()
+        points[f"hip_{side}"] = compute_hip_center(pelvis, sign)
+        for joint, half in _HALF_WIDTH_M.items():
+            skin = get(f"{letter}.{joint.title()}")
+            points[f"{joint}_{side}"] = skin - sign * (half + _MARKER_RADIUS_M) * pelvis["right"]
+        points |= {f"{name}_{side}": get(f"{letter}.{marker}") for name, marker in _MARKERS.items()}
+    return points
+
+
+def add_adult_envelopes(walk: xr.Dataset, emg: pd.DataFrame) -> xr.Dataset:
+    """Add the envelopes of the adult's right leg."""
+    curves = [np.mean([emg[head] / emg[head].max() for head in heads], axis=0) for heads in _HEADS.values()]
+    walk = walk.assign_coords(emg_time=emg["time"].to_numpy(), channel=[f"{name}_r" for name in _HEADS])
+    walk["emg"] = (("emg_time", "channel"), np.stack(curves, axis=1), {"units": "1"})
+    walk["emg_live"] = ("channel", np.ones(len(_HEADS), dtype=bool))
+    return walk.assign_attrs(emg_is_envelope=1)
+
 
 # c3d files have z up, these BVH and trc files y up.
 _Y_UP, _Z_UP = np.array([0.0, 1.0, 0.0]), np.array([0.0, 0.0, 1.0])
@@ -58,6 +104,7 @@ _EMG_NAMES = {
     "Tib Post": "tib_post",
 }
 _EMG_LIVE_SD = 0.005
+_UNKNOWN = {"mass_kg": float("nan"), "age_years": float("nan"), "sex": "unknown"}
 _MIN_SPEED_SHARE = 0.4
 _SWING_MARGIN_S = 0.1
 
@@ -68,6 +115,11 @@ def load_walks(dataset_id: str, purpose: str, manifest: Manifest | None = None) 
     if dataset_id not in loaders:
         raise InputError(f"data item '{dataset_id}' has no walks; sets with walks: {', '.join(loaders)}")
     return loaders[dataset_id](purpose, manifest or load_manifest())
+
+
+def collect_walks(dataset_ids: Iterable[str], purpose: str = "evaluate") -> list[xr.Dataset]:
+    """Load the walks of several sets of real people."""
+    return [walk for dataset_id in dataset_ids for walk in load_walks(dataset_id, purpose)]
 
 
 def _load_children(purpose: str, manifest: Manifest) -> list[xr.Dataset]:
@@ -97,9 +149,7 @@ def build_child_walk(recording: C3dRecording) -> xr.Dataset:
         subgroup="child",
         height_m=recording.get_measure("Height") / 1000.0,
         height_source="measured, in the file",
-        mass_kg=recording.get_measure("Bodymass"),
-        age_years=float("nan"),
-        sex="unknown",
+        **_UNKNOWN | {"mass_kg": recording.get_measure("Bodymass")},
         fps=recording.markers.attrs["fps"],
         estimated_keypoints="head_top",
         lab_events=json.dumps(_shift_events(recording.events, time_s[keep]).to_dict("records")),
@@ -280,9 +330,7 @@ def build_neuro_walk(motion: xr.Dataset, diagnosis: str, duplicates: str = "") -
         subgroup=_SUBGROUPS[diagnosis],
         height_m=_estimate_height(points),
         height_source=_HEIGHT_SOURCE,
-        mass_kg=float("nan"),
-        age_years=float("nan"),
-        sex="unknown",
+        **_UNKNOWN,
         fps=motion.attrs["fps"],
         estimated_keypoints="head_top",
         body_size="common skeleton of the set, not the person's own",
@@ -313,9 +361,7 @@ def build_adult_walk(markers: xr.Dataset, emg: pd.DataFrame) -> xr.Dataset:
         subgroup="healthy_adult",
         height_m=_estimate_height(points),
         height_source=_HEIGHT_SOURCE,
-        mass_kg=float("nan"),
-        age_years=float("nan"),
-        sex="unknown",
+        **_UNKNOWN,
         fps=markers.attrs["fps"],
     )
     return _pass_on(add_adult_envelopes(walk, emg), markers)

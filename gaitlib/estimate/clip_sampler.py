@@ -1,4 +1,4 @@
-"""Training clips on the fly: a gait walks, a random camera sees it, a random detector errs.
+"""Training clips on the fly: a gait walks, random cameras see it, or sensors are worn, and both err.
 
 Everything that is unknown about a real recording is drawn at random: view, distance, height and focal
 length of the camera, panning, treadmill, frame rate, length, start phase, layout, keypoint convention,
@@ -7,40 +7,41 @@ detector error, smoothing by earlier processing, error of the stated body height
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import xarray as xr
+from scipy.ndimage import gaussian_filter1d
 
 from gaitlib.errors import InputError, WorkError
-from gaitlib.estimate.features import ClipFeatures, SideInformation, compute_features_from_arrays
-from gaitlib.estimate.normalise import MIN_DURATION_S
+from gaitlib.estimate.features import (
+    MIN_DURATION_S,
+    ClipFeatures,
+    SideInformation,
+    compute_features_from_arrays,
+)
+from gaitlib.estimate.inertial_features import SITES, compute_inertial_arrays
 from gaitlib.estimate.targets import WalkEvents, find_walk_events, measure_window
 from gaitlib.events import detect_events_from_force
 from gaitlib.gait import MUSCLE_GROUPS, N_PHASE
 from gaitlib.person import Person
 from gaitlib.sense.body_walk import GaitCurves, build_walk_motion, prepare_gaits
 from gaitlib.sense.camera import Camera, project_points
+from gaitlib.sense.inertial import InertialErrors, measure_motion
 from gaitlib.sense.layouts import WALK_LAYOUT, combine_points, get_build_matrix, get_read_matrix
 from gaitlib.sense.noise import DetectorErrors, add_errors, apply_definition_bias
-from gaitlib.sense.variation import WalkVariation
+from gaitlib.sense.walk_variation import STEADY_VARIATION, WalkVariation
 from gaitlib.walk import KEYPOINTS_3D
 
 
 @dataclass(frozen=True)
 class GaitPool:
-    """Gaits to train from.
+    """Gaits to train from."""
 
-    Parameters
-    ----------
-    curves : GaitCurves
-        For `gaitlib.sense.body_walk.build_walk_points`.
-    activation : array, shape (n_gait, 2, 9, 101)
-        Muscle activation (0-1) of the right and the left leg, `gaitlib.gait.MUSCLE_GROUPS`, over the stride
-        from the initial contact of that leg.
-    """
-
-    curves: GaitCurves
+    curves: GaitCurves  # for `gaitlib.sense.body_walk.build_walk_motion`
+    # (n_gait, 2, 9, 101): Muscle activation (0-1) of the right and the left leg,
+    # `gaitlib.gait.MUSCLE_GROUPS`, over the stride from the initial contact of that leg
     activation: np.ndarray
 
     def __len__(self) -> int:
@@ -106,84 +107,47 @@ _FEET = [n for name, n in _AT.items() if "heel" in name or "toe" in name]
 
 @dataclass(frozen=True)
 class SamplerConfig:
-    """What training clips look like.
+    """What training clips look like."""
 
-    Parameters
-    ----------
-    duration_s : (float, float)
-        Shortest and longest clip (s).
-    views : tuple of (str, float)
-        Mixture of views: 'side', 'end' (front or back), 'any', each with its weight.
-    clips_per_walk : int
-        Clips with different cameras from each walk.
-    panning_share, treadmill_share : float
-        Share of clips with a panning camera, or with a person who walks on the spot (0-1).
-    height_unknown_share, image_unknown_share, focal_known_share : float
-        Share of clips without body height, without image size, with focal length (0-1).
-    age_known_share, view_known_share : float
-        Share of clips with the person's age, with the direction of view (0-1).
-    height_error_m : float
-        Standard deviation of the stated body height (m).
-    unchanged_share : float
-        Share of walks whose joint curves stay as simulated (0-1).
-    noise_free_share : float
-        Share of clips without detector error, as projected motion capture (0-1).
-    variation : WalkVariation
-        Spread of walks beyond their gait.
-    irregularity : (float, float)
-        Mean and standard deviation of the logarithm of a factor on the variation from stride to stride: below
-        1 % to some 10 % of stride time, the range that the cohorts state with their sources.
-    errors : DetectorErrors
-        Typical detector error; scaled log-normally per clip.
-    """
-
-    duration_s: tuple[float, float] = (2.1, 7.0)
+    duration_s: tuple[float, float] = (2.1, 7.0)  # shortest and longest clip (s)
+    # mixture of views: 'side', 'end' (front or back), 'any', each with its weight
     views: tuple[tuple[str, float], ...] = (("side", 0.35), ("end", 0.3), ("any", 0.35))
-    clips_per_walk: int = 6
+    clips_per_walk: int = 6  # clips with different cameras from each walk
+    # share of clips with a panning camera, or with a person who walks on the spot (0-1)
     panning_share: float = 0.15
     treadmill_share: float = 0.07
+    # share of clips without body height, without image size, with focal length (0-1)
     height_unknown_share: float = 0.12
     image_unknown_share: float = 0.15
     focal_known_share: float = 0.25
-    age_known_share: float = 0.4
+    age_known_share: float = 0.4  # share of clips with the person's age, with the direction of view (0-1)
     view_known_share: float = 0.4
-    height_error_m: float = 0.015
-    unchanged_share: float = 0.25
-    noise_free_share: float = 0.2
-    variation: WalkVariation = field(default_factory=WalkVariation)
+    height_error_m: float = 0.015  # standard deviation of the stated body height (m)
+    unchanged_share: float = 0.25  # share of walks whose joint curves stay as simulated (0-1)
+    noise_free_share: float = 0.2  # share of clips without detector error, as projected motion capture (0-1)
+    variation: WalkVariation = field(default_factory=WalkVariation)  # spread of walks beyond their gait
+    # mean and standard deviation of the logarithm of a factor on the variation from stride to stride: below 1
+    # % to some 10 % of stride time, the range that the cohorts state with their sources
     irregularity: tuple[float, float] = (0.4, 0.7)
+    # typical detector error; scaled log-normally per clip
     errors: DetectorErrors = field(default_factory=DetectorErrors)
 
 
 @dataclass(frozen=True)
 class Clip:
-    """One training clip.
+    """One training clip."""
 
-    Parameters
-    ----------
-    features : ClipFeatures
-        What the network reads.
-    truth : array, shape (n_outcome,)
-        `gaitlib.estimate.targets.OUTCOME_NAMES` of the walk in view, NaN where it holds too little.
-    activation : array, shape (2, 9, 101)
-        Muscle activation of its gait, sides exchanged where the features are of the mirrored person.
-    height_m : float
-        True body height (m).
-    gait : int
-        Which gait it came from.
-    view : str
-        Nearest named view.
-    moving_camera : bool
-        Whether the camera pans or the person walks on the spot.
-    """
-
-    features: ClipFeatures
+    features: ClipFeatures  # what the network reads
+    # (n_outcome,): `gaitlib.estimate.targets.OUTCOME_NAMES` of the walk in view, NaN where it holds too
+    # little
     truth: np.ndarray
+    # (2, 9, 101): Muscle activation of its gait, sides exchanged where the features are of the mirrored
+    # person
     activation: np.ndarray
-    height_m: float
-    gait: int
-    view: str
-    moving_camera: bool
+    height_m: float  # true body height (m)
+    gait: int  # which gait it came from
+    view: str  # nearest named view
+    moving_camera: bool  # whether the camera pans or the person walks on the spot
 
 
 def sample_clips(
@@ -191,16 +155,23 @@ def sample_clips(
 ) -> list[Clip]:
     """Sample clips of synthetic walks with their truth."""
     config = config or SamplerConfig()
+    return _sample(pool, n_clips, rng, config, WALK_FPS, lambda *walk: _shoot_clip(*walk, rng, config))
+
+
+def _sample(
+    pool: GaitPool, n_clips: int, rng, config: SamplerConfig, fps: float, take: Callable
+) -> list[Clip]:
+    """Let gaits of the pool walk, several clips taken of each walk, until there are enough."""
     if len(pool) == 0:
         raise InputError("sample_clips: the set holds no gaits; give at least one.")
     clips: list[Clip] = []
     for _ in range(20 * n_clips):
         index = int(rng.integers(len(pool)))
-        walk = build_varied_walk(pool.curves.select(index), rng, config)
+        walk = build_varied_walk(pool.curves.select(index), rng, config, fps)
         if walk is None:
             continue
         for _ in range(config.clips_per_walk):
-            clip = _shoot_clip(walk, pool.activation[index], index, rng, config)
+            clip = take(walk, pool.activation[index], index)
             if clip is not None and len(clips) < n_clips:
                 clips.append(clip)
         if len(clips) >= n_clips:
@@ -257,27 +228,13 @@ def _draw_fps(rng: np.random.Generator) -> float:
 
 @dataclass(frozen=True)
 class VariedWalk:
-    """One synthetic walk: its points, its events and who walks.
+    """One synthetic walk: its points, its events and who walks."""
 
-    Parameters
-    ----------
-    time_s : array, shape (n_time,)
-        Time (s).
-    points : array, shape (n_time, 19, 3)
-        Positions (m).
-    pitch_rad : array, shape (n_time, 4)
-        Sagittal rotation of `gaitlib.sense.segments.PITCH_SEGMENTS`.
-    events : WalkEvents
-        For the truth of its windows.
-    height_m, age_years : float
-        Of the person.
-    """
-
-    time_s: np.ndarray
-    points: np.ndarray
-    pitch_rad: np.ndarray
-    events: WalkEvents
-    height_m: float
+    time_s: np.ndarray  # (n_time,): Time (s)
+    points: np.ndarray  # (n_time, 19, 3): Positions (m)
+    pitch_rad: np.ndarray  # (n_time, 4): Sagittal rotation of `gaitlib.sense.segments.PITCH_SEGMENTS`
+    events: WalkEvents  # for the truth of its windows
+    height_m: float  # of the person
     age_years: float
 
 
@@ -362,8 +319,6 @@ def _draw_side_information(walk: VariedWalk, camera: Camera, rng, config: Sample
 
 def _detect(pixels: np.ndarray, fps: float, rng, config: SamplerConfig):
     """Layout, detector error, earlier smoothing; the span of frames in which the person is in the image."""
-    from scipy.ndimage import gaussian_filter1d
-
     layout = str(rng.choice(_TRAINED_LAYOUTS))
     to_common = get_read_matrix(layout) @ get_build_matrix(layout)
     pixels = combine_points(to_common, pixels)
@@ -384,3 +339,85 @@ def _detect(pixels: np.ndarray, fps: float, rng, config: SamplerConfig):
     if rng.uniform() < 0.3:
         confidence = (confidence > 0).astype(float)
     return pixels, confidence, span
+
+
+_SENSED_FPS, _EDGE_S = 100.0, 0.3
+_SENSOR_FPS = (50.0, 64.0, 100.0, 100.0, 100.0, 128.0)
+
+
+@dataclass(frozen=True)
+class InertialSamplerConfig:
+    """What training clips of inertial sensors look like."""
+
+    # how walks vary, how long clips are, what is known about the person
+    walks: SamplerConfig = field(
+        default_factory=lambda: SamplerConfig(duration_s=(2.1, 12.0), variation=STEADY_VARIATION)
+    )
+    several_share: float = 0.25  # share of clips with two to four sensors (0-1)
+    # share of single sensors that are worn at the lower back, the usual place; others are equally likely
+    lower_back_share: float = 0.5
+    # typical errors; scaled log-normally per clip
+    errors: InertialErrors = field(default_factory=InertialErrors)
+    turning_share: float = 0.3  # share of walks along a curve (0-1)
+    # standard deviation of the rate of turning there (rad/s): a quarter turn takes 2 to 4 s; assumed
+    turning_rad_s: float = 0.4
+
+
+def sample_inertial_clips(
+    pool: GaitPool, n_clips: int, rng: np.random.Generator, config: InertialSamplerConfig | None = None
+) -> list[Clip]:
+    """Sample clips of inertial sensors with their truth."""
+    config = config or InertialSamplerConfig()
+    return _sample(
+        pool, n_clips, rng, config.walks, _SENSED_FPS, lambda *walk: _wear_sensors(*walk, rng, config)
+    )
+
+
+def _wear_sensors(
+    walk: VariedWalk, activation, index: int, rng, config: InertialSamplerConfig
+) -> Clip | None:
+    low, high = config.walks.duration_s
+    duration = low + (high - low) * rng.beta(1.0, 1.3)
+    start = rng.uniform(_EDGE_S, walk.time_s[-1] - _EDGE_S - duration)
+    truth = measure_window(walk.events, start, start + duration)
+    if truth is None:
+        return None
+    sites = _draw_sites(rng, config)
+    fps = float(rng.choice(_SENSOR_FPS))
+    errors = config.errors.scale(float(np.exp(rng.normal(-0.2, 0.5))))
+    names = [SITES[site] for site in sites]
+    edges = start - _EDGE_S, start + duration + _EDGE_S
+    rows = slice(*(int(edge * _SENSED_FPS) for edge in edges))
+    points, pitch = walk.points[rows], walk.pitch_rad[rows]
+    turning = _draw_turning(len(points), rng, config)
+    signals = measure_motion(points, pitch, _SENSED_FPS, walk.height_m, names, fps, rng, errors, turning)
+    signals = signals[int(_EDGE_S * fps) : -int(_EDGE_S * fps)]
+    stated = walk.height_m + config.walks.height_error_m * rng.standard_normal()
+    features = compute_inertial_arrays(
+        signals.transpose(1, 0, 2),
+        fps,
+        sites,
+        None if rng.uniform() < config.walks.height_unknown_share else stated,
+        walk.age_years if rng.uniform() < config.walks.age_known_share else None,
+    )
+    if features.problem:
+        return None
+    name = "several" if len(sites) > 1 else names[0].removesuffix("_r").removesuffix("_l")
+    return Clip(features, truth, activation, walk.height_m, index, name, False)
+
+
+def _draw_sites(rng: np.random.Generator, config: InertialSamplerConfig) -> list[int]:
+    if rng.uniform() < config.several_share:
+        return sorted(rng.choice(len(SITES), int(rng.integers(2, 5)), replace=False).tolist())
+    if rng.uniform() < config.lower_back_share:
+        return [SITES.index("lower_back")]
+    return [int(rng.integers(len(SITES)))]
+
+
+def _draw_turning(n_time: int, rng: np.random.Generator, config: InertialSamplerConfig) -> np.ndarray | None:
+    """Rate of turning to the left (rad/s) that wanders within a few seconds; none on a straight path."""
+    if rng.uniform() >= config.turning_share:
+        return None
+    wander = gaussian_filter1d(rng.standard_normal(n_time), rng.uniform(0.4, 1.5) * _SENSED_FPS, mode="wrap")
+    steady = rng.standard_normal()
+    return config.turning_rad_s * (0.6 * steady + 0.8 * wander / max(wander.std(), 1e-9))

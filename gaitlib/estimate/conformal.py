@@ -29,51 +29,24 @@ _MIN_CLIPS = 30
 
 @dataclass(frozen=True)
 class GroupLimits:
-    """Calibration of one group of clips.
+    """Calibration of one group of clips."""
 
-    Parameters
-    ----------
-    factor : array, shape (n_outcome,)
-        Factor on the predicted scale per outcome.
-    centre : array, shape (n_watched,)
-        Median of the watched measures.
-    precision : array, shape (n_watched, n_watched)
-        Their inverse covariance.
-    max_distance : float
-        Greatest Mahalanobis distance taken as known ground.
-    min_rhythm : float
-        Least rhythm taken as walking.
-    n_clips : int
-        Clips used.
-    """
-
-    factor: np.ndarray
-    centre: np.ndarray
-    precision: np.ndarray
-    max_distance: float
-    min_rhythm: float
-    n_clips: int
+    factor: np.ndarray  # (n_outcome,): Factor on the predicted scale per outcome
+    centre: np.ndarray  # (n_watched,): Median of the watched measures
+    precision: np.ndarray  # (n_watched, n_watched): Their inverse covariance
+    max_distance: float  # greatest Mahalanobis distance taken as known ground
+    min_rhythm: float  # least rhythm taken as walking
+    n_clips: int  # clips used
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What `calibrate_intervals` found.
+    """What `calibrate_intervals` found."""
 
-    Parameters
-    ----------
-    kind : str
-        'keypoints' or 'inertial'.
-    level : float
-        Coverage wanted (0-1).
-    groups : dict of str to GroupLimits
-        By site; of a camera 'image' alone.
-    activation_half_width : array, shape (9, 101)
-        Half width of the interval of the muscle activity, NaN if it was not calibrated.
-    """
-
-    kind: str
-    level: float
-    groups: dict[str, GroupLimits]
+    kind: str  # 'keypoints' or 'inertial'
+    level: float  # coverage wanted (0-1)
+    groups: dict[str, GroupLimits]  # by site; of a camera 'image' alone
+    # (9, 101): Half width of the interval of the muscle activity, NaN if it was not calibrated
     activation_half_width: np.ndarray
 
     def to_dict(self) -> dict:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
@@ -14,15 +13,24 @@ import xarray as xr
 from gaitlib.errors import InputError
 from gaitlib.estimate.clip_sampler import Clip
 from gaitlib.estimate.conformal import Calibration, apply_calibration, calibrate_intervals
-from gaitlib.estimate.estimator_file import load_estimator, save_estimator
 from gaitlib.estimate.estimator_network import GaitNetwork, NetworkConfig
 from gaitlib.estimate.features import ClipFeatures, compute_features, get_height
 from gaitlib.estimate.inertial_features import compute_inertial_features
 from gaitlib.estimate.input_kind import mirror_features
-from gaitlib.estimate.result import Estimate, build_abstention, build_activation, build_estimate
-from gaitlib.estimate.targets import OUTCOME_NAMES, decode_outcomes, encode_outcomes
-from gaitlib.estimate.training_loop import batch_features, fit_network, pretrain_network
+from gaitlib.estimate.targets import (
+    OUTCOME_NAMES,
+    Estimate,
+    build_abstention,
+    build_activation,
+    build_estimate,
+    decode_outcomes,
+    encode_outcomes,
+)
+from gaitlib.estimate.training_loop import batch_features, compute_loss, fit_network, pretrain_network
+from gaitlib.generate.network_training import build_network
+from gaitlib.generate.weights_file import WeightsForm, read_weights, write_weights
 
+FORM = WeightsForm("estimator", "about", "{name}{shape}", {"kind": "gaitlib-estimator", "version": "2"})
 SampleClips = Callable[[int, int], list[Clip]]
 """(seed, number) -> clips; the same seed gives the same clips."""
 
@@ -49,7 +57,13 @@ class GaitEstimator:
     provenance: dict = field(default_factory=dict)
 
     def fit(
-        self, sample_clips: SampleClips, seed: int = 0, folder=None, executor=None, log=None
+        self,
+        sample_clips: SampleClips,
+        seed: int = 0,
+        folder=None,
+        executor=None,
+        log=None,
+        compute_loss: Callable = compute_loss,
     ) -> pd.DataFrame:
         """Train on clips sampled on the fly.
 
@@ -65,17 +79,20 @@ class GaitEstimator:
             Samples ahead in other processes.
         log : callable, optional
             Called with a line of text now and then.
+        compute_loss : callable
+            Loss, with the arguments of `gaitlib.estimate.training_loop.compute_loss`.
 
         Returns
         -------
         pandas.DataFrame
             One row per chunk: clips seen, loss, median absolute error per outcome on the network's scales.
         """
-        torch.manual_seed(seed)
-        network = GaitNetwork(self.config)
+        network = build_network(lambda: GaitNetwork(self.config), torch.Generator().manual_seed(seed))
         if self.config.pretrain_clips:
             pretrain_network(network, sample_clips, seed, self.config.pretrain_clips, executor, log)
-        self.network, history = fit_network(network, self.config, sample_clips, seed, folder, executor, log)
+        self.network, history = fit_network(
+            network, self.config, sample_clips, seed, folder, executor, log, compute_loss
+        )
         self.provenance["seed"] = seed
         return history
 
@@ -222,7 +239,7 @@ class GaitEstimator:
             raise InputError("GaitEstimator: nothing to save; call fit() and calibrate() first.")
         about = {"config": asdict(self.config), "provenance": self.provenance}
         about["calibration"] = self.calibration.to_dict()
-        save_estimator(path, copy.deepcopy(self.network.state_dict()), about)
+        write_weights(path, FORM, {name: v.numpy() for name, v in self.network.state_dict().items()}, about)
 
     @classmethod
     def load(cls, path) -> GaitEstimator:
@@ -243,12 +260,14 @@ class GaitEstimator:
         InputError
             If the file is missing, of another kind or version, or was changed.
         """
-        tensors, about = load_estimator(path)
+        tensors, about = read_weights(path, FORM)
         values = {key: tuple(v) if isinstance(v, list) else v for key, v in about["config"].items()}
         estimator = cls(NetworkConfig(**values), provenance=about["provenance"])
         estimator.network = GaitNetwork(estimator.config)
         try:
-            estimator.network.load_state_dict(tensors)
+            estimator.network.load_state_dict(
+                {name: torch.from_numpy(value) for name, value in tensors.items()}
+            )
         except RuntimeError as error:
             raise InputError(f"{path}: weights do not fit this version of the network ({error}).") from None
         estimator.calibration = Calibration.from_dict(about["calibration"])

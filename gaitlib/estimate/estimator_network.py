@@ -29,55 +29,23 @@ _OCTAVES = (-1.0, 0.0, 1.0)
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """Size and training of the network.
+    """Size and training of the network."""
 
-    Parameters
-    ----------
-    kind : str
-        What is read: 'keypoints' or 'inertial'.
-    width : int
-        Channels of the network.
-    fine_dilations, coarse_dilations : tuple of int
-        One residual block each, at 25 Hz and at 12.5 Hz.
-    n_clips : int
-        Clips sampled in all.
-    chunk_clips : int
-        Clips sampled at a time.
-    buffer_chunks : int
-        Chunks kept to draw batches from.
-    reuse : float
-        How often a clip is used on average.
-    batch_size : int
-        Clips per step.
-    learning_rate : float
-        Peak of the schedule (linear warm-up, cosine decay).
-    weight_decay : float
-        Of AdamW.
-    averaging : float
-        Decay of the running average of the weights.
-    n_components : int
-        Principal components of the muscle activity of a leg.
-    activation_weight : float
-        Weight of the muscle activity in the loss.
-    pretrain_clips : int
-        Clips of masked sequence modelling before the outcomes are learned; 0 for none.
-    """
-
-    kind: str = "keypoints"
-    width: int = 48
-    fine_dilations: tuple[int, ...] = (1, 2)
+    kind: str = "keypoints"  # what is read: 'keypoints' or 'inertial'
+    width: int = 48  # channels of the network
+    fine_dilations: tuple[int, ...] = (1, 2)  # one residual block each, at 25 Hz and at 12.5 Hz
     coarse_dilations: tuple[int, ...] = (1, 2, 4, 8)
-    n_clips: int = 12000
-    chunk_clips: int = 500
-    buffer_chunks: int = 10
-    reuse: float = 6.0
-    batch_size: int = 64
-    learning_rate: float = 5.0e-3
-    weight_decay: float = 1.0e-2
-    averaging: float = 0.995
-    n_components: int = 24
-    activation_weight: float = 0.5
-    pretrain_clips: int = 0
+    n_clips: int = 12000  # clips sampled in all
+    chunk_clips: int = 500  # clips sampled at a time
+    buffer_chunks: int = 10  # chunks kept to draw batches from
+    reuse: float = 6.0  # how often a clip is used on average
+    batch_size: int = 64  # clips per step
+    learning_rate: float = 5.0e-3  # peak of the schedule (linear warm-up, cosine decay)
+    weight_decay: float = 1.0e-2  # of AdamW
+    averaging: float = 0.995  # decay of the running average of the weights
+    n_components: int = 24  # principal components of the muscle activity of a leg
+    activation_weight: float = 0.5  # weight of the muscle activity in the loss
+    pretrain_clips: int = 0  # clips of masked sequence modelling before the outcomes are learned; 0 for none
 
 
 class _Norm(nn.Module):
@@ -97,7 +65,11 @@ class _Block(nn.Module):
         self.norm = _Norm(width)
         self.mix_time = nn.Conv1d(width, width, 3, padding=dilation, dilation=dilation)
         self.mix_channels = nn.Conv1d(width, width, 1)
-        nn.init.normal_(self.mix_channels.weight, std=0.02)
+        self.start()
+
+    def start(self, generator: torch.Generator | None = None) -> None:
+        """Let the block begin as almost nothing."""
+        nn.init.normal_(self.mix_channels.weight, std=0.02, generator=generator)
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         return x + self.mix_channels(nn.functional.gelu(self.mix_time(self.norm(x) * mask)))
@@ -105,29 +77,17 @@ class _Block(nn.Module):
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the network answers.
+    """What the network answers."""
 
-    Parameters
-    ----------
-    location, log_scale : tensor, shape (n, n_outcome)
-        Of `OUTCOME_NAMES` on the scales of `gaitlib.estimate.targets`.
-    activity : tensor, shape (n, 2, n_component)
-        Coefficients of the muscle activity of the right and the left leg, in standard deviations.
-    """
-
-    location: torch.Tensor
+    location: torch.Tensor  # (n, n_outcome): Of `OUTCOME_NAMES` on the scales of `gaitlib.estimate.targets`
     log_scale: torch.Tensor
+    # (n, 2, n_component): Coefficients of the muscle activity of the right and the left leg, in standard
+    # deviations
     activity: torch.Tensor
 
 
 class GaitNetwork(nn.Module):
-    """Sequences of keypoints or inertial sensors -> outcomes, their scales, muscle activity.
-
-    Parameters
-    ----------
-    config : NetworkConfig
-        Size, and what is read.
-    """
+    """Sequences of keypoints or inertial sensors -> outcomes, their scales, muscle activity."""
 
     def __init__(self, config: NetworkConfig):
         super().__init__()
@@ -151,13 +111,13 @@ class GaitNetwork(nn.Module):
         n_curve = len(MUSCLE_GROUPS) * N_PHASE
         self.register_buffer("activation_mean", torch.zeros(n_curve))
         self.register_buffer("activation_basis", torch.zeros(config.n_components, n_curve))
-        self._start()
+        self.start()
 
-    def _start(self) -> None:
+    def start(self, generator: torch.Generator | None = None) -> None:
         """Start from the classical measures; the rest is learned as a correction."""
-        nn.init.normal_(self.site.weight, std=0.5)
+        nn.init.normal_(self.site.weight, std=0.5, generator=generator)
         last = self.head[-1]
-        nn.init.normal_(last.weight, std=0.01)
+        nn.init.normal_(last.weight, std=0.01, generator=generator)
         nn.init.zeros_(last.bias)
         with torch.no_grad():
             last.bias[len(TARGETS) : 2 * len(TARGETS)] = -2.0

@@ -17,11 +17,19 @@ from __future__ import annotations
 
 import numpy as np
 import xarray as xr
+from scipy.ndimage import gaussian_filter1d
 
 from gaitlib.errors import InputError
-from gaitlib.estimate.autocorrelation import STEP_TIME_RANGE_S, correlate_with_itself
-from gaitlib.estimate.features import ClipFeatures, check_fps, describe_person
-from gaitlib.estimate.normalise import COMMON_FPS, MIN_DURATION_S, SMOOTHING_S
+from gaitlib.estimate.features import (
+    COMMON_FPS,
+    MIN_DURATION_S,
+    SMOOTHING_S,
+    STEP_TIME_RANGE_S,
+    ClipFeatures,
+    check_fps,
+    correlate_with_itself,
+    describe_person,
+)
 
 TRUNK_SITES = ("lower_back", "chest")
 LIMB_SITES = ("thigh", "shank", "ankle", "foot", "wrist")
@@ -139,8 +147,6 @@ def _fill(sensor: np.ndarray, fps: float) -> np.ndarray | str:
 
 
 def _resample(values: np.ndarray, fps: float) -> np.ndarray:
-    from scipy.ndimage import gaussian_filter1d
-
     smooth = gaussian_filter1d(values, SMOOTHING_S * fps, axis=0, mode="nearest")
     last = len(values) - 1
     place = np.arange(int(last / fps * COMMON_FPS + 1e-6) + 1) / COMMON_FPS * fps
@@ -151,8 +157,6 @@ def _resample(values: np.ndarray, fps: float) -> np.ndarray:
 
 def _align(values: np.ndarray, trunk: bool) -> np.ndarray:
     """Vertical and forward acceleration and sagittal angular velocity, in `_UNITS`, shape (n_time, 3)."""
-    from scipy.ndimage import gaussian_filter1d
-
     acceleration, turning = values[:, :3], values[:, 3:]
     mean = acceleration.mean(axis=0)
     up = mean / np.linalg.norm(mean)

@@ -11,7 +11,7 @@ import xarray as xr
 from gaitlib.environment import SHIPPED
 from gaitlib.errors import InputError
 from gaitlib.estimate.features import check_fps
-from gaitlib.estimate.result import Estimate
+from gaitlib.estimate.targets import Estimate
 from gaitlib.sense.camera import VIEWS
 from gaitlib.sense.layouts import build_image_keypoints, get_layout
 
@@ -38,47 +38,7 @@ def estimate_clip(
     method: str = "synthetic",
     estimator=None,
 ) -> Estimate:
-    """Estimate the gait of one clip; `gaitlib.estimate(...)` calls this.
-
-    Parameters
-    ----------
-    data : array or xarray.Dataset
-        Image keypoints, shape (n_time, n_keypoint, 2): pixels, u to the right and v down, NaN where unknown.
-        Or inertial signals of one sensor, shape (n_time, 6): acceleration (m/s^2, with gravity) and angular
-        velocity (rad/s). Or one of both as a labelled dataset (see `gaitlib.sense`).
-    fps : float, optional
-        Frames or samples per second; needed for arrays.
-    height_m : float, optional
-        Body height (m).
-    layout : str, optional
-        Keypoint layout; needed for arrays of keypoints.
-    site : str, optional
-        Where the sensor is worn, such as 'lower_back'; needed for arrays of inertial signals.
-    confidence : array, shape (n_time, n_keypoint), optional
-        0-1.
-    image_size_px : (int, int), optional
-        Width and height of the image (px).
-    focal_length_px : float, optional
-        Focal length (px); helps where the person walks towards or away from the camera.
-    age_years : float, optional
-        Age (years).
-    view : str, optional
-        Where the camera stands, a name of `gaitlib.sense.camera.VIEWS`.
-    method : str
-        'synthetic' (the trained network) or 'classical' (keypoints only).
-    estimator : GaitEstimator, optional
-        The network to use; the shipped one if not given.
-
-    Returns
-    -------
-    Estimate
-        Values with 90 % intervals and muscle activity, or an abstention with its reason.
-
-    Raises
-    ------
-    InputError
-        If the input or the weights are wrong.
-    """
+    """Estimate the gait of one clip; `gaitlib.estimate_gait` describes arguments and result."""
     if method not in METHODS:
         raise InputError(f"method: found '{method}', expected one of {', '.join(METHODS)}.")
     if layout is not None and site is not None:

@@ -18,6 +18,7 @@ from gaitlib.estimate.features import ClipFeatures
 from gaitlib.estimate.input_kind import mirror_features
 from gaitlib.estimate.targets import decode_outcomes, encode_outcomes
 from gaitlib.estimate.training_loop import batch_features, compute_loss
+from gaitlib.generate.network_training import take_step
 
 EPOCHS = (5, 10, 20, 40)
 """How many passes over the training people are tried."""
@@ -85,10 +86,7 @@ def _fit(start, features, latent, rows, epochs, rng) -> list[GaitNetwork]:
             true = torch.tensor(latent[part], dtype=torch.float32)
             prediction = network(batch_features(clips))
             loss = compute_loss(prediction, true, torch.full_like(prediction.activity, torch.nan), 0.0)
-            optimiser.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-            optimiser.step()
+            take_step(optimiser, loss)
         if epoch in epochs:
             kept.append(copy.deepcopy(network))
     return kept

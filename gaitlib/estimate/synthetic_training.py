@@ -6,7 +6,9 @@ import contextlib
 import functools
 import hashlib
 import json
+import multiprocessing
 import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -16,47 +18,41 @@ import xarray as xr
 
 from gaitlib.errors import InputError
 from gaitlib.estimate.assess import measure_activation_errors, tabulate_errors
-from gaitlib.estimate.clip_sampler import Clip, GaitPool, SamplerConfig, build_pool, sample_clips
+from gaitlib.estimate.clip_sampler import (
+    Clip,
+    GaitPool,
+    InertialSamplerConfig,
+    SamplerConfig,
+    build_pool,
+    sample_clips,
+    sample_inertial_clips,
+)
 from gaitlib.estimate.estimator import GaitEstimator
 from gaitlib.estimate.estimator_network import NetworkConfig
-from gaitlib.estimate.inertial_clip_sampler import InertialSamplerConfig, sample_inertial_clips
+from gaitlib.estimate.training_loop import compute_loss
+from gaitlib.generate.learnable_gaits import select_verified
+from gaitlib.generate.network_training import fingerprint
 from gaitlib.person import IMPAIRMENT_COLUMNS, Person
-from gaitlib.simulate.library import hash_gaits
+from gaitlib.simulate.library import Curves, hash_gaits
+from gaitlib.simulate.workers import end_with_parent
 
-_PERSON_COLUMNS = ["age_years", "sex", "height_m", "mass_kg"]
+_PERSON_COLUMNS = list(Person.model_fields)
 _WORKER_POOL: dict[str, tuple] = {}
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How to train.
+    """How to train."""
 
-    Parameters
-    ----------
-    network : NetworkConfig
-        Size and schedule of the network.
-    sampler : SamplerConfig or InertialSamplerConfig
-        What clips look like; decides which kind of clips, and must fit `network.kind`.
-    held_out_share : float
-        Share of synthetic people kept for calibration and test, half each (0-1).
-    n_calibration, n_test : int
-        Clips of held-out people.
-    n_generated : int
-        Gaits drawn from the walk sampler, if there is one.
-    n_workers : int
-        Processes that sample clips; 0 samples in this one.
-    level : float
-        Coverage of the intervals (0-1).
-    """
-
-    network: NetworkConfig = field(default_factory=NetworkConfig)
+    network: NetworkConfig = field(default_factory=NetworkConfig)  # size and schedule of the network
+    # what clips look like; decides which kind of clips, and must fit `network.kind`
     sampler: SamplerConfig | InertialSamplerConfig = field(default_factory=SamplerConfig)
-    held_out_share: float = 0.2
-    n_calibration: int = 1000
+    held_out_share: float = 0.2  # share of synthetic people kept for calibration and test, half each (0-1)
+    n_calibration: int = 1000  # clips of held-out people
     n_test: int = 1000
-    n_generated: int = 2000
-    n_workers: int = 1
-    level: float = 0.9
+    n_generated: int = 2000  # gaits drawn from the walk sampler, if there is one
+    n_workers: int = 1  # processes that sample clips; 0 samples in this one
+    level: float = 0.9  # coverage of the intervals (0-1)
 
 
 def train_estimator(
@@ -67,6 +63,7 @@ def train_estimator(
     folder=None,
     walk_sampler=None,
     log=None,
+    compute_loss=compute_loss,
 ) -> tuple[GaitEstimator, pd.DataFrame, pd.DataFrame]:
     """Train, calibrate and test an estimator on synthetic people."""
     config = config or TrainingConfig()
@@ -93,10 +90,11 @@ def train_estimator(
         "sampler": asdict(config.sampler),
     }
     if folder is not None:
-        folder = Path(folder) / hashlib.sha256(json.dumps(learned_from).encode()).hexdigest()[:12]
+        what = json.dumps(learned_from) + fingerprint(compute_loss)
+        folder = Path(folder) / hashlib.sha256(what.encode()).hexdigest()[:12]
     estimator, started = GaitEstimator(config.network), time.perf_counter()
     with _open_workers(config.n_workers, parts["fit"], config.sampler) as (sample, executor):
-        history = estimator.fit(sample, seed, folder, executor, log)
+        history = estimator.fit(sample, seed, folder, executor, log, compute_loss)
     train_s = time.perf_counter() - started
     clips = _sample_here(parts["cal"], config.sampler, [seed, 8], config.n_calibration)
     estimator.calibrate(clips, config.level)
@@ -111,10 +109,10 @@ def train_estimator(
     return estimator, history, tabulate_errors(estimator, clips)
 
 
-def check_estimator(
+def sample_held_out(
     estimator: GaitEstimator, table: pd.DataFrame, gaits: xr.Dataset, config: TrainingConfig, seed: int
-) -> pd.DataFrame:
-    """Test an estimator that was trained earlier on the people that its training held out."""
+) -> list[Clip]:
+    """Sample clips of the people on whom the training of an estimator was tested."""
     table, gaits = select_verified(table, gaits)
     known = estimator.provenance
     found, expected = (known.get("held_out_share"), known.get("seed")), (config.held_out_share, seed)
@@ -125,19 +123,7 @@ def check_estimator(
         )
     test = split_people(table, config.held_out_share, seed)[2]
     pool = build_pool(gaits.isel(gait=test), list_persons(table.iloc[test]))
-    return tabulate_errors(estimator, _sample_here(pool, config.sampler, [seed, 9], config.n_test))
-
-
-def select_verified(table: pd.DataFrame, gaits: xr.Dataset) -> tuple[pd.DataFrame, xr.Dataset]:
-    """Keep verified gaits, table and curves in the same order."""
-    table = table.reset_index() if "gait_id" not in table.columns else table
-    if "verified" in table.columns:
-        table = table[table["verified"].astype(bool)]
-    known = set(gaits["gait"].values.tolist())
-    table = table[[gait_id in known for gait_id in table["gait_id"]]].reset_index(drop=True)
-    if table.empty:
-        raise InputError("train: the library holds no verified gait; solve some first.")
-    return table, gaits.sel(gait=table["gait_id"].to_list())
+    return _sample_here(pool, config.sampler, [seed, 9], config.n_test)
 
 
 def split_people(
@@ -160,6 +146,34 @@ def split_people(
     n_held_out = max(n_calibration + 1, (lots < held_out_share).sum())
     parts = people[n_held_out:], people[:n_calibration], people[n_calibration:n_held_out]
     return tuple(np.flatnonzero(np.isin(person, part)) for part in parts)
+
+
+@dataclass(frozen=True)
+class Split:
+    """A library split by person: those learned from, and those held out of all learning; and its hash."""
+
+    training: Curves
+    held_out: Curves
+    release: str = ""
+
+
+def split_library(table: pd.DataFrame, gaits: xr.Dataset, held_out_share: float, seed: int) -> Split:
+    """Split the verified gaits by person, the same way for generator and estimator."""
+    table, gaits = select_verified(table, gaits)
+    training, calibration, test = split_people(table, held_out_share, seed)
+    others = np.sort(np.concatenate([calibration, test]))
+    parts = [
+        (table.iloc[rows].reset_index(drop=True), gaits.isel(gait=rows))
+        for rows in (np.sort(training), others)
+    ]
+    return Split(*parts, hash_gaits(table["gait_id"].to_list()))
+
+
+def list_held_out_gaits(
+    table: pd.DataFrame, gaits: xr.Dataset, held_out_share: float, seed: int
+) -> list[str]:
+    """List the gaits of people that the estimator has not learned from; half of them set its intervals."""
+    return split_library(table, gaits, held_out_share, seed).held_out[0]["gait_id"].to_list()
 
 
 def list_persons(table: pd.DataFrame) -> list[Person]:
@@ -189,8 +203,6 @@ def _sample_here(pool: GaitPool, config, seed, n_clips: int) -> list[Clip]:
 
 
 def _start_worker(pool: GaitPool, config) -> None:
-    from gaitlib.simulate.workers import end_with_parent
-
     end_with_parent()
     _WORKER_POOL["all"] = (pool, config)
 
@@ -205,9 +217,6 @@ def _open_workers(n_workers: int, pool: GaitPool, config):
     if n_workers <= 0:
         yield functools.partial(_sample_here, pool, config), None
         return
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(
         n_workers, context, initializer=_start_worker, initargs=(pool, config)

@@ -1,4 +1,5 @@
-"""What the estimators answer, and the scales on which the network works.
+"""What the estimators answer (values with intervals, muscle activity, or an abstention with its reason), and
+the scales on which the network works.
 
 Quantities that are positive and vary by a share of themselves (speed, step length, step time) are
 estimated on a logarithmic scale, shares of the stride on a linear one.
@@ -9,35 +10,26 @@ thousands of windows, so events are detected once per walk and each window takes
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
+import xarray as xr
 
 from gaitlib.event_curves import detect_events_from_curves
+from gaitlib.gait import MUSCLES, N_PHASE
 from gaitlib.walk import KEYPOINTS_3D
 
 
 @dataclass(frozen=True)
 class Target:
-    """One estimated outcome.
+    """One estimated outcome."""
 
-    Parameters
-    ----------
-    name, unit : str
-        As in `gaitlib.outcomes.OUTCOMES`.
-    size : float
-        One unit of the network's scale; 0 for a logarithmic scale.
-    start : float
-        Value at which training starts; not used on a logarithmic scale.
-    lower, upper : float
-        Ends of what is possible.
-    """
-
-    name: str
+    name: str  # as in `gaitlib.outcomes.OUTCOMES`
     unit: str
-    size: float = 0.0
-    start: float = 1.0
-    lower: float = 0.0
+    size: float = 0.0  # one unit of the network's scale; 0 for a logarithmic scale
+    start: float = 1.0  # value at which training starts; not used on a logarithmic scale
+    lower: float = 0.0  # ends of what is possible
     upper: float = np.inf
 
 
@@ -81,26 +73,16 @@ _MIN_STRIDES = 3
 
 @dataclass(frozen=True)
 class WalkEvents:
-    """Paths and events of one walk.
+    """Paths and events of one walk."""
 
-    Parameters
-    ----------
-    time_s : array, shape (n_time,)
-        Time (s).
-    hip : array, shape (n_time,)
-        Middle of the hips along the walk (m).
-    contact_s, foot, footprint_m : array, shape (n_contact,)
-        Initial contacts: time (s), foot (0 right, 1 left), resting place of the heel along the walk (m).
-    toe_off_s : tuple of two arrays
-        Toe-offs of the right and the left foot (s).
-    """
-
-    time_s: np.ndarray
-    hip: np.ndarray
+    time_s: np.ndarray  # (n_time,): Time (s)
+    hip: np.ndarray  # (n_time,): Middle of the hips along the walk (m)
+    # (n_contact,): Initial contacts: time (s), foot (0 right, 1 left), resting place of the heel along the
+    # walk (m)
     contact_s: np.ndarray
     foot: np.ndarray
     footprint_m: np.ndarray
-    toe_off_s: tuple[np.ndarray, np.ndarray]
+    toe_off_s: tuple[np.ndarray, np.ndarray]  # toe-offs of the right and the left foot (s)
 
 
 def find_walk_events(time_s: np.ndarray, points: np.ndarray) -> WalkEvents | None:
@@ -170,3 +152,108 @@ def _next(moments: np.ndarray, after: float, before: float) -> float:
 def _mean(values: np.ndarray) -> float:
     known = values[np.isfinite(values)]
     return float(known.mean()) if len(known) else np.nan
+
+
+_STEP_TIME = OUTCOME_NAMES.index("step_time_s")
+
+
+@dataclass(frozen=True)
+class Value:
+    """One estimated outcome."""
+
+    value: float  # estimate and interval, in `unit`; the interval is NaN where the method gives none
+    lower: float
+    upper: float
+    unit: str  # unit
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The answer for one clip."""
+
+    status: str = "ok"  # 'ok', or the reason of the abstention
+    values: dict[str, Value] = field(default_factory=dict)  # empty on abstention
+    # activation, lower, upper (muscle, phase), 0-1: muscles as `gaitlib.gait.MUSCLES`, phase in percent of
+    # the stride from the initial contact of the muscle's own leg. None where the method gives none
+    activation: xr.Dataset | None = field(default=None, compare=False)
+
+    @property
+    def ok(self) -> bool:
+        """Whether there are values."""
+        return self.status == "ok"
+
+    def to_dict(self, with_activation: bool = False) -> dict:
+        """Turn into plain values for JSON."""
+
+        def plain(number: float) -> float | None:
+            return float(number) if np.isfinite(number) else None
+
+        answer: dict = {"status": self.status}
+        for name, item in self.values.items():
+            answer[name] = {end: plain(getattr(item, end)) for end in ("value", "lower", "upper")}
+            answer[name]["unit"] = item.unit
+        if with_activation and self.activation is not None:
+            curves = self.activation
+            ends = {"value": "activation", "lower": "lower", "upper": "upper"}
+            answer["activation"] = {"phase_percent": curves["phase"].values.tolist()} | {
+                str(muscle): {
+                    end: [plain(round(float(v), 4)) for v in curves[name].sel(muscle=muscle).values]
+                    for end, name in ends.items()
+                }
+                for muscle in curves["muscle"].values
+            }
+        return answer
+
+
+def build_estimate(
+    values: np.ndarray, lower: np.ndarray | None = None, upper: np.ndarray | None = None, activation=None
+) -> Estimate:
+    """Put an estimate together; the cadence follows from the step time."""
+    nothing = np.full(len(OUTCOME_NAMES), np.nan)
+    rows = np.array([values, nothing if lower is None else lower, nothing if upper is None else upper])
+    found = dict(zip(OUTCOME_NAMES, rows.T, strict=True))
+    step_time, shortest, longest = rows[:, _STEP_TIME]
+    found["cadence_spm"] = np.array([60 / step_time, 60 / longest, 60 / shortest])
+    return Estimate(
+        "ok", {name: Value(*(float(v) for v in row), UNITS[name]) for name, row in found.items()}, activation
+    )
+
+
+def build_activation(curves: np.ndarray, half_width: np.ndarray) -> xr.Dataset:
+    """Label curves of muscle activity."""
+    half = np.broadcast_to(half_width, curves.shape)
+    ends = {
+        "activation": curves,
+        "lower": np.maximum(curves - half, 0),
+        "upper": np.minimum(curves + half, 1),
+    }
+    data = {name: (("muscle", "phase"), value.reshape(-1, N_PHASE)) for name, value in ends.items()}
+    phase = ("phase", np.linspace(0.0, 100.0, N_PHASE), {"units": "% of the stride of the muscle's own leg"})
+    return xr.Dataset(data, coords={"muscle": list(MUSCLES), "phase": phase})
+
+
+def build_abstention(reason: str) -> Estimate:
+    """Put an abstention together."""
+    return Estimate(reason or "no estimate")
+
+
+EVENT_OUTCOMES = ("step_time_s", "cadence_spm", "stance_share", "double_support_share", "step_time_asymmetry",
+                  "stride_time_cv")  # fmt: skip
+"""What events alone tell, without any path of the body."""
+
+
+def measure_events(events: pd.DataFrame, duration_s: float, left_out: int = 0) -> dict[str, float]:
+    """Measure a walk from its events alone, without the first and last `left_out` initial contacts."""
+    lands = events["event"] == "initial_contact"
+    contacts = events[lands].sort_values("time_s")
+    contacts = contacts.iloc[left_out : len(contacts) - left_out]
+    moments, feet = contacts["time_s"].to_numpy(), (contacts["foot"] == "l").to_numpy().astype(int)
+    offs = tuple(np.sort(events.loc[~lands & (events["foot"] == side), "time_s"].to_numpy()) for side in "rl")
+    still = np.zeros(2)
+    walk = WalkEvents(np.array([0.0, duration_s]), still, moments, feet, np.zeros(len(moments)), offs)
+    found = measure_window(walk, -1.0, duration_s + 1.0)
+    if found is None:
+        return {}
+    named = dict(zip(OUTCOME_NAMES, found.tolist(), strict=True))
+    named["cadence_spm"] = 60.0 / named["step_time_s"]
+    return {name: named[name] for name in EVENT_OUTCOMES}

@@ -23,31 +23,27 @@ from gaitlib.estimate.clip_sampler import Clip
 from gaitlib.estimate.features import ClipFeatures
 from gaitlib.estimate.input_kind import mirror_features
 from gaitlib.estimate.targets import OUTCOME_NAMES, encode_outcomes
+from gaitlib.generate.network_training import (
+    build_network,
+    compute_rate,
+    load_checkpoint,
+    save_checkpoint,
+    take_step,
+    update_average,
+)
 
 _CHECKPOINT = "checkpoint.pt"
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Clips padded to one length; clips of several sensors have one row each.
+    """Clips padded to one length; clips of several sensors have one row each."""
 
-    Parameters
-    ----------
-    sequence : tensor, shape (n_row, n_channel, n_time)
-        Channels, zero where padded.
-    mask : tensor, shape (n_row, 1, n_time)
-        1 in the clip, 0 in the padding.
-    site, owner : tensor of int, shape (n_row,)
-        Where each sequence comes from, and which clip it belongs to.
-    side : tensor, shape (n, n_side)
-        Measures of the clips.
-    """
-
-    sequence: torch.Tensor
-    mask: torch.Tensor
-    site: torch.Tensor
+    sequence: torch.Tensor  # (n_row, n_channel, n_time): Channels, zero where padded
+    mask: torch.Tensor  # (n_row, 1, n_time): 1 in the clip, 0 in the padding
+    site: torch.Tensor  # (n_row,): Where each sequence comes from, and which clip it belongs to
     owner: torch.Tensor
-    side: torch.Tensor
+    side: torch.Tensor  # (n, n_side): Measures of the clips
 
 
 def batch_features(features: list[ClipFeatures]) -> Batch:
@@ -78,7 +74,9 @@ def compute_loss(prediction, truth: torch.Tensor, activity: torch.Tensor, weight
     return loss + weight * error.sum() / seen.sum().clamp(min=1)
 
 
-def fit_network(network, config, sample_clips, seed: int, folder=None, executor=None, log=None):
+def fit_network(
+    network, config, sample_clips, seed: int, folder=None, executor=None, log=None, compute_loss=compute_loss
+):
     """Train a network on clips sampled on the fly."""
     n_chunks = max(1, math.ceil(config.n_clips / config.chunk_clips))
     seeds = [int(s) for s in np.random.SeedSequence(seed).generate_state(n_chunks, dtype=np.uint32)]
@@ -103,7 +101,7 @@ def fit_network(network, config, sample_clips, seed: int, folder=None, executor=
             _standardise(network, average, clips)
         rng = np.random.default_rng([seed, number])
         row = _train_chunk(
-            network, average, optimiser, buffer, rng, config, number, n_chunks, steps_per_chunk
+            network, average, optimiser, buffer, rng, config, number, n_chunks, steps_per_chunk, compute_loss
         )
         history.append({"chunk": number, "clips": (number + 1) * config.chunk_clips, **row})
         if log:
@@ -115,7 +113,9 @@ def fit_network(network, config, sample_clips, seed: int, folder=None, executor=
     return average, pd.DataFrame(history)
 
 
-def _train_chunk(network, average, optimiser, buffer, rng, config, number, n_chunks, steps) -> dict:
+def _train_chunk(
+    network, average, optimiser, buffer, rng, config, number, n_chunks, steps, compute_loss
+) -> dict:
     clips = [clip for chunk in buffer for clip in chunk]
     lengths = np.array([clip.features.sequence.shape[-1] for clip in clips])
     truths = encode_outcomes([clip.truth for clip in clips])
@@ -123,11 +123,8 @@ def _train_chunk(network, average, optimiser, buffer, rng, config, number, n_chu
     network.train()
     losses, errors = [], []
     for step in range(steps):
-        progress = (number * steps + step) / (n_chunks * steps)
-        warm = min(1.0, (number * steps + step + 1) / 100)
-        rate = config.learning_rate * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
-        for group in optimiser.param_groups:
-            group["lr"] = rate
+        taken = number * steps + step
+        rate = compute_rate(config.learning_rate, taken / (n_chunks * steps), 0.01, (taken + 1) / 100)
         rows = _draw_batch(rng, lengths, min(config.batch_size, len(clips)))
         turned = rng.uniform(size=len(rows)) < 0.5
         features = [
@@ -139,14 +136,8 @@ def _train_chunk(network, average, optimiser, buffer, rng, config, number, n_chu
         own = torch.where(torch.from_numpy(turned)[:, None, None], own.flip(1), own)
         prediction = network(batch_features(features))
         loss = compute_loss(prediction, truth, own, config.activation_weight)
-        optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
-        decay = min(config.averaging, (number * steps + step + 1) / (number * steps + step + 10))
-        with torch.no_grad():
-            for slow, fast in zip(average.parameters(), network.parameters(), strict=True):
-                slow.lerp_(fast, 1 - decay)
+        take_step(optimiser, loss, rate)
+        update_average(average.parameters(), network.parameters(), config.averaging, taken)
         losses.append(float(loss.detach()))
         errors.append((prediction.location.detach() - truth).abs().nanmedian(dim=0).values.numpy())
     row = {"loss": float(np.mean(losses))}
@@ -187,33 +178,24 @@ def iterate_chunks(sample_clips, seeds: list[int], size: int, executor=None):
 
 
 def _keep(folder, config, seed, network, average, optimiser, history, done: int) -> None:
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     state = {"config": asdict(config), "seed": seed, "done": done, "history": history}
-    state |= {
-        "network": network.state_dict(),
-        "average": average.state_dict(),
-        "optimiser": optimiser.state_dict(),
-    }
-    partial = folder / (_CHECKPOINT + ".part")
-    torch.save(state, partial)
-    partial.replace(folder / _CHECKPOINT)
+    parts = {"network": network, "average": average, "optimiser": optimiser}
+    state |= {name: part.state_dict() for name, part in parts.items()}
+    save_checkpoint(Path(folder) / _CHECKPOINT, state)
 
 
 def _resume(folder, config, seed, network, average, optimiser, history: list) -> int:
     """Load a checkpoint of the same training; number of chunks already done."""
-    path = Path(folder) / _CHECKPOINT if folder else None
-    if path is None or not path.is_file():
+    state = load_checkpoint(Path(folder) / _CHECKPOINT if folder else None)
+    if state is None:
         return 0
-    state = torch.load(path, weights_only=True)
     if state["config"] != asdict(config) or state["seed"] != seed:
         raise InputError(
-            f"{path.name}: checkpoint of another training (other settings or seed). "
+            f"{_CHECKPOINT}: checkpoint of another training (other settings or seed). "
             "Remove it or choose another folder."
         )
-    network.load_state_dict(state["network"])
-    average.load_state_dict(state["average"])
-    optimiser.load_state_dict(state["optimiser"])
+    for name, part in (("network", network), ("average", average), ("optimiser", optimiser)):
+        part.load_state_dict(state[name])
     history.extend(state["history"])
     return int(state["done"])
 
@@ -227,8 +209,8 @@ _FACTOR = 4
 def pretrain_network(network, sample_clips, seed: int, n_clips: int, executor=None, log=None) -> pd.DataFrame:
     """Train the encoder of a network to fill in hidden stretches."""
     config = network.config
-    torch.manual_seed(seed)
-    decoder = nn.Conv1d(config.width, network.kind.n_channels, 1)
+    first = torch.Generator().manual_seed(seed)
+    decoder = build_network(lambda: nn.Conv1d(config.width, network.kind.n_channels, 1), first)
     parameters = [*network.parameters(), *decoder.parameters()]
     optimiser = torch.optim.AdamW(parameters, lr=config.learning_rate, weight_decay=config.weight_decay)
     n_chunks = max(1, math.ceil(n_clips / config.chunk_clips))
@@ -242,15 +224,10 @@ def pretrain_network(network, sample_clips, seed: int, n_clips: int, executor=No
         features = [clip.features for clip in clips]
         errors = []
         for step in range(steps):
-            progress = (number * steps + step) / (n_chunks * steps)
-            for group in optimiser.param_groups:
-                group["lr"] = config.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
             chosen = rng.choice(len(features), min(config.batch_size, len(features)), replace=False)
             loss = compute_masked_loss(network, decoder, batch_features([features[n] for n in chosen]), rng)
-            optimiser.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-            optimiser.step()
+            progress = (number * steps + step) / (n_chunks * steps)
+            take_step(optimiser, loss, compute_rate(config.learning_rate, progress, 0.01))
             errors.append(float(loss.detach()))
         rows.append({"clips": (number + 1) * config.chunk_clips, "error": float(np.mean(errors))})
         if log:

@@ -7,6 +7,7 @@ has one, and the one to print. Names re-exported here: `compute_icc`, `compute_c
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +16,8 @@ import pandas as pd
 from gaitlib.evaluate.analytic import compute_analytic_intervals, compute_jackknife_z
 from gaitlib.evaluate.bland_altman import Z95, compute_bland_altman, compute_proportional_bias
 from gaitlib.evaluate.bootstrap import compute_bca_interval, compute_jackknife, draw_person_weights
-from gaitlib.evaluate.people import FEATURES, FEW_PEOPLE, PersonFeatures, average_within_people
+from gaitlib.evaluate.inputs import check_agreement_table
+from gaitlib.evaluate.people import FEATURES, FEW_PEOPLE, MIN_PEOPLE, PersonFeatures, average_within_people
 from gaitlib.evaluate.reliability import compute_ccc, compute_icc
 
 __all__ = [
@@ -27,6 +29,8 @@ __all__ = [
     "compute_icc",
     "compute_proportional_bias",
     "evaluate_statistics",
+    "list_statistics",
+    "summarise_predictions",
 ]
 
 
@@ -171,6 +175,43 @@ def compute_agreement(
     table["note"] = notes
     table.attrs.update(n_people=n, n_walks=int(features.n_walks.sum()), level=level)
     return table
+
+
+def list_statistics(tidy: pd.DataFrame, seed: int, n_resamples: int) -> pd.DataFrame:
+    """List every statistic with every interval of every group, for a file beside the book."""
+    table = check_agreement_table(tidy)
+    keys = ["origin", "dataset", "subgroup", "view", "outcome", "method"]
+    parts = []
+    for names, group in table[table["status"] == "ok"].groupby(keys, sort=True):
+        if group["person"].nunique() < MIN_PEOPLE:
+            continue
+        found = compute_agreement(
+            group["reference"], group["estimate"], group["person"], np.random.default_rng(seed), n_resamples
+        )
+        head = dict(zip(keys, names, strict=True)) | {
+            "n_people": found.attrs["n_people"],
+            "n_walks": found.attrs["n_walks"],
+        }
+        parts.append(found.reset_index().assign(**head)[[*head, *found.reset_index().columns]])
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=keys)
+
+
+def summarise_predictions(table: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
+    """Summarise published predictions (`<name>_predicted`) beside the truth, row by row.
+
+    Without knowing which rows are of one person there are no intervals.
+    """
+    rows = []
+    for name in names:
+        truth, found = table[[name, f"{name}_predicted"]].dropna().to_numpy(dtype=float).T
+        rows.append(
+            {
+                "name": name, "n_rows": len(truth), "mae": np.abs(found - truth).mean(),
+                "mae_of_mean": np.abs(truth - truth.mean()).mean(), "bias": (found - truth).mean(),
+                "r": np.corrcoef(truth, found)[0, 1], "ccc": compute_ccc(truth, found).value,
+            }
+        )  # fmt: skip
+    return pd.DataFrame(rows)
 
 
 def _choose_interval(kind: str, bca, analytic, jackknife, few: bool) -> tuple[float, float, str]:

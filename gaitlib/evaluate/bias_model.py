@@ -19,38 +19,24 @@ SINGLE = "linear model, HC3 errors"
 
 
 class BiasModel(NamedTuple):
-    """A fitted model of the error (estimate - reference).
+    """A fitted model of the error (estimate - reference)."""
 
-    Attributes
-    ----------
-    effects : DataFrame
-        Index: terms; columns estimate, standard_error, lower, upper, p.
-    kind : str
-        `MIXED`; `CLUSTERED` when the variance between people is estimated as zero; `SINGLE` when nobody
-        walked twice.
-    sd_person, sd_residual : float
-        Standard deviations in the unit of the outcome; sd_person is 0 or NaN in the two linear models.
-    n_people, n_walks : int
-    diagnostics : dict
-        Of the residuals: skewness, excess_kurtosis, shapiro_p, spread_correlation (Spearman, of their size
-        with the fitted value) and spread_p.
-    notes : list of str
-        What the reader must know: rows left out, warnings of the fit.
-    residuals : DataFrame
-        One row per estimate: person, fitted, residual (what neither terms nor person explain).
-    person_effects : Series
-        Index: people; the predicted random effect of each; empty in the two linear models.
-    """
-
-    effects: pd.DataFrame
+    effects: pd.DataFrame  # index: terms; columns estimate, standard_error, lower, upper, p
+    # `MIXED`; `CLUSTERED` when the variance between people is estimated as zero; `SINGLE` when nobody walked
+    # twice
     kind: str
+    # standard deviations in the unit of the outcome; sd_person is 0 or NaN in the two linear models
     sd_person: float
     sd_residual: float
     n_people: int
     n_walks: int
+    # of the residuals: skewness, excess_kurtosis, shapiro_p, spread_correlation (Spearman, of their size with
+    # the fitted value) and spread_p
     diagnostics: dict
-    notes: list
+    notes: list  # what the reader must know: rows left out, warnings of the fit
+    # one row per estimate: person, fitted, residual (what neither terms nor person explain)
     residuals: pd.DataFrame
+    # index: people; the predicted random effect of each; empty in the two linear models
     person_effects: pd.Series
 
 

@@ -14,29 +14,17 @@ Z95 = float(special.ndtri(0.975))
 
 
 class BlandAltman(NamedTuple):
-    """Limits of agreement. All values in the unit of the outcome; error = estimate - reference.
+    """Limits of agreement. All values in the unit of the outcome; error = estimate - reference."""
 
-    Attributes
-    ----------
-    bias, bias_lower, bias_upper : float
-        Mean error and its interval (NaN for ``weighting="walk"``).
-    limit_lower, limit_upper : float
-        95 % limits of agreement of one walk.
-    limit_lower_interval, limit_upper_interval : tuple of float
-        Interval of each limit (NaN for ``weighting="walk"``).
-    sd, sd_between, sd_within : float
-        Standard deviation of the error of one walk; its parts between people and between walks of one person
-        (NaN when no person walked twice).
-    n_people, n_walks : int
-    """
-
-    bias: float
+    bias: float  # mean error and its interval (NaN for ``weighting="walk"``)
     bias_lower: float
     bias_upper: float
-    limit_lower: float
+    limit_lower: float  # 95 % limits of agreement of one walk
     limit_upper: float
-    limit_lower_interval: tuple[float, float]
+    limit_lower_interval: tuple[float, float]  # interval of each limit (NaN for ``weighting="walk"``)
     limit_upper_interval: tuple[float, float]
+    # standard deviation of the error of one walk; its parts between people and between walks of one person
+    # (NaN when no person walked twice)
     sd: float
     sd_between: float
     sd_within: float

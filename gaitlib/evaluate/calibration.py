@@ -52,7 +52,7 @@ def compute_interval_coverage(
 ) -> pd.DataFrame:
     """Compute how often the estimator's intervals hold the reference, and how wide they are."""
     table = check_agreement_table(tidy)
-    by = _with_origin(table, by)
+    by = check_columns(table, by, ("origin",))
     rows = []
     for key, group in table.groupby(by, sort=True, dropna=False):
         row = dict(zip(by, key, strict=True))
@@ -105,7 +105,7 @@ def compute_abstention(
 ) -> pd.DataFrame:
     """Compute how often no estimate was given, and why."""
     table = check_agreement_table(tidy)
-    by = _with_origin(table, by)
+    by = check_columns(table, by, ("origin",))
     rows = []
     for key, group in table.groupby(by, sort=True, dropna=False):
         failed = group["status"] != "ok"
@@ -126,8 +126,3 @@ def compute_abstention(
         )
     columns = "n_people n_walks n_estimates n_abstained abstained lower upper reasons"
     return pd.DataFrame(rows, columns=[*by, *columns.split()])
-
-
-def _with_origin(table: pd.DataFrame, by: Sequence[str]) -> list[str]:
-    by = check_columns(table, by)
-    return by if "origin" in by else ["origin", *by]

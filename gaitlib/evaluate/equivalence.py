@@ -7,11 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from gaitlib.errors import InputError
 from gaitlib.evaluate.bootstrap import compute_mean_interval
-from gaitlib.evaluate.inputs import check_agreement_table, check_columns, count_walks, read_margins
+from gaitlib.evaluate.inputs import check_agreement_table, check_columns, read_margins
 from gaitlib.evaluate.people import FEW_PEOPLE, MIN_PEOPLE
 from gaitlib.evaluate.subgroups import adjust_holm
 
@@ -19,22 +18,12 @@ DEFAULT_BY = ("origin", "subgroup", "outcome", "view")
 
 
 class Tost(NamedTuple):
-    """Two one-sided t tests of a mean difference against an equivalence region.
+    """Two one-sided t tests of a mean difference; `p` is the larger of both p values.
 
-    Attributes
-    ----------
-    n, mean, sd, standard_error : number of differences, their mean, standard deviation, error of the mean
-    t_lower, p_lower : test that the mean exceeds the lower bound
-    t_upper, p_upper : test that the mean stays below the upper bound
-    p : larger of the two p values
-    lower, upper : interval of level 1 - 2 alpha, inside the bounds exactly when equivalence is shown
-    equivalent : bool
+    `lower` and `upper` are the interval of level 1 - 2 alpha, inside the bounds where `equivalent`.
     """
 
-    n: int
     mean: float
-    sd: float
-    standard_error: float
     t_lower: float
     p_lower: float
     t_upper: float
@@ -50,73 +39,21 @@ def compute_tost(differences, lower: float, upper: float, alpha: float = 0.05) -
 
     Schuirmann DJ (1987) J Pharmacokinet Biopharm 15:657, doi 10.1007/BF01068419.
     """
+    from statsmodels.stats.weightstats import DescrStatsW
+
     differences = np.asarray(differences, dtype=float)
     if differences.ndim != 1 or not np.isfinite(differences).all():
         raise InputError(f"differences: shape {differences.shape}, expected one finite value per person.")
     if differences.size < MIN_PEOPLE:
         raise InputError(f"differences: {differences.size} people, expected at least {MIN_PEOPLE}.")
-    return compute_tost_from_summary(
-        float(differences.mean()), float(differences.std(ddof=1)), differences.size, lower, upper, alpha
-    )
-
-
-def compute_tost_from_summary(
-    mean: float, sd: float, n: int, lower: float, upper: float, alpha: float = 0.05
-) -> Tost:
-    """Test equivalence from the mean and standard deviation of paired differences."""
     if not lower < upper:
         raise InputError(f"bounds: found lower {lower}, upper {upper}, expected lower < upper.")
-    if n < 2 or sd < 0:
-        raise InputError(f"found n {n}, sd {sd}; expected at least 2 people and a standard deviation >= 0.")
-    error = sd / np.sqrt(n)
-    df = n - 1
-    t_lower, t_upper = _divide(mean - lower, error), _divide(mean - upper, error)
-    p_lower, p_upper = float(stats.t.sf(t_lower, df)), float(stats.t.cdf(t_upper, df))
-    half = float(stats.t.ppf(1 - alpha, df)) * error
-    p = max(p_lower, p_upper)
-    return Tost(
-        int(n), mean, sd, float(error), t_lower, p_lower, t_upper, p_upper, p, mean - half, mean + half,
-        bool(p < alpha),
-    )  # fmt: skip
-
-
-def _divide(difference: float, error: float) -> float:
-    if error > 0:
-        return float(difference / error)
-    return float(np.sign(difference) * np.inf) if difference else 0.0
-
-
-def assess_bias(
-    tidy: pd.DataFrame,
-    margins: Mapping,
-    by: Sequence[str] = (*DEFAULT_BY, "method"),
-    alpha: float = 0.05,
-) -> pd.DataFrame:
-    """Test whether the mean error of each group lies inside plus or minus the clinical margin."""
-    table = check_agreement_table(tidy)
-    by = _check_by(table, by)
-    margins = read_margins(margins)
-    rows = []
-    for key, group in table.groupby(by, sort=True, dropna=False):
-        row = dict(zip(by, key, strict=True))
-        ok = group[group["status"] == "ok"]
-        error = (ok["estimate"] - ok["reference"]).groupby(ok["person"]).mean()
-        row.update(n_people=len(error), n_walks=count_walks(ok))
-        margin = margins.get(row["outcome"])
-        row.update(margin=margin.value if margin else np.nan, margin_source=margin.source if margin else "")
-        row["note"] = _get_reason(len(error), margin)
-        if margin and len(error) >= MIN_PEOPLE:
-            test = compute_tost(error.to_numpy(), -margin.value, margin.value, alpha)
-            row.update(bias=test.mean, lower=test.lower, upper=test.upper, p=test.p)
-        rows.append(row)
-    result = pd.DataFrame(
-        rows, columns=[*by, *"n_people n_walks margin margin_source bias lower upper p note".split()]
-    )
-    result.insert(result.columns.get_loc("p") + 1, "p_holm", adjust_holm(result["p"]))
-    tested = result["p_holm"].notna()
-    shown = (result["p_holm"] < alpha).astype("boolean").where(tested, pd.NA)
-    result.insert(result.columns.get_loc("p_holm") + 1, "equivalent", shown)
-    return result
+    people = DescrStatsW(differences)
+    with np.errstate(divide="ignore", invalid="ignore"):  # all alike: no spread to divide by
+        p, (t_lower, p_lower, _), (t_upper, p_upper, _) = people.ttost_mean(lower, upper)
+    ends = people.tconfint_mean(2 * alpha)
+    found = (people.mean, t_lower, p_lower, t_upper, p_upper, p, *ends)
+    return Tost(*(float(value) for value in found), bool(p < alpha))
 
 
 def compare_methods(
@@ -138,7 +75,7 @@ def compare_methods(
        margin" means equivalent by the margin although the interval lies above zero.
     """
     table = check_agreement_table(tidy)
-    by = _check_by(table, [name for name in by if name != "method"])
+    by = check_columns(table, [name for name in by if name != "method"], ("origin", "outcome"))
     margins = read_margins(margins)
     for name in (new, standard):
         if name not in set(table["method"]):
@@ -159,10 +96,7 @@ def compare_methods(
             difference = (paired["new"] - paired["standard"]).to_numpy()
             low, high = compute_mean_interval([difference], rng, n_resamples, 1 - 2 * alpha)
             bound = margin.value if margin else np.nan
-            test = compute_tost_from_summary(
-                float(difference.mean()), float(difference.std(ddof=1)), len(difference),
-                -bound if margin else -1.0, bound if margin else 1.0, alpha,
-            )  # fmt: skip
+            test = compute_tost(difference, *((-bound, bound) if margin else (-1.0, 1.0)), alpha)
             row.update(
                 mae_new=float(paired["new"].mean()), mae_standard=float(paired["standard"].mean()),
                 difference=test.mean, lower=test.lower, upper=test.upper, bca_lower=low, bca_upper=high,
@@ -226,9 +160,3 @@ def _get_reason(n: int, margin, what: str = "people") -> str:
     if not margin:
         reasons.append("no margin declared for this outcome")
     return "; ".join(reasons)
-
-
-def _check_by(table: pd.DataFrame, by: Sequence[str]) -> list[str]:
-    by = check_columns(table, by)
-    absent = [name for name in ("origin", "outcome") if name not in by]
-    return [*absent, *by]

@@ -90,15 +90,15 @@ def _reject(table: pd.DataFrame, bad, message: str) -> None:
         raise InputError(f"agreement table: {message}. {count} row(s), the first: {where}.")
 
 
-def check_columns(table: pd.DataFrame, columns: Sequence[str]) -> list[str]:
-    """Check that grouping columns exist."""
+def check_columns(table: pd.DataFrame, columns: Sequence[str], always: Sequence[str] = ()) -> list[str]:
+    """Check that grouping columns exist; those that are always among them are put in front."""
     columns = [columns] if isinstance(columns, str) else list(columns)
     unknown = [name for name in columns if name not in table.columns]
     if unknown:
         raise InputError(
             f"by: {', '.join(unknown)} not found; columns are {', '.join(map(str, table.columns))}."
         )
-    return columns
+    return [*(name for name in always if name not in columns), *columns]
 
 
 def count_walks(table: pd.DataFrame) -> int:

@@ -21,26 +21,15 @@ FEATURES = ("x", "y", "xx", "yy", "xy", "abs", "ee", "within", "extra", "inverse
 
 
 class PersonFeatures(NamedTuple):
-    """Per-person means of one set of paired values.
+    """Per-person means of one set of paired values."""
 
-    Attributes
-    ----------
-    values : ndarray, shape (people, len(FEATURES))
-        Person means of reference x, estimate y (both less `centre`), x^2, y^2, xy, |y - x|; the squared mean
-        error of the person (ee); sum of squares of the error about it (within), walks beyond the first
-        (extra), and one over the number of walks (inverse).
-    centre : float
-        Mean reference that was subtracted (keeps sums of squares accurate).
-    people : ndarray, shape (people,)
-        Person labels in the order of `values`.
-    n_walks : ndarray of int, shape (people,)
-        Rows of each person.
-    """
-
+    # (people, len(FEATURES)): Person means of reference x, estimate y (both less `centre`), x^2, y^2, xy, |y
+    # - x|; the squared mean error of the person (ee); sum of squares of the error about it (within), walks
+    # beyond the first (extra), and one over the number of walks (inverse)
     values: np.ndarray
-    centre: float
-    people: np.ndarray
-    n_walks: np.ndarray
+    centre: float  # mean reference that was subtracted (keeps sums of squares accurate)
+    people: np.ndarray  # (people,): Person labels in the order of `values`
+    n_walks: np.ndarray  # (people,): Rows of each person
 
 
 def check_pairs(reference, estimate, person) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

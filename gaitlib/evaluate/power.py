@@ -10,16 +10,10 @@ from gaitlib.errors import InputError
 
 def compute_detectable_difference(sd: float, n: int, alpha: float = 0.05, power: float = 0.8) -> float:
     """Compute the smallest mean difference a two-sided paired t test would have found."""
+    from statsmodels.stats.power import TTestPower
+
     _check(sd, n, alpha, power)
-    df = n - 1
-    critical = special.stdtrit(df, 1 - alpha / 2)
-
-    def miss(shift: float) -> float:
-        # the far tail underflows to NaN where its chance is zero
-        wrong_side = np.nan_to_num(special.nctdtr(df, shift, -critical))
-        return 1 - np.nan_to_num(special.nctdtr(df, shift, critical)) + wrong_side - power
-
-    return float(optimize.brentq(miss, 1e-6, critical * 3 + 10) * sd / np.sqrt(n))
+    return float(TTestPower().solve_power(nobs=n, alpha=alpha, power=power, alternative="two-sided") * sd)
 
 
 def compute_provable_margin(sd: float, n: int, alpha: float = 0.05, power: float = 0.8) -> float:

@@ -23,16 +23,16 @@ MEASURES = {
 
 
 def adjust_holm(p_values) -> np.ndarray:
-    """Adjust p values for multiplicity by Holm's step-down method.
+    """Adjust p values for multiplicity by Holm's step-down method; missing ones stay missing.
 
     Holm S (1979) A simple sequentially rejective multiple test procedure. Scand J Stat 6:65.
     """
+    from statsmodels.stats.multitest import multipletests
+
     p = np.asarray(p_values, dtype=float)
-    adjusted = np.full(p.shape, np.nan)
-    made = np.flatnonzero(np.isfinite(p))
-    order = made[np.argsort(p[made], kind="stable")]
-    steps = p[order] * (len(order) - np.arange(len(order)))
-    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0) if len(order) else steps
+    adjusted, made = np.full(p.shape, np.nan), np.isfinite(p)
+    if made.any():
+        adjusted[made] = multipletests(p[made], method="holm")[1]
     return adjusted
 
 
@@ -53,8 +53,7 @@ def compute_subgroup_gaps(
     if measure not in MEASURES:
         raise InputError(f"measure: found {measure!r}, expected one of {', '.join(MEASURES)}.")
     table = check_agreement_table(tidy)
-    by = [name for name in check_columns(table, by) if name != "subgroup"]
-    by = [*(name for name in ("origin", "outcome") if name not in by), *by]
+    by = [name for name in check_columns(table, by, ("origin", "outcome")) if name != "subgroup"]
     if against != "best" and against not in set(table["subgroup"]):
         raise InputError(
             f"against: subgroup {against!r} not found; there are {', '.join(sorted(set(table['subgroup'])))}."

@@ -77,8 +77,7 @@ def build_agreement_table(
     """
     rng = np.random.default_rng(0) if rng is None else rng
     table = check_agreement_table(tidy)
-    by = check_columns(table, by)
-    by = by if "origin" in by else ["origin", *by]
+    by = check_columns(table, by, ("origin",))
     margins = read_margins(margins)
     rows = [
         _describe_group(dict(zip(by, key, strict=True)), group, margins, rng, n_resamples, level)

@@ -1,4 +1,4 @@
-"""Gait-cycle curves of two groups: distance to normal, share inside a band, cluster permutation test.
+"""Gait-cycle curves: distance to normal, share inside a band, cluster permutation test, bursts of muscles.
 
 One curve per person and joint: the person is the unit here too.
 """
@@ -13,6 +13,8 @@ import pandas as pd
 from scipy import stats
 
 from gaitlib.errors import InputError
+from gaitlib.evaluate.bootstrap import compute_mean_interval
+from gaitlib.evaluate.inputs import format_p
 from gaitlib.evaluate.people import MIN_PEOPLE
 
 _CHUNK = 500
@@ -62,6 +64,50 @@ def compute_band_share(curves: np.ndarray, band: np.ndarray, width_sd: float = 2
         raise InputError(f"curves: {own.shape[1]} points, expected the {other.shape[1]} of the band.")
     off = np.abs(own - other.mean(axis=0))
     return (off <= width_sd * other.std(axis=0, ddof=1)).mean(axis=1)
+
+
+def compare_curves(
+    first: Mapping[str, np.ndarray],
+    second: Mapping[str, np.ndarray],
+    rng: np.random.Generator,
+    n_resamples: int = 1000,
+) -> pd.DataFrame:
+    """Compare the curves of two groups, joint by joint; shapes (people, sides, points).
+
+    Range of motion per leg, then averaged; everything else on the average of both legs.
+    """
+    rows = []
+    for joint in first:
+        ranges = [np.ptp(group[joint], axis=2).mean(axis=1) for group in (first, second)]
+        lower, upper = compute_mean_interval(ranges, rng, n_resamples)
+        a, b = (group[joint].mean(axis=1) for group in (first, second))
+        rows.append(
+            {
+                "joint": joint, "range_first": ranges[0].mean(), "range_second": ranges[1].mean(),
+                "range_difference": ranges[0].mean() - ranges[1].mean(), "lower": lower, "upper": upper,
+                "rms": float(np.sqrt(np.mean((a.mean(axis=0) - b.mean(axis=0)) ** 2))),
+                "inside": float(compute_band_share(a, b).mean()),
+                "clusters": find_clusters(a, b, rng, n_resamples),
+            }
+        )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def describe_clusters(clusters, alpha: float = 0.05) -> str:
+    """Put the result of a cluster permutation test into words."""
+    shown = [f"{c.first}–{c.last} (p {format_p(c.p)})" for c in clusters if c.p < alpha]
+    if shown:
+        return "; ".join(shown)
+    return f"nowhere (p {format_p(min((c.p for c in clusters), default=1.0))})"
+
+
+def score_normal(normal: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """Compute the profile score of each healthy person against the others."""
+    n_people = len(next(iter(normal.values())))
+    rest = [{joint: np.delete(curves, n, axis=0) for joint, curves in normal.items()}
+            for n in range(n_people)]  # fmt: skip
+    own = [{joint: curves[[n]] for joint, curves in normal.items()} for n in range(n_people)]
+    return pd.concat([compute_profile_scores(*pair) for pair in zip(own, rest, strict=True)])
 
 
 def find_clusters(
@@ -158,3 +204,26 @@ def _weigh_heaviest(t: np.ndarray, limit: float) -> np.ndarray:
             running = np.where(point > limit, running + point, 0.0)
             heaviest = np.maximum(heaviest, running)
     return heaviest
+
+
+def find_burst(curve: np.ndarray, share: float = 0.5) -> tuple[float, float]:
+    """Find when a muscle switches on and off (%): the longest stretch above a share of the curve's range."""
+    one = np.asarray(curve, dtype=float)[:-1]  # the last point is the first of the next stride
+    low, high = one.min(), one.max()
+    if high - low < 1e-9:
+        return np.nan, np.nan
+    on = one > low + share * (high - low)
+    starts = np.flatnonzero(on & ~np.roll(on, 1))
+    lengths = [int(np.argmin(np.roll(on, -start))) for start in starts]
+    longest = int(np.argmax(lengths))
+    step = 100.0 / len(one)
+    return float(starts[longest] * step), float((starts[longest] + lengths[longest]) % len(one) * step)
+
+
+def score_shape(curve: np.ndarray, measured: np.ndarray, share: float = 0.5) -> dict[str, float]:
+    """Score the shape of a curve against a measured one: correlation, onset and offset off by (%)."""
+    flat = curve.std() < 1e-9 or measured.std() < 1e-9
+    bursts = zip(find_burst(curve, share), find_burst(measured, share), strict=True)
+    errors = [abs((own - true + 50.0) % 100.0 - 50.0) for own, true in bursts]
+    correlation = np.nan if flat else float(np.corrcoef(curve, measured)[0, 1])
+    return {"correlation": correlation, "onset_error": errors[0], "offset_error": errors[1]}

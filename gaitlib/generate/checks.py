@@ -1,8 +1,11 @@
-"""Is a generated stride one that a body could walk, and does it do what was asked? Limits and reasons."""
+"""Is a generated stride one that a body could walk, and does it do what was asked? Limits, reasons, rejection
+sampling: strides that fail a check are drawn again.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -11,7 +14,7 @@ import xarray as xr
 from gaitlib.body.dimensions import compute_dimensions
 from gaitlib.errors import InputError
 from gaitlib.gait import COORDINATES, TRANSLATIONS
-from gaitlib.generate.foot_contact import measure_soles
+from gaitlib.generate.foot_contact import measure_foot_contact
 from gaitlib.generate.learnable_gaits import select_learnable
 from gaitlib.generate.representation import GRAVITY_MPS2, compute_travel, compute_units
 from gaitlib.outcomes import compute_gait_outcomes
@@ -23,7 +26,7 @@ ASKED_NAMES = OUTCOME_NAMES[:3]
 OUTCOME_TOLERANCE = 0.02
 """They may differ by this share from what was asked for."""
 
-_PERSON = ["age_years", "sex", "height_m", "mass_kg"]
+_PERSON = list(Person.model_fields)
 
 
 def compute_outcomes(table: pd.DataFrame, gaits: xr.Dataset) -> pd.DataFrame:
@@ -77,7 +80,7 @@ def measure_limits(table: pd.DataFrame, gaits: xr.Dataset) -> LibraryLimits:
     """Measure the limits that solved gaits keep."""
     table, gaits = select_learnable(table, gaits)
     scaled = _scale_position(table, gaits)
-    soles = measure_soles(table, gaits)
+    soles = measure_foot_contact(table, gaits)
     return LibraryLimits(
         lowest=scaled.min(axis=(0, 1)),
         highest=scaled.max(axis=(0, 1)),
@@ -97,7 +100,7 @@ def check_gaits(table: pd.DataFrame, gaits: xr.Dataset, limits: LibraryLimits) -
             f"check_gaits: found {len(table)} rows and {gaits.sizes.get('gait', 0)} gaits; expected as many."
         )
     height = table["height_m"].to_numpy(dtype=float)
-    soles = measure_soles(table, gaits)
+    soles = measure_foot_contact(table, gaits)
     vertical = gaits["ground_force"].sel(axis="y").to_numpy()[:, :-1].sum(axis=2).mean(axis=1)
     weight = table["mass_kg"].to_numpy(dtype=float) * GRAVITY_MPS2
     lowest_force = gaits["ground_force"].sel(axis="y").to_numpy().min(axis=(1, 2)) / weight
@@ -185,3 +188,52 @@ def _find_range_excess(scaled: np.ndarray, limits: LibraryLimits) -> tuple[np.nd
     span = np.maximum(limits.highest - limits.lowest, smallest)
     over = np.maximum(scaled.max(axis=1) - limits.highest, limits.lowest - scaled.min(axis=1)) / span
     return np.maximum(over.max(axis=1), 0.0), [COORDINATES[i] for i in over.argmax(axis=1)]
+
+
+if TYPE_CHECKING:
+    from gaitlib.generate.flow import GaitGenerator
+
+RETRIES = 6
+"""A stride that fails a check is drawn again at most so often."""
+
+
+def find_valid(table: pd.DataFrame, gaits: xr.Dataset, limits, outcomes: bool = True) -> np.ndarray:
+    """Find the strides that pass every check and make the outcomes that were asked for."""
+    passed = check_gaits(table, gaits, limits)["passed"].to_numpy().reshape(-1, len(table)).all(axis=0)
+    if outcomes:
+        off = compare_with_asked(table, compute_outcomes(table, gaits))
+        passed &= (off <= OUTCOME_TOLERANCE).all(axis=1).to_numpy()
+    return passed
+
+
+@dataclass(frozen=True)
+class RejectionSampler:
+    """Samples from a generator what passes every check."""
+
+    generator: GaitGenerator  # trained or loaded
+    retries: int = RETRIES  # after so many draws from other noise a stride is given up
+    outcomes: bool = True  # as `find_valid`
+
+    @property
+    def release(self) -> str:
+        """Hash of the library that the generator learned from."""
+        return self.generator.release
+
+    def sample(self, conditions: pd.DataFrame, seed: int = 0) -> tuple[pd.DataFrame, xr.Dataset]:
+        """Generate one stride per row of wanted conditions, as `GaitGenerator.sample`."""
+        waiting = np.arange(len(conditions))
+        places, tables, parts = [], [], []
+        for draw in range(1 + self.retries):
+            own = int(np.random.SeedSequence([seed, draw]).generate_state(1)[0]) if draw else seed
+            wanted = conditions.iloc[waiting].reset_index(drop=True)
+            table, gaits = self.generator.sample(wanted, own)
+            valid = find_valid(table, gaits, self.generator.limits, self.outcomes)
+            places.append(waiting[valid])
+            tables.append(table[valid].assign(draws=draw + 1))
+            parts.append(gaits.isel(gait=np.flatnonzero(valid)))
+            waiting = waiting[~valid]
+            if not len(waiting):
+                break
+        order = np.argsort(np.concatenate(places), kind="stable")
+        table = pd.concat(tables, ignore_index=True).iloc[order].reset_index(drop=True)
+        return table, xr.concat(parts, "gait", join="exact").isel(gait=order)

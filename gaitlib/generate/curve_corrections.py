@@ -17,6 +17,7 @@ while moving the pelvis does. Trunk, activations and moments are not touched.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import cache
 
@@ -26,21 +27,22 @@ import xarray as xr
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 from gaitlib.gait import COORDINATES, SIDES
+from gaitlib.generate.conditions import hold_body_mass_index
 from gaitlib.generate.foot_contact import (
     LOADED_SHARE,
     SLIP_LOAD_SHARE,
     add_points,
+    compute_foot_contact,
     compute_leg_angles,
     compute_load,
     compute_slip_steps,
-    compute_soles,
     find_lowest,
     measure_stance_slip,
     select_dimensions,
     share_load,
     stack_dimensions,
 )
-from gaitlib.generate.representation import GRAVITY_MPS2
+from gaitlib.generate.representation import GRAVITY_MPS2, GaitRepresentation, build_gait_set
 
 CHANGES = ("leg_change_deg", "up_change_m", "force_change")
 """Columns that tell what a correction changed."""
@@ -95,7 +97,7 @@ def correct_curves(
     for done in range(_MOST_ROUNDS + 1):
         part = np.moveaxis(moved[:, rows], 0, -1)
         body = select_dimensions(dimensions, rows)
-        height, slip = compute_soles(part, body)
+        height, slip = compute_foot_contact(part, body)
         sole = find_lowest(height)
         lowest[rows] = np.minimum(sole[..., 0], sole[..., 1])
         if done == _MOST_ROUNDS:
@@ -127,7 +129,7 @@ def compute_joint_speed(table: pd.DataFrame, gaits: xr.Dataset) -> np.ndarray:
     m/s.
     """
     position = gaits["position"].to_numpy()
-    height, slip = compute_soles(position, stack_dimensions(table))
+    height, slip = compute_foot_contact(position, stack_dimensions(table))
     size, mass = (table[name].to_numpy(dtype=float) for name in ("height_m", "mass_kg"))
     weight = share_load(compute_load(gaits["ground_force"].to_numpy(), mass), height, size)
     step, load = compute_slip_steps(slip, weight)
@@ -163,7 +165,7 @@ def compute_lift(lowest: np.ndarray, height_m: np.ndarray, band: FloorBand) -> n
 
 def measure_floor_band(table: pd.DataFrame, gaits: xr.Dataset) -> FloorBand:
     """Measure the band of heights that the soles of solved gaits keep."""
-    height, _ = compute_soles(gaits["position"].to_numpy(), stack_dimensions(table))
+    height, _ = compute_foot_contact(gaits["position"].to_numpy(), stack_dimensions(table))
     lowest = find_lowest(height).min(axis=2) / table["height_m"].to_numpy(dtype=float)[:, None]
     return FloorBand(
         float(np.percentile(lowest.min(axis=1), 1) - _TOLERANCE_SHARE),
@@ -232,3 +234,55 @@ def _move_foot(position: np.ndarray, side: str, ahead: np.ndarray, up: np.ndarra
 
 def _average(values: np.ndarray) -> np.ndarray:
     return values[:, :-1].mean(axis=1)
+
+
+_BLOCK = 256
+"""Strides made at once: few enough for the processor's cache."""
+_LABELS = ("person_id", "cohort", "walk_id")
+
+
+def finish_samples(
+    representation: GaitRepresentation,
+    floor: FloorBand,
+    vectors: np.ndarray,
+    wanted: pd.DataFrame,
+    labels: pd.DataFrame,
+    correct: bool,
+) -> tuple[pd.DataFrame, xr.Dataset]:
+    """Turn sampled vectors into labelled strides, as `GaitGenerator.sample` gives them: checked conditions
+    (`wanted`) hold exactly, the vectors fill what was open.
+    """
+    scale = representation.conditions
+    people = scale.decode(vectors[:, : representation.n_conditions])
+    for name in wanted:
+        people[name] = wanted[name].where(wanted[name].notna(), people[name])
+    open_mass = wanted["mass_kg"].isna() if "mass_kg" in wanted else pd.Series(True, index=wanted.index)
+    people = hold_body_mass_index(people, open_mass.to_numpy())
+    table = representation.describe(people)
+    people = table[["age_years", "height_m", "mass_kg", "speed_mps", "stride_time_s"]]
+    parts, changes = [], []
+    for start in range(0, len(vectors), _BLOCK):
+        body = people.iloc[start : start + _BLOCK]
+        curves = representation.build_curves(vectors[start : start + _BLOCK], body)
+        if correct:
+            moved = correct_curves(curves["position"], curves["ground_force"], body, floor)
+            curves["position"], curves["ground_force"] = moved[:2]
+            changes.append(moved[2])
+        parts.append(curves)
+    for name in CHANGES if correct else ():
+        table[name] = np.concatenate([change[name] for change in changes])
+    curves = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    table["step_length_m"] = 0.5 * table["speed_mps"] * table["stride_time_s"]
+    table["within_library"] = _find_within(scale, wanted)
+    ids = [f"generated-{hashlib.sha256(row.tobytes()).hexdigest()[:16]}" for row in np.round(vectors, 6)]
+    for label in [name for name in _LABELS if name in labels]:
+        table.insert(0, label, labels[label].to_numpy())
+    table.insert(0, "gait_id", ids)
+    times = {name: table[name].to_numpy() for name in ("stride_time_s", "speed_mps")}
+    return table, build_gait_set(ids, **curves, **times)
+
+
+def _find_within(scale, wanted: pd.DataFrame) -> np.ndarray:
+    raw = scale.encode(wanted) * scale.scale + scale.mean
+    outside = (raw < scale.lower - 1e-9) | (raw > scale.upper + 1e-9)
+    return ~outside.any(axis=1)

@@ -5,8 +5,6 @@ A trained one is kept as safetensors with its description, checked on reading.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,21 +15,19 @@ import xarray as xr
 
 from gaitlib.errors import InputError
 from gaitlib.generate.checks import LibraryLimits, measure_limits
-from gaitlib.generate.conditions import ConditionScale, check_conditions, hold_body_mass_index
-from gaitlib.generate.config import GeneratorConfig, parse_generator_config
-from gaitlib.generate.curve_corrections import CHANGES, FloorBand, correct_curves, measure_floor_band
+from gaitlib.generate.conditions import ConditionScale, check_conditions
+from gaitlib.generate.curve_corrections import FloorBand, finish_samples, measure_floor_band
 from gaitlib.generate.learnable_gaits import hash_library, select_learnable, select_verified
-from gaitlib.generate.representation import GaitRepresentation, Part, build_gait_set
+from gaitlib.generate.representation import Components, GaitRepresentation
+from gaitlib.generate.weights_file import WeightsForm, read_weights, write_weights
 from gaitlib.simulate.library import hash_gaits
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import torch
 
-_BLOCK = 256
-"""Strides made at once: few enough for the processor's cache."""
-_LABELS = ("person_id", "cohort", "walk_id")
+    from gaitlib.generate.flow_network import GeneratorConfig
 
 
 class GaitGenerator:
@@ -62,7 +58,7 @@ class GaitGenerator:
     """
 
     def __init__(self) -> None:
-        self.config = GeneratorConfig()
+        self.config: GeneratorConfig | None = None
         self.representation: GaitRepresentation | None = None
         self.network = None
         self.history = pd.DataFrame()
@@ -82,8 +78,8 @@ class GaitGenerator:
         folder: str | Path | None = None,
         monitor: tuple[pd.DataFrame, xr.Dataset] | None = None,
         report=None,
-        stop_at: int | None = None,
         release: str = "",
+        compute_loss: Callable | None = None,
     ) -> GaitGenerator:
         """Learn from a library.
 
@@ -105,10 +101,10 @@ class GaitGenerator:
             Gaits of other people whose loss is followed and never learned from.
         report : callable, optional
             Called with step and loss.
-        stop_at : int, optional
-            Stop before this step as if interrupted.
         release : str
             Hash of the library that `table` is a part of; that of its own gaits when left out.
+        compute_loss : callable, optional
+            Loss in place of `gaitlib.generate.flow_network.compute_flow_loss`, with its arguments.
 
         Returns
         -------
@@ -120,8 +116,13 @@ class GaitGenerator:
         InputError
             If table, gaits or settings do not fit.
         """
-        from gaitlib.generate.flow_training import find_checkpoint, train_flow
-        from gaitlib.generate.velocity_network import use_one_thread
+        from gaitlib.generate.flow_network import (
+            compute_flow_loss,
+            find_checkpoint,
+            parse_generator_config,
+            train_flow,
+        )
+        from gaitlib.generate.network_training import use_one_thread
 
         self.config = parse_generator_config(config)
         self.seed = int(seed)
@@ -134,7 +135,8 @@ class GaitGenerator:
         vectors = self.representation.encode(table, gaits)
         self.library_hash = hash_library(table, gaits)
         self.release = release or hash_gaits(self.gait_ids)
-        checkpoint = find_checkpoint(folder, self.library_hash, "generator", self.config, self.seed)
+        own = (self.config, self.seed, compute_loss)
+        checkpoint = find_checkpoint(folder, self.library_hash, "generator", *own)
         others = None if monitor is None else self.representation.encode(*select_verified(*monitor))
         started = time.perf_counter()
         with use_one_thread():
@@ -145,8 +147,8 @@ class GaitGenerator:
                 self.seed,
                 checkpoint=checkpoint,
                 monitor=others,
-                stop_at=stop_at,
                 report=report,
+                compute_loss=compute_loss or compute_flow_loss,
             )
         self.train_s = time.perf_counter() - started
         return self
@@ -256,99 +258,30 @@ class GaitGenerator:
         """
         import torch
 
-        from gaitlib.generate.velocity_network import sample_flow
+        from gaitlib.generate.flow_network import sample_flow
 
         generator = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(int(seed))
         if noise is None:
             noise = torch.randn((len(encoded), len(self.representation.names)), generator=generator)
         noise = torch.as_tensor(noise, dtype=torch.float32)
-        return sample_flow(self.network, encoded, noise, self.config.ode_steps, _BLOCK)
+        return sample_flow(self.network, encoded, noise, self.config.ode_steps)
 
 
-def finish_samples(
-    representation: GaitRepresentation,
-    floor: FloorBand,
-    vectors: np.ndarray,
-    wanted: pd.DataFrame,
-    labels: pd.DataFrame,
-    correct: bool,
-) -> tuple[pd.DataFrame, xr.Dataset]:
-    """Turn sampled vectors into labelled strides.
-
-    Parameters
-    ----------
-    representation : GaitRepresentation
-        Vector to gait.
-    floor : FloorBand
-        Heights that the soles of the library keep.
-    vectors : array, shape (n, n_entries)
-        Sampled vectors.
-    wanted : DataFrame
-        Checked conditions; they hold exactly, the vectors fill what was open.
-    labels : DataFrame
-        Carries person_id, cohort, walk_id where known.
-    correct : bool
-        Apply `correct_gaits`.
-
-    Returns
-    -------
-    tuple of (DataFrame, Dataset)
-        As `GaitGenerator.sample`.
-    """
-    scale = representation.conditions
-    people = scale.decode(vectors[:, : representation.n_conditions])
-    for name in wanted:
-        people[name] = wanted[name].where(wanted[name].notna(), people[name])
-    open_mass = wanted["mass_kg"].isna() if "mass_kg" in wanted else pd.Series(True, index=wanted.index)
-    people = hold_body_mass_index(people, open_mass.to_numpy())
-    table = representation.describe(people)
-    people = table[["age_years", "height_m", "mass_kg", "speed_mps", "stride_time_s"]]
-    parts, changes = [], []
-    for start in range(0, len(vectors), _BLOCK):
-        body = people.iloc[start : start + _BLOCK]
-        curves = representation.build_curves(vectors[start : start + _BLOCK], body)
-        if correct:
-            moved = correct_curves(curves["position"], curves["ground_force"], body, floor)
-            curves["position"], curves["ground_force"] = moved[:2]
-            changes.append(moved[2])
-        parts.append(curves)
-    for name in CHANGES if correct else ():
-        table[name] = np.concatenate([change[name] for change in changes])
-    curves = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    table["step_length_m"] = 0.5 * table["speed_mps"] * table["stride_time_s"]
-    table["within_library"] = _find_within(scale, wanted)
-    ids = [f"generated-{hashlib.sha256(row.tobytes()).hexdigest()[:16]}" for row in np.round(vectors, 6)]
-    for label in [name for name in _LABELS if name in labels]:
-        table.insert(0, label, labels[label].to_numpy())
-    table.insert(0, "gait_id", ids)
-    times = {name: table[name].to_numpy() for name in ("stride_time_s", "speed_mps")}
-    return table, build_gait_set(**curves, **times, gait_id=ids)
-
-
-def _find_within(scale, wanted: pd.DataFrame) -> np.ndarray:
-    raw = scale.encode(wanted) * scale.scale + scale.mean
-    outside = (raw < scale.lower - 1e-9) | (raw > scale.upper + 1e-9)
-    return ~outside.any(axis=1)
-
-
-FORMAT = "gaitlib-generator-4"
+FORM = WeightsForm("generator", "description", "{name} {dtype} {shape}", version="gaitlib-generator-4")
 _PART_FIELDS = ("mean", "to_vector", "to_coefficients", "share")
 _SCALE_FIELDS = ("mean", "scale", "lower", "upper", "derived")
 
 
 def _write_weights(generator: GaitGenerator, path: Path) -> Path:
     """Write a trained generator."""
-    from safetensors.numpy import save_file
-
     r = generator.representation
     tensors = {f"network.{k}": v.detach().cpu().numpy() for k, v in generator.network.state_dict().items()}
     for side, part in (("symmetric", r.symmetric), ("antisymmetric", r.antisymmetric)):
         tensors |= {f"{side}.{name}": getattr(part, name) for name in _PART_FIELDS}
     tensors |= {f"conditions.{name}": getattr(r.conditions, name) for name in _SCALE_FIELDS}
     tensors |= {f"scales.{name}": value for name, value in r.scales.items()}
-    tensors = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
     description = {
-        "format": FORMAT,
+        "format": FORM.version,
         "config": generator.config.model_dump(),
         "conditions": list(r.conditions.names),
         "constants": r.conditions.constants,
@@ -361,42 +294,16 @@ def _write_weights(generator: GaitGenerator, path: Path) -> Path:
         "seed": generator.seed,
         "history": generator.history.to_dict("list"),
     }
-    text = json.dumps(description)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, path, metadata={"description": text, "sha256": _hash_content(tensors, text)})
-    return path
+    return write_weights(path, FORM, tensors, description)
 
 
 def _read_weights(generator: GaitGenerator, path: Path, held_out: Sequence[str] = ()) -> GaitGenerator:
     """Read a trained generator."""
     import torch
-    from safetensors import SafetensorError, safe_open
 
-    from gaitlib.generate.flow_training import build_network
+    from gaitlib.generate.flow_network import create_network, parse_generator_config
 
-    remedy = "Train it again or fetch it again (gaitlib data verify)."
-    if not path.is_file():
-        raise InputError(f"generator weights {path.name}: file not found. {remedy}")
-    try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError) as error:
-        raise InputError(
-            f"generator weights {path.name}: not a readable safetensors file ({error}). {remedy}"
-        ) from None
-    text = metadata.get("description", "{}")
-    found = _parse_description(text).get("format", "none")
-    if found != FORMAT:
-        raise InputError(
-            f"generator weights {path.name}: found format '{found}', expected '{FORMAT}'. {remedy}"
-        )
-    if metadata.get("sha256") != _hash_content(tensors, text):
-        raise InputError(
-            f"generator weights {path.name}: the content does not match the hash it was written with: "
-            f"the file was changed or damaged. {remedy}"
-        )
-    description = json.loads(text)
+    tensors, description = read_weights(path, FORM)
     known = sorted(set(description["gait_ids"]) & set(held_out))
     if known:
         raise InputError(
@@ -412,7 +319,7 @@ def _read_weights(generator: GaitGenerator, path: Path, held_out: Sequence[str] 
     generator.limits = LibraryLimits(**limits)
     generator.history = pd.DataFrame(description["history"])
     r = generator.representation
-    network = build_network(r.get_layout(), generator.config)
+    network = create_network(r.get_layout(), generator.config)
     prefix = "network."
     state = {n[len(prefix) :]: torch.from_numpy(v.copy()) for n, v in tensors.items() if n.startswith(prefix)}
     network.load_state_dict(state)
@@ -422,27 +329,10 @@ def _read_weights(generator: GaitGenerator, path: Path, held_out: Sequence[str] 
 
 def _rebuild_representation(config, description: dict, tensors: dict) -> GaitRepresentation:
     r = GaitRepresentation(config.explained, config.max_components)
-    r.symmetric = Part(*(tensors[f"symmetric.{name}"] for name in _PART_FIELDS))
-    r.antisymmetric = Part(*(tensors[f"antisymmetric.{name}"] for name in _PART_FIELDS))
+    r.symmetric = Components(*(tensors[f"symmetric.{name}"] for name in _PART_FIELDS))
+    r.antisymmetric = Components(*(tensors[f"antisymmetric.{name}"] for name in _PART_FIELDS))
     scale = [tensors[f"conditions.{name}"] for name in _SCALE_FIELDS]
     r.conditions = ConditionScale(tuple(description["conditions"]), *scale, description["constants"])
     r.contact_scale = description["contact_scale"]
     r.scales = {n.removeprefix("scales."): v for n, v in tensors.items() if n.startswith("scales.")}
     return r
-
-
-def _parse_description(text: str) -> dict:
-    try:
-        parsed = json.loads(text)
-    except json.JSONDecodeError:
-        return {}
-    return parsed if isinstance(parsed, dict) else {}
-
-
-def _hash_content(tensors: dict[str, np.ndarray], text: str) -> str:
-    digest = hashlib.sha256(text.encode())
-    for name in sorted(tensors):
-        value = tensors[name]
-        digest.update(f"{name} {value.dtype} {value.shape}".encode())
-        digest.update(np.ascontiguousarray(value).tobytes())
-    return digest.hexdigest()

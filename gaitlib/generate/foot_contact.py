@@ -100,7 +100,7 @@ def compute_leg_angles(
     return thigh, shank, shank + ankle, shank + ankle + toe
 
 
-def compute_soles(position: np.ndarray, dimensions: Dimensions) -> tuple[np.ndarray, np.ndarray]:
+def compute_foot_contact(position: np.ndarray, dimensions: Dimensions) -> tuple[np.ndarray, np.ndarray]:
     """Compute height and slip of the soles."""
     spheres = {sphere.name: sphere for sphere in build_spheres(dimensions, Structure())}
     shape = (2, len(SIDES), 3, *position.shape[:2])
@@ -160,10 +160,10 @@ def compute_slip_steps(slip: np.ndarray, load: np.ndarray) -> tuple[np.ndarray, 
     return np.where(weight > 0, step, 0.0), weight
 
 
-def measure_soles(table: pd.DataFrame, gaits: xr.Dataset) -> pd.DataFrame:
+def measure_foot_contact(table: pd.DataFrame, gaits: xr.Dataset) -> pd.DataFrame:
     """Measure slip and depth of the standing feet."""
     position, force = gaits["position"].to_numpy(), gaits["ground_force"].to_numpy()
-    height, slip = compute_soles(position, stack_dimensions(table))
+    height, slip = compute_foot_contact(position, stack_dimensions(table))
     size, mass = (table[name].to_numpy(dtype=float) for name in ("height_m", "mass_kg"))
     load = share_load(compute_load(force, mass), height, size)
     step, weight = compute_slip_steps(slip, load)

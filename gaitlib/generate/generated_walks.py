@@ -1,20 +1,13 @@
 """Walks: sequences of generated strides of one person, with the variability that walking has.
 
 Steps
-1. Stride times and stride lengths wander about their means as an autoregressive series with the stated
-   coefficients of variation; the two are correlated, so that speed varies less than either.
+1. Stride times and lengths vary as `gaitlib.generate.stride_variability` says.
 2. Each stride is generated for the same person from the same start, with its own speed and stride time; its
    components wander too, along the directions in which gaits of the library differ. How far is calibrated
    so that joint angles differ from stride to stride as much as the stated standard deviation says.
 3. The strides are put on a time axis, continuous in value and slope: at every moment the curves of the two
    nearest are mixed, and the correction of `gaitlib.generate.curve_corrections` takes up with the legs what
    the mixing made the standing foot slip.
-
-Sources of the default sizes: coefficient of variation of stride time about 2 % in healthy adults (Hausdorff
-2005, doi 10.1186/1743-0003-2-19); stride length 1.7 times that of stride time, as in Alzheimer's dementia
-(3.5 %, Wittwer 2010, Gait Posture 32:113) against about 2 %; angles about 2 degrees from stride to stride
-(Kadaba et al. 1989, doi 10.1002/jor.1100070611, repeatability of adults' sagittal angles). The
-autocorrelation is assumed.
 """
 
 from __future__ import annotations
@@ -24,11 +17,15 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy.interpolate import PchipInterpolator
 
 from gaitlib.errors import InputError
 from gaitlib.gait import COORDINATES, MUSCLES, SIDES, TRANSLATIONS
-from gaitlib.generate.curve_corrections import FloorBand, correct_curves
+from gaitlib.generate.conditions import check_conditions
+from gaitlib.generate.curve_corrections import FloorBand, correct_curves, finish_samples
+from gaitlib.generate.flow import GaitGenerator
 from gaitlib.generate.representation import AXES, flatten_variable
+from gaitlib.generate.stride_variability import StrideVariability, draw_series, draw_strides
 
 _TX = COORDINATES.index("pelvis_tx")
 _VARIABLES = ("position", "activation", "ground_force", "joint_moment")
@@ -80,8 +77,6 @@ def join_strides(
 
 def _count_turns(times: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray]:
     """Moments (s) and strides passed until then, with a smooth rate."""
-    from scipy.interpolate import PchipInterpolator
-
     ends = np.concatenate([[0.0], np.cumsum(times)])
     time_s = np.arange(int(np.floor(ends[-1] * fps + 1e-9)) + 1) / fps
     if len(times) == 1:
@@ -110,56 +105,15 @@ _ANGLES = [name for name in COORDINATES if name not in TRANSLATIONS and not name
 _PROBE_STRIDES = 16
 _BISECTIONS = 8
 _LARGEST_SPREAD = 1.0
-_LARGEST_CHANGE = 0.2
-
-
-@dataclass(frozen=True)
-class StrideVariability:
-    """How much strides of one walk differ.
-
-    Parameters
-    ----------
-    stride_time_cv, stride_length_cv : float
-        Coefficients of variation (1).
-    angle_sd_deg : float
-        Standard deviation of the joint angles from stride to stride, mean over joints and phases (deg).
-    correlation : float
-        Between stride time and stride length (1).
-    memory : float
-        Correlation of one stride with the next (1).
-    """
-
-    stride_time_cv: float = 0.02
-    stride_length_cv: float = 0.02
-    angle_sd_deg: float = 2.0
-    correlation: float = 0.5
-    memory: float = 0.3
-
-    def __post_init__(self) -> None:
-        if not (0 <= self.stride_time_cv <= 0.2 and 0 <= self.stride_length_cv <= 0.2):
-            raise InputError("variability: coefficients of variation must lie between 0 and 0.2.")
-        if not (abs(self.correlation) <= 1 and 0 <= self.memory < 1 and 0 <= self.angle_sd_deg <= 10):
-            raise InputError(
-                "variability: expected correlation -1 to 1, memory 0 to below 1, angle_sd_deg 0 to 10."
-            )
 
 
 @dataclass
 class WalkSampler:
-    """Samples walks from a generator; calibrated once on the people asked for first.
+    """Samples walks from a generator; calibrated once on the people asked for first."""
 
-    Parameters
-    ----------
-    generator : GaitGenerator
-        Trained.
-    variability : StrideVariability
-        How much strides differ.
-    spread : float, optional
-        Standard deviation of the components from stride to stride; calibrated if None.
-    """
-
-    generator: object
-    variability: StrideVariability = field(default_factory=StrideVariability)
+    generator: GaitGenerator  # trained
+    variability: StrideVariability = field(default_factory=StrideVariability)  # how much strides differ
+    # standard deviation of the components from stride to stride; calibrated if None
     spread: float | None = None
 
     def calibrate(self, conditions: pd.DataFrame, seed: int = 0) -> WalkSampler:
@@ -177,9 +131,6 @@ class WalkSampler:
         self, conditions: pd.DataFrame, n_strides: int, seed: int = 0, correct: bool = True
     ) -> tuple[pd.DataFrame, xr.Dataset]:
         """Sample the strides of walks."""
-        from gaitlib.generate.conditions import check_conditions
-        from gaitlib.generate.flow import finish_samples
-
         if n_strides < 1:
             raise InputError(f"sample_strides: found n_strides={n_strides}, expected at least 1.")
         if self.spread is None:
@@ -199,29 +150,12 @@ class WalkSampler:
         start = np.repeat(rng.standard_normal(first.shape), n_strides, axis=0)
         vectors = generator.sample_vectors(scale.encode(many), noise=start)
         n = representation.n_conditions
-        wander = _draw_series(len(people), n_strides, first.shape[1] - n, self.variability.memory, rng)
+        wander = draw_series(len(people), n_strides, first.shape[1] - n, self.variability.memory, rng)
         vectors[:, n:] += self.spread * wander.reshape(len(many), -1)
         labels = pd.DataFrame({"walk_id": np.repeat(_name_walks(conditions), n_strides)})
         table, gaits = finish_samples(representation, generator.floor, vectors, many, labels, correct)
         table.insert(2, "stride", np.tile(np.arange(n_strides), len(people)))
         return table, gaits
-
-
-def draw_strides(
-    n_walks: int, n_strides: int, variability: StrideVariability, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Draw relative stride times and lengths; shape (n_walks, n_strides)."""
-    noise = _draw_series(n_walks, n_strides, 2, variability.memory, rng)
-    r = variability.correlation
-    noise[..., 1] = r * noise[..., 0] + np.sqrt(1.0 - r**2) * noise[..., 1]
-    if n_strides > 1:
-        noise -= noise.mean(axis=1, keepdims=True)
-        noise *= np.sqrt(n_strides / (n_strides - 1.0))
-    else:
-        noise[:] = 0.0
-    change = noise * [variability.stride_time_cv, variability.stride_length_cv]
-    relative = 1.0 + np.clip(change, -_LARGEST_CHANGE, _LARGEST_CHANGE)
-    return relative[..., 0], relative[..., 1]
 
 
 def measure_angle_sd(table: pd.DataFrame, gaits: xr.Dataset) -> float:
@@ -233,14 +167,6 @@ def measure_angle_sd(table: pd.DataFrame, gaits: xr.Dataset) -> float:
         if len(rows) > 1
     ]
     return float(np.sqrt(np.mean(spread))) if spread else 0.0
-
-
-def _draw_series(n_walks: int, n_strides: int, n_entries: int, memory: float, rng) -> np.ndarray:
-    """Autoregressive series of unit variance, shape (n_walks, n_strides, n_entries)."""
-    noise = rng.standard_normal((n_walks, n_strides, n_entries))
-    for k in range(1, n_strides):
-        noise[:, k] = memory * noise[:, k - 1] + np.sqrt(1.0 - memory**2) * noise[:, k]
-    return noise
 
 
 def _name_walks(conditions: pd.DataFrame) -> np.ndarray:

@@ -7,8 +7,6 @@ the distribution differs. The autoencoder: Kingma & Welling 2014 (arXiv 1312.611
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pandas as pd
 import torch
@@ -16,10 +14,10 @@ import xarray as xr
 from torch import nn
 
 from gaitlib.generate.conditions import check_conditions
-from gaitlib.generate.config import GeneratorConfig, parse_generator_config
-from gaitlib.generate.curve_corrections import FloorBand, measure_floor_band
-from gaitlib.generate.flow import finish_samples
+from gaitlib.generate.curve_corrections import FloorBand, finish_samples, measure_floor_band
+from gaitlib.generate.flow_network import GeneratorConfig, parse_generator_config
 from gaitlib.generate.learnable_gaits import select_learnable
+from gaitlib.generate.network_training import build_network, compute_rate, take_step, use_one_thread
 from gaitlib.generate.representation import GaitRepresentation
 
 _BATCH = 128
@@ -28,15 +26,7 @@ _WARM_SHARE = 0.3
 
 
 class StrideAutoencoder(nn.Module):
-    """Encoder and decoder of strides given their conditions, all of them known.
-
-    Parameters
-    ----------
-    n_conditions, n_components : int
-        Length of the conditions and of what is generated.
-    n_latent, hidden : int
-        Latent dimensions and width.
-    """
+    """Encoder and decoder of strides given their conditions, all of them known."""
 
     def __init__(self, n_conditions: int, n_components: int, n_latent: int = 8, hidden: int = 128) -> None:
         super().__init__()
@@ -78,24 +68,18 @@ def train_autoencoder(
     """Train the autoencoder."""
     generator = torch.Generator().manual_seed(seed)
     n = conditions.shape[1]
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = StrideAutoencoder(n, components.shape[1])
+    first = torch.Generator().manual_seed(seed)
+    model = build_network(lambda: StrideAutoencoder(n, components.shape[1]), first)
     data = torch.as_tensor(np.concatenate([conditions, components], axis=1), dtype=torch.float32)
     order, sign = torch.as_tensor(order), torch.as_tensor(sign, dtype=torch.float32)
     optimiser = torch.optim.AdamW(model.parameters(), lr=_RATE, weight_decay=1e-4)
     for step in range(steps):
-        for group in optimiser.param_groups:
-            group["lr"] = _RATE * (0.02 + 0.98 * 0.5 * (1.0 + math.cos(math.pi * step / steps)))
         batch = data[torch.randint(len(data), (_BATCH,), generator=generator)]
         flip = torch.rand((len(batch), 1), generator=generator) < 0.5
         batch = torch.where(flip, batch[:, order] * sign, batch)
         weight = min(1.0, step / max(1.0, _WARM_SHARE * steps))
         loss = model.compute_loss(batch[:, n:], batch[:, :n], weight, generator)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
+        take_step(optimiser, loss, compute_rate(_RATE, step / steps, 0.02))
     return model.eval()
 
 
@@ -137,12 +121,8 @@ class BaselineGenerator:
 
 
 class NeighbourGenerator(BaselineGenerator):
-    """The library gait with the nearest conditions, plus Gaussian noise on its components.
-
-    Parameters
-    ----------
-    noise : float
-        Standard deviation of the noise, in standard deviations of the library.
+    """The library gait with the nearest conditions, plus Gaussian noise on its components (in standard
+    deviations of the library).
     """
 
     def __init__(self, noise: float = 0.1) -> None:
@@ -161,23 +141,13 @@ class NeighbourGenerator(BaselineGenerator):
 
 
 class AutoencoderGenerator(BaselineGenerator):
-    """A conditional variational autoencoder; conditions left open are those of a near library gait.
-
-    Parameters
-    ----------
-    steps : int
-        Batches of the training.
-    seed : int
-        Fixes the training.
-    """
+    """A conditional variational autoencoder; conditions left open are those of a near library gait."""
 
     def __init__(self, steps: int = 2000, seed: int = 0) -> None:
         super().__init__()
         self.steps, self.seed = steps, seed
 
     def _prepare(self, vectors: np.ndarray) -> None:
-        from gaitlib.generate.velocity_network import use_one_thread
-
         n = self.representation.n_conditions
         mirror = self.representation.get_mirror()
         self._library = vectors
@@ -185,8 +155,6 @@ class AutoencoderGenerator(BaselineGenerator):
             self._model = train_autoencoder(vectors[:, :n], vectors[:, n:], *mirror, self.steps, self.seed)
 
     def _draw(self, encoded: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        import torch
-
         n = encoded.shape[1]
         near = self._library[_find_near_rows(encoded, self._library, rng), :n]
         known = np.where(np.isnan(encoded), near, encoded)
@@ -209,12 +177,8 @@ class LinearGaussianGenerator(BaselineGenerator):
     """Linear regression of every entry on the known conditions plus the Gaussian of what is left.
 
     The joint distribution of conditions, stride time and components is one Gaussian; given any subset of
-    conditions the rest follows by linear regression with a residual covariance.
-
-    Parameters
-    ----------
-    ridge : float
-        Added to the variance of every entry (library variances are 1).
+    conditions the rest follows by linear regression with a residual covariance. `ridge` is
+    added to the variance of every entry (library variances are 1).
     """
 
     def __init__(self, ridge: float = 1e-3) -> None:

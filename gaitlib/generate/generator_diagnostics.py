@@ -22,22 +22,19 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from gaitlib.environment import hash_file
 from gaitlib.errors import InputError
 from gaitlib.gait import COORDINATES, TRANSLATIONS
-from gaitlib.generate.checks import (
-    OUTCOME_NAMES,
-    OUTCOME_TOLERANCE,
-    compare_with_asked,
-    compute_outcomes,
-)
+from gaitlib.generate.checks import OUTCOME_NAMES, OUTCOME_TOLERANCE, compare_with_asked, compute_outcomes
 from gaitlib.generate.conditions import BASE_CONDITIONS, get_healthy
-from gaitlib.generate.config import parse_generator_config
 from gaitlib.generate.curve_corrections import compute_joint_speed
 from gaitlib.generate.flow import GaitGenerator
-from gaitlib.generate.foot_contact import measure_soles
+from gaitlib.generate.flow_network import parse_generator_config
+from gaitlib.generate.foot_contact import measure_foot_contact
 from gaitlib.generate.learnable_gaits import find_nearest, place_gaits, select_verified
-from gaitlib.generate.representation import GRAVITY_MPS2, build_groups, flatten_variable
+from gaitlib.generate.representation import GRAVITY_MPS2, build_groups, flatten_variable, remove_travel
 from gaitlib.outcomes import OUTCOMES
+from gaitlib.person import Person
 
 K_NEIGHBOURS = 5
 
@@ -72,7 +69,7 @@ def measure_memory(made: np.ndarray, known: np.ndarray, held_out: np.ndarray) ->
     }
 
 
-_PERSON = ["age_years", "sex", "height_m", "mass_kg"]
+_PERSON = list(Person.model_fields)
 
 
 def label_people(table: pd.DataFrame) -> np.ndarray:
@@ -151,7 +148,7 @@ def _measure_joint_speed(table, gaits, people) -> list[tuple]:
 
 
 def _measure_slip(table, gaits) -> list[tuple]:
-    slip = measure_soles(table, gaits)["slip_m"]
+    slip = measure_foot_contact(table, gaits)["slip_m"]
     return [("slip", "median", "m", slip.median()), ("slip", "p95", "m", slip.quantile(0.95))]
 
 
@@ -183,12 +180,7 @@ def _read_curves(table: pd.DataFrame, gaits: xr.Dataset, name: str) -> np.ndarra
         values = np.where(
             length, values / table["height_m"].to_numpy(dtype=float)[:, None, None], np.degrees(values)
         )
-        travel = values[:, -1:, :1] * 0.0 + np.linspace(0.0, 1.0, values.shape[1])[None, :, None]
-        index = COORDINATES.index("pelvis_tx")
-        forward = values[..., index : index + 1]
-        values[..., index : index + 1] = (
-            forward - forward[:, :1] - travel * (forward[:, -1:] - forward[:, :1])
-        )
+        remove_travel(values)
     elif name == "ground_force":
         values = values / (mass * GRAVITY_MPS2)
     elif name == "joint_moment":
@@ -411,3 +403,49 @@ def _measure_errors(
     angles = ~np.isin(COORDINATES, TRANSLATIONS)
     both = [np.degrees(flatten_variable(part, "position")[..., angles]) for part in (gaits, made)]
     return np.sqrt(((both[0] - both[1]) ** 2).mean(axis=(1, 2)))
+
+
+_LINES = {
+    ("curve_rmse", "position"): "joint angles, RMS",
+    ("curve_rmse", "ground_force"): "ground force, RMS",
+    ("curve_rmse", "activation"): "muscle activation, RMS",
+    ("joint_speed_mae", "all"): "speed that the joints make before correction, mean absolute error",
+    ("outcomes_met", "all"): "speed, step length and step time within 2 % of those asked for",
+    ("slip", "p95"): "slip of the standing foot, 95th percentile",
+    ("neighbour_ratio", "all"): "novelty (distance to the nearest gait learned from, relative)",
+}
+
+
+def write_generator_card(path: str | Path, flow: GaitGenerator, fidelity: pd.DataFrame, command: str) -> Path:
+    """Write the model card as Markdown."""
+    path = Path(path)
+    weights = path.with_suffix(".safetensors")
+    digest = hash_file(weights) if weights.is_file() else "not written"
+    impaired = [name for name in flow.representation.conditions.names if name not in BASE_CONDITIONS]
+    n_weights = sum(p.numel() for p in flow.network.parameters())
+    lines = [
+        "# Model card: gait generator",
+        "",
+        "Conditional flow matching over a stride: coordinates, muscle activations, ground forces, joint "
+        "moments and stride time, given any part of age, sex, height, mass, speed, stride time and "
+        "impairment. Periodic and left-right mirror symmetric by construction.",
+        "",
+        f"- Weights: {n_weights:,}, made by `{command}`, seed {flow.seed}",
+        f"- File: {weights.name}, SHA-256 `{digest}`; safetensors, no pickle",
+        f"- Learned from {len(flow.gait_ids)} simulated gaits of library release `{flow.release}`; no "
+        "recording of a person",
+        f"- Impairments that vary in them: {', '.join(impaired) or 'none'}",
+        "- Not for: running, turning, standing, people outside the library's range, diagnosis",
+        "",
+        f"## Against solved gaits of held-out simulated people ({fidelity['n_people'].iloc[0]} people, "
+        f"{fidelity['n_gaits'].iloc[0]} gaits)",
+        "",
+        "| measure | value | unit |",
+        "|---|---|---|",
+    ]
+    found = summarise_fidelity(fidelity).set_index(["measure", "part"])
+    lines += [f"| {text} | {found.loc[key, 'flow']:.3g} | {found.loc[key, 'unit']} |"
+              for key, text in _LINES.items()]  # fmt: skip
+    lines += ["", "Generated people are not real people: nothing here was measured.", ""]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path

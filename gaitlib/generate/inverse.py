@@ -13,13 +13,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 import xarray as xr
 
 from gaitlib.errors import InputError
 from gaitlib.generate.conditions import BASE_CONDITIONS, get_healthy
-from gaitlib.generate.config import GeneratorConfig
 from gaitlib.generate.flow import GaitGenerator
+from gaitlib.generate.flow_network import GeneratorConfig, find_checkpoint, sample_flow, train_flow
 from gaitlib.generate.learnable_gaits import select_learnable
+from gaitlib.generate.network_training import use_one_thread
 from gaitlib.generate.representation import VectorLayout
 
 LEVELS = (0.5, 0.8, 0.9)
@@ -32,15 +34,7 @@ _HEALTHY_WITHIN = 1e-6
 
 
 class ImpairmentPosterior:
-    """Posterior over impairments given a gait.
-
-    Parameters
-    ----------
-    steps : int
-        Training steps.
-    seed : int
-        Fixes training and sampling.
-    """
+    """Posterior over impairments given a gait; the seed fixes training and sampling."""
 
     def __init__(self, steps: int = 2000, seed: int = 0) -> None:
         self.config = GeneratorConfig(steps=steps, all_known_share=1.0, all_open_share=0.0, hidden=128)
@@ -61,9 +55,6 @@ class ImpairmentPosterior:
         folder: str | Path | None = None,
     ) -> ImpairmentPosterior:
         """Learn from solved gaits and from strides generated for mixed conditions."""
-        from gaitlib.generate.flow_training import find_checkpoint, train_flow
-        from gaitlib.generate.velocity_network import use_one_thread
-
         self.representation = flow.representation
         if not self.names:
             raise InputError("inverse: no impairment varies in this library; there is nothing to infer.")
@@ -81,10 +72,6 @@ class ImpairmentPosterior:
 
     def sample(self, table: pd.DataFrame, gaits: xr.Dataset, n_samples: int = 200) -> np.ndarray:
         """Sample impairments that may be behind gaits; shape (n, n_samples, len(names)."""
-        import torch
-
-        from gaitlib.generate.velocity_network import sample_flow
-
         base = table[[name for name in BASE_CONDITIONS if name in table]]
         healthy = {name: get_healthy(name) for name in self.names}
         known = self.representation.encode(base.assign(**healthy), gaits)[:, self._order]

@@ -36,6 +36,8 @@ def select_verified(table: pd.DataFrame, gaits: xr.Dataset) -> tuple[pd.DataFram
             f"library: {len(missing)} verified gaits of the table have no curves, first {missing[0]!r}; "
             "table and gait set must come from one library."
         )
+    if table.empty:
+        raise InputError("library: holds no verified gait; solve some first.")
     table = table.reset_index(drop=True)
     return table, gaits.sel(gait=table["gait_id"].to_numpy())
 

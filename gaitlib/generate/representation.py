@@ -32,6 +32,7 @@ from gaitlib.errors import InputError
 from gaitlib.gait import COORDINATES, MUSCLES, N_PHASE, SIDES, TRANSLATIONS
 from gaitlib.generate.conditions import ConditionScale, fit_condition_scale, is_impairment, spread_impairments
 from gaitlib.generate.foot_contact import measure_contact_shift
+from gaitlib.simulate.library import CURVES, LABELS, UNITS
 
 AXES = ("x", "y", "z")
 _TX = COORDINATES.index("pelvis_tx")
@@ -47,6 +48,13 @@ def compute_travel(gaits: xr.Dataset) -> np.ndarray:
     """Compute how far the pelvis goes in a stride; shape (n,), m."""
     forward = gaits["position"].sel(coordinate="pelvis_tx").to_numpy()
     return forward[:, -1] - forward[:, 0]
+
+
+def remove_travel(position: np.ndarray) -> None:
+    """Take the travel of the pelvis off coordinates (n, 101, n_coordinates), in place."""
+    forward = position[..., _TX]
+    ramp = np.linspace(0.0, 1.0, position.shape[1])
+    position[..., _TX] = forward - forward[:, :1] - (forward[:, -1:] - forward[:, :1]) * ramp
 
 
 def compute_units(height_m: np.ndarray, mass_kg: np.ndarray) -> dict[str, np.ndarray]:
@@ -78,38 +86,13 @@ def scale_to_bodies(table: pd.DataFrame, curves: dict[str, np.ndarray]) -> dict[
     }
 
 
-def build_gait_set(
-    position: np.ndarray,
-    activation: np.ndarray,
-    ground_force: np.ndarray,
-    joint_moment: np.ndarray,
-    stride_time_s: np.ndarray,
-    speed_mps: np.ndarray,
-    gait_id: list[str] | None = None,
-) -> xr.Dataset:
-    """Put the curves of many strides into a gait set at once."""
-    return xr.Dataset(
-        {
-            "position": (
-                ("gait", "phase", "coordinate"),
-                position,
-                {"units": "rad (pelvis_tx, pelvis_ty: m)"},
-            ),
-            "activation": (("gait", "phase", "muscle"), activation, {"units": "1"}),
-            "ground_force": (("gait", "phase", "foot", "axis"), ground_force, {"units": "N"}),
-            "joint_moment": (("gait", "phase", "coordinate"), joint_moment, {"units": "N m"}),
-            "stride_time_s": ("gait", stride_time_s, {"units": "s"}),
-            "speed_mps": ("gait", speed_mps, {"units": "m/s"}),
-        },
-        coords={
-            "gait": gait_id if gait_id is not None else [str(i) for i in range(len(position))],
-            "phase": np.linspace(0.0, 100.0, N_PHASE),
-            "coordinate": list(COORDINATES),
-            "muscle": list(MUSCLES),
-            "foot": list(SIDES),
-            "axis": list(AXES),
-        },
-    )
+def build_gait_set(gait_id: list[str], **arrays: np.ndarray) -> xr.Dataset:
+    """Put the curves and scalars of many strides into a gait set."""
+    variables = {
+        name: (("gait", *CURVES.get(name, ())), values, {"units": UNITS[name]})
+        for name, values in arrays.items()
+    }
+    return xr.Dataset(variables, coords={"gait": gait_id, **LABELS})
 
 
 _LATERAL = ("pelvis_list", "pelvis_rotation", "pelvis_tz", "lumbar_bending", "lumbar_rotation")
@@ -117,27 +100,14 @@ _LATERAL = ("pelvis_list", "pelvis_rotation", "pelvis_tz", "lumbar_bending", "lu
 
 @dataclass(frozen=True)
 class ChannelGroup:
-    """The channels of one variable and how the mirror maps them.
+    """The channels of one variable and how the mirror maps them."""
 
-    Attributes
-    ----------
-    name : str
-        Variable of the Gait.
-    channels : tuple of str
-        Flat channel names.
-    partner : array of int, shape (n_channels,)
-        Channel that takes this one's place in the mirror (itself for the trunk).
-    sign : array, shape (n_channels,)
-        -1 where the mirror also turns the channel round (sideways quantities).
-    n_harmonics : int
-        Harmonics kept.
-    """
-
-    name: str
-    channels: tuple[str, ...]
+    name: str  # variable of the Gait
+    channels: tuple[str, ...]  # flat channel names
+    # (n_channels,): Channel that takes this one's place in the mirror (itself for the trunk)
     partner: np.ndarray
-    sign: np.ndarray
-    n_harmonics: int
+    sign: np.ndarray  # (n_channels,): -1 where the mirror also turns the channel round (sideways quantities)
+    n_harmonics: int  # harmonics kept
 
     @property
     def n_coefficients(self) -> int:
@@ -230,7 +200,7 @@ def _swap(channel: str) -> str:
 
 
 @dataclass
-class Part:
+class Components:
     """Whitened principal components of the symmetric or antisymmetric part.
 
     `to_vector` (n_coefficients, n_components) whitens, `to_coefficients` (n_components, n_coefficients)
@@ -263,9 +233,9 @@ class VectorLayout:
     jitter: np.ndarray | None = None
 
 
-def fit_part(
+def fit_components(
     values: np.ndarray, explained: float, max_components: int, mean: np.ndarray, total: float | None = None
-) -> Part:
+) -> Components:
     """Find the whitened principal components of a part."""
     centred = values - mean
     if len(centred) > 2 * centred.shape[1]:
@@ -281,7 +251,7 @@ def fit_part(
         count = int(np.searchsorted(np.cumsum(power) / power.sum(), explained) + 1)
     count = min(count, max_components, int((singular > 1e-6 * max(singular[0], 1e-12)).sum()))
     deviation = singular[:count] / np.sqrt(max(len(values) - 1, 1))
-    return Part(
+    return Components(
         mean=mean,
         to_vector=axes[:count].T / deviation,
         to_coefficients=axes[:count] * deviation[:, None],
@@ -314,22 +284,14 @@ def build_groups() -> tuple[ChannelGroup, ...]:
 
 @dataclass
 class GaitRepresentation:
-    """Turns Gaits into vectors of standardised numbers and back.
+    """Turns Gaits into vectors of standardised numbers and back."""
 
-    Parameters
-    ----------
-    explained : float
-        Share of the weighted variance that the kept components explain.
-    max_components : int
-        Most components per part.
-    """
-
-    explained: float = 0.9995
-    max_components: int = 64
+    explained: float = 0.9995  # share of the weighted variance that the kept components explain
+    max_components: int = 64  # most components per part
     conditions: ConditionScale | None = None
     scales: dict[str, np.ndarray] = field(default_factory=dict)
-    symmetric: Part | None = None
-    antisymmetric: Part | None = None
+    symmetric: Components | None = None
+    antisymmetric: Components | None = None
     contact_scale: float = 0.0
     _synthesis: np.ndarray | None = None
 
@@ -346,9 +308,11 @@ class GaitRepresentation:
         raw, _ = self._analyse(table, gaits)
         self.scales = {g.name: _compute_scale(g, raw[g.name]) for g in build_groups()}
         symmetric, antisymmetric = self._split(raw)
-        self.symmetric = fit_part(symmetric, self.explained, self.max_components, symmetric.mean(axis=0))
+        self.symmetric = fit_components(
+            symmetric, self.explained, self.max_components, symmetric.mean(axis=0)
+        )
         total = float(((symmetric - symmetric.mean(axis=0)) ** 2).sum())
-        self.antisymmetric = fit_part(
+        self.antisymmetric = fit_components(
             antisymmetric, self.explained, self.max_components, np.zeros(antisymmetric.shape[1]), total
         )
         self._synthesis = None
@@ -398,11 +362,9 @@ class GaitRepresentation:
         vectors = np.asarray(vectors, dtype=float)
         people = self.conditions.decode(vectors[:, : self.n_conditions]) if people is None else people
         table = self.describe(people)
-        return table, build_gait_set(
-            **self.build_curves(vectors, table),
-            stride_time_s=table["stride_time_s"].to_numpy(),
-            speed_mps=table["speed_mps"].to_numpy(),
-        )
+        scalars = {name: table[name].to_numpy() for name in ("stride_time_s", "speed_mps")}
+        ids = [str(n) for n in range(len(table))]
+        return table, build_gait_set(ids, **self.build_curves(vectors, table), **scalars)
 
     def describe(self, people: pd.DataFrame) -> pd.DataFrame:
         """Lay out everything that is known about strides before their curves."""
@@ -416,11 +378,6 @@ class GaitRepresentation:
         n_components = len(self.symmetric.share) + self.n_antisymmetric
         shift = vectors[:, -1] * self.contact_scale if self.contact_scale else None
         return scale_to_bodies(table, self._synthesise(vectors[:, n : n + n_components], shift))
-
-    def mirror(self, vectors: np.ndarray) -> np.ndarray:
-        """Mirror left and right: exchange one-sided conditions, turn the antisymmetric part round."""
-        order, sign = self.get_mirror()
-        return np.asarray(vectors)[:, order] * sign
 
     def get_mirror(self) -> tuple[np.ndarray, np.ndarray]:
         """Give the mirror as a permutation and a sign per entry; shape (len(names)."""
@@ -460,9 +417,7 @@ class GaitRepresentation:
             else:
                 curves = curves / units[group.name]
             if group.name == "position":
-                ramp = np.linspace(0.0, 1.0, curves.shape[1])
-                tx = curves[..., _TX]
-                curves[..., _TX] = tx - tx[:, :1] - (tx[:, -1:] - tx[:, :1]) * ramp
+                remove_travel(curves)
             coefficients[group.name] = shift_coefficients(analyse_curves(curves, group.n_harmonics), shift)
         coefficients["position"][:, _TX, 0] = 0.0  # where the stride starts is free: phase 0 is x = 0
         return coefficients, shift

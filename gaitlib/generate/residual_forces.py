@@ -13,11 +13,15 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy.ndimage import binary_erosion
 
 from gaitlib.body.specification import GRAVITY_MPS2, Specification, build_specification
+from gaitlib.events import detect_events
 from gaitlib.gait import COORDINATES
 from gaitlib.person import Person
-from gaitlib.signals import smooth_lowpass
+from gaitlib.signals import find_runs, smooth_lowpass
+from gaitlib.simulate.workers import make_pool
+from gaitlib.walk import get_point
 
 
 def compute_inverse_dynamics(
@@ -28,16 +32,12 @@ def compute_inverse_dynamics(
     """
     import opensim  # only in worker processes: it cannot share one with CasADi
 
-    from gaitlib.body.opensim_model import build_model
+    from gaitlib.body.opensim_model import build_model, find_speed_columns
 
     model = build_model(replace(specification, muscles=(), spheres=(), passive=()))
     state = model.initSystem()
     coordinates = [model.getCoordinateSet().get(name) for name in COORDINATES]
-    columns = []
-    for coordinate in coordinates:  # where each coordinate's speed lies in the state
-        coordinate.setSpeedValue(state, 1.0)
-        columns.append(int(np.argmax(state.getU().to_numpy())))
-        coordinate.setSpeedValue(state, 0.0)
+    columns = find_speed_columns(model, state)
     solver = opensim.InverseDynamicsSolver(model)
     udot = opensim.Vector(len(COORDINATES), 0.0)
     forces = np.empty((len(position), len(COORDINATES)))
@@ -60,8 +60,6 @@ def measure_residuals(
     table: pd.DataFrame, gaits: xr.Dataset, n_workers: int = 1, cutoff_hz: float | None = CUTOFF_HZ
 ) -> pd.DataFrame:
     """Measure the residual force of strides, in worker processes."""
-    from gaitlib.simulate.workers import make_pool
-
     times = gaits["stride_time_s"].to_numpy()
     position = gaits["position"].to_numpy().astype(float)
     force = gaits["ground_force"].to_numpy().astype(float)[..., :2].sum(axis=2)
@@ -70,19 +68,13 @@ def measure_residuals(
     with make_pool(n_workers) as pool:
         for row, motion in zip(table.to_dict("records"), motions, strict=True):
             person = Person.model_construct(**{k: row[k] for k in Person.model_fields})
-            jobs.append(pool.submit(run_inverse_dynamics, build_specification(person), *motion))
+            jobs.append(pool.submit(compute_inverse_dynamics, build_specification(person), *motion))
         needed = [job.result()[:, _PELVIS] for job in jobs]
     rows = []
     for n, (gait_id, mass) in enumerate(zip(table["gait_id"], table["mass_kg"], strict=True)):
         ground = smooth_stride(force[n], times[n], cutoff_hz)[:-1]
         rows.append({"gait_id": gait_id} | summarise_residual(needed[n] - ground, float(mass)))
     return pd.DataFrame(rows)
-
-
-def run_inverse_dynamics(specification, position, speed, acceleration) -> np.ndarray:
-    """Run `gaitlib.generate.physics.compute_inverse_dynamics` in this (worker) process; shape (n, 12)."""
-
-    return compute_inverse_dynamics(specification, position, speed, acceleration)
 
 
 def summarise_residual(residual: np.ndarray, mass_kg: float) -> dict[str, float]:
@@ -116,3 +108,61 @@ def smooth_stride(values: np.ndarray, stride_time_s: float, cutoff_hz: float | N
     strides = np.concatenate([values[:-1]] * 5)
     smooth = smooth_lowpass(strides, n / stride_time_s, cutoff_hz)[2 * n : 3 * n]
     return np.concatenate([smooth, smooth[:1]])
+
+
+_SEGMENTS = (
+    ("neck", "head_top", 0.081, 0.5),
+    ("mid_hip", "neck", 0.497, 0.56),
+    *((f"shoulder_{s}", f"elbow_{s}", 0.028, 0.436) for s in "rl"),
+    *((f"elbow_{s}", f"wrist_{s}", 0.022, 0.682) for s in "rl"),
+    *((f"hip_{s}", f"knee_{s}", 0.100, 0.433) for s in "rl"),
+    *((f"knee_{s}", f"ankle_{s}", 0.0465, 0.433) for s in "rl"),
+    *((f"ankle_{s}", f"toe_{s}", 0.0145, 0.5) for s in "rl"),
+)
+"""From, to, share of body mass, place of the centre of mass on the way (Winter 2009, table 4.1)."""
+_MARGIN_S, _SWING_MARGIN_S, _SHORTEST_S = 0.05, 0.03, 0.25
+
+
+def measure_walk_residual(walk: xr.Dataset, cutoff_hz: float = CUTOFF_HZ) -> dict[str, float] | None:
+    """Measure the residual force of a recorded walk; None where too little of it is known.
+
+    The centre of mass comes from joint centres and segment masses, the ground's force from plates, where both
+    feet are known to stand on a plate of their own or to swing.
+    """
+    fps, mass = float(walk.attrs["fps"]), float(walk.attrs["mass_kg"])
+    center = sum(
+        share * ((1 - place) * get_point(walk, first) + place * get_point(walk, last))
+        for first, last, share, place in _SEGMENTS
+    ) / sum(share for *_, share, _ in _SEGMENTS)
+    force = _fill_swing(walk)
+    known = np.isfinite(force).all(axis=(1, 2))
+    runs = [run for run in find_runs(np.isfinite(center).all(axis=1)) if run[1] - run[0] > 1.0 * fps]
+    if not runs:
+        return None
+    start, end = max(runs, key=lambda run: run[1] - run[0])
+    path = smooth_lowpass(center[start:end, :2], fps, cutoff_hz)
+    acceleration = np.gradient(np.gradient(path, 1.0 / fps, axis=0), 1.0 / fps, axis=0)
+    ground = smooth_lowpass(np.nan_to_num(force[start:end, :, :2]).sum(axis=1), fps, cutoff_hz)
+    residual = mass * (acceleration + [0.0, GRAVITY_MPS2]) - ground
+    margin = round(_MARGIN_S * fps)
+    usable = known[start:end].copy()
+    if margin:
+        usable = binary_erosion(usable, iterations=margin)
+    usable[:margin] = usable[len(usable) - margin :] = False
+    if usable.sum() < _SHORTEST_S * fps:
+        return None
+    return summarise_residual(residual[usable], mass) | {"duration_s": float(usable.sum() / fps)}
+
+
+def _fill_swing(walk: xr.Dataset) -> np.ndarray:
+    """Ground force (time, foot, space) with zeros where a foot swings, by its points."""
+    force, time_s = walk["ground_force"].values.copy(), walk["time"].values
+    events = detect_events(walk)
+    for foot, side in enumerate("rl"):
+        own = events[events["foot"] == side]
+        for left_s in own.loc[own["event"] == "toe_off", "time_s"]:
+            lands = own.loc[(own["event"] == "initial_contact") & (own["time_s"] > left_s), "time_s"]
+            if len(lands):
+                swing = (time_s > left_s + _SWING_MARGIN_S) & (time_s < lands.iloc[0] - _SWING_MARGIN_S)
+                force[:, foot] = np.where(swing[:, None] & np.isnan(force[:, foot]), 0.0, force[:, foot])
+    return force

@@ -1,1 +1,1 @@
-"""Report: figures in the clinical style, the pages of the book, and the checked runner of notebooks."""
+"""Report: what pages show, in one clinical style: figures, tables, boxes, moving skeletons."""

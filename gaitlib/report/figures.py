@@ -14,11 +14,12 @@ import pandas as pd
 import xarray as xr
 from matplotlib.figure import Figure
 
+from gaitlib.evaluate.realism import Band
 from gaitlib.evaluate.style import COLOURS, STYLE
-from gaitlib.simulate.library import mark_impaired
 
 RIGHT, LEFT, GREY = COLOURS[0], COLOURS[1], "0.55"
 _JOINTS = {"hip_flexion": "Hip flexion", "knee_angle": "Knee flexion", "ankle_angle": "Ankle dorsiflexion"}
+_LINES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1, 1, 1)))
 _LEG = ("hip", "knee", "ankle", "heel", "toe")
 _HALF = (
     ("neck", "shoulder"), ("shoulder", "elbow"), ("elbow", "wrist"), ("neck", "hip"), ("hip", "knee"),
@@ -29,37 +30,6 @@ _SKELETON = [("head_top", "neck"), ("hip_r", "hip_l")] + [
     for side in ("r", "l")
     for first, second in _HALF
 ]
-
-
-def plot_stick_figure(gait: xr.Dataset, dimensions, n_poses: int = 7) -> Figure:
-    """Draw a gait as a walking stick figure."""
-    from gaitlib.body.kinematics import compute_sagittal_points
-
-    points = compute_sagittal_points(gait["position"].values, dimensions)
-    frames = np.linspace(0, gait.sizes["phase"] - 1, n_poses).astype(int)
-    with plt.rc_context(STYLE):
-        figure, ax = plt.subplots(figsize=(8.2, 3.6), layout="constrained")
-        spread = 0.55 * np.arange(n_poses)
-        for place, frame in zip(spread, frames, strict=True):
-            pose = {name: value[frame] + [place, 0.0] for name, value in points.items()}
-            draw_pose(ax, pose)
-            ax.text(
-                pose["mid_hip"][0],
-                -0.13,
-                f"{gait['phase'].values[frame]:.0f} %",
-                ha="center",
-                va="top",
-                fontsize=11,
-            )
-        ax.axhline(0, color="0.3", linewidth=1.5)
-        ax.set(aspect="equal", xticks=[], yticks=[0, 0.5, 1, 1.5], ylabel="Height (m)")
-        ax.set_ylim(-0.28, dimensions.height_m * 1.06)
-        ax.spines["bottom"].set_visible(False)
-        ax.set_xlabel("Share of the stride from right initial contact; poses are moved apart")
-        handles = [plt.Line2D([], [], color=RIGHT, lw=3, label="right leg")]
-        handles += [plt.Line2D([], [], color=LEFT, lw=3, ls=(0, (3, 1)), label="left leg")]
-        figure.legend(handles=handles, loc="outside lower left", frameon=False, ncols=2)
-    return figure
 
 
 def draw_pose(ax, pose: Mapping) -> None:
@@ -75,15 +45,6 @@ def draw_pose(ax, pose: Mapping) -> None:
         sole = [pose[f"{name}_{side}"] for name in ("ankle", "mtp")]
         for part in (leg, foot, sole):
             ax.plot(*np.transpose(part), color=colour, linewidth=3, linestyle=line, zorder=3)
-
-
-def find_toe_off(gait: xr.Dataset, threshold_n: float = 20.0) -> float:
-    """Find the right toe-off of a gait from its ground force; %."""
-    vertical = gait["ground_force"].sel(foot="r", axis="y").values
-    loaded = np.flatnonzero(vertical[:80] > threshold_n)
-    if len(loaded) == 0 or loaded[-1] >= 79:
-        return float("nan")
-    return float(gait["phase"].values[loaded[-1]])
 
 
 def collect_joint_curves(gaits: xr.Dataset) -> dict[str, np.ndarray]:
@@ -102,53 +63,53 @@ def plot_joint_curves(
     groups: Mapping[str, Mapping[str, np.ndarray]], toe_off: float = float("nan"), band: str = ""
 ) -> Figure:
     """Draw hip, knee and ankle over the stride for several groups."""
+    panels = {title: {name: g[joint] for name, g in groups.items()} for joint, title in _JOINTS.items()}
+    return plot_cycles(panels, "Angle (°)", toe_off, band)
+
+
+def plot_cycles(
+    panels: Mapping[str, Mapping[str, np.ndarray | Band]],
+    ylabel: str,
+    toe_off: float = float("nan"),
+    band: str = "",
+    sharey: bool = False,
+) -> Figure:
+    """Draw curves over the stride, three panels a row: means of groups, of the group `band` also the SD.
+
+    A panel has for each group its curves (n, 101), or their summary.
+    """
+    n_columns, n_rows = min(3, len(panels)), -(-len(panels) // 3)
+    size = (3.2 * n_columns if n_columns > 2 else 8.2, 3.7 if n_rows == 1 else 2.9 * n_rows)
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(1, 3, figsize=(9.6, 3.7), layout="constrained")
-        for ax, (joint, title) in zip(axes, _JOINTS.items(), strict=True):
-            for number, (name, curves) in enumerate(groups.items()):
-                _draw_curves(ax, np.asarray(curves[joint]), name, number, is_band=name == band)
-            _finish_cycle(ax, toe_off)
-            ax.set_title(title, loc="left")
-        axes[0].set_ylabel("Angle (°)")
-        figure.legend(*_unique_legend(axes), loc="outside lower left", frameon=False, ncols=2)
-    return figure
-
-
-def plot_ground_forces(groups: Mapping[str, Mapping[str, np.ndarray]], band: str = "") -> Figure:
-    """Draw forward and vertical ground force over the stride, in body weights."""
-    with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(1, 2, figsize=(8.2, 3.7), layout="constrained")
-        for ax, (axis, title) in zip(
-            axes, {"y": "Vertical force", "x": "Forward force"}.items(), strict=True
-        ):
-            for number, (name, curves) in enumerate(groups.items()):
-                _draw_curves(ax, np.asarray(curves[axis]), name, number, is_band=name == band)
-            _finish_cycle(ax, float("nan"))
-            ax.set_title(title, loc="left")
-        axes[0].set_ylabel("Force (body weights)")
-        figure.legend(*_unique_legend(axes), loc="outside lower left", frameon=False, ncols=2)
-    return figure
-
-
-def _draw_curves(ax, curves: np.ndarray, name: str, number: int, is_band: bool) -> None:
-    phase = np.linspace(0, 100, curves.shape[1])
-    mean = np.nanmean(curves, axis=0)
-    if is_band:
-        spread = np.nanstd(curves, axis=0)
-        ax.fill_between(
-            phase, mean - spread, mean + spread, color="0.8", label=f"{name}, mean ± SD", zorder=1
+        figure, axes = plt.subplots(
+            n_rows, n_columns, figsize=size, layout="constrained", sharey=sharey, squeeze=False
         )
+        for ax, (title, groups) in zip(axes.flat, panels.items(), strict=True):
+            for number, (name, curves) in enumerate(groups.items()):
+                _draw_curves(ax, curves, name, number, is_band=name == band)
+            ax.axhline(0, color="0.8", linewidth=0.8, zorder=0)
+            if np.isfinite(toe_off):
+                ax.axvline(toe_off, color="0.5", linewidth=1.2, linestyle=":", label="toe-off")
+            ax.set(xlim=(0, 100), xticks=[0, 25, 50, 75, 100])
+            ax.set_title(title, loc="left", fontsize=None if n_rows == 1 else 11)
+        for ax in axes[-1]:
+            ax.set_xlabel("Stride (%)")
+        for ax in axes[:, 0]:
+            ax.set_ylabel(ylabel)
+        figure.legend(*_unique_legend(axes), loc="outside lower left", frameon=False, ncols=2)
+    return figure
+
+
+def _draw_curves(ax, curves: np.ndarray | Band, name: str, number: int, is_band: bool) -> None:
+    mean = curves.mean if isinstance(curves, Band) else np.nanmean(curves, axis=0)
+    phase = np.linspace(0, 100, len(mean))
+    if is_band:
+        sd = Band.measure(curves).sd
+        ax.fill_between(phase, mean - sd, mean + sd, color="0.8", label=f"{name}, mean ± SD", zorder=1)
         ax.plot(phase, mean, color="0.45", linewidth=1.2, zorder=2)
     else:
-        line = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1, 1, 1)))[number % 4]
-        ax.plot(phase, mean, color=COLOURS[number % 8], linewidth=2.2, linestyle=line, label=name, zorder=3)
-
-
-def _finish_cycle(ax, toe_off: float) -> None:
-    ax.axhline(0, color="0.8", linewidth=0.8, zorder=0)
-    if np.isfinite(toe_off):
-        ax.axvline(toe_off, color="0.5", linewidth=1.2, linestyle=":", label="toe-off")
-    ax.set(xlim=(0, 100), xticks=[0, 25, 50, 75, 100], xlabel="Stride (%)")
+        look = {"linestyle": _LINES[number % 4], "color": COLOURS[number % 8]}
+        ax.plot(phase, mean, linewidth=2.2, label=name, zorder=3, **look)
 
 
 def _unique_legend(axes) -> tuple[list, list]:
@@ -159,28 +120,6 @@ def _unique_legend(axes) -> tuple[list, list]:
     return list(found.values()), list(found)
 
 
-def plot_library(table: pd.DataFrame) -> Figure:
-    """Draw what a library covers: body height and speed of every gait, verified or not."""
-    weak = mark_impaired(table)
-    parts = {
-        "healthy cohorts": (table["verified"] & ~weak, "o", COLOURS[0], 30),
-        "patient cohorts": (table["verified"] & weak, "^", COLOURS[4], 34),
-        "failed, kept out": (~table["verified"], "x", COLOURS[1], 40),
-    }
-    with plt.rc_context(STYLE):
-        figure, ax = plt.subplots(figsize=(5.8, 4.2), layout="constrained")
-        for name, (rows, marker, colour, size) in parts.items():
-            if rows.any():
-                part = table[rows]
-                ax.scatter(
-                    part["height_m"], part["speed_mps"], marker=marker, c=colour, s=size, alpha=0.8,
-                    linewidths=1.0, label=f"{name} ({len(part)})",
-                )  # fmt: skip
-        ax.set(xlabel="Body height (m)", ylabel="Walking speed (m/s)")
-        figure.legend(loc="outside lower left", frameon=False, ncols=2)
-    return figure
-
-
 def plot_training(
     history: pd.DataFrame, x: str, lines: Mapping[str, str], xlabel: str, ylabel: str
 ) -> Figure:
@@ -188,10 +127,8 @@ def plot_training(
     with plt.rc_context(STYLE):
         figure, ax = plt.subplots(figsize=(5.8, 3.6), layout="constrained")
         for number, (column, label) in enumerate(lines.items()):
-            line = ("-", (0, (5, 2)), (0, (1, 1.2)))[number % 3]
-            ax.plot(
-                history[x], history[column], color=COLOURS[number], linestyle=line, linewidth=1.8, label=label
-            )
+            look = {"color": COLOURS[number], "linestyle": _LINES[number % 3]}
+            ax.plot(history[x], history[column], linewidth=1.8, label=label, **look)
         values = history[list(lines)].to_numpy(dtype=float)
         if (values > 0).all():
             ax.set_yscale("log")

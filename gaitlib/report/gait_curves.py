@@ -106,20 +106,6 @@ def load_measured_curves(group: str, medication: str = "") -> SideCurves:
     return SideCurves(angles, names, np.full((len(names), 2), np.nan))
 
 
-def summarise_measured_curves() -> pd.DataFrame:
-    """Summarise the joint angles of real people, both legs of a person averaged (role: evaluate); %."""
-    from gaitlib.report.realism_data import Band, load_adult_angles
-
-    parts = []
-    for group, state in (("healthy_adult", ""), ("parkinsons", "on"), ("parkinsons", "off")):
-        for joint, curves in load_adult_angles(group, state).items():
-            band = Band.measure(curves)
-            about = {"group": group, "medication": state, "joint": joint, "phase": np.arange(101)}
-            values = {"mean_deg": band.mean, "sd_deg": band.sd, "n_people": len(band)}
-            parts.append(pd.DataFrame(about | values))
-    return pd.concat(parts, ignore_index=True)
-
-
 def plot_bands(bands: Mapping[str, pd.DataFrame], made: SideCurves):
     """Draw means and two standard deviations of groups of real people, and the mean of simulated ones."""
     import matplotlib.pyplot as plt

@@ -6,7 +6,7 @@ the joint curves may be varied, and the pelvis is carried along so that the load
 what the variation changes in the velocity of the loaded foot relative to the pelvis is taken off the
 velocity of the pelvis. Where body size differs from that of the simulated person, time scales with the
 square root of leg length (Hof 1996, doi 10.1016/0966-6362(95)01057-2). Widths, arms and head come from
-`gaitlib.sense.upper_body`. The outcomes of a built walk are computed from the walk itself.
+`gaitlib.sense.trunk_and_arms`. The outcomes of a built walk are computed from the walk itself.
 """
 
 from __future__ import annotations
@@ -16,17 +16,24 @@ from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
+from scipy.ndimage import gaussian_filter1d
 
 from gaitlib.body.dimensions import Dimensions, compute_dimensions
 from gaitlib.body.kinematics import compute_sagittal_points
 from gaitlib.errors import InputError
 from gaitlib.gait import COORDINATES, SIDES
+from gaitlib.outcomes import compute_walk_outcomes
 from gaitlib.person import Person, parse_person
 from gaitlib.sense.segments import PITCH_SEGMENTS, compute_pitch
-from gaitlib.sense.stride_phase import draw_phase
-from gaitlib.sense.trunk_motion import move_trunk, steady_pelvis
-from gaitlib.sense.upper_body import add_width_and_arms
-from gaitlib.sense.variation import NO_VARIATION, WalkVariation, vary_angles, vary_proportions
+from gaitlib.sense.trunk_and_arms import add_width_and_arms, move_trunk, steady_pelvis
+from gaitlib.sense.walk_variation import (
+    NO_VARIATION,
+    WalkVariation,
+    draw_phase,
+    vary_angles,
+    vary_proportions,
+)
+from gaitlib.walk import build_walk
 
 _TX, _TY = COORDINATES.index("pelvis_tx"), COORDINATES.index("pelvis_ty")
 _FOOT_POINTS = ("heel", "mtp", "toe")
@@ -35,25 +42,14 @@ _CONTACT_HEIGHT_M = 0.008
 
 @dataclass(frozen=True)
 class GaitCurves:
-    """Gaits as plain arrays, ready to be strung together.
+    """Gaits as plain arrays, ready to be strung together."""
 
-    Parameters
-    ----------
-    curves : array, shape (n_gait, 101, 13)
-        Coordinates (rad, m), with the forward travel per stride (m) in place of pelvis_tx, and last the
-        share of load on the right foot (0-1).
-    stride_time_s : array, shape (n_gait,)
-        Stride times (s).
-    dimensions : tuple of Dimensions
-        The bodies the gaits were simulated with.
-    persons : tuple of Person
-        The persons the gaits were simulated for.
-    """
-
+    # (n_gait, 101, 13): Coordinates (rad, m), with the forward travel per stride (m) in place of pelvis_tx,
+    # and last the share of load on the right foot (0-1)
     curves: np.ndarray
-    stride_time_s: np.ndarray
-    dimensions: tuple[Dimensions, ...]
-    persons: tuple[Person, ...]
+    stride_time_s: np.ndarray  # (n_gait,): Stride times (s)
+    dimensions: tuple[Dimensions, ...]  # the bodies the gaits were simulated with
+    persons: tuple[Person, ...]  # the persons the gaits were simulated for
 
     def select(self, index: int) -> GaitCurves:
         """Take one gait."""
@@ -104,8 +100,6 @@ def build_synthetic_walk(
     **attributes,
 ) -> xr.Dataset:
     """Build a full-body walk from one or several planar gaits."""
-    from gaitlib.walk import build_walk
-
     if n_strides is not None and duration_s is not None:
         raise InputError("build_synthetic_walk: give n_strides or duration_s, not both.")
     curves = prepare_gaits(gaits, person)
@@ -125,28 +119,18 @@ def build_synthetic_walk(
     walk["segment_pitch"] = (("time", "segment"), motion.pitch_rad, {"units": "rad"})
     walk = walk.assign_coords(segment=list(PITCH_SEGMENTS))
     if with_outcomes:
-        from gaitlib.outcomes import compute_walk_outcomes
-
         walk.attrs["outcomes"] = json.dumps({k: float(v) for k, v in compute_walk_outcomes(walk).items()})
     return walk
 
 
 @dataclass(frozen=True)
 class WalkMotion:
-    """A walk as plain arrays.
+    """A walk as plain arrays."""
 
-    Parameters
-    ----------
-    time_s : array, shape (n_time,)
-        Time (s).
-    points : array, shape (n_time, 19, 3)
-        Positions of `gaitlib.walk.KEYPOINTS_3D` (m).
-    pitch_rad : array, shape (n_time, 4)
-        Sagittal rotation of `gaitlib.sense.segments.PITCH_SEGMENTS` about z (rad), backwards positive.
-    """
-
-    time_s: np.ndarray
-    points: np.ndarray
+    time_s: np.ndarray  # (n_time,): Time (s)
+    points: np.ndarray  # (n_time, 19, 3): Positions of `gaitlib.walk.KEYPOINTS_3D` (m)
+    # (n_time, 4): Sagittal rotation of `gaitlib.sense.segments.PITCH_SEGMENTS` about z (rad), backwards
+    # positive
     pitch_rad: np.ndarray
 
 
@@ -175,18 +159,6 @@ def build_walk_motion(
         speed = (forward[-1] - forward[0]) / time_s[-1]
         space = move_trunk(space, stride + phase, speed, body.leg_length_m, rng, variation.trunk_spread)
     return WalkMotion(time_s, space, pitch)
-
-
-def build_walk_points(
-    gait: GaitCurves,
-    rng: np.random.Generator,
-    duration_s: float,
-    fps: float,
-    variation: WalkVariation = NO_VARIATION,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Build the points of a walk: what a camera needs of `build_walk_motion`."""
-    motion = build_walk_motion(gait, rng, duration_s, fps, variation)
-    return motion.time_s, motion.points
 
 
 def _carry_pelvis(base, angles, load, rate, fps, simulated: Dimensions, body: Dimensions):
@@ -263,6 +235,4 @@ def _interpolate_strides(curves: np.ndarray, stride: np.ndarray, phase: np.ndarr
 
 def _smooth(values: np.ndarray, fps: float) -> np.ndarray:
     """Gaussian smoothing (30 ms) of a slowly changing correction."""
-    from scipy.ndimage import gaussian_filter1d
-
     return gaussian_filter1d(values, 0.03 * fps, mode="nearest")

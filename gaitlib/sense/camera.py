@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import xarray as xr
+from scipy.spatial.transform import Rotation
 
 from gaitlib.errors import InputError
 from gaitlib.sense.layouts import build_image_keypoints, combine_points, get_build_matrix
@@ -242,8 +243,6 @@ def _aim(position: np.ndarray, target: np.ndarray, roll: float) -> np.ndarray:
 
 def _draw_shake(n_frames: int, camera: Camera) -> np.ndarray:
     """Small rotations of a hand, shape (n_frames, 3, 3): slow sway more than fast tremor, 0.2 to 5 Hz."""
-    from scipy.spatial.transform import Rotation
-
     rng = np.random.default_rng(camera.shake_seed)
     frequency = np.geomspace(0.2, 5.0, 12)
     size = 1.0 / frequency / np.sqrt((1.0 / frequency**2).sum())

@@ -25,120 +25,65 @@ WALK_LAYOUT = "walk19"
 Combination = dict[str, float]
 
 
-def _one(name: str) -> Combination:
-    return {name: 1.0}
+_ORDERS = {
+    "coco17": "nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow "
+    "right_elbow left_wrist right_wrist left_hip right_hip left_knee right_knee left_ankle right_ankle",
+    "body25": "nose neck right_shoulder right_elbow right_wrist left_shoulder left_elbow left_wrist mid_hip "
+    "right_hip right_knee right_ankle left_hip left_knee left_ankle right_eye left_eye right_ear left_ear "
+    "left_big_toe left_small_toe left_heel right_big_toe right_small_toe right_heel",
+    "mediapipe33": "nose left_eye_inner left_eye left_eye_outer right_eye_inner right_eye right_eye_outer "
+    "left_ear right_ear mouth_left mouth_right left_shoulder right_shoulder left_elbow right_elbow "
+    "left_wrist right_wrist left_pinky right_pinky left_index right_index left_thumb right_thumb "
+    "left_hip right_hip left_knee right_knee left_ankle right_ankle left_heel right_heel "
+    "left_foot_index right_foot_index",
+    "h36m17": "pelvis right_hip right_knee right_ankle left_hip left_knee left_ankle spine thorax nose "
+    "head_top left_shoulder left_elbow left_wrist right_shoulder right_elbow right_wrist",
+    "pig": "pelvis left_hip right_hip left_knee right_knee left_ankle right_ankle left_heel right_heel "
+    "left_toe right_toe",
+}
+_SHOULDERS = {"shoulder_r": 0.5, "shoulder_l": 0.5}
+_HIPS = {"hip_r": 0.5, "hip_l": 0.5}
+_MIDDLE = {
+    "neck": _SHOULDERS,
+    "thorax": _SHOULDERS,
+    "mid_hip": _HIPS,
+    "pelvis": _HIPS,
+    "spine": {"hip_r": 0.25, "hip_l": 0.25, "shoulder_r": 0.25, "shoulder_l": 0.25},
+    "nose": {"nose": 1.0},
+    "head_top": {"head_top": 1.0},
+}
+_FACE = {
+    "ear": ({"neck": 0.46, "head_top": 0.54}, 0.40),
+    "eye": ({"nose": 1.0, "head_top": 0.18, "neck": -0.18}, 0.17),
+    "eye_inner": ({"nose": 1.0, "head_top": 0.18, "neck": -0.18}, 0.10),
+    "eye_outer": ({"nose": 1.0, "head_top": 0.18, "neck": -0.18}, 0.24),
+    "mouth": ({"nose": 1.0, "head_top": -0.14, "neck": 0.14}, 0.13),
+}
+"""Part of the face -> points of the head, and share of the half shoulder width towards its side."""
+_REACH = {"pinky": 0.28, "index": 0.32, "thumb": 0.15}
+"""How far beyond the wrist, in forearms."""
+_TOES = ("big_toe", "foot_index", "toe")
 
 
-def _mid(first: str, second: str) -> Combination:
-    return {first: 0.5, second: 0.5}
-
-
-def _lateral(side: str, share: float) -> Combination:
-    """Share of the half shoulder width towards one side."""
-    other = "l" if side == "r" else "r"
-    return {f"shoulder_{side}": 0.5 * share, f"shoulder_{other}": -0.5 * share}
-
-
-def _ear(side: str) -> Combination:
-    return {"neck": 0.46, "head_top": 0.54, **_lateral(side, 0.40)}
-
-
-def _eye(side: str, share: float = 0.17) -> Combination:
-    return {"nose": 1.0, "head_top": 0.18, "neck": -0.18, **_lateral(side, share)}
-
-
-def _mouth(side: str) -> Combination:
-    return {"nose": 1.0, "head_top": -0.14, "neck": 0.14, **_lateral(side, 0.13)}
-
-
-def _hand(side: str, reach: float) -> Combination:
-    return {f"wrist_{side}": 1.0 + reach, f"elbow_{side}": -reach}
-
-
-def _forefoot(side: str) -> Combination:
-    return {f"toe_{side}": 0.85, f"heel_{side}": 0.15}
-
-
-_SIDE = {"left": "l", "right": "r"}
-
-
-def _pair(name: str, side: str) -> tuple[str, Combination]:
-    return f"{side}_{name}", _one(f"{name}_{_SIDE[side]}")
-
-
-def _build_coco17() -> dict[str, Combination]:
-    points: dict[str, Combination] = {"nose": _one("nose")}
-    points |= {f"{side}_eye": _eye(_SIDE[side]) for side in ("left", "right")}
-    points |= {f"{side}_ear": _ear(_SIDE[side]) for side in ("left", "right")}
-    for name in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle"):
-        points |= dict(_pair(name, side) for side in ("left", "right"))
-    return points
-
-
-def _build_body25() -> dict[str, Combination]:
-    points: dict[str, Combination] = {"nose": _one("nose"), "neck": _mid("shoulder_r", "shoulder_l")}
-    for side in ("right", "left"):
-        points |= dict(_pair(name, side) for name in ("shoulder", "elbow", "wrist"))
-    points["mid_hip"] = _mid("hip_r", "hip_l")
-    for side in ("right", "left"):
-        points |= dict(_pair(name, side) for name in ("hip", "knee", "ankle"))
-    points |= {f"{side}_eye": _eye(_SIDE[side]) for side in ("right", "left")}
-    points |= {f"{side}_ear": _ear(_SIDE[side]) for side in ("right", "left")}
-    for side in ("left", "right"):
-        s = _SIDE[side]
-        points |= {f"{side}_big_toe": _one(f"toe_{s}"), f"{side}_small_toe": _forefoot(s)}
-        points[f"{side}_heel"] = _one(f"heel_{s}")
-    return points
-
-
-def _build_mediapipe33() -> dict[str, Combination]:
-    points: dict[str, Combination] = {"nose": _one("nose")}
-    for side in ("left", "right"):
-        s = _SIDE[side]
-        points |= {
-            f"{side}_eye_inner": _eye(s, 0.10),
-            f"{side}_eye": _eye(s),
-            f"{side}_eye_outer": _eye(s, 0.24),
-        }
-    points |= {f"{side}_ear": _ear(_SIDE[side]) for side in ("left", "right")}
-    points |= {f"mouth_{side}": _mouth(_SIDE[side]) for side in ("left", "right")}
-    for name in ("shoulder", "elbow", "wrist"):
-        points |= dict(_pair(name, side) for side in ("left", "right"))
-    for name, reach in (("pinky", 0.28), ("index", 0.32), ("thumb", 0.15)):
-        points |= {f"{side}_{name}": _hand(_SIDE[side], reach) for side in ("left", "right")}
-    for name in ("hip", "knee", "ankle", "heel"):
-        points |= dict(_pair(name, side) for side in ("left", "right"))
-    points |= {f"{side}_foot_index": _one(f"toe_{_SIDE[side]}") for side in ("left", "right")}
-    return points
-
-
-def _build_h36m17() -> dict[str, Combination]:
-    points: dict[str, Combination] = {"pelvis": _mid("hip_r", "hip_l")}
-    for side in ("right", "left"):
-        points |= dict(_pair(name, side) for name in ("hip", "knee", "ankle"))
-    points["spine"] = {"hip_r": 0.25, "hip_l": 0.25, "shoulder_r": 0.25, "shoulder_l": 0.25}
-    points["thorax"] = _mid("shoulder_r", "shoulder_l")
-    points |= {"nose": _one("nose"), "head_top": _one("head_top")}
-    for side in ("left", "right"):
-        points |= dict(_pair(name, side) for name in ("shoulder", "elbow", "wrist"))
-    return points
-
-
-def _build_pig() -> dict[str, Combination]:
-    points: dict[str, Combination] = {"pelvis": _mid("hip_r", "hip_l")}
-    for name in ("hip", "knee", "ankle", "heel", "toe"):
-        points |= dict(_pair(name, side) for side in ("left", "right"))
-    return points
+def _combine(name: str) -> Combination:
+    """How a keypoint of a detector is made of the points of a Walk."""
+    if name in _MIDDLE:
+        return _MIDDLE[name]
+    side, other = ("l", "r") if "left" in name else ("r", "l")
+    part = name.replace("left", "").replace("right", "").strip("_")
+    if part in _FACE:
+        points, share = _FACE[part]
+        return {**points, f"shoulder_{side}": 0.5 * share, f"shoulder_{other}": -0.5 * share}
+    if part in _REACH:
+        return {f"wrist_{side}": 1.0 + _REACH[part], f"elbow_{side}": -_REACH[part]}
+    if part == "small_toe":
+        return {f"toe_{side}": 0.85, f"heel_{side}": 0.15}
+    return {f"{'toe' if part in _TOES else part}_{side}": 1.0}
 
 
 LAYOUTS: dict[str, dict[str, Combination]] = {
-    "coco17": _build_coco17(),
-    "body25": _build_body25(),
-    "mediapipe33": _build_mediapipe33(),
-    "h36m17": _build_h36m17(),
-    "pig": _build_pig(),
-    WALK_LAYOUT: {name: _one(name) for name in KEYPOINTS_3D},
-}
+    layout: {name: _combine(name) for name in order.split()} for layout, order in _ORDERS.items()
+} | {WALK_LAYOUT: {name: {name: 1.0} for name in KEYPOINTS_3D}}
 """Layout -> keypoint in order -> combination of the points of a Walk."""
 
 
@@ -166,11 +111,9 @@ def get_read_matrix(layout: str) -> np.ndarray:
     names = get_layout(layout)
     matrix = np.zeros((len(KEYPOINTS_3D), len(names)))
     for row, target in enumerate(KEYPOINTS_3D):
-        wanted = (
-            _mid("shoulder_r", "shoulder_l") if target == "neck" and layout != WALK_LAYOUT else _one(target)
-        )
+        wanted = _SHOULDERS if target == "neck" and layout != WALK_LAYOUT else {target: 1.0}
         for source, weight in wanted.items():
-            match = [n for n, name in enumerate(names) if LAYOUTS[layout][name] == _one(source)]
+            match = [n for n, name in enumerate(names) if LAYOUTS[layout][name] == {source: 1.0}]
             if match:
                 matrix[row, match[0]] = weight
     incomplete = ~np.isclose(matrix.sum(axis=1), 1.0)

@@ -1,21 +1,30 @@
 """What a pose detector gets wrong: the error model applied to ideal image keypoints.
 
-Lengths are shares of the apparent body height, so that the model holds at any image size. Sizes are those
-of MediaPipe on real video, measured by `gaitlib.sense.detector_study` (three people, five views: few) and
-stored beside it; a test holds the two against each other. Assumed, because those recordings do not show it:
-the pull of the near leg on the hidden one, points that are dropped one by one (MediaPipe drops whole poses
-only; others drop points), cropped images, and where a detector puts the joints (`definition_bias_m`), which
-no comparison of views can see.
+Lengths are shares of the apparent body height, so that the model holds at any image size. Sizes are those of
+MediaPipe on real video, measured by `studies/measure_detector.py` (three people, five views: few); a test
+holds the two against each other. Assumed, because those recordings do not show it: the pull of the near leg
+on the hidden one, points that are dropped one by one (MediaPipe drops whole poses only; others drop points),
+cropped images, and where a detector puts the joints (`definition_bias_m`), which no comparison of views can
+see.
 """
 
 from __future__ import annotations
 
+import json
+import warnings
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from scipy.signal import lfilter
 
 from gaitlib.errors import InputError
+
+MEASURED_FILE = Path(__file__).with_name("detector_errors.json")
+LAGS_S = np.arange(0, 0.52, 0.05)
+JOINTS = ("nose", "shoulder", "elbow", "wrist", "hip", "knee", "ankle", "heel", "foot_index")
+"""Lags of the measured autocorrelation and joints whose spread was measured."""
 
 RESTLESS = {
     "nose": 1.16,
@@ -38,64 +47,32 @@ _CROSSING_SHARE = 0.04
 
 @dataclass(frozen=True)
 class DetectorErrors:
-    """Size of the detector's errors; zero everywhere is a perfect detector.
+    """Size of the detector's errors; zero everywhere is a perfect detector."""
 
-    Parameters
-    ----------
-    jitter_share : float
-        Standard deviation of independent error per frame (share of body height).
-    drift_share : float
-        Standard deviation of error that is correlated in time (share of body height).
-    drift_time_s : float
-        Time after which its correlation has fallen to 1/e (s).
-    bias_share : float
-        Standard deviation over joints and views of a constant error (share of body height).
-    scale_share : float
-        Standard deviation of the relative error of the size of the whole body in the image (1).
-    definition_bias_m : float
-        Standard deviation of the offset between the detector's point and the joint centre, fixed to
-        the body (m at 1.7 m height); applied before projection, see `apply_definition_bias`.
-    far_side_factor : float
-        Error of the side away from the camera, relative to the near side (1).
-    doubt_share : float
-        Mean loss of confidence on the near side (0-1); it does not tell the size of the error.
-    far_doubt_factor : float
-        Loss of confidence on the far side, relative to the near side (1).
-    hiding_share : float
-        Greatest share by which a hidden joint is pulled to the one in front of it (0-1).
-    dropout_share : float
-        Share of keypoint samples that are missing (0-1).
-    dropout_time_s : float
-        Mean length of a gap (s).
-    lost_share : float
-        Share of frames in which nobody is found (0-1).
-    lost_time_s : float
-        Mean length of such a stretch (s); assumed.
-    swap_rate_hz : float
-        Left-right exchanges of the legs per second (1/s).
-    swap_time_s : float
-        Mean length of an exchange (s).
-    cropped_share : float
-        Probability that the image is cut off, above or at one side (0-1).
-    """
-
-    jitter_share: float = 0.0085
+    jitter_share: float = 0.0085  # standard deviation of independent error per frame (share of body height)
+    # standard deviation of error that is correlated in time (share of body height)
     drift_share: float = 0.0164
-    drift_time_s: float = 0.2512
+    drift_time_s: float = 0.2512  # time after which its correlation has fallen to 1/e (s)
+    # standard deviation over joints and views of a constant error (share of body height)
     bias_share: float = 0.0094
+    # standard deviation of the relative error of the size of the whole body in the image (1)
     scale_share: float = 0.0155
+    # standard deviation of the offset between the detector's point and the joint centre, fixed to the body (m
+    # at 1.7 m height); applied before projection, see `apply_definition_bias`
     definition_bias_m: float = 0.02
-    far_side_factor: float = 1.0218
+    far_side_factor: float = 1.0218  # error of the side away from the camera, relative to the near side (1)
+    # mean loss of confidence on the near side (0-1); it does not tell the size of the error
     doubt_share: float = 0.0278
-    far_doubt_factor: float = 3.2342
+    far_doubt_factor: float = 3.2342  # loss of confidence on the far side, relative to the near side (1)
+    # greatest share by which a hidden joint is pulled to the one in front of it (0-1)
     hiding_share: float = 0.3
-    dropout_share: float = 0.03
-    dropout_time_s: float = 0.15
-    lost_share: float = 0.0396
-    lost_time_s: float = 0.3
-    swap_rate_hz: float = 0.4062
-    swap_time_s: float = 0.0881
-    cropped_share: float = 0.1
+    dropout_share: float = 0.03  # share of keypoint samples that are missing (0-1)
+    dropout_time_s: float = 0.15  # mean length of a gap (s)
+    lost_share: float = 0.0396  # share of frames in which nobody is found (0-1)
+    lost_time_s: float = 0.3  # mean length of such a stretch (s); assumed
+    swap_rate_hz: float = 0.4062  # left-right exchanges of the legs per second (1/s)
+    swap_time_s: float = 0.0881  # mean length of an exchange (s)
+    cropped_share: float = 0.1  # probability that the image is cut off, above or at one side (0-1)
 
     def __post_init__(self) -> None:
         negative = [f.name for f in fields(self) if not getattr(self, f.name) >= 0]
@@ -108,6 +85,21 @@ class DetectorErrors:
         names = [f.name for f in fields(self) if not f.name.endswith(kept)]
         scaled = {name: getattr(self, name) * factor for name in names}
         return replace(self, **{name: min(value, 0.9) for name, value in scaled.items()})
+
+
+def load_measured() -> dict:
+    """Load the errors of MediaPipe as measured on real video."""
+    return json.loads(MEASURED_FILE.read_text(encoding="utf-8"))
+
+
+def compute_autocorrelation(error: np.ndarray, n_lags: int) -> np.ndarray:
+    """Compute the autocorrelation of errors about zero, pooled over views, points and axes; shape
+    (n_lags,).
+    """
+    n_time = error.shape[1]
+    power = np.nanmean(error**2)
+    pairs = [error[:, : n_time - lag] * error[:, lag:] for lag in range(n_lags)]
+    return np.array([np.nanmean(pair) for pair in pairs]) / power
 
 
 def apply_detector_noise(
@@ -216,8 +208,6 @@ def _is_leg(name: str) -> bool:
 
 def _measure_height(pixels: np.ndarray) -> float:
     """Apparent height of the body (px): robust extent in v, widened where only the legs are given."""
-    import warnings
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         extent = np.nanmax(pixels[..., 1], axis=1) - np.nanmin(pixels[..., 1], axis=1)
@@ -227,8 +217,6 @@ def _measure_height(pixels: np.ndarray) -> float:
 
 def _draw_drift(n_time: int, n_points: int, frames: float, rng) -> np.ndarray:
     """Unit-variance error whose correlation falls to 1/e after `frames`: first-order autoregression."""
-    from scipy.signal import lfilter
-
     keep = np.exp(-1.0 / max(frames, 1e-3))
     noise = rng.standard_normal((n_time, n_points, 2)) * np.sqrt(1.0 - keep**2)
     noise[0] /= np.sqrt(1.0 - keep**2)

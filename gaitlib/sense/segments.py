@@ -1,10 +1,10 @@
 """Where the body's segments are and how they are turned, from the points of a walk.
 
 Every segment has the axes of ISB in upright standing: x forward, y up (along the segment), z to the person's
-right. What a planar simulation knows is its sagittal rotation; what `gaitlib.sense.upper_body` adds in three
-dimensions, and so do measured points, is rotation and obliquity of pelvis and thorax, sway, step width, the
-slant of the legs and the swing of the arms. Not known is the rotation of thigh, shank and forearm about their
-long axes; it is taken as none, and the foot turns about z only.
+right. A planar simulation knows the sagittal rotation; `gaitlib.sense.trunk_and_arms` adds, and measured
+points hold, rotation and obliquity of pelvis and thorax, sway, step width, the slant of the legs and the
+swing of the arms. The rotation of thigh, shank and forearm about their long axes is not known and taken as
+none; the foot turns about z only.
 """
 
 from __future__ import annotations

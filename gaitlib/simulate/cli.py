@@ -56,8 +56,9 @@ def run_simulate(arguments: argparse.Namespace) -> int:
     if arguments.study is not None:
         return _build_library(arguments)
     from gaitlib.simulate.request import GaitRequest
-    from gaitlib.simulate.solution import build_gait_dataset, describe_solution
-    from gaitlib.simulate.workers import replay_gaits, solve_gaits, write_opensim_model
+    from gaitlib.simulate.single import simulate_request
+    from gaitlib.simulate.solution import build_gait_dataset
+    from gaitlib.simulate.workers import write_opensim_model
 
     if not 0.2 <= arguments.speed <= MAX_SPEED_MPS:
         raise InputError(
@@ -75,9 +76,7 @@ def run_simulate(arguments: argparse.Namespace) -> int:
         impairment=parse_impairment({"weakness": _parse_weakness(arguments.weakness)}, "--weakness"),
         stride_time_s=arguments.stride_time,
     )
-    solved = solve_gaits([request], [_find_guess(request)])[0]
-    replay = replay_gaits([request], [solved])[0]
-    row = describe_solution(request, solved, replay)
+    solved, row = simulate_request(request)
     if arguments.osim:
         write_opensim_model(request, arguments.osim)
     print(json.dumps({k: v for k, v in row.items() if v == v}, indent=1))
@@ -86,18 +85,6 @@ def run_simulate(arguments: argparse.Namespace) -> int:
     if arguments.out:
         build_gait_dataset(request, solved).to_netcdf(arguments.out, engine="h5netcdf")
     return 0
-
-
-def _find_guess(request):
-    """The shipped gait nearest to the request, or none."""
-    from gaitlib.simulate.library import SHIPPED_FOLDER
-    from gaitlib.simulate.neighbours import find_nearest
-    from gaitlib.simulate.starts import LibraryStarts
-
-    if not (SHIPPED_FOLDER / "gaits.nc").exists():
-        return None
-    shipped = LibraryStarts()
-    return shipped.make(find_nearest(shipped.table, request))
 
 
 def _parse_weakness(texts: list[str]) -> dict[str, float]:

@@ -204,6 +204,23 @@ def find_library(folder: Path | str | None = None) -> Path:
     return folder
 
 
+def read_hash(folder: Path | str | None = None) -> str:
+    """Read the hash of a library, as `Library.hash`, without its curves.
+
+    Parameters
+    ----------
+    folder : path, optional
+        Library folder; the shipped one when left out.
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits.
+    """
+    with h5netcdf.File(find_library(folder) / "gaits.nc") as stored:
+        return hash_gaits(_read(stored.variables["gait"])[1].tolist())
+
+
 def _read(stored: h5netcdf.Variable) -> tuple[tuple[str, ...], np.ndarray, dict]:
     dims, values = stored.dimensions, stored[...]
     if values.dtype.kind == "S":  # letters

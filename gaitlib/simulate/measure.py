@@ -85,3 +85,18 @@ def _compute_rate(table: pd.DataFrame, kind: str, n_workers: int) -> float:
     """Verified gaits of a kind in an hour of all processes."""
     rows = table[table["kind"] == kind]
     return 3600 * n_workers * float(rows["verified"].sum() / rows["wall_s"].sum())
+
+
+def estimate_cost(table: pd.DataFrame, bytes_per_gait: float, price_per_core_hour: float) -> dict[str, float]:
+    """Estimate what a million verified gaits would cost, from what those of the library cost."""
+    verified = int(table["verified"].sum())
+    core_s = float(table["wall_s"].sum()) / verified
+    core_hours = core_s * 1e6 / 3600
+    cost = {
+        "core_s_per_gait": core_s,
+        "verified_share": verified / len(table),
+        "core_hours": core_hours,
+        "euro": core_hours * price_per_core_hour,
+        "gigabytes": 1e6 * bytes_per_gait / 1e9,
+    }
+    return cost | {f"days_{cores}": core_hours / cores / 24 for cores in (2, 64, 1000)}

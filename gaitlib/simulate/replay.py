@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import opensim
 
-from gaitlib.body.opensim_model import build_model
+from gaitlib.body.opensim_model import build_model, find_speed_columns
 from gaitlib.body.specification import COMPLIANT_GROUPS, GRAVITY_MPS2, Specification
 from gaitlib.gait import COORDINATES, MUSCLES
 
@@ -84,7 +84,7 @@ def compute_missing_forces(
         opensim.DeGrooteFregly2016Muscle.safeDownCast(muscle).set_tendon_compliance_dynamics_mode("implicit")
     state = model.initSystem()
     coordinates = [model.getCoordinateSet().get(name) for name in COORDINATES]
-    columns = _find_columns(model, state, coordinates)
+    columns = find_speed_columns(model, state)
     muscles = [opensim.Muscle.safeDownCast(model.getForceSet().get(name)) for name in MUSCLES]
     compliant = [
         opensim.DeGrooteFregly2016Muscle.safeDownCast(muscle)
@@ -138,13 +138,3 @@ def _get_contacts(model) -> list:
     forces = model.getForceSet()
     every = (opensim.SmoothSphereHalfSpaceForce.safeDownCast(forces.get(i)) for i in range(forces.getSize()))
     return [force for force in every if force is not None]
-
-
-def _find_columns(model, state, coordinates) -> list[int]:
-    """Index of each coordinate's speed in the state of the multibody tree."""
-    columns = []
-    for coordinate in coordinates:
-        coordinate.setSpeedValue(state, 1.0)
-        columns.append(int(np.argmax(state.getU().to_numpy())))
-        coordinate.setSpeedValue(state, 0.0)
-    return columns

@@ -72,6 +72,18 @@ def _write_model(request: GaitRequest, path: Path) -> None:
     write_model(request.specification, path)
 
 
+def measure_moment_arms(path: Path | str, angles_deg: dict) -> dict:
+    """Measure the moment arms of a published model by muscle group and joint, in a worker process."""
+    with make_pool(1) as pool:
+        return pool.submit(_measure_arms, str(path), angles_deg).result()
+
+
+def _measure_arms(path: str, angles_deg: dict) -> dict:
+    from gaitlib.body.opensim_model import measure_moment_arms
+
+    return measure_moment_arms(path, angles_deg)
+
+
 def write_opensim_files(specification, gait, folder: Path, name: str) -> list[str]:
     """Write a gait as files of OpenSim's own tools, in a worker process."""
     with make_pool(1) as pool:

@@ -24,28 +24,17 @@ _VAX_FLOATS, _BIG_ENDIAN = 85, 86
 
 @dataclass(frozen=True)
 class C3dRecording:
-    """One c3d file. All times are in s and start at the first stored frame.
+    """One c3d file. All times are in s and start at the first stored frame."""
 
-    Attributes
-    ----------
-    markers : xarray.Dataset
-        marker_position(time, marker, space) in m, laboratory axes of the file, NaN where not seen;
-        attributes source_file, fps.
-    analog : xarray.Dataset
-        analog(analog_time, channel) in the units of the file; coordinate unit(channel).
-    plates : xarray.Dataset
-        plate_force(analog_time, plate, space) in N, force of the ground on the person;
-        center_of_pressure(analog_time, plate, space) in m, NaN below 20 N. Without plates: no plates.
-    events : pandas.DataFrame
-        foot ('r', 'l'), event ('initial_contact', 'toe_off'), time_s; in order of time.
-    measures : dict
-        Values of the PROCESSING group as floats in the units of the file (mm, kg, rad).
-    """
-
+    # marker_position(time, marker, space) in m, laboratory axes of the file, NaN where not seen; attributes
+    # source_file, fps
     markers: xr.Dataset
-    analog: xr.Dataset
+    analog: xr.Dataset  # analog(analog_time, channel) in the units of the file; coordinate unit(channel)
+    # plate_force(analog_time, plate, space) in N, force of the ground on the person;
+    # center_of_pressure(analog_time, plate, space) in m, NaN below 20 N. Without plates: no plates
     plates: xr.Dataset
-    events: pd.DataFrame
+    events: pd.DataFrame  # foot ('r', 'l'), event ('initial_contact', 'toe_off'), time_s; in order of time
+    # values of the PROCESSING group as floats in the units of the file (mm, kg, rad)
     measures: dict[str, float]
 
     def get_marker(self, name: str) -> np.ndarray:

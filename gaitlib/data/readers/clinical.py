@@ -9,12 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gaitlib.data.readers.tables import (
-    convert_to_numbers,
-    read_csv,
-    read_numbers,
-    read_text,
-)
+from gaitlib.data.readers.text_tables import convert_to_numbers, read_csv, read_numbers, read_text
 from gaitlib.errors import InputError
 
 _STEP_COLUMNS = {

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gaitlib.data.readers.tables import read_numbers, read_text, require_columns
+from gaitlib.data.readers.text_tables import read_numbers, read_text, require_columns
 from gaitlib.errors import InputError
 
 _RATE_HZ = 100.0

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gaitlib.data.readers.tables import read_csv, read_text
+from gaitlib.data.readers.text_tables import read_csv, read_text
 from gaitlib.errors import InputError
 
 _SIDES = {"L": "left", "R": "right"}

@@ -133,26 +133,16 @@ def _rename_force(name: str, label: str) -> str:
 
 @dataclass(frozen=True)
 class LowerBackTest:
-    """One test of the Mobilise-D format.
+    """One test of the Mobilise-D format."""
 
-    Attributes
-    ----------
-    name : str
-        'TimeMeasure1/Test5/Trial1'.
-    signals : xarray.Dataset
-        acceleration(time, space) in m/s^2 with gravity, angular_velocity(time, space) in rad/s, in the axes
-        of the sensor; attribute fps.
-    bouts : pandas.DataFrame
-        One row per walking bout and reference system: system, kind ('MicroWB', 'ContinuousWalkingPeriod'),
-        start_s, end_s, speed_mps, stride_length_m, cadence_spm (steps per minute), n_strides.
-    contacts : pandas.DataFrame
-        Initial contacts of the bouts: system, kind, bout, foot ('r', 'l'), time_s.
-    """
-
-    name: str
+    name: str  # 'TimeMeasure1/Test5/Trial1'
+    # acceleration(time, space) in m/s^2 with gravity, angular_velocity(time, space) in rad/s, in the axes of
+    # the sensor; attribute fps
     signals: xr.Dataset
+    # one row per walking bout and reference system: system, kind ('MicroWB', 'ContinuousWalkingPeriod'),
+    # start_s, end_s, speed_mps, stride_length_m, cadence_spm (steps per minute), n_strides
     bouts: pd.DataFrame
-    contacts: pd.DataFrame
+    contacts: pd.DataFrame  # initial contacts of the bouts: system, kind, bout, foot ('r', 'l'), time_s
 
 
 def read_lower_back_tests(path: str | Path) -> list[LowerBackTest]:

@@ -1,0 +1,162 @@
+"""Curves of real people in the terms of a Gait: angles, ground forces, EMG over the stride; step lengths."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from gaitlib.data.emg import ADULT_GROUPS
+from gaitlib.data.fetch import get_path
+from gaitlib.data.packed import read_recording
+from gaitlib.data.readers.clinical import read_joint_angle_bands
+from gaitlib.data.reference_tables import load_table
+from gaitlib.data.walks import load_walks
+from gaitlib.events import detect_events
+from gaitlib.gait import resample_phase
+from gaitlib.outcomes import compute_walk_outcomes
+from gaitlib.signals import smooth_lowpass
+from gaitlib.walk import get_point
+
+GRAVITY_MPS2 = 9.80665
+JOINTS = {"hip": "hip_flexion", "knee": "knee_angle", "ankle": "ankle_angle"}
+SEGMENT_ANGLES = ("thigh", "knee", "ankle")
+EMG_GROUPS = {
+    group: tuple(channel for channel, own in ADULT_GROUPS.items() if own == group)
+    for group in ("hamstrings", "rect_fem", "vasti", "gastroc", "soleus", "tib_ant")
+}
+"""Muscle group -> EMG channels of the measured adult."""
+
+
+def load_adult_strides() -> dict[str, np.ndarray]:
+    """Angles (degrees) and ground forces (body weights) of one adult; (strides, 101) (role: calibrate)."""
+    data = read_recording("adult_3d", "ExperimentalData.mat", "calibrate")
+
+    def choose(names, *wanted):
+        return next(name for name in wanted if name in names)
+
+    curves = {}
+    for name, joint in JOINTS.items():
+        column = choose(data["coordinate"].values, f"{joint}_r", joint)
+        curves[name] = np.degrees(_resample(data["position"].sel(coordinate=column).values))
+    for name, axis in (("forward", "x"), ("vertical", "y")):
+        column = choose(data["force"].values, f"{axis}_r", axis)
+        curves[name] = _resample(data["force_share"].sel(force=column).values)
+    return curves
+
+
+def load_adult_emg() -> dict[str, np.ndarray]:
+    """EMG envelopes of that adult by muscle group; (strides, 101) each (role: calibrate)."""
+    data = read_recording("adult_3d", "ExperimentalData.mat", "calibrate")
+    envelopes = {}
+    for group, channels in EMG_GROUPS.items():
+        mean = data["emg"].sel(channel=list(channels)).mean("channel").values
+        envelopes[group] = _resample(mean[np.isfinite(mean).all(axis=1)])
+    return envelopes
+
+
+def _resample(curves: np.ndarray) -> np.ndarray:
+    return resample_phase(np.asarray(curves, dtype=float).T, 101).T
+
+
+def load_joint_angles(group: str = "healthy_adult", medication: str = "") -> dict[str, np.ndarray]:
+    """Sagittal joint angles of adults, both sides averaged, degrees; (people, 101).
+
+    Healthy adults have the role calibrate, people with Parkinson's disease ('on', 'off') evaluate.
+    """
+    healthy = group == "healthy_adult"
+    item, role = ("wbds_joint_angles", "calibrate") if healthy else ("parkinson_joint_angles", "evaluate")
+    data = read_joint_angle_bands(get_path(item, "Parkinsons_Data.csv", role))
+    chosen = (data["group"] == group) & (data["medication"] == medication) & (data["plane"] == "sagittal")
+    angles = {}
+    for joint in JOINTS:
+        part = data.isel(record=(chosen & (data["joint"] == joint)).values)
+        people = part["person_id"].values
+        own = [np.nanmean(part["angle"].values[people == person], axis=0) for person in np.unique(people)]
+        angles[joint] = np.degrees(np.array(own))
+    return angles
+
+
+def summarise_joint_angles() -> pd.DataFrame:
+    """Mean and standard deviation between people of `load_joint_angles`, by group, joint and phase."""
+    parts = []
+    for group, state in (("healthy_adult", ""), ("parkinsons", "on"), ("parkinsons", "off")):
+        for joint, curves in load_joint_angles(group, state).items():
+            about = {"group": group, "medication": state, "joint": joint, "phase": np.arange(101)}
+            values = {"mean_deg": np.nanmean(curves, axis=0), "sd_deg": np.nanstd(curves, axis=0, ddof=1)}
+            parts.append(pd.DataFrame(about | values | {"n_people": len(curves)}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def load_children() -> tuple[dict[str, np.ndarray], pd.DataFrame]:
+    """Segment angles (people, 101) of walking children from joint centres; their height and speed (role:
+    evaluate).
+    """
+    angles: dict[str, list] = {name: [] for name in SEGMENT_ANGLES}
+    people = []
+    for walk in load_walks("td_children_c3d", "evaluate"):
+        events = detect_events(walk)
+        strides: dict[str, list] = {name: [] for name in SEGMENT_ANGLES}
+        for side in "rl":
+            names = ("hip", "knee", "ankle", "heel", "toe")
+            curves = compute_segment_angles({name: get_point(walk, f"{name}_{side}") for name in names})
+            for moments in _cut_strides(events, side):
+                for name, curve in curves.items():
+                    strides[name].append(np.interp(moments, walk["time"].values, curve))
+        for name, values in strides.items():
+            angles[name].append(np.nanmean(values, axis=0))
+        speed = compute_walk_outcomes(walk, events)["speed_mps"]
+        about = {name: walk.attrs[name] for name in ("person_id", "height_m")}
+        people.append(about | {"speed_mps": speed})
+    return {name: np.array(values) for name, values in angles.items()}, pd.DataFrame(people)
+
+
+def compute_segment_angles(point: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Thigh to vertical, knee and ankle angle (degrees) from joint centres and foot points; (time,) each."""
+
+    def lean(upper: np.ndarray, lower: np.ndarray) -> np.ndarray:
+        return np.degrees(np.arctan2(lower[:, 0] - upper[:, 0], upper[:, 1] - lower[:, 1]))
+
+    thigh, shank = lean(point["hip"], point["knee"]), lean(point["knee"], point["ankle"])
+    heel, toe = point["heel"], point["toe"]
+    foot = np.degrees(np.arctan2(toe[:, 1] - heel[:, 1], toe[:, 0] - heel[:, 0]))
+    return {"thigh": thigh, "knee": thigh - shank, "ankle": foot - shank}
+
+
+def load_children_emg() -> dict[str, np.ndarray]:
+    """EMG envelopes of the walking children by muscle group, over their peak; (people, 101) (evaluate)."""
+    envelopes: dict[str, list] = {group: [] for group in EMG_GROUPS}
+    for walk in load_walks("td_children_c3d", "evaluate"):
+        events = detect_events(walk)
+        time_s = walk["emg_time"].values
+        rate_hz = 1.0 / float(np.median(np.diff(time_s)))
+        for group in EMG_GROUPS:
+            strides = []
+            for side in "rl":
+                channel = f"{group}_{side}"
+                if channel in walk["channel"].values and bool(walk["emg_live"].sel(channel=channel)):
+                    raw = walk["emg"].sel(channel=channel).values
+                    envelope = smooth_lowpass(np.abs(raw - smooth_lowpass(raw, rate_hz, 20.0)), rate_hz, 6.0)
+                    strides += [
+                        np.interp(moments, time_s, envelope) for moments in _cut_strides(events, side)
+                    ]
+            if strides:
+                mean = np.mean(strides, axis=0)
+                envelopes[group].append(mean / mean.max())
+    return {group: np.array(values) for group, values in envelopes.items() if values}
+
+
+def _cut_strides(events: pd.DataFrame, side: str) -> list[np.ndarray]:
+    """Times of 101 points of each stride of a foot."""
+    own = events[(events["foot"] == side) & (events["event"] == "initial_contact")]["time_s"].to_numpy()
+    return [np.linspace(start, stop, 101) for start, stop in zip(own[:-1], own[1:], strict=True)]
+
+
+def load_speed_law() -> pd.DataFrame:
+    """Speed and step length of young and older adults, free of body size (role: calibrate).
+
+    Speed over the root of gravity times leg length, step length over leg length.
+    """
+    table = load_table("speed_steplength_age", "calibrate")
+    leg = table["leg_length_m"]
+    free = {"speed": table["speed_mps"] / np.sqrt(GRAVITY_MPS2 * leg), "step": table["step_length_m"] / leg}
+    return table[["person_id", "age_group", "age_years"]].assign(**free)

@@ -1,0 +1,198 @@
+"""What a planar gait does not hold or gets wrong: widths, pelvis and trunk rotation, arms, head, sway.
+
+Pelvic rotation and obliquity of a few degrees: Kadaba et al. 1990 (doi 10.1002/jor.1100080310). Arms swing
+in counter-phase to the legs, some 20-40 deg at the shoulder: Collins et al. 2009 (doi
+10.1098/rspb.2009.0664), Meyns et al. 2013 (doi 10.1016/j.gaitpost.2013.02.006). Step width: base of
+support of about 9 cm, Dusing & Thorpe 2007 (PMID 16875823). Toe-out, head pitch and elbow flexion: assumed
+ranges, wide on purpose.
+
+A planar body of least effort rises most at a comfortable speed and hardly at all when it walks fast, and it
+does not sway. People rise more the faster they walk and sway less: Orendurff et al. 2004 (doi
+10.1682/JRRD.2003.10.0150), whose adults of about 0.93 m leg length rose 2.74 cm and swayed 6.99 cm at
+0.7 m/s, 4.83 and 3.85 cm at 1.6 m/s. Their lines are taken over dynamically similar speed (speed over the
+square root of gravity times leg length), so that they hold for children too; that is assumed. The range of
+its pelvic tilt is three times that of people: 12 degrees in healthy adults, 4 in the two adults set aside for
+calibration (`adult_3d`, `adult_walk_3d_moco`). And its hips speed up and slow down with every step by
+2.0 m/s^2 (root mean square at 1.15 to 1.35 m/s), those of the second of these adults by 1.6 m/s^2. Inertial
+sensors on the trunk feel all of it; a camera sees some pixels.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from gaitlib.body.dimensions import Dimensions
+from gaitlib.body.specification import GRAVITY_MPS2
+from gaitlib.sense.segments import PITCH_SEGMENTS
+from gaitlib.walk import KEYPOINTS_3D
+
+_INDEX = {name: n for n, name in enumerate(KEYPOINTS_3D)}
+
+
+def add_width_and_arms(
+    points: dict[str, np.ndarray], body: Dimensions, turns: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Turn sagittal points into the 19 points of a Walk; shape (n_time, 19, 3), m.
+
+    1. Feet stand half a step width beside the middle line, the pelvis sways towards the loaded side.
+    2. The pelvis rotates forward on the side of the leading leg and drops on the swing side; hips move with
+       it, knees by half, feet not at all, so that the foot on the floor does not slide.
+    3. The thorax rotates against the pelvis; arms swing against the legs.
+    """
+    space = np.zeros((len(turns), len(KEYPOINTS_3D), 3))
+    cos, sin = np.cos(2 * np.pi * turns), np.sin(2 * np.pi * turns)
+    sway = rng.uniform(0.005, 0.025) * body.height_m / 1.7 * sin
+    step_width = body.height_m * np.clip(rng.normal(0.055, 0.02), 0.01, 0.12)
+    rotation = np.deg2rad(rng.uniform(0.0, 8.0)) * cos
+    drop = np.deg2rad(rng.uniform(0.0, 6.0)) * sin
+    toe_out = np.deg2rad(rng.normal(7.0, 5.0))
+    sides = {"r": 1.0, "l": -1.0}
+    for side, sign in sides.items():
+        half = 0.5 * body.hip_width_m * sign
+        shift = np.stack([half * np.sin(rotation), half * np.sin(drop), np.zeros_like(sway)], axis=1)
+        lateral = {"hip": half + sway, "ankle": np.full_like(sway, 0.5 * step_width * sign)}
+        lateral["knee"] = 0.5 * (lateral["hip"] + lateral["ankle"])
+        for name, share in (("hip", 1.0), ("knee", 0.5), ("ankle", 0.0)):
+            planar = points["mid_hip" if name == "hip" else f"{name}_{side}"]
+            _place(space, f"{name}_{side}", planar, lateral[name], shift * share)
+        for name in ("heel", "toe"):
+            planar = points[f"{name}_{side}"]
+            reach = planar[:, 0] - points[f"ankle_{side}"][:, 0]
+            _place(space, f"{name}_{side}", planar, lateral["ankle"] + sign * np.sin(toe_out) * reach)
+    _add_trunk_and_head(space, points, body, sway, cos, rng)
+    _add_arms(space, points, body, turns, rng)
+    return space
+
+
+def _add_trunk_and_head(space, points, body: Dimensions, sway, cos, rng) -> None:
+    rotation = -np.deg2rad(rng.uniform(0.0, 8.0)) * cos
+    calm = rng.uniform(0.3, 1.0) * sway
+    for side, sign in (("r", 1.0), ("l", -1.0)):
+        half = 0.5 * body.shoulder_width_m * sign
+        shift = np.stack([half * np.sin(rotation), np.zeros_like(sway), np.zeros_like(sway)], axis=1)
+        _place(space, f"shoulder_{side}", points["shoulder"], half * np.cos(rotation) + calm, shift)
+    _place(space, "neck", points["neck"], calm)
+    trunk = points["shoulder"] - points["lumbar"]
+    lean = np.arctan2(-trunk[:, 0], trunk[:, 1])
+    pitch = rng.uniform(0.0, 0.7) * lean + np.deg2rad(rng.normal(0.0, 8.0))
+    for name, ahead, up in (("head_top", 0.0, 1.0), ("nose", 0.062 / 0.13, 0.42)):
+        offset = _turn(pitch, ahead * body.head_m, up * body.head_m)
+        _place(space, name, points["neck"] + offset, calm)
+
+
+def _add_arms(space, points, body: Dimensions, turns, rng) -> None:
+    swing = np.deg2rad(np.clip(rng.normal(16.0, 8.0), 0.0, 40.0))
+    middle = np.deg2rad(rng.normal(-2.0, 6.0))
+    elbow = np.deg2rad(np.clip(rng.normal(25.0, 12.0), 3.0, 95.0))
+    elbow_swing = rng.uniform(0.0, 0.8) * swing
+    spread = np.deg2rad(np.clip(rng.normal(8.0, 4.0), 0.0, 25.0))
+    lag = rng.normal(0.0, 0.03)
+    for side, sign in (("r", 1.0), ("l", -1.0)):
+        turn = 2 * np.pi * (turns + lag + (0.5 if side == "r" else 0.0))
+        own = swing * np.clip(rng.normal(1.0, 0.25), 0.0, 2.0)
+        upper = middle + own * np.cos(turn)
+        lower = upper + elbow + elbow_swing * np.cos(turn)
+        shoulder = space[:, _INDEX[f"shoulder_{side}"]]
+        reach = np.cos(spread) * body.upper_arm_m
+        elbow_at = shoulder + np.column_stack([*(_turn(upper, 0.0, -reach).T), np.full_like(upper, 0.0)])
+        elbow_at[:, 2] += sign * np.sin(spread) * body.upper_arm_m
+        wrist_at = elbow_at + np.column_stack([*(_turn(lower, 0.0, -body.forearm_m).T), np.zeros_like(lower)])
+        space[:, _INDEX[f"elbow_{side}"]] = elbow_at
+        space[:, _INDEX[f"wrist_{side}"]] = wrist_at
+
+
+def _turn(angle: np.ndarray, ahead_m: float, up_m: float) -> np.ndarray:
+    """Rotate an offset in the sagittal plane, counter-clockwise seen from the right."""
+    cos, sin = np.cos(angle), np.sin(angle)
+    return np.stack([cos * ahead_m - sin * up_m, sin * ahead_m + cos * up_m], axis=-1)
+
+
+def _place(space, name: str, planar: np.ndarray, lateral, shift: np.ndarray | float = 0.0) -> None:
+    target = space[:, _INDEX[name]]
+    target[:, :2] = planar
+    target[:, 2] = lateral
+    target += shift
+
+
+PUBLISHED_LEG_M = 0.93
+PUBLISHED_SPEEDS_MPS = np.array([0.7, 1.6])
+"""Leg length of the people and slowest and fastest speed of the publication."""
+_LINES = {
+    kind: np.polyfit(
+        PUBLISHED_SPEEDS_MPS / np.sqrt(GRAVITY_MPS2 * PUBLISHED_LEG_M),
+        np.array(published_m) / PUBLISHED_LEG_M,
+        1,
+    )
+    for kind, published_m in {"rise": (0.0274, 0.0483), "sway": (0.0699, 0.0385)}.items()
+}
+"""Excursion over leg length as a line (slope, start) over dynamically similar speed."""
+PEOPLES_PELVIS_DEG = 4.0
+"""Range of the sagittal tilt of the pelvis within a stride, of the adults set aside for calibration."""
+PELVIS_SHARE = 1 / 3
+"""Share of the simulated tilt that people have; impaired walkers keep more of it than healthy ones."""
+SURGE_SHARE = 0.78
+"""Share of the simulated speeding up and slowing down of the hips that people have."""
+_LEAST_SHARE = {"rise": 0.01, "sway": 0.02}
+_MOST = 3.0
+_HIPS = [KEYPOINTS_3D.index(f"hip_{side}") for side in "rl"]
+_SHARE = np.array(
+    [
+        0.0 if any(part in name for part in ("ankle", "heel", "toe")) else 0.5 if "knee" in name else 1.0
+        for name in KEYPOINTS_3D
+    ]
+)
+"""The trunk and all above it moves as a whole, knees by half, feet not at all."""
+
+
+def expect_excursion(kind: str, speed_mps: float, leg_length_m: float) -> float:
+    """Peak-to-peak excursion of the centre of mass in healthy people."""
+    slope, start = _LINES[kind]
+    share = start + slope * speed_mps / np.sqrt(GRAVITY_MPS2 * leg_length_m)
+    return leg_length_m * max(share, _LEAST_SHARE[kind])
+
+
+def move_trunk(
+    points: np.ndarray, turns: np.ndarray, speed_mps: float, leg_length_m: float, rng, spread: float
+) -> np.ndarray:
+    """Let the trunk rise, sway and surge as far as people's do; shape (n_time, 19, 3)."""
+    moved = points.copy()
+    middle = points[:, _HIPS].mean(axis=1)
+    step = _fit_wave(middle[:, 1], 2 * turns)
+    wanted = expect_excursion("rise", speed_mps, leg_length_m) * np.exp(spread * rng.standard_normal())
+    factor = min(wanted / max(2 * np.abs(step), 1e-4), _MOST)
+    rise = ((factor - 1) * step * np.exp(-4j * np.pi * turns)).real
+    wanted = expect_excursion("sway", speed_mps, leg_length_m) * np.exp(spread * rng.standard_normal())
+    stride = _fit_wave(middle[:, 2], turns)
+    sway = ((0.5j * wanted - stride) * np.exp(-2j * np.pi * turns)).real
+    surge = _find_surge(middle[:, 0], turns)
+    surge *= SURGE_SHARE * np.exp(spread * rng.standard_normal()) - 1
+    moved[..., 0] += surge[:, None] * _SHARE
+    moved[..., 1] += rise[:, None] * _SHARE
+    moved[..., 2] += sway[:, None] * _SHARE
+    return moved
+
+
+def steady_pelvis(pitch_rad: np.ndarray, rng, spread: float) -> np.ndarray:
+    """Let the pelvis tilt no further than people's; shape (n_time, 4)."""
+    steadied = pitch_rad.copy()
+    pelvis = steadied[:, PITCH_SEGMENTS.index("pelvis")]
+    pelvis -= (1 - PELVIS_SHARE * np.exp(spread * rng.standard_normal())) * (pelvis - pelvis.mean())
+    return steadied
+
+
+def _find_surge(forward: np.ndarray, turns: np.ndarray) -> np.ndarray:
+    """How far the hips are ahead of where a steady walk would have them (m)."""
+    place = np.arange(len(forward))
+    ahead = forward - np.polyval(np.polyfit(place, forward, 1), place)
+    stride = (len(turns) - 1) / (turns[-1] - turns[0])
+    return ahead - gaussian_filter1d(ahead, 0.5 * stride, mode="nearest")
+
+
+def _fit_wave(values: np.ndarray, turns: np.ndarray) -> complex:
+    """Complex amplitude a of Re(a exp(-2 pi i turns)) in the values, a line besides."""
+    columns = np.column_stack(
+        [np.cos(2 * np.pi * turns), np.sin(2 * np.pi * turns), np.ones_like(turns), np.arange(len(turns))]
+    )
+    found = np.linalg.lstsq(columns, values, rcond=None)[0]
+    return complex(found[0], found[1])

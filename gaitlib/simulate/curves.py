@@ -1,0 +1,82 @@
+"""Gaits chosen from a library, and their curves over the stride of each leg."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from gaitlib.events import detect_events_from_force
+from gaitlib.gait import MUSCLE_GROUPS
+from gaitlib.simulate.library import mark_impaired
+
+_GRAVITY_MPS2 = 9.80665
+_CONTACT_N = 20.0
+
+
+def get_leg_curves(gait: xr.Dataset, side: str) -> dict | None:
+    """Curves of a leg from its own contact on, (100,) each; None without one contact and one toe-off.
+
+    hip, knee, ankle and thigh to vertical (degrees), vertical and forward force (body weights), activation by
+    muscle group, and toe_off (% of the stride). Contact and toe-off are where the vertical force passes 20 N.
+    Body weight is that of the Gait's person, else the mean vertical force over the stride.
+    """
+    force = gait["ground_force"].sel(axis="y").transpose("phase", "foot").values
+    events = detect_events_from_force(gait["phase"].values / 100.0, force, _CONTACT_N, periodic=True)
+    own = events[events["foot"] == side]
+    contacts, offs = (
+        own.loc[own["event"] == event, "time_s"].to_numpy() for event in ("initial_contact", "toe_off")
+    )
+    if len(contacts) != 1 or len(offs) != 1:
+        return None
+    shift = int(round(100 * contacts[0])) % 100
+    weight = float(force[:-1].sum(axis=1).mean())
+    if "person" in gait.attrs:
+        weight = _GRAVITY_MPS2 * json.loads(gait.attrs["person"])["mass_kg"]
+
+    def roll(values: np.ndarray) -> np.ndarray:
+        return np.roll(values[:-1], -shift)
+
+    def angle(name: str) -> np.ndarray:
+        return np.degrees(roll(gait["position"].sel(coordinate=name).values))
+
+    own_force = gait["ground_force"].sel(foot=side)
+    muscles = {m: roll(gait["activation"].sel(muscle=f"{m}_{side}").values) for m in MUSCLE_GROUPS}
+    return muscles | {
+        "hip": angle(f"hip_flexion_{side}"),
+        "knee": angle(f"knee_angle_{side}"),
+        "ankle": angle(f"ankle_angle_{side}"),
+        "thigh": angle("pelvis_tilt") + angle(f"hip_flexion_{side}"),
+        "vertical": roll(own_force.sel(axis="y").values) / weight,
+        "forward": roll(own_force.sel(axis="x").values) / weight,
+        "toe_off": 100 * ((offs[0] - contacts[0]) % 1.0),
+    }
+
+
+def collect_leg_curves(gaits: xr.Dataset, sides: str = "rl") -> dict[str, np.ndarray]:
+    """Collect the curves of `get_leg_curves` of several gaits; (legs, 101), the last point as the first."""
+    legs = [get_leg_curves(gaits.isel(gait=n), side) for n in range(gaits.sizes["gait"]) for side in sides]
+    legs = [leg for leg in legs if leg is not None]
+    names = [name for name in legs[0] if name != "toe_off"] if legs else []
+    return {name: np.array([np.append(leg[name], leg[name][0]) for leg in legs]) for name in names}
+
+
+def choose_alike(table: pd.DataFrame, speed_mps: float = 1.3, n_gaits: int = 10) -> pd.DataFrame:
+    """Choose simulated healthy adults nearest to a speed."""
+    strong = table["verified"].astype(bool) & ~mark_impaired(table)
+    adults = strong & table["age_years"].between(18, 65)
+    rows = table[adults if adults.any() else table["verified"].astype(bool)]
+    nearest = (rows["speed_mps"] - speed_mps).abs().argsort(kind="stable")
+    return rows.iloc[nearest[:n_gaits]].reset_index(drop=True)
+
+
+def choose_nearest(table: pd.DataFrame, people: pd.DataFrame, cohort: str) -> list[str]:
+    """Choose for every real person the simulated one of a cohort nearest in height and speed."""
+    pool = table[table["verified"].astype(bool) & (table["cohort"] == cohort)]
+    chosen = {}
+    for person in people.itertuples():
+        far = (pool["height_m"] - person.height_m) ** 2 + (pool["speed_mps"] - person.speed_mps) ** 2
+        chosen[pool.loc[far.idxmin(), "gait_id"]] = None
+    return list(chosen)

@@ -1,0 +1,259 @@
+"""The command `gaitlib ablate STUDY`: ablations, and error against the number of real training people.
+
+Real people on whom a synthetic-trained network is tested never enter it. Networks that learn from real people
+are cross-validated by person; their rows say so by `n_train`. `gaitlib.evaluate.training_runs` reads it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from gaitlib.environment import ROOT
+
+DATASETS = ("td_children_c3d", "neuro_bvh")
+"""Real people with keypoints."""
+N_REAL = (2, 4, 8, None)
+"""How many real people a network learns from; None: all others."""
+ARMS = {
+    "full": "everything",
+    "pretrained": "with masked pre-training on synthetic sequences",
+    "no_generator": "without generated gaits",
+    "no_noise": "without detector errors",
+    "healthy_adults_only": "healthy adults only, without generated gaits",
+    "real_only": "real people only",
+    "real_after_pretraining": "real people, after masked pre-training on synthetic sequences",
+    "real_plus_synthetic": "real people, after training on synthetic people",
+}
+"""What was trained -> words for readers."""
+_FEW = {"calibration_clips": 500, "test_clips": 50}
+"""Only errors on real people are compared, so intervals and errors on simulated ones may be rough."""
+COLUMNS = ("kind", "arm", "n_train", "seed", "origin", "dataset", "subgroup", "person_id", "walk_id", "view",
+           "outcome", "method", "reference", "estimate", "lower", "upper", "status")  # fmt: skip
+"""Of the table that is written: an agreement table and what was trained."""
+
+
+def add_experiments_parser(subparsers) -> argparse.ArgumentParser:
+    """Register `gaitlib ablate`."""
+    parser = subparsers.add_parser("ablate", help="ablations and data efficiency")
+    parser.add_argument("study", help="study file, such as studies/full.yaml")
+    parser.add_argument("--generator", help="generator file; trained first if not given")
+    parser.add_argument("--clips", type=int, help="clips of each training, in place of the study's number")
+    parser.add_argument("--output", default="data/experiments/estimates.parquet", help="table to write")
+    parser.set_defaults(run=run_experiments)
+    return parser
+
+
+def run_experiments(arguments: argparse.Namespace) -> int:
+    """Answer `gaitlib ablate`.
+
+    Trainings and estimates are kept in build/<study>/experiments: an interrupted run goes on from there.
+    """
+    from gaitlib.generate.checks import RejectionSampler
+    from gaitlib.simulate.library import load_library
+    from gaitlib.study import load_study
+    from gaitlib.workflow.train import obtain_generator
+
+    study = load_study(arguments.study)
+    library = load_library(ROOT / study.simulate.library).curves
+    folder = ROOT / "build" / study.name / "experiments"
+    settings = study.estimate.model_dump()
+    settings |= {"clips": arguments.clips or settings["clips"], **_FEW}
+    generator = obtain_generator(arguments.generator, study, library, folder)
+    sampler = (
+        RejectionSampler(generator, outcomes=False) if generator and settings["generated_gaits"] else None
+    )
+    estimators = train_variants(library, sampler, settings, study.seed, folder, print)
+    clips, reference = _observe(study)
+    tables = [
+        estimate_variant(name, estimator, clips, reference, study.seed)
+        for name, estimator in estimators.items()
+    ]
+    tables.append(tables[0].assign(kind="efficiency", arm="synthetic people only"))
+    pretrained = pretrain_start(library, estimators["full"], settings, study.seed, print)
+    tables += compare_starts(
+        estimators["full"], pretrained, clips, reference, study.seed, print, folder=folder / "estimates"
+    )
+    output = Path(arguments.output)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    pd.concat(tables, ignore_index=True)[list(COLUMNS)].to_parquet(output)
+    print(f"written: {output}")
+    return 0
+
+
+def _observe(study) -> tuple[list, pd.DataFrame]:
+    from gaitlib.data.walks import collect_walks
+    from gaitlib.outcomes import measure_walks
+    from gaitlib.sense.observe import observe_walks
+
+    walks = collect_walks(DATASETS, "baseline")
+    sense = study.sense
+    clips = observe_walks(walks, sense.views[:1], sense.layout, sense.fps, sense.noise, study.seed)
+    return clips, measure_walks(walks, study.evaluate.outcomes)
+
+
+def train_variants(library, generator, settings: dict, seed: int, folder: Path, log=None) -> dict:
+    """Train the estimator in full and with something left out."""
+    from gaitlib.estimate.clip_sampler import SamplerConfig
+    from gaitlib.estimate.synthetic_training import build_training_config, train_estimator
+
+    config = build_training_config(settings | {"pretrain_clips": 0})
+    n_pretrain = settings["pretrain_clips"] or max(settings["clips"] // 3, 1)
+    clean = SamplerConfig(noise_free_share=1.0, unchanged_share=config.sampler.unchanged_share)
+    variants = {
+        "full": (library, config, generator),
+        "pretrained": (
+            library,
+            replace(config, network=replace(config.network, pretrain_clips=n_pretrain)),
+            generator,
+        ),
+        "no_generator": (library, replace(config, n_generated=0), None),
+        "no_noise": (library, replace(config, sampler=clean), generator),
+        "healthy_adults_only": (select_healthy_adults(*library), replace(config, n_generated=0), None),
+    }
+    trained = {}
+    for name, (people, own, sampler) in variants.items():
+        if log:
+            log(f"training: {name}")
+        trained[name] = train_estimator(*people, own, seed, folder / name, sampler, log)[0]
+    return trained
+
+
+def pretrain_start(library, full, settings: dict, seed: int, log=None):
+    """Pre-train a network by masked sequence modelling alone, on the simulated training people."""
+    from gaitlib.estimate.clip_sampler import build_pool, sample_clips
+    from gaitlib.estimate.synthetic_training import list_persons, split_library
+    from gaitlib.estimate.training_loop import pretrain_network
+
+    table, gaits = split_library(*library, settings["held_out_share"], seed).training
+    pool = build_pool(gaits, list_persons(table))
+    network = _start_fresh(full, seed)
+    n_clips = settings["pretrain_clips"] or max(settings["clips"] // 3, 1)
+
+    def sample(number: int, n: int) -> list:
+        return sample_clips(pool, n, np.random.default_rng(number))
+
+    pretrain_network(network, sample, seed, n_clips, log=log)
+    return network
+
+
+def _start_fresh(full, seed: int):
+    """A network at random, with the scale of the clip measures."""
+    import torch
+
+    from gaitlib.estimate.estimator_network import GaitNetwork
+    from gaitlib.generate.network_training import build_network
+
+    network = build_network(lambda: GaitNetwork(full.config), torch.Generator().manual_seed(seed))
+    network.side_mean.copy_(full.network.side_mean)
+    network.side_std.copy_(full.network.side_std)
+    return network
+
+
+def select_healthy_adults(table: pd.DataFrame, gaits) -> tuple:
+    """Select the gaits of the cohort of healthy adults."""
+    return table[table["cohort"] == "healthy_adult"].reset_index(drop=True), gaits
+
+
+def estimate_variant(name: str, estimator, clips: list, reference: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Estimate every clip of real people by a synthetic-trained network."""
+    from gaitlib.estimate.estimate_table import estimate_walks
+
+    outcomes = [name for name in reference.columns if name in estimator_outcomes()]
+    table = estimate_walks(clips, reference, ["synthetic"], outcomes, estimator)
+    return table.assign(kind="ablation", arm=ARMS[name], n_train=0, seed=seed)[list(COLUMNS)]
+
+
+def estimator_outcomes() -> tuple[str, ...]:
+    """List what the estimators answer."""
+    from gaitlib.estimate.targets import OUTCOME_NAMES
+
+    return OUTCOME_NAMES
+
+
+def compare_starts(
+    full,
+    pretrained,
+    clips: list,
+    reference: pd.DataFrame,
+    seed: int,
+    log=None,
+    n_real=N_REAL,
+    epochs=None,
+    folder: Path | None = None,
+) -> list[pd.DataFrame]:
+    """Train networks on real people from three starts, person-wise cross-validated."""
+    from gaitlib.estimate.features import compute_features, get_height
+    from gaitlib.estimate.real_training import EPOCHS
+
+    starts = {
+        "real_only": _start_fresh(full, seed),
+        "real_after_pretraining": pretrained,
+        "real_plus_synthetic": full.network,
+    }
+    known = reference.set_index(["dataset", "walk_id"])
+    groups: dict[tuple, list] = {}
+    for clip in clips:
+        features = compute_features(clip, get_height(clip))
+        if not features.problem:
+            groups.setdefault((clip.attrs["dataset"], clip.attrs["view"]), []).append((clip, features))
+    tables = []
+    for members in groups.values():
+        attrs = [clip.attrs for clip, _ in members]
+        people = np.array([about["person_id"] for about in attrs])
+        rows = known.loc[[(about["dataset"], about["walk_id"]) for about in attrs]]
+        truth = np.column_stack(
+            [rows.get(name, pd.Series(np.nan, rows.index)) for name in estimator_outcomes()]
+        )
+        for number in n_real:
+            if number is not None and number > int(0.8 * len(np.unique(people))):
+                continue
+            for name, start in starts.items():
+                if log:
+                    log(f"{name}: {attrs[0]['dataset']}, {attrs[0]['view']}, {number or 'all'} people")
+                features = [own for _, own in members]
+                found = _crossvalidate_once(
+                    folder, start, features, truth, people, number, seed=seed, epochs=epochs or EPOCHS
+                )
+                tables.append(
+                    _tabulate(attrs, truth, found, name, number or len(np.unique(people)) - 1, seed)
+                )
+    return tables
+
+
+def _crossvalidate_once(folder: Path | None, start, features: list, truth, people, number, **settings):
+    """As `crossvalidate_network`, or its result from an earlier run with the same input."""
+    weights = [value.numpy() for value in start.state_dict().values()]
+    everything = pickle.dumps((start.config, weights, features, truth, people.tolist(), number, settings))
+    path = folder / f"{hashlib.sha256(everything).hexdigest()[:20]}.npy" if folder else None
+    if path is not None and path.is_file():
+        return np.load(path)
+    from gaitlib.estimate.real_training import crossvalidate_network
+
+    found = crossvalidate_network(start, features, truth, people, number, **settings)
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(".part")
+        with part.open("wb") as file:
+            np.save(file, found)
+        part.replace(path)
+    return found
+
+
+def _tabulate(attrs: list[dict], truth, found, name: str, n_train: int, seed: int) -> pd.DataFrame:
+    about = {"kind": "efficiency", "arm": ARMS[name], "n_train": n_train, "seed": seed, "method": "real"}
+    keys = ("origin", "dataset", "subgroup", "person_id", "walk_id", "view")
+    rows = []
+    for own, true, values in zip(attrs, truth, found, strict=True):
+        for outcome, reference, estimate in zip(estimator_outcomes(), true, values, strict=True):
+            if np.isfinite(reference):
+                row = about | {key: own[key] for key in keys} | {"outcome": outcome, "status": "ok"}
+                ends = {"lower": np.nan, "upper": np.nan}
+                rows.append(row | ends | {"reference": float(reference), "estimate": float(estimate)})
+    return pd.DataFrame(rows, columns=list(COLUMNS))

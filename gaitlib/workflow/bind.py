@@ -1,0 +1,139 @@
+"""Bind the executed pages into a book: assemble, compile with warnings as errors, check what was built."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from gaitlib.environment import ROOT
+from gaitlib.errors import WorkError
+from gaitlib.study import Study
+from gaitlib.workflow.execute import find_private_text
+from gaitlib.workflow.pages import SUBGROUP_PAGE, plan_pages
+
+_WRITING = (
+    *("workflow/bind.py", "workflow/lookup_pages.py"),
+    *("__init__.py", "verbs.py", "person.py", "outcomes.py", "estimate/predict.py"),
+)
+"""Code that writes pages, or whose docstrings stand on one."""
+_LOADING = re.compile(
+    r"""<(?:script|img|iframe|video|audio|source|embed)\b[^>]*?\ssrc\s*=\s*["'](?:https?:)?//[^"']+["']"""
+    r"""|<link\b(?=[^>]*\brel\s*=\s*["'](?:stylesheet|preload|preconnect|icon|modulepreload))[^>]*?"""
+    r"""\shref\s*=\s*["'](?:https?:)?//[^"']+["']""",
+    re.IGNORECASE,
+)
+_LOADING_STYLE = re.compile(
+    r"""@import\s+(?:url\()?\s*["']?(?:https?:)?//|url\(\s*["']?(?:https?:)?//""", re.I
+)
+
+
+def list_book_sources(root: str | Path) -> list[str]:
+    """List the files that the book is bound from, executed pages apart."""
+    root = Path(root)
+    files = [
+        path for path in (root / "book").rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    ]
+    files += [
+        root / "data_manifest.yaml",
+        *(root / "gaitlib" / name for name in _WRITING),
+    ]
+    return sorted(str(path.relative_to(root)) for path in files)
+
+
+def build_book(study: Study, root: str | Path) -> Path:
+    """Assemble and compile the book of a study."""
+    root = Path(root)
+    folder = root / "build" / study.name
+    source, output = folder / "book_source", folder / "book_build"
+    assemble_book(study, root, source)
+    compile_book(source, output, folder / "book.log")
+    html = output / "_build" / "html"
+    faults = check_pages(html, root)
+    if faults:
+        raise WorkError(
+            "book: " + "; ".join(faults[:8]) + (f"; and {len(faults) - 8} more" if faults[8:] else "")
+        )
+    target = folder / "book"
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.move(html, target)
+    shutil.rmtree(output, ignore_errors=True)
+    return target / "index.html"
+
+
+def assemble_book(study: Study, root: str | Path, target: str | Path) -> Path:
+    """Lay the sources of the book and the executed pages into one fresh folder."""
+    # Here, so that a run with nothing to do starts fast.
+    from gaitlib.workflow.lookup_pages import fill_data_page, fill_definitions_page
+
+    root, target = Path(root), Path(target)
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(root / "book", target, ignore=shutil.ignore_patterns("__pycache__"))
+    pages = root / "build" / study.name / "notebooks"
+    for name in plan_pages(study):
+        path = pages / f"{name}.ipynb"
+        if not path.is_file():
+            raise WorkError(f"book: page {name} has not been executed; run `gaitlib run` on the study")
+        shutil.copy(path, target / path.name)
+    table = (target / "_toc.yml").read_text(encoding="utf-8")
+    (target / "_toc.yml").write_text(_list_subgroups(table, study), encoding="utf-8")
+    config = (target / "_config.yml").read_text(encoding="utf-8")
+    (target / "_config.yml").write_text(config.replace("{title}", study.book.title), encoding="utf-8")
+    fill_data_page(root / "data_manifest.yaml", target / "data.md")
+    fill_definitions_page(target / "definitions.md")
+    return target
+
+
+def _list_subgroups(table: str, study: Study) -> str:
+    """Table of contents in which the evaluation stands once per subgroup."""
+    lines = []
+    for line in table.splitlines():
+        if line.strip() == f"- file: {SUBGROUP_PAGE}":
+            indent = " " * (line.index("-") + 2)
+            for name, group in study.evaluate.subgroups.items():
+                lines += [
+                    line.replace(SUBGROUP_PAGE, f"{SUBGROUP_PAGE}_{name}"),
+                    f'{indent}title: "{group.title}"',
+                ]
+        else:
+            lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+def compile_book(source: Path, output: Path, log: Path) -> None:
+    """Compile with jupyter-book; every warning is an error."""
+    shutil.rmtree(output, ignore_errors=True)
+    program = "from jupyter_book.cli.main import main; main()"
+    command = [sys.executable, "-c", program, "build", str(source), "--path-output", str(output)]
+    # The page of the verbs is written from docstrings, for which sphinx imports gaitlib.
+    path = os.pathsep.join([str(source / "_ext"), str(ROOT)])
+    environment = {**os.environ, "PYTHONPATH": path, "NO_COLOR": "1", "SPHINX_NO_COLOR": "1"}
+    done = subprocess.run(
+        [*command, "-W", "-n", "--keep-going", "--all"], capture_output=True, text=True, env=environment
+    )
+    text = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr)
+    log.write_text(text, encoding="utf-8")
+    if done.returncode:
+        found = [line.strip() for line in text.splitlines() if re.search(r"WARNING|ERROR|Error:", line)]
+        words = "; ".join(line.replace(f"{source}/", "") for line in found[:5]) or text[-400:].strip()
+        raise WorkError(f"book: {words} (all of it in {log.name})")
+
+
+def check_pages(html: str | Path, root: str | Path) -> list[str]:
+    """Check built pages: nothing loaded from outside, nothing private shown."""
+    faults = []
+    for path in sorted(Path(html).rglob("*")):
+        if path.suffix not in (".html", ".js", ".css", ".ipynb", ".md", ".json", ".txt", ".svg", ".inv"):
+            continue
+        text = path.read_text(encoding="utf-8", errors="replace")
+        name = path.relative_to(html)
+        if path.suffix == ".html":
+            faults += [f"{name} loads {found.group(0)[:100]}" for found in _LOADING.finditer(text)]
+        if path.suffix == ".css" and (found := _LOADING_STYLE.search(text)):
+            faults.append(f"{name} loads {found.group(0)}")
+        if "_static" not in path.parts[:-1] or path.suffix == ".html":
+            faults += [f"{name} shows {found}" for found in find_private_text(text, root)]
+    return faults

@@ -1,0 +1,291 @@
+"""Pages that are written from data: definitions from `gaitlib.outcomes`, recordings from the manifest.
+
+Their words stand in book/definitions.md and book/data.md; here is what stands in place of `{...}`. Numbers
+on the cards of definitions are computed from one small walk by the code that computes all outcomes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from gaitlib.data.manifest import DataItem, load_manifest
+from gaitlib.outcomes import OUTCOMES, compute_walk_outcomes, explain_missing
+from gaitlib.walk import KEYPOINTS_3D, build_walk
+
+CONTACTS = (("r", 0.30, 0.00), ("l", 0.90, 0.55), ("r", 1.40, 1.20), ("l", 2.02, 1.75), ("r", 2.50, 2.40),
+            ("l", 3.10, 2.95))  # fmt: skip
+"""The example: foot, time of initial contact (s), place of the footprint along the way (m)."""
+TOE_OFFS = (("r", 1.02), ("l", 1.63), ("r", 2.16), ("l", 2.72))
+SPEED_MPS = 1.05
+HALF_WIDTH_M = 0.06
+_HIP_START_M = 0.2
+_END_S, _FPS = 3.4, 100.0
+_BOX = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
+
+PICTURES = {
+    "speed_mps": ("hips", [(0, 5)]),
+    "step_length_m": ("ground", [(1, 2), (2, 3)]),
+    "step_time_s": ("time", [(1, 2), (2, 3)]),
+    "stride_time_s": ("time", [(0, 2), (1, 3)]),
+    "stride_length_m": ("ground", [(0, 2), (1, 3)]),
+    "cadence_spm": ("time", [(1, 2), (2, 3)]),
+    "stance_share": ("time", [(2, "r2"), (2, 4)]),
+    "double_support_share": ("time", [(2, "l1"), (3, "r2")]),
+    "step_width_m": ("width", [(2, 3)]),
+    "stride_time_cv": ("time", [(0, 2), (1, 3), (2, 4), (3, 5)]),
+    "step_time_asymmetry": ("time", [(1, 2), (2, 3)]),
+    "step_length_asymmetry": ("ground", [(1, 2), (2, 3)]),
+    "n_steps": ("time", [(0, 1), (1, 2), (2, 3), (3, 4), (4, 5)]),
+}
+"""Outcome -> what is drawn, and the spans marked: numbers are contacts, 'r2' is the second toe-off of r."""
+_TOE_OFF_PLACES = {"r1": 0, "l1": 1, "r2": 2, "l2": 3}
+_USES_TOE_OFF = ("stance_share", "double_support_share")
+
+
+def build_example(end_s: float = _END_S, hidden: tuple[float, float] | None = None) -> xr.Dataset:
+    """Build the example walk of the cards."""
+    time_s = np.arange(round(end_s * _FPS) + 1) / _FPS
+    points = np.full((len(time_s), len(KEYPOINTS_3D), 3), np.nan)
+    places = {name: n for n, name in enumerate(KEYPOINTS_3D)}
+    for foot, across in (("r", HALF_WIDTH_M), ("l", -HALF_WIDTH_M)):
+        hip = [
+            _HIP_START_M + SPEED_MPS * (time_s - CONTACTS[0][1]),
+            np.full_like(time_s, 0.9),
+            np.full_like(time_s, across),
+        ]
+        heel = [_move_heel(time_s, foot), np.full_like(time_s, 0.03), np.full_like(time_s, across)]
+        points[:, places[f"hip_{foot}"]] = np.transpose(hip)
+        points[:, places[f"heel_{foot}"]] = np.transpose(heel)
+    if hidden:
+        points[(time_s > hidden[0]) & (time_s < hidden[1]), places["heel_l"]] = np.nan
+    return build_walk(
+        time_s, points, walk_id="example", person_id="example", dataset="example", origin="simulated"
+    )
+
+
+def _move_heel(time_s: np.ndarray, foot: str) -> np.ndarray:
+    own = [(moment, place) for side, moment, place in CONTACTS if side == foot]
+    offs = [moment for side, moment in TOE_OFFS if side == foot]
+    place = np.full_like(time_s, own[0][1])
+    rise = np.clip(time_s / own[0][0], 0, 1)
+    place += (3 * rise**2 - 2 * rise**3 - 1) * 0.6  # the swing that ends in the first contact
+    for off, ((_, start), (landing, end)) in zip(offs, zip(own, own[1:], strict=False), strict=False):
+        share = np.clip((time_s - off) / (landing - off), 0, 1)
+        place += (end - start) * (3 * share**2 - 2 * share**3)
+    return place
+
+
+def list_events(n_contacts: int = len(CONTACTS), toe_off: bool = True) -> pd.DataFrame:
+    """List the events of the example walk."""
+    rows = [(foot, "initial_contact", moment) for foot, moment, _ in CONTACTS[:n_contacts]]
+    rows += [(foot, "toe_off", moment) for foot, moment in TOE_OFFS if toe_off]
+    return pd.DataFrame(rows, columns=["foot", "event", "time_s"]).sort_values("time_s", ignore_index=True)
+
+
+def compute_cases() -> dict[str, dict[str, float]]:
+    """Compute the outcomes of the example walk as it is and with what goes wrong in practice."""
+    walk = build_example()
+    return {
+        "As drawn": compute_walk_outcomes(walk, list_events()),
+        "Only three contacts in view": compute_walk_outcomes(walk, list_events(3)),
+        "Only two contacts in view": compute_walk_outcomes(walk, list_events(2)),
+        "Left heel hidden from 1.5 s to 1.9 s": compute_walk_outcomes(
+            build_example(hidden=(1.5, 1.9)), list_events()
+        ),
+        "No toe-off found": compute_walk_outcomes(walk, list_events(toe_off=False)),
+        "Record ends with the last contact": compute_walk_outcomes(
+            build_example(CONTACTS[-1][1]), list_events()
+        ),
+    }
+
+
+def fill_definitions_page(page: str | Path) -> None:
+    """Put the cards of all outcomes into the page, and their pictures into a folder beside it."""
+    page = Path(page)
+    pictures = page.with_suffix("")
+    pictures.mkdir(parents=True, exist_ok=True)
+    cases = compute_cases()
+    lines = []
+    for name in OUTCOMES:
+        draw_card(name, pictures / f"{name}.svg")
+        lines += _write_card(name, pictures.name, cases)
+    _fill(page, cards="\n".join(lines))
+
+
+def fill_data_page(manifest_file: str | Path, page: str | Path) -> None:
+    """Put every set of the manifest into the page."""
+    items = load_manifest(manifest_file).items
+    parts = {"read": "", "added": ""}
+    for name, item in items.items():
+        parts["read" if item.fetch == "auto" else "added"] += _describe(name, item)
+    _fill(Path(page), **parts)
+
+
+def _fill(page: Path, **parts: str) -> None:
+    text = page.read_text(encoding="utf-8")
+    for name, part in parts.items():
+        text = text.replace(f"{{{name}}}\n", part.rstrip() + "\n")
+    page.write_text(text, encoding="utf-8")
+
+
+def _write_card(name: str, folder: str, cases: dict) -> list[str]:
+    outcome = OUTCOMES[name]
+    drawn, *others = cases.items()
+    events = "initial contact and toe-off" if name in _USES_TOE_OFF else "initial contact"
+    lines = [
+        f"## {outcome.label}",
+        "",
+        outcome.definition,
+        "",
+        f"```{{image}} {folder}/{name}.svg",
+        f":alt: {outcome.label} in the example walk",
+        ":width: 560px",
+        "```",
+        "",
+        f"- **Name and unit**: `{name}`, {outcome.unit}",
+        f"- **Formula**: `{outcome.formula}`",
+        f"- **Events**: {events}",
+        f"- **Needs**: {f'at least {outcome.min_steps} steps in a row' if outcome.min_steps else 'nothing'}",
+        f"- **In the picture**: {format_value(name, drawn[1])}",
+    ]
+    for words, found in others:
+        text = format_value(name, found)
+        if text != format_value(name, drawn[1]):
+            lines.append(f"- **{words}**: {text}")
+    return [*lines, ""]
+
+
+def format_value(name: str, outcomes: dict[str, float]) -> str:
+    """Format an outcome with its unit, or the reason why it is missing."""
+    value, unit = outcomes[name], OUTCOMES[name].unit
+    if not np.isfinite(value):
+        return f"no value: {explain_missing(outcomes)[name]}"
+    if unit.startswith("share"):
+        return f"{100 * value:.1f} %{unit.removeprefix('share')}"
+    return f"{value:.0f}" if unit == "count" else f"{value:.{1 if unit == 'steps/min' else 3}f} {unit}"
+
+
+def draw_card(name: str, path: str | Path) -> None:
+    """Draw the picture of one card."""
+    import matplotlib.pyplot as plt
+
+    from gaitlib.evaluate.style import STYLE
+
+    kind, spans = PICTURES[name]
+    with plt.rc_context({**STYLE, "svg.hashsalt": name}):
+        figure, ax = plt.subplots(figsize=(6.2, 2.5), layout="constrained")
+        (_draw_time if kind == "time" else _draw_ground)(ax, spans, kind)
+        figure.savefig(path, metadata={"Date": None, "Creator": None})
+        plt.close(figure)
+
+
+def _draw_time(ax, spans: list, kind: str) -> None:
+    from gaitlib.evaluate.style import COLOURS
+
+    offs = [moment for _, moment in TOE_OFFS]
+    for row, (foot, words, colour, hatch) in enumerate(
+        (("r", "right", COLOURS[0], ""), ("l", "left", COLOURS[1], "//"))
+    ):
+        starts = [moment for side, moment, _ in CONTACTS if side == foot]
+        ends = [moment for side, moment in TOE_OFFS if side == foot] + [_END_S]
+        for start, end in zip(starts, ends, strict=True):
+            ax.barh(
+                -row, end - start, left=start, height=0.36, color=colour, hatch=hatch, alpha=0.75, ec="white"
+            )
+        ax.plot(starts, [-row] * len(starts), "v", color="black", markersize=7, zorder=4)
+        ax.plot(ends[:-1], [-row] * (len(ends) - 1), "^", color="white", mec="black", markersize=7, zorder=4)
+        ax.text(0.02, -row, words, va="center", color=colour, weight="bold")
+    for level, (start, end) in enumerate(spans):
+        left = CONTACTS[start][1]
+        right = offs[_TOE_OFF_PLACES[end]] if isinstance(end, str) else CONTACTS[end][1]
+        _draw_span(ax, left, right, 0.42 + 0.34 * (level % 2), f"{right - left:.2f} s")
+    ax.set(xlim=(0, _END_S), ylim=(-1.35, 1.2), yticks=[], xlabel="Time (s); ▼ initial contact, △ toe-off")
+    ax.spines["left"].set_visible(False)
+
+
+def _draw_ground(ax, spans: list, kind: str) -> None:
+    from matplotlib.patches import Ellipse
+
+    from gaitlib.evaluate.style import COLOURS
+
+    across = {"r": -HALF_WIDTH_M, "l": HALF_WIDTH_M}  # seen from above, the person walks to the right
+    for number, (foot, _, place) in enumerate(CONTACTS):
+        colour = COLOURS[0] if foot == "r" else COLOURS[1]
+        ax.add_patch(Ellipse((place + 0.11, across[foot]), 0.24, 0.055, color=colour, alpha=0.7))
+        ax.plot(place, across[foot], "o", color="black", markersize=5, zorder=4)
+        ax.text(
+            place + 0.11, across[foot], f"{foot.upper()}{number + 1}", ha="center", va="center", fontsize=10
+        )
+    for level, (start, end) in enumerate(spans):
+        left, right = CONTACTS[start][2], CONTACTS[end][2]
+        if kind == "width":
+            low, high = across["r"], across["l"]
+            ax.annotate("", (right + 0.35, low), (right + 0.35, high), arrowprops={"arrowstyle": "<->"})
+            ax.text(right + 0.4, 0, f"{high - low:.2f} m", va="center")
+            continue
+        if kind == "hips":
+            times = CONTACTS[start][1], CONTACTS[end][1]
+            hips = [_HIP_START_M + SPEED_MPS * (moment - CONTACTS[0][1]) for moment in times]
+            ax.plot(hips, [0.0, 0.0], "D", color="white", mec="black", markersize=7, zorder=4)
+            words = f"◇ hips: {hips[1] - hips[0]:.2f} m in {times[1] - times[0]:.2f} s"
+            _draw_span(ax, *hips, 0.13, words)
+            continue
+        _draw_span(ax, left, right, 0.13 + 0.075 * (level % 2), f"{right - left:.2f} m")
+    ax.set(
+        xlim=(-0.1, 3.35),
+        ylim=(-0.13, 0.29 if len(spans) > 1 else 0.18),
+        yticks=[],
+        xlabel="Way (m); ● heel at its footprint, seen from above",
+    )
+    ax.spines["left"].set_visible(False)
+
+
+def _draw_span(ax, left: float, right: float, height: float, words: str) -> None:
+    """A double arrow with its length; beside it where the arrow is short."""
+    short = right - left < 0.3
+    ax.annotate("", (left, height), (right, height), arrowprops={"arrowstyle": "<->", "lw": 1.3})
+    place, side = (right + 0.03, "left") if short else ((left + right) / 2, "center")
+    ax.text(place, height, words, ha=side, va="center", fontsize=11, zorder=5, bbox=_BOX)
+
+
+_ROLE_WORDS = {
+    "evaluate": "evaluation",
+    "baseline": "training of real-data baselines",
+    "calibrate": "calibration of the simulator",
+}
+
+
+def _describe(name: str, item: DataItem) -> str:
+    people = (
+        "number of people not stated"
+        if item.n_people is None
+        else f"{item.n_people} {'person' if item.n_people == 1 else 'people'}"
+    )
+    lines = [
+        ("Who", f"{item.subgroup}; {people}"),
+        ("Role", ", ".join(_ROLE_WORDS[role] for role in item.roles)),
+        ("Holds", item.holds),
+        ("Truth", item.truth),
+        ("Caveat", item.caveat),
+        ("Licence", item.licence),
+        ("Copy", "what the pages use comes with the project (`data/recordings`)" if item.ship else ""),
+        ("Ethics", item.ethics),
+        ("Source", f"[doi {item.doi}](https://doi.org/{item.doi})" if item.doi else ""),
+        ("To add it", item.instructions),
+    ]
+    rows = "".join(f"- **{title}**: {_escape(text)}\n" for title, text in lines if text)
+    return f"### {item.title}\n\nIdentifier `{name}`.\n\n{rows}\n"
+
+
+def _escape(text: str) -> str:
+    return (
+        " ".join(str(text).split())
+        .replace("|", "\\|")
+        .replace("$", "\\$")
+        .replace("_", "\\_")
+        .replace("*", "\\*")
+    )

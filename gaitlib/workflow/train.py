@@ -1,0 +1,166 @@
+"""The commands `gaitlib train` and `gaitlib generate`: weights that come with the project, strides from them.
+
+Work in progress is kept in build/<study>/train and build/<study>/checkpoints; an interrupted training goes on
+from there. Each file of weights gets a model card, and what the manifest holds of it is printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from gaitlib.environment import ROOT, SHIPPED, hash_file, require
+from gaitlib.errors import InputError
+
+ESTIMATORS = ("keypoints", "inertial")
+SHIPPED_GENERATOR = Path("data") / "generator" / "generator.safetensors"
+"""Weights that come with the project, relative to its root."""
+
+
+def add_train_parser(subparsers) -> None:
+    """Register `gaitlib train`."""
+    parser = subparsers.add_parser("train", help="train the estimators that come with the project")
+    parser.add_argument("study", help="study file, such as studies/full.yaml")
+    parser.add_argument("--output", default="data/estimator", help="folder for weights and model card")
+    parser.add_argument("--generator", help="generator file; trained first if not given")
+    parser.add_argument("--clips", type=int, help="clips of cameras, in place of the study's number")
+    parser.add_argument("--inertial-clips", type=int, help="clips of inertial sensors, likewise")
+    parser.add_argument("--only", choices=ESTIMATORS, nargs="+", default=ESTIMATORS, help="train only these")
+    parser.set_defaults(run=run_train)
+
+
+def add_generate_parser(subparsers) -> None:
+    """Register `gaitlib generate`."""
+    parser = subparsers.add_parser("generate", help="train the generator, or make strides with it")
+    parts = parser.add_subparsers(dest="part", metavar="PART", required=True)
+    train = parts.add_parser("train", help="train the generator of a study, with its model card")
+    train.add_argument("--study", default="studies/full.yaml", help="study file: library, sizes and seed")
+    train.add_argument("--output", default=str(SHIPPED_GENERATOR), help="file of the weights")
+    train.set_defaults(run=run_generator_training)
+    sample = parts.add_parser("sample", help="make strides into a netCDF file and a table")
+    sample.add_argument("conditions", help="CSV file, one row per stride; empty cells are open")
+    sample.add_argument("--weights", help="file of the weights; the shipped ones if not given")
+    sample.add_argument("--seed", type=int, default=0, help="equal seeds give equal strides")
+    sample.add_argument("--out", required=True, help="netCDF file to write; the table goes beside it as .csv")
+    sample.set_defaults(run=run_sampling)
+
+
+def run_train(arguments: argparse.Namespace) -> int:
+    """Answer `gaitlib train`."""
+    from gaitlib.estimate.assess import write_model_card
+    from gaitlib.estimate.synthetic_training import build_training_config, train_estimator
+    from gaitlib.generate.checks import RejectionSampler
+    from gaitlib.simulate.library import load_library
+    from gaitlib.study import load_study
+
+    study = load_study(arguments.study)
+    settings = study.estimate.model_dump()
+    settings |= {"clips": arguments.clips or settings["clips"]}
+    settings |= {"inertial_clips": arguments.inertial_clips or settings["inertial_clips"]}
+    library = load_library(ROOT / study.simulate.library).curves
+    folder = ROOT / "build" / study.name / "train"
+    generator = obtain_generator(arguments.generator, study, library, folder)
+    output = Path(arguments.output)
+    output.mkdir(parents=True, exist_ok=True)
+    for kind in arguments.only:
+        sampler = (
+            RejectionSampler(generator, outcomes=False) if generator and settings["generated_gaits"] else None
+        )
+        config = build_training_config(settings, kind)
+        estimator, _, errors = train_estimator(*library, config, study.seed, folder / kind, sampler, print)
+        path = output / f"{kind}.safetensors"
+        estimator.save(path)
+        _say_written(path)
+        print(f"written: {write_model_card(output / f'{kind}.md', estimator, errors, _repeat(arguments))}")
+    return 0
+
+
+def obtain_generator(path: str | None, study, library: tuple, folder: Path):
+    """Load a generator, or train one on the training people of the library."""
+    from gaitlib.estimate.synthetic_training import split_library
+    from gaitlib.generate.flow import GaitGenerator
+    from gaitlib.simulate.library import check_release
+
+    split = split_library(*library, study.estimate.held_out_share, study.seed)
+    if path is not None:
+        generator = GaitGenerator.load(path, split.held_out[0]["gait_id"])
+        expected = study.generate.weights_release or split.release
+        check_release(f"generator {Path(path).name}", generator.release, expected, "generate.weights_release")
+        return generator
+    if study.estimate.generated_gaits == 0:
+        return None
+    settings = study.generate.get_training()
+    return GaitGenerator().fit(
+        *split.training, settings, study.seed, folder / "generator", release=split.release
+    )
+
+
+def run_generator_training(arguments: argparse.Namespace) -> int:
+    """Answer `gaitlib generate train`."""
+    from gaitlib.estimate.synthetic_training import split_library
+    from gaitlib.generate.flow import GaitGenerator
+    from gaitlib.generate.generator_diagnostics import measure_fidelity, write_generator_card
+    from gaitlib.simulate.library import load_library
+    from gaitlib.study import load_study
+
+    require("clone")
+    study = load_study(arguments.study)
+    steps = study.generate.steps
+    library = load_library(ROOT / study.simulate.library).curves
+    split = split_library(*library, study.estimate.held_out_share, study.seed)
+
+    def report(step: int, loss: float) -> None:
+        if step % max(1, steps // 20) < 50:
+            print(f"step {step} of {steps}: loss {loss:.3f}", flush=True)
+
+    flow = GaitGenerator().fit(
+        *split.training,
+        study.generate.get_training(),
+        study.seed,
+        ROOT / "build" / study.name / "checkpoints",
+        monitor=split.held_out,
+        report=report,
+        release=split.release,
+    )
+    path = flow.save(arguments.output)
+    _say_written(path)
+    fidelity = measure_fidelity({"flow": flow}, split.training, split.held_out, study.seed)
+    command = f"gaitlib generate train --study {arguments.study}"
+    print(f"written: {write_generator_card(path.with_suffix('.md'), flow, fidelity, command)}")
+    return 0
+
+
+def run_sampling(arguments: argparse.Namespace) -> int:
+    """Answer `gaitlib generate sample`."""
+    import pandas as pd
+
+    from gaitlib.generate.checks import RejectionSampler
+    from gaitlib.generate.flow import GaitGenerator
+
+    try:
+        conditions = pd.read_csv(arguments.conditions)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{arguments.conditions}: not a readable CSV file ({error})") from None
+    flow = GaitGenerator.load(arguments.weights or SHIPPED / SHIPPED_GENERATOR)
+    table, gaits = RejectionSampler(flow).sample(conditions, arguments.seed)
+    gaits.attrs |= {"origin": "generated", "library_hash": flow.library_hash, "release": flow.release}
+    out = Path(arguments.out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    gaits.to_netcdf(out, engine="h5netcdf")
+    table.to_csv(out.with_suffix(".csv"), index=False)
+    print(f"written: {out} and {out.with_suffix('.csv')}: {len(table)} generated strides")
+    if len(table) < len(conditions):
+        print(f"{len(conditions) - len(table)} rows have none: no draw passed the checks")
+    return 0
+
+
+def _say_written(path: Path) -> None:
+    print(f"{path}: {path.stat().st_size} bytes, sha256 {hash_file(path)}")
+
+
+def _repeat(arguments: argparse.Namespace) -> str:
+    """The command that trains the same again, for the model card."""
+    words = ["gaitlib train", arguments.study]
+    words += ["--clips", str(arguments.clips)] if arguments.clips else []
+    words += ["--inertial-clips", str(arguments.inertial_clips)] if arguments.inertial_clips else []
+    return " ".join(words)

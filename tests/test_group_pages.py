@@ -1,0 +1,137 @@
+"""Pages of the groups: what a page computes and says, of toys, of simulated people and without recordings."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from evaluate_toys import build_table
+from notebook_cells import list_trees, read_definitions, run_page
+
+from gaitlib.environment import ROOT
+from gaitlib.errors import AbsentData
+from gaitlib.evaluate.words import compare_with_margin
+from gaitlib.report import gait_curves
+from gaitlib.workflow import earlier
+from gaitlib.workflow.results import Results
+
+STEM = "4_evaluate"
+MARGINS = {"speed_mps": {"value": 0.1, "kind": "clinical", "source": "test source"}}
+OUTCOMES = ["speed_mps", "step_length_m", "step_time_s"]
+
+
+def judge(tidy, margin=0.1, bootstrap=400):
+    """What the cell that judges the estimates makes of a table."""
+    names = read_definitions(STEM, tidy=tidy, seed=1, bootstrap=bootstrap)
+    names["margins"] = {"speed_mps": {"value": margin}}
+    (tree,) = [tree for tree in list_trees(STEM) if any(is_named(node, "judged") for node in tree.body)]
+    exec(compile(tree, STEM, "exec"), names)
+    return names["judged"]
+
+
+def is_named(node, name):
+    return any(getattr(target, "id", "") == name for target in getattr(node, "targets", []))
+
+
+@pytest.mark.parametrize(("bias", "side", "shown"), [(0.0, "below", True), (0.2, "above", False)])
+def test_a_known_error_is_judged(bias, side, shown):
+    table = build_table([("child", 20, 2)], methods=(("synthetic", bias, 0.03),))
+    (row,) = judge(table).itertuples()
+    assert (row.people, row.mae_is, row.p_holm < 0.05) == (20, side, shown)
+    assert row.bias == pytest.approx(bias, abs=0.02) and row.mae_lower < row.mae < row.mae_upper
+
+
+def test_the_person_is_the_unit():
+    """Every walk written down twice changes nothing; walks that pass for people narrow the interval."""
+    table = build_table([("child", 12, 3)], methods=(("synthetic", 0.0, 0.02),))
+    rng = np.random.default_rng(0)
+    table["estimate"] += table["person_id"].map(
+        {name: rng.normal(0, 0.1) for name in table["person_id"].unique()}
+    )
+    twice = pd.concat([table, table.assign(walk_id=table["walk_id"] + "again")])
+    (own,), (again,) = (judge(one).itertuples() for one in (table, twice))
+    assert again.mae == pytest.approx(own.mae) and again.mae_upper == pytest.approx(own.mae_upper)
+    (walks,) = judge(table.assign(person_id=table["person_id"] + table["walk_id"])).itertuples()
+    assert walks.people == 36 and walks.mae_upper - walks.mae_lower < own.mae_upper - own.mae_lower
+
+
+def test_nobody_and_two_people_are_judged_not_at_all():
+    assert judge(build_table([("child", 2, 3)])).empty
+    assert judge(build_table([("child", 5, 1)])[:0]).empty
+
+
+def test_a_margin_inside_the_interval_is_not_told_apart():
+    row = {"mae_lower": 0.04, "mae_upper": 0.06}
+    sides = [compare_with_margin(row, margin) for margin in (0.03, 0.05, 0.06)]
+    assert sides == ["above", "not told apart from", "below"]
+
+
+@pytest.fixture
+def bare(monkeypatch):
+    """A machine without any recording."""
+
+    def refuse(dataset, *_):
+        raise AbsentData(dataset, f"{dataset}/walks is not here")
+
+    monkeypatch.setattr("gaitlib.data.walks.load_walks", refuse)
+
+
+def test_a_group_without_recordings_keeps_its_numbers(bare, monkeypatch, tmp_path):
+    folder = str(tmp_path / "results")
+    names, shown, answer = run_page(
+        "4_evaluate_neurological", monkeypatch, STEM, results=folder, bootstrap=100
+    )
+    for kind in ("estimates", "reference"):
+        shipped = pd.read_parquet(earlier.FOLDER / f"{kind}_neurological.parquet")
+        pd.testing.assert_frame_equal(Results(folder).load_table(f"{kind}_neurological"), shipped)
+    assert 'class="earlier"' in answer and "is off by" in answer and "declared beforehand" in answer
+    assert Results(folder).load_facts("4_evaluate_neurological")["earlier_revision"]
+    assert (
+        len([html for html in shown if "<figure" in html]) == 1 and "<li>Walking speed: off by" in shown[-1]
+    )
+
+
+def test_a_group_of_which_nothing_is_shipped_says_so_and_goes_on(bare, monkeypatch, tmp_path):
+    monkeypatch.setattr(earlier, "FOLDER", tmp_path / "nothing")
+    folder = str(tmp_path / "results")
+    names, shown, answer = run_page("4_evaluate_child", monkeypatch, STEM, results=folder)
+    assert "No error can be given: the recordings are not here." in answer
+    assert "Not shown:" in answer and "earlier run" not in answer
+    assert Results(folder).load_facts("4_evaluate_child")["earlier_revision"] == ""
+    assert "nobody, real or simulated" in "".join(shown)
+
+
+def test_a_page_of_simulated_people_claims_nothing_about_patients(monkeypatch, tmp_path):
+    changed = {"results": str(tmp_path / "results"), "stand_in_walks": 6, "bootstrap": 100, "views": ["side"]}
+    names, shown, answer = run_page("4_evaluate_dementia", monkeypatch, STEM, **changed)
+    assert "Not evaluated on real people. Missing:" in answer and "no claim about patients" in answer
+    assert "simulated people (" in answer and "declared beforehand" not in answer
+    assert set(names["tidy"]["method"]) == {"synthetic", "classical"}
+    text = "".join(shown)
+    assert text.count("<td>1.04</td>") == 1 and "Toronto" in text and "No open recording of walking" in text
+    assert shown[-1].startswith("<ul><li>Not evaluated on real people.")
+
+
+def test_earlier_joint_angles_stand_in_for_absent_ones(tmp_path):
+    kept = Results(str(tmp_path / "results"))
+    names = read_definitions(STEM, kept=kept, subgroup="parkinsons", title="Parkinson's disease")
+    made = gait_curves.SideCurves(
+        {joint: np.zeros((4, 2, 101)) for joint in gait_curves.JOINTS}, list("abcd"), simulated=True
+    )
+    item = {"group": "parkinsons", "conditions": ["off", "on"], "words": "Parkinson's"}
+    item["about"] = names["load_manifest"]().items["parkinson_joint_angles"]
+    text = names["show_earlier_angles"](item, "parkinson_joint_angles", made).data
+    assert text.count('class="earlier"') == 1 and text.count("<figure") == 1 and text.count("<table") == 2
+    assert "22 people" in text
+
+
+def test_published_numbers_have_a_source():
+    table = pd.read_csv(ROOT / "data/published.csv")
+    assert table["value"].notna().all() and not table.duplicated(["group", "outcome"]).any()
+    text = (ROOT / "book/references.bib").read_text(encoding="utf-8")
+    assert [key for key in table["citation"].unique() if f"{{{key}," not in text] == []
+
+
+def test_addable_sets_are_named():
+    names = read_definitions(STEM)
+    names["items"] = names["load_manifest"]().items
+    assert "Toronto" in " ".join(names["list_addable"]({"group": "older_adult", "words": ""}))
+    assert names["list_addable"]({"group": "dementia", "words": "None is open."}) == ["None is open."]

@@ -1,0 +1,41 @@
+"""What `import gaitlib` offers: listed, explained, quick to reach, and each example does what it says."""
+
+import doctest
+import pydoc
+import subprocess
+import sys
+
+import pytest
+
+import gaitlib
+
+SLOW = {"simulate_gait"}
+
+
+def test_dir_shows_the_verbs_and_help_explains_them():
+    assert dir(gaitlib) == sorted(gaitlib.__all__)
+    text = pydoc.plain(pydoc.render_doc(gaitlib))
+    for name in gaitlib.__all__:
+        assert f"`{name}`" in gaitlib.__doc__ and name in text
+    with pytest.raises(AttributeError, match="no attribute 'estimates'"):
+        gaitlib.estimates  # noqa: B018
+
+
+@pytest.mark.parametrize("name", gaitlib.__all__)
+def test_a_verb_is_reached_within_a_second(name):
+    """Measured in processor time, which a busy machine does not stretch as much."""
+    code = f"import time, sys, gaitlib; gaitlib.{name}; print(time.process_time(), 'torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    seconds, torch = done.stdout.split()
+    assert float(seconds) < 1.0 and torch == "False"
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow if n in SLOW else ()) for n in gaitlib.__all__]
+)
+def test_the_example_of_a_verb_runs(name):
+    found = doctest.DocTestFinder(recurse=False).find(getattr(gaitlib, name), name, globs={})
+    assert found and found[0].examples
+    said = []
+    failed, _ = doctest.DocTestRunner(verbose=False).run(found[0], out=said.append)
+    assert not failed, "".join(said)
