@@ -25,9 +25,14 @@ from library_fakes import build_solved, fake_solve, make_plan, run_cluster, wait
 import gaitlib.simulate.build as build_module
 from gaitlib.cli import main
 from gaitlib.errors import InputError, WorkError
-from gaitlib.simulate import executors
-from gaitlib.simulate.build import build_library, make_arrays
-from gaitlib.simulate.executors import open_executor
+from gaitlib.simulate.build import PartStore, Progress, build_library, lock_folder, make_arrays, open_executor
+from gaitlib.simulate.compact import (
+    join_multipliers,
+    load_multipliers,
+    pack_multipliers,
+    unpack_multipliers,
+    write_multipliers,
+)
 from gaitlib.simulate.library import (
     analyse_failures,
     describe_library,
@@ -35,20 +40,16 @@ from gaitlib.simulate.library import (
     write_library,
 )
 from gaitlib.simulate.measure import estimate_cost, measure_library
-from gaitlib.simulate.multipliers import (
-    join_multipliers,
-    load_multipliers,
-    pack_multipliers,
-    unpack_multipliers,
-    write_multipliers,
+from gaitlib.simulate.neighbours import (
+    compute_features,
+    compute_table_features,
+    find_nearest,
+    pack_start,
+    unpack_start,
 )
-from gaitlib.simulate.neighbours import compute_features, compute_table_features, find_nearest
-from gaitlib.simulate.parts import PartStore, lock_folder
 from gaitlib.simulate.plan import select_shard
-from gaitlib.simulate.progress import Progress
 from gaitlib.simulate.release import export_library, hash_file, merge_libraries, verify_library
 from gaitlib.simulate.solution import build_gait_dataset
-from gaitlib.simulate.starts import pack_start, unpack_start
 from gaitlib.study import load_study
 from gaitlib.workflow import run
 
@@ -219,7 +220,7 @@ def test_dask_scheduler_and_two_workers_one_killed_during_the_run(tmp_path, buil
 
 
 def test_no_scheduler_is_one_clear_error(monkeypatch):
-    monkeypatch.setattr(executors, "_PATIENCE_S", 0.5)
+    monkeypatch.setattr(build_module, "_PATIENCE_S", 0.5)
     with pytest.raises(InputError, match="--scheduler: missing"):
         open_executor("dask")
     with pytest.raises(InputError, match="tcp://127.0.0.1:9.*no Dask scheduler answers"):
@@ -295,7 +296,7 @@ def test_a_study_builds_the_library_it_reads_and_goes_on_after_an_interruption(t
 
     executor = DirectExecutor()
     executor.close = lambda: None
-    monkeypatch.setattr(executors, "open_executor", lambda *_: executor)
+    monkeypatch.setattr(build_module, "open_executor", lambda *_: executor)
     monkeypatch.setattr(build_module, "build_library", functools.partial(build_library, solve=solve))
     with pytest.raises(KeyboardInterrupt):
         run._main(["library", str(tmp_path / "toy.yaml")])

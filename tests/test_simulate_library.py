@@ -19,8 +19,7 @@ from gaitlib.data.manifest import load_manifest
 from gaitlib.errors import InputError
 from gaitlib.gait import COORDINATES, MUSCLES, N_PHASE
 from gaitlib.person import Impairment, Person
-from gaitlib.simulate.build import build_library
-from gaitlib.simulate.executors import open_executor
+from gaitlib.simulate.build import build_library, open_executor
 from gaitlib.simulate.guess import make_guess_from_gait
 from gaitlib.simulate.library import SHIPPED_FOLDER, load_library
 from gaitlib.simulate.measure import measure_library

@@ -151,9 +151,9 @@ class Structure:
 
     Angles in degrees. `hip_stop`, `knee_stop`: where the passive stop in extension reaches 2 N m, `hip_rate`
     its steepness (1/rad); `lumbar_stiffness` (N m/rad) times body scale; `heel_back` how much further back
-    than the skeleton's heel the foot touches (share of height); `*_passive_strain` of passive fibres at maximal
-    force; `*_slack` tendon length over that of the table; `lean`, `tilt` of trunk and pelvis (forward) from
-    which the cost counts.
+    than the skeleton's heel the foot touches (share of height); `*_passive_strain` of passive fibres at
+    maximal force; `*_slack` tendon length over that of the table; `lean`, `tilt` of trunk and pelvis
+    (forward) from which the cost counts.
     """
 
     hip_stop: float = -20.0

@@ -234,8 +234,7 @@ def add_doses_parser(subparsers) -> None:
 
 def run_doses(arguments: argparse.Namespace) -> int:
     """Answer `gaitlib simulate doses`."""
-    from gaitlib.simulate.build import build_library
-    from gaitlib.simulate.executors import LocalExecutor
+    from gaitlib.simulate.build import LocalExecutor, build_library
     from gaitlib.simulate.library import SHIPPED_FOLDER, load_library
 
     executor = LocalExecutor(arguments.workers)

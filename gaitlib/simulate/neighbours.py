@@ -1,10 +1,12 @@
-"""Which solved gait is nearest to a request: standardised features of body, task and impairment.
+"""Which solved gait is nearest to a request, and how another one begins from it.
 
 The whole range of each group of features counts about alike: speed and stride time by dynamic similarity,
 size, build, age, strength per group and side, contracture, spasticity, and the parts that act everywhere.
 """
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,9 @@ from gaitlib.body.dimensions import compute_dimensions
 from gaitlib.body.specification import GRAVITY_MPS2
 from gaitlib.cohorts.growth import STEP_LENGTH_EXPONENT, STEP_LENGTH_FACTOR
 from gaitlib.person import IMPAIRMENT_COLUMNS, Impairment, Person
+from gaitlib.simulate.compact import load_multipliers, unpack_multipliers
+from gaitlib.simulate.guess import Trajectory, make_guess_from_gait
+from gaitlib.simulate.library import load_library
 
 _HEALTHY = Impairment().flatten()
 _WEIGHT = {
@@ -82,3 +87,54 @@ def find_nearest(table: pd.DataFrame, request) -> str:
     verified = table[table["verified"].astype(bool)]
     distance = np.linalg.norm(compute_table_features(verified) - compute_features(request), axis=1)
     return str(verified["gait_id"].iloc[int(np.argmin(distance))])
+
+
+PREFIX = "start_"
+
+
+class LibraryStarts:
+    """The gaits of a finished library as starts.
+
+    Parameters
+    ----------
+    folder : path, optional
+        Library folder; the shipped one when left out.
+
+    Attributes
+    ----------
+    table, gaits : DataFrame, xarray.Dataset
+        The `curves` of the library.
+    run, hash : DataFrame, str
+        Its `run` and `hash`.
+    multipliers : DataArray
+        As `load_multipliers` returns.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no library.
+    """
+
+    def __init__(self, folder: Path | str | None = None):
+        library = load_library(folder)
+        self.run, self.table, self.gaits = library.run, library.table, library.gaits
+        self.hash = library.hash
+        self.multipliers = load_multipliers(folder)
+        legs = self.table["leg_length_m"] if "leg_length_m" in self.table else [None] * len(self.table)
+        self._legs = dict(zip(self.table["gait_id"], legs, strict=True))
+
+    def make(self, gait_id: str) -> Trajectory:
+        """Make a start from a gait."""
+        gait, multipliers = self.gaits.sel(gait=gait_id), unpack_multipliers(self.multipliers, gait_id)
+        return make_guess_from_gait(gait, self._legs[gait_id], multipliers)
+
+
+def pack_start(start: Trajectory) -> dict[str, np.ndarray]:
+    """Lay a start out as arrays."""
+    return {f"{PREFIX}{name}": np.asarray(value, dtype=np.float32) for name, value in vars(start).items()}
+
+
+def unpack_start(arrays: dict[str, np.ndarray]) -> Trajectory:
+    """Build a start from arrays."""
+    values = {name.removeprefix(PREFIX): value.astype(float) for name, value in arrays.items()}
+    return Trajectory(**{name: value if value.ndim else float(value) for name, value in values.items()})

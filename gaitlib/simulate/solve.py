@@ -16,13 +16,28 @@ from gaitlib.body.dimensions import compute_dimensions  # noqa: E402
 from gaitlib.body.specification import GRAVITY_MPS2  # noqa: E402
 from gaitlib.gait import COORDINATES, MUSCLES, swap_side  # noqa: E402
 from gaitlib.person import SPASTIC_GROUPS  # noqa: E402
+from gaitlib.simulate.dynamics import flatten_specification, pack_parameters  # noqa: E402
 from gaitlib.simulate.engine import Result, Task, WalkingEngine  # noqa: E402
 from gaitlib.simulate.guess import GUESSES_DEG, Trajectory, make_guess  # noqa: E402
-from gaitlib.simulate.parameters import flatten_specification, pack_parameters  # noqa: E402
-from gaitlib.simulate.problem import COMPLIANT, SPASTIC, TASK_FIELDS  # noqa: E402
+from gaitlib.simulate.problem import COMPLIANT, SPASTIC, TASK_FIELDS, Layout  # noqa: E402
 from gaitlib.simulate.request import GaitRequest  # noqa: E402
 from gaitlib.simulate.solution import SolvedGait  # noqa: E402
-from gaitlib.simulate.unfold import fit_multipliers  # noqa: E402
+
+
+def fit_multipliers(layout: Layout, multipliers: np.ndarray, n_points: int) -> np.ndarray:
+    """Fit the multipliers of a neighbour to the problem at hand; shape (n_points, n_constraints).
+
+    The cost is a mean over points, so each of twice as many weighs half as much. Half of a stride without
+    symmetry serves as it is; constraints that the neighbour did not have begin at zero.
+    """
+    order = layout.get_constraint_mirror_order()
+    n, m = multipliers.shape
+    points = np.zeros((n, len(order)))
+    points[:, : min(m, len(order))] = multipliers[:, : len(order)]
+    if n < n_points:
+        points = np.concatenate([points, points[:, order]])
+    return n / n_points * points[:n_points]
+
 
 _CONTACT_SHARE = 0.03
 """A foot is on the ground above this share of body weight."""
