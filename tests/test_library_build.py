@@ -26,13 +26,6 @@ import gaitlib.simulate.build as build_module
 from gaitlib.cli import main
 from gaitlib.errors import InputError, WorkError
 from gaitlib.simulate.build import PartStore, Progress, build_library, lock_folder, make_arrays, open_executor
-from gaitlib.simulate.compact import (
-    join_multipliers,
-    load_multipliers,
-    pack_multipliers,
-    unpack_multipliers,
-    write_multipliers,
-)
 from gaitlib.simulate.library import (
     analyse_failures,
     describe_library,
@@ -44,8 +37,13 @@ from gaitlib.simulate.neighbours import (
     compute_features,
     compute_table_features,
     find_nearest,
+    join_multipliers,
+    load_multipliers,
+    pack_multipliers,
     pack_start,
+    unpack_multipliers,
     unpack_start,
+    write_multipliers,
 )
 from gaitlib.simulate.plan import select_shard
 from gaitlib.simulate.release import export_library, hash_file, merge_libraries, verify_library

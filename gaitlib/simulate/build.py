@@ -27,19 +27,17 @@ import xarray as xr
 
 from gaitlib.body.dimensions import compute_dimensions
 from gaitlib.errors import GaitlibError, InputError, WorkError
-from gaitlib.simulate.compact import (
-    join_multipliers,
-    pack_multipliers,
-    select_multipliers,
-    write_multipliers,
-)
 from gaitlib.simulate.library import CURVES, GAIT_PREFIX, build_gait_set, write_library
 from gaitlib.simulate.neighbours import (
     PREFIX,
     LibraryStarts,
     compute_table_features,
+    join_multipliers,
+    pack_multipliers,
     pack_start,
+    select_multipliers,
     unpack_start,
+    write_multipliers,
 )
 from gaitlib.simulate.plan import PlannedGait, describe_plan
 from gaitlib.simulate.request import describe_request

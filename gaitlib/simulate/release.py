@@ -17,20 +17,19 @@ from gaitlib.environment import ROOT, SHIPPED, hash_file
 from gaitlib.errors import InputError, WorkError
 from gaitlib.gait import COORDINATES, TRANSLATIONS, validate_gait
 from gaitlib.simulate.build import PartStore, lock_folder
-from gaitlib.simulate.compact import (
-    FILE,
-    UNITS,
-    encode_curves,
-    join_multipliers,
-    load_multipliers,
-    select_multipliers,
-    write_multipliers,
-)
+from gaitlib.simulate.compact import UNITS, encode_curves
 from gaitlib.simulate.library import (
     analyse_failures,
     describe_library,
     load_library,
     write_library,
+)
+from gaitlib.simulate.neighbours import (
+    MULTIPLIER_FILE,
+    join_multipliers,
+    load_multipliers,
+    select_multipliers,
+    write_multipliers,
 )
 from gaitlib.simulate.request import ENGINE_VERSION
 
@@ -194,7 +193,7 @@ def export_library(
 
 def list_files(folder: Path) -> list[Path]:
     """List the files of a library."""
-    names = ("gaits.nc", "table.parquet", FILE)
+    names = ("gaits.nc", "table.parquet", MULTIPLIER_FILE)
     return [folder / name for name in names if (folder / name).exists()]
 
 
@@ -205,7 +204,7 @@ def format_manifest(folder: Path | str, command: str) -> str:
     titles = {
         "gaits.nc": "Simulated gaits, verified in OpenSim: curves",
         "table.parquet": "Simulated gaits asked for: people, outcomes, verdicts",
-        FILE: "Simulated gaits: multipliers of the solver, with which neighbours are solved quickly",
+        MULTIPLIER_FILE: "Simulated gaits: multipliers of the solver, with which neighbours are solved quickly",
     }
     rows = {
         f"data/library/{file.name}": {
