@@ -80,7 +80,7 @@ def test_other_tissue_is_the_same_body_in_opensim(solver, opensim_process, state
 
 def test_contractures_are_the_same_body_in_opensim(solver, opensim_process, states):
     impaired = Impairment(limit={"hip": 25, "knee_r": -15, "ankle_l": 40}, tilt_deg=10, stoop_deg=5)
-    request = replace(OTHER_TISSUE, impairment=impaired)
+    request = replace(OTHER_TISSUE, impairment=impaired, kind="stride")
     values = solver(checks.evaluate_engine, request, get_cache_folder(), states)
     missing, ground, _ = opensim_process(checks.evaluate_opensim, request, states)
     assert np.abs(values["residual"] - missing).max() / np.abs(missing).max() < 1e-6
