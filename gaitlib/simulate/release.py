@@ -204,7 +204,7 @@ def format_manifest(folder: Path | str, command: str) -> str:
     titles = {
         "gaits.nc": "Simulated gaits, verified in OpenSim: curves",
         "table.parquet": "Simulated gaits asked for: people, outcomes, verdicts",
-        MULTIPLIER_FILE: "Simulated gaits: multipliers of the solver, with which neighbours are solved quickly",
+        MULTIPLIER_FILE: "Simulated gaits: multipliers, with which neighbours are solved quickly",
     }
     rows = {
         f"data/library/{file.name}": {
