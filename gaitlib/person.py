@@ -73,9 +73,9 @@ class Impairment(BaseModel):
     The first five map a group or joint to a value; a suffix `_r` or `_l` names a side, no suffix both.
 
     - `weakness`: strength group -> share of maximal isometric force left, 0.1-1 (Steele et al. 2012,
-      doi 10.1016/j.gaitpost.2012.01.006);
+      J Biomech 45:2564);
     - `contracture`: muscle group -> share of optimal fibre length left, 0.6-1: fibres are stretched and pull
-      passively at shorter lengths (Attias et al. 2016, doi 10.1016/j.clinbiomech.2016.09.011);
+      passively at shorter lengths (Attias et al. 2016, doi 10.1016/j.clinbiomech.2016.02.017);
     - `spasticity`: muscle group -> gain of a lagging stretch reflex, 0-3 (activation per optimal length per
       second of fibre lengthening; Falisse et al. 2018, doi 10.1371/journal.pone.0208811);
     - `limit`: joint -> degrees of extension (hip, knee) or dorsiflexion (ankle) that a contracture takes,

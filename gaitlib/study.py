@@ -228,7 +228,8 @@ class Subgroup(_Section):
 class EvaluateSection(_Section):
     """Chapters 4 and 5: who is evaluated, by which methods, against which margins.
 
-    `experiments` is the file of `gaitlib ablate` that chapter 5 shows; empty: none.
+    `experiments` is the file of `gaitlib ablate` that chapter 5 shows; empty: none. `told_apart` names two
+    subgroups, patients and healthy people, whom chapter 5 tells apart by their estimates.
     """
 
     outcomes: tuple[Outcome, ...] = Field(min_length=1)
@@ -238,6 +239,14 @@ class EvaluateSection(_Section):
     experiments: str = ""
     margins: dict[Outcome, Margin]
     subgroups: dict[str, Subgroup] = Field(min_length=1)
+    told_apart: tuple[str, str]
+
+    @model_validator(mode="after")
+    def _check_told_apart(self) -> EvaluateSection:
+        for name in self.told_apart:
+            if name not in self.subgroups:
+                raise ValueError(f"told_apart: '{name}' is no subgroup{suggest_name(name, self.subgroups)}")
+        return self
 
     @model_validator(mode="after")
     def _check_margins(self) -> EvaluateSection:

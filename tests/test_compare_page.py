@@ -125,7 +125,7 @@ def test_published_predictions_that_are_absent_leave_the_other_rows(tmp_path, mo
     def refuse(*_):
         raise AbsentData("cp_video_benchmark", "cp_video_benchmark/Fig2a-d.csv is not here")
 
-    monkeypatch.setattr("gaitlib.data.tables.load_table", refuse)
+    monkeypatch.setattr("gaitlib.data.reference_tables.load_table", refuse)
     code = {cell["id"]: "".join(cell["source"]) for cell in CODE}
     here = {}
     exec(code["5-compare-02"].partition("\nkept = ")[0], here)

@@ -27,7 +27,7 @@ STEP_S = 0.54
 
 
 def make_signals(fps=100.0, duration_s=6.0, turn=None, site="lower_back"):
-    """A trunk that bounces once per step, sways once per stride and nods a little."""
+    """A trunk that bounces once per step, sways once per stride and tilts a little."""
     time = np.arange(int(duration_s * fps)) / fps
     step = 2 * np.pi * time / STEP_S
     acceleration = np.stack([0.8 * np.sin(step), 9.81 + 2 * np.cos(step), 0.7 * np.cos(step / 2)], axis=1)

@@ -6,6 +6,7 @@ import pytest
 import xarray as xr
 from notebook_cells import read_definitions
 
+from gaitlib.data.measured_curves import load_leg_angles
 from gaitlib.data.packed import read_recording
 from gaitlib.data.reference_tables import summarise_strides
 from gaitlib.errors import InputError
@@ -13,7 +14,7 @@ from gaitlib.estimate.baseline_estimators import detect_shank_contacts, estimate
 from gaitlib.estimate.estimate_table import compare_step_times
 from gaitlib.evaluate.waveforms import compare_curves, describe_clusters, score_normal
 from gaitlib.gait import COORDINATES
-from gaitlib.report import gait_curves
+from gaitlib.report import figures
 
 PHASE = np.arange(101.0)
 
@@ -38,7 +39,7 @@ def build_gaits(starts=(0, 50)):
 
 @pytest.mark.parametrize("starts", [(0, 50), (0, 43), (20, 75)])
 def test_each_leg_starts_at_its_own_contact(starts):
-    found = gait_curves.collect_side_curves(build_gaits(starts), ["one"])
+    found = figures.collect_side_curves(build_gaits(starts), ["one"])
     for side in (0, 1):
         assert found.angles["knee"][0, side, :100] == pytest.approx(PHASE[:100])
     assert found.toe_off == pytest.approx(np.full((1, 2), 60.0))
@@ -46,7 +47,7 @@ def test_each_leg_starts_at_its_own_contact(starts):
 
 def test_gaits_of_one_person_are_one_person():
     gaits = xr.concat([build_gaits(), 2 * build_gaits(), build_gaits()], dim="gait")
-    found = gait_curves.collect_side_curves(gaits, ["a", "a", "b"])
+    found = figures.collect_side_curves(gaits, ["a", "a", "b"])
     assert found.people == ["a", "b"]
     assert found.angles["knee"][0, 0, 50] == pytest.approx(75.0)
 
@@ -55,10 +56,9 @@ def make_group(shift, n=8, seed=0):
     rng = np.random.default_rng(seed)
     wave = 20 * np.sin(2 * np.pi * PHASE / 100)
     angles = {
-        joint: wave + shift + rng.normal(0, 2, (n, 1, 1)) + np.zeros((n, 2, 1))
-        for joint in gait_curves.JOINTS
+        joint: wave + shift + rng.normal(0, 2, (n, 1, 1)) + np.zeros((n, 2, 1)) for joint in figures.JOINTS
     }
-    return gait_curves.SideCurves(angles, [f"p{k}" for k in range(n)], np.full((n, 2), np.nan))
+    return figures.SideCurves(angles, [f"p{k}" for k in range(n)], np.full((n, 2), np.nan))
 
 
 def test_shifted_curves_differ_in_place_and_not_in_range():
@@ -81,7 +81,7 @@ def test_profile_scores_leave_each_healthy_person_out():
 
 
 def test_figure_tells_sides_apart_twice_and_has_units():
-    figure = gait_curves.plot_side_curves({"Real": make_group(0.0)}, make_group(0.0, seed=2))
+    figure = figures.plot_side_curves({"Real": make_group(0.0)}, make_group(0.0, seed=2))
     lines = [line for line in figure.axes[0].lines if line.get_linewidth() > 2]
     assert len({line.get_color() for line in lines}) == len({line.get_linestyle() for line in lines}) == 2
     assert all("(°)" in ax.get_ylabel() for ax in figure.axes[:3])
@@ -182,8 +182,8 @@ def test_windows_leave_out_rest_and_freezing():
 def test_parkinson_ranges_are_those_published():
     """Computed elsewhere from the same file: knee 54 off against 65, hip 34, 41, ankle 21, 28 degrees."""
     off, healthy = (
-        gait_curves.load_measured_curves("parkinsons", "off"),
-        gait_curves.load_measured_curves("healthy_adult"),
+        figures.SideCurves(*load_leg_angles("parkinsons", "off")),
+        figures.SideCurves(*load_leg_angles("healthy_adult")),
     )
     assert (len(off.people), len(healthy.people)) == (22, 42)
     for joint, sick, well in (("knee", 54, 65), ("hip", 34, 41), ("ankle", 21, 28)):

@@ -175,6 +175,15 @@ def test_what_is_shipped_is_what_the_card_and_the_manifest_say():
     assert sum(path.stat().st_size for path in earlier.FOLDER.iterdir()) < 2e6
 
 
+def test_shipped_walks_with_all_steps_are_off_as_the_shipped_estimates_say():
+    """Both measure a walk in the same way: the mean of the two sides, not of all steps."""
+    estimates = pd.read_parquet(earlier.FOLDER / "estimates_inertial.parquet")
+    known = estimates.query("outcome == 'step_time_s' and status == 'ok'").set_index("walk_id")
+    steps = pd.read_parquet(earlier.FOLDER / "left_out_steps.parquet").query("left_out == 0")
+    error = (known["estimate"] - known["reference"])[steps["walk_id"]].to_numpy()
+    assert steps["error_s"].to_numpy() == pytest.approx(error, abs=1e-12) and len(steps) > 100
+
+
 def test_no_curve_of_one_person_is_shipped():
     table = pd.read_parquet(earlier.FOLDER / "joint_angle_bands.parquet")
     assert "person_id" not in table and table["n_people"].min() >= 20

@@ -71,6 +71,7 @@ def finished(tmp_path_factory):
     def keep_some(values):
         groups = values["evaluate"]["subgroups"]
         values["evaluate"]["subgroups"] = {name: groups[name] for name in SUBGROUPS}
+        values["evaluate"]["told_apart"] = ["joint", "child"]
 
     edit_study(root, keep_some)
     command = [sys.executable, "-m", "snakemake", "-s", "workflow/Snakefile", "--cores", "1", "--dry-run"]
@@ -146,7 +147,7 @@ def test_a_margin_of_one_subgroup_runs_that_page_only(project):
 
 
 def test_changed_code_runs_the_pages_that_import_it(project):
-    (project / "gaitlib/report/comparison.py").open("a", encoding="utf-8").write("\n# changed\n")
+    (project / "gaitlib/evaluate/discrimination.py").open("a", encoding="utf-8").write("\n# changed\n")
     assert list_pages(project) == {"5_compare", "0_answer", "book"}
 
 

@@ -42,11 +42,7 @@ def get_path(
 
 
 def get_paths(
-    item_id: str,
-    purpose: str,
-    pattern: str = "*",
-    manifest: Manifest | None = None,
-    download: bool = False,
+    item_id: str, purpose: str, pattern: str = "*", manifest: Manifest | None = None, download: bool = False
 ) -> list[Path]:
     """Give the paths of all files of an item, verified."""
     manifest = manifest or load_manifest()
@@ -157,8 +153,7 @@ def _locate(item_id: str, file: DataFile, download: bool) -> Path:
         return cached
     if not download:
         raise AbsentData(
-            item_id,
-            f"{item_id}/{file.name} is not here: run make data, or set {DATA_VARIABLE} to its folder",
+            item_id, f"{item_id}/{file.name} is not here: run make data, or set {DATA_VARIABLE} to its folder"
         )
     return _download(item_id, file, cached)
 

@@ -63,17 +63,34 @@ def load_joint_angles(group: str = "healthy_adult", medication: str = "") -> dic
 
     Healthy adults have the role calibrate, people with Parkinson's disease ('on', 'off') evaluate.
     """
-    healthy = group == "healthy_adult"
-    item, role = ("wbds_joint_angles", "calibrate") if healthy else ("parkinson_joint_angles", "evaluate")
-    data = read_joint_angle_bands(get_path(item, "Parkinsons_Data.csv", role))
-    chosen = (data["group"] == group) & (data["medication"] == medication) & (data["plane"] == "sagittal")
+    data = _read_joint_angles(group, medication)
     angles = {}
     for joint in JOINTS:
-        part = data.isel(record=(chosen & (data["joint"] == joint)).values)
+        part = data.isel(record=(data["joint"] == joint).values)
         people = part["person_id"].values
         own = [np.nanmean(part["angle"].values[people == person], axis=0) for person in np.unique(people)]
         angles[joint] = np.degrees(np.array(own))
     return angles
+
+
+def load_leg_angles(group: str = "healthy_adult", medication: str = "") -> tuple[dict, list[str]]:
+    """Joint angles of `load_joint_angles`, right leg before left; (people, 2, 101) each, and names."""
+    data = _read_joint_angles(group, medication)
+    names = sorted(set(data["person_id"].values.tolist()))
+    keys = list(zip(*(data[key].values.tolist() for key in ("person_id", "side", "joint")), strict=True))
+    angles = {}
+    for joint in JOINTS:
+        places = [[keys.index((name, side, joint)) for side in "rl"] for name in names]
+        angles[joint] = np.degrees(data["angle"].values[np.array(places)])
+    return angles, names
+
+
+def _read_joint_angles(group: str, medication: str):
+    healthy = group == "healthy_adult"
+    item, role = ("wbds_joint_angles", "calibrate") if healthy else ("parkinson_joint_angles", "evaluate")
+    data = read_joint_angle_bands(get_path(item, "Parkinsons_Data.csv", role))
+    own = (data["group"] == group) & (data["medication"] == medication) & (data["plane"] == "sagittal")
+    return data.isel(record=own.values)
 
 
 def summarise_joint_angles() -> pd.DataFrame:

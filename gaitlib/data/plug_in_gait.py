@@ -114,11 +114,7 @@ def compute_hip_center(pelvis: dict[str, np.ndarray], sign: float) -> np.ndarray
 
 
 def compute_chord_center(
-    proximal: np.ndarray,
-    lateral: np.ndarray,
-    segment: np.ndarray,
-    offset_m: float,
-    rotation_rad: float = 0.0,
+    proximal: np.ndarray, lateral: np.ndarray, segment: np.ndarray, offset_m: float, rotation_rad: float = 0.0
 ) -> np.ndarray:
     """Compute a joint centre by the chord construction; shape (time, 3).
 

@@ -347,10 +347,7 @@ def check_fps(fps: float | None) -> float:
 
 
 def compute_features_from_arrays(
-    pixels: np.ndarray,
-    confidence: np.ndarray,
-    fps: float,
-    known: SideInformation | None = None,
+    pixels: np.ndarray, confidence: np.ndarray, fps: float, known: SideInformation | None = None
 ) -> ClipFeatures:
     """Compute the common sequence (array form of `compute_features`)."""
     known = known or SideInformation()

@@ -112,12 +112,7 @@ def evaluate_statistics(average: np.ndarray, n_people: int) -> np.ndarray:
 
 
 def compute_agreement(
-    reference,
-    estimate,
-    person,
-    rng: np.random.Generator,
-    n_resamples: int = 2000,
-    level: float = 0.95,
+    reference, estimate, person, rng: np.random.Generator, n_resamples: int = 2000, level: float = 0.95
 ) -> pd.DataFrame:
     """Compute every statistic of agreement with its intervals.
 

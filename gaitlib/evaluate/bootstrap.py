@@ -25,11 +25,7 @@ def compute_jackknife(values: np.ndarray, statistic: Callable[[np.ndarray, int],
 
 
 def compute_bca_interval(
-    replicates: np.ndarray,
-    value: np.ndarray,
-    deviations: np.ndarray,
-    df: float,
-    level: float = 0.95,
+    replicates: np.ndarray, value: np.ndarray, deviations: np.ndarray, df: float, level: float = 0.95
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Compute bias-corrected and accelerated intervals for many statistics at once.
 

@@ -45,10 +45,7 @@ def compute_clustered_share(hits, person, level: float = 0.95) -> tuple[float, f
 
 
 def compute_interval_coverage(
-    tidy: pd.DataFrame,
-    by: Sequence[str] = DEFAULT_BY,
-    nominal: float = 0.90,
-    level: float = 0.95,
+    tidy: pd.DataFrame, by: Sequence[str] = DEFAULT_BY, nominal: float = 0.90, level: float = 0.95
 ) -> pd.DataFrame:
     """Compute how often the estimator's intervals hold the reference, and how wide they are."""
     table = check_agreement_table(tidy)

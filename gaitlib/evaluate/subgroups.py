@@ -16,10 +16,7 @@ from gaitlib.evaluate.people import FEW_PEOPLE, MIN_PEOPLE
 
 __all__ = ["BiasModel", "adjust_holm", "compute_subgroup_gaps", "fit_bias_model"]
 
-MEASURES = {
-    "mae": lambda error: error.abs(),
-    "bias": lambda error: error,
-}
+MEASURES = {"mae": lambda error: error.abs(), "bias": lambda error: error}
 
 
 def adjust_holm(p_values) -> np.ndarray:

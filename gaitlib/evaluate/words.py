@@ -17,11 +17,7 @@ METHODS = {
 """Method -> words for readers."""
 LABELS = {"side": "side", "front": "front", "": "–", "real": "real people", "simulated": "simulated"}
 """Values of the columns `view` and `origin` -> words for narrow columns."""
-_PROSE_UNITS = {
-    "speed_mps": (1.0, "m/s", 2),
-    "step_length_m": (100.0, "cm", 1),
-    "step_time_s": (1.0, "s", 3),
-}
+_PROSE_UNITS = {"speed_mps": (1.0, "m/s", 2), "step_length_m": (100.0, "cm", 1), "step_time_s": (1.0, "s", 3)}
 
 
 def choose_row(

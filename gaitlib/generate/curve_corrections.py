@@ -66,9 +66,7 @@ class FloorBand:
 
 
 def correct_gaits(
-    table: pd.DataFrame,
-    gaits: xr.Dataset,
-    band: FloorBand | None = None,
+    table: pd.DataFrame, gaits: xr.Dataset, band: FloorBand | None = None
 ) -> tuple[pd.DataFrame, xr.Dataset]:
     """Make the curves of strides agree with the floor, the travel and the body weight."""
     position, force, changes = correct_curves(

@@ -48,11 +48,7 @@ class ImpairmentPosterior:
         return self.representation.conditions.names[len(BASE_CONDITIONS) :]
 
     def fit(
-        self,
-        flow: GaitGenerator,
-        table: pd.DataFrame,
-        gaits: xr.Dataset,
-        folder: str | Path | None = None,
+        self, flow: GaitGenerator, table: pd.DataFrame, gaits: xr.Dataset, folder: str | Path | None = None
     ) -> ImpairmentPosterior:
         """Learn from solved gaits and from strides generated for mixed conditions."""
         self.representation = flow.representation

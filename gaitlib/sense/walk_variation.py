@@ -77,11 +77,7 @@ class WalkVariation:
 NO_VARIATION = WalkVariation().scale(0.0)
 
 STEADY_VARIATION = WalkVariation(
-    angle_offset_deg=2.0,
-    angle_harmonic_deg=0.4,
-    amplitude_spread=0.04,
-    trunk_spread=0.2,
-    start_slowdown=0.15,
+    angle_offset_deg=2.0, angle_harmonic_deg=0.4, amplitude_spread=0.04, trunk_spread=0.2, start_slowdown=0.15
 )
 """For inertial sensors: joint curves that are bent independently of each other shake the pelvis over the foot
 on the floor. A camera hardly sees it; the second derivative does."""

@@ -71,7 +71,10 @@ def plan_pages(study: Study) -> dict[str, Page]:
         values[f"{SUBGROUP_PAGE}_{name}"] = library | weights | split | asked | bootstrap | camera | own
     values |= {
         "4_signals": library | weights | bootstrap | camera,
-        "5_compare": summary | bootstrap | {"experiments": evaluate.experiments},
+        "5_compare": summary
+        | bootstrap
+        | {"experiments": evaluate.experiments}
+        | dict(zip(("patients", "healthy"), evaluate.told_apart, strict=True)),
         "0_answer": summary,
     }
     common = {"seed": study.seed, "results": f"{folder}/results"}
@@ -140,6 +143,8 @@ def list_sources(notebook: str, root: Path = ROOT) -> list[str]:
     found = {str(path.relative_to(root)) for path in seen | beside} | {notebook}
     if any(name.startswith("gaitlib/data/") for name in found):
         found.add("data_manifest.yaml")
+    printed = ("data/published.csv", "book/references.bib")  # read where named, not imported
+    found |= {name for name in printed if name in text and (root / name).is_file()}
     return sorted(found)
 
 
