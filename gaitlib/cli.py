@@ -21,7 +21,7 @@ COMMANDS = {
     ),
     "run": ("gaitlib.workflow.run:add_run_parser", "run a study and build its book"),
     "simulate": ("gaitlib.simulate.cli:add_simulate_parser", "solve the gait of a person"),
-    "library": ("gaitlib.simulate.library_cli:add_library_parser", "check, join and release gait libraries"),
+    "library": ("gaitlib.simulate.cli:add_library_parser", "check, join and release gait libraries"),
     "generate": (
         "gaitlib.workflow.train:add_generate_parser",
         "train the generator, or make strides with it",

@@ -53,12 +53,16 @@ CONTRACTURE_GROUPS = ("iliopsoas", "hamstrings", "rect_fem", "gastroc", "soleus"
 """Muscle groups whose fibres can be shortened."""
 SPASTIC_GROUPS = ("hamstrings", "rect_fem", "gastroc", "soleus")
 """Muscle groups that can have a stretch reflex."""
+LIMITED_JOINTS = ("hip", "knee", "ankle")
+"""Joints whose passive stop can be moved: extension of hip and knee, dorsiflexion of the ankle."""
 SIDES = ("r", "l")
 
 _PER_SIDE = {
     "weakness": (tuple(STRENGTH_GROUPS), 0.1, 1.0, 1.0),
     "contracture": (CONTRACTURE_GROUPS, 0.6, 1.0, 1.0),
     "spasticity": (SPASTIC_GROUPS, 0.0, 3.0, 0.0),
+    "limit": (LIMITED_JOINTS, -25.0, 80.0, 0.0),
+    "tone": (SPASTIC_GROUPS, 0.0, 0.5, 0.0),
 }
 """Names, lowest, highest and healthy value of the parts that are given per group and side."""
 
@@ -66,7 +70,7 @@ _PER_SIDE = {
 class Impairment(BaseModel):
     """What hinders the gait, each part with unit and range; everything left out is healthy.
 
-    The first three map a group to a value; a suffix `_r` or `_l` names a side, no suffix both.
+    The first five map a group or joint to a value; a suffix `_r` or `_l` names a side, no suffix both.
 
     - `weakness`: strength group -> share of maximal isometric force left, 0.1-1 (Steele et al. 2012,
       J Biomech 45:2564);
@@ -74,12 +78,18 @@ class Impairment(BaseModel):
       passively at shorter lengths (Attias et al. 2016, doi 10.1016/j.clinbiomech.2016.02.017);
     - `spasticity`: muscle group -> gain of a lagging stretch reflex, 0-3 (activation per optimal length per
       second of fibre lengthening; Falisse et al. 2018, doi 10.1371/journal.pone.0208811);
+    - `limit`: joint -> degrees of extension (hip, knee) or dorsiflexion (ankle) that a contracture takes,
+      -25 to 80; below 0 a lax joint gives more, as a knee that hyperextends (passive range as clinics measure
+      it, McDowell et al. 2012, doi 10.3109/01942638.2011.644032);
+    - `tone`: muscle group -> least activation at any time, 0-0.5 (overactivity without a stretch, as of the
+      calf in swing);
     - `rigidity`: 0-1 of the added joint stiffness and damping of `gaitlib.body.specification`;
     - `coactivation`: 0-0.5, share of a muscle's activation that its antagonist has at least (reduced
       selective control);
     - `bradykinesia`: 0-0.7, slower and smaller excitation and movement: time constants times 1 + 2 x,
       largest excitation 1 - 0.6 x, and a cost of wide strides (angle between the thighs) that grows with x;
     - `stoop_deg`: 0-45, forward lean of the trunk that the person seeks (degrees);
+    - `tilt_deg`: -15 to 30, anterior tilt of the pelvis, beyond the healthy, that the person seeks (degrees);
     - `balance_margin`: 0-1, how much a long double support is sought.
 
     Examples
@@ -95,11 +105,14 @@ class Impairment(BaseModel):
     weakness: dict[str, float] = Field(default_factory=dict)
     contracture: dict[str, float] = Field(default_factory=dict)
     spasticity: dict[str, float] = Field(default_factory=dict)
+    limit: dict[str, float] = Field(default_factory=dict)
+    tone: dict[str, float] = Field(default_factory=dict)
     rigidity: float = Field(default=0.0, ge=0, le=1)
     coactivation: float = Field(default=0.0, ge=0, le=0.5)
     bradykinesia: float = Field(default=0.0, ge=0, le=0.7)
     stoop_deg: float = Field(default=0.0, ge=0, le=45)
     balance_margin: float = Field(default=0.0, ge=0, le=1)
+    tilt_deg: float = Field(default=0.0, ge=-15, le=30)
 
     @field_validator(*_PER_SIDE, mode="after")
     @classmethod
@@ -125,7 +138,7 @@ class Impairment(BaseModel):
     @property
     def is_symmetric(self) -> bool:
         """Whether both sides are impaired alike."""
-        names = (*self.weakness, *self.contracture, *self.spasticity)
+        names = [name for part in _PER_SIDE for name in getattr(self, part)]
         return not any(name.endswith(("_r", "_l")) for name in names)
 
     @property
@@ -139,9 +152,9 @@ class Impairment(BaseModel):
         Parameters
         ----------
         part : str
-            'weakness', 'contracture' or 'spasticity'.
+            'weakness', 'contracture', 'spasticity', 'limit' or 'tone'.
         group : str
-            Strength group (weakness) or muscle group.
+            Strength group (weakness), joint (limit) or muscle group.
         side : str
             'r' or 'l'.
 
@@ -257,7 +270,7 @@ def unflatten_impairment(row: Mapping) -> Impairment:
     Parameters
     ----------
     row : mapping
-        Every column of `IMPAIRMENT_COLUMNS`.
+        Columns of `IMPAIRMENT_COLUMNS`; a part that a table does not have is healthy.
 
     Returns
     -------
@@ -265,10 +278,10 @@ def unflatten_impairment(row: Mapping) -> Impairment:
         The impairment.
     """
     parts = {
-        part: {f"{g}_{side}": float(row[f"{part}_{g}_{side}"]) for g in groups for side in SIDES}
-        for part, (groups, *_) in _PER_SIDE.items()
+        part: {f"{g}_{side}": float(row.get(f"{part}_{g}_{side}", healthy)) for g in groups for side in SIDES}
+        for part, (groups, _, _, healthy) in _PER_SIDE.items()
     }
-    return Impairment(**parts, **{name: float(row[name]) for name in SCALAR_PARTS})
+    return Impairment(**parts, **{name: float(row.get(name, 0.0)) for name in SCALAR_PARTS})
 
 
 def parse_person(values: dict, where: str = "person") -> Person:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from gaitlib.gait import COORDINATES, MUSCLES, swap_side
+from gaitlib.person import Impairment
 from gaitlib.simulate.request import GaitRequest
 
 N_Q, N_M = len(COORDINATES), len(MUSCLES)
@@ -34,7 +35,7 @@ def make_random_states(request: GaitRequest, n: int, seed: int) -> dict[str, np.
 
 def evaluate_engine(request: GaitRequest, cache, states: dict) -> dict[str, np.ndarray]:
     """Forces and residuals of the CasADi engine."""
-    from gaitlib.simulate.parameters import flatten_specification, pack_parameters
+    from gaitlib.simulate.dynamics import flatten_specification, pack_parameters
     from gaitlib.simulate.solve import get_engine
 
     body = pack_parameters(flatten_specification(request.specification))
@@ -101,7 +102,7 @@ def differentiate_problem(request: GaitRequest, cache, seed: int) -> tuple[float
 
 def evaluate_muscle_curves() -> dict[str, float]:
     """The muscle model at textbook points."""
-    from gaitlib.simulate.muscle import (
+    from gaitlib.simulate.dynamics import (
         compute_active_force_length,
         compute_force_velocity,
         compute_passive_force_length,
@@ -164,8 +165,7 @@ def compare_unfolded_gradients(request: GaitRequest, cache, seed: int) -> float:
     from gaitlib.simulate.engine import N_PINS
     from gaitlib.simulate.guess import make_guess
     from gaitlib.simulate.problem import N_HEAD
-    from gaitlib.simulate.solve import get_engine, make_task
-    from gaitlib.simulate.unfold import fit_multipliers
+    from gaitlib.simulate.solve import fit_multipliers, get_engine, make_task
 
     rng = np.random.default_rng(seed)
     half, whole = (get_engine(replace(request, kind=kind), cache) for kind in ("half", "stride"))
@@ -197,9 +197,8 @@ def measure_balance(request: GaitRequest, cache) -> tuple[float, float]:
     The multipliers of the pins are not kept: they may take what they can of the gradient.
     """
     from gaitlib.simulate.engine import N_PINS
-    from gaitlib.simulate.neighbours import find_nearest
+    from gaitlib.simulate.neighbours import LibraryStarts, find_nearest
     from gaitlib.simulate.solve import get_engine, make_task, solve_request
-    from gaitlib.simulate.starts import LibraryStarts
 
     library = LibraryStarts()
     solved = solve_request(request, cache, library.make(find_nearest(library.table, request)))
@@ -214,3 +213,27 @@ def measure_balance(request: GaitRequest, cache) -> tuple[float, float]:
     rest, pins = gradient + jacobian.T @ multipliers + bounds, jacobian[-N_PINS:].toarray().T
     rest -= pins @ np.linalg.lstsq(pins, rest)[0]
     return float(np.abs(bounds).max()), float(np.abs(rest).max())
+
+
+def measure_directions(cache, changes: dict[str, dict]) -> dict[str, dict[str, float]]:
+    """Angles (degrees) of an adult without an impairment and with each of some."""
+    from gaitlib.simulate.neighbours import LibraryStarts, find_nearest
+    from gaitlib.simulate.plan import TYPICAL_ADULT
+    from gaitlib.simulate.solve import solve_request
+
+    library, found, start = LibraryStarts(), {}, None
+    for name, change in {"none": {}, **changes}.items():
+        request = GaitRequest(TYPICAL_ADULT, 1.0, Impairment(**change))
+        start = start or library.make(find_nearest(library.table, request))
+        solved = solve_request(request, cache, start)
+        assert solved.converged, name
+        start = start if found else solved.start
+        angle = dict(zip(COORDINATES, np.degrees(solved.position.T), strict=True))
+        found[name] = {
+            "hip": float(angle["hip_flexion_r"].min()),
+            "tilt": float(-angle["pelvis_tilt"].mean()),
+            "knee": float(angle["knee_angle_r"].min()),
+            "ankle": float(angle["ankle_angle_r"].mean()),
+            "calf": float(solved.activation[:, MUSCLES.index("soleus_r")].min()),
+        }
+    return found

@@ -105,8 +105,7 @@ def wait_for(condition, seconds: float = 180.0) -> None:
 
 
 def main(folder: str, executor: str, where: str) -> None:
-    from gaitlib.simulate.build import build_library
-    from gaitlib.simulate.executors import open_executor
+    from gaitlib.simulate.build import build_library, open_executor
 
     workers = open_executor(executor, n_workers=2, scheduler=where)
     try:

@@ -8,10 +8,10 @@ import pytest
 from gaitlib.body.dimensions import compute_dimensions, compute_head_mass_share
 from gaitlib.body.kinematics import compute_sagittal_points
 from gaitlib.body.parameter_tables import list_sources, load_muscles
-from gaitlib.body.specification import build_specification
+from gaitlib.body.specification import Structure, build_specification
 from gaitlib.errors import InputError
 from gaitlib.gait import COORDINATES, MUSCLE_GROUPS, MUSCLES
-from gaitlib.person import Impairment, Person, parse_impairment, parse_person
+from gaitlib.person import Impairment, Person, parse_impairment, parse_person, unflatten_impairment
 
 ADULT = Person(age_years=30, sex="m", height_m=1.76, mass_kg=74.0)
 CHILD = Person(age_years=6, sex="f", height_m=1.15, mass_kg=20.0)
@@ -176,3 +176,46 @@ def _get_arm(muscle, joint, degrees):
     return _compute_arm(
         np.array(entry["exponents"]), np.array(entry["coefficients"]), angles, entry["joints"].index(joint)
     )
+
+
+def test_a_contracture_pushes_the_joint_to_where_it_ends():
+    """Passive moment: towards flexion of hip and knee, plantarflexion of the ankle; of lax knees less."""
+
+    def push(joint: str, degrees: float, **limit: float) -> float:
+        passive = build_specification(ADULT, Impairment(limit=limit)).passive
+        p = next(p for p in passive if p.coordinate == joint)
+        q = np.radians(degrees)
+        return p.stop_nm * (np.exp(-p.rate * (q - p.lower_rad)) - np.exp(p.rate * (q - p.upper_rad)))
+
+    assert push("hip_flexion_r", 0, hip=20) > push("hip_flexion_r", 0) + 5
+    assert push("hip_flexion_l", 0, hip_r=20) == push("hip_flexion_l", 0)
+    assert push("knee_angle_r", 10, knee=20) > push("knee_angle_r", 10) + 5
+    assert push("knee_angle_r", -8, knee=-15) < 0.2 * push("knee_angle_r", -8)
+    assert push("ankle_angle_r", 5, ankle=25) < push("ankle_angle_r", 5) - 5
+    sizes = [push("hip_flexion_r", 0, hip=x) for x in (0, 10, 20, 30)]
+    assert np.all(np.diff(sizes) > 0)
+
+
+def test_shortened_hamstrings_have_no_slack_left():
+    structure = Structure(hamstrings_slack=1.08)
+    lengths = [
+        build_specification(ADULT, Impairment(contracture={"hamstrings": x}), structure)
+        .muscles[MUSCLES.index("hamstrings_r")]
+        .tendon_length_m
+        for x in (1.0, 0.9, 0.8, 0.7)
+    ]
+    assert (
+        lengths[0] == pytest.approx(1.08 * lengths[3]) and lengths[2] == lengths[3] < lengths[1] < lengths[0]
+    )
+
+
+def test_later_parts_survive_a_table_and_its_mirror():
+    impairment = Impairment(limit={"hip_r": 20, "knee": -10}, tone={"soleus_l": 0.1}, tilt_deg=-5)
+    assert unflatten_impairment(impairment.flatten()) == impairment
+    assert impairment.mirror().limit == {"hip_l": 20, "knee": -10} and not impairment.is_symmetric
+    row = {
+        name: v
+        for name, v in Impairment(rigidity=0.3).flatten().items()
+        if not name.startswith(("limit", "t"))
+    }
+    assert unflatten_impairment(row) == Impairment(rigidity=0.3)

@@ -47,8 +47,9 @@ def test_people_are_valid_and_within_the_ranges_of_the_file(name, samples):
         variables = {**cohort.variables, **cohort.patterns[row["pattern"]].variables}
         for key in ("age_years", "severity", "speed_share", "pace", "stride_time_cv", "stride_length_cv"):
             assert variables[key].low - 0.06 <= row[key] <= variables[key].high + 0.06, key
-    assert people["speed_mps"].between(0.2, 2.2).all()
-    assert people["kind"].eq("stride").mean() == pytest.approx(0.4, abs=0.07)
+    assert people["speed_mps"].between(0.15, 2.0).all()
+    one_sided = sum(pattern.share for pattern in cohort.patterns.values() if pattern.sides == "one")
+    assert people["kind"].eq("stride").mean() == pytest.approx(max(0.4, one_sided), abs=0.07)
     assert people["stride_time_s"].isna().mean() == pytest.approx(0.1, abs=0.05)
 
 
@@ -77,6 +78,9 @@ def test_every_part_and_corner_of_cerebral_palsy_is_met(samples):
             kind, _, group = effect.part.partition(".")
             values = [read_part(imp, kind, group) for imp in rows["impairment"]]
             span = effect.severe - effect.mild
+            if not span:
+                assert np.ptp(values) > effect.spread, effect.part
+                continue
             place = [(value - effect.mild) / span for value in values]
             assert min(place) < 0.25 and max(place) > 0.75, effect.part
     crouch = people[(people["pattern"] == "crouch") & (people["design"] == "corner")]
@@ -97,7 +101,7 @@ def read_part(impairment: dict, kind: str, group: str) -> float:
 def test_hemiplegia_is_on_one_side_and_on_both_sides_of_the_body_in_turn(samples):
     people = samples["cerebral_palsy"]
     hemiplegic = people[people["pattern"] == "hemiplegic"]
-    sides = [{key[-1] for key in imp["contracture"]} for imp in hemiplegic["impairment"]]
+    sides = [{key[-1] for key in imp["weakness"]} for imp in hemiplegic["impairment"]]
     assert all(len(side) == 1 for side in sides)
     assert 0.35 < np.mean([side == {"r"} for side in sides]) < 0.65
     assert hemiplegic["kind"].eq("stride").all()

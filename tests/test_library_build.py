@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
 import library_fakes
@@ -24,9 +25,7 @@ from library_fakes import build_solved, fake_solve, make_plan, run_cluster, wait
 import gaitlib.simulate.build as build_module
 from gaitlib.cli import main
 from gaitlib.errors import InputError, WorkError
-from gaitlib.simulate import executors
-from gaitlib.simulate.build import build_library, make_arrays
-from gaitlib.simulate.executors import open_executor
+from gaitlib.simulate.build import PartStore, Progress, build_library, lock_folder, make_arrays, open_executor
 from gaitlib.simulate.library import (
     analyse_failures,
     describe_library,
@@ -34,20 +33,21 @@ from gaitlib.simulate.library import (
     write_library,
 )
 from gaitlib.simulate.measure import estimate_cost, measure_library
-from gaitlib.simulate.multipliers import (
+from gaitlib.simulate.neighbours import (
+    compute_features,
+    compute_table_features,
+    find_nearest,
     join_multipliers,
     load_multipliers,
     pack_multipliers,
+    pack_start,
     unpack_multipliers,
+    unpack_start,
     write_multipliers,
 )
-from gaitlib.simulate.neighbours import compute_features, compute_table_features, find_nearest
-from gaitlib.simulate.parts import PartStore, lock_folder
 from gaitlib.simulate.plan import select_shard
-from gaitlib.simulate.progress import Progress
 from gaitlib.simulate.release import export_library, hash_file, merge_libraries, verify_library
 from gaitlib.simulate.solution import build_gait_dataset
-from gaitlib.simulate.starts import pack_start, unpack_start
 from gaitlib.study import load_study
 from gaitlib.workflow import run
 
@@ -218,7 +218,7 @@ def test_dask_scheduler_and_two_workers_one_killed_during_the_run(tmp_path, buil
 
 
 def test_no_scheduler_is_one_clear_error(monkeypatch):
-    monkeypatch.setattr(executors, "_PATIENCE_S", 0.5)
+    monkeypatch.setattr(build_module, "_PATIENCE_S", 0.5)
     with pytest.raises(InputError, match="--scheduler: missing"):
         open_executor("dask")
     with pytest.raises(InputError, match="tcp://127.0.0.1:9.*no Dask scheduler answers"):
@@ -294,7 +294,7 @@ def test_a_study_builds_the_library_it_reads_and_goes_on_after_an_interruption(t
 
     executor = DirectExecutor()
     executor.close = lambda: None
-    monkeypatch.setattr(executors, "open_executor", lambda *_: executor)
+    monkeypatch.setattr(build_module, "open_executor", lambda *_: executor)
     monkeypatch.setattr(build_module, "build_library", functools.partial(build_library, solve=solve))
     with pytest.raises(KeyboardInterrupt):
         run._main(["library", str(tmp_path / "toy.yaml")])
@@ -501,3 +501,24 @@ def test_cost_of_a_million_gaits_counts_failures_and_bytes():
     assert cost["core_hours"] == pytest.approx(6e6 / 3600) and cost["gigabytes"] == pytest.approx(4.0)
     assert cost["euro"] == pytest.approx(0.05 * cost["core_hours"])
     assert cost["days_2"] == pytest.approx(cost["core_hours"] / 48)
+
+
+def test_a_dearer_branch_is_not_inherited_where_a_cheaper_one_exists(tmp_path, monkeypatch):
+    """The first solve falls on a dearer branch; others inherit it or find the cheaper one by chance."""
+    monkeypatch.setattr(build_module, "_CHECK_EVERY", 1)
+    monkeypatch.setattr(build_module, "_CHECK_AFTER", 3)
+
+    def solve(request, start=None, time_limit_s=60.0):
+        lucky = int(request.gait_id, 16) % 3 == 0
+        dear = not lucky and (start is None or start.torque[0] == 1.0)
+        solved = replace(build_solved(request), cost=2.0 if dear else 1.0)
+        solved.start.torque[:] = float(dear)
+        return solved, {"reasons": []}
+
+    table = build(make_plan(), tmp_path / "checked", solve)
+    monkeypatch.setattr(build_module, "_CHECK_AFTER", 10**6)
+    monkeypatch.setattr(build_module, "_CHECK_EVERY", 10**6)
+    unchecked = build(make_plan(), tmp_path / "unchecked", solve)
+    assert (table["cost"] == 2.0).mean() < 0.5 * (unchecked["cost"] == 2.0).mean()
+    assert table["branch_spread"].max() == 1.0
+    assert load_library(tmp_path / "checked").run["gait_id"].is_unique

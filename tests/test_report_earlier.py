@@ -53,7 +53,7 @@ def toy(tmp_path, monkeypatch):
     """A run with one part from one set, and a folder for what is kept of it."""
     monkeypatch.setattr(earlier, "FOLDER", tmp_path / "earlier")
     monkeypatch.setattr(earlier, "PARTS", {"estimates_toy": "toy"})
-    monkeypatch.setattr("gaitlib.simulate.card.find_revision", lambda: "abc1234abc12")
+    monkeypatch.setattr("gaitlib.simulate.release.find_revision", lambda: "abc1234abc12")
     run = Results(str(tmp_path / "build" / "results"))
     run.save_table("estimates_toy", TABLE)
     run.save_facts("page", {"n": 2})
@@ -121,7 +121,7 @@ def test_an_older_table_does_not_pass_for_a_part_of_a_run_without_recordings(toy
 
 @pytest.mark.parametrize("revision", ["abc1234abc12+", "unknown"])
 def test_changed_source_is_no_revision(toy, monkeypatch, revision):
-    monkeypatch.setattr("gaitlib.simulate.card.find_revision", lambda: revision)
+    monkeypatch.setattr("gaitlib.simulate.release.find_revision", lambda: revision)
     with pytest.raises(InputError, match="commit"):
         earlier.keep_earlier(toy, earlier.FOLDER)
 

@@ -26,15 +26,12 @@ CHILD = GaitRequest(
 OTHER_TISSUE = replace(
     CHILD,
     structure=Structure(
-        hip_stop=-20.0,
-        hip_rate=4.0,
+        hip_stop=-10.0,
+        hip_rate=12.0,
         knee_stop=-3.0,
-        lumbar_stiffness=100.0,
-        heel_stiffness=2.0,
-        heel_back=0.01,
-        sole_raise=0.003,
-        achilles_strain=0.07,
-        passive_strain=0.8,
+        lumbar_stiffness=50.0,
+        heel_back=0.02,
+        rect_fem_passive_strain=0.8,
         hamstrings_slack=1.05,
     ),
 )
@@ -81,11 +78,39 @@ def test_other_tissue_is_the_same_body_in_opensim(solver, opensim_process, state
     np.testing.assert_allclose(np.abs(values["tendon_residual"]), np.abs(tendon_error), rtol=1e-6, atol=1e-8)
 
 
+def test_contractures_are_the_same_body_in_opensim(solver, opensim_process, states):
+    impaired = Impairment(limit={"hip": 25, "knee_r": -15, "ankle_l": 40}, tilt_deg=10, stoop_deg=5)
+    request = replace(OTHER_TISSUE, impairment=impaired, kind="stride")
+    values = solver(checks.evaluate_engine, request, get_cache_folder(), states)
+    missing, ground, _ = opensim_process(checks.evaluate_opensim, request, states)
+    assert np.abs(values["residual"] - missing).max() / np.abs(missing).max() < 1e-6
+
+
+@pytest.mark.slow
+def test_contracture_tone_and_tilt_move_the_gait_as_in_patients(solver):
+    changes = {
+        "hip": {"limit": {"hip": 40}},
+        "knee": {"limit": {"knee": 40}},
+        "ankle": {"limit": {"ankle": 45}},
+        "tone": {"tone": {"gastroc": 0.2, "soleus": 0.2}},
+        "tilt": {"tilt_deg": 20},
+    }
+    found = solver(checks.measure_directions, get_cache_folder(), changes)
+    none = found["none"]
+    assert found["hip"]["hip"] > none["hip"] + 10 and found["hip"]["tilt"] > none["tilt"]
+    assert found["knee"]["knee"] > none["knee"] + 10
+    assert found["ankle"]["ankle"] < none["ankle"] - 10
+    assert found["tone"]["ankle"] < none["ankle"] - 3 and found["tone"]["calf"] > 0.19
+    assert found["tilt"]["tilt"] > none["tilt"] + 5
+
+
 def test_identity_of_a_gait_depends_on_what_a_trial_changes_and_on_nothing_else():
-    """A hash of the release stays as it was; every property of tissue and every term makes another gait."""
+    """Every property of tissue and every term makes another gait."""
     assert replace(CHILD, structure=Structure(), weights=CostWeights()).gait_id == CHILD.gait_id
     others = [replace(CHILD, structure=Structure(**{f.name: f.default + 0.5})) for f in fields(Structure)]
     others += [replace(CHILD, weights=CostWeights(**{f.name: f.default + 0.5})) for f in fields(CostWeights)]
+    parts = ({"limit": {"hip": 10}}, {"limit": {"knee": -5}}, {"tone": {"soleus": 0.1}}, {"tilt_deg": 5})
+    others += [replace(CHILD, impairment=Impairment(**part)) for part in parts]
     assert len({request.gait_id for request in [CHILD, *others]}) == len(others) + 1
 
 

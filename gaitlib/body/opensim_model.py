@@ -11,6 +11,7 @@ from gaitlib.body.parameter_tables import load_muscles
 from gaitlib.body.specification import (
     FIBER_DAMPING,
     MAX_CONTRACTION_VELOCITY,
+    TENDON_STRAIN_AT_MAX_FORCE,
     Body,
     Contact,
     Specification,
@@ -85,7 +86,7 @@ def _add_contact(model, specification: Specification, bodies) -> None:
         )
         model.addContactGeometry(geometry)
         force = opensim.SmoothSphereHalfSpaceForce(f"contact_{sphere.name}", geometry, floor)
-        force.set_stiffness(c.stiffness_pa * sphere.stiffness_share)
+        force.set_stiffness(c.stiffness_pa)
         force.set_dissipation(c.dissipation_s_m)
         force.set_static_friction(c.friction)
         force.set_dynamic_friction(c.friction)
@@ -109,7 +110,7 @@ def _add_muscle(model, specification: Specification, muscle) -> None:
     part.set_fiber_damping(FIBER_DAMPING)
     part.set_passive_fiber_strain_at_one_norm_force(muscle.passive_strain)
     part.set_ignore_tendon_compliance(not muscle.compliant)
-    part.set_tendon_strain_at_one_norm_force(muscle.tendon_strain)
+    part.set_tendon_strain_at_one_norm_force(TENDON_STRAIN_AT_MAX_FORCE)
     exponents = np.array(entry["exponents"])
     coefficients = opensim.Vector()
     values = np.array(entry["coefficients"]) * muscle.path_scale

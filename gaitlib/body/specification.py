@@ -16,7 +16,7 @@ Pandy 2001 (doi 10.1115/1.1392310) with own round numbers; toe stiffness after F
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -57,6 +57,15 @@ with Parkinson's disease was found.
 """
 
 
+CONTRACTED_RATE, CONTRACTED_DEG = 20.0, 20.0
+"""A contracture of this size (degrees) makes a soft stop of hip as steep (1/rad) as those of knee and ankle;
+assumed: a clinical end feel is reached within a few degrees."""
+CONTRACTED_SHARE = 0.15
+"""Fibres shortened by this share have none of the slack left that a structure adds to a tendon; assumed."""
+ANKLE_PLAY_DEG = 30.0
+"""What an equinus contracture leaves to plantarflexion, at least (degrees)."""
+
+
 @dataclass(frozen=True)
 class Body:
     """A rigid segment and the joint that carries it; lengths in m, mass in kg, inertia in kg m^2.
@@ -91,7 +100,6 @@ class Muscle:
     pennation_rad: float
     path_scale: float
     compliant: bool
-    tendon_strain: float = TENDON_STRAIN_AT_MAX_FORCE
     passive_strain: float = PASSIVE_STRAIN_AT_MAX_FORCE
 
 
@@ -103,7 +111,6 @@ class Sphere:
     body: str
     location_m: tuple[float, float]
     radius_m: float
-    stiffness_share: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -139,47 +146,27 @@ class Contact:
 
 @dataclass(frozen=True)
 class Structure:
-    """Properties of tissue that are not a person's: trials of the engine change them.
+    """Properties of tissue and posture that are not a person's; chosen on healthy adults
+    (`studies/engine_trials.md`).
 
-    The defaults are those of the release.
-
-    Angles in degrees. `hip_stop`, `knee_stop`: where the passive stop in extension reaches 2 N m, `*_rate`
-    its steepness (1/rad); `knee_extension` the range of the knee below zero; stiffness (N m/rad) and damping
-    (N m s/rad) of the lumbar joint times body scale; `joint_damping` of hip, knee and ankle; `sole_raise` of
-    the contact spheres of ball and toes, `heel_back` how much further back the heel touches, `heel_radius`
-    its radius (shares of height); `heel_stiffness` of the heel's material over that of the others; strains
-    at maximal force of the Achilles tendon and of passive fibres; `*_slack` tendon length over that of the
-    table; `lean`, `tilt` of trunk and pelvis (forward) from which the cost counts.
+    Angles in degrees. `hip_stop`, `knee_stop`: where the passive stop in extension reaches 2 N m, `hip_rate`
+    its steepness (1/rad); `lumbar_stiffness` (N m/rad) times body scale; `heel_back` how much further back
+    than the skeleton's heel the foot touches (share of height); `*_passive_strain` of passive fibres at
+    maximal force; `*_slack` tendon length over that of the table; `lean`, `tilt` of trunk and pelvis
+    (forward) from which the cost counts.
     """
 
-    hip_stop: float = -5.0
-    hip_rate: float = 20.0
-    knee_stop: float = 0.0
-    knee_rate: float = 20.0
-    knee_extension: float = 4.0
-    lumbar_stiffness: float = 0.0
-    lumbar_damping: float = 0.1
-    joint_damping: float = 0.1
-    toe_stiffness: float = 40.0
-    sole_raise: float = 0.0
-    heel_stiffness: float = 1.0
-    heel_back: float = 0.0
-    heel_radius: float = 0.02
-    contact_stiffness: float = 1.0
-    achilles_strain: float = TENDON_STRAIN_AT_MAX_FORCE
-    passive_strain: float = PASSIVE_STRAIN_AT_MAX_FORCE
-    hamstrings_passive_strain: float = PASSIVE_STRAIN_AT_MAX_FORCE
-    rect_fem_passive_strain: float = PASSIVE_STRAIN_AT_MAX_FORCE
-    hamstrings_slack: float = 1.0
-    rect_fem_slack: float = 1.0
-    iliopsoas_slack: float = 1.0
-    lean: float = 0.0
+    hip_stop: float = -20.0
+    hip_rate: float = 4.0
+    knee_stop: float = -6.0
+    lumbar_stiffness: float = 100.0
+    heel_back: float = 0.01
+    hamstrings_passive_strain: float = 1.0
+    rect_fem_passive_strain: float = 1.0
+    hamstrings_slack: float = 1.08
+    rect_fem_slack: float = 1.07
+    lean: float = 3.0
     tilt: float = 0.0
-
-    @property
-    def changed(self) -> dict[str, float]:
-        """What differs from the release."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
 
 
 @dataclass(frozen=True)
@@ -213,9 +200,7 @@ def build_specification(
         muscles=_build_muscles(person, impairment, dimensions, structure),
         spheres=build_spheres(dimensions, structure),
         passive=_build_passive(torque_scale, impairment, structure),
-        contact=Contact(
-            stiffness_pa=2.0e6 * structure.contact_stiffness * (person.mass_kg / REFERENCE_MASS_KG)
-        ),
+        contact=Contact(stiffness_pa=2.0e6 * (person.mass_kg / REFERENCE_MASS_KG)),
         mass_kg=person.mass_kg,
         leg_length_m=dimensions.leg_length_m,
         torque_scale=torque_scale,
@@ -299,21 +284,25 @@ def _build_muscles(
                     tendon_length_m=entry["tendon_slack_length_m"]
                     * (1.0 if compliant else RIGID_TENDON_STRETCH)
                     * scale
-                    * getattr(structure, f"{group}_slack", 1.0),
+                    * _compute_slack(group, impairment.get_contracture(group, side), structure),
                     pennation_rad=entry["pennation_rad"],
                     path_scale=scale,
                     compliant=compliant,
-                    tendon_strain=structure.achilles_strain,
-                    passive_strain=getattr(structure, f"{group}_passive_strain", structure.passive_strain),
+                    passive_strain=getattr(structure, f"{group}_passive_strain", PASSIVE_STRAIN_AT_MAX_FORCE),
                 )
             )
     return tuple(muscles)
 
 
+def _compute_slack(group: str, contracture: float, structure: Structure) -> float:
+    """Tendon length over the table's; what a structure adds is lost as the fibres shorten."""
+    added = getattr(structure, f"{group}_slack", 1.0) - 1.0
+    return 1.0 + added * float(np.clip(1 - (1 - contracture) / CONTRACTED_SHARE, 0, 1))
+
+
 def build_spheres(d: Dimensions, structure: Structure) -> tuple[Sphere, ...]:
     """Contact spheres of both feet under a body of these segment lengths (m)."""
-    heel, ball, toe = structure.heel_radius * d.height_m, 0.0165 * d.height_m, 0.0125 * d.height_m
-    raised = structure.sole_raise * d.height_m
+    heel, ball, toe = 0.02 * d.height_m, 0.0165 * d.height_m, 0.0125 * d.height_m
     toe_joint_above_sole = d.ankle_height_m - d.mtp_below_ankle_m
     spheres = []
     for s in SIDES:
@@ -323,15 +312,12 @@ def build_spheres(d: Dimensions, structure: Structure) -> tuple[Sphere, ...]:
                 f"foot_{s}",
                 (-d.heel_behind_ankle_m + heel - structure.heel_back * d.height_m, heel - d.ankle_height_m),
                 heel,
-                structure.heel_stiffness,
             ),
-            Sphere(
-                f"ball_{s}", f"foot_{s}", (d.mtp_ahead_of_ankle_m, ball - d.ankle_height_m + raised), ball
-            ),
+            Sphere(f"ball_{s}", f"foot_{s}", (d.mtp_ahead_of_ankle_m, ball - d.ankle_height_m), ball),
             Sphere(
                 f"toe_{s}",
                 f"toes_{s}",
-                (d.toe_ahead_of_mtp_m - toe, toe - toe_joint_above_sole + raised),
+                (d.toe_ahead_of_mtp_m - toe, toe - toe_joint_above_sole),
                 toe,
             ),
         ]
@@ -342,32 +328,41 @@ def _build_passive(
     torque_scale: float, impairment: Impairment, structure: Structure
 ) -> tuple[PassiveTorque, ...]:
     stops_deg = {
-        "lumbar_extension": (-25.0 - impairment.stoop_deg, 25.0),
+        "lumbar_extension": (-25.0 - impairment.stoop_deg, 25.0 + impairment.tilt_deg),
         "hip_flexion": (structure.hip_stop, 100.0),
         "knee_angle": (structure.knee_stop, 130.0),
         "ankle_angle": (-40.0, 22.0),
         "mtp_angle": (-35.0, 60.0),
     }
-    rates = {"hip_flexion": structure.hip_rate, "knee_angle": structure.knee_rate}
-    stiffness = {"mtp_angle": structure.toe_stiffness, "lumbar_extension": structure.lumbar_stiffness}
-    damping = {"mtp_angle": 2.0, "lumbar_extension": structure.lumbar_damping}
+    # A posture that is sought has no spring against it.
+    neutral = RIGID_NEUTRAL_RAD | {
+        "lumbar_extension": float(np.radians(impairment.tilt_deg - impairment.stoop_deg))
+    }
+    rates = {"hip_flexion": structure.hip_rate}
+    stiffness = {"mtp_angle": 40.0, "lumbar_extension": structure.lumbar_stiffness}
     passive = []
     for name in COORDINATES:
         kind = name.removesuffix("_r").removesuffix("_l")
         if kind not in stops_deg:
             continue
-        lower, upper = np.radians(stops_deg[kind])
+        (lower, upper), rate = stops_deg[kind], rates.get(kind, 20.0)
+        lost = impairment.get("limit", kind.partition("_")[0], name[-1]) if name[-2:] in ("_r", "_l") else 0.0
+        if kind == "ankle_angle":
+            upper, lower = upper - lost, min(lower, upper - lost - ANKLE_PLAY_DEG)
+        else:
+            lower += lost
+            rate += (CONTRACTED_RATE - rate) * np.clip(lost / CONTRACTED_DEG, 0, 1) * (rate < CONTRACTED_RATE)
         added = impairment.rigidity * RIGID_STIFFNESS_NM_RAD.get(kind, 0.0)
         passive.append(
             PassiveTorque(
                 coordinate=name,
                 stop_nm=2.0 * torque_scale,
-                rate=rates.get(kind, 20.0),
-                lower_rad=float(lower),
-                upper_rad=float(upper),
+                rate=float(rate),
+                lower_rad=float(np.radians(lower)),
+                upper_rad=float(np.radians(upper)),
                 stiffness_nm_rad=(stiffness.get(kind, 0.0) + added) * torque_scale,
-                neutral_rad=RIGID_NEUTRAL_RAD.get(kind, 0.0),
-                damping_nms_rad=(damping.get(kind, structure.joint_damping) + RIGID_DAMPING_S * added)
+                neutral_rad=neutral.get(kind, 0.0),
+                damping_nms_rad=((2.0 if kind == "mtp_angle" else 0.1) + RIGID_DAMPING_S * added)
                 * torque_scale,
             )
         )

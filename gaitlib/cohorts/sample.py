@@ -33,8 +33,8 @@ _SIDE_DIFFERENCE = 0.12
 between-limb asymmetry in muscle mass, strength, and power on functional capacity in healthy older adults)."""
 
 _EXTRA = ("sex", "kind", "side", "free_time", "side_difference")
-_FROUDE = (0.08, 0.60)
-_SPEED_MPS = (0.25, 2.0)
+_FROUDE = (0.05, 0.60)
+_SPEED_MPS = (0.15, 2.0)
 
 
 def sample_cohort(name: str, n: int, seed: int, stride_share: float = 0.0, free_share: float = 0.0):

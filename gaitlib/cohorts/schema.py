@@ -11,7 +11,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from gaitlib.errors import InputError
 
-COHORTS = ("healthy_child", "healthy_adult", "older_adult", "cerebral_palsy", "parkinsons", "dementia")
+COHORTS = (
+    "healthy_child",
+    "healthy_adult",
+    "older_adult",
+    "cerebral_palsy",
+    "parkinsons",
+    "dementia",
+    "stroke",
+)
 """Names of the cohorts that come with the package."""
 
 VARIABLES = {
@@ -31,15 +39,18 @@ PARTS = {
     "weakness": ("share of maximal isometric force left", 0.1, 1.0),
     "contracture": ("share of optimal fibre length left", 0.7, 1.0),
     "spasticity": ("gain of the stretch reflex", 0.0, 3.0),
+    "limit": ("deg of motion lost by contracture; below 0 gained", -25.0, 80.0),
+    "tone": ("least activation", 0.0, 0.5),
     "rigidity": ("0 (none) to 1", 0.0, 1.0),
     "coactivation": ("share of the antagonist's activation", 0.0, 0.5),
     "bradykinesia": ("share of drive lost", 0.0, 0.7),
     "stoop_deg": ("deg of forward trunk lean", 0.0, 40.0),
     "balance_margin": ("0 (none) to 1", 0.0, 1.0),
+    "tilt_deg": ("deg of anterior pelvic tilt beyond the healthy", -15.0, 30.0),
 }
 """Parts of an impairment with unit and range, as in `gaitlib.person.Impairment`."""
 
-GROUPED_PARTS = ("weakness", "contracture", "spasticity")
+GROUPED_PARTS = ("weakness", "contracture", "spasticity", "limit", "tone")
 """Parts that are given per muscle group: `contracture.hamstrings`."""
 
 

@@ -16,23 +16,27 @@ import pandas as pd
 
 from gaitlib.errors import InputError
 from gaitlib.gait import MUSCLE_GROUPS, SIDES
-from gaitlib.person import STRENGTH_GROUPS
+from gaitlib.person import LIMITED_JOINTS, STRENGTH_GROUPS
 
 PER_SIDE: dict[str, tuple[tuple[str, ...], float, float, float]] = {
     "weakness": (tuple(STRENGTH_GROUPS), 0.1, 1.0, 1.0),
     "contracture": (MUSCLE_GROUPS, 0.6, 1.0, 1.0),
     "spasticity": (MUSCLE_GROUPS, 0.0, 3.0, 0.0),
+    "limit": (LIMITED_JOINTS, -25.0, 80.0, 0.0),
+    "tone": (MUSCLE_GROUPS, 0.0, 0.5, 0.0),
 }
-"""Part -> groups, lowest, highest and healthy value (share of strength left, share of fibre length, gain)."""
+"""Part -> groups or joints, lowest, highest and healthy value (share of strength left, share of fibre length,
+gain, degrees of motion lost, least activation)."""
 
 SCALARS = {
-    "rigidity": 1.0,
-    "coactivation": 0.5,
-    "bradykinesia": 0.7,
-    "stoop_deg": 45.0,
-    "balance_margin": 1.0,
+    "rigidity": (0.0, 1.0),
+    "coactivation": (0.0, 0.5),
+    "bradykinesia": (0.0, 0.7),
+    "stoop_deg": (0.0, 45.0),
+    "balance_margin": (0.0, 1.0),
+    "tilt_deg": (-15.0, 30.0),
 }
-"""Scalar part -> highest value; all begin at 0, which is healthy."""
+"""Scalar part -> lowest and highest value; 0 is healthy."""
 
 PAIRS = tuple(f"{part}_{group}" for part, (groups, *_) in PER_SIDE.items() for group in groups)
 """Columns that stand for both sides alike."""
@@ -49,7 +53,7 @@ def strip_side(name: str) -> str:
 def get_range(name: str) -> tuple[float, float]:
     """Get the range of an impairment."""
     if name in SCALARS:
-        return 0.0, SCALARS[name]
+        return SCALARS[name]
     return PER_SIDE[name.partition("_")[0]][1:3]
 
 
@@ -285,10 +289,11 @@ def _fit_to_scale(checked: pd.DataFrame, scale: ConditionScale) -> tuple[pd.Data
         if np.isnan(asked).all():
             continue
         apart = np.nan_to_num(asked[:, 0] - asked[:, -1])
-        if name in scale.constants:
-            if np.nanmax(np.abs(asked - scale.constants[name])) > 1e-6:
+        if not {name, *columns} & set(scale.names):  # a generator of an earlier release knows fewer parts
+            constant = scale.constants.get(name, get_healthy(name))
+            if np.nanmax(np.abs(asked - constant)) > 1e-6:
                 problems.append(
-                    f"'{name}' was {scale.constants[name]:g} in every gait that this generator learned from: "
+                    f"'{name}' was {constant:g} in every gait that this generator learned from: "
                     "ask for that or leave it open"
                 )
         elif name in scale.names:

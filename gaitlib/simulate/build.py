@@ -1,30 +1,328 @@
-"""Fill a library: every gait from its nearest solved neighbour, in any order, resumable at any moment."""
+"""Fill a library: every gait from its nearest solved neighbour, in any order, resumable at any moment.
+
+Finished gaits are parts, one file each, written in one step and named by content:
+`parts/ab/ab12....verified.npz` holds the row of the table (JSON), the curves and what restarts a neighbour.
+The name tells the state, so a listing of the folder is all that a resumed build needs. A file appears whole
+or not at all, whenever the process is killed. The formats are plain numpy and JSON: machines can exchange
+them.
+"""
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
+import sys
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 from gaitlib.body.dimensions import compute_dimensions
-from gaitlib.errors import GaitlibError, WorkError
-from gaitlib.simulate.assemble import assemble_library
-from gaitlib.simulate.executors import LocalExecutor
-from gaitlib.simulate.library import CURVES, GAIT_PREFIX
-from gaitlib.simulate.neighbours import compute_table_features
-from gaitlib.simulate.parts import PartStore, lock_folder
+from gaitlib.errors import GaitlibError, InputError, WorkError
+from gaitlib.simulate.library import CURVES, GAIT_PREFIX, build_gait_set, write_library
+from gaitlib.simulate.neighbours import (
+    PREFIX,
+    LibraryStarts,
+    compute_table_features,
+    join_multipliers,
+    pack_multipliers,
+    pack_start,
+    select_multipliers,
+    unpack_start,
+    write_multipliers,
+)
 from gaitlib.simulate.plan import PlannedGait, describe_plan
-from gaitlib.simulate.progress import Progress
 from gaitlib.simulate.request import describe_request
 from gaitlib.simulate.solution import build_gait_dataset, describe_solution
-from gaitlib.simulate.starts import PREFIX, LibraryStarts, pack_start, unpack_start
-from gaitlib.simulate.workers import run_gait
+from gaitlib.simulate.workers import make_pool, run_gait
+
+STATES = ("verified", "failed", "retry")
+"""Done; done and not verified; failed once, to be tried again from another neighbour."""
+
+
+class PartStore:
+    """Parts of one library folder.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Library folder.
+    """
+
+    def __init__(self, folder: Path | str):
+        self.folder = Path(folder) / "parts"
+
+    def list_states(self) -> dict[str, str]:
+        """List what is there."""
+        found: dict[str, str] = {}
+        for path in self.folder.glob("??/*.npz"):
+            gait_id, state, _ = path.name.split(".", 2)
+            if (
+                state in STATES and found.get(gait_id, "retry") == "retry"
+            ):  # a finished part outlives its retry
+                found[gait_id] = state
+        return dict(sorted(found.items()))
+
+    def write(self, gait_id: str, state: str, row: dict, arrays: dict[str, np.ndarray]) -> None:
+        """Write a part in one step."""
+        path = self._locate(gait_id, state)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+        with temporary.open("wb") as file:
+            np.savez(file, row=np.array(json.dumps(row)), **arrays)
+        os.replace(temporary, path)
+        if state != "retry":
+            self._locate(gait_id, "retry").unlink(missing_ok=True)
+
+    def read_row(self, gait_id: str, state: str) -> dict:
+        """Read the row of a part."""
+        with np.load(self._locate(gait_id, state)) as stored:
+            return json.loads(str(stored["row"]))
+
+    def read_arrays(self, gait_id: str, prefix: str = "") -> dict[str, np.ndarray]:
+        """Read arrays of a verified part whose names begin so."""
+        with np.load(self._locate(gait_id, "verified")) as stored:
+            return {name: stored[name] for name in stored.files if name.startswith(prefix) and name != "row"}
+
+    def adopt(self, other: PartStore) -> int:
+        """Take over the finished parts of another store."""
+        own, n_new = self.list_states(), 0
+        for gait_id, state in other.list_states().items():
+            if state == "retry" or own.get(gait_id) in (state, "verified"):
+                continue
+            target = self._locate(gait_id, state)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
+            shutil.copyfile(other._locate(gait_id, state), temporary)
+            os.replace(temporary, target)
+            for former in STATES:
+                if former != state:
+                    self._locate(gait_id, former).unlink(missing_ok=True)
+            n_new += 1
+        return n_new
+
+    def _locate(self, gait_id: str, state: str) -> Path:
+        return self.folder / gait_id[:2] / f"{gait_id}.{state}.npz"
+
+
+@contextmanager
+def lock_folder(folder: Path):
+    """Hold a library folder for one build; the system lets go of it when the process ends, however it
+    ends.
+    """
+    import fcntl
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "build.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise WorkError(
+                f"{folder.name}: another build is at work in this folder; wait for it or stop it."
+            ) from None
+        yield
+
+
+REPORT_S = 30.0
+
+
+class Progress:
+    """Progress of a build on the terminal; in a log file one line every half minute.
+
+    Parameters
+    ----------
+    total : int
+        Gaits of the plan.
+    done, failed : int
+        Finished before this sitting, and not verified among them.
+    quiet : bool
+        Count only, print nothing.
+    report : callable, optional
+        Called with a line of text at the start and every `REPORT_S` seconds, in place of the bar.
+    """
+
+    def __init__(self, total: int, done: int = 0, failed: int = 0, quiet: bool = False, report=None):
+        from tqdm import tqdm
+
+        terminal = sys.stderr.isatty()
+        self.moments: list[float] = []
+        self._total, self._done, self._failed = total, done, failed
+        self._report, self._told = report, time.monotonic()
+        if report:
+            report(f"{done:,} of {total:,} gaits are there")
+        self._bar = tqdm(
+            total=total, initial=done, unit="gait", disable=quiet or report is not None, smoothing=0.05,
+            ascii=not terminal,
+            mininterval=0.5 if terminal else 30.0, dynamic_ncols=terminal,
+            bar_format="{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]",
+        )  # fmt: skip
+        self._started = time.monotonic()
+
+    def count(self, verified: bool) -> None:
+        """Count a finished gait."""
+        self.moments.append(time.monotonic())
+        self._done += 1
+        self._failed += not verified
+        rate = 3600 * len(self.moments) / max(self.moments[-1] - self._started, 1e-9)
+        text = f"{rate:.0f} per hour, {100 * self._failed / self._done:.1f} % not verified"
+        self._bar.set_postfix_str(text, refresh=False)
+        self._bar.update()
+        if self._report and (self._done == self._total or self.moments[-1] - self._told >= REPORT_S):
+            self._told = self.moments[-1]
+            left = (self._total - self._done) / max(rate, 1e-9)
+            self._report(f"{self._done:,} of {self._total:,} gaits, {text}, {left:.1f} h left")
+
+    def compute_rate(self, skip: int = 0) -> float:
+        """Compute the rate of this sitting."""
+        if len(self.moments) <= skip + 1:
+            return float("nan")
+        return 3600 * (len(self.moments) - 1 - skip) / (self.moments[-1] - self.moments[skip])
+
+    def close(self) -> None:
+        """Leave the bar as it stands."""
+        self._bar.close()
+
+
+EXECUTORS = ("local", "dask")
+_PATIENCE_S = 15.0
+"""A scheduler that does not answer within this time is not there."""
+
+
+class LocalExecutor:
+    """Processes of this machine; the pool is made anew when one of them dies.
+
+    Parameters
+    ----------
+    n_workers : int
+        Number of processes.
+    """
+
+    def __init__(self, n_workers: int):
+        self.n_workers = n_workers
+        self._pool = make_pool(n_workers)
+
+    def submit(self, function: Callable, *arguments) -> Future:
+        """Hand over a call."""
+        return self._pool.submit(function, *arguments)
+
+    def count_slots(self) -> int:
+        """Count how many calls run at the same time."""
+        return self.n_workers
+
+    def restart(self) -> None:
+        """Replace a broken pool."""
+        self.close()
+        self._pool = make_pool(self.n_workers)
+
+    def close(self) -> None:
+        """End the processes; calls that have not begun are dropped."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+class DaskExecutor:
+    """Workers of a running Dask scheduler (`dask worker ADDRESS --nthreads 1`, one per core).
+
+    Parameters
+    ----------
+    address : str
+        Address of the scheduler, such as tcp://host:8786; empty: from Dask's own configuration.
+
+    Raises
+    ------
+    InputError
+        If there is no scheduler.
+    """
+
+    def __init__(self, address: str):
+        import dask
+        from distributed import Client
+
+        address = address or dask.config.get("scheduler-address", "")
+        if not address:
+            raise InputError(
+                "--scheduler: missing; name a scheduler such as tcp://host:8786 (start: dask scheduler)."
+            )
+        try:
+            self._client = Client(address, timeout=_PATIENCE_S, set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"--scheduler {address}: no Dask scheduler answers there ({type(error).__name__})."
+            ) from None
+        self._pool = self._client.get_executor(pure=False)
+
+    def submit(self, function: Callable, *arguments) -> Future:
+        """Hand over a call; see `LocalExecutor.submit`."""
+        return self._pool.submit(function, *arguments)
+
+    def count_slots(self) -> int:
+        """Count how many calls run at the same time."""
+        return max(1, sum(self._client.nthreads().values()))
+
+    def restart(self) -> None:
+        """Give up: without its scheduler this executor is lost."""
+        raise WorkError("the connection to the Dask scheduler is lost; the same command goes on from here.")
+
+    def close(self) -> None:
+        """Leave the scheduler; calls that have not begun are dropped."""
+        self._pool.shutdown(wait=False)
+        self._client.close()
+
+
+def open_executor(name: str, n_workers: int = 1, scheduler: str = "") -> LocalExecutor | DaskExecutor:
+    """Open an executor."""
+    if name not in EXECUTORS:
+        raise InputError(f"--executor: found '{name}', expected {' or '.join(EXECUTORS)}.")
+    return LocalExecutor(n_workers) if name == "local" else DaskExecutor(scheduler)
+
+
+def assemble_library(
+    folder: Path | str, finished: list[str] | None = None, source: LibraryStarts | None = None
+) -> pd.DataFrame:
+    """Write table, curves and multipliers of the finished parts of a folder."""
+    folder = Path(folder)
+    store = PartStore(folder)
+    states = store.list_states()
+    rows = [store.read_row(gait_id, state) for gait_id, state in states.items()]
+    verified = [gait_id for gait_id, state in states.items() if state == "verified"]
+    others = [gait_id for gait_id in finished or [] if gait_id not in states]
+    if not verified and not others:
+        reason = rows[0]["reason"] if rows else "none was tried"
+        raise WorkError(f"{folder.name}: none of {len(rows)} gaits is verified; the first because: {reason}")
+    table = pd.DataFrame(rows)
+    gaits = [_stack_curves(store, verified)] if verified else []
+    name = f"{PREFIX}multipliers"
+    multipliers = pack_multipliers({g: store.read_arrays(g, name)[name] for g in verified})
+    if others:
+        known = source.table.set_index("gait_id", drop=False).loc[others]
+        table = pd.concat([table, known], ignore_index=True)
+        gaits.append(source.gaits.sel(gait=others))
+        multipliers = join_multipliers(multipliers, select_multipliers(source.multipliers, others))
+    table = table.sort_values("gait_id", kind="stable").reset_index(drop=True)
+    order = table.loc[table["verified"].astype(bool), "gait_id"].to_list()
+    whole = xr.concat(gaits, "gait", join="exact", combine_attrs="override").sel(gait=order)
+    write_library(folder, table, whole)
+    write_multipliers(folder, multipliers.sortby("gait"))
+    return table
+
+
+def _stack_curves(store: PartStore, verified: list[str]) -> xr.Dataset:
+    stacked: dict[str, np.ndarray] = {}
+    for place, gait_id in enumerate(verified):
+        for name, value in store.read_arrays(gait_id, GAIT_PREFIX).items():
+            name = name.removeprefix(GAIT_PREFIX)
+            if name not in stacked:
+                stacked[name] = np.empty((len(verified), *value.shape), value.dtype)
+            stacked[name][place] = value
+    return build_gait_set(verified, stacked)
+
 
 _WINDOW = 512
 """The build looks this far ahead in the plan, so that it stays balanced wherever it is stopped."""
@@ -33,6 +331,14 @@ _RETRY_AFTER = 256
 _MAX_CRASHES = 3
 _MAX_COLD = 5
 _CANCEL_CHECK_S = 5.0
+_CHECK_EVERY, _CHECK_AFTER = 20, 50
+"""One of so many verified gaits is solved again from another neighbour, once so many starts are known: the
+problem has local optima, and a library inherits them from neighbour to neighbour."""
+_CHEAPER = 0.005
+"""Share by which another solution must be cheaper to take the place of the first; then its neighbours are
+checked as well."""
+_CHECK = 2
+"""Attempt number of a check."""
 
 
 def build_library(
@@ -103,6 +409,8 @@ class _Builder:
         n_done = len(done) + len(self.finished)
         self.progress = progress or Progress(len(self.plan), n_done, done.count("failed"), report=report)
         self.n_finished, self.n_cold, self.crashes = 0, 0, {}
+        self.checks: deque[str] = deque()
+        self.checked: set[str] = set()
 
     def run(self, limit: int | None) -> None:
         running: dict = {}
@@ -151,6 +459,8 @@ class _Builder:
             return self.pending.pop(0), 0
         if self.retries and (self.n_finished >= self.retries[0][0] or not self.pending):
             return self.retries.popleft()[1], 1
+        if self.checks and (len(self.starts) >= _CHECK_AFTER or not self.pending):
+            return self.checks.popleft(), _CHECK
         if not self.pending:
             return None, 0
         ahead = [self.rank[gait_id] for gait_id in self.pending[:_WINDOW]]
@@ -160,9 +470,20 @@ class _Builder:
         if not self.starts:
             return None, float("nan")
         distance = np.linalg.norm(self.start_places - self.places[self.rank[gait_id]], axis=1)
+        if attempt == _CHECK:
+            near = [n for n in np.argsort(distance)[:20] if self.starts[n].gait_id != gait_id]
+            chosen = next((n for n in near if self._is_of_other_line(self.starts[n], gait_id)), near[0])
+            return self.starts[chosen], float(distance[chosen])
         order = np.argsort(distance)[:2]
         chosen = order[min(attempt, len(order) - 1)]
         return self.starts[chosen], float(distance[chosen])
+
+    def _is_of_other_line(self, start: _Start, gait_id: str) -> bool:
+        """Whether neither of two gaits began from the other."""
+        if start.library is not None:
+            return True
+        own, other = (self.store.read_row(name, "verified")["start_id"] for name in (gait_id, start.gait_id))
+        return own != start.gait_id and other != gait_id
 
     def _make_guess(self, start: _Start | None, attempt: int):
         """The start itself; the second time without its multipliers."""
@@ -172,7 +493,7 @@ class _Builder:
             whole = start.library.make(start.gait_id)
         else:
             whole = unpack_start(self.store.read_arrays(start.gait_id, PREFIX))
-        return replace(whole, multipliers=None) if attempt else whole
+        return replace(whole, multipliers=None) if attempt == 1 else whole
 
     def _receive(self, job: _Job, future) -> bool:
         """Keep a result; False when the worker pool is broken."""
@@ -191,6 +512,8 @@ class _Builder:
 
     def _requeue(self, job: _Job, reason: str = "") -> None:
         """Try again what was lost with a worker, unless it is what kills workers."""
+        if job.attempt == _CHECK:
+            return
         if reason:
             self.crashes[job.gait_id] = self.crashes.get(job.gait_id, 0) + 1
         if self.crashes.get(job.gait_id, 0) >= _MAX_CRASHES:
@@ -209,9 +532,37 @@ class _Builder:
                 arrays = make_arrays(build_gait_dataset(item.request, solved), solved)
             except GaitlibError as error:
                 row |= {"verified": False, "reason": f"curves: {error}"}
+        if job.attempt == _CHECK:
+            self._compare(job, row, arrays)
+            return
         self._write(job, row, arrays)
 
+    def _compare(self, job: _Job, row: dict, arrays: dict) -> None:
+        """Keep the cheaper of two solutions; where it is the second, neighbours are suspected too."""
+        former = self.store.read_row(job.gait_id, "verified")
+        if not row["verified"]:
+            return
+        gain = former["cost"] / row["cost"] - 1
+        spread = {"branch_spread": abs(gain)}
+        if gain <= _CHEAPER:
+            self.store.write(job.gait_id, "verified", former | spread, self.store.read_arrays(job.gait_id))
+            return
+        better = complete_row(row, self.plan[job.gait_id]) | spread
+        kept = ("attempts", "wall_s")
+        better |= {name: former[name] for name in kept} | {"start_id": job.start.gait_id}
+        self.store.write(job.gait_id, "verified", better | {"start_distance": job.distance}, arrays)
+        distance = np.linalg.norm(self.start_places - self.places[self.rank[job.gait_id]], axis=1)
+        for place in np.argsort(distance)[1:5]:
+            self._plan_check(self.starts[place])
+
+    def _plan_check(self, start: _Start) -> None:
+        if start.library is None and start.gait_id in self.plan and start.gait_id not in self.checked:
+            self.checked.add(start.gait_id)
+            self.checks.append(start.gait_id)
+
     def _record_failure(self, job: _Job, reason: str) -> None:
+        if job.attempt == _CHECK:
+            return
         row = describe_request(self.plan[job.gait_id].request)
         self._write(job, row | {"verified": False, "reason": reason}, {})
 
@@ -233,6 +584,8 @@ class _Builder:
         self.progress.count(bool(row["verified"]))
         if row["verified"]:
             self._add_starts([_Start(job.gait_id)], self.places[[self.rank[job.gait_id]]])
+            if int(job.gait_id, 16) % _CHECK_EVERY == 0:
+                self._plan_check(_Start(job.gait_id))
 
     def _find_spent(self, job: _Job) -> float:
         """Worker time of the first attempt (s), kept in the part that waited for the second."""

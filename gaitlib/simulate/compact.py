@@ -1,15 +1,4 @@
-"""Many gaits in few bytes: coefficients of one common basis in whole numbers, within a stated error.
-
-1. Every curve is periodic and becomes its Fourier coefficients; `pelvis_tx` without the travel.
-2. Left and right become what they share (the left leg half a stride later is the right one) and their
-   difference, which a gait solved as half a stride does not have.
-3. All curves of a gait, each over its tolerance, are one vector. Principal components over all gaits turn it
-   into numbers most of which are near zero; they are rounded to one step.
-4. A curve that would still err by more than its tolerance gets a correction, so that the bound holds for all.
-
-Joint moments come out of the same coefficients. Inverse dynamics could not find them again: a gait holds
-neither centre of pressure nor tendon force, and nothing else divides the moment between two feet.
-"""
+"""The compact form of a release: curves as small integers of their shapes."""
 
 from __future__ import annotations
 

@@ -54,6 +54,10 @@ def _tighten(title: str, group: str, last: float) -> Dose:
     return Dose(title, "fibre length left", _levels(1, last), lambda x: {"contracture": {group: x}})
 
 
+def _limit(title: str, joint: str, last: float) -> Dose:
+    return Dose(title, "degrees lost", _levels(0, last), lambda x: {"limit": {joint: x}})
+
+
 def _excite(title: str, groups: tuple[str, ...], last: float) -> Dose:
     return Dose(title, "reflex gain", _levels(0, last), lambda x: {"spasticity": dict.fromkeys(groups, x)})
 
@@ -81,6 +85,22 @@ DOSES = {
     "bradykinesia": _raise("Bradykinesia", "0-0.7", "bradykinesia", 0.6),
     "stoop": _raise("Stooped trunk", "degrees", "stoop_deg", 35.0),
     "balance": _raise("Balance margin", "0-1", "balance_margin", 1.0),
+    "limit_hip": _limit("Hip flexion contracture", "hip", 40.0),
+    "limit_knee": _limit("Knee flexion contracture", "knee", 50.0),
+    "lax_knee": Dose(
+        "Lax knee with a weak calf",
+        "degrees gained",
+        _levels(0, 15),
+        lambda x: {"limit": {"knee": -x}, "weakness": {"plantarflexors": 1 - 0.05 * x}},
+    ),
+    "limit_ankle": _limit("Equinus contracture", "ankle", 45.0),
+    "tone_calf": Dose(
+        "Overactive calf",
+        "least activation",
+        _levels(0, 0.25),
+        lambda x: {"tone": {"gastroc": x, "soleus": x}},
+    ),
+    "tilt": _raise("Anterior pelvic tilt sought", "degrees", "tilt_deg", 20.0),
     "parkinsons": Dose(
         "Parkinson's settings together",
         "0-1",
@@ -127,6 +147,9 @@ def measure_signs(gait: xr.Dataset) -> dict[str, float]:
     stride_m = float(gait["stride_time_s"] * gait["speed_mps"])
     trunk = angle("pelvis_tilt") + angle("lumbar_extension")
     return {
+        "smallest_hip": float(angle("hip_flexion_r").min()),
+        "anterior_tilt": float(-angle("pelvis_tilt").mean()),
+        "stance_knee": float(angle("knee_angle_r")[right].min()),
         "knee_at_contact": float(angle("knee_angle_r")[0]),
         "ankle_at_contact": float(angle("ankle_angle_r")[0]),
         "stance_dorsiflexion": float(angle("ankle_angle_r")[right].max()),
@@ -160,6 +183,13 @@ SIGNS = (
     ("tight_hamstrings", "knee_at_contact", "rises", "Hamstring contracture: flexed knee at contact"),
     ("weak_dorsiflexors", "swing_dorsiflexion", "falls", "Weak dorsiflexors: the foot drops in swing"),
     ("spastic_rect_fem", "swing_knee", "falls", "Spastic rectus femoris: stiff knee in swing"),
+    ("limit_hip", "smallest_hip", "rises", "Hip flexion contracture: the hip does not extend"),
+    ("limit_hip", "anterior_tilt", "rises", "Hip flexion contracture: the pelvis tilts forward"),
+    ("limit_knee", "stance_knee", "rises", "Knee flexion contracture: crouch in stance"),
+    ("lax_knee", "stance_knee", "falls", "Lax knee with a weak calf: recurvatum"),
+    ("limit_ankle", "ankle_at_contact", "falls", "Equinus contracture: the toes land first"),
+    ("tone_calf", "swing_dorsiflexion", "falls", "Overactive calf: equinus in swing"),
+    ("tilt", "anterior_tilt", "rises", "Anterior tilt that is sought is found"),
     ("parkinsons", "left_step_m", "falls", "Parkinson's settings shorten the step at equal speed"),
     ("parkinsons", "cadence_spm", "rises", "Parkinson's settings raise the cadence at equal speed"),
     ("stoop", "trunk_lean_deg", "rises", "Stoop: the trunk leans forward"),
@@ -204,8 +234,7 @@ def add_doses_parser(subparsers) -> None:
 
 def run_doses(arguments: argparse.Namespace) -> int:
     """Answer `gaitlib simulate doses`."""
-    from gaitlib.simulate.build import build_library
-    from gaitlib.simulate.executors import LocalExecutor
+    from gaitlib.simulate.build import LocalExecutor, build_library
     from gaitlib.simulate.library import SHIPPED_FOLDER, load_library
 
     executor = LocalExecutor(arguments.workers)

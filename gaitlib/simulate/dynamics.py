@@ -1,28 +1,163 @@
 """Equations of motion of a person, generated from the numeric specification (CasADi).
 
-Recursive Newton-Euler dynamics of a tree of bodies in the sagittal plane, with muscles, passive torques
-and contact spheres. The result is the residual of the equations of motion: zero for a state, an
-acceleration, activations and trunk torque that fit together.
+Recursive Newton-Euler dynamics of a tree of bodies in the sagittal plane, with passive torques, contact
+spheres and muscles after De Groote et al. 2016 (doi 10.1007/s10439-016-1591-9) as OpenSim 4 implements them.
+The result is the residual of the equations of motion: zero for a state, an acceleration, activations and
+trunk torque that fit together.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import casadi as ca
 import numpy as np
 
 from gaitlib.body.parameter_tables import load_muscles
-from gaitlib.body.specification import GRAVITY_MPS2, Contact, Specification
-from gaitlib.gait import COORDINATES
-from gaitlib.simulate.muscle import compute_compliant_muscle, compute_rigid_muscle
-from gaitlib.simulate.parameters import (
-    BODY_FIELDS,
-    CONTACT_FIELDS,
-    MUSCLE_FIELDS,
-    PASSIVE_FIELDS,
-    SPHERE_FIELDS,
+from gaitlib.body.specification import (
+    FIBER_DAMPING,
+    GRAVITY_MPS2,
+    MAX_CONTRACTION_VELOCITY,
+    PASSIVE_STRAIN_AT_MAX_FORCE,
+    TENDON_STRAIN_AT_MAX_FORCE,
+    Contact,
+    Specification,
 )
+from gaitlib.gait import COORDINATES
+
+BODY_FIELDS = ("location_x", "location_y", "mass", "com_x", "com_y", "inertia")
+MUSCLE_FIELDS = ("max_isometric_force", "optimal_fiber_length", "tendon_length", "pennation", "path_scale",
+                 "passive_strain")  # fmt: skip
+SPHERE_FIELDS = ("x", "y", "radius")
+PASSIVE_FIELDS = ("stop", "rate", "lower", "upper", "stiffness", "neutral", "damping")
+CONTACT_FIELDS = ("stiffness", "dissipation", "friction", "viscous_friction", "transition_velocity")
+
+
+def flatten_specification(specification: Specification) -> dict[str, np.ndarray]:
+    """Collect the numbers of a body into arrays, one row per element."""
+    s = specification
+    contact = s.contact
+    return {
+        "bodies": np.array([[*b.location_m, b.mass_kg, *b.com_m, b.inertia_kgm2] for b in s.bodies]),
+        "muscles": np.array(
+            [
+                [
+                    m.max_isometric_force_n,
+                    m.optimal_fiber_length_m,
+                    m.tendon_length_m,
+                    m.pennation_rad,
+                    m.path_scale,
+                    m.passive_strain,
+                ]
+                for m in s.muscles
+            ]
+        ),
+        "spheres": np.array([[*p.location_m, p.radius_m] for p in s.spheres]),
+        "passive": np.array(
+            [
+                [
+                    t.stop_nm,
+                    t.rate,
+                    t.lower_rad,
+                    t.upper_rad,
+                    t.stiffness_nm_rad,
+                    t.neutral_rad,
+                    t.damping_nms_rad,
+                ]
+                for t in s.passive
+            ]
+        ),
+        "contact": np.array(
+            [
+                contact.stiffness_pa,
+                contact.dissipation_s_m,
+                contact.friction,
+                contact.viscous_friction,
+                contact.transition_velocity_mps,
+            ]
+        ),
+    }
+
+
+def pack_parameters(blocks: dict[str, np.ndarray]) -> np.ndarray:
+    """Concatenate parameter blocks into one vector; shape (n,)."""
+    return np.concatenate(
+        [np.ravel(blocks[name]) for name in ("bodies", "muscles", "spheres", "passive", "contact")]
+    )
+
+
+_ACTIVE = (
+    (0.8150671134243542, 1.055033428970575, 0.162384573599574, 0.063303448465465),
+    (0.433004984392647, 0.716775413397760, -0.029947116970696, 0.200356847296188),
+    (0.1, 1.0, 0.353553390593274, 0.0),
+)
+_VELOCITY = (-0.3211346127989808, -8.149, -0.374, 0.8825327733249912)
+_PASSIVE_SHAPE = 4.0
+_PASSIVE_MIN_LENGTH = 0.2
+_TENDON_SHIFT = 0.2
+_TENDON_SHAPE = math.log((1 + _TENDON_SHIFT) / _TENDON_SHIFT)
+"""Tendon force = shift (exp(rate (length - 1)) - 1), zero at slack length; rate = shape / strain at 1."""
+
+
+def compute_active_force_length(length):
+    """Active force-length curve."""
+    total = 0
+    for height, centre, width, slope in _ACTIVE:
+        total = total + height * ca.exp(-0.5 * ((length - centre) / (width + slope * length)) ** 2)
+    return total
+
+
+def compute_passive_force_length(length, strain=PASSIVE_STRAIN_AT_MAX_FORCE):
+    """Passive force-length curve."""
+    rate = _PASSIVE_SHAPE / strain
+    offset = ca.exp(rate * (_PASSIVE_MIN_LENGTH - 1))
+    return (ca.exp(rate * (length - 1)) - offset) / (ca.exp(_PASSIVE_SHAPE) - offset)
+
+
+def compute_force_velocity(velocity):
+    """Force-velocity curve."""
+    d1, d2, d3, d4 = _VELOCITY
+    inner = d2 * velocity + d3
+    return d1 * ca.log(inner + ca.sqrt(inner**2 + 1)) + d4
+
+
+def compute_rigid_muscle(activation, path_length, path_velocity, parameters) -> dict:
+    """State of a muscle with rigid tendon; N."""
+    max_force, optimal, tendon, pennation, _, passive_strain = (parameters[i] for i in range(6))
+    fiber = _compute_fiber(
+        activation, path_length - tendon, path_velocity, optimal, pennation, passive_strain
+    )
+    return fiber | {"force": max_force * fiber["force"]}
+
+
+def compute_compliant_muscle(
+    activation, path_length, path_velocity, tendon_force, tendon_rate, parameters
+) -> dict:
+    """State of a muscle with elastic tendon whose force is given."""
+    max_force, optimal, slack, pennation, _, passive_strain = (parameters[i] for i in range(6))
+    tendon_shape = _TENDON_SHAPE / TENDON_STRAIN_AT_MAX_FORCE
+    tendon = slack * (ca.log((tendon_force + _TENDON_SHIFT) / _TENDON_SHIFT) / tendon_shape + 1)
+    tendon_speed = slack * tendon_rate / (tendon_shape * (tendon_force + _TENDON_SHIFT))
+    fiber = _compute_fiber(
+        activation, path_length - tendon, path_velocity - tendon_speed, optimal, pennation, passive_strain
+    )
+    return fiber | {"force": max_force * tendon_force, "residual": tendon_force - fiber["force"]}
+
+
+def _compute_fiber(activation, along, along_speed, optimal, pennation, passive_strain):
+    """Force along the tendon over maximal force, fibre length and speed in optimal lengths."""
+    fiber = ca.sqrt(along**2 + (optimal * ca.sin(pennation)) ** 2)
+    cosine = along / fiber
+    speed = along_speed * cosine / optimal
+    velocity = speed / MAX_CONTRACTION_VELOCITY
+    length = fiber / optimal
+    active = activation * compute_active_force_length(length) * compute_force_velocity(velocity)
+    force = cosine * (
+        active + compute_passive_force_length(length, passive_strain) + FIBER_DAMPING * velocity
+    )
+    return {"force": force, "fiber_length": length, "fiber_speed": speed}
+
 
 N_Q = len(COORDINATES)
 LUMBAR = COORDINATES.index("lumbar_extension")
@@ -79,16 +214,12 @@ def build_forces(
     passive = _compute_passive_moment(specification, symbols, index, q, v)
     moment = muscle_moment + passive
     moment[LUMBAR] += lumbar_torque
-    torso = next(row for row, body in enumerate(specification.bodies) if body.name == "torso")
-    angle, rate, rate_dot, _, _, ddp = frames["torso"]
-    offset = _rotate(angle, symbols.bodies[torso, 3], symbols.bodies[torso, 4])
     return {
         "residual": inertial - moment,
         "joint_moment": moment,
         "muscle_moment": muscle_moment,
         "passive_moment": passive,
         "ground_force": ground,
-        "trunk_acceleration": ddp + _turn(rate_dot, offset) - rate**2 * offset,
         **contact,
         **muscles,
     }
@@ -172,9 +303,9 @@ def _compute_contact(specification, symbols, frames):
     """Forces on the bodies as (force, point), the total per foot, what the ground takes up."""
     forces = {body.name: [] for body in specification.bodies}
     ground = ca.SX.zeros(2, 2)
-    absorbed, rubbed, rate_squared = ca.SX(0), ca.SX(0), ca.SX(0)
+    absorbed, rubbed = ca.SX(0), ca.SX(0)
     for row, sphere in enumerate(specification.spheres):
-        x, y, radius, share = (symbols.spheres[row, i] for i in range(4))
+        x, y, radius = (symbols.spheres[row, i] for i in range(3))
         angle, rate, _, p, dp, _ = frames[sphere.body]
         offset = _rotate(angle, x, y)
         centre = p + offset
@@ -184,25 +315,15 @@ def _compute_contact(specification, symbols, frames):
         normal, friction = compute_contact_force(
             penetration, -velocity[1], velocity[0], radius, symbols.contact, symbols.smooth_friction
         )
-        normal, friction = normal * share, friction * share
-        # Power lost in the material and rate of the elastic force, both smooth and near zero in the air.
+        # Power lost in the material, smooth and near zero in the air.
         elastic = normal / (1 + 1.5 * symbols.contact[1] * -velocity[1])
         absorbed += elastic * 1.5 * symbols.contact[1] * velocity[1] ** 2
         rubbed -= friction * velocity[0]
-        rate_squared += (1.5 * elastic * velocity[1] / (ca.sqrt(penetration**2 + 1e-6))) ** 2
         force = ca.vertcat(friction, normal)
         forces[sphere.body].append((force, p + arm))
         foot = 0 if sphere.name.endswith("_r") else 1
         ground[foot, :] += force.T
-    return (
-        forces,
-        ground,
-        {
-            "absorbed_power": absorbed,
-            "friction_power": rubbed,
-            "loading_rate_squared": rate_squared,
-        },
-    )
+    return forces, ground, {"absorbed_power": absorbed, "friction_power": rubbed}
 
 
 def _compute_inverse_dynamics(specification, symbols, index, frames, forces):
@@ -261,12 +382,10 @@ def _compute_muscles(specification, symbols, index, q, v, activation, tendon_for
                 tendon_force[k],
                 tendon_rate[k],
                 parameters,
-                parameters[6],
-                parameters[5],
             )
             residuals.append(state.pop("residual"))
         else:
-            state = compute_rigid_muscle(activation[row], scale * value, speed, parameters, parameters[6])
+            state = compute_rigid_muscle(activation[row], scale * value, speed, parameters)
         for k, column in enumerate(columns):
             moment[column] -= scale * slope[k] * state["force"]
         states.append(state)
@@ -276,8 +395,6 @@ def _compute_muscles(specification, symbols, index, q, v, activation, tendon_for
             ("muscle_force", "force"),
             ("fiber_length", "fiber_length"),
             ("fiber_speed", "fiber_speed"),
-            ("isometric", "isometric"),
-            ("active", "active"),
         )
     }
     return collected | {"muscle_moment": moment, "tendon_residual": ca.vertcat(*residuals)}

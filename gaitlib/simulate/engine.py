@@ -6,6 +6,11 @@ Half a stride with left/right symmetry or a whole stride without: direct colloca
 
 from __future__ import annotations
 
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,13 +19,11 @@ import numpy as np
 
 from gaitlib.body.specification import Specification
 from gaitlib.gait import COORDINATES
-from gaitlib.simulate.assembly import gather_sparse
-from gaitlib.simulate.compiled import compile_functions
 from gaitlib.simulate.dynamics import FORCES, build_force_function
 from gaitlib.simulate.guess import Trajectory, fit_spline
-from gaitlib.simulate.ipopt import build_options, choose_starts
 from gaitlib.simulate.problem import (
     N_HEAD,
+    N_M,
     N_Q,
     TASK_FIELDS,
     TORQUE_SCALE_NM,
@@ -28,6 +31,86 @@ from gaitlib.simulate.problem import (
     build_point_problem,
     evaluate_spline,
 )
+
+
+def compile_functions(functions: list[ca.Function], folder: Path) -> list[ca.Function]:
+    """Compile functions together, or return them unchanged without a C compiler.
+
+    The finished library is moved into place in one step, so processes that compile at the same time do
+    not read a half-written file.
+    """
+    compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        return functions
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    generator = ca.CodeGenerator("engine.c", {"with_header": False})
+    for function in functions:
+        generator.add(function)
+    source = generator.dump()
+    digest = hashlib.sha256(source.encode()).hexdigest()[:16]
+    library = folder / f"engine_{digest}.so"
+    if not library.exists():
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            code = Path(scratch) / "engine.c"
+            code.write_text(source, encoding="utf-8")
+            built = Path(scratch) / "engine.so"
+            subprocess.run(
+                [compiler, "-O2", "-fPIC", "-shared", "-o", str(built), str(code), "-lm"],
+                check=True,
+                capture_output=True,
+            )
+            os.replace(built, library)
+    return [ca.external(function.name(), str(library)) for function in functions]
+
+
+def gather_sparse(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int], values) -> ca.MX:
+    """Place values in a sparse matrix; values at the same place add up."""
+    keys = columns.astype(np.int64) * shape[0] + rows
+    places, inverse = np.unique(keys, return_inverse=True)
+    pattern = ca.Sparsity.triplet(*shape, (places % shape[0]).tolist(), (places // shape[0]).tolist())
+    if len(places) == len(keys):
+        order = np.empty(len(keys), int)
+        order[inverse] = np.arange(len(keys))
+        return ca.MX(pattern, ca.vec(values)[order.tolist()])
+    adder = ca.Sparsity.triplet(len(places), len(keys), inverse.tolist(), list(range(len(keys))))
+    return ca.MX(pattern, ca.mtimes(ca.MX(ca.DM(adder, np.ones(len(keys)))), ca.vec(values)))
+
+
+_ITERATIONS = {"far": 80, "approach": 20, "near": 400, "warm": 150}
+"""Limits; the first two only make a better guess."""
+_MU = {"approach": 1e-2, "near": 1e-2, "warm": 1e-4}
+"""Barrier parameter at the start: the smaller, the more the start is trusted. IPOPT's own from afar."""
+
+
+def choose_starts(near: bool, warm: bool) -> tuple[str, ...]:
+    """Choose the stages of a solve, the last of which is the solution itself."""
+    return ("warm",) if warm else ("approach" if near else "far", "near")
+
+
+def build_options(start: str, time_limit_s: float) -> dict:
+    """Build the settings of one solve."""
+    options = {
+        "print_level": 0,
+        "sb": "yes",
+        "max_iter": _ITERATIONS[start],
+        "max_cpu_time": time_limit_s,
+        "tol": 1e-5,
+        "constr_viol_tol": 1e-6,
+        "mu_strategy": "adaptive",
+        "linear_solver": "mumps",
+        "mumps_pivot_order": 5,
+        "mumps_mem_percent": 100,
+        "nlp_scaling_method": "none",
+    }
+    if start != "far":
+        options |= {"mu_init": _MU[start], "bound_push": 1e-6, "bound_frac": 1e-6}
+        options["bound_mult_init_method"] = "mu-based"
+    if start == "warm":
+        ends = ("bound_push", "bound_frac", "slack_bound_push", "slack_bound_frac", "mult_bound_push")
+        options |= {"warm_start_init_point": "yes"} | {f"warm_start_{end}": 1e-6 for end in ends}
+    return options
+
 
 _AT_BOUND = 5e-3
 """A variable of a start so near to its bound counts as held by it."""
@@ -46,7 +129,7 @@ class Task:
     leg_length_m: float
     horizon_s: tuple[float, float]
     speed_mps: tuple[float, float]
-    knee_extension_deg: float
+    least_activation: np.ndarray
 
 
 @dataclass
@@ -281,7 +364,8 @@ class WalkingEngine:
         return ca.vertcat(q[index("pelvis_tx")], self.n_points * (swing - 0.5 * bend))
 
     def _get_bounds(self, task: Task) -> tuple[np.ndarray, np.ndarray]:
-        lower, upper = self.layout.get_bounds(task.leg_length_m, task.knee_extension_deg)
+        lower, upper = self.layout.get_bounds(task.leg_length_m)
+        lower[N_Q : N_Q + N_M] = np.maximum(lower[N_Q : N_Q + N_M], task.least_activation)
         heads = np.array([np.divide(task.horizon_s, self.n_points), task.speed_mps])
         return tuple(
             np.concatenate([heads[:, i], np.tile(bound, self.n_points)])

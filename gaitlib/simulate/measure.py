@@ -8,11 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from gaitlib.simulate.build import build_library
-from gaitlib.simulate.executors import LocalExecutor
+from gaitlib.simulate.build import LocalExecutor, Progress, build_library
 from gaitlib.simulate.library import find_library, load_library
 from gaitlib.simulate.plan import plan_library
-from gaitlib.simulate.progress import Progress
 from gaitlib.simulate.release import list_files
 
 _WARM_UP_GAITS = 24

@@ -6,29 +6,23 @@ import numpy as np
 
 from gaitlib.gait import COORDINATES
 
-KNEE_EXTENSION_DEG = 4.0
-"""How far the knee can go beyond straight unless a structure says otherwise."""
 _ANGLES_DEG = {
     "pelvis_tilt": (-40, 25),
     "lumbar_extension": (-60, 40),
     "hip_flexion": (-40, 85),
-    "knee_angle": (-KNEE_EXTENSION_DEG, 120),
+    "knee_angle": (-35, 120),
     "ankle_angle": (-60, 45),
     "mtp_angle": (-45, 75),
 }
 
 
-def get_coordinate_ranges(
-    leg_length_m: float, knee_extension_deg: float = KNEE_EXTENSION_DEG
-) -> dict[str, tuple[float, float]]:
+def get_coordinate_ranges(leg_length_m: float) -> dict[str, tuple[float, float]]:
     """Get the range of every coordinate."""
     ranges = {}
     for name in COORDINATES:
         kind = name.removesuffix("_r").removesuffix("_l")
         if kind in _ANGLES_DEG:
             lower, upper = _ANGLES_DEG[kind]
-            if kind == "knee_angle":
-                lower = -knee_extension_deg
             ranges[name] = (float(np.radians(lower)), float(np.radians(upper)))
         elif kind == "pelvis_tx":
             ranges[name] = (-0.3, 0.3)

@@ -4,113 +4,75 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
-from gaitlib.body.dimensions import compute_dimensions
-from gaitlib.body.specification import GRAVITY_MPS2, Specification, Structure, build_specification
+from gaitlib.body.specification import Specification, Structure, build_specification
 from gaitlib.errors import InputError
 from gaitlib.person import Impairment, Person, unflatten_impairment
-from gaitlib.simulate.parameters import flatten_specification, pack_parameters
 
-ENGINE_VERSION = 2
+ENGINE_VERSION = 3
 """Raised by hand when equations or solver settings change the solutions."""
+
+
+_HEALTHY = Impairment().flatten()
 
 
 @dataclass(frozen=True)
 class CostWeights:
     """Weights of the cost, a mean over the stride of squared, scaled terms (no units).
 
-    Chosen on healthy adults only. `activation` weighs squared muscle activation (effort), `acceleration`
-    squared joint accelerations over (50 rad/s2)2, `activation_rate` squared rates over (10 /s)2,
-    `trunk_torque` the squared trunk torque over (20 N m)2 x body scale, `trunk_lean` the squared lean of
-    the trunk from vertical, `vertical` the squared vertical acceleration of the pelvis over (50 m/s2)2
-    (impact and head stability, Veerkamp et al. 2021, doi 10.1016/j.jbiomech.2021.110530), `clearance` the
-    squared forward speed of the toe over (walking speed)2 times exp(-height / (1 % of leg length)), `passive`
-    the squared passive moments over (20 N m)2 x body scale. `balance` times the balance margin weighs the
-    squared difference of the two vertical forces over body weight, `amplitude` times bradykinesia the squared
-    angle between the thighs. `basal` is what standing still costs; it only counts where the speed is free.
-
-    The terms after `basal` are for trials of the engine and off in the release. `activation_*` weighs higher
-    powers; `minetti` and `bhargava` metabolic power over 5 W/kg, or the sum of its squares over muscles
-    (`gaitlib.simulate.metabolism`); `*_acceleration` squared accelerations over (50 rad/s2)2 beside
-    `acceleration`: of the pelvis, the trunk in space, both hips, knees, ankles; `head` the forward
-    acceleration of the trunk's mass centre over (50 m/s2)2; `tilt`, `tilt_rate` squared tilt of the pelvis
-    from the structure's and its rate; `passive_*` squared passive moments beside `passive`; `effort_*`
-    multiplies what activation and metabolic power of one group cost; `impact` the power lost in the contact
-    over 5 W/kg x the cubed speed over a comfortable one (for the slow at most 3.4 times dearer),
-    `loading_rate` the squared rate of the contact forces over (20 body weights per second)2;
-    `vertical_4` the fourth power of the vertical acceleration of the pelvis over 3 m/s2, `trunk_vertical` and
-    `trunk_vertical_4` the second over (50 m/s2)2 and the fourth over (3 m/s2)4 of the trunk's mass centre;
-    `support` the squared difference of the two vertical forces over body weight, as `balance` of everyone: it
-    stands for the shift to the side that a planar body does not need; `scuff` the power lost in friction,
-    as `impact`.
+    Chosen on healthy adults only (`studies/engine_trials.md`). `activation` weighs squared muscle activation,
+    `minetti` metabolic power over 5 W/kg (Minetti & Alexander 1997, doi 10.1006/jtbi.1997.0407), both times
+    `effort_*` of the muscle group; `acceleration` squared joint accelerations over (50 rad/s2)2,
+    `tilt_acceleration`, `hip_acceleration`, `knee_acceleration` those of pelvis, hips and knees beside it;
+    `activation_rate` squared rates over (10 /s)2, `trunk_torque` the squared trunk torque over (20 N m)2 x
+    body scale, `trunk_lean` and `tilt` the squared lean of trunk and pelvis, `vertical` the squared vertical
+    acceleration of the pelvis over (50 m/s2)2 (impact and head stability, Veerkamp et al. 2021, doi
+    10.1016/j.jbiomech.2021.110530), `clearance` the squared forward speed of the toe over (walking speed)2
+    times exp(-height / (1 % of leg length)), `passive` the squared passive moments over (20 N m)2 x body
+    scale. `impact` weighs the power that a landing loses in the contact, `scuff` that lost in friction, over
+    5 W/kg x the cubed speed over a comfortable one (for the slow at most 3.4 times dearer). `support` weighs
+    the squared difference of the two vertical forces over body weight (it stands for the shift to the side
+    that a planar body does not need), `balance` the same times the balance margin, `amplitude` times
+    bradykinesia the squared angle between the thighs. `basal` is what standing still costs; it only counts
+    where the speed is free.
     """
 
-    activation: float = 0.5
-    acceleration: float = 0.005
+    activation: float = 0.15
+    acceleration: float = 0.0005
     activation_rate: float = 0.01
-    trunk_torque: float = 0.012
-    trunk_lean: float = 20.0
+    trunk_torque: float = 0.007
+    trunk_lean: float = 5.0
     vertical: float = 8.0
-    clearance: float = 0.0008
+    clearance: float = 0.0013
     balance: float = 0.5
     amplitude: float = 1.0
-    passive: float = 0.008
+    passive: float = 0.0006
     basal: float = 0.03
-    activation_3: float = 0.0
-    activation_5: float = 0.0
-    activation_10: float = 0.0
-    minetti: float = 0.0
-    minetti_squared: float = 0.0
-    bhargava: float = 0.0
-    bhargava_squared: float = 0.0
-    tilt_acceleration: float = 0.0
-    trunk_acceleration: float = 0.0
-    hip_acceleration: float = 0.0
-    knee_acceleration: float = 0.0
-    ankle_acceleration: float = 0.0
-    head: float = 0.0
-    tilt: float = 0.0
-    tilt_rate: float = 0.0
-    passive_hip: float = 0.0
-    passive_knee: float = 0.0
-    passive_ankle: float = 0.0
-    passive_lumbar: float = 0.0
-    impact: float = 0.0
-    loading_rate: float = 0.0
-    vertical_4: float = 0.0
-    trunk_vertical: float = 0.0
-    trunk_vertical_4: float = 0.0
-    support: float = 0.0
-    scuff: float = 0.0
+    minetti: float = 0.2
+    tilt_acceleration: float = 0.3
+    hip_acceleration: float = 0.02
+    knee_acceleration: float = 0.001
+    tilt: float = 1.0
+    impact: float = 1.5
+    support: float = 0.033
+    scuff: float = 1.5
     effort_iliopsoas: float = 1.0
     effort_glut_max: float = 1.0
-    effort_hamstrings: float = 1.0
+    effort_hamstrings: float = 1.3
     effort_bifemsh: float = 1.0
-    effort_rect_fem: float = 1.0
-    effort_vasti: float = 1.0
+    effort_rect_fem: float = 0.5
+    effort_vasti: float = 0.95
     effort_gastroc: float = 1.0
-    effort_soleus: float = 1.0
-    effort_tib_ant: float = 1.0
+    effort_soleus: float = 1.5
+    effort_tib_ant: float = 1.2
 
     @property
-    def counted(self) -> dict[str, float]:
-        """Weights that identify a solution: a term of the trials counts where it is not as released."""
-        return {
-            f.name: getattr(self, f.name)
-            for i, f in enumerate(fields(self))
-            if i < _N_RELEASED or getattr(self, f.name) != f.default
-        }
-
-
-_N_RELEASED = 11
-"""Weights of the release; those after them belong to trials."""
-
-
-_N_COLUMNS = {"muscles": 5, "spheres": 3}
-"""Numbers of a body that identify a solution; the structure of a trial adds its own."""
+    def without_landing(self) -> CostWeights:
+        """Weights without the terms of the landing, which bring local optima to textbook guesses."""
+        return replace(self, impact=0.0, scuff=0.0)
 
 
 @dataclass(frozen=True)
@@ -148,38 +110,17 @@ class GaitRequest:
     @property
     def gait_id(self) -> str:
         """Hash of everything that determines the solution."""
-        blocks = flatten_specification(build_specification(self.person, self.impairment))
-        blocks = {name: block[..., : _N_COLUMNS.get(name)] for name, block in blocks.items()}
+        impaired = {k: round(v, 9) for k, v in self.impairment.flatten().items() if v != _HEALTHY[k]}
         content = [
             ENGINE_VERSION,
-            np.round(pack_parameters(blocks), 9).tolist(),
-            self.impairment.flatten(),
+            self.person.model_dump(),
+            impaired,
             [self.speed_mps, self.speed_range_mps, self.stride_time_s, self.kind],
-            self.weights.counted,
+            asdict(self.weights),
+            asdict(self.structure),
         ]
-        if self.structure.changed:
-            content.append(self.structure.changed)
         text = json.dumps(content, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-    @property
-    def features(self) -> np.ndarray:
-        """Place of the request among others, for choosing the nearest solved neighbour."""
-        leg = compute_dimensions(self.person).leg_length_m
-        natural_s = np.sqrt(leg / GRAVITY_MPS2)
-        time = 2.0 if self.stride_time_s is None else self.stride_time_s / natural_s / 4
-        flat = self.impairment.flatten()
-        scale = {"contracture": 3.0, "spasticity": 0.5, "stoop_deg": 1 / 30}
-        return np.array(
-            [
-                3 * self.speed_mps / np.sqrt(leg * GRAVITY_MPS2),
-                3 * time,
-                2 * np.log(leg),
-                np.log(self.person.mass_kg / leg**3) / 2,
-                self.person.age_years / 60 if self.person.age_years > 40 else 40 / 60,
-                *(scale.get(n, scale.get(n.split("_")[0], 1.0)) * x for n, x in flat.items()),
-            ]
-        )
 
 
 def parse_request(row: dict) -> GaitRequest:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from gaitlib.simulate.library import SHIPPED_FOLDER
-from gaitlib.simulate.neighbours import find_nearest
+from gaitlib.simulate.neighbours import LibraryStarts, find_nearest
 from gaitlib.simulate.request import GaitRequest
 from gaitlib.simulate.solution import SolvedGait, describe_solution
-from gaitlib.simulate.starts import LibraryStarts
 from gaitlib.simulate.workers import replay_gaits, solve_gaits
 
 

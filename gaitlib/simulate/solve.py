@@ -7,7 +7,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread per solve, one process per core
 
 import time  # noqa: E402
-from dataclasses import fields  # noqa: E402
+from dataclasses import fields, replace  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import numpy as np  # noqa: E402
@@ -15,13 +15,29 @@ import numpy as np  # noqa: E402
 from gaitlib.body.dimensions import compute_dimensions  # noqa: E402
 from gaitlib.body.specification import GRAVITY_MPS2  # noqa: E402
 from gaitlib.gait import COORDINATES, MUSCLES, swap_side  # noqa: E402
+from gaitlib.person import SPASTIC_GROUPS  # noqa: E402
+from gaitlib.simulate.dynamics import flatten_specification, pack_parameters  # noqa: E402
 from gaitlib.simulate.engine import Result, Task, WalkingEngine  # noqa: E402
 from gaitlib.simulate.guess import GUESSES_DEG, Trajectory, make_guess  # noqa: E402
-from gaitlib.simulate.parameters import flatten_specification, pack_parameters  # noqa: E402
-from gaitlib.simulate.problem import COMPLIANT, SPASTIC, TASK_FIELDS  # noqa: E402
+from gaitlib.simulate.problem import COMPLIANT, SPASTIC, TASK_FIELDS, Layout  # noqa: E402
 from gaitlib.simulate.request import GaitRequest  # noqa: E402
 from gaitlib.simulate.solution import SolvedGait  # noqa: E402
-from gaitlib.simulate.unfold import fit_multipliers  # noqa: E402
+
+
+def fit_multipliers(layout: Layout, multipliers: np.ndarray, n_points: int) -> np.ndarray:
+    """Fit the multipliers of a neighbour to the problem at hand; shape (n_points, n_constraints).
+
+    The cost is a mean over points, so each of twice as many weighs half as much. Half of a stride without
+    symmetry serves as it is; constraints that the neighbour did not have begin at zero.
+    """
+    order = layout.get_constraint_mirror_order()
+    n, m = multipliers.shape
+    points = np.zeros((n, len(order)))
+    points[:, : min(m, len(order))] = multipliers[:, : len(order)]
+    if n < n_points:
+        points = np.concatenate([points, points[:, order]])
+    return n / n_points * points[:n_points]
+
 
 _CONTACT_SHARE = 0.03
 """A foot is on the ground above this share of body weight."""
@@ -52,7 +68,7 @@ def make_task(request: GaitRequest) -> Task:
         "down_m": dimensions.ankle_height_m,
         "weight_n": specification.mass_kg * GRAVITY_MPS2,
         "lean_rad": -np.radians(impairment.stoop_deg + request.structure.lean),
-        "tilt_rad": -np.radians(request.structure.tilt),
+        "tilt_rad": -np.radians(impairment.tilt_deg + request.structure.tilt),
         "mass_kg": specification.mass_kg,
         "slowness": 1 + 2 * impairment.bradykinesia,
         "largest_excitation": 1 - 0.6 * impairment.bradykinesia,
@@ -72,7 +88,9 @@ def make_task(request: GaitRequest) -> Task:
         parameters=np.array([named[name] for name in TASK_FIELDS] + gains + weights),
         leg_length_m=leg,
         horizon_s=(share * times[0], share * times[1]),
-        knee_extension_deg=request.structure.knee_extension,
+        least_activation=np.array(
+            [impairment.get("tone", n[:-2], n[-1]) if n[:-2] in SPASTIC_GROUPS else 0.0 for n in MUSCLES]
+        ),
         speed_mps=(max(0.1, request.speed_mps - half_range), request.speed_mps + half_range),
     )
 
@@ -89,12 +107,21 @@ def solve_request(
     engine.prepare(near, near and start.multipliers is not None, time_limit_s)
     started = time.process_time()
     if start is None:
-        guesses = [make_guess(request.speed_mps, task.leg_length_m, k) for k in range(len(GUESSES_DEG))]
-        results = [engine.solve(task, engine.pack(g), time_limit_s=time_limit_s) for g in guesses]
-        result = min(results, key=lambda r: (not r.converged, r.cost))
+        result = _solve_cold(engine, request, time_limit_s)
     else:
         result = _solve_near(engine, task, start, time_limit_s)
     return _unfold(request, engine, result, time.process_time() - started)
+
+
+def _solve_cold(engine: WalkingEngine, request: GaitRequest, time_limit_s: float) -> Result:
+    """Solve from textbook guesses without the terms of the landing, then with them from the cheapest."""
+    easy = make_task(replace(request, weights=request.weights.without_landing))
+    guesses = [make_guess(request.speed_mps, easy.leg_length_m, k) for k in range(len(GUESSES_DEG))]
+    results = [engine.solve(easy, engine.pack(g), time_limit_s=time_limit_s) for g in guesses]
+    first = min(results, key=lambda r: (not r.converged, r.cost))
+    result = engine.solve(make_task(request), first.decision, first.multipliers, time_limit_s=time_limit_s)
+    result.iterations += sum(r.iterations for r in results)
+    return result
 
 
 def _solve_near(engine: WalkingEngine, task: Task, start: Trajectory, time_limit_s: float) -> Result:

@@ -182,8 +182,8 @@ def run_keep(arguments: argparse.Namespace) -> int:
 
 def keep_earlier(build: str | Path, folder: Path | None = None) -> dict:
     """Write the results that stand in for absent recordings, from a finished run that had all of them."""
-    from gaitlib.simulate.card import find_revision
     from gaitlib.simulate.library import load_library
+    from gaitlib.simulate.release import find_revision
 
     results = ROOT / build / "results"
     for path in sorted(results.glob("*.json")):
