@@ -77,8 +77,7 @@ def test_shipped_library_is_verified_and_covers_the_cohorts(library):
     table, verified = library.run, library.table
     assert list(library.gaits["gait"].values) == list(verified["gait_id"]) and verified["verified"].all()
     assert len(verified) >= 1000
-    # The cohort after stroke is younger than this library.
-    assert set(verified["cohort"]) | {"stroke"} == set(COHORTS)
+    assert set(verified["cohort"]) == set(COHORTS)
     assert (verified["kind"] == "stride").mean() > 0.2
     assert verified["residual_peak_bw"].max() < 0.05
     assert (table.loc[~table["verified"], "reason"].str.len() > 0).all()
@@ -93,7 +92,7 @@ def test_shipped_gaits_walk(library):
     forward = gaits["position"].sel(coordinate="pelvis_tx").isel(phase=-1).values
     np.testing.assert_allclose(forward, gaits["speed_mps"] * gaits["stride_time_s"], rtol=1e-3)
     knee = gaits["position"].sel(coordinate="knee_angle_r").values
-    assert knee.min() > np.radians(-5)
+    assert knee.min() > np.radians(-35)  # recurvatum
     half = (table["kind"] == "half").to_numpy()
     right = gaits["position"].sel(coordinate="hip_flexion_r").values[half, :-1]
     left = gaits["position"].sel(coordinate="hip_flexion_l").values[half, :-1]
