@@ -33,23 +33,11 @@ _MEANINGS = {
     "double_support_share": "share of the stride on both feet; grows with caution",
     "stride_time_cv": "SD of strides / mean; grows with unsteadiness",
 }
-_MUSCLE_WORDS = dict(
-    zip(
-        MUSCLE_GROUPS,
-        (
-            *(
-                "Iliopsoas",
-                "Gluteus maximus",
-                "Hamstrings",
-                "Biceps fem. short h.",
-                "Rectus femoris",
-                "Vasti",
-            ),
-            *("Gastrocnemius", "Soleus", "Tibialis anterior"),
-        ),
-        strict=True,
-    )
+_MUSCLE_WORDS = (
+    *("Iliopsoas", "Gluteus maximus", "Hamstrings", "Biceps fem. short h.", "Rectus femoris", "Vasti"),
+    *("Gastrocnemius", "Soleus", "Tibialis anterior"),
 )
+"""In the order of MUSCLE_GROUPS."""
 _LIMBS = (
     *(("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "ankle"), ("ankle", "toe")),
     ("heel", "ankle"),
@@ -62,10 +50,10 @@ _CLASSES = ((0.4, "household walking"), (0.8, "limited community walking"), (np.
 def write_page(visit: Visit) -> str:
     """Write the page."""
     answer = visit.answer
-    who = [f"{visit.age_years:g} years"] if visit.age_years is not None else []
-    who += [{"f": "woman", "m": "man"}[visit.sex]] if visit.sex and (visit.age_years or 99) >= 18 else []
-    who += [{"f": "girl", "m": "boy"}[visit.sex]] if visit.sex and (visit.age_years or 99) < 18 else []
-    who += [f"{visit.height_m:.2f} m tall"]
+    adult = (visit.age_years or 99) >= 18
+    words = {"f": "woman" if adult else "girl", "m": "man" if adult else "boy", None: ""}[visit.sex]
+    age = f"{visit.age_years:g} years" if visit.age_years is not None else ""
+    who = [word for word in (age, words, f"{visit.height_m:.2f} m tall") if word]
     seen = {"space": "markers in three dimensions", "oblique": "seen obliquely", "side": "seen from the side"}
     seen |= {"front": "seen from the front or back"}
     where = seen.get(visit.view, f"{visit.view.replace('_', ' ')}")
@@ -321,7 +309,7 @@ def _draw_muscles(visit: Visit) -> str:
         return ""
     x, top = np.linspace(4, 96, curves.sizes["phase"]), float(np.ceil(10 * curves["upper"].max()) / 10)
     figures = []
-    for group in MUSCLE_GROUPS:
+    for group, words in zip(MUSCLE_GROUPS, _MUSCLE_WORDS, strict=True):
         drawn = '<path d="M4 4V56H96" fill="none" stroke="#8c959f"/>'
         for side, colour, dash in (("r", RIGHT, ""), ("l", LEFT, ' stroke-dasharray="4 2"')):
             one = curves.sel(muscle=f"{group}_{side}")
@@ -329,7 +317,6 @@ def _draw_muscles(visit: Visit) -> str:
             area = _join(x, low) + "L" + _join(x[::-1], high[::-1])[1:] + "Z"
             drawn += f'<path d="{area}" fill="{colour}" opacity=".13"/>'
             drawn += f'<path d="{_join(x, line)}" fill="none" stroke="{colour}" stroke-width="1.6"{dash}/>'
-        words = _MUSCLE_WORDS[group]
         figures.append(
             f'<figure><figcaption>{words}</figcaption><svg viewBox="0 0 100 60" role="img" '
             f'aria-label="{words}">{drawn}</svg></figure>'
