@@ -247,8 +247,9 @@ def _draw_figures(flat: np.ndarray, fps: float, step_s: float) -> str:
     if len(rows) == 0:
         return ""
     tall = float(np.nanquantile(np.nanmax(flat[rows, :, 1], 1) - np.nanmin(flat[rows, :, 1], 1), 0.5))
-    whole = np.isfinite(flat[rows, POINT["shoulder_r"]]).any()
-    scale, drawn = (118 if whole else 65) / max(tall, 1e-9), []
+    has = {name: np.isfinite(flat[rows, POINT[name]]).any() for name in ("nose", "head_top", "shoulder_r")}
+    room = 112 if has["nose"] or has["head_top"] else 96 if has["shoulder_r"] else 65
+    scale, drawn = room / max(tall, 1e-9), []
     for n, row in enumerate(rows):
         # each figure is brought to one size and stands in its own column, however the camera moved
         own = float(np.nanmax(flat[row, :, 1]) - np.nanmin(flat[row, :, 1]))

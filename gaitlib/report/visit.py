@@ -239,8 +239,10 @@ def _list_limits(answer: Answer, view: str, age_years, sex, measures: dict[str, 
             f"{answer.strides:.0f} strides: asymmetry and variability are unsure; record at least 8 strides"
         )
     if "step_time_r_s" not in measures:
-        why = "a worn sensor" if answer.recording.kind == "inertial" else "this view"
-        limits.append(f"right and left steps cannot be told apart by {why}")
+        why = {"inertial": "by a worn sensor", "markers": "in so few steps"}.get(
+            answer.recording.kind, "in so few steps" if view == "side" else "in this view"
+        )
+        limits.append(f"right and left steps cannot be told apart {why}")
     if age_years is None:
         limits.append("no usual ranges: the age was not given (--age)")
     elif not AGES[0] <= age_years <= AGES[1]:
