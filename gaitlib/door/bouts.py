@@ -206,6 +206,7 @@ def find_inertial_bouts(values: np.ndarray, fps: float, limb: bool) -> tuple[lis
         return [], []
     filled = np.stack([np.interp(np.arange(len(values)), rows, column[rows]) for column in values.T], axis=1)
     size = np.linalg.norm(filled[:, :3], axis=1)
+    size = np.clip(size, *np.quantile(size[seen], (0.01, 0.99)))  # a knock against the sensor is no stride
     width = max(int(_WINDOW_S * fps), 3)
     mean = uniform_filter1d(size, width, mode="nearest")
     activity = np.sqrt(np.maximum(uniform_filter1d((size - mean) ** 2, width), 0))
