@@ -109,7 +109,7 @@ def evaluate_muscle_curves() -> dict[str, float]:
         compute_rigid_muscle,
     )
 
-    isometric = compute_rigid_muscle(1.0, 0.3, 0.0, [1000.0, 0.1, 0.2, 0.0, 1.0])["force"]
+    isometric = compute_rigid_muscle(1.0, 0.3, 0.0, [1000.0, 0.1, 0.2, 0.0, 1.0, 0.6])["force"]
     return {
         "active_optimum": float(compute_active_force_length(1.0)),
         "active_short": float(compute_active_force_length(0.4)),

@@ -65,8 +65,8 @@ def test_moment_arm_is_minus_the_slope_of_the_path():
 def test_passive_moments_push_back_at_both_ends():
     specification = build_specification(ADULT)
     for coordinate, low, high in (
-        ("knee_angle_r", -5, 140),
-        ("hip_flexion_l", -25, 120),
+        ("knee_angle_r", -15, 140),
+        ("hip_flexion_l", -40, 120),
         ("ankle_angle_r", -55, 40),
     ):
         ends = passport.compute_passive_moment(specification, coordinate, np.radians([low, high]))

