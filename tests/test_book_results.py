@@ -22,7 +22,7 @@ def find_disagreements(results: dict[str, dict]) -> list[str]:
     used = [generate[f"n_gaits_{name}"] for name in ("trained", "held_out", "set_aside")]
     pairs["gaits the generator splits"] = (sum(used), library["gaits_with_curves"])
     groups = [facts for name, facts in results.items() if name.startswith("4_evaluate_")]
-    real = [facts for facts in groups if facts["basis"] == "real"]
+    real = [facts for facts in groups if facts["basis"] == "real" and facts.get("camera", True)]
     compare = results["5_compare"]
     pairs["groups of real people"] = (len(real), compare["n_groups_real"])
     for name in ("n_people", "n_walks"):
