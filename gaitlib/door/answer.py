@@ -23,7 +23,7 @@ from gaitlib.door.timing import place_in_time, thin_out
 from gaitlib.door.upright import scale_picture, turn_upright
 from gaitlib.errors import InputError
 from gaitlib.estimate.inertial_features import LIMB_SITES
-from gaitlib.estimate.predict import METHODS, build_signals, check_known, estimate_clip
+from gaitlib.estimate.predict import build_signals, check_known, check_labels, check_method, estimate_clip
 from gaitlib.estimate.targets import UNITS, Estimate, Value
 from gaitlib.outcomes import OUTCOMES
 from gaitlib.sense.layouts import WALK_LAYOUT, build_image_keypoints, convert_layout
@@ -251,71 +251,32 @@ def estimate_gait(
         raise InputError(f"image_size_px: found {image_size_px}, expected width and height in pixels.")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # means over points that nobody saw
-        return _estimate(
-            data,
-            fps,
-            height_m,
-            layout,
-            site,
-            confidence,
-            image_size_px,
-            focal_length_px,
-            age_years,
-            view,
-            method,
-            estimator,
-            format,
-            person,
-            subject,
-            treadmill,
-        )
-
-
-def _estimate(
-    data,
-    fps,
-    height_m,
-    layout,
-    site,
-    confidence,
-    image_size_px,
-    focal_length_px,
-    age_years,
-    view,
-    method,
-    estimator,
-    format,
-    person,
-    subject,
-    treadmill,
-) -> Answer:
-    check_known(age_years, view)
-    if method not in METHODS:
-        raise InputError(f"method: found '{method}', expected one of {', '.join(METHODS)}.")
-    if isinstance(data, str | Path):
-        recording = read_recording(data, format, layout, site, height_m, subject)
-    else:
-        recording = _read_array(data, fps, layout, site, confidence)
-        height_m = height_m if height_m is not None else _get_number(data, "height_m")
-    if image_size_px is not None:
-        recording = recording.change(image_size_px=tuple(float(side) for side in image_size_px))
-    recording = thin_out(place_in_time(recording, fps))
-    known = {
-        "height_m": height_m,
-        "age_years": age_years,
-        "view": view,
-        "focal_length_px": focal_length_px,
-        "method": method,
-        "estimator": estimator,
-    }
-    if recording.kind == "markers":
-        return _measure_markers(recording, height_m)
-    if recording.kind == "inertial":
-        return _estimate_inertial(recording, known)
-    recording = scale_picture(mark_missing(recording))
-    recording = follow_people(recording, person)
-    recording = clean_points(turn_upright(recording))
-    return _estimate_keypoints(recording, known, treadmill)
+        check_known(age_years, view)
+        check_method(method)
+        if isinstance(data, str | Path):
+            recording = read_recording(data, format, layout, site, height_m, subject)
+        else:
+            recording = _read_array(data, fps, layout, site, confidence)
+            height_m = height_m if height_m is not None else _get_number(data, "height_m")
+        if image_size_px is not None:
+            recording = recording.change(image_size_px=tuple(float(side) for side in image_size_px))
+        recording = thin_out(place_in_time(recording, fps))
+        known = {
+            "height_m": height_m,
+            "age_years": age_years,
+            "view": view,
+            "focal_length_px": focal_length_px,
+            "method": method,
+            "estimator": estimator,
+        }
+        if recording.kind == "markers":
+            return _measure_markers(recording, height_m)
+        if recording.kind == "inertial":
+            return _estimate_inertial(recording, known)
+        recording = scale_picture(mark_missing(recording))
+        recording = follow_people(recording, person)
+        recording = clean_points(turn_upright(recording))
+        return _estimate_keypoints(recording, known, treadmill)
 
 
 def _get_number(data, name: str) -> float | None:
@@ -325,14 +286,8 @@ def _get_number(data, name: str) -> float | None:
 
 def _read_array(data, fps, layout, site, confidence) -> Recording:
     """Bring arrays and datasets to a recording."""
-    if layout is not None and site is not None:
-        raise InputError("layout and site: both given; layout is for keypoints, site for inertial signals.")
+    check_labels(data, layout, site)
     if not isinstance(data, xr.Dataset):
-        if layout is None and site is None:
-            raise InputError(
-                "layout: not given; name the layout of a keypoint array, such as coco17, or the site of an "
-                "inertial sensor, such as lower_back."
-            )
         values = np.asarray(data, dtype=float)
         if site is not None:
             data = build_signals(values, fps, site)

@@ -36,16 +36,9 @@ def estimate_clip(
     estimator=None,
 ) -> Estimate:
     """Estimate the gait of one clip; `gaitlib.estimate_gait` finds the clips of a recording first."""
-    if method not in METHODS:
-        raise InputError(f"method: found '{method}', expected one of {', '.join(METHODS)}.")
-    if layout is not None and site is not None:
-        raise InputError("layout and site: both given; layout is for keypoints, site for inertial signals.")
+    check_method(method)
+    check_labels(data, layout, site)
     if not isinstance(data, xr.Dataset):
-        if layout is None and site is None:
-            raise InputError(
-                "layout: not given; name the layout of a keypoint array, such as coco17, or the site of an "
-                "inertial sensor, such as lower_back."
-            )
         values = np.asarray(data, dtype=float)
         if site is not None:
             data = build_signals(values, fps, site)
@@ -61,6 +54,23 @@ def estimate_clip(
         return estimate_classical(data, height_m)
     estimator = estimator or load_shipped_estimator("inertial" if inertial else "keypoints")
     return estimator.predict(data, height_m, site)
+
+
+def check_method(method: str) -> None:
+    """Check the name of a method."""
+    if method not in METHODS:
+        raise InputError(f"method: found '{method}', expected one of {', '.join(METHODS)}.")
+
+
+def check_labels(data, layout: str | None, site: str | None) -> None:
+    """Check that it is said what an array holds, once."""
+    if layout is not None and site is not None:
+        raise InputError("layout and site: both given; layout is for keypoints, site for inertial signals.")
+    if not isinstance(data, xr.Dataset) and layout is None and site is None:
+        raise InputError(
+            "layout: not given; name the layout of a keypoint array, such as coco17, or the site of an "
+            "inertial sensor, such as lower_back."
+        )
 
 
 def build_signals(values: np.ndarray, fps: float | None, site: str) -> xr.Dataset:
