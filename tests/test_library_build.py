@@ -522,3 +522,9 @@ def test_a_dearer_branch_is_not_inherited_where_a_cheaper_one_exists(tmp_path, m
     assert (table["cost"] == 2.0).mean() < 0.5 * (unchecked["cost"] == 2.0).mean()
     assert table["branch_spread"].max() == 1.0
     assert load_library(tmp_path / "checked").run["gait_id"].is_unique
+
+
+def test_a_single_gait_has_nothing_to_be_checked_against(tmp_path, monkeypatch):
+    monkeypatch.setattr(build_module, "_CHECK_EVERY", 1)
+    table = build(make_plan()[:1], tmp_path, lambda request, *_: (build_solved(request), {"reasons": []}))
+    assert table["verified"].tolist() == [True]

@@ -459,7 +459,8 @@ class _Builder:
             return self.pending.pop(0), 0
         if self.retries and (self.n_finished >= self.retries[0][0] or not self.pending):
             return self.retries.popleft()[1], 1
-        if self.checks and (len(self.starts) >= _CHECK_AFTER or not self.pending):
+        # With a single start there is no other line to check against.
+        if self.checks and len(self.starts) > 1 and (len(self.starts) >= _CHECK_AFTER or not self.pending):
             return self.checks.popleft(), _CHECK
         if not self.pending:
             return None, 0
