@@ -192,7 +192,7 @@ def test_a_contracture_pushes_the_joint_to_where_it_ends():
     assert push("knee_angle_r", 10, knee=20) > push("knee_angle_r", 10) + 5
     assert push("knee_angle_r", -8, knee=-15) < 0.2 * push("knee_angle_r", -8)
     assert push("ankle_angle_r", 5, ankle=25) < push("ankle_angle_r", 5) - 5
-    sizes = [push("hip_flexion_r", 0, hip=x) for x in (0, 20, 30)]
+    sizes = [push("hip_flexion_r", 0, hip=x) for x in (0, 5, 10, 15, 20, 30)]
     assert np.all(np.diff(sizes) > 0)
 
 

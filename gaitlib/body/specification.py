@@ -351,7 +351,9 @@ def _build_passive(
             upper, lower = upper - lost, min(lower, upper - lost - ANKLE_PLAY_DEG)
         else:
             lower += lost
-            rate += (CONTRACTED_RATE - rate) * np.clip(lost / CONTRACTED_DEG, 0, 1) * (rate < CONTRACTED_RATE)
+            # Steepens late: a stop that steepened as it moves would push less where it begins.
+            share = np.clip(lost / CONTRACTED_DEG, 0, 1) ** 3
+            rate += max(CONTRACTED_RATE - rate, 0.0) * share
         added = impairment.rigidity * RIGID_STIFFNESS_NM_RAD.get(kind, 0.0)
         passive.append(
             PassiveTorque(

@@ -12,7 +12,7 @@ from gaitlib.body.specification import Specification, Structure, build_specifica
 from gaitlib.errors import InputError
 from gaitlib.person import Impairment, Person, unflatten_impairment
 
-ENGINE_VERSION = 3
+ENGINE_VERSION = 4
 """Raised by hand when equations or solver settings change the solutions."""
 
 
@@ -44,8 +44,8 @@ class CostWeights:
     acceleration: float = 0.0005
     activation_rate: float = 0.01
     trunk_torque: float = 0.007
-    trunk_lean: float = 5.0
-    vertical: float = 8.0
+    trunk_lean: float = 10.0
+    vertical: float = 1.0
     clearance: float = 0.0013
     balance: float = 0.5
     amplitude: float = 1.0
