@@ -52,6 +52,7 @@ def plan_pages(study: Study) -> dict[str, Page]:
         "1_simulate": {"doses": "data/doses"} | study.simulate.model_dump(),
         "1_body": {},
         "1_impairments": {"library": "data/doses"},
+        "1_cohorts": library | {"targets": "data/targets", "bootstrap": 2000},
         "1_library": library | _VARIABILITY,
         "2_generate": library | checkpoints | split | training,
         "2_physics": library | split | {"physics_gaits": study.generate.physics_gaits},
