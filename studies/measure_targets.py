@@ -1,4 +1,4 @@
-"""Write data/targets/healthy_adult.csv: percentiles of features of gait over the 42 people of role calibrate."""
+"""Write data/targets/healthy_adult.csv: features of gait over the 42 people of role calibrate, in percentiles."""
 
 from pathlib import Path
 
