@@ -1,4 +1,4 @@
-"""Write data/targets/healthy_adult.csv: features of gait over the 42 people of role calibrate, in percentiles."""
+"""Write data/targets/healthy_adult.csv: percentiles of gait over the 42 people of role calibrate."""
 
 from pathlib import Path
 
