@@ -50,6 +50,9 @@ def test_excursions_are_the_published_ones_for_published_bodies(kind, speed_mps,
     assert expect_excursion(kind, speed_mps, 0.93) == pytest.approx(expected_m, rel=1e-6)
 
 
+ADULT_HEIGHT_M = 1.685
+
+
 def test_excursions_scale_with_the_body_at_dynamically_similar_speed():
     small, large = (expect_excursion("rise", np.sqrt(leg), leg) / leg for leg in (0.5, 0.9))
     assert small == pytest.approx(large)
@@ -111,23 +114,26 @@ def test_simulated_adults_nod_as_far_as_people_once_the_share_is_taken():
     assert PELVIS_SHARE * np.median(np.ptp(tilt, axis=1)) == pytest.approx(PEOPLES_PELVIS_DEG, rel=0.1)
 
 
-def test_a_lower_back_sensor_finds_the_pendulum_of_the_literature():
-    """Zijlstra & Hof 2003: the step is 1.25 times that of a pendulum that rises as the trunk does.
-
-    Of the body of engine 3 it is 1.44 times: its trunk rises a little too little.
-    """
+@pytest.mark.real_data("adult_walk_3d_moco")
+def test_a_lower_back_sensor_finds_a_pendulum_between_that_of_the_literature_and_of_the_adult_set_aside():
+    """Step over that of a pendulum that rises as the trunk does: 1.25 in Zijlstra & Hof 2003."""
+    markers = read_recording("adult_walk_3d_moco", "markers_walk.trc", "calibrate")["marker_position"]
+    path = read_recording("adult_walk_3d_moco", "coordinates.sto", "calibrate")["position"]
+    travel = path.sel(coordinate="pelvis_tx").values
+    speed_mps = (travel[-1] - travel[0]) / float(path["time"][-1] - path["time"][0])
+    real = compute_inertial_arrays(wear_on_sacrum(markers)[None], 100.0, [0], ADULT_HEIGHT_M)
     start, speed = INERTIAL_FEATURES.index("log_best_speed"), OUTCOME_NAMES.index("speed_mps")
     ratios = [
         clip.truth[speed] / (LEG_SHARE * clip.height_m * np.exp(clip.features.side[start]))
         for clip in sample_lower_back(0.9, 1.3)
     ]
-    assert np.median(ratios) == pytest.approx(1.25, abs=0.2)
+    assert 1.25 < np.median(ratios) < speed_mps / (LEG_SHARE * ADULT_HEIGHT_M * np.exp(real.side[start]))
 
 
 def test_a_lower_back_sensor_feels_what_that_of_the_adult_set_aside_feels():
     """Vertical, forward and turning of simulated adults at that speed, within a quarter of the real ones."""
     markers = read_recording("adult_walk_3d_moco", "markers_walk.trc", "calibrate")["marker_position"]
-    real = compute_inertial_arrays(wear_on_sacrum(markers)[None], 100.0, [0], 1.685)
+    real = compute_inertial_arrays(wear_on_sacrum(markers)[None], 100.0, [0], ADULT_HEIGHT_M)
     clips = sample_lower_back(1.15, 1.35)
     for name in ("log_vertical", "log_forward", "log_sagittal"):
         simulated = np.median([clip.features.side[INERTIAL_FEATURES.index(name)] for clip in clips])
