@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from gaitlib.door.recording import LEG_POINTS
 
@@ -13,7 +14,8 @@ _WINDOW_S = 1.0
 _PATIENCE_S = 0.3
 """Longest time without legs that a bout bridges, as the estimator does (s)."""
 _ACTIVE_SHARE = 0.45
-_REACH_S = 0.4
+_REACH_SHARE = 0.4
+"""The window reaches over the ends of a walk by this share of its width."""
 _TURN_RAD_S, _TURN_RAD = 0.5, 1.0
 """The trunk turns at least this fast, and this far in a row, in a turn (rad/s, rad)."""
 _TRAVEL_SHARE = 0.7
@@ -99,6 +101,12 @@ def _smooth(values: np.ndarray, sigma: float) -> np.ndarray:
     return gaussian_filter1d(values, sigma, axis=0, mode="nearest")
 
 
+def fill_gaps(values: np.ndarray) -> np.ndarray:
+    """Fill unknown entries of (time, ...) linearly over time; ends keep the nearest."""
+    table = pd.DataFrame(values.reshape(len(values), -1))
+    return table.interpolate(limit_direction="both").to_numpy().reshape(values.shape)
+
+
 def _close(flags: np.ndarray, patience: int) -> np.ndarray:
     """Fill gaps of up to `patience` frames between true ones."""
     rows = np.flatnonzero(flags)
@@ -180,7 +188,8 @@ def _split_by_way(across: np.ndarray, depth: np.ndarray, start: int, fps: float)
             return parts
     if towards > 0.04 and len(set(np.sign(depth[np.abs(depth) > 0.5 * towards]))) == 2:
         parts = _take(depth, 0.35 * towards, start, fps, ("away", "near"))
-        if parts and sum(part.last - part.first for part in parts) > 0.4 * len(depth):
+        long = [part for part in parts if part.last - part.first >= MIN_BOUT_S * fps]  # a pass by a panning camera
+        if long and sum(part.last - part.first for part in parts) > 0.4 * len(depth):
             return parts
     if towards > 0.04 and plateau < _MIN_TRAVEL:
         return [Bout(start, start + len(across), "away" if np.median(depth) > 0 else "near")]
@@ -207,7 +216,8 @@ def find_inertial_bouts(values: np.ndarray, fps: float, limb: bool) -> tuple[lis
     filled = np.stack([np.interp(np.arange(len(values)), rows, column[rows]) for column in values.T], axis=1)
     size = np.linalg.norm(filled[:, :3], axis=1)
     size = np.clip(size, *np.quantile(size[seen], (0.01, 0.99)))  # a knock against the sensor is no stride
-    width = max(int(_WINDOW_S * fps), 3)
+    window_s = 2 * _WINDOW_S if limb else _WINDOW_S  # the foot of a slow walker rests for more than a second
+    width, reach = max(int(window_s * fps), 3), int(_REACH_SHARE * window_s * fps)
     mean = uniform_filter1d(size, width, mode="nearest")
     activity = np.sqrt(np.maximum(uniform_filter1d((size - mean) ** 2, width), 0))
     usual = float(np.quantile(activity[seen], 0.85))
@@ -216,10 +226,9 @@ def find_inertial_bouts(values: np.ndarray, fps: float, limb: bool) -> tuple[lis
     notes, bouts = [], []
     turning = _find_turns(filled, fps) if not limb else np.zeros(len(values), dtype=bool)
     for first, last in list_runs(active):
-        # The window reaches over the ends of the walk by about a third of its width.
         whole = Bout(first, last, "straight")
-        first += int(_REACH_S * fps) if first > 0 and seen[first - 1] else 0
-        last -= int(_REACH_S * fps) if last < len(values) and seen[last] else 0
+        first += reach if first > 0 and seen[first - 1] else 0
+        last -= reach if last < len(values) and seen[last] else 0
         parts = [Bout(first + a, first + b, "straight") for a, b in list_runs(~turning[first:last])]
         parts = [part for part in parts if part.last - part.first >= MIN_BOUT_S * fps - 0.5]
         if not parts and turning[first:last].any():
