@@ -12,6 +12,8 @@ declines outweigh the walks that it costs.
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +34,7 @@ from gaitlib.data.measured_curves import load_leg_angles  # noqa: E402
 from gaitlib.data.walks import load_walks  # noqa: E402
 from gaitlib.door import gate  # noqa: E402
 from gaitlib.door.answer import _cut  # noqa: E402
+from gaitlib.errors import InputError  # noqa: E402
 from gaitlib.door.bouts import find_bouts, find_inertial_bouts, trace_legs  # noqa: E402
 from gaitlib.estimate.clip_sampler import (  # noqa: E402
     InertialSamplerConfig, SamplerConfig, VariedWalk, _detect, build_varied_walk, draw_camera, shift_stride)  # fmt: skip
@@ -49,6 +52,8 @@ FPS, RATE_HZ = 60.0, 100.0
 MEASURED_SHARE = 0.3
 WIDE, TIGHT = (0.2, 0.1, 0.05), (0.999, 0.997, 0.994, 0.99, 0.985, 0.98, 0.97)
 """Where a limit may lie: beyond the walks by these shares of their reach, or at these quantiles of them."""
+SIZE_ROOM = {"gravity": (0.9, 1.15), "turning": (0.7, 1.5)}
+"""Room about the size of acceleration and angular velocity in walks, as they only tell units apart."""
 PRICE = 2.0
 """One walk declined is as bad as this many movements accepted."""
 PARTS = (*TRUNK_SITES, *LIMB_SITES)
@@ -152,7 +157,8 @@ def measure_sensor(values: np.ndarray, fps: float, part: str) -> list[dict]:
     """Measure every stretch of one sensor's signals that the door would estimate."""
     whole = find_inertial_bouts(values, fps, part in LIMB_SITES)[0]
     bouts = [bout for one in whole for bout in _cut(one, fps)]
-    return [gate.measure_signal(values[bout.rows], fps, part) for bout in bouts]
+    sizes = dict(zip(gate.SIZES, gate.measure_sizes(values), strict=True))
+    return [gate.measure_signal(values[bout.rows], fps, part) | sizes for bout in bouts]
 
 
 def measure_walks(n: int, source: WalkSource) -> pd.DataFrame:
@@ -201,7 +207,7 @@ def measure_others(n: int, source: WalkSource) -> pd.DataFrame:
 
 def is_declined(table: pd.DataFrame, limits: pd.DataFrame, meanings: dict) -> pd.Series:
     """Whether each stretch of a table breaks a limit; those that gave no stretch are declined too."""
-    own = table[list(meanings)]
+    own, limits = table[list(meanings)], limits.loc[list(meanings)]
     beyond = (own < limits["lower"]) | (own > limits["upper"])
     return beyond.any(axis=1) | own.isna().all(axis=1)
 
@@ -245,7 +251,10 @@ def fit_limits(walks: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
         limits = pd.DataFrame({"lower": -np.inf, "upper": np.inf}, index=pd.Index(meanings, name="measure"))
         for (name, side), step in chosen.items():
             limits.loc[name, "lower" if side == ">" else "upper"] = round(beyond[name, side][0][step], 3)
-        fitted.append(limits.reset_index().assign(part=part))
+        for name in gate.SIZES if part != "picture" else ():
+            sizes = walks.loc[walks["part"] == part, name].dropna()
+            limits.loc[name] = np.quantile(sizes, [0.01, 0.999]).round(3) * SIZE_ROOM[name]
+        fitted.append(limits.round(3).reset_index().assign(part=part))
     return pd.concat(fitted)[["part", "measure", "lower", "upper"]]
 
 
@@ -261,17 +270,34 @@ def report(word: str, table: pd.DataFrame, limits: pd.DataFrame) -> None:
         print(f"{word:10s} {part:10s} declined {declined.mean():.3f} of {len(own)} (no stretch {none:.3f}): {kept}")
 
 
+def report_sites(source: WalkSource, n: int = 200) -> None:
+    """Print how often a sensor worn at one part passes as worn at another, its units being converted."""
+    from gaitlib.door.inertial import convert_signals
+
+    table = pd.DataFrame(0.0, index=PARTS, columns=PARTS)
+    for signals, fps, _ in (source.wear() for _ in range(n)):
+        for (column, worn), said in itertools.product(enumerate(PARTS), PARTS):
+            with contextlib.suppress(InputError):
+                values = convert_signals("", signals[:, column], "", said)[0]
+                bouts = find_inertial_bouts(values, fps, said in LIMB_SITES)[0]
+                passed = bouts and not gate.check_inertial(values[bouts[0].rows], fps, said)
+                table.loc[worn, said] += bool(passed) / n
+    print("share that passes as worn at (columns) when worn at (rows)", table.round(3), sep="\n")
+
+
 def main() -> None:
     """Fit, write, and check on walks and movements drawn anew."""
     source = WalkSource.load(seed=1)
     walks, others = measure_walks(600, source), measure_others(24, source)
     limits = fit_limits(walks, others)
     limits.to_csv(gate.LIMITS_FILE, index=False, lineterminator="\n")
+    gate.load_limits.cache_clear()
     source = WalkSource.load(seed=2)
     tables = {"walks": walks, "others": others}
     tables |= {"new walks": measure_walks(200, source), "new others": measure_others(6, source)}
     for word, table in tables.items():
         report(word, table, limits)
+    report_sites(source)
 
 
 if __name__ == "__main__":

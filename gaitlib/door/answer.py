@@ -15,7 +15,7 @@ from gaitlib.door.bouts import Bout, find_bouts, find_inertial_bouts, trace_legs
 from gaitlib.door.cleaning import bridge_gaps, clean_points, mark_missing
 from gaitlib.door.formats import read_recording
 from gaitlib.door.gate import check_inertial, check_keypoints
-from gaitlib.door.inertial import convert_acceleration, convert_turning
+from gaitlib.door.inertial import convert_signals
 from gaitlib.door.measure import find_walking, measure_bout, stand_up
 from gaitlib.door.people import follow_people
 from gaitlib.door.recording import Recording
@@ -398,9 +398,8 @@ def _estimate_inertial(recording: Recording, known: dict) -> Answer:
     if not np.isfinite(recording.values).all(axis=1).any():
         raise InputError(f"{recording.source}: no sample with all of acceleration and angular velocity.")
     if recording.format == "array":
-        acceleration, first = convert_acceleration("acceleration", recording.values[:, :3])
-        turning, second = convert_turning("angular velocity", recording.values[:, 3:], "", site)
-        recording = recording.change(first, second, values=np.hstack([acceleration, turning]))
+        values, notes = convert_signals("signals", recording.values, "rad/s", site)
+        recording = recording.change(*notes, values=values)
     bouts, notes = find_inertial_bouts(recording.values, fps, limb)
     results = []
     for bout in [part for whole in bouts for part in _cut(whole, fps)]:

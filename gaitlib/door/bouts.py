@@ -188,7 +188,9 @@ def _split_by_way(across: np.ndarray, depth: np.ndarray, start: int, fps: float)
             return parts
     if towards > 0.04 and len(set(np.sign(depth[np.abs(depth) > 0.5 * towards]))) == 2:
         parts = _take(depth, 0.35 * towards, start, fps, ("away", "near"))
-        long = [part for part in parts if part.last - part.first >= MIN_BOUT_S * fps]  # a pass by a panning camera
+        long = [
+            part for part in parts if part.last - part.first >= MIN_BOUT_S * fps
+        ]  # a pass by a panning camera
         if long and sum(part.last - part.first for part in parts) > 0.4 * len(depth):
             return parts
     if towards > 0.04 and plateau < _MIN_TRAVEL:

@@ -65,6 +65,8 @@ SIGNAL = {
     "peak": ("<>", "there are no landings as in walking, or those of running and jumping (m/s^2)"),
     "slow": ("<", "most of the motion is slower than steps"),
 }
+SIZES = ("gravity", "turning")
+"""Usual size of the acceleration (m/s^2) and large size of the angular velocity (rad/s): they tell units."""
 
 
 @cache
@@ -172,6 +174,13 @@ def measure_signal(signal: np.ndarray, fps: float, site: str) -> dict[str, float
     }
 
 
+def measure_sizes(signal: np.ndarray) -> tuple[float, float]:
+    """Measure `SIZES` in the signals of one sensor (time, 6)."""
+    known = signal[np.isfinite(signal).all(axis=1)]
+    turning = np.linalg.norm(known[:, 3:] - np.median(known[:, 3:], axis=0), axis=1)
+    return float(np.median(np.linalg.norm(known[:, :3], axis=1))), float(np.quantile(turning, 0.9))
+
+
 def check_keypoints(clip: np.ndarray, fps: float, treadmill: bool = False) -> str:
     """Say why a stretch is no walking; empty if it is."""
     found = measure_picture(clip, fps)
@@ -186,7 +195,18 @@ def check_inertial(signal: np.ndarray, fps: float, site: str) -> str:
         return "too short: less than a second of signal"
     part = get_part(site)
     reason = _explain(measure_signal(signal, fps, site), part, SIGNAL)
-    return reason and f"{reason}; is the sensor worn at the {part.replace('_', ' ')}?"
+    if not reason:
+        return ""
+    limbs = {limb: measure_signal(signal, fps, limb) for limb in ("lower_back", "shank")}
+    fits = [
+        other.replace("_", " ")
+        for other in load_limits()
+        if other not in (part, "picture")
+        and not _explain(limbs["lower_back" if other in TRUNK_SITES else "shank"], other, SIGNAL)
+    ]
+    return f"{reason} at the {part.replace('_', ' ')}" + (
+        f"; the signals fit a sensor at: {', '.join(fits)}" if fits else ""
+    )
 
 
 def _explain(found: dict[str, float], part: str, meanings: dict) -> str:

@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 
+from gaitlib.door.gate import get_part, load_limits, measure_sizes
 from gaitlib.door.recording import Recording
 from gaitlib.door.tables import Table, find_time
 from gaitlib.errors import InputError
@@ -38,12 +39,7 @@ _SITES = {
     "foot": ("foot", "feet"),
     "wrist": ("wrist", "hand"),
 }
-_MOST_RAD_S = {"trunk": 7.0, "limb": 25.0}
-"""Nine in ten samples of a walk turn slower than this (rad/s); in deg/s they are far above."""
-_MASS_UNITS = (("m/s^2", 1.0, 7.0, 13.0), ("g", _G, 0.7, 1.35), ("mg", _G / 1000, 700.0, 1350.0))
 _UNIT_WORDS = {"mdeg": r"mdps|mdeg", "deg": r"deg|°|dps|\bd/s|º", "rad": r"rad"}
-_SURE = 1.5
-"""Beyond this multiple of what a walk shows in rad/s the unit can only be deg/s."""
 
 
 def find_inertial_columns(names: list[str]) -> dict[str, dict[str, dict[str, int]]]:
@@ -120,7 +116,6 @@ def read_inertial(table: Table, site: str | None) -> Recording:
             "such as acc_x, acc_y, acc_z and gyr_x, gyr_y, gyr_z; record the gyroscope too."
         )
     read = {kind: np.stack([table.read(kinds[kind][axis]) for axis in "xyz"], axis=1) for kind in kinds}
-    said = {kind: _read_unit(table, kinds[kind]["x"]) for kind in kinds}
     if "acc" in read:
         acceleration = read["acc"]
     elif "free" in read and "gravity" in read:
@@ -131,8 +126,8 @@ def read_inertial(table: Table, site: str | None) -> Recording:
             f"{table.name}: the acceleration is without gravity; the estimate needs it with gravity "
             f"(raw acceleration)."
         )
-    acceleration, note = convert_acceleration(table.name, acceleration)
-    turning, second = convert_turning(table.name, read["gyr"], said["gyr"], site)
+    said = " ".join(row[kinds["gyr"]["x"]] for row in table.header).lower()
+    values, more = convert_signals(table.name, np.hstack([acceleration, read["gyr"]]), said, site)
     time_s, frames, _ = find_time(table)
     rate = re.search(r"(?:rate|frequency|freq|fs)\D{0,12}(\d+(?:[.,]\d+)?)", table.above, re.IGNORECASE)
     facts = (
@@ -145,7 +140,7 @@ def read_inertial(table: Table, site: str | None) -> Recording:
         notes.append(f"columns not used: {', '.join(spare[:6])}{' ...' if len(spare) > 6 else ''}")
     return Recording(
         "inertial",
-        np.hstack([acceleration, turning]),
+        values,
         time_s,
         frames,
         None,
@@ -154,7 +149,7 @@ def read_inertial(table: Table, site: str | None) -> Recording:
         None,
         site,
         facts,
-        tuple(n for n in (*notes, note, second) if n),
+        tuple(n for n in (*notes, *more) if n),
     )
 
 
@@ -205,49 +200,43 @@ def find_site(text: str) -> str | None:
     return None
 
 
-def _read_unit(table: Table, column: int) -> str:
-    return " ".join(row[column] for row in table.header).lower()
-
-
-def convert_acceleration(source: str, values: np.ndarray) -> tuple[np.ndarray, str]:
-    """Turn acceleration into m/s^2 by the size of gravity in it."""
-    known = values[np.isfinite(values).all(axis=1)]
-    if len(known) == 0:
-        raise InputError(f"{source}: no sample with all three axes of acceleration.")
-    size = float(np.median(np.linalg.norm(known, axis=1)))
-    for unit, factor, lower, upper in _MASS_UNITS:
-        if lower < size < upper:
-            note = (
-                ""
-                if unit == "m/s^2"
-                else f"acceleration was in {unit} (its size is gravity), turned into m/s^2"
-            )
-            return values * factor, note
-    raise InputError(
-        f"{source}: the usual size of the acceleration is {size:.3g}; gravity is 9.8 m/s^2, 1 g or 1000 mg. "
-        "Give calibrated acceleration with gravity, not raw counts and not linear acceleration."
-    )
-
-
-def convert_turning(source: str, values: np.ndarray, said: str, site: str) -> tuple[np.ndarray, str]:
-    """Turn angular velocity into rad/s: the stated unit or, where that cannot be, the one that fits."""
-    known = values[np.isfinite(values).all(axis=1)]
-    if len(known) == 0:
-        raise InputError(f"{source}: no sample with all three axes of angular velocity.")
-    size = float(np.quantile(np.linalg.norm(known - np.median(known, axis=0), axis=1), 0.9))
-    most = _MOST_RAD_S["limb" if site.rsplit("_", 1)[0] in LIMB_SITES or site in LIMB_SITES else "trunk"]
-    stated = next((unit for unit in _UNIT_WORDS if re.search(_UNIT_WORDS[unit], said)), "")
-    if stated == "mdeg" or size > 230 * most:
-        return np.radians(values) / 1000, "angular velocity was in mdeg/s, turned into rad/s"
-    if stated == "deg" and size > 3.0:
-        return np.radians(values), "angular velocity was in deg/s, turned into rad/s"
-    if size > _SURE * most:
-        doubt = ", although the file says rad/s" if stated == "rad" else ""
-        note = f"angular velocity was in deg/s (its size says so{doubt}), turned into rad/s"
-        return np.radians(values), note
-    if size > most:
+def convert_signals(source: str, values: np.ndarray, said: str, site: str) -> tuple[np.ndarray, list[str]]:
+    """Turn signals (time, 6) into m/s^2 and rad/s, by what is said and by their size at that part."""
+    known = np.isfinite(values).all(axis=1)
+    if not known.any():
+        raise InputError(f"{source}: no sample with all three axes of acceleration and angular velocity.")
+    (gravity, turning), limits, notes = measure_sizes(values), load_limits(), []
+    part = get_part(site)
+    lower, upper = limits[part]["gravity"]
+    units = {"m/s^2": 1.0, "g": _G, "mg": _G / 1000}
+    unit = next((word for word, factor in units.items() if lower < gravity * factor < upper), None)
+    if unit is None:
         raise InputError(
-            f"{source}: angular velocity of usual size {size:.3g} is too fast in rad/s and too slow in deg/s "
-            f"for a sensor worn at '{site}'; is that the right site?"
+            f"{source}: the usual size of the acceleration is {gravity:.3g}; gravity is 9.8 m/s^2, 1 g or "
+            f"1000 mg, in walks it is {lower:.1f} to {upper:.1f} m/s^2 at the {part}. Give calibrated "
+            "acceleration with gravity, not raw counts and not linear acceleration."
         )
-    return values, "angular velocity has the size of rad/s, not of deg/s" if stated == "deg" else ""
+    if unit != "m/s^2":
+        notes.append(f"acceleration was in {unit} (its size is gravity), turned into m/s^2")
+    stated = next((word for word, pattern in _UNIT_WORDS.items() if re.search(pattern, said)), "")
+    lower, upper = limits[part]["turning"]
+    fastest = max(limits[other]["turning"][1] for other in limits if other != "picture")
+    turn = 1.0
+    if stated == "mdeg" or turning > 100 * fastest:
+        turn = np.pi / 180_000
+    elif turning > fastest or (stated == "deg" and (turning > upper or np.radians(turning) > lower)):
+        turn = np.pi / 180
+    elif turning > upper:
+        raise InputError(
+            f"{source}: angular velocity of usual size {turning:.3g} is too fast for rad/s and too slow for "
+            f"deg/s at the {part}; is that the right site? If so, name the unit in the header: gyr_x (deg/s)."
+        )
+    if turn != 1.0:
+        doubt = {"rad": ", although the file says rad/s", "": ""}
+        why = f" (its size says so{doubt[stated]})" if stated in doubt else ""
+        notes.append(
+            f"angular velocity was in {'deg/s' if turn > 1e-4 else 'mdeg/s'}{why}, turned into rad/s"
+        )
+    elif stated == "deg":
+        notes.append("angular velocity has the size of rad/s, not of deg/s")
+    return values * np.repeat([units[unit], turn], 3), notes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import re
 from dataclasses import dataclass
@@ -159,7 +160,8 @@ def _cut(line: str, separator: str) -> list[str]:
     if separator == r"\s+":
         return line.split()
     if '"' in line:
-        return next(csv.reader([line], delimiter=separator), [])
+        with contextlib.suppress(csv.Error):  # such as one value of more than 128 kB
+            return next(csv.reader([line], delimiter=separator), [])
     return line.split(separator)
 
 
@@ -177,10 +179,7 @@ def _is_data(row: list[str]) -> bool:
 def _score(lines: list[str], separator: str) -> float:
     """How many numbers a separator gives per line, in lines of equal width."""
     sample = lines[len(lines) // 3 :][:40]
-    try:
-        rows = [_cut(line.strip("\r\n"), separator) for line in sample]
-    except (ValueError, csv.Error):
-        return 0.0
+    rows = [_cut(line.strip("\r\n"), separator) for line in sample]
     counts = [sum(_is_number(word) for word in row) for row in rows]
     words = [sum(bool(word.strip()) for word in row) for row in rows]
     share = sum(counts) / max(sum(words), 1)
