@@ -24,9 +24,15 @@ import pandas as pd
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from door_trials import (  # noqa: E402
-    BODY_TRIALS, PICTURE_TRIALS, SIGNAL_TRIALS, build_body, spoil_picture, spoil_signal)  # fmt: skip
 from door_samples import film  # noqa: E402
+from door_trials import (  # noqa: E402
+    BODY_TRIALS,
+    PICTURE_TRIALS,
+    SIGNAL_TRIALS,
+    build_body,
+    spoil_picture,
+    spoil_signal,
+)
 
 from gaitlib.body.dimensions import compute_dimensions  # noqa: E402
 from gaitlib.body.kinematics import compute_sagittal_points  # noqa: E402
@@ -34,10 +40,17 @@ from gaitlib.data.measured_curves import load_leg_angles  # noqa: E402
 from gaitlib.data.walks import load_walks  # noqa: E402
 from gaitlib.door import gate  # noqa: E402
 from gaitlib.door.answer import _cut  # noqa: E402
-from gaitlib.errors import InputError  # noqa: E402
 from gaitlib.door.bouts import find_bouts, find_inertial_bouts, trace_legs  # noqa: E402
+from gaitlib.errors import InputError  # noqa: E402
 from gaitlib.estimate.clip_sampler import (  # noqa: E402
-    InertialSamplerConfig, SamplerConfig, VariedWalk, _detect, build_varied_walk, draw_camera, shift_stride)  # fmt: skip
+    InertialSamplerConfig,
+    SamplerConfig,
+    VariedWalk,
+    _detect,
+    build_varied_walk,
+    draw_camera,
+    shift_stride,
+)
 from gaitlib.estimate.inertial_features import LIMB_SITES, TRUNK_SITES  # noqa: E402
 from gaitlib.estimate.synthetic_training import list_persons  # noqa: E402
 from gaitlib.gait import COORDINATES  # noqa: E402
@@ -75,7 +88,10 @@ def build_measured_gaits() -> GaitCurves:
         position = np.zeros((101, len(COORDINATES)))
         for joint, column in (("hip", "hip_flexion"), ("knee", "knee_angle"), ("ankle", "ankle_angle")):
             own = np.radians(angles[joint][n])
-            position[:, at(f"{column}_r")], position[:, at(f"{column}_l")] = own[0], shift_stride(own[1], 50.0)
+            position[:, at(f"{column}_r")], position[:, at(f"{column}_l")] = (
+                own[0],
+                shift_stride(own[1], 50.0),
+            )
         points = compute_sagittal_points(position, body)
         sole = points["toe_r"][20] - points["heel_r"][20]
         position[:, at("pelvis_tilt")] -= np.arctan2(sole[1], sole[0])
@@ -225,16 +241,15 @@ def fit_limits(walks: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
                 if side in sides:
                     steps = sign * np.quantile((sign * own[name]).dropna(), TIGHT)
                     steps = np.concatenate([middle + (steps[0] - middle) * (1 + np.array(WIDE)), steps])
-                    off = [
-                        (sign * (table[name].to_numpy()[:, None] - steps) > 0) for table in (own, other)
-                    ]
+                    off = [(sign * (table[name].to_numpy()[:, None] - steps) > 0) for table in (own, other)]
                     beyond[name, side] = (steps, *off)
         chosen = dict.fromkeys(beyond, 0)
         none = other.isna().all(axis=1).to_numpy()
 
         def lose(chosen: dict, beyond=beyond, none=none) -> float:
             lost, kept = (
-                np.any([beyond[key][which][:, step] for key, step in chosen.items()], axis=0) for which in (1, 2)
+                np.any([beyond[key][which][:, step] for key, step in chosen.items()], axis=0)
+                for which in (1, 2)
             )
             return PRICE * lost.mean() + (~(kept | none)).mean()
 
@@ -267,7 +282,8 @@ def report(word: str, table: pd.DataFrame, limits: pd.DataFrame) -> None:
         none = own[list(meanings)].isna().all(axis=1).mean()
         kinds = declined.groupby(own["kind"]).mean()
         kept = ", ".join(f"{kind} {share:.0%}" for kind, share in kinds.items() if share < 1)
-        print(f"{word:10s} {part:10s} declined {declined.mean():.3f} of {len(own)} (no stretch {none:.3f}): {kept}")
+        shares = f"declined {declined.mean():.3f} of {len(own)} (no stretch {none:.3f})"
+        print(f"{word:10s} {part:10s} {shares}: {kept}")
 
 
 def report_sites(source: WalkSource, n: int = 200) -> None:
