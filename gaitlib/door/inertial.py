@@ -18,26 +18,16 @@ _GYR = (
     r"(?:g|w|gyr|gyro|gyroscope|gyrorotation|angularvelocity|angvel|angularrate|rotationrate|rotation|"
     r"omega|rate|angularvelocities|turnrate|rateofturn)"
 )
+_IDLE = r"cal|calibrated|raw|m|s|s2|ms2|deg|rad|dps|mg|imu|sensor|data|motion"
 _WITHOUT_GRAVITY = r"(?:user|free|linear|lin|dynamic)"
 _SITES = {
-    "lower_back": (
-        "lower_back",
-        "lowerback",
-        "lumbar",
-        "l5",
-        "l4",
-        "pelvis",
-        "sacrum",
-        "waist",
-        "trunk",
-        "back",
-    ),
-    "chest": ("chest", "sternum", "thorax"),
-    "thigh": ("thigh", "upper_leg", "upperleg"),
-    "shank": ("shank", "shin", "tibia", "lower_leg", "lowerleg"),
-    "ankle": ("ankle",),
-    "foot": ("foot", "feet"),
-    "wrist": ("wrist", "hand"),
+    "lower_back": "lower_back lowerback lumbar l5 l4 pelvis sacrum waist trunk back".split(),
+    "chest": "chest sternum thorax".split(),
+    "thigh": "thigh upper_leg upperleg".split(),
+    "shank": "shank shin tibia lower_leg lowerleg".split(),
+    "ankle": ["ankle"],
+    "foot": ["foot", "feet"],
+    "wrist": ["wrist", "hand"],
 }
 _UNIT_WORDS = {"mdeg": r"mdps|mdeg", "deg": r"deg|°|dps|\bd/s|º", "rad": r"rad"}
 
@@ -48,54 +38,37 @@ def find_inertial_columns(names: list[str]) -> dict[str, dict[str, dict[str, int
     for n, name in enumerate(names):
         bare = re.sub(r"\(.*?\)|\[.*?\]", " ", name)
         bare = re.sub(r"([a-z])([A-Z])", r"\1_\2", bare).lower()
-        words = [
-            word
-            for word in re.split(r"[^a-z0-9]+", bare)
-            if word and word not in ("cal", "calibrated", "raw")
-        ]
-        words = [
-            word
-            for word in words
-            if not re.fullmatch(r"m|s|s2|ms2|deg|rad|dps|mg|imu|sensor|data|motion", word)
-        ]
+        words = [word for word in re.split(r"[^a-z0-9]+", bare) if word and not re.fullmatch(_IDLE, word)]
         if words and (joined := re.fullmatch(r"(acc|accel|gyr|gyro|a|g|w)([xyz])", words[-1])):
             words[-1:] = joined.groups()
         axes = [n for n, word in enumerate(words) if word in ("x", "y", "z", "e", "n")]
         if not axes or words[axes[-1]] in "en":
             continue
         axis = words.pop(axes[-1])
-        text = "".join(words)
-        kind, key = _find_kind(words, text)
+        kind, key = _find_kind(words) if words else ("bare", "")
         if kind:
             found.setdefault(key, {}).setdefault(kind, {}).setdefault(axis, n)
-        elif not words:
-            found.setdefault("", {}).setdefault("bare", {}).setdefault(axis, n)
     return {key: {k: v for k, v in kinds.items() if set(v) == set("xyz")} for key, kinds in found.items()}
 
 
-def _find_kind(words: list[str], text: str) -> tuple[str, str]:
+def _find_kind(words: list[str]) -> tuple[str, str]:
+    """What a column measures, and the words that name its sensor."""
+    text, kinds = "".join(words), {}
+    for kind, pattern in (("gravity", "gravity"), ("acc", _ACC), ("gyr", _GYR)):
+        kinds[kind] = [word for word in words if re.fullmatch(pattern, word)]
     if re.search(r"mag|quat|euler|roll|pitch|yaw|temp|velinc|deltav|attitude|heading|compass", text):
         return "", ""
-    if "gravity" in words:
-        return "gravity", "_".join(word for word in words if word != "gravity")
-    acc = [word for word in words if re.fullmatch(_ACC, word)]
-    gyr = [word for word in words if re.fullmatch(_GYR, word)]
-    if acc or (text.startswith("acc") and not gyr):
-        rest = [word for word in words if word not in acc]
-        free = [word for word in rest if re.fullmatch(_WITHOUT_GRAVITY, word)]
-        return ("free" if free else "acc"), "_".join(word for word in rest if word not in (*free, "ln", "wr"))
-    if gyr:
-        rest = [
-            word
-            for word in words
-            if word not in gyr and word not in ("angular", "velocity", "rotation", "rate", "turn", "of")
-        ]
-        return "gyr", "_".join(rest)
-    if {"angular", "velocity"} <= set(words) or {"rotation", "rate"} <= set(words):
-        return "gyr", "_".join(
-            word for word in words if word not in ("angular", "velocity", "rotation", "rate")
-        )
-    return "", ""
+    said = set(words)
+    kind = next((kind for kind, own in kinds.items() if own), "acc" if text.startswith("acc") else "")
+    if not kind and ({"angular", "velocity"} <= said or {"rotation", "rate"} <= said):
+        kind = "gyr"
+    spare = set(kinds.get(kind, ()))
+    if kind == "acc":
+        free = {word for word in said - spare if re.fullmatch(_WITHOUT_GRAVITY, word)}
+        kind, spare = "free" if free else "acc", spare | free | {"ln", "wr"}
+    elif kind == "gyr":
+        spare |= {"angular", "velocity", "rotation", "rate", "turn", "of"}
+    return kind, "_".join(word for word in words if word not in spare) if kind else ""
 
 
 def read_inertial(table: Table, site: str | None) -> Recording:
@@ -111,9 +84,8 @@ def read_inertial(table: Table, site: str | None) -> Recording:
     kinds, notes = sensors[key], [note]
     if "gyr" not in kinds:
         raise InputError(
-            f"{table.name}: angular velocity is missing: columns of the accelerometer only. The "
-            f"estimate needs both, "
-            "such as acc_x, acc_y, acc_z and gyr_x, gyr_y, gyr_z; record the gyroscope too."
+            f"{table.name}: angular velocity is missing: columns of the accelerometer only. The estimate "
+            "needs both, such as acc_x, acc_y, acc_z and gyr_x, gyr_y, gyr_z; record the gyroscope too."
         )
     read = {kind: np.stack([table.read(kinds[kind][axis]) for axis in "xyz"], axis=1) for kind in kinds}
     if "acc" in read:
@@ -130,27 +102,14 @@ def read_inertial(table: Table, site: str | None) -> Recording:
     values, more = convert_signals(table.name, np.hstack([acceleration, read["gyr"]]), said, site)
     time_s, frames, _ = find_time(table)
     rate = re.search(r"(?:rate|frequency|freq|fs)\D{0,12}(\d+(?:[.,]\d+)?)", table.above, re.IGNORECASE)
-    facts = (
-        {"fps": float(rate[1].replace(",", "."))}
-        if rate and 5 < float(rate[1].replace(",", ".")) < 5000
-        else {}
-    )
+    fps = float(rate[1].replace(",", ".")) if rate else 0.0
+    facts = {"fps": fps} if 5 < fps < 5000 else {}
     spare = [name for name in names if re.search("mag|temp|baro|quat", name, re.IGNORECASE)]
     if spare:
         notes.append(f"columns not used: {', '.join(spare[:6])}{' ...' if len(spare) > 6 else ''}")
-    return Recording(
-        "inertial",
-        values,
-        time_s,
-        frames,
-        None,
-        table.name,
-        "inertial table",
-        None,
-        site,
-        facts,
-        tuple(n for n in (*notes, *more) if n),
-    )
+    notes = tuple(note for note in (*notes, *more) if note)
+    about = {"source": table.name, "format": "inertial table", "site": site, "facts": facts, "notes": notes}
+    return Recording("inertial", values, time_s, frames, **about)
 
 
 def _choose(source: str, sensors: dict, site: str | None) -> tuple[str, str, str]:

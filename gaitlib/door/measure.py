@@ -44,8 +44,7 @@ def stand_up(recording: Recording) -> Recording:
     if not fits:
         raise InputError(
             f"{recording.source}: hips are {length:.3g} m above the feet, expected {_LEG_M[0]} to "
-            f"{_LEG_M[1]} m; "
-            "check the unit of length in the file."
+            f"{_LEG_M[1]} m; check the unit of length in the file."
         )
     factor, word = fits[0]
     if factor != 1.0:

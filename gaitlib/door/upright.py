@@ -27,9 +27,8 @@ def scale_picture(recording: Recording) -> Recording:
     if (high <= 2.0).all() and (low >= -1.0).all():
         if size is None:
             raise InputError(
-                f"{recording.source}: coordinates between 0 and 1, as MediaPipe gives them; their width "
-                f"and height differ "
-                "in scale: give the size of the image in pixels (--image-size WIDTH HEIGHT)."
+                f"{recording.source}: coordinates between 0 and 1, as MediaPipe gives them; their width and "
+                "height differ in scale: give the size of the image in pixels (--image-size WIDTH HEIGHT)."
             )
         values = recording.values.copy()
         values[..., :2] *= size
@@ -82,9 +81,8 @@ def turn_upright(recording: Recording) -> Recording:
     axis, own = _vote(down), _vote(legs)
     if axis is None or own is None or axis != own:
         raise InputError(
-            f"{recording.source}: head, hips and ankles do not follow each other in one direction, as "
-            f"in a standing body; "
-            "is the order of the points right (--layout), and does the person stand?"
+            f"{recording.source}: head, hips and ankles do not follow each other in one direction, as in a "
+            "standing body; is the order of the points right (--layout), and does the person stand?"
         )
     notes, turn = [], np.eye(2)
     if axis != "down":
