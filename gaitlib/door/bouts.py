@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.ndimage import gaussian_filter1d, percentile_filter, uniform_filter1d
 
 from gaitlib.door.recording import LEG_POINTS
 
@@ -52,52 +53,29 @@ class LegPaths:
 def trace_legs(values: np.ndarray, fps: float) -> LegPaths:
     """Trace hips, knees and ankles of (time, 19, 3) in the person's own leg lengths."""
     points = values[:, LEG_POINTS, :2]
-    known = np.isfinite(points).all(axis=-1)
-    seen = known.sum(axis=1) >= 4
-    filled = np.full_like(points, np.nan)
-    for n in range(points.shape[1]):
-        rows = np.flatnonzero(known[:, n])
-        if len(rows) < 2:
-            continue
-        for axis in range(2):
-            filled[:, n, axis] = np.interp(np.arange(len(points)), rows, points[rows, n, axis])
-    filled = _smooth(filled, 0.04 * fps)
+    seen = np.isfinite(points).all(axis=-1).sum(axis=1) >= 4
     present = _close(seen, int(round(_PATIENCE_S * fps)))
+    filled = _smooth(fill_gaps(points), 0.04 * fps)
     filled[~present] = np.nan
     hips, knees, ankles = filled[:, 0:2], filled[:, 2:4], filled[:, 4:6]
     lengths = np.linalg.norm(knees - hips, axis=-1) + np.linalg.norm(ankles - knees, axis=-1)
-    with np.errstate(invalid="ignore"):
-        longer = np.nanmax(np.where(np.isfinite(lengths), lengths, -np.inf), axis=1)
-    longer[~np.isfinite(longer)] = np.nan
-    scale = _follow_scale(longer, fps)
-    middle = hips.mean(axis=1)
-    relative = scale[:, None, None]
-    return LegPaths(
-        fps,
-        middle,
-        (knees - middle[:, None]) / relative,
-        (ankles - middle[:, None]) / relative,
-        scale,
-        present,
-    )
+    scale, middle = _follow_scale(np.fmax(*lengths.T), fps), hips.mean(axis=1)
+    knees, ankles = ((joint - middle[:, None]) / scale[:, None, None] for joint in (knees, ankles))
+    return LegPaths(fps, middle, knees, ankles, scale, present)
 
 
 def _follow_scale(lengths: np.ndarray, fps: float) -> np.ndarray:
     """Apparent leg length over time: the upper part of what is seen within about a second."""
-    from scipy.ndimage import percentile_filter
-
     rows = np.flatnonzero(np.isfinite(lengths))
     if len(rows) < 2:
         return np.full(len(lengths), np.nan)
     filled = np.interp(np.arange(len(lengths)), rows, lengths[rows])
     window = min(max(int(round(1.2 * fps)), 3), len(filled))
     upper = percentile_filter(filled, 80, window, mode="nearest")
-    return np.maximum(_smooth(upper[:, None, None], 0.4 * fps)[:, 0, 0], 1e-9)
+    return np.maximum(_smooth(upper, 0.4 * fps), 1e-9)
 
 
 def _smooth(values: np.ndarray, sigma: float) -> np.ndarray:
-    from scipy.ndimage import gaussian_filter1d
-
     return gaussian_filter1d(values, sigma, axis=0, mode="nearest")
 
 
@@ -129,7 +107,7 @@ def list_runs(flags: np.ndarray) -> list[tuple[int, int]]:
 
 def find_bouts(paths: LegPaths) -> list[Bout]:
     """Find the stretches in which the legs step and the body goes one way."""
-    fps, n_time = paths.fps, len(paths.hip)
+    fps = paths.fps
     activity = _measure_activity(paths)
     seen = paths.seen & np.isfinite(activity)
     if not seen.any():
@@ -142,8 +120,7 @@ def find_bouts(paths: LegPaths) -> list[Bout]:
     bouts = []
     for first, last in list_runs(active):
         bouts += _split_by_way(across[first:last], depth[first:last], first, fps)
-    found = [bout for bout in bouts if bout.last - bout.first >= MIN_BOUT_S * fps - 0.5]
-    return found if found or n_time < 2 else []
+    return [bout for bout in bouts if bout.last - bout.first >= MIN_BOUT_S * fps - 0.5]
 
 
 def _measure_activity(paths: LegPaths) -> np.ndarray:
@@ -151,11 +128,9 @@ def _measure_activity(paths: LegPaths) -> np.ndarray:
     apart = np.concatenate(
         [paths.ankles[:, 0] - paths.ankles[:, 1], paths.knees[:, 0] - paths.knees[:, 1]], axis=1
     )
-    rate = (
-        np.abs(np.gradient(apart, 1 / paths.fps, axis=0)).sum(axis=1)
-        if len(apart) > 2
-        else np.zeros(len(apart))
-    )
+    if len(apart) < 3:
+        return np.zeros(len(apart))
+    rate = np.abs(np.gradient(apart, 1 / paths.fps, axis=0)).sum(axis=1)
     width = max(int(round(_WINDOW_S * paths.fps)), 3)
     kernel = np.ones(min(width, len(rate)))
     known = np.isfinite(rate)
@@ -169,13 +144,10 @@ def _differentiate(path: np.ndarray, fps: float, over_s: float = 0.2) -> np.ndar
     if len(rows) < 3:
         return np.zeros(len(path))
     filled = np.interp(np.arange(len(path)), rows, path[rows])
-    width = min(
-        int(3 * over_s * fps), len(filled) - 1
-    )  # mirrored about its ends, a steady walk stays steady there
+    width = min(int(3 * over_s * fps), len(filled) - 1)
+    # mirrored about its ends, a steady walk stays steady there
     padded = np.pad(filled, width, mode="reflect", reflect_type="odd")
-    return (np.gradient(_smooth(padded[:, None, None], over_s * fps)[:, 0, 0]) * fps)[
-        width : width + len(filled)
-    ]
+    return np.gradient(_smooth(padded, over_s * fps))[width : width + len(filled)] * fps
 
 
 def _split_by_way(across: np.ndarray, depth: np.ndarray, start: int, fps: float) -> list[Bout]:
@@ -208,14 +180,12 @@ def _take(speed: np.ndarray, least: float, start: int, fps: float, ways: tuple[s
 
 def find_inertial_bouts(values: np.ndarray, fps: float, limb: bool) -> tuple[list[Bout], list[str]]:
     """Find the stretches in which an inertial sensor moves as a walker's: no standing, turn or gap."""
-    from scipy.ndimage import uniform_filter1d
-
     known = np.isfinite(values).all(axis=1)
     seen = _close(known, max(int(0.1 * fps), 1))
     rows = np.flatnonzero(known)
     if len(rows) < 2:
         return [], []
-    filled = np.stack([np.interp(np.arange(len(values)), rows, column[rows]) for column in values.T], axis=1)
+    filled = fill_gaps(np.where(known[:, None], values, np.nan))
     size = np.linalg.norm(filled[:, :3], axis=1)
     size = np.clip(size, *np.quantile(size[seen], (0.01, 0.99)))  # a knock against the sensor is no stride
     window_s = 2 * _WINDOW_S if limb else _WINDOW_S  # the foot of a slow walker rests for more than a second
@@ -245,7 +215,7 @@ def _find_turns(values: np.ndarray, fps: float) -> np.ndarray:
     """Where the trunk turns about the vertical as in a turn of the path."""
     mean = np.median(values[:, :3], axis=0)
     up = mean / max(np.linalg.norm(mean), 1e-9)
-    rate = _smooth((values[:, 3:] @ up)[:, None, None], 0.35 * fps)[:, 0, 0]
+    rate = _smooth(values[:, 3:] @ up, 0.35 * fps)
     rate = rate - np.median(rate)
     turning = np.zeros(len(rate), dtype=bool)
     for sign in (1, -1):
