@@ -30,7 +30,7 @@ def mark_missing(recording: Recording) -> Recording:
             "at -1": known & (place == -1).any(axis=-1) & (np.abs(signed) > 2).all(),
             "without confidence": known & ~(level > 0),
         }
-        if recording.image_size_px is not None and not recording.facts.get("turned"):
+        if recording.image_size_px is not None:
             size = np.array(recording.image_size_px)
             outside = known & ((place < -0.02 * size) | (place > 1.02 * size)).any(axis=-1)
             if outside.sum() <= 0.05 * known.sum():  # more of them tell of a wrong size: `scale_picture`

@@ -166,6 +166,5 @@ def read_coordinate_file(path: Path, height_m: float | None) -> Recording:
         table["time"].values,
         source=path.name,
         format="OpenSim coordinates",
-        facts={"up": 1, "planar": True},
         notes=tuple(notes),
     )
