@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -266,7 +268,20 @@ def write_samples(folder: str | Path, walk: SampleWalk | None = None) -> list[Sa
     sleap.insert(0, "frame_idx", np.arange(len(p)))
     sleap.insert(0, "track", "track_0")
     add("sleap.csv", sleap, "SLEAP table", **fps)
-    add("sleap.h5", lambda f: _write_sleap(f, p), "SLEAP HDF5", **fps)
+    stander_walks = np.stack([p, np.repeat(p[:1], len(p), axis=0) + [500, 30, 0]])
+    pairs = pd.concat([sleap.assign(track=f"track_{n}", **{"instance.score": 0.9}) for n in range(2)])
+    pairs.iloc[len(p) :, 2:-1] = pairs.iloc[len(p), 2:-1].to_numpy(dtype=float) + 300
+    add("sleap_two.csv", pairs.sort_values("frame_idx", kind="stable"), "SLEAP table of two people", **fps)
+    add("sleap.h5", lambda f: _write_sleap(f, p[None]), "SLEAP HDF5", **fps)
+    add("sleap_two.h5", lambda f: _write_sleap(f, stander_walks), "SLEAP HDF5, two people", **fps)
+    for kind in ("fixed", "table"):
+        for word, people in (("", p[None]), ("_two", stander_walks)):
+            add(
+                f"deeplabcut_{kind}{word}.h5",
+                lambda f, kind=kind, people=people: _write_deeplabcut(f, people, kind),
+                f"DeepLabCut HDF5, {kind}, {len(people)} people",
+                **fps,
+            )
     header = [["scorer"], ["bodyparts"], ["coords"]]
     for name in name_points("coco17"):
         for axis in ("x", "y", "likelihood"):
@@ -274,10 +289,25 @@ def write_samples(folder: str | Path, walk: SampleWalk | None = None) -> list[Sa
                 row.append(word)
     block = p[:, list(name_points("coco17").values())].reshape(len(p), -1).round(2)
     rows = [",".join(map(str, [n, *values])) for n, values in enumerate(block)]
+    owners = [["individuals", *[f"ind{n}" for n in (1, 2) for _ in header[0][1:]]]]
+    two = header[:1] + owners + header[1:]
+    two = [row if row is owners[0] else row + row[1:] for row in two]
+    other = block[0] + np.tile([400, 0, 0], len(block[0]) // 3)
+    apart = [",".join(map(str, [n, *values, *other])) for n, values in enumerate(block)]
+    add(
+        "deeplabcut_two.csv",
+        "\n".join([*map(",".join, two), *apart]) + "\n",
+        "DeepLabCut, two animals",
+        **fps,
+    )
     add("deeplabcut.csv", "\n".join([*map(",".join, header), *rows]) + "\n", "DeepLabCut table", **fps)
 
     for unit, factor in (("m", 1.0), ("mm", 1000.0)):
         add(f"markers_{unit}.trc", _format_trc(walk.points * factor, unit), f".trc in {unit}")
+    flat = p * [1, -1, 0]  # Sports2D: pixels with y upwards, metres in the plane of the picture
+    add("sports2d_px.trc", _format_trc(flat, "px", "\n"), "Sports2D .trc in pixels")
+    add("sports2d_m.trc", _format_trc(walk.points * [1, 1, 0], "m", "\n"), "Sports2D .trc in metres")
+    add("sports2d_angles.mot", _format_angles(len(p)), "angles without travel", True)
     add("z_up.trc", _format_trc(walk.points[..., [2, 0, 1]], "m"), ".trc with z up")
     add("empty.trc", _format_trc(walk.points[:0], "m"), ".trc without frames", True)
 
@@ -352,18 +382,59 @@ def write_samples(folder: str | Path, walk: SampleWalk | None = None) -> list[Sa
     return samples
 
 
-def _write_sleap(path: Path, picture: np.ndarray) -> None:
+def _write_sleap(path: Path, people: np.ndarray) -> None:
+    """Write SLEAP's analysis file: (track, 2, node, frame), with scores and occupancy."""
     import h5py
 
     places = name_points("coco17")
+    own = people[:, :, list(places.values())]
     with h5py.File(path, "w") as file:
-        file["tracks"] = picture[:, list(places.values()), :2].transpose(2, 1, 0)[None]
+        file["tracks"] = own[..., :2].transpose(0, 3, 2, 1)
         file["node_names"] = np.array([name.encode() for name in places])
-        file["track_names"] = np.array([b"track_0"])
+        file["track_names"] = np.array([f"track_{n}".encode() for n in range(len(people))])
+        file["track_occupancy"] = np.ones(people.shape[1::-1], dtype=np.uint8)
+        file["point_scores"] = own[..., 2].transpose(0, 2, 1) * 0.9
+        file["instance_scores"] = np.ones(people.shape[:2])
 
 
-def _format_trc(points: np.ndarray, unit: str) -> str:
-    """A .trc file of hips, heels and toes."""
+def _write_deeplabcut(path: Path, people: np.ndarray, kind: str) -> None:
+    """Write what `DataFrame.to_hdf(key="df_with_missing", format=kind)` of pandas 3 and PyTables 3 writes."""
+    import h5py
+
+    places, several = name_points("coco17"), len(people) > 1
+    levels = [["DLC"], *([["ind1", "ind2"]] if several else []), list(places), ["x", "y", "likelihood"]]
+    columns = list(itertools.product(*levels))
+    values = people[:, :, list(places.values())].transpose(1, 0, 2, 3).reshape(people.shape[1], -1)
+    with h5py.File(path, "w") as file:
+        group = file.create_group("df_with_missing")
+        group.attrs["pandas_type"] = np.bytes_("frame_table" if kind == "table" else "frame")
+        if kind == "table":
+            cells = [("index", "<i8"), ("values_block_0", "<f8", (values.shape[1],))]
+            table = np.array([(n, row) for n, row in enumerate(values)], dtype=cells)
+            file["df_with_missing/table"] = table
+            group["table"].attrs["values_block_0_kind"] = np.bytes_(pickle.dumps(columns, protocol=0))
+            group.attrs["non_index_axes"] = np.bytes_(pickle.dumps([(1, columns)], protocol=0))
+            group.create_group("_i_table")
+            return
+        group["axis1"], group["block0_values"] = np.arange(len(values)), values
+        for place in ("axis0", "block0_items"):
+            for n, words in enumerate(levels):
+                group[f"{place}_level{n}"] = np.array([word.encode() for word in words])
+                codes = [words.index(column[n]) for column in columns]
+                group[f"{place}_label{n}"] = np.array(codes, dtype=np.int8)
+
+
+def _format_angles(n: int) -> str:
+    """Sports2D's angles: no coordinate says how far the person goes."""
+    names = [f"{side} {joint}" for joint in ("ankle", "knee", "hip") for side in ("right", "left")]
+    head = f"Coordinates\nversion=1\nnRows={n}\nnColumns={len(names) + 1}\ninDegrees=yes\n\n"
+    head += "Units are S.I. units (second, meters, Newtons, ...)\nAngles are in degrees.\n\nendheader\n"
+    rows = ["\t".join(f"{v:.4f}" for v in (k / FPS, *np.full(6, 10.0))) for k in range(n)]
+    return head + "\t".join(["time", *names]) + "\n" + "\n".join(rows) + "\n"
+
+
+def _format_trc(points: np.ndarray, unit: str, after: str = "") -> str:
+    """A .trc file of hips, heels and toes; some writers leave a line empty after the header."""
     names = {
         f"{side.upper()}{part.title()}": KEYPOINTS_3D.index(f"{part}_{side}")
         for part in ("hip", "knee", "ankle", "heel", "toe")
@@ -380,7 +451,7 @@ def _format_trc(points: np.ndarray, unit: str) -> str:
         f"{n + 1}\t{n / FPS:.5f}\t" + "\t".join(f"{v:.5f}" for v in frame[list(names.values())].ravel())
         for n, frame in enumerate(points)
     ]
-    return "\n".join(head + rows) + "\n"
+    return "\n".join(head) + "\n" + after + "\n".join(rows) + "\n"
 
 
 def check_samples(samples: list[Sample], walk: SampleWalk) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """The door: every kind of file gives the right value or a refusal, and no other movement gets one."""
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import re
@@ -21,22 +22,28 @@ from door_trials import (
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from repository import load_script
 
 import gaitlib
 from gaitlib.data.readers import c3d, opensim_files
+from gaitlib.door import gate
 from gaitlib.door.answer import estimate_gait
 from gaitlib.door.command import add_estimate_parser, run
+from gaitlib.door.inertial import convert_signals
 from gaitlib.door.names import ORDERS, find_point, map_names
 from gaitlib.door.recording import Recording
 from gaitlib.door.timing import find_rate, place_in_time
 from gaitlib.errors import GaitlibError, InputError
+from gaitlib.gait import COORDINATES
+from gaitlib.sense.inertial import measure_motion
 
 READERS = (
     "plain.csv",
     "tab_comma.txt",
     "long.csv",
     "deeplabcut.csv",
-    "sleap.h5",
+    "sleap_two.h5",
+    "deeplabcut_table.h5",
     "alphapose_body25.json",
     "mmpose.json",
     "markers_mm.trc",
@@ -178,6 +185,30 @@ def test_a_long_gap_splits_and_a_short_one_does_not(walk, tmp_path):
     assert len(rows(list(range(150, 180))).bouts) == 2
 
 
+def test_empty_frames_of_openpose_are_those_of_unknown_points(walk, tmp_path):
+    body, empty = door_samples.build_layout(walk.picture, "body25"), slice(3, None, 10)
+    for n, frame in enumerate(body):
+        people = [] if n % 10 == 3 else [{"pose_keypoints_2d": frame.ravel().tolist()}]
+        (tmp_path / f"a_{n:04d}_keypoints.json").write_text(json.dumps({"people": people}))
+    body[..., :2][body[..., 2] == 0] = np.nan
+    body[empty] = np.nan
+    known = estimate_gait(body[..., :2], fps=60, layout="body25")
+    assert estimate_gait(tmp_path, fps=60)["speed_mps"].value == pytest.approx(known["speed_mps"].value)
+
+
+def test_nothing_stored_in_a_table_of_columns_is_run(samples, tmp_path):
+    import h5py
+
+    path = tmp_path / "a.h5"
+    path.write_bytes(samples["deeplabcut_table.h5"].path.read_bytes())
+    with h5py.File(path, "a") as file:
+        file["df_with_missing/table"].attrs["values_block_0_kind"] = np.bytes_(
+            b"cos\nsystem\n(S'exit 1'\ntR."
+        )
+    with pytest.raises(InputError, match="not a readable HDF5 file"):
+        estimate_gait(path, fps=60)
+
+
 # Names, time
 
 
@@ -230,6 +261,52 @@ def test_times_that_do_not_rise_are_refused(tmp_path, times, message):
 
 
 # The gate
+
+
+@pytest.fixture(scope="module")
+def fitting():
+    return load_script("fit_gate")
+
+
+def test_fresh_walks_pass_the_fitted_limits_and_other_movements_do_not(fitting):
+    limits = pd.read_csv(gate.LIMITS_FILE)
+    source = fitting.WalkSource.load(seed=23, measured=False)
+    tables = fitting.measure_walks(25, source), fitting.measure_others(2, source)
+    for table, least, most in zip(tables, (0.0, 0.9), (0.06, 1.0), strict=True):
+        declined = []
+        for part, own in table.groupby("part"):
+            meanings = gate.PICTURE if part == "picture" else gate.SIGNAL
+            chosen = limits[limits["part"] == part].set_index("measure")
+            declined += fitting.is_declined(own, chosen, meanings).tolist()
+        assert least <= np.mean(declined) <= most
+
+
+def test_fast_walkers_wear_sensors_of_the_right_size_and_a_leg_is_no_back(fitting):
+    source = fitting.WalkSource.load(seed=24, measured=False)
+    pool = source.pools[0]
+    travel = pool.curves[..., COORDINATES.index("pelvis_tx")].mean(axis=1) / pool.stride_time_s
+    fast = [pool.select(int(n)) for n in np.argsort(-travel)[:60]]
+    n_refused = passed = 0
+    for gait in fast[::5]:
+        signals, fps, speed = fitting.WalkSource((gait,), source.rng).wear()
+        assert 1.4 < speed < 2.3
+        for column, part in enumerate(fitting.PARTS):
+            try:
+                convert_signals("", signals[:, column], "", part)
+            except InputError:
+                n_refused += 1
+        shank = signals[:, fitting.PARTS.index("shank")]
+        with contextlib.suppress(InputError):
+            passed += not gate.check_inertial(
+                convert_signals("", shank, "", "lower_back")[0], fps, "lower_back"
+            )
+    assert n_refused <= 1 and passed == 0
+
+
+def test_the_part_that_signals_fit_is_named(walk):
+    legs = measure_motion(walk.points, None, 60.0, walk.height_m, ("shank_r",), 100.0)[50:-50, 0]
+    words = gate.check_inertial(legs, 100.0, "lower_back")
+    assert words.startswith("no walking") and "the signals fit a sensor at" in words and "shank" in words
 
 
 @pytest.mark.parametrize("kind", BODY_TRIALS)

@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gaitlib.door.bouts import Bout, find_bouts, find_inertial_bouts, trace_legs
+from gaitlib.door.bouts import Bout, find_bouts, find_inertial_bouts, list_runs, trace_legs
 from gaitlib.door.cleaning import bridge_gaps, clean_points, mark_missing
 from gaitlib.door.formats import read_recording
-from gaitlib.door.gate import check_inertial, check_keypoints
-from gaitlib.door.inertial import convert_acceleration, convert_turning
+from gaitlib.door.gate import check_inertial, check_keypoints, get_part
+from gaitlib.door.inertial import convert_signals
 from gaitlib.door.measure import find_walking, measure_bout, stand_up
 from gaitlib.door.people import follow_people
 from gaitlib.door.recording import Recording
@@ -78,30 +78,18 @@ class Answer(Estimate):
             Status, each outcome, strides, bouts, quality (the notes), source and method.
         """
         answer = super().to_dict(with_activation)
-        answer |= {
-            "strides": round(float(self.strides), 1),
-            "bouts": [_make_plain(bout) for bout in self.bouts],
-        }
+        answer |= {"strides": round(float(self.strides), 1), "bouts": list(map(_make_plain, self.bouts))}
         return answer | {"quality": list(self.notes), "source": self.source, "method": self.method}
 
     def to_table(self) -> pd.DataFrame:
         """Turn into a table: one row per outcome, over all bouts and for each."""
-        rows = []
-        blocks = [("all", self.values)] + [
-            (str(n + 1), bout.get("values", {})) for n, bout in enumerate(self.bouts)
+        blocks = [("all", self.values)]
+        blocks += [(str(n), bout.get("values", {})) for n, bout in enumerate(self.bouts, start=1)]
+        rows = [
+            {"bout": name, "outcome": key, **vars(item)}
+            for name, values in blocks
+            for key, item in values.items()
         ]
-        for name, values in blocks:
-            rows += [
-                {
-                    "bout": name,
-                    "outcome": key,
-                    "value": item.value,
-                    "lower": item.lower,
-                    "upper": item.upper,
-                    "unit": item.unit,
-                }
-                for key, item in values.items()
-            ]
         return pd.DataFrame(rows, columns=["bout", "outcome", "value", "lower", "upper", "unit"])
 
     def describe(self) -> str:
@@ -127,11 +115,9 @@ class Answer(Estimate):
             f"<td>{item.unit}</td></tr>"
             for name, item in self.values.items()
         )
-        table = (
-            f"<table><tr><th>outcome</th><th>value</th><th>90 % interval</th><th>unit</th></tr>{rows}</table>"
-        )
+        titles = "<tr><th>outcome</th><th>value</th><th>90 % interval</th><th>unit</th></tr>"
         notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
-        return f"{head}{table if self.values else ''}<ul>{notes}</ul>"
+        return f"{head}{f'<table>{titles}{rows}</table>' if rows else ''}<ul>{notes}</ul>"
 
     def plot(self, path: str | Path | None = None):
         """Draw the track, the contacts found and the bouts.
@@ -157,14 +143,11 @@ def _count_used(bouts: tuple[dict, ...]) -> str:
 
 
 def _make_plain(bout: dict) -> dict:
-    values = {name: vars(item) for name, item in bout.get("values", {}).items()}
-    values = {
-        name: {k: None if isinstance(v, float) and v != v else v for k, v in item.items()}
-        for name, item in values.items()
-    }
-    return {key: value for key, value in bout.items() if key != "values"} | (
-        {"values": values} if values else {}
-    )
+    plain = {key: value for key, value in bout.items() if key != "values"}
+    if "values" in bout:
+        rows = {name: vars(item) for name, item in bout["values"].items()}
+        plain["values"] = {n: {k: None if v != v else v for k, v in row.items()} for n, row in rows.items()}
+    return plain
 
 
 def estimate_gait(
@@ -261,14 +244,8 @@ def estimate_gait(
         if image_size_px is not None:
             recording = recording.change(image_size_px=tuple(float(side) for side in image_size_px))
         recording = thin_out(place_in_time(recording, fps))
-        known = {
-            "height_m": height_m,
-            "age_years": age_years,
-            "view": view,
-            "focal_length_px": focal_length_px,
-            "method": method,
-            "estimator": estimator,
-        }
+        known = {"height_m": height_m, "age_years": age_years, "view": view, "method": method}
+        known |= {"focal_length_px": focal_length_px, "estimator": estimator}
         if recording.kind == "markers":
             return _measure_markers(recording, height_m)
         if recording.kind == "inertial":
@@ -350,201 +327,129 @@ def _estimate_keypoints(recording: Recording, known: dict, treadmill: bool) -> A
         attributes |= dict(zip(("image_width_px", "image_height_px"), recording.image_size_px, strict=True))
     if known["focal_length_px"] is not None:
         attributes["focal_length_px"] = known["focal_length_px"]
+    options = {name: known[name] for name in ("height_m", "age_years", "view", "method", "estimator")}
+
+    def ask(bout: Bout) -> Estimate:
+        if reason := check_keypoints(values[bout.rows], fps, treadmill):
+            return Estimate(reason)
+        clip = bridge_gaps(values[bout.rows], fps)
+        data = build_image_keypoints(np.arange(len(clip)) / fps, clip[..., :2], clip[..., 2], attributes)
+        return estimate_clip(data, **options)
+
     paths = trace_legs(values, fps)
     bouts = find_bouts(paths)
-    options = {name: known[name] for name in ("height_m", "age_years", "view", "method", "estimator")}
-    results = []
-    for bout in [part for whole in bouts for part in _cut(whole, fps)]:
-        clip = values[bout.rows]
-        reason = check_keypoints(clip, fps, treadmill)
-        if reason:
-            results.append((bout, Estimate(reason)))
-            continue
-        clip = bridge_gaps(clip, fps)
-        data = build_image_keypoints(np.arange(len(clip)) / fps, clip[..., :2], clip[..., 2], attributes)
-        results.append((bout, estimate_clip(data, **options)))
-    if not results:
-        reason = _explain_no_bout(paths, fps)
-        return Answer(
-            reason,
-            notes=recording.notes,
-            source=recording.source,
-            recording=recording,
-            method=recording.format,
-        )
+    results = [(part, ask(part)) for whole in bouts for part in _cut(whole, fps)]
+    longest = max((last - first for first, last in list_runs(paths.seen)), default=0) / fps
+    reason = "no walking found: no stretch of at least 2 s in which the legs step and the body goes one way"
+    if longest < 2:
+        reason = f"too short: the legs are in view for {longest:.2f} s in a row, at least 2 s needed"
     notes = []
-    if all(bout.way == "in place" for bout in bouts) and any(result.ok for _, result in results):
+    if bouts and {bout.way for bout in bouts} == {"in place"} and any(result.ok for _, result in results):
         notes.append(
-            "the person stays in place in the picture (treadmill or moving camera); speed follows from "
-            "the stance foot"
+            "the person stays in place in the picture (treadmill or moving camera); speed follows from the "
+            "stance foot"
         )
-    return _combine(recording, results, fps, f"{recording.format}, estimated by '{known['method']}'", notes)
-
-
-def _explain_no_bout(paths, fps: float) -> str:
-    longest = (
-        max((int(np.diff(np.flatnonzero(np.diff(np.r_[0, paths.seen.astype(int), 0]))).max()), 0))
-        if paths.seen.any()
-        else 0
+    return _combine(
+        recording, results, f"{recording.format}, estimated by '{known['method']}'", notes, reason
     )
-    if longest < 2 * fps:
-        return f"too short: the legs are in view for {longest / fps:.2f} s in a row, at least 2 s needed"
-    return "no walking found: no stretch of at least 2 s in which the legs step and the body goes one way"
 
 
 def _estimate_inertial(recording: Recording, known: dict) -> Answer:
     fps, site = recording.facts["fps"], recording.site
-    limb = site in LIMB_SITES or site.rsplit("_", 1)[0] in LIMB_SITES
-    if not np.isfinite(recording.values).all(axis=1).any():
-        raise InputError(f"{recording.source}: no sample with all of acceleration and angular velocity.")
     if recording.format == "array":
-        acceleration, first = convert_acceleration("acceleration", recording.values[:, :3])
-        turning, second = convert_turning("angular velocity", recording.values[:, 3:], "", site)
-        recording = recording.change(first, second, values=np.hstack([acceleration, turning]))
-    bouts, notes = find_inertial_bouts(recording.values, fps, limb)
-    results = []
-    for bout in [part for whole in bouts for part in _cut(whole, fps)]:
-        clip = recording.values[bout.rows]
-        reason = check_inertial(clip, fps, site)
-        if reason:
-            results.append((bout, Estimate(reason)))
-            continue
-        data = build_signals(clip, fps, site)
-        options = {name: known[name] for name in ("height_m", "age_years", "method", "estimator")}
-        results.append((bout, estimate_clip(data, site=site, **options)))
-    if not results:
-        known_rows = np.isfinite(recording.values).all(axis=1)
-        reason = "no walking found: no stretch of at least 2 s in which the sensor moves as with steps"
-        if known_rows.sum() < 2 * fps:
-            reason = f"too short: {known_rows.sum() / fps:.2f} s of signal, at least 2 s of walking needed"
-        return Answer(
-            reason,
-            notes=recording.notes,
-            source=recording.source,
-            recording=recording,
-            method=recording.format,
-        )
-    return _combine(
-        recording, results, fps, f"{recording.format} at {site}, estimated by '{known['method']}'", notes
-    )
+        values, notes = convert_signals("signals", recording.values, "rad/s", site)
+        recording = recording.change(*notes, values=values)
+    options = {name: known[name] for name in ("height_m", "age_years", "method", "estimator")}
+    values = recording.values
+
+    def ask(bout: Bout) -> Estimate:
+        if reason := check_inertial(values[bout.rows], fps, site):
+            return Estimate(reason)
+        return estimate_clip(build_signals(values[bout.rows], fps, site), site=site, **options)
+
+    bouts, notes = find_inertial_bouts(values, fps, get_part(site) in LIMB_SITES)
+    results = [(part, ask(part)) for whole in bouts for part in _cut(whole, fps)]
+    known_s = np.isfinite(values).all(axis=1).sum() / fps
+    reason = "no walking found: no stretch of at least 2 s in which the sensor moves as with steps"
+    if known_s < 2:
+        reason = f"too short: {known_s:.2f} s of signal, at least 2 s of walking needed"
+    method = f"{recording.format} at {site}, estimated by '{known['method']}'"
+    return _combine(recording, results, method, notes, reason)
 
 
 def _measure_markers(recording: Recording, height_m: float | None) -> Answer:
-    recording = stand_up(recording)
+    recording, nan = stand_up(recording), float("nan")
     fps = recording.facts["fps"]
     bouts, points, notes = find_walking(recording.values, fps)
     results = []
     for bout in bouts:
-        outcomes, reason = measure_bout(points, fps, bout, recording.source, height_m)
-        nan = float("nan")
-        values = (
-            {
-                name: Value(float(outcomes[name]), nan, nan, OUTCOMES[name].unit)
-                for name in OUTCOMES
-                if name != "n_steps" and np.isfinite(outcomes.get(name, nan))
-            }
-            if not reason
-            else {}
-        )
-        results.append((bout, Estimate("ok" if not reason else reason, values)))
+        found, reason = measure_bout(points, fps, bout, recording.source, height_m)
+        values = {
+            name: Value(float(found[name]), nan, nan, OUTCOMES[name].unit)
+            for name in OUTCOMES
+            if not reason and name != "n_steps" and np.isfinite(found.get(name, nan))
+        }
+        results.append((bout, Estimate(reason or "ok", values)))
     method = f"{recording.format}, measured directly in three dimensions without an estimator"
-    if not results:
-        reason = "no walking found: nobody goes along with hips and feet in view"
-        return Answer(
-            reason, notes=recording.notes, source=recording.source, recording=recording, method=method
-        )
-    return _combine(recording, results, fps, method, notes)
+    reason = "no walking found: nobody goes along with hips and feet in view"
+    return _combine(recording, results, method, notes, reason)
 
 
-def _get_unit(name: str) -> str:
+def _to_percent(name: str, item: Value) -> Value:
+    """Give shares of the stride in per cent."""
     unit = UNITS.get(name, OUTCOMES[name].unit if name in OUTCOMES else "1")
-    return "%" if unit == "1" or unit.startswith("share") else unit
+    if unit != "1" and not unit.startswith("share"):
+        return Value(item.value, item.lower, item.upper, unit)
+    return Value(100 * item.value, 100 * item.lower, 100 * item.upper, "%")
 
 
 def _combine(
-    recording: Recording, results: list[tuple[Bout, Estimate]], fps: float, method: str, notes: list
+    recording: Recording, results: list[tuple[Bout, Estimate]], method: str, notes: list, no_bout: str
 ) -> Answer:
     """Weight bouts by their strides; intervals are averaged, as errors of one person go together."""
-    bouts, weights, good = [], [], []
+    fps, bouts, weights, good = recording.facts["fps"], [], [], []
+    about = {"source": recording.source, "method": method, "recording": recording}
     for bout, result in results:
         start, end = bout.first / fps, bout.last / fps
-        entry: dict = {
-            "start_s": round(start, 2),
-            "end_s": round(end, 2),
-            "way": bout.way,
-            "status": result.status,
-        }
+        entry: dict = {"start_s": round(start, 2), "end_s": round(end, 2), "way": bout.way}
+        entry["status"] = result.status
         if result.ok:
-            values = {
-                name: _to_percent(name, item)
-                for name, item in result.values.items()
-                if np.isfinite(item.value)
-            }
+            values = {n: _to_percent(n, item) for n, item in result.values.items() if np.isfinite(item.value)}
             strides = (end - start) / (2 * result.values["step_time_s"].value)
             entry |= {"strides": round(strides, 1), "values": values}
             weights.append(strides)
             good.append((values, result.activation))
         bouts.append(entry)
     declined = [(bout, result) for bout, result in results if not result.ok]
-    total = sum(bout.last - bout.first for bout, _ in results) / fps
-    everything = len(recording.values) / fps
     if not good:
-        status = max(declined, key=lambda pair: pair[0].last - pair[0].first)[1].status
-        return Answer(
-            status,
-            bouts=tuple(bouts),
-            notes=(*recording.notes, *notes),
-            source=recording.source,
-            method=method,
-            recording=recording,
+        status = (
+            max(declined, key=lambda pair: pair[0].last - pair[0].first)[1].status if results else no_bout
         )
+        return Answer(status, bouts=tuple(bouts), notes=(*recording.notes, *notes), **about)
+    total, everything = sum(bout.last - bout.first for bout, _ in results) / fps, len(recording.values) / fps
     if declined:
-        notes = [
-            *notes,
-            f"{len(declined)} of {len(results)} stretches gave no estimate ({declined[0][1].status})",
-        ]
+        words = f"{len(declined)} of {len(results)} stretches gave no estimate ({declined[0][1].status})"
+        notes = [*notes, words]
     if total < 0.9 * everything:
-        notes = [
-            *notes,
-            f"{total:.1f} of {everything:.1f} s were used; standing, turns and gaps were cut out",
-        ]
-    share = np.array(weights) / sum(weights)
+        words = f"{total:.1f} of {everything:.1f} s were used; standing, turns and gaps were cut out"
+        notes = [*notes, words]
     combined = {}
     for name in dict.fromkeys(name for values, _ in good for name in values):
         rows = [
-            (values[name], weight) for (values, _), weight in zip(good, share, strict=True) if name in values
+            (values[name], weight)
+            for (values, _), weight in zip(good, weights, strict=True)
+            if name in values
         ]
-        own = np.array([weight for _, weight in rows]) / sum(weight for _, weight in rows)
-        ends = [float(own @ [getattr(item, end) for item, _ in rows]) for end in ("value", "lower", "upper")]
-        combined[name] = Value(*ends, rows[0][0].unit)
-    if "step_time_s" in combined and "cadence_spm" in combined:
+        ends = [[item.value, item.lower, item.upper] for item, _ in rows]
+        mean = np.average(ends, axis=0, weights=[weight for _, weight in rows])
+        combined[name] = Value(*map(float, mean), rows[0][0].unit)
+    if {"step_time_s", "cadence_spm"} <= combined.keys():
         step = combined["step_time_s"]
-        combined["cadence_spm"] = Value(
-            60 / step.value, 60 / step.upper, 60 / step.lower, combined["cadence_spm"].unit
-        )
-    curves = [
-        (activation, weight)
-        for (_, activation), weight in zip(good, share, strict=True)
-        if activation is not None
-    ]
+        ends = (60 / end for end in (step.value, step.upper, step.lower))
+        combined["cadence_spm"] = Value(*ends, combined["cadence_spm"].unit)
+    curves = [(curve, weight) for (_, curve), weight in zip(good, weights, strict=True) if curve is not None]
     activation = (
         sum(curve * weight for curve, weight in curves) / sum(w for _, w in curves) if curves else None
     )
-    return Answer(
-        "ok",
-        combined,
-        activation,
-        float(sum(weights)),
-        tuple(bouts),
-        (*recording.notes, *notes),
-        recording.source,
-        method,
-        recording,
-    )
-
-
-def _to_percent(name: str, item: Value) -> Value:
-    """Give shares of the stride in per cent."""
-    unit = _get_unit(name)
-    factor = 100.0 if unit == "%" else 1.0
-    return Value(item.value * factor, item.lower * factor, item.upper * factor, unit)
+    notes = (*recording.notes, *notes)
+    return Answer("ok", combined, activation, float(sum(weights)), tuple(bouts), notes, **about)

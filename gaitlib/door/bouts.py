@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
+from scipy.ndimage import gaussian_filter1d, percentile_filter, uniform_filter1d
 
 from gaitlib.door.recording import LEG_POINTS
 
@@ -13,7 +15,8 @@ _WINDOW_S = 1.0
 _PATIENCE_S = 0.3
 """Longest time without legs that a bout bridges, as the estimator does (s)."""
 _ACTIVE_SHARE = 0.45
-_REACH_S = 0.4
+_REACH_SHARE = 0.4
+"""The window reaches over the ends of a walk by this share of its width."""
 _TURN_RAD_S, _TURN_RAD = 0.5, 1.0
 """The trunk turns at least this fast, and this far in a row, in a turn (rad/s, rad)."""
 _TRAVEL_SHARE = 0.7
@@ -50,53 +53,36 @@ class LegPaths:
 def trace_legs(values: np.ndarray, fps: float) -> LegPaths:
     """Trace hips, knees and ankles of (time, 19, 3) in the person's own leg lengths."""
     points = values[:, LEG_POINTS, :2]
-    known = np.isfinite(points).all(axis=-1)
-    seen = known.sum(axis=1) >= 4
-    filled = np.full_like(points, np.nan)
-    for n in range(points.shape[1]):
-        rows = np.flatnonzero(known[:, n])
-        if len(rows) < 2:
-            continue
-        for axis in range(2):
-            filled[:, n, axis] = np.interp(np.arange(len(points)), rows, points[rows, n, axis])
-    filled = _smooth(filled, 0.04 * fps)
+    seen = np.isfinite(points).all(axis=-1).sum(axis=1) >= 4
     present = _close(seen, int(round(_PATIENCE_S * fps)))
+    filled = _smooth(fill_gaps(points), 0.04 * fps)
     filled[~present] = np.nan
     hips, knees, ankles = filled[:, 0:2], filled[:, 2:4], filled[:, 4:6]
     lengths = np.linalg.norm(knees - hips, axis=-1) + np.linalg.norm(ankles - knees, axis=-1)
-    with np.errstate(invalid="ignore"):
-        longer = np.nanmax(np.where(np.isfinite(lengths), lengths, -np.inf), axis=1)
-    longer[~np.isfinite(longer)] = np.nan
-    scale = _follow_scale(longer, fps)
-    middle = hips.mean(axis=1)
-    relative = scale[:, None, None]
-    return LegPaths(
-        fps,
-        middle,
-        (knees - middle[:, None]) / relative,
-        (ankles - middle[:, None]) / relative,
-        scale,
-        present,
-    )
+    scale, middle = _follow_scale(np.fmax(*lengths.T), fps), hips.mean(axis=1)
+    knees, ankles = ((joint - middle[:, None]) / scale[:, None, None] for joint in (knees, ankles))
+    return LegPaths(fps, middle, knees, ankles, scale, present)
 
 
 def _follow_scale(lengths: np.ndarray, fps: float) -> np.ndarray:
     """Apparent leg length over time: the upper part of what is seen within about a second."""
-    from scipy.ndimage import percentile_filter
-
     rows = np.flatnonzero(np.isfinite(lengths))
     if len(rows) < 2:
         return np.full(len(lengths), np.nan)
     filled = np.interp(np.arange(len(lengths)), rows, lengths[rows])
     window = min(max(int(round(1.2 * fps)), 3), len(filled))
     upper = percentile_filter(filled, 80, window, mode="nearest")
-    return np.maximum(_smooth(upper[:, None, None], 0.4 * fps)[:, 0, 0], 1e-9)
+    return np.maximum(_smooth(upper, 0.4 * fps), 1e-9)
 
 
 def _smooth(values: np.ndarray, sigma: float) -> np.ndarray:
-    from scipy.ndimage import gaussian_filter1d
-
     return gaussian_filter1d(values, sigma, axis=0, mode="nearest")
+
+
+def fill_gaps(values: np.ndarray) -> np.ndarray:
+    """Fill unknown entries of (time, ...) linearly over time; ends keep the nearest."""
+    table = pd.DataFrame(values.reshape(len(values), -1))
+    return table.interpolate(limit_direction="both").to_numpy().reshape(values.shape)
 
 
 def _close(flags: np.ndarray, patience: int) -> np.ndarray:
@@ -121,7 +107,7 @@ def list_runs(flags: np.ndarray) -> list[tuple[int, int]]:
 
 def find_bouts(paths: LegPaths) -> list[Bout]:
     """Find the stretches in which the legs step and the body goes one way."""
-    fps, n_time = paths.fps, len(paths.hip)
+    fps = paths.fps
     activity = _measure_activity(paths)
     seen = paths.seen & np.isfinite(activity)
     if not seen.any():
@@ -134,8 +120,7 @@ def find_bouts(paths: LegPaths) -> list[Bout]:
     bouts = []
     for first, last in list_runs(active):
         bouts += _split_by_way(across[first:last], depth[first:last], first, fps)
-    found = [bout for bout in bouts if bout.last - bout.first >= MIN_BOUT_S * fps - 0.5]
-    return found if found or n_time < 2 else []
+    return [bout for bout in bouts if bout.last - bout.first >= MIN_BOUT_S * fps - 0.5]
 
 
 def _measure_activity(paths: LegPaths) -> np.ndarray:
@@ -143,11 +128,9 @@ def _measure_activity(paths: LegPaths) -> np.ndarray:
     apart = np.concatenate(
         [paths.ankles[:, 0] - paths.ankles[:, 1], paths.knees[:, 0] - paths.knees[:, 1]], axis=1
     )
-    rate = (
-        np.abs(np.gradient(apart, 1 / paths.fps, axis=0)).sum(axis=1)
-        if len(apart) > 2
-        else np.zeros(len(apart))
-    )
+    if len(apart) < 3:
+        return np.zeros(len(apart))
+    rate = np.abs(np.gradient(apart, 1 / paths.fps, axis=0)).sum(axis=1)
     width = max(int(round(_WINDOW_S * paths.fps)), 3)
     kernel = np.ones(min(width, len(rate)))
     known = np.isfinite(rate)
@@ -161,13 +144,10 @@ def _differentiate(path: np.ndarray, fps: float, over_s: float = 0.2) -> np.ndar
     if len(rows) < 3:
         return np.zeros(len(path))
     filled = np.interp(np.arange(len(path)), rows, path[rows])
-    width = min(
-        int(3 * over_s * fps), len(filled) - 1
-    )  # mirrored about its ends, a steady walk stays steady there
+    width = min(int(3 * over_s * fps), len(filled) - 1)
+    # mirrored about its ends, a steady walk stays steady there
     padded = np.pad(filled, width, mode="reflect", reflect_type="odd")
-    return (np.gradient(_smooth(padded[:, None, None], over_s * fps)[:, 0, 0]) * fps)[
-        width : width + len(filled)
-    ]
+    return np.gradient(_smooth(padded, over_s * fps))[width : width + len(filled)] * fps
 
 
 def _split_by_way(across: np.ndarray, depth: np.ndarray, start: int, fps: float) -> list[Bout]:
@@ -180,7 +160,10 @@ def _split_by_way(across: np.ndarray, depth: np.ndarray, start: int, fps: float)
             return parts
     if towards > 0.04 and len(set(np.sign(depth[np.abs(depth) > 0.5 * towards]))) == 2:
         parts = _take(depth, 0.35 * towards, start, fps, ("away", "near"))
-        if parts and sum(part.last - part.first for part in parts) > 0.4 * len(depth):
+        long = [
+            part for part in parts if part.last - part.first >= MIN_BOUT_S * fps
+        ]  # a pass by a panning camera
+        if long and sum(part.last - part.first for part in parts) > 0.4 * len(depth):
             return parts
     if towards > 0.04 and plateau < _MIN_TRAVEL:
         return [Bout(start, start + len(across), "away" if np.median(depth) > 0 else "near")]
@@ -197,17 +180,16 @@ def _take(speed: np.ndarray, least: float, start: int, fps: float, ways: tuple[s
 
 def find_inertial_bouts(values: np.ndarray, fps: float, limb: bool) -> tuple[list[Bout], list[str]]:
     """Find the stretches in which an inertial sensor moves as a walker's: no standing, turn or gap."""
-    from scipy.ndimage import uniform_filter1d
-
     known = np.isfinite(values).all(axis=1)
     seen = _close(known, max(int(0.1 * fps), 1))
     rows = np.flatnonzero(known)
     if len(rows) < 2:
         return [], []
-    filled = np.stack([np.interp(np.arange(len(values)), rows, column[rows]) for column in values.T], axis=1)
+    filled = fill_gaps(np.where(known[:, None], values, np.nan))
     size = np.linalg.norm(filled[:, :3], axis=1)
     size = np.clip(size, *np.quantile(size[seen], (0.01, 0.99)))  # a knock against the sensor is no stride
-    width = max(int(_WINDOW_S * fps), 3)
+    window_s = 2 * _WINDOW_S if limb else _WINDOW_S  # the foot of a slow walker rests for more than a second
+    width, reach = max(int(window_s * fps), 3), int(_REACH_SHARE * window_s * fps)
     mean = uniform_filter1d(size, width, mode="nearest")
     activity = np.sqrt(np.maximum(uniform_filter1d((size - mean) ** 2, width), 0))
     usual = float(np.quantile(activity[seen], 0.85))
@@ -216,10 +198,9 @@ def find_inertial_bouts(values: np.ndarray, fps: float, limb: bool) -> tuple[lis
     notes, bouts = [], []
     turning = _find_turns(filled, fps) if not limb else np.zeros(len(values), dtype=bool)
     for first, last in list_runs(active):
-        # The window reaches over the ends of the walk by about a third of its width.
         whole = Bout(first, last, "straight")
-        first += int(_REACH_S * fps) if first > 0 and seen[first - 1] else 0
-        last -= int(_REACH_S * fps) if last < len(values) and seen[last] else 0
+        first += reach if first > 0 and seen[first - 1] else 0
+        last -= reach if last < len(values) and seen[last] else 0
         parts = [Bout(first + a, first + b, "straight") for a, b in list_runs(~turning[first:last])]
         parts = [part for part in parts if part.last - part.first >= MIN_BOUT_S * fps - 0.5]
         if not parts and turning[first:last].any():
@@ -234,7 +215,7 @@ def _find_turns(values: np.ndarray, fps: float) -> np.ndarray:
     """Where the trunk turns about the vertical as in a turn of the path."""
     mean = np.median(values[:, :3], axis=0)
     up = mean / max(np.linalg.norm(mean), 1e-9)
-    rate = _smooth((values[:, 3:] @ up)[:, None, None], 0.35 * fps)[:, 0, 0]
+    rate = _smooth(values[:, 3:] @ up, 0.35 * fps)
     rate = rate - np.median(rate)
     turning = np.zeros(len(rate), dtype=bool)
     for sign in (1, -1):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.interpolate import CubicSpline
+from scipy.ndimage import median_filter
 
+from gaitlib.door.bouts import list_runs
 from gaitlib.door.recording import LEG_POINTS, POINT, Recording
 from gaitlib.sense.noise import find_partner
 from gaitlib.walk import KEYPOINTS_3D
@@ -27,7 +30,7 @@ def mark_missing(recording: Recording) -> Recording:
             "at -1": known & (place == -1).any(axis=-1) & (np.abs(signed) > 2).all(),
             "without confidence": known & ~(level > 0),
         }
-        if recording.image_size_px is not None and not recording.facts.get("turned"):
+        if recording.image_size_px is not None:
             size = np.array(recording.image_size_px)
             outside = known & ((place < -0.02 * size) | (place > 1.02 * size)).any(axis=-1)
             if outside.sum() <= 0.05 * known.sum():  # more of them tell of a wrong size: `scale_picture`
@@ -51,19 +54,14 @@ def clean_points(recording: Recording) -> Recording:
     values, fps, notes = recording.values.copy(), recording.facts["fps"], []
     known = np.isfinite(values[..., :2]).all(axis=-1)
     leg = measure_leg_px(values)
-    frozen = _find_frozen(values, known, fps, leg)
-    if frozen.any():
-        notes.append(
-            f"{frozen.sum() / max(known.sum(), 1):.1%} of the points stood still while the body moved; "
-            f"taken as not seen"
-        )
-        values[frozen, :2], values[frozen, 2] = np.nan, 0.0
-    jumped = _find_jumps(values, fps, leg)
-    if jumped.any():
-        notes.append(
-            f"{jumped.sum() / max(known.sum(), 1):.1%} of the points jumped away and back; taken as not seen"
-        )
-        values[jumped, :2], values[jumped, 2] = np.nan, 0.0
+    for find, words in (
+        (_find_frozen, "stood still while the body moved"),
+        (_find_jumps, "jumped away and back"),
+    ):
+        fault = find(values, fps, leg)
+        if fault.any():
+            notes.append(f"{fault.sum() / known.sum():.1%} of the points {words}; taken as not seen")
+            values[fault, :2], values[fault, 2] = np.nan, 0.0
     swapped = _find_swaps(values, fps, leg)
     if swapped.any():
         values[swapped] = values[swapped][:, _PARTNER]
@@ -79,90 +77,72 @@ def measure_leg_px(values: np.ndarray) -> float:
     return max(float(np.quantile(known, 0.75)), 1e-9) if len(known) else 1e-9
 
 
-def _find_frozen(values: np.ndarray, known: np.ndarray, fps: float, leg: float) -> np.ndarray:
+def _find_frozen(values: np.ndarray, fps: float, leg: float) -> np.ndarray:
     """Points that keep exactly one place for a while, though the rest of the body moves."""
+    known = np.isfinite(values[..., :2]).all(axis=-1)
     still = np.zeros(known.shape, dtype=bool)
     still[1:] = (np.diff(values[..., :2], axis=0) == 0).all(axis=-1)
     moving = known.any(axis=1) & ~(still.sum(axis=1) > 0.8 * np.maximum(known.sum(axis=1), 1))
-    frozen = np.zeros_like(still)
-    least = max(int(round(_FROZEN_S * fps)), 4)
+    frozen, least = np.zeros_like(still), max(int(round(_FROZEN_S * fps)), 4)
     for column in range(still.shape[1]):
-        edges = np.flatnonzero(np.diff(np.r_[0, still[:, column].astype(int), 0]))
-        for first, last in edges.reshape(-1, 2):
-            if last - first >= least and moving[first:last].mean() > 0.5:
-                frozen[first:last, column] = True
+        for first, last in list_runs(still[:, column]):
+            frozen[first:last, column] = last - first >= least and moving[first:last].mean() > 0.5
     return frozen
 
 
 def _find_jumps(values: np.ndarray, fps: float, leg: float) -> np.ndarray:
     """Points far off the median of their neighbours in time."""
-    from scipy.ndimage import median_filter
-
     half = max(int(round(0.06 * fps)), 2)
-    place = values[..., :2]
-    known = np.isfinite(place).all(axis=-1)
+    known = np.isfinite(values[..., :2]).all(axis=-1)
     jumped = np.zeros(known.shape, dtype=bool)
-    for column in range(place.shape[1]):
+    for column in range(known.shape[1]):
         rows = np.flatnonzero(known[:, column])
         if len(rows) < 2 * half + 1:
             continue
-        path = place[rows, column]
+        path = values[rows, column, :2]
         # In a straight line the median of the neighbours is the point itself, however fast it moves.
-        usual = np.stack([median_filter(axis, 2 * half + 1, mode="nearest") for axis in path.T], axis=1)
-        off = np.linalg.norm(path - usual, axis=1) / leg
-        spread = np.median(off)
+        off = np.linalg.norm(path - median_filter(path, (2 * half + 1, 1), mode="nearest"), axis=1) / leg
         inside = (np.arange(len(rows)) >= half) & (np.arange(len(rows)) < len(rows) - half)
-        jumped[rows, column] = (off > max(_JUMP_SHARE + 1.2 / fps, 8 * spread)) & (inside | (off > 0.5))
-    return jumped & known
+        far = off > max(_JUMP_SHARE + 1.2 / fps, 8 * np.median(off))
+        jumped[rows, column] = far & (inside | (off > 0.5))
+    return jumped
 
 
 def _find_swaps(values: np.ndarray, fps: float, leg: float) -> np.ndarray:
     """Frames in which the legs fit the frames before better the other way round, until they fit again."""
-    legs = [n for n in LEG_POINTS[2:]]
-    other = [_PARTNER[n] for n in legs]
-    n_time = len(values)
-    flipped, state = np.zeros(n_time, dtype=bool), False
+    own, other = (values[:, order, :2] for order in (LEG_POINTS[2:], [_PARTNER[n] for n in LEG_POINTS[2:]]))
+    flipped, state = np.zeros(len(values), dtype=bool), False
     last = velocity = None
-    for t in range(n_time):
-        own = values[t, legs, :2]
-        if not np.isfinite(own).all():
-            flipped[t] = state
-            continue
-        turned = values[t, other, :2]
-        now, against = (turned, own) if state else (own, turned)
-        if last is not None and t - last[0] <= 0.1 * fps + 1:
-            expected = last[1] + velocity * (t - last[0])
-            keep, change = (np.linalg.norm(one - expected, axis=1).sum() / leg for one in (now, against))
-            if keep > 0.25 and change < 0.4 * keep:
-                state = not state
-                now = against
-        if last is not None:
-            step = (now - last[1]) / (t - last[0])
-            velocity = step if velocity is None or t - last[0] > 3 else 0.5 * velocity + 0.5 * step
-        else:
-            velocity = np.zeros_like(now)
-        last = (t, now)
+    for t in range(len(values)):
+        if np.isfinite(own[t]).all():
+            now, against = (other[t], own[t]) if state else (own[t], other[t])
+            if last is not None and t - last[0] <= 0.1 * fps + 1:
+                expected = last[1] + velocity * (t - last[0])
+                keep, change = (np.linalg.norm(one - expected, axis=1).sum() / leg for one in (now, against))
+                if keep > 0.25 and change < 0.4 * keep:
+                    state, now = not state, against
+            if last is None:
+                velocity = np.zeros_like(now)
+            else:
+                step = (now - last[1]) / (t - last[0])
+                velocity = step if t - last[0] > 3 else 0.5 * velocity + 0.5 * step
+            last = (t, now)
         flipped[t] = state
-    return (
-        flipped if flipped.mean() <= 0.5 else ~flipped if (~flipped).any() else np.zeros(n_time, dtype=bool)
-    )
+    return flipped if flipped.mean() <= 0.5 else ~flipped
 
 
 def bridge_gaps(values: np.ndarray, fps: float) -> np.ndarray:
     """Bridge gaps of single points of up to a tenth of a second by a cubic; (time, 19, 3)."""
-    from scipy.interpolate import CubicSpline
-
     bridged = values.copy()
     for column in range(values.shape[1]):
-        rows = np.flatnonzero(np.isfinite(values[:, column, :2]).all(axis=1))
+        known = np.isfinite(values[:, column, :2]).all(axis=1)
+        rows = np.flatnonzero(known)
         if len(rows) < 8:
             continue
-        before = np.searchsorted(rows, np.arange(len(values)), side="right") - 1
-        inside = (before >= 0) & (before < len(rows) - 1)
-        gap = np.zeros(len(values))
-        gap[inside] = rows[before[inside] + 1] - rows[before[inside]] - 1
-        empty = inside & (gap > 0) & (gap <= _BRIDGE_S * fps + 1) & ~np.isin(np.arange(len(values)), rows)
-        if empty.any():
-            bridged[empty, column, :2] = CubicSpline(rows, values[rows, column, :2])(np.flatnonzero(empty))
-            bridged[empty, column, 2] = np.interp(np.flatnonzero(empty), rows, values[rows, column, 2])
+        gaps = [
+            (a, b) for a, b in list_runs(~known) if 0 < a and b < len(known) and b - a <= _BRIDGE_S * fps + 1
+        ]
+        empty = np.concatenate([np.arange(a, b) for a, b in gaps]) if gaps else rows[:0]
+        bridged[empty, column, :2] = CubicSpline(rows, values[rows, column, :2])(empty)
+        bridged[empty, column, 2] = np.interp(empty, rows, values[rows, column, 2])
     return bridged

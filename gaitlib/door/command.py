@@ -17,14 +17,11 @@ def add_estimate_parser(subparsers) -> argparse.ArgumentParser:
 
     parser = subparsers.add_parser(
         "estimate",
-        help="speed, steps, phases of the stride and muscle activity from keypoints, an inertial sensor "
-        "or markers",
+        help="speed, steps, phases of the stride and muscle activity from keypoints, a sensor or markers",
         description="Reads what pose detectors, inertial sensors and motion capture write: OpenPose, "
-        "AlphaPose, MMPose "
-        "and MediaPipe JSON or CSV, DeepLabCut and SLEAP CSV or HDF5, .trc, c3d, BVH, OpenSim .mot and "
-        ".sto, CSV of "
-        "inertial sensors in any separator, decimal sign and unit. What the file says counts; options "
-        "fill in the rest.",
+        "AlphaPose, MMPose and MediaPipe JSON or CSV, DeepLabCut and SLEAP CSV or HDF5, .trc, c3d, BVH, "
+        "OpenSim .mot and .sto, CSV of inertial sensors in any separator, decimal sign and unit. What the "
+        "file says counts; options fill in the rest.",
     )
     parser.add_argument("file", help="file, or folder of OpenPose")
     parser.add_argument("--format", choices=FORMATS, help="what the file is, where its content misleads")

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from gaitlib.door.hdf5 import read_hdf5
 from gaitlib.door.inertial import find_inertial_columns, read_inertial
-from gaitlib.door.keypoints import find_keypoint_columns, read_keypoint_json, read_keypoint_table
+from gaitlib.door.keypoints import find_keypoint_columns, read_hdf5, read_keypoint_json, read_keypoint_table
 from gaitlib.door.names import find_point
 from gaitlib.door.recording import Recording
 from gaitlib.door.spatial import read_bvh_file, read_c3d_file, read_coordinate_file, read_trc_file

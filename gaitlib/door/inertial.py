@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 
+from gaitlib.door.gate import get_part, load_limits, measure_sizes
 from gaitlib.door.recording import Recording
 from gaitlib.door.tables import Table, find_time
 from gaitlib.errors import InputError
@@ -17,33 +18,18 @@ _GYR = (
     r"(?:g|w|gyr|gyro|gyroscope|gyrorotation|angularvelocity|angvel|angularrate|rotationrate|rotation|"
     r"omega|rate|angularvelocities|turnrate|rateofturn)"
 )
+_IDLE = r"cal|calibrated|raw|m|s|s2|ms2|deg|rad|dps|mg|imu|sensor|data|motion"
 _WITHOUT_GRAVITY = r"(?:user|free|linear|lin|dynamic)"
 _SITES = {
-    "lower_back": (
-        "lower_back",
-        "lowerback",
-        "lumbar",
-        "l5",
-        "l4",
-        "pelvis",
-        "sacrum",
-        "waist",
-        "trunk",
-        "back",
-    ),
-    "chest": ("chest", "sternum", "thorax"),
-    "thigh": ("thigh", "upper_leg", "upperleg"),
-    "shank": ("shank", "shin", "tibia", "lower_leg", "lowerleg"),
-    "ankle": ("ankle",),
-    "foot": ("foot", "feet"),
-    "wrist": ("wrist", "hand"),
+    "lower_back": "lower_back lowerback lumbar l5 l4 pelvis sacrum waist trunk back".split(),
+    "chest": "chest sternum thorax".split(),
+    "thigh": "thigh upper_leg upperleg".split(),
+    "shank": "shank shin tibia lower_leg lowerleg".split(),
+    "ankle": ["ankle"],
+    "foot": ["foot", "feet"],
+    "wrist": ["wrist", "hand"],
 }
-_MOST_RAD_S = {"trunk": 7.0, "limb": 25.0}
-"""Nine in ten samples of a walk turn slower than this (rad/s); in deg/s they are far above."""
-_MASS_UNITS = (("m/s^2", 1.0, 7.0, 13.0), ("g", _G, 0.7, 1.35), ("mg", _G / 1000, 700.0, 1350.0))
 _UNIT_WORDS = {"mdeg": r"mdps|mdeg", "deg": r"deg|°|dps|\bd/s|º", "rad": r"rad"}
-_SURE = 1.5
-"""Beyond this multiple of what a walk shows in rad/s the unit can only be deg/s."""
 
 
 def find_inertial_columns(names: list[str]) -> dict[str, dict[str, dict[str, int]]]:
@@ -52,54 +38,37 @@ def find_inertial_columns(names: list[str]) -> dict[str, dict[str, dict[str, int
     for n, name in enumerate(names):
         bare = re.sub(r"\(.*?\)|\[.*?\]", " ", name)
         bare = re.sub(r"([a-z])([A-Z])", r"\1_\2", bare).lower()
-        words = [
-            word
-            for word in re.split(r"[^a-z0-9]+", bare)
-            if word and word not in ("cal", "calibrated", "raw")
-        ]
-        words = [
-            word
-            for word in words
-            if not re.fullmatch(r"m|s|s2|ms2|deg|rad|dps|mg|imu|sensor|data|motion", word)
-        ]
+        words = [word for word in re.split(r"[^a-z0-9]+", bare) if word and not re.fullmatch(_IDLE, word)]
         if words and (joined := re.fullmatch(r"(acc|accel|gyr|gyro|a|g|w)([xyz])", words[-1])):
             words[-1:] = joined.groups()
         axes = [n for n, word in enumerate(words) if word in ("x", "y", "z", "e", "n")]
         if not axes or words[axes[-1]] in "en":
             continue
         axis = words.pop(axes[-1])
-        text = "".join(words)
-        kind, key = _find_kind(words, text)
+        kind, key = _find_kind(words) if words else ("bare", "")
         if kind:
             found.setdefault(key, {}).setdefault(kind, {}).setdefault(axis, n)
-        elif not words:
-            found.setdefault("", {}).setdefault("bare", {}).setdefault(axis, n)
     return {key: {k: v for k, v in kinds.items() if set(v) == set("xyz")} for key, kinds in found.items()}
 
 
-def _find_kind(words: list[str], text: str) -> tuple[str, str]:
+def _find_kind(words: list[str]) -> tuple[str, str]:
+    """What a column measures, and the words that name its sensor."""
+    text, kinds = "".join(words), {}
+    for kind, pattern in (("gravity", "gravity"), ("acc", _ACC), ("gyr", _GYR)):
+        kinds[kind] = [word for word in words if re.fullmatch(pattern, word)]
     if re.search(r"mag|quat|euler|roll|pitch|yaw|temp|velinc|deltav|attitude|heading|compass", text):
         return "", ""
-    if "gravity" in words:
-        return "gravity", "_".join(word for word in words if word != "gravity")
-    acc = [word for word in words if re.fullmatch(_ACC, word)]
-    gyr = [word for word in words if re.fullmatch(_GYR, word)]
-    if acc or (text.startswith("acc") and not gyr):
-        rest = [word for word in words if word not in acc]
-        free = [word for word in rest if re.fullmatch(_WITHOUT_GRAVITY, word)]
-        return ("free" if free else "acc"), "_".join(word for word in rest if word not in (*free, "ln", "wr"))
-    if gyr:
-        rest = [
-            word
-            for word in words
-            if word not in gyr and word not in ("angular", "velocity", "rotation", "rate", "turn", "of")
-        ]
-        return "gyr", "_".join(rest)
-    if {"angular", "velocity"} <= set(words) or {"rotation", "rate"} <= set(words):
-        return "gyr", "_".join(
-            word for word in words if word not in ("angular", "velocity", "rotation", "rate")
-        )
-    return "", ""
+    said = set(words)
+    kind = next((kind for kind, own in kinds.items() if own), "acc" if text.startswith("acc") else "")
+    if not kind and ({"angular", "velocity"} <= said or {"rotation", "rate"} <= said):
+        kind = "gyr"
+    spare = set(kinds.get(kind, ()))
+    if kind == "acc":
+        free = {word for word in said - spare if re.fullmatch(_WITHOUT_GRAVITY, word)}
+        kind, spare = "free" if free else "acc", spare | free | {"ln", "wr"}
+    elif kind == "gyr":
+        spare |= {"angular", "velocity", "rotation", "rate", "turn", "of"}
+    return kind, "_".join(word for word in words if word not in spare) if kind else ""
 
 
 def read_inertial(table: Table, site: str | None) -> Recording:
@@ -115,12 +84,10 @@ def read_inertial(table: Table, site: str | None) -> Recording:
     kinds, notes = sensors[key], [note]
     if "gyr" not in kinds:
         raise InputError(
-            f"{table.name}: angular velocity is missing: columns of the accelerometer only. The "
-            f"estimate needs both, "
-            "such as acc_x, acc_y, acc_z and gyr_x, gyr_y, gyr_z; record the gyroscope too."
+            f"{table.name}: angular velocity is missing: columns of the accelerometer only. The estimate "
+            "needs both, such as acc_x, acc_y, acc_z and gyr_x, gyr_y, gyr_z; record the gyroscope too."
         )
     read = {kind: np.stack([table.read(kinds[kind][axis]) for axis in "xyz"], axis=1) for kind in kinds}
-    said = {kind: _read_unit(table, kinds[kind]["x"]) for kind in kinds}
     if "acc" in read:
         acceleration = read["acc"]
     elif "free" in read and "gravity" in read:
@@ -131,31 +98,18 @@ def read_inertial(table: Table, site: str | None) -> Recording:
             f"{table.name}: the acceleration is without gravity; the estimate needs it with gravity "
             f"(raw acceleration)."
         )
-    acceleration, note = convert_acceleration(table.name, acceleration)
-    turning, second = convert_turning(table.name, read["gyr"], said["gyr"], site)
+    said = " ".join(row[kinds["gyr"]["x"]] for row in table.header).lower()
+    values, more = convert_signals(table.name, np.hstack([acceleration, read["gyr"]]), said, site)
     time_s, frames, _ = find_time(table)
     rate = re.search(r"(?:rate|frequency|freq|fs)\D{0,12}(\d+(?:[.,]\d+)?)", table.above, re.IGNORECASE)
-    facts = (
-        {"fps": float(rate[1].replace(",", "."))}
-        if rate and 5 < float(rate[1].replace(",", ".")) < 5000
-        else {}
-    )
+    fps = float(rate[1].replace(",", ".")) if rate else 0.0
+    facts = {"fps": fps} if 5 < fps < 5000 else {}
     spare = [name for name in names if re.search("mag|temp|baro|quat", name, re.IGNORECASE)]
     if spare:
         notes.append(f"columns not used: {', '.join(spare[:6])}{' ...' if len(spare) > 6 else ''}")
-    return Recording(
-        "inertial",
-        np.hstack([acceleration, turning]),
-        time_s,
-        frames,
-        None,
-        table.name,
-        "inertial table",
-        None,
-        site,
-        facts,
-        tuple(n for n in (*notes, note, second) if n),
-    )
+    notes = tuple(note for note in (*notes, *more) if note)
+    about = {"source": table.name, "format": "inertial table", "site": site, "facts": facts, "notes": notes}
+    return Recording("inertial", values, time_s, frames, **about)
 
 
 def _choose(source: str, sensors: dict, site: str | None) -> tuple[str, str, str]:
@@ -205,49 +159,43 @@ def find_site(text: str) -> str | None:
     return None
 
 
-def _read_unit(table: Table, column: int) -> str:
-    return " ".join(row[column] for row in table.header).lower()
-
-
-def convert_acceleration(source: str, values: np.ndarray) -> tuple[np.ndarray, str]:
-    """Turn acceleration into m/s^2 by the size of gravity in it."""
-    known = values[np.isfinite(values).all(axis=1)]
-    if len(known) == 0:
-        raise InputError(f"{source}: no sample with all three axes of acceleration.")
-    size = float(np.median(np.linalg.norm(known, axis=1)))
-    for unit, factor, lower, upper in _MASS_UNITS:
-        if lower < size < upper:
-            note = (
-                ""
-                if unit == "m/s^2"
-                else f"acceleration was in {unit} (its size is gravity), turned into m/s^2"
-            )
-            return values * factor, note
-    raise InputError(
-        f"{source}: the usual size of the acceleration is {size:.3g}; gravity is 9.8 m/s^2, 1 g or 1000 mg. "
-        "Give calibrated acceleration with gravity, not raw counts and not linear acceleration."
-    )
-
-
-def convert_turning(source: str, values: np.ndarray, said: str, site: str) -> tuple[np.ndarray, str]:
-    """Turn angular velocity into rad/s: the stated unit or, where that cannot be, the one that fits."""
-    known = values[np.isfinite(values).all(axis=1)]
-    if len(known) == 0:
-        raise InputError(f"{source}: no sample with all three axes of angular velocity.")
-    size = float(np.quantile(np.linalg.norm(known - np.median(known, axis=0), axis=1), 0.9))
-    most = _MOST_RAD_S["limb" if site.rsplit("_", 1)[0] in LIMB_SITES or site in LIMB_SITES else "trunk"]
-    stated = next((unit for unit in _UNIT_WORDS if re.search(_UNIT_WORDS[unit], said)), "")
-    if stated == "mdeg" or size > 230 * most:
-        return np.radians(values) / 1000, "angular velocity was in mdeg/s, turned into rad/s"
-    if stated == "deg" and size > 3.0:
-        return np.radians(values), "angular velocity was in deg/s, turned into rad/s"
-    if size > _SURE * most:
-        doubt = ", although the file says rad/s" if stated == "rad" else ""
-        note = f"angular velocity was in deg/s (its size says so{doubt}), turned into rad/s"
-        return np.radians(values), note
-    if size > most:
+def convert_signals(source: str, values: np.ndarray, said: str, site: str) -> tuple[np.ndarray, list[str]]:
+    """Turn signals (time, 6) into m/s^2 and rad/s, by what is said and by their size at that part."""
+    known = np.isfinite(values).all(axis=1)
+    if not known.any():
+        raise InputError(f"{source}: no sample with all three axes of acceleration and angular velocity.")
+    (gravity, turning), limits, notes = measure_sizes(values), load_limits(), []
+    part = get_part(site)
+    lower, upper = limits[part]["gravity"]
+    units = {"m/s^2": 1.0, "g": _G, "mg": _G / 1000}
+    unit = next((word for word, factor in units.items() if lower < gravity * factor < upper), None)
+    if unit is None:
         raise InputError(
-            f"{source}: angular velocity of usual size {size:.3g} is too fast in rad/s and too slow in deg/s "
-            f"for a sensor worn at '{site}'; is that the right site?"
+            f"{source}: the usual size of the acceleration is {gravity:.3g}; gravity is 9.8 m/s^2, 1 g or "
+            f"1000 mg, in walks it is {lower:.1f} to {upper:.1f} m/s^2 at the {part}. Give calibrated "
+            "acceleration with gravity, not raw counts and not linear acceleration."
         )
-    return values, "angular velocity has the size of rad/s, not of deg/s" if stated == "deg" else ""
+    if unit != "m/s^2":
+        notes.append(f"acceleration was in {unit} (its size is gravity), turned into m/s^2")
+    stated = next((word for word, pattern in _UNIT_WORDS.items() if re.search(pattern, said)), "")
+    lower, upper = limits[part]["turning"]
+    fastest = max(limits[other]["turning"][1] for other in limits if other != "picture")
+    turn = 1.0
+    if stated == "mdeg" or turning > 100 * fastest:
+        turn = np.pi / 180_000
+    elif turning > fastest or (stated == "deg" and (turning > upper or np.radians(turning) > lower)):
+        turn = np.pi / 180
+    elif turning > upper:
+        raise InputError(
+            f"{source}: angular velocity of usual size {turning:.3g} is too fast for rad/s and too slow for "
+            f"deg/s at the {part}; is that the right site? If so, name the unit in the header: gyr_x (deg/s)."
+        )
+    if turn != 1.0:
+        doubt = {"rad": ", although the file says rad/s", "": ""}
+        why = f" (its size says so{doubt[stated]})" if stated in doubt else ""
+        notes.append(
+            f"angular velocity was in {'deg/s' if turn > 1e-4 else 'mdeg/s'}{why}, turned into rad/s"
+        )
+    elif stated == "deg":
+        notes.append("angular velocity has the size of rad/s, not of deg/s")
+    return values * np.repeat([units[unit], turn], 3), notes

@@ -1,9 +1,12 @@
-"""Image keypoints of pose detectors: tables (one row per frame, or per person, or per point) and JSON."""
+"""Image keypoints of pose detectors: tables (a row per frame, person or point), HDF5 and JSON."""
 
 from __future__ import annotations
 
+import io
 import json
+import pickle
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,28 +16,22 @@ from gaitlib.door.recording import Recording
 from gaitlib.door.tables import Table, clean_name, find_time, read_words
 from gaitlib.errors import InputError
 
-_AXES = {
-    "u": "x",
-    "v": "y",
-    "x": "x",
-    "y": "y",
-    "z": "z",
-    "px": "x",
-    "py": "y",
-    "c": "c",
-    "conf": "c",
-    "confidence": "c",
-    "likelihood": "c",
-    "score": "c",
-    "visibility": "c",
-    "vis": "c",
-    "prob": "c",
-    "probability": "c",
-    "s": "c",
-    "presence": "-",
-}
-_START = re.compile(r"^(x|y|z|u|v|c|conf|score)[\s_.\-]*(.+)$", re.IGNORECASE)
+_AXES = {"x": "x", "u": "x", "px": "x", "y": "y", "v": "y", "py": "y", "z": "z", "presence": "-"}
+_AXES |= dict.fromkeys("c conf confidence likelihood score visibility vis prob probability s".split(), "c")
+_ENDS = "|".join(sorted(_AXES, key=len, reverse=True))
 _METRIC = {"mm": 1e-3, "cm": 1e-2, "m": 1.0}
+_POINT_COLUMN = (
+    r"(landmark|keypoint|joint|bodypart|body part|point|marker|kpt)"
+    r"( ?(name|id|index|idx|no|number))?|name|node"
+)
+_PERSON_COLUMN = r"track( ?(id|idx|name))?|person( ?(id|idx))?|id|instance|subject|object ?id"
+_NOBODY = ("", "-1", "nan", "none", "null")
+_FRAME_KEYS = ("frame_id", "image_id", "frame", "frame_idx", "frame_index", "frame_number", "img_name")
+_LIST_KEYS = ("instance_info", "frames", "data", "annotations", "results", "predictions")
+_PEOPLE_KEYS = ("people", "instances", "persons", "bodies", "poses", "pose_landmarks", "landmarks")
+_POINT_KEYS = ("pose_keypoints_2d", "pose_keypoints", "keypoints", "joints", "landmark", "kpts")
+_PERSON_KEYS = {*_POINT_KEYS, "landmarks", "people", "instances"}
+_KNOWN_JSON = "known: OpenPose, AlphaPose, MMPose, MediaPipe."
 MOST_PEOPLE = 40
 
 
@@ -42,17 +39,16 @@ def split_column(name: str) -> tuple[str, str] | None:
     """Split a column name into point and axis: left_knee_u, LKnee.x, x_12, 'RIGHT_HIP (y)'."""
     text = re.sub(r"\s*[\(\[]\s*(px|pixels?|m|mm|cm)\s*[\)\]]\s*$", "", name.strip())
     text = re.sub(r"[\(\[]\s*(\w+)\s*[\)\]]$", r"_\1", text)
-    ends = re.fullmatch(
-        r"(.*[\s_.\-:/0-9])(" + "|".join(sorted(_AXES, key=len, reverse=True)) + ")", text, re.IGNORECASE
-    )
-    if ends is None:
-        ends = re.fullmatch(r"(.*[a-z])([XYZUVC])", text)
+    ends = re.fullmatch(rf"(.*[\s_.\-:/0-9])({_ENDS})", text, re.IGNORECASE)
+    ends = ends or re.fullmatch(r"(.*[a-z])([XYZUVC])", text)
     if ends and ends[1].strip(" _.-:/"):
-        return ends[1].strip(" _.-:/"), _AXES[ends[2].lower()] + ("'" if ends[2].lower() == "v" else "")
-    starts = _START.fullmatch(text)
-    if starts and (starts[2].strip().isdigit() or find_point(starts[2])):
-        return starts[2], _AXES[starts[1].lower()] + ("'" if starts[1].lower() == "v" else "")
-    return None
+        point, axis = ends[1].strip(" _.-:/"), ends[2].lower()
+    else:
+        starts = re.fullmatch(r"(x|y|z|u|v|c|conf|score)[\s_.\-]*(.+)", text, re.IGNORECASE)
+        if not starts or not (starts[2].strip().isdigit() or find_point(starts[2])):
+            return None
+        point, axis = starts[2], starts[1].lower()
+    return point, "v" if axis == "v" else _AXES[axis]
 
 
 def find_keypoint_columns(names: list[str]) -> dict[str, dict[str, int]]:
@@ -62,29 +58,40 @@ def find_keypoint_columns(names: list[str]) -> dict[str, dict[str, int]]:
         if (cut := split_column(name)) is not None:
             found.setdefault(cut[0], {}).setdefault(cut[1], n)
     for axes in found.values():
-        if "y'" in axes:
-            axes.setdefault("c" if "y" in axes else "y", axes.pop("y'"))
+        if "v" in axes:
+            axes.setdefault("c" if "y" in axes else "y", axes.pop("v"))
     return {point: axes for point, axes in found.items() if {"x", "y"} <= axes.keys()}
+
+
+def _record(
+    source: str, form: str, points: np.ndarray, time_s=None, frames=None, ids=None, **more
+) -> Recording:
+    """Keypoints (time, person, 19, 3) as a recording."""
+    return Recording("keypoints", points, time_s, frames, ids, source, form, **more)
+
+
+def _stack(read: Callable[[int], np.ndarray], columns: dict[str, dict[str, int]]) -> np.ndarray:
+    """Values (row, point, 3): x, y, confidence (1 where the file gives none)."""
+    blocks = [
+        [read(axes[axis]) if axis in axes else np.ones_like(read(axes["x"])) for axis in "xyc"]
+        for axes in columns.values()
+    ]
+    values = np.array(blocks).transpose(2, 0, 1)
+    values[..., 2] = np.where(np.isfinite(values[..., :2]).all(axis=-1), np.nan_to_num(values[..., 2]), 0.0)
+    return values
+
+
+def _find_column(cleaned: list[str], pattern: str) -> int | None:
+    return next((n for n, name in enumerate(cleaned) if re.fullmatch(pattern, name)), None)
 
 
 def read_keypoint_table(table: Table, layout: str | None) -> Recording:
     """Read keypoints of a table of any of the known shapes."""
     first = [row[0].strip().lower() for row in table.header]
     if "bodyparts" in first:
-        return _read_deeplabcut(table, first)
+        return _read_deeplabcut_table(table, first)
     cleaned = [clean_name(name) for name in table.names]
-    long = next(
-        (
-            n
-            for n, name in enumerate(cleaned)
-            if re.fullmatch(
-                r"(landmark|keypoint|joint|bodypart|body part|point|marker|kpt)( "
-                r"?(name|id|index|idx|no|number))?|name|node",
-                name,
-            )
-        ),
-        None,
-    )
+    long = _find_column(cleaned, _POINT_COLUMN)
     if long is not None and {"x", "y"} <= set(cleaned):
         return _read_long(table, cleaned, long, layout)
     columns = find_keypoint_columns(table.names)
@@ -93,97 +100,33 @@ def read_keypoint_table(table: Table, layout: str | None) -> Recording:
         return _read_numbered(table, columns, time_s, frames, used, layout)
     names = list(columns)
     require_legs(table.name, names)
-    values = _stack(table, columns)
-    z = [axes["z"] for axes in columns.values() if "z" in axes]
-    if len(z) == len(columns) and (unit := _find_metric(table, columns, values)):
-        block = np.concatenate(
-            [values[..., :2], np.stack([table.read(n) for n in z], axis=1)[..., None]], axis=2
-        )
-        return Recording(
-            "markers",
-            build_points(block * _METRIC[unit], names),
-            time_s,
-            frames,
-            None,
-            table.name,
-            "marker table",
-            notes=(f"coordinates were taken as {unit}",),
-        )
-    track = next(
-        (
-            n
-            for n, name in enumerate(cleaned)
-            if re.fullmatch(
-                r"track( ?(id|idx|name))?|person( ?(id|idx))?|id|instance|subject|object ?id", name
-            )
-        ),
-        None,
-    )
-    points = build_points(values, names)
+    values = _stack(table.read, columns)
+    if all("z" in axes for axes in columns.values()) and (unit := _find_metric(table, columns, values)):
+        values[..., 2] = np.stack([table.read(axes["z"]) for axes in columns.values()], axis=1)
+        points, note = build_points(values * _METRIC[unit], names), f"coordinates were taken as {unit}"
+        return Recording("markers", points, time_s, frames, None, table.name, "marker table", notes=(note,))
+    track, points = _find_column(cleaned, _PERSON_COLUMN), build_points(values, names)
     if track is None:
-        return Recording("keypoints", points[:, None], time_s, frames, None, table.name, "keypoint table")
-    people = table.columns[track]
+        return _record(table.name, "keypoint table", points[:, None], time_s, frames)
     order = frames if frames is not None else time_s
-    if (
-        order is None
-        and (column := next((n for n, name in enumerate(cleaned) if "frame" in name), None)) is not None
-    ):
+    if order is None and (column := _find_column(cleaned, ".*frame.*")) is not None:
         order = table.read(column)
     if order is None:
         raise InputError(
             f"{table.name}: column '{table.names[track]}' tells people apart, but no frame column is there."
         )
-    return _gather(
-        table.name, "table of people", order, points, people, is_time=frames is None and time_s is not None
-    )
+    is_time = frames is None and time_s is not None
+    return _gather(table.name, "table of people", order, points, table.columns[track], is_time)
 
 
 def _find_metric(table: Table, columns: dict, values: np.ndarray) -> str | None:
     """Length unit of three columns per point: as names say, or metres where numbers are small and signed."""
-    said = {
-        word
-        for axes in columns.values()
-        for word in re.findall(r"[\(\[]\s*(mm|cm|m)\s*[\)\]]", table.names[axes["x"]])
-    }
-    if said:
-        return said.pop()
+    names = [table.names[axes["x"]] for axes in columns.values()]
+    if said := re.findall(r"[\(\[]\s*(mm|cm|m)\s*[\)\]]", " ".join(names)):
+        return said[0]
     known = values[..., :2][np.isfinite(values[..., :2])]
     small = len(known) and np.abs(known).max() < 30 and (known.min() < -0.5 or known.max() > 1.6)
     return "m" if small else None
-
-
-def _stack(table: Table, columns: dict[str, dict[str, int]]) -> np.ndarray:
-    """Values (row, point, 3): x, y, confidence (1 where the file gives none)."""
-    values = np.ones((table.n_rows, len(columns), 3))
-    for k, axes in enumerate(columns.values()):
-        for n, axis in enumerate("xyc"):
-            if axis in axes:
-                values[:, k, n] = table.read(axes[axis])
-    values[..., 2] = np.where(np.isfinite(values[..., :2]).all(axis=-1), np.nan_to_num(values[..., 2]), 0.0)
-    return values
-
-
-def _read_deeplabcut(table: Table, first: list[str]) -> Recording:
-    parts = table.header[first.index("bodyparts")]
-    coords = table.header[first.index("coords")] if "coords" in first else table.header[-1]
-    owner = table.header[first.index("individuals")] if "individuals" in first else ["one"] * len(parts)
-    people = [name for name in dict.fromkeys(owner[1:]) if name]
-    blocks = []
-    for person in people:
-        columns: dict[str, dict[str, int]] = {}
-        for n in range(1, len(parts)):
-            if owner[n] == person and coords[n].strip().lower() in _AXES:
-                columns.setdefault(parts[n], {})[_AXES[coords[n].strip().lower()]] = n
-        columns = {name: axes for name, axes in columns.items() if {"x", "y"} <= axes.keys()}
-        if not columns or (person == "single" and len(people) > 1):
-            continue
-        require_legs(table.name, list(columns))
-        blocks.append(build_points(_stack(table, columns), list(columns)))
-    if not blocks:
-        raise InputError(f"{table.name}: DeepLabCut's header is there, but no columns x and y.")
-    frames = table.read(0) if table.is_numeric(0) and np.all(np.diff(table.read(0)) > 0) else None
-    ids = np.tile(np.arange(len(blocks)), (table.n_rows, 1)) if len(blocks) > 1 else None
-    return Recording("keypoints", np.stack(blocks, axis=1), None, frames, ids, table.name, "DeepLabCut table")
 
 
 def _read_long(table: Table, cleaned: list[str], column: int, layout: str | None) -> Recording:
@@ -192,108 +135,185 @@ def _read_long(table: Table, cleaned: list[str], column: int, layout: str | None
     order = frames if frames is not None else time_s
     if order is None:
         raise InputError(f"{table.name}: one row per point, but no column of frames or times.")
-    words = table.columns[column]
-    if all(re.fullmatch(r"\d{1,4}", word) for word in words):
-        order_of = get_order(layout, max(map(int, words)) + 1, table.name)
-        names = [order_of[int(word)] for word in words]
-    else:
-        names = words
+    names = table.columns[column]
+    if all(re.fullmatch(r"\d{1,4}", word) for word in names):
+        order_of = get_order(layout, max(map(int, names)) + 1, table.name)
+        names = [order_of[int(word)] for word in names]
     own = list(dict.fromkeys(names))
     require_legs(table.name, own)
-    moments, row = np.unique(order, return_inverse=True)
-    values = np.full((len(moments), len(own), 3), np.nan)
-    place = np.array([own.index(name) for name in names])
+    moments, first, row = np.unique(order, return_index=True, return_inverse=True)
+    values, place = np.full((len(moments), len(own), 3), np.nan), [own.index(name) for name in names]
     level = next((n for n, name in enumerate(cleaned) if _AXES.get(name) == "c"), None)
     values[row, place, 0] = table.read(cleaned.index("x"))
     values[row, place, 1] = table.read(cleaned.index("y"))
     values[row, place, 2] = 1.0 if level is None else table.read(level)
-    times = (moments, None) if frames is None else (_first_times(time_s, row), moments)
-    return Recording(
-        "keypoints", build_points(values, own)[:, None], *times, None, table.name, "table of points"
-    )
+    times = (moments, None) if frames is None else (None if time_s is None else time_s[first], moments)
+    return _record(table.name, "table of points", build_points(values, own)[:, None], *times)
 
 
-def _first_times(time_s: np.ndarray | None, row: np.ndarray) -> np.ndarray | None:
-    return None if time_s is None else time_s[np.unique(row, return_index=True)[1]]
-
-
-def _read_numbered(
-    table: Table, columns: dict, time_s, frames, used: set[int], layout: str | None
-) -> Recording:
+def _read_numbered(table: Table, columns: dict, time_s, frames, used: set[int], layout) -> Recording:
     """Numbered points (x0, y0, ...), or columns in order without usable names."""
     digits = {int(found[0]): axes for name, axes in columns.items() if (found := re.findall(r"\d+", name))}
     if len(digits) >= 13 and len(digits) == len(columns):
-        names = get_order(layout, max(digits) - min(digits) + 1, table.name)
-        values = _stack(
-            table,
-            {name: digits[n + min(digits)] for n, name in enumerate(names) if n + min(digits) in digits},
+        least = min(digits)
+        names = get_order(layout, max(digits) - least + 1, table.name)
+        own = {name: digits[n + least] for n, name in enumerate(names) if n + least in digits}
+        points, note = (
+            build_points(_stack(table.read, own), list(own)),
+            "points were taken in the order of their numbers",
         )
-        return Recording(
-            "keypoints",
-            build_points(values, list(names)[: values.shape[1]])[:, None],
-            time_s,
-            frames,
-            None,
-            table.name,
-            "numbered keypoint table",
-            notes=("points were taken in the order of their numbers",),
-        )
+        return _record(table.name, "numbered keypoint table", points[:, None], time_s, frames, notes=(note,))
     rest = [n for n in range(len(table.columns)) if n not in used]
     if table.header or not rest:
         require_legs(table.name, list(columns) or table.names)
-    widths = [
-        (per, name) for per in (3, 2) for name in ([layout] if layout else [None]) if len(rest) % per == 0
-    ]
-    for per, name in widths:
+    for per in (3, 2):
         try:
-            names = get_order(name, len(rest) // per, table.name)
+            names = get_order(layout, len(rest) // per if len(rest) % per == 0 else 0, table.name)
         except InputError:
             continue
-        values = np.stack([table.read(n) for n in rest], axis=1).reshape(table.n_rows, -1, per)[
-            :, : len(names)
-        ]
-        if per == 2:
-            values = np.concatenate([values, np.isfinite(values).all(axis=2, keepdims=True)], axis=2)
-        return Recording(
-            "keypoints",
-            build_points(values, list(names))[:, None],
-            time_s,
-            frames,
-            None,
-            table.name,
-            "keypoint table without names",
-            notes=(f"columns have no names; taken as {len(names)} points in order",),
+        own = {name: dict(zip("xyc"[:per], rest[per * n :], strict=False)) for n, name in enumerate(names)}
+        points = build_points(_stack(table.read, own), list(own))
+        note = f"columns have no names; taken as {len(names)} points in order"
+        return _record(
+            table.name, "keypoint table without names", points[:, None], time_s, frames, notes=(note,)
         )
     raise InputError(
         f"{table.name}: columns have no names, and {len(rest)} of them fit no layout; name them or give "
-        f"--layout."
+        "--layout."
     )
+
+
+# DeepLabCut and SLEAP
+
+
+def _read_deeplabcut_table(table: Table, first: list[str]) -> Recording:
+    def get_row(name: str, otherwise: list[str]) -> list[str]:
+        return table.header[first.index(name)] if name in first else otherwise
+
+    parts = get_row("bodyparts", [])
+    labels = zip(
+        get_row("individuals", ["one"] * len(parts)), parts, get_row("coords", table.header[-1]), strict=True
+    )
+    frames = table.read(0) if table.is_numeric(0) and np.all(np.diff(table.read(0)) > 0) else None
+    return _build_deeplabcut(table.name, "DeepLabCut table", list(labels), table.read, frames)
+
+
+def _build_deeplabcut(source: str, form: str, labels: list, read: Callable, frames=None) -> Recording:
+    """Columns labelled with person, body part and coordinate; the first column of a table is none of them."""
+    people, blocks = [name for name in dict.fromkeys(owner for owner, _, _ in labels) if name], []
+    for person in people:
+        columns: dict[str, dict[str, int]] = {}
+        for n, (owner, part, coordinate) in enumerate(labels):
+            if owner == person and (axis := _AXES.get(coordinate.strip().lower())):
+                columns.setdefault(part, {})[axis] = n
+        columns = {name: axes for name, axes in columns.items() if {"x", "y"} <= axes.keys()}
+        if columns and not (person == "single" and len(people) > 1):
+            require_legs(source, list(columns))
+            blocks.append(build_points(_stack(read, columns), list(columns)))
+    if not blocks:
+        raise InputError(f"{source}: DeepLabCut's header is there, but no columns x and y.")
+    return _record(source, form, np.stack(blocks, axis=1), None, frames, _number(len(blocks[0]), len(blocks)))
+
+
+def _number(n_rows: int, n_people: int) -> np.ndarray | None:
+    return np.tile(np.arange(n_people), (n_rows, 1)) if n_people > 1 else None
+
+
+def read_hdf5(path: Path) -> Recording:
+    """Read keypoints of an HDF5 file: SLEAP's analysis, or a pandas table of DeepLabCut."""
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            return (_read_sleap if {"tracks", "node_names"} <= set(file) else _read_pandas)(path.name, file)
+    except InputError:
+        raise
+    except (OSError, LookupError, ValueError, TypeError, RuntimeError, AttributeError, EOFError) as error:
+        raise InputError(f"{path.name}: not a readable HDF5 file of DeepLabCut or SLEAP ({error}).") from None
+
+
+def _decode(values) -> list[str]:
+    return [word.decode() if isinstance(word, bytes) else str(word) for word in np.asarray(values).ravel()]
+
+
+def _read_sleap(source: str, file) -> Recording:
+    names, tracks = _decode(file["node_names"]), np.asarray(file["tracks"], dtype=float)
+    require_legs(source, names)
+    if tracks.ndim == 4 and tracks.shape[1:3] == (len(names), 2):  # written without the usual transposition
+        tracks = tracks.transpose()
+    if tracks.ndim != 4 or tracks.shape[1:3] != (2, len(names)):
+        raise InputError(
+            f"{source}: 'tracks' has shape {tracks.shape}, expected (track, 2, {len(names)}, frame)."
+        )
+    values = tracks.transpose(3, 0, 2, 1)
+    level = np.isfinite(values).all(axis=-1).astype(float)
+    if "point_scores" in file and file["point_scores"].size == level.size:
+        scores = np.asarray(file["point_scores"], dtype=float)
+        scores = scores.transpose(2, 0, 1) if scores.shape[0] == len(tracks) else scores.transpose(0, 2, 1)
+        level *= np.nan_to_num(scores)
+    values = build_points(np.concatenate([values, level[..., None]], axis=-1), names)
+    return _record(
+        source, "SLEAP analysis HDF5", values, None, np.arange(len(values)), _number(*values.shape[:2])
+    )
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    """Loads lists, tuples, words and numbers; nothing stored in a file is run."""
+
+    def find_class(self, module: str, name: str):
+        raise ValueError(f"the names of its columns need {module}.{name}")
+
+
+def _read_pandas(source: str, file) -> Recording:
+    """Pandas tables, 'fixed' or 'table', with column levels scorer, (individuals,) bodyparts, coords."""
+    groups = [group for group in file.values() if hasattr(group, "keys")]
+    group = next((group for group in groups if {"table", "block0_values"} & set(group)), None)
+    if group is None:
+        raise InputError(f"{source}: HDF5 without 'tracks' (SLEAP) or a pandas table (DeepLabCut).")
+    if "table" in group:
+        table, kinds = np.asarray(group["table"]), group["table"].attrs
+        blocks = [
+            name for name in table.dtype.names if name.startswith("values_block") and f"{name}_kind" in kinds
+        ]
+        values = np.concatenate([table[name].reshape(len(table), -1) for name in blocks], axis=1)
+        columns = [
+            column
+            for name in blocks
+            for column in _PlainUnpickler(io.BytesIO(bytes(kinds[f"{name}_kind"]))).load()
+        ]
+    else:
+        values, place = np.asarray(group["block0_values"]), "block0_items_"
+        levels = sorted(key for key in group if key.startswith(f"{place}level"))
+        codes = [np.asarray(group[level.replace("level", "label")]) for level in levels]
+        words = [np.array(_decode(group[level]))[code] for level, code in zip(levels, codes, strict=True)]
+        columns = list(zip(*words, strict=True))
+    if len(columns) != values.shape[1] or any(len(column) not in (3, 4) for column in columns):
+        raise InputError(f"{source}: the names of the {values.shape[1]} columns are not those of DeepLabCut.")
+    labels = [(str(column[1]) if len(column) == 4 else "one", *map(str, column[-2:])) for column in columns]
+    return _build_deeplabcut(source, "DeepLabCut HDF5", labels, lambda n: values[:, n].astype(float))
+
+
+# JSON
 
 
 def _gather(
     source: str, form: str, order, points: np.ndarray, people: list, is_time: bool = False
 ) -> Recording:
     """Detections in any order -> (frame, person, 19, 3) with the ids that the file gives."""
-    moments, row = np.unique(np.asarray(order, dtype=float), return_inverse=True)
-    names = list(dict.fromkeys(people))
-    numbers = {
-        name: -1 if str(name).strip().lower() in ("", "-1", "nan", "none", "null") else n
-        for n, name in enumerate(names)
-    }
-    slot, count = np.zeros(len(row), dtype=int), np.zeros(len(moments), dtype=int)
-    for n, moment in enumerate(row):
-        slot[n] = count[moment]
-        count[moment] += 1
-    if count.max(initial=0) > MOST_PEOPLE:
+    moments, row, count = np.unique(np.asarray(order, dtype=float), return_inverse=True, return_counts=True)
+    if count.max() > MOST_PEOPLE:
         raise InputError(
             f"{source}: found {count.max()} people in one frame, expected at most {MOST_PEOPLE}."
         )
-    values = np.full((len(moments), max(int(count.max(initial=1)), 1), *points.shape[1:]), np.nan)
+    by_row = np.argsort(row, kind="stable")
+    slot = np.empty(len(row), dtype=int)
+    slot[by_row] = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
+    names = list(dict.fromkeys(people))
+    numbers = [-1 if str(name).strip().lower() in _NOBODY else names.index(name) for name in people]
+    values = np.full((len(moments), int(count.max()), *points.shape[1:]), np.nan)
     ids = np.full(values.shape[:2], -1)
-    values[row, slot] = points
-    ids[row, slot] = [numbers[name] for name in people]
-    times = (moments - moments[0], None) if is_time else (None, moments)
-    return Recording("keypoints", values, *times, ids, source, form)
+    values[row, slot], ids[row, slot] = points, numbers
+    return _record(source, form, values, *((moments - moments[0], None) if is_time else (None, moments)), ids)
 
 
 def load_json(path: Path):
@@ -317,24 +337,21 @@ def read_keypoint_json(path: Path, layout: str | None) -> Recording:
             raise InputError(
                 f"{path.name}: a folder without JSON files; expected one per frame, as OpenPose writes."
             )
-        frames = [_last_number(file.name) for file in files]
-        if len(set(frames)) < len(files):
-            frames = list(range(len(files)))
-        content: list = [load_json(file) for file in files]
+        content, frames = [load_json(file) for file in files], [_last_number(file.name) for file in files]
+        frames = frames if len(set(frames)) == len(files) else list(range(len(files)))
     else:
         loaded = load_json(path)
-        if isinstance(loaded, dict):
-            facts = {key: loaded[key] for key in ("fps",) if isinstance(loaded.get(key), int | float)}
+        if isinstance(loaded, dict) and isinstance(loaded.get("fps"), int | float):
+            facts["fps"] = loaded["fps"]
         content, frames = _list_frames(path.name, loaded)
+    names: list[str] = []
     found: list[tuple[float, np.ndarray, str]] = []
-    names: list[str] | None = None
     for frame, entry in zip(frames, content, strict=True):
-        for raw, person in _list_people(path.name, entry):
+        for raw, person in _list_people(entry):
             points = _shape(path.name, raw)
             if points is None:
                 continue
-            if names is None:
-                names = _find_json_names(path.name, content, layout, len(points))
+            names = names or _find_json_names(path.name, content, layout, len(points))
             if len(points) < len(names):
                 raise InputError(
                     f"{path.name}, frame {frame:g}: found {len(points)} points, expected {len(names)}."
@@ -342,21 +359,16 @@ def read_keypoint_json(path: Path, layout: str | None) -> Recording:
             found.append((frame, points[: len(names)], person))
     if not found:
         raise InputError(f"{path.name}: no person in any of {len(content)} frames.")
-    values = build_points(np.stack([points for _, points, _ in found]), names)
+    order, points, people = zip(*found, strict=True)
     recording = _gather(
-        path.name, "keypoint JSON", [frame for frame, _, _ in found], values, [p for _, _, p in found]
+        path.name, "keypoint JSON", order, build_points(np.stack(points), names), list(people)
     )
-    return _add_empty_frames(recording, frames).change(facts=facts)
-
-
-def _add_empty_frames(recording: Recording, frames: list) -> Recording:
-    """Frames at which nobody was found count as frames."""
-    every = np.unique(np.asarray(frames, dtype=float))
+    every = np.unique(np.asarray(frames, dtype=float))  # frames at which nobody was found count as frames
     place = np.searchsorted(every, recording.frames)
     values = np.full((len(every), *recording.values.shape[1:]), np.nan)
-    ids = np.full((len(every), recording.ids.shape[1]), -1)
+    ids = np.full(values.shape[:2], -1)
     values[place], ids[place] = recording.values, recording.ids
-    return recording.change(values=values, ids=ids, frames=every)
+    return recording.change(values=values, ids=ids, frames=every, facts=facts)
 
 
 def _last_number(name: str) -> int:
@@ -367,104 +379,69 @@ def _last_number(name: str) -> int:
 def _list_frames(source: str, loaded) -> tuple[list, list]:
     """Entries and frame numbers of one JSON value."""
     if isinstance(loaded, dict):
-        for key in ("instance_info", "frames", "data", "annotations", "results", "predictions"):
-            if isinstance(loaded.get(key), list):
-                entries = loaded[key]
-                meta = loaded.get("meta_info")
-                if isinstance(meta, dict) and entries and isinstance(entries[0], dict):
-                    entries = [
-                        entry | {"meta_info": meta} if isinstance(entry, dict) else entry for entry in entries
-                    ]
-                return _list_frames(source, entries)
+        for entries in (loaded[key] for key in _LIST_KEYS if isinstance(loaded.get(key), list)):
+            if isinstance(meta := loaded.get("meta_info"), dict):
+                entries = [one | {"meta_info": meta} if isinstance(one, dict) else one for one in entries]
+            return _list_frames(source, entries)
         if "people" in loaded or "keypoints" in loaded:
             return [loaded], [0]
         if loaded and all(isinstance(value, dict | list) for value in loaded.values()):
             return list(loaded.values()), [_last_number(key) for key in loaded]
-        raise InputError(
-            f"{source}: JSON without people or keypoints; known: OpenPose, AlphaPose, MMPose, MediaPipe."
-        )
+        raise InputError(f"{source}: JSON without people or keypoints; {_KNOWN_JSON}")
     if not isinstance(loaded, list) or not loaded:
-        raise InputError(f"{source}: JSON without frames; known: OpenPose, AlphaPose, MMPose, MediaPipe.")
+        raise InputError(f"{source}: JSON without frames; {_KNOWN_JSON}")
     frames = []
     for n, entry in enumerate(loaded):
-        value = n
-        if isinstance(entry, dict):
-            for key in (
-                "frame_id",
-                "image_id",
-                "frame",
-                "frame_idx",
-                "frame_index",
-                "frame_number",
-                "img_name",
-            ):
-                if isinstance(entry.get(key), int | float | str):
-                    value = _last_number(entry[key]) if isinstance(entry[key], str) else entry[key]
-                    break
-        frames.append(value)
+        said = [entry.get(key) for key in _FRAME_KEYS] if isinstance(entry, dict) else []
+        value = next((value for value in said if isinstance(value, int | float | str)), n)
+        frames.append(_last_number(value) if isinstance(value, str) else value)
     return loaded, frames
 
 
-def _list_people(source: str, entry) -> list[tuple[object, str]]:
+def _list_people(entry) -> list[tuple[object, str]]:
     """(points, person) of one entry; one entry may be a frame of several people, or one person."""
     if isinstance(entry, dict):
-        for key in ("people", "instances", "persons", "bodies", "poses", "pose_landmarks", "landmarks"):
-            inner = entry.get(key)
-            if isinstance(inner, list):
-                if inner and isinstance(inner[0], dict) and not _is_person(inner[0]):
-                    return [(inner, "")]
-                return [pair for one in inner for pair in _list_people(source, one)]
-        for key in ("pose_keypoints_2d", "pose_keypoints", "keypoints", "joints", "landmark", "kpts"):
-            if entry.get(key) is not None:
-                person = entry.get("idx", entry.get("track_id", entry.get("person_id", entry.get("id", ""))))
-                person = person[0] if isinstance(person, list) and person else person
-                score = entry.get("keypoint_scores", entry.get("keypoints_scores"))
-                return [((entry[key], score), "" if isinstance(person, list | dict) else str(person))]
+        for inner in (entry[key] for key in _PEOPLE_KEYS if isinstance(entry.get(key), list)):
+            if inner and isinstance(inner[0], dict) and not _PERSON_KEYS & inner[0].keys():
+                return [(inner, "")]
+            return [pair for one in inner for pair in _list_people(one)]
+        for points in (entry[key] for key in _POINT_KEYS if entry.get(key) is not None):
+            person = entry.get("idx", entry.get("track_id", entry.get("person_id", entry.get("id", ""))))
+            person = person[0] if isinstance(person, list) and person else person
+            score = entry.get("keypoint_scores", entry.get("keypoints_scores"))
+            return [((points, score), "" if isinstance(person, list | dict) else str(person))]
         return []
-    if isinstance(entry, list) and entry:
-        if isinstance(entry[0], dict) and _is_person(entry[0]):
-            return [pair for one in entry for pair in _list_people(source, one)]
-        if isinstance(entry[0], list) and entry[0] and isinstance(entry[0][0], list | dict):
-            return [(one, "") for one in entry]
-        return [(entry, "")]
-    return []
-
-
-def _is_person(entry: dict) -> bool:
-    return bool(
-        {"pose_keypoints_2d", "keypoints", "joints", "landmark", "landmarks", "people", "instances"}
-        & entry.keys()
-    )
+    if not isinstance(entry, list) or not entry:
+        return []
+    if isinstance(entry[0], dict) and _PERSON_KEYS & entry[0].keys():
+        return [pair for one in entry for pair in _list_people(one)]
+    if isinstance(entry[0], list) and entry[0] and isinstance(entry[0][0], list | dict):
+        return [(one, "") for one in entry]
+    return [(entry, "")]
 
 
 def _shape(source: str, raw) -> np.ndarray | None:
     """Points (n, 3) of flat lists, lists of points, or dictionaries with x, y and visibility."""
     raw, score = raw if isinstance(raw, tuple) else (raw, None)
     try:
-        if isinstance(raw, dict):
-            raw = list(raw.values())
+        raw = list(raw.values()) if isinstance(raw, dict) else raw
         if isinstance(raw, list) and raw and isinstance(raw[0], dict):
             level = next(
-                (key for key in ("visibility", "score", "confidence", "presence") if key in raw[0]), None
+                (key for key in ("visibility", "score", "confidence", "presence") if key in raw[0]), ""
             )
-            raw = [[one["x"], one["y"], one.get(level, 1.0) if level else 1.0] for one in raw]
+            raw = [[one["x"], one["y"], one.get(level, 1.0)] for one in raw]
         values = np.array(raw, dtype=float)
         score = None if score is None else np.array(score, dtype=float)
     except (TypeError, ValueError, KeyError, AttributeError):
         raise InputError(f"{source}: keypoints that are no numbers x, y (and confidence).") from None
     if values.size == 0:
         return None
-    if values.ndim == 3 and len(values) == 1:
-        values = values[0]
+    values = values[0] if values.ndim == 3 and len(values) == 1 else values
     if values.ndim == 1:
-        per = next(
-            (n for n in (3, 4, 2) if len(values) % n == 0 and len(values) // n in BY_COUNT),
-            3 if len(values) % 3 == 0 else 2,
-        )
-        if len(values) % per:
-            raise InputError(
-                f"{source}: {len(values)} numbers per person, expected x, y, confidence of each point."
-            )
+        n = len(values)
+        per = next((k for k in (3, 4, 2) if n % k == 0 and n // k in BY_COUNT), 3 if n % 3 == 0 else 2)
+        if n % per:
+            raise InputError(f"{source}: {n} numbers per person, expected x, y, confidence of each point.")
         values = values.reshape(-1, per)
     if values.ndim != 2 or values.shape[1] < 2:
         raise InputError(f"{source}: keypoints of shape {values.shape}, expected (points, 2 or 3).")
@@ -476,12 +453,8 @@ def _shape(source: str, raw) -> np.ndarray | None:
 
 
 def _find_json_names(source: str, content: list, layout: str | None, n_points: int) -> list[str]:
-    entry = content[0] if content and isinstance(content[0], dict) else {}
-    named = (
-        entry.get("meta_info", {}).get("keypoint_id2name")
-        if isinstance(entry.get("meta_info"), dict)
-        else None
-    )
+    meta = content[0].get("meta_info") if content and isinstance(content[0], dict) else None
+    named = meta.get("keypoint_id2name") if isinstance(meta, dict) else None
     if layout is None and isinstance(named, dict) and len(named) == n_points:
         names = [str(named.get(str(n), named.get(n, n))) for n in range(n_points)]
         if len(map_names(names)) >= 6:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gaitlib.door.bouts import MIN_BOUT_S, Bout, list_runs
+from gaitlib.door.bouts import MIN_BOUT_S, Bout, _close, _drop_short, _smooth, fill_gaps, list_runs
 from gaitlib.door.recording import POINT, Recording
 from gaitlib.errors import InputError
 from gaitlib.outcomes import compute_walk_outcomes, explain_missing
@@ -36,39 +36,30 @@ def stand_up(recording: Recording) -> Recording:
     length = float(np.linalg.norm(usual))
     if length <= 0 or abs(usual[axis]) < 0.8 * length:
         raise InputError(f"{recording.source}: hips do not stand above the feet along any axis of the file.")
-    fits = [
-        (factor, word)
-        for factor, word in ((1.0, "m"), (1e-3, "mm"), (1e-2, "cm"), (1e3, "km"))
-        if _LEG_M[0] < length * factor < _LEG_M[1]
-    ]
-    if not fits:
+    units = {"m": 1.0, "mm": 1e-3, "cm": 1e-2, "km": 1e3}
+    word = next((word for word, factor in units.items() if _LEG_M[0] < length * factor < _LEG_M[1]), None)
+    if word is None:
         raise InputError(
             f"{recording.source}: hips are {length:.3g} m above the feet, expected {_LEG_M[0]} to "
-            f"{_LEG_M[1]} m; "
-            "check the unit of length in the file."
+            f"{_LEG_M[1]} m; check the unit of length in the file."
         )
-    factor, word = fits[0]
-    if factor != 1.0:
+    if word != "m":
         notes.append(f"lengths are those of a person only in {word}; taken as that")
-    up = np.zeros(3)
-    up[axis] = np.sign(usual[axis])
+    up = np.eye(3)[axis] * np.sign(usual[axis])
     first = np.eye(3)[(axis + 1) % 3]
     turn = np.stack([first, up, np.cross(first, up)])
-    if abs(usual[axis]) < 0 or up[axis] < 0:
+    if up[axis] < 0:
         notes.append("the vertical axis of the file points down; turned")
-    return recording.change(*notes, values=points @ turn.T * factor)
+    return recording.change(*notes, values=points @ turn.T * units[word])
 
 
 def find_walking(points: np.ndarray, fps: float) -> tuple[list[Bout], np.ndarray, list[str]]:
     """Find straight stretches of walking, y up; also the points, on a treadmill moved along with its belt."""
-    from gaitlib.door.bouts import _close, _drop_short, _smooth
-
     hip = points[:, _HIPS].mean(axis=1)[:, [0, 2]]
     seen = np.isfinite(hip).all(axis=1) & np.isfinite(_get_feet(points)).all(axis=(1, 2))
-    rows = np.flatnonzero(seen)
-    if len(rows) < MIN_BOUT_S * 0.5 * fps:
+    if seen.sum() < MIN_BOUT_S * 0.5 * fps:
         return [], points, []
-    filled = np.stack([np.interp(np.arange(len(hip)), rows, axis[rows]) for axis in hip.T], axis=1)
+    filled = fill_gaps(np.where(seen[:, None], hip, np.nan))
     velocity = np.gradient(_smooth(filled, 0.15 * fps), axis=0) * fps
     speed = np.linalg.norm(velocity, axis=1)
     usual, notes = float(np.quantile(speed[seen], 0.7)), []
@@ -79,7 +70,7 @@ def find_walking(points: np.ndarray, fps: float) -> tuple[list[Bout], np.ndarray
         notes.append(
             f"the person stays in place and the stance foot moves back at {belt:.2f} m/s: a treadmill"
         )
-        runs = [run for run in list_runs(_close(seen, int(0.1 * fps)))]
+        runs = list_runs(_close(seen, int(0.1 * fps)))
         return [Bout(a, b, "treadmill") for a, b in runs if b - a >= 1.0 * fps], moved, notes
     direction = np.linalg.svd(velocity[seen & (speed > 0.5 * usual)], full_matrices=False)[2][0]
     along = velocity @ direction

@@ -31,14 +31,8 @@ ORDERS: dict[str, tuple[str, ...]] = {
     "walk19": tuple(LAYOUTS["walk19"]),
 }
 """Layout -> names in the order of its numbers; Halpe (AlphaPose) and WholeBody as published for MMPose."""
-BY_COUNT = {
-    17: "coco17",
-    18: "openpose18",
-    25: "body25",
-    26: "halpe26",
-    33: "mediapipe33",
-    133: "wholebody133",
-}
+BY_COUNT = {17: "coco17", 18: "openpose18", 25: "body25", 26: "halpe26", 33: "mediapipe33"}
+BY_COUNT |= {133: "wholebody133"}
 """What a number of points means where the file says no more."""
 
 _PARTS = {
@@ -54,19 +48,7 @@ _PARTS = {
 _SIDED = {word: part for part, words in _PARTS.items() for word in words}
 _MIDDLE = {"nose": "nose", "headtop": "head_top", "vertex": "head_top", "headend": "head_top"}
 _SIDES = {"left": "l", "l": "l", "lft": "l", "right": "r", "r": "r", "rgt": "r"}
-_NOISE = {
-    "joint",
-    "center",
-    "centre",
-    "jc",
-    "marker",
-    "keypoint",
-    "kp",
-    "pose",
-    "landmark",
-    "study",
-    "mixamorig",
-}
+_NOISE = set("joint center centre jc marker keypoint kp pose landmark study mixamorig".split())
 
 
 def find_point(name: str) -> str | None:
@@ -122,8 +104,7 @@ def require_legs(source: str, names: list[str]) -> None:
         raise InputError(
             f"{source}: columns of hips, knees and ankles of both sides are needed; not found: "
             f"{', '.join(missing)}; found {', '.join(map(str, names[:8]))}. Name columns such as "
-            f"left_knee_x, "
-            "left_knee_y, or name the order of the points with --layout."
+            "left_knee_x, left_knee_y, or name the order of the points with --layout."
         )
 
 

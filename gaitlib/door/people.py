@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 from gaitlib.door.recording import LEG_POINTS, Recording
 from gaitlib.errors import InputError
@@ -11,7 +12,7 @@ _REACH = 0.35
 """A detection belongs to a track if it lies within this many body sizes of where the track is expected ..."""
 _REACH_PER_S = 2.5
 """... and this many more for each second since it was last seen."""
-_FORGET_S = 1.5
+_FORGET_S, _FAR = 1.5, 1e6
 _MIN_SHARE = 0.15
 
 
@@ -50,43 +51,21 @@ def _join(recording: Recording, fps: float) -> list[tuple[np.ndarray, np.ndarray
         rows = np.flatnonzero(usable[:, 0])
         return [(rows, np.zeros(len(rows), dtype=int))]
     size = _measure_size(values, known, usable)
+    numbers = recording.ids if recording.ids is not None else np.full(values.shape[:2], -1)
     tracks: list[dict] = []
     for t in range(len(values)):
         slots = np.flatnonzero(usable[t])
         active = [track for track in tracks if t - track["rows"][-1] <= _FORGET_S * fps]
-        costs = [
-            (
-                _compare(
-                    track, values[t, slot, :, :2], known[t, slot], t, fps, size, _get_id(recording, t, slot)
-                ),
-                n,
-                slot,
-            )
-            for n, track in enumerate(active)
-            for slot in slots
-        ]
-        taken_tracks, taken_slots = set(), set()
-        for cost, n, slot in sorted(costs, key=lambda item: item[0]):
-            if not np.isfinite(cost) or n in taken_tracks or slot in taken_slots:
-                continue
-            taken_tracks.add(n)
-            taken_slots.add(slot)
-            _extend(active[n], values[t, slot, :, :2], known[t, slot], t, slot, _get_id(recording, t, slot))
-        for slot in slots:
-            if slot not in taken_slots:
-                track = {
-                    "rows": [],
-                    "slots": [],
-                    "last": np.full(values.shape[2:3] + (2,), np.nan),
-                    "speed": np.zeros(2),
-                }
-                _extend(track, values[t, slot, :, :2], known[t, slot], t, slot, _get_id(recording, t, slot))
-                tracks.append(track)
+        seen = [(values[t, slot, :, :2], known[t, slot], t, int(numbers[t, slot])) for slot in slots]
+        costs = np.array([[_compare(track, *one, fps, size) for one in seen] for track in active])
+        pairs = linear_sum_assignment(np.minimum(costs, _FAR)) if costs.size else ((), ())
+        owner = {n: active[track] for track, n in zip(*pairs, strict=True) if costs[track, n] < _FAR}
+        for n, one in enumerate(seen):
+            if n not in owner:
+                owner[n] = {"rows": [], "slots": [], "last": np.full((values.shape[2], 2), np.nan)}
+                tracks.append(owner[n])
+            _extend(owner[n], *one, slots[n])
     return [(np.array(track["rows"]), np.array(track["slots"])) for track in tracks]
-
-
-def _get_id(recording: Recording, t: int, slot: int) -> int:
-    return -1 if recording.ids is None else int(recording.ids[t, slot])
 
 
 def _jumps(values: np.ndarray, known: np.ndarray, usable: np.ndarray) -> bool:
@@ -107,27 +86,24 @@ def _measure_size(values: np.ndarray, known: np.ndarray, usable: np.ndarray) -> 
     return max(float(np.median(sizes)), 1e-9) if sizes else 1e-9
 
 
-def _compare(
-    track: dict, points: np.ndarray, seen: np.ndarray, t: int, fps: float, size: float, number: int
-) -> float:
-    """Distance of a detection from where a track is expected, in body sizes; infinite if out of reach."""
-    since = t - track["rows"][-1]
-    both = seen & np.isfinite(track["last"]).all(axis=-1)
+def _compare(track: dict, points: np.ndarray, seen: np.ndarray, t: int, number: int, fps: float, size: float):
+    """Distance of a detection from where a track is expected, in body sizes; far if out of reach."""
+    since, both = t - track["rows"][-1], seen & np.isfinite(track["last"]).all(axis=-1)
     if both.sum() < 3:
-        return np.inf
-    expected = track["last"][both] + track["speed"] * since
-    cost = float(np.median(np.linalg.norm(points[both] - expected, axis=1))) / size
+        return _FAR
+    off = points[both] - track["last"][both] - track["speed"] * since
+    cost = float(np.median(np.linalg.norm(off, axis=1))) / size
     if cost > _REACH + _REACH_PER_S * since / fps:
-        return np.inf
+        return _FAR
     return cost - (0.05 if number >= 0 and number == track["number"] else 0.0)
 
 
-def _extend(track: dict, points: np.ndarray, seen: np.ndarray, t: int, slot: int, number: int) -> None:
-    if track["rows"]:
-        both = seen & np.isfinite(track["last"]).all(axis=-1)
-        if both.any():
-            step = np.median(points[both] - track["last"][both], axis=0) / (t - track["rows"][-1])
-            track["speed"] = 0.8 * track["speed"] + 0.2 * step
+def _extend(track: dict, points: np.ndarray, seen: np.ndarray, t: int, number: int, slot: int) -> None:
+    both = seen & np.isfinite(track["last"]).all(axis=-1)
+    track.setdefault("speed", np.zeros(2))
+    if both.any():
+        step = np.median(points[both] - track["last"][both], axis=0) / (t - track["rows"][-1])
+        track["speed"] = 0.8 * track["speed"] + 0.2 * step
     track["last"] = np.where(seen[:, None], points, track["last"])
     track["rows"].append(t)
     track["slots"].append(slot)

@@ -52,9 +52,8 @@ def build_from_markers(dataset, form: str, *notes: str) -> Recording:
             missing = [name for name in missing if name[-1] != side or name.startswith("hip")]
     if missing:
         raise InputError(
-            f"{source}: markers of both hips (or the pelvis) and of both heels, toes or ankles are "
-            f"needed; not found: "
-            f"{', '.join(missing)}; found {', '.join(names[:10])}."
+            f"{source}: markers of both hips (or the pelvis) and of both heels, toes or ankles are needed; "
+            f"not found: {', '.join(missing)}; found {', '.join(names[:10])}."
         )
     time_s = dataset["time"].values
     facts = {"fps": float(dataset.attrs["fps"])} if np.isfinite(dataset.attrs.get("fps", np.nan)) else {}
@@ -167,6 +166,5 @@ def read_coordinate_file(path: Path, height_m: float | None) -> Recording:
         table["time"].values,
         source=path.name,
         format="OpenSim coordinates",
-        facts={"up": 1, "planar": True},
         notes=tuple(notes),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import re
 from dataclasses import dataclass
@@ -52,22 +53,17 @@ class Table:
 
     def read(self, column: int) -> np.ndarray:
         """Read a column of numbers; NaN for what the usual spellings call missing."""
-        values = np.empty(self.n_rows)
-        for row, word in enumerate(self.columns[column]):
-            plain = word.replace(",", ".") if self.decimal == "," else word
-            try:
-                if "_" in plain:
-                    raise ValueError
-                values[row] = float(plain)
-            except ValueError:
-                if word.lower() not in _NOTHING:
-                    name = self.names[column] if column < len(self.names) else f"number {column + 1}"
-                    raise InputError(
-                        f"{self.name}, column '{name}', row {row + 1}: found '{word[:40]}', expected a "
-                        f"number."
-                    ) from None
-                values[row] = np.nan
-        values[~np.isfinite(values) | (np.abs(values) > _MOST)] = np.nan
+        words = pd.Series(self.columns[column], dtype=str)
+        plain = words.str.replace(",", ".") if self.decimal == "," else words
+        values = pd.to_numeric(plain, errors="coerce").to_numpy(dtype=float, copy=True)
+        bad = np.isnan(values) & ~words.str.strip().str.lower().isin(_NOTHING).to_numpy()
+        if bad.any():
+            row = int(np.argmax(bad))
+            name = self.names[column] if column < len(self.names) else f"number {column + 1}"
+            raise InputError(
+                f"{self.name}, column '{name}', row {row + 1}: found '{words[row][:40]}', expected a number."
+            )
+        values[~(np.abs(values) <= _MOST)] = np.nan
         return values
 
     def is_numeric(self, column: int) -> bool:
@@ -159,7 +155,8 @@ def _cut(line: str, separator: str) -> list[str]:
     if separator == r"\s+":
         return line.split()
     if '"' in line:
-        return next(csv.reader([line], delimiter=separator), [])
+        with contextlib.suppress(csv.Error):  # such as one value of more than 128 kB
+            return next(csv.reader([line], delimiter=separator), [])
     return line.split(separator)
 
 
@@ -177,10 +174,7 @@ def _is_data(row: list[str]) -> bool:
 def _score(lines: list[str], separator: str) -> float:
     """How many numbers a separator gives per line, in lines of equal width."""
     sample = lines[len(lines) // 3 :][:40]
-    try:
-        rows = [_cut(line.strip("\r\n"), separator) for line in sample]
-    except (ValueError, csv.Error):
-        return 0.0
+    rows = [_cut(line.strip("\r\n"), separator) for line in sample]
     counts = [sum(_is_number(word) for word in row) for row in rows]
     words = [sum(bool(word.strip()) for word in row) for row in rows]
     share = sum(counts) / max(sum(words), 1)

@@ -118,13 +118,12 @@ def _spread_equal(time_s: np.ndarray) -> np.ndarray:
 def _interpolate(old: np.ndarray, values: np.ndarray, new: np.ndarray, longest: float) -> np.ndarray:
     """Linear interpolation along time; NaN where a neighbour is unknown or farther than `longest`."""
     right = np.clip(np.searchsorted(old, new), 1, len(old) - 1)
-    left = right - 1
+    left, shape = right - 1, (-1,) + (1,) * (values.ndim - 1)
     width = old[right] - old[left]
-    share = np.clip((new - old[left]) / np.where(width > 0, width, 1.0), 0, 1)
-    shape = (-1,) + (1,) * (values.ndim - 1)
-    mixed = (1 - share).reshape(shape) * values[left] + share.reshape(shape) * values[right]
-    nearest = np.where((share < 0.5).reshape(shape), values[left], values[right])
-    exact = ((share < 1e-6) | (share > 1 - 1e-6)).reshape(shape)
-    mixed = np.where(exact, nearest, mixed)
+    share = np.clip((new - old[left]) / np.where(width > 0, width, 1.0), 0, 1).reshape(shape)
+    mixed = (1 - share) * values[left] + share * values[right]
+    mixed = np.where(
+        np.abs(share - 0.5) > 0.5 - 1e-6, np.where(share < 0.5, values[left], values[right]), mixed
+    )
     mixed[width > longest] = np.nan
     return mixed

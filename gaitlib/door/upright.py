@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
 from gaitlib.door.recording import POINT, Recording
@@ -12,7 +10,6 @@ from gaitlib.errors import InputError
 _UPPER = [POINT[name] for name in ("nose", "head_top", "neck", "shoulder_r", "shoulder_l")]
 _HIPS = [POINT["hip_r"], POINT["hip_l"]]
 _ANKLES = [POINT["ankle_r"], POINT["ankle_l"]]
-_KNEES = [POINT["knee_r"], POINT["knee_l"]]
 _CLEAR = 0.80
 
 
@@ -27,9 +24,8 @@ def scale_picture(recording: Recording) -> Recording:
     if (high <= 2.0).all() and (low >= -1.0).all():
         if size is None:
             raise InputError(
-                f"{recording.source}: coordinates between 0 and 1, as MediaPipe gives them; their width "
-                f"and height differ "
-                "in scale: give the size of the image in pixels (--image-size WIDTH HEIGHT)."
+                f"{recording.source}: coordinates between 0 and 1, as MediaPipe gives them; their width and "
+                "height differ in scale: give the size of the image in pixels (--image-size WIDTH HEIGHT)."
             )
         values = recording.values.copy()
         values[..., :2] *= size
@@ -72,19 +68,14 @@ _TILT_DEG = 15.0
 def turn_upright(recording: Recording) -> Recording:
     """Turn the picture by quarter turns, or flip it, so that the person stands; (time, 19, 3)."""
     place = recording.values[..., :2]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        hips, knees, ankles, top = (
-            np.nanmean(place[:, rows], axis=1) for rows in (_HIPS, _KNEES, _ANKLES, _UPPER)
-        )
+    hips, ankles, top = (np.nanmean(place[:, rows], axis=1) for rows in (_HIPS, _ANKLES, _UPPER))
     legs = ankles - hips
     down = ankles - top if np.isfinite(top).all(axis=1).mean() > 0.3 else legs
     axis, own = _vote(down), _vote(legs)
     if axis is None or own is None or axis != own:
         raise InputError(
-            f"{recording.source}: head, hips and ankles do not follow each other in one direction, as "
-            f"in a standing body; "
-            "is the order of the points right (--layout), and does the person stand?"
+            f"{recording.source}: head, hips and ankles do not follow each other in one direction, as in a "
+            "standing body; is the order of the points right (--layout), and does the person stand?"
         )
     notes, turn = [], np.eye(2)
     if axis != "down":
@@ -116,10 +107,8 @@ def _vote(vectors: np.ndarray) -> str | None:
     if len(known) == 0:
         return None
     along_v = np.abs(known[:, 1]) > np.abs(known[:, 0])
-    names = np.where(
-        along_v, np.where(known[:, 1] > 0, "down", "up"), np.where(known[:, 0] > 0, "right", "left")
+    first, second = (
+        np.where(known[:, n] > 0, *ends) for n, ends in ((1, ("down", "up")), (0, ("right", "left")))
     )
-    best, count = max(
-        ((name, int((names == name).sum())) for name in ("down", "up", "left", "right")), key=lambda x: x[1]
-    )
-    return best if count >= _CLEAR * len(known) else None
+    names, counts = np.unique(np.where(along_v, first, second), return_counts=True)
+    return str(names[np.argmax(counts)]) if counts.max() >= _CLEAR * len(known) else None
