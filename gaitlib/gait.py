@@ -161,32 +161,6 @@ def validate_gait(gait: xr.Dataset) -> xr.Dataset:
     return gait
 
 
-def mirror_gait(gait: xr.Dataset) -> xr.Dataset:
-    """Exchange left and right.
-
-    The mirrored stride starts at the contact of what was the left foot, so phase is rolled to the left
-    initial contact taken as half a stride for a symmetric gait; here only the labels are exchanged and
-    phase 0 stays: use it for symmetric comparison or augmentation, where phase is free.
-
-    Parameters
-    ----------
-    gait : xarray.Dataset
-        A Gait, or a gait set with a leading `gait` dimension.
-
-    Returns
-    -------
-    xarray.Dataset
-        A new dataset with the sides exchanged.
-    """
-    mirrored = gait.copy(deep=True)
-    for dim in ("coordinate", "muscle", "foot"):
-        if dim in gait.dims:
-            order = [swap_side(str(name)) for name in gait[dim].values]
-            for name in [v for v in gait.data_vars if dim in gait[v].dims]:
-                mirrored[name] = (gait[name].dims, gait[name].sel({dim: order}).values, gait[name].attrs)
-    return mirrored
-
-
 def resample_phase(values: np.ndarray, n_points: int) -> np.ndarray:
     """Resample curves over a stride to another number of points.
 
@@ -217,23 +191,6 @@ def resample_phase(values: np.ndarray, n_points: int) -> np.ndarray:
         )
     spline = CubicSpline(np.linspace(0.0, 1.0, values.shape[0]), values, axis=0)
     return spline(np.linspace(0.0, 1.0, n_points))
-
-
-def stack_gaits(gaits: list[xr.Dataset]) -> xr.Dataset:
-    """Stack Gaits into a gait set.
-
-    Parameters
-    ----------
-    gaits : list of xarray.Dataset
-        Gaits, each with attribute `gait_id`.
-
-    Returns
-    -------
-    xarray.Dataset
-        The same variables with a leading dimension `gait`, labelled by gait_id.
-    """
-    ids = [str(gait.attrs["gait_id"]) for gait in gaits]
-    return xr.concat([gait.drop_attrs(deep=False) for gait in gaits], dim="gait").assign_coords(gait=ids)
 
 
 def _get_labels() -> dict[str, list]:

@@ -6,13 +6,10 @@ The frame is ISB's: x along the walking direction, y up, z to the person's right
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import xarray as xr
 
 from gaitlib.errors import InputError
-from gaitlib.gait import swap_side
 
 _PAIRS = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle", "heel", "toe")
 KEYPOINTS_3D = ("nose", "head_top", "neck", *(f"{name}_{side}" for name in _PAIRS for side in ("r", "l")))
@@ -202,131 +199,3 @@ def find_progression(walk: xr.Dataset) -> np.ndarray:
         )
     cos, sin = slope / np.hypot(*slope)
     return np.array([cos, 0.0, sin])
-
-
-def align_walk_to_progression(walk: xr.Dataset) -> xr.Dataset:
-    """Turn a Walk about the vertical so that it goes along +x.
-
-    The direction is that of `find_progression`, so the walk should be one straight pass; cut turns out first.
-
-    Parameters
-    ----------
-    walk : xarray.Dataset
-        A Walk with any horizontal walking direction, y up.
-
-    Returns
-    -------
-    xarray.Dataset
-        A new Walk; `keypoint_position` and, if present, `ground_force` are turned about the origin.
-
-    Raises
-    ------
-    InputError
-        If the person hardly moves (treadmill, standing): there is no direction of progression.
-    """
-    validate_walk(walk)
-    cos, _, sin = find_progression(walk)
-    turn = np.array([[cos, 0.0, sin], [0.0, 1.0, 0.0], [-sin, 0.0, cos]])
-    aligned = walk.copy(deep=True)
-    for name in [v for v in walk.data_vars if walk[v].dims[-1:] == ("space",)]:
-        aligned[name] = (walk[name].dims, walk[name].values @ turn.T, walk[name].attrs)
-    return aligned
-
-
-def resample_walk(walk: xr.Dataset, fps: float) -> xr.Dataset:
-    """Resample a Walk to another frame rate, as a camera with that rate would see it (no extra smoothing).
-
-    Parameters
-    ----------
-    walk : xarray.Dataset
-        A Walk.
-    fps : float
-        Frames per second wanted.
-
-    Returns
-    -------
-    xarray.Dataset
-        A new Walk that starts at the same time and does not outlast the old one. Keypoints follow a cubic
-        spline per stretch of known samples and stay NaN inside gaps; other curves over `time` are linear.
-
-    Raises
-    ------
-    InputError
-        If fps is not positive.
-    """
-    validate_walk(walk)
-    if not fps > 0:
-        raise InputError(f"resample_walk: fps is {fps}; expected a positive number.")
-    old = walk["time"].values
-    n_new = int(np.floor((old[-1] - old[0]) * fps + 1e-6)) + 1
-    new = old[0] + np.arange(n_new) / fps
-    # A frame may lie past the last sample by rounding only.
-    new = np.minimum(new, old[-1]) if new[-1] > old[-1] else new
-    resampled = walk.drop_dims("time")
-    resampled.attrs = {**walk.attrs, "fps": float(fps)}
-    resampled = resampled.assign_coords(time=("time", new, walk["time"].attrs))
-    for name in [v for v in walk.data_vars if "time" in walk[v].dims]:
-        values = walk[name].transpose("time", ...)
-        flat = values.values.reshape(len(old), -1).astype(float)
-        smooth = name == "keypoint_position"
-        out = np.stack([_resample_column(old, column, new, smooth) for column in flat.T], axis=1)
-        resampled[name] = (values.dims, out.reshape(n_new, *values.shape[1:]), walk[name].attrs)
-    return validate_walk(resampled)
-
-
-def _resample_column(old: np.ndarray, values: np.ndarray, new: np.ndarray, smooth: bool) -> np.ndarray:
-    """Interpolate within each stretch of known samples; NaN elsewhere."""
-    from scipy.interpolate import CubicSpline
-
-    known = np.isfinite(values)
-    out = np.full(len(new), np.nan)
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], known.astype(int), [0]])))
-    for start, stop in zip(edges[::2], edges[1::2], strict=True):
-        inside = (new >= old[start] - 1e-9) & (new <= old[stop - 1] + 1e-9)
-        if smooth and stop - start >= 4:
-            out[inside] = CubicSpline(old[start:stop], values[start:stop])(new[inside])
-        else:
-            out[inside] = np.interp(new[inside], old[start:stop], values[start:stop])
-    return out
-
-
-def mirror_walk(walk: xr.Dataset) -> xr.Dataset:
-    """Exchange left and right: the walk seen in a mirror that contains the walking direction.
-
-    Parameters
-    ----------
-    walk : xarray.Dataset
-        A Walk.
-
-    Returns
-    -------
-    xarray.Dataset
-        A new Walk with z negated and the sides of keypoints, feet, muscles, channels and stored events
-        (attribute `lab_events`) exchanged.
-    """
-    mirrored = walk.copy(deep=True)
-    for name in walk.data_vars:
-        values = walk[name]
-        for dim in ("keypoint", "segment", "foot", "muscle", "channel"):
-            if dim in values.dims and dim in values.coords:
-                labels = [str(label) for label in values[dim].values]
-                swapped = [swap_side(label) for label in labels]
-                if sorted(swapped) == sorted(labels):
-                    values = values.sel({dim: swapped}).assign_coords({dim: labels})
-        array = values.values.copy()
-        if values.dims[-1:] == ("space",):
-            array[..., 2] = -array[..., 2]
-        mirrored[name] = (values.dims, array, walk[name].attrs)
-    if not _has_both_sides(walk, "channel"):
-        mirrored = mirrored.assign_coords(channel=[swap_side(str(name)) for name in walk["channel"].values])
-    if "lab_events" in walk.attrs:
-        events = json.loads(walk.attrs["lab_events"])
-        mirrored.attrs["lab_events"] = json.dumps([{**e, "foot": swap_side(str(e["foot"]))} for e in events])
-    return mirrored
-
-
-def _has_both_sides(walk: xr.Dataset, dim: str) -> bool:
-    if dim not in walk.coords:
-        return True
-    labels = [str(label) for label in walk[dim].values]
-    return sorted(map(swap_side, labels)) == sorted(labels)

@@ -35,10 +35,9 @@ ENGINES = {
         "muscle",
         "problem",
         "solve",
-        "tree_dynamics",
         "unfold",
     },
-    "opensim": {"moco", "opensim_files", "opensim_model", "replay", "tree_reader"},
+    "opensim": {"moco", "opensim_files", "opensim_model", "replay"},
 }
 """Worker modules: only spawned processes import them."""
 GEOMETRY = ("gaitlib.body.dimensions", "gaitlib.body.kinematics")
