@@ -70,32 +70,9 @@ def build_gait(
 ) -> xr.Dataset:
     """Put the curves of one stride together into a Gait.
 
-    Parameters
-    ----------
-    position : array, shape (101, 12)
-        Coordinates over the stride (rad or m), columns as `COORDINATES`.
-    activation : array, shape (101, 18)
-        Muscle activation 0-1, columns as `MUSCLES`.
-    ground_force : array, shape (101, 2, 3)
-        Force of the ground on the right and left foot along x, y, z (N).
-    joint_moment : array, shape (101, 12)
-        Net generalised force of muscles and passive structures (N m or N).
-    stride_time_s : float
-        Duration of the stride (s).
-    speed_mps : float
-        Mean speed along x (m/s).
-    attributes : mapping, optional
-        gait_id, person, impairment, verdict (the last three as dicts, kept as JSON), study, revision.
-
-    Returns
-    -------
-    xarray.Dataset
-        The validated Gait.
-
-    Raises
-    ------
-    InputError
-        If a shape, a value or the travel of the pelvis does not fit.
+    Coordinates (101, 12; rad or m), activations (101, 18), force of the ground on the right and left foot
+    along x, y, z (101, 2, 3; N), net generalised force of muscles and passive structures (101, 12; N m or N).
+    `attributes`: gait_id, study, revision, and person, impairment, verdict as dicts, which are kept as JSON.
     """
     arrays = {
         "position": position,
@@ -117,23 +94,7 @@ def build_gait(
 
 
 def validate_gait(gait: xr.Dataset) -> xr.Dataset:
-    """Check names, shapes, values and consistency of a Gait.
-
-    Parameters
-    ----------
-    gait : xarray.Dataset
-        One stride, without a leading `gait` dimension.
-
-    Returns
-    -------
-    xarray.Dataset
-        The same object.
-
-    Raises
-    ------
-    InputError
-        Listing everything that is wrong at once.
-    """
+    """Check names, shapes, values and consistency of a Gait; the error lists everything that is wrong."""
     problems = [f"variable '{name}' is missing" for name in _UNITS if name not in gait]
     labels = _get_labels()
     for name, dims in _DIMENSIONS.items():
@@ -162,24 +123,7 @@ def validate_gait(gait: xr.Dataset) -> xr.Dataset:
 
 
 def resample_phase(values: np.ndarray, n_points: int) -> np.ndarray:
-    """Resample curves over a stride to another number of points.
-
-    Parameters
-    ----------
-    values : array, shape (n, ...)
-        Samples equally spaced from 0 to 100 % of the stride, both ends included.
-    n_points : int
-        Number of points wanted (at least 2).
-
-    Returns
-    -------
-    array, shape (n_points, ...)
-        Cubic-spline values at equally spaced points from 0 to 100 %.
-
-    Raises
-    ------
-    InputError
-        If fewer than four samples or fewer than two points are given.
+    """Resample curves (n, ...) over a stride, both ends included, by a cubic spline; shape (n_points, ...).
     """
     from scipy.interpolate import CubicSpline
 
@@ -204,18 +148,7 @@ def _get_labels() -> dict[str, list]:
 
 
 def swap_side(name: str) -> str:
-    """Exchange the side in a name.
-
-    Parameters
-    ----------
-    name : str
-        'r', 'l', or a name that ends in '_r' or '_l'.
-
-    Returns
-    -------
-    str
-        The name of the other side; the same name if it has no side.
-    """
+    """Exchange the side in a name: 'r', 'l', or what ends in '_r' or '_l'; others stay as they are."""
     if name in ("r", "l"):
         return "l" if name == "r" else "r"
     if name.endswith(("_r", "_l")):

@@ -171,21 +171,7 @@ def compute_walk_outcomes(walk: xr.Dataset, events: pd.DataFrame | None = None) 
 
 
 def measure_walks(walks: list[xr.Dataset], outcomes: Iterable[str]) -> pd.DataFrame:
-    """Measure walks of people from their keypoints in space, free of camera and detector.
-
-    Parameters
-    ----------
-    walks : list of xarray.Dataset
-        Walks; may be empty.
-    outcomes : iterable of str
-        Names of `OUTCOMES`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per walk: who walked (origin, dataset, subgroup, person_id, walk_id, age_years, height_m,
-        mass_kg, sex), how long (duration_s, n_steps), and the outcomes.
-    """
+    """Measure walks from their keypoints in space, free of camera and detector: one row per walk."""
     keys, outcomes = ["origin", "dataset", "subgroup", "person_id", "walk_id"], list(outcomes)
     rows = []
     for walk in walks:
@@ -201,18 +187,7 @@ def measure_walks(walks: list[xr.Dataset], outcomes: Iterable[str]) -> pd.DataFr
 
 
 def explain_missing(outcomes: dict[str, float]) -> dict[str, str]:
-    """Tell why outcomes are missing.
-
-    Parameters
-    ----------
-    outcomes : dict of str to float
-        As `compute_walk_outcomes` or `compute_gait_outcomes` returns.
-
-    Returns
-    -------
-    dict of str to str
-        Name -> reason, for every outcome that is NaN; empty if all are there.
-    """
+    """Tell why outcomes are missing: name -> reason, for every outcome that is NaN."""
     n_steps = int(outcomes.get("n_steps", 0))
     reasons = {}
     for name, value in outcomes.items():
@@ -353,26 +328,11 @@ def _compare_sides(values: np.ndarray, side: np.ndarray) -> float:
 
 
 def compute_gait_outcomes(gait: xr.Dataset, dimensions=None) -> dict[str, float]:
-    """Compute the gait parameters of a Gait, taken as one of many equal strides.
+    """Compute the gait parameters of a Gait, taken as one of many equal strides (n_steps is 2).
 
-    Parameters
-    ----------
-    gait : xarray.Dataset
-        One stride.
-    dimensions : gaitlib.body.dimensions.Dimensions, optional
-        Segment lengths (m); those of the Gait's person if not given.
-
-    Returns
-    -------
-    dict of str to float
-        Every name of `OUTCOMES`, by the definitions of walks; n_steps is 2. Events come from the ground force
-        where it reaches 20 N under both feet, else from the keypoints. step_width_m (planar body) and
-        stride_time_cv (equal strides) are NaN.
-
-    Raises
-    ------
-    InputError
-        If the Gait is malformed or neither dimensions nor person are known.
+    Events come from the ground force where it reaches 20 N under both feet, else from the keypoints.
+    step_width_m (planar body) and stride_time_cv (equal strides) are NaN. `dimensions`: segment lengths;
+    those of the Gait's person if not given.
     """
     from gaitlib.body.kinematics import compute_sagittal_points
 

@@ -147,68 +147,23 @@ class Impairment(BaseModel):
         return bool(self.spasticity) or self.coactivation > 0
 
     def get(self, part: str, group: str, side: str) -> float:
-        """Look up a part for a group and side.
-
-        Parameters
-        ----------
-        part : str
-            'weakness', 'contracture', 'spasticity', 'limit' or 'tone'.
-        group : str
-            Strength group (weakness), joint (limit) or muscle group.
-        side : str
-            'r' or 'l'.
-
-        Returns
-        -------
-        float
-            The healthy value where nothing is given.
+        """Look up a part for a group (weakness), joint (limit) or muscle group and a side; healthy if not
+        given.
         """
         values = getattr(self, part)
         return values.get(f"{group}_{side}", values.get(group, _PER_SIDE[part][3]))
 
     def get_strength(self, muscle_group: str, side: str) -> float:
-        """Look up the share of strength that a muscle group has left.
-
-        Parameters
-        ----------
-        muscle_group : str
-            A name of `gaitlib.gait.MUSCLE_GROUPS`.
-        side : str
-            'r' or 'l'.
-
-        Returns
-        -------
-        float
-            1 where the group is not weakened.
-        """
+        """Look up the share of strength that a muscle group has left."""
         group = next(g for g, members in STRENGTH_GROUPS.items() if muscle_group in members)
         return self.get("weakness", group, side)
 
     def get_contracture(self, muscle_group: str, side: str) -> float:
-        """Look up the share of its fibre length that a muscle group has left.
-
-        Parameters
-        ----------
-        muscle_group : str
-            A name of `gaitlib.gait.MUSCLE_GROUPS`.
-        side : str
-            'r' or 'l'.
-
-        Returns
-        -------
-        float
-            1 where the group is not shortened.
-        """
+        """Look up the share of its fibre length that a muscle group has left."""
         return self.get("contracture", muscle_group, side)
 
     def flatten(self) -> dict[str, float]:
-        """Lay the impairment out as one number per column, for tables.
-
-        Returns
-        -------
-        dict of str to float
-            `weakness_<group>_<side>` and so on, then the scalar parts; inverse of `unflatten_impairment`.
-        """
+        """Lay the impairment out as one number per column; `unflatten_impairment` undoes it."""
         row = {
             f"{part}_{group}_{side}": self.get(part, group, side)
             for part, (groups, *_) in _PER_SIDE.items()
@@ -218,13 +173,7 @@ class Impairment(BaseModel):
         return row | {name: getattr(self, name) for name in SCALAR_PARTS}
 
     def describe(self) -> str:
-        """Put the impairment into words.
-
-        Returns
-        -------
-        str
-            Such as 'weakness: plantarflexors right 0.30; rigidity 0.5', or 'no impairment'.
-        """
+        """Put the impairment into words, such as 'weakness: plantarflexors right 0.30; rigidity 0.5'."""
         words = []
         for part in _PER_SIDE:
             values = getattr(self, part)
@@ -235,13 +184,7 @@ class Impairment(BaseModel):
         return "; ".join(words) or "no impairment"
 
     def mirror(self) -> Impairment:
-        """Exchange left and right.
-
-        Returns
-        -------
-        Impairment
-            The impairment of the mirror image.
-        """
+        """Exchange left and right."""
         swapped = {
             part: {
                 f"{group}_{other}": self.get(part, group, side)
@@ -265,18 +208,7 @@ IMPAIRMENT_COLUMNS = tuple(Impairment().flatten())
 
 
 def unflatten_impairment(row: Mapping) -> Impairment:
-    """Build an impairment from the columns of a table's row.
-
-    Parameters
-    ----------
-    row : mapping
-        Columns of `IMPAIRMENT_COLUMNS`; a part that a table does not have is healthy.
-
-    Returns
-    -------
-    Impairment
-        The impairment.
-    """
+    """Build an impairment from the columns of a table's row; a part that is not there is healthy."""
     parts = {
         part: {f"{g}_{side}": float(row.get(f"{part}_{g}_{side}", healthy)) for g in groups for side in SIDES}
         for part, (groups, _, _, healthy) in _PER_SIDE.items()
@@ -285,48 +217,12 @@ def unflatten_impairment(row: Mapping) -> Impairment:
 
 
 def parse_person(values: dict, where: str = "person") -> Person:
-    """Build a Person from plain values with one clear error.
-
-    Parameters
-    ----------
-    values : dict
-        age_years (3-95), sex ('f' or 'm'), height_m (0.85-2.10), mass_kg (10-160).
-    where : str
-        File or field that the message names.
-
-    Returns
-    -------
-    Person
-        The validated person.
-
-    Raises
-    ------
-    InputError
-        If a value is missing, unknown or outside its range.
-    """
+    """Build a Person from plain values with one clear error; `where` names the file or field."""
     return _parse(Person, values, where)
 
 
 def parse_impairment(values: dict, where: str = "impairment") -> Impairment:
-    """Build an Impairment from plain values with one clear error.
-
-    Parameters
-    ----------
-    values : dict
-        Fields of `Impairment`.
-    where : str
-        File or field that the message names.
-
-    Returns
-    -------
-    Impairment
-        The validated impairment.
-
-    Raises
-    ------
-    InputError
-        If a value is unknown or outside its range.
-    """
+    """Build an Impairment from plain values with one clear error; `where` names the file or field."""
     return _parse(Impairment, values, where)
 
 

@@ -24,27 +24,12 @@ _MIN_TRAVEL_M = 0.3
 
 
 def build_walk(time_s: np.ndarray, keypoint_position: np.ndarray, **attributes) -> xr.Dataset:
-    """Put keypoints over time together into a Walk.
+    """Put keypoints over time together into a Walk; the error lists everything that is wrong at once.
 
-    Parameters
-    ----------
-    time_s : array, shape (n_time,)
-        Uniform, increasing times (s).
-    keypoint_position : array, shape (n_time, 19, 3)
-        x forward, y up, z right (m), keypoints ordered as `KEYPOINTS_3D`; NaN where a point is unknown.
-    **attributes
-        Needed: walk_id, person_id, dataset, origin ('real', 'simulated' or 'generated'). Known ones:
-        subgroup, height_m, age_years, mass_kg (NaN where unknown), sex, fps (else taken from the times).
-
-    Returns
-    -------
-    xarray.Dataset
-        The validated Walk.
-
-    Raises
-    ------
-    InputError
-        Listing everything that is wrong at once.
+    Uniform times (n_time,) in s; positions (n_time, 19, 3) forward, up, right in m, ordered as
+    `KEYPOINTS_3D`, NaN where unknown. Needed attributes: walk_id, person_id, dataset, origin ('real',
+    'simulated', 'generated'); known ones: subgroup, height_m, age_years, mass_kg (NaN where unknown), sex,
+    fps (else from the times).
     """
     time_s = np.asarray(time_s, dtype=float)
     position = np.asarray(keypoint_position, dtype=float)
@@ -68,23 +53,7 @@ def build_walk(time_s: np.ndarray, keypoint_position: np.ndarray, **attributes) 
 
 
 def validate_walk(walk: xr.Dataset) -> xr.Dataset:
-    """Check names, shapes, times and attributes of a Walk.
-
-    Parameters
-    ----------
-    walk : xarray.Dataset
-        A Walk.
-
-    Returns
-    -------
-    xarray.Dataset
-        The same object.
-
-    Raises
-    ------
-    InputError
-        Listing everything that is wrong at once.
-    """
+    """Check names, shapes, times and attributes of a Walk; the error lists everything that is wrong."""
     problems = [f"attribute '{name}' is missing" for name in _REQUIRED_ATTRIBUTES if name not in walk.attrs]
     origin = walk.attrs.get("origin", ORIGINS[0])
     if origin not in ORIGINS:
@@ -140,25 +109,7 @@ def _find_time_problems(walk: xr.Dataset) -> list[str]:
 
 
 def get_point(walk: xr.Dataset, keypoint: str) -> np.ndarray:
-    """Get the path of one keypoint, or of the middle of a pair.
-
-    Parameters
-    ----------
-    walk : xarray.Dataset
-        A Walk.
-    keypoint : str
-        A name of `KEYPOINTS_3D`, or 'mid_hip', 'mid_shoulder' and so on.
-
-    Returns
-    -------
-    array, shape (n_time, 3)
-        Position (m), NaN where unknown.
-
-    Raises
-    ------
-    InputError
-        If the keypoint is unknown.
-    """
+    """Get the path of one keypoint, or of the middle of a pair ('mid_hip'); shape (n_time, 3), m."""
     position = walk["keypoint_position"].values
     if keypoint.startswith("mid_") and f"{keypoint[4:]}_r" in KEYPOINTS_3D:
         sides = [KEYPOINTS_3D.index(f"{keypoint[4:]}_{side}") for side in ("r", "l")]
@@ -169,22 +120,9 @@ def get_point(walk: xr.Dataset, keypoint: str) -> np.ndarray:
 
 
 def find_progression(walk: xr.Dataset) -> np.ndarray:
-    """Find the horizontal walking direction: that of the least-squares line of the mid-hip over time.
+    """Find the horizontal walking direction of one straight pass; unit vector, shape (3,).
 
-    Parameters
-    ----------
-    walk : xarray.Dataset
-        A Walk in one straight pass, y up.
-
-    Returns
-    -------
-    array, shape (3,)
-        Unit vector.
-
-    Raises
-    ------
-    InputError
-        If the hips are not known or the person hardly moves (treadmill, standing).
+    It is that of the least-squares line of the mid-hip over time; somebody who hardly moves has none.
     """
     time_s, middle = walk["time"].values, get_point(walk, "mid_hip")
     seen = np.isfinite(middle).all(axis=1)

@@ -95,27 +95,7 @@ PREFIX = "start_"
 
 
 class LibraryStarts:
-    """The gaits of a finished library as starts.
-
-    Parameters
-    ----------
-    folder : path, optional
-        Library folder; the shipped one when left out.
-
-    Attributes
-    ----------
-    table, gaits : DataFrame, xarray.Dataset
-        The `curves` of the library.
-    run, hash : DataFrame, str
-        Its `run` and `hash`.
-    multipliers : DataArray
-        As `load_multipliers` returns.
-
-    Raises
-    ------
-    InputError
-        If the folder holds no library.
-    """
+    """The gaits of a finished library (the shipped one when left out) as starts of others."""
 
     def __init__(self, folder: Path | str | None = None):
         library = load_library(folder)

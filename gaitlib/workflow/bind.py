@@ -17,7 +17,7 @@ from gaitlib.workflow.pages import SUBGROUP_PAGE, plan_pages
 
 _WRITING = (
     *("workflow/bind.py", "workflow/lookup_pages.py"),
-    *("__init__.py", "verbs.py", "person.py", "outcomes.py", "estimate/predict.py"),
+    *("__init__.py", "verbs.py", "person.py", "outcomes.py", "simulate/library.py", "door/answer.py"),
 )
 """Code that writes pages, or whose docstrings stand on one."""
 _LOADING = re.compile(

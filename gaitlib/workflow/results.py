@@ -13,13 +13,7 @@ from gaitlib.errors import InputError
 
 
 class Results:
-    """The results folder of a study.
-
-    Parameters
-    ----------
-    folder : str
-        Relative to the project, such as 'build/quick/results'.
-    """
+    """The results folder of a study, relative to the project, such as 'build/quick/results'."""
 
     def __init__(self, folder: str) -> None:
         self.folder = ROOT / folder
