@@ -17,7 +17,7 @@ COMMANDS = {
     "doctor": ("gaitlib.doctor:add_doctor_parser", "say what works on this machine"),
     "data": (
         "gaitlib.data.data_command:add_data_parser",
-        "list, fetch, verify and pack recordings of people",
+        "list, fetch and verify recordings of people",
     ),
     "run": ("gaitlib.workflow.run:add_run_parser", "run a study and build its book"),
     "simulate": ("gaitlib.simulate.cli:add_simulate_parser", "solve the gait of a person"),
