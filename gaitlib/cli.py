@@ -35,8 +35,6 @@ COMMANDS = {
         "one page on one recording: video, keypoints, sensor or markers",
     ),
     "train": ("gaitlib.workflow.train:add_train_parser", "train the estimators that come with the project"),
-    "ablate": ("gaitlib.workflow.ablate:add_experiments_parser", "ablations and data efficiency"),
-    "keep": ("gaitlib.workflow.earlier:add_keep_parser", "keep results for those who lack recordings"),
     "bench": ("gaitlib.bench:add_bench_parser", "measure times and errors into build/bench.json"),
 }
 """Where each command registers itself, and its line in the help."""
@@ -44,7 +42,6 @@ COMMANDS = {
 NEEDS = {
     "run": ("clone", *EXTRAS),
     "bench": ("clone", "simulate", "book"),
-    "ablate": ("clone", "book"),
     "train": ("clone",),
     "simulate": ("simulate",),
 }

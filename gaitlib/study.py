@@ -231,7 +231,7 @@ class Subgroup(_Section):
 class EvaluateSection(_Section):
     """Chapters 4 and 5: who is evaluated, by which methods, against which margins.
 
-    `experiments` is the file of `gaitlib ablate` that chapter 5 shows; empty: none. `told_apart` names two
+    `experiments` is the file of `studies/ablate.py` that chapter 5 shows; empty: none. `told_apart` names two
     subgroups, patients and healthy people, whom chapter 5 tells apart by their estimates.
     """
 
