@@ -64,7 +64,7 @@ bench: $(STAMP)  ## write build/bench.json; one thread per process
 	@$(BIN)/gaitlib bench --output build/bench.json
 
 bench-moco: $(STAMP)  ## the same walking problem in OpenSim Moco, an hour or more: build/bench_moco.json
-	@$(BIN)/gaitlib bench --only moco --output build/bench_moco.json
+	@$(BIN)/python studies/measure_moco.py build/bench_moco.json
 
 lint: $(STAMP)  ## check the style of code and notebooks
 	@$(BIN)/ruff check .
@@ -83,7 +83,7 @@ environment.yml: requirements.lock gaitlib/environment.py $(STAMP)
 	@$(BIN)/python -m gaitlib.environment conda
 
 licences: $(STAMP)  ## list the licence of every package
-	@$(BIN)/python -m gaitlib.licences
+	@PYTHONPATH=. $(BIN)/python tests/licences.py
 
 picture:  ## take the picture of the README from what `make book` computed
 	@cp build/quick/results/picture.png .github/picture.png

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 
+import licences
 import pytest
 import yaml
 from packaging.requirements import Requirement
@@ -15,7 +16,7 @@ from packaging.specifiers import SpecifierSet
 from repository import find_reach, list_files, list_imports, read_modules, show
 
 import gaitlib
-from gaitlib import environment, licences
+from gaitlib import environment
 from gaitlib.environment import ROOT, normalise_name
 
 CHAIN = ("body", "simulate", "generate", "sense", "estimate", "door", "evaluate", "report", "workflow")
@@ -24,7 +25,7 @@ BENEATH = (
     *("cohorts", "data", "environment", "errors", "event_curves", "events", "gait"),
     *("outcomes", "person", "signals", "study", "walk"),
 )
-ON_TOP = ("bench", "bench_measures", "cli", "doctor", "licences", "verbs")
+ON_TOP = ("bench", "bench_measures", "cli", "doctor", "verbs")
 ENGINES = {
     "casadi": {
         "assembly",
@@ -37,7 +38,7 @@ ENGINES = {
         "solve",
         "unfold",
     },
-    "opensim": {"moco", "opensim_files", "opensim_model", "replay"},
+    "opensim": {"opensim_files", "opensim_model", "replay"},
 }
 """Worker modules: only spawned processes import them."""
 GEOMETRY = ("gaitlib.body.dimensions", "gaitlib.body.kinematics")

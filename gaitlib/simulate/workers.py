@@ -110,16 +110,6 @@ def run_gait(request: GaitRequest, start=None, time_limit_s: float = 60.0) -> tu
         return solved, _checker.check(request, solved) if solved.converged else None
 
 
-def run_moco(request: GaitRequest):
-    """Solve a request with OpenSim Moco in this (worker) process."""
-    from gaitlib.simulate.guess import make_guess
-    from gaitlib.simulate.moco import predict_half_stride
-
-    specification = request.specification
-    guess = make_guess(request.speed_mps, specification.leg_length_m)
-    return predict_half_stride(specification, request.speed_mps, 0.5 * request.stride_time_s, guess.position)
-
-
 def measure_peak_bytes() -> int:
     """Measure the largest memory that this (worker) process has held."""
     import resource
