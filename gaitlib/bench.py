@@ -108,7 +108,8 @@ def add_bench_parser(subparsers) -> argparse.ArgumentParser:
     areas = list(dict.fromkeys(bench.area for bench in BENCHES))
     parser.add_argument("--study", default="studies/quick.yaml", help="study whose pages have been executed")
     parser.add_argument("--output", default="build/bench.json", help="file to write")
-    parser.add_argument("--only", nargs="+", choices=areas, default=areas, metavar="AREA", help=", ".join(areas))
+    words = ", ".join(areas)
+    parser.add_argument("--only", nargs="+", choices=areas, default=areas, metavar="AREA", help=words)
     parser.set_defaults(run=run_bench)
     return parser
 

@@ -138,7 +138,7 @@ def run_simulate(arguments: argparse.Namespace) -> int:
     from gaitlib.simulate.request import GaitRequest
     from gaitlib.simulate.single import simulate_request
     from gaitlib.simulate.solution import build_gait_dataset
-    from gaitlib.simulate.workers import write_opensim_model
+    from gaitlib.simulate.workers import call_apart
 
     if not 0.2 <= arguments.speed <= MAX_SPEED_MPS:
         raise InputError(
@@ -158,7 +158,7 @@ def run_simulate(arguments: argparse.Namespace) -> int:
     )
     solved, row = simulate_request(request)
     if arguments.osim:
-        write_opensim_model(request, arguments.osim)
+        call_apart("gaitlib.body.opensim_model:write_model", request.specification, arguments.osim)
     print(json.dumps({k: v for k, v in row.items() if v == v}, indent=1))
     if not row["verified"]:
         raise WorkError(f"the gait was not verified: {row['reason']}; nothing was written to --out.")
