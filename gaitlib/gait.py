@@ -42,13 +42,14 @@ MUSCLE_GROUPS = (
 MUSCLES = tuple(f"{name}_{side}" for side in SIDES for name in MUSCLE_GROUPS)
 """Muscle groups of both legs."""
 
-_DIMENSIONS = {
+CURVES = {
     "position": ("phase", "coordinate"),
     "activation": ("phase", "muscle"),
     "ground_force": ("phase", "foot", "axis"),
     "joint_moment": ("phase", "coordinate"),
 }
-_UNITS = {
+"""Curves of a gait and their dimensions."""
+UNITS = {
     "position": "rad (pelvis_tx, pelvis_ty: m)",
     "activation": "1",
     "ground_force": "N",
@@ -56,6 +57,14 @@ _UNITS = {
     "stride_time_s": "s",
     "speed_mps": "m/s",
 }
+LABELS = {
+    "phase": np.linspace(0.0, 100.0, N_PHASE),
+    "coordinate": list(COORDINATES),
+    "muscle": list(MUSCLES),
+    "foot": list(SIDES),
+    "axis": ["x", "y", "z"],
+}
+"""Labels of their dimensions."""
 _JSON_ATTRIBUTES = ("person", "impairment", "verdict")
 
 
@@ -81,12 +90,12 @@ def build_gait(
         "joint_moment": joint_moment,
     }
     gait = xr.Dataset(
-        {name: (_DIMENSIONS[name], np.asarray(values, dtype=float)) for name, values in arrays.items()},
-        coords=_get_labels(),
+        {name: (CURVES[name], np.asarray(values, dtype=float)) for name, values in arrays.items()},
+        coords=LABELS,
     )
     gait["stride_time_s"] = float(stride_time_s)
     gait["speed_mps"] = float(speed_mps)
-    for name, unit in _UNITS.items():
+    for name, unit in UNITS.items():
         gait[name].attrs["units"] = unit
     for key, value in (attributes or {}).items():
         gait.attrs[key] = json.dumps(value, sort_keys=True) if key in _JSON_ATTRIBUTES else value
@@ -95,16 +104,15 @@ def build_gait(
 
 def validate_gait(gait: xr.Dataset) -> xr.Dataset:
     """Check names, shapes, values and consistency of a Gait; the error lists everything that is wrong."""
-    problems = [f"variable '{name}' is missing" for name in _UNITS if name not in gait]
-    labels = _get_labels()
-    for name, dims in _DIMENSIONS.items():
+    problems = [f"variable '{name}' is missing" for name in UNITS if name not in gait]
+    for name, dims in CURVES.items():
         if name not in gait:
             continue
         if gait[name].dims != dims:
             problems.append(f"'{name}' has dimensions {gait[name].dims}, expected {dims}")
             continue
         for dim in dims:
-            if list(gait[dim].values) != list(labels[dim]):
+            if list(gait[dim].values) != list(LABELS[dim]):
                 problems.append(f"dimension '{dim}' of '{name}' does not carry the labels of a Gait")
         if not np.isfinite(gait[name].values).all():
             problems.append(f"'{name}' holds values that are not finite")
@@ -123,8 +131,7 @@ def validate_gait(gait: xr.Dataset) -> xr.Dataset:
 
 
 def resample_phase(values: np.ndarray, n_points: int) -> np.ndarray:
-    """Resample curves (n, ...) over a stride, both ends included, by a cubic spline; shape (n_points, ...).
-    """
+    """Resample curves (n, ...) over a stride, both ends included, by a cubic spline; shape (n_points, ...)."""
     from scipy.interpolate import CubicSpline
 
     values = np.asarray(values, dtype=float)
@@ -135,16 +142,6 @@ def resample_phase(values: np.ndarray, n_points: int) -> np.ndarray:
         )
     spline = CubicSpline(np.linspace(0.0, 1.0, values.shape[0]), values, axis=0)
     return spline(np.linspace(0.0, 1.0, n_points))
-
-
-def _get_labels() -> dict[str, list]:
-    return {
-        "phase": list(np.linspace(0.0, 100.0, N_PHASE)),
-        "coordinate": list(COORDINATES),
-        "muscle": list(MUSCLES),
-        "foot": list(SIDES),
-        "axis": ["x", "y", "z"],
-    }
 
 
 def swap_side(name: str) -> str:

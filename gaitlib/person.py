@@ -57,7 +57,7 @@ LIMITED_JOINTS = ("hip", "knee", "ankle")
 """Joints whose passive stop can be moved: extension of hip and knee, dorsiflexion of the ankle."""
 SIDES = ("r", "l")
 
-_PER_SIDE = {
+PER_SIDE = {
     "weakness": (tuple(STRENGTH_GROUPS), 0.1, 1.0, 1.0),
     "contracture": (CONTRACTURE_GROUPS, 0.6, 1.0, 1.0),
     "spasticity": (SPASTIC_GROUPS, 0.0, 3.0, 0.0),
@@ -114,10 +114,10 @@ class Impairment(BaseModel):
     balance_margin: float = Field(default=0.0, ge=0, le=1)
     tilt_deg: float = Field(default=0.0, ge=-15, le=30)
 
-    @field_validator(*_PER_SIDE, mode="after")
+    @field_validator(*PER_SIDE, mode="after")
     @classmethod
     def _check_groups(cls, values: dict[str, float], info) -> dict[str, float]:
-        groups, low, high, healthy = _PER_SIDE[info.field_name]
+        groups, low, high, healthy = PER_SIDE[info.field_name]
         known = {key: None for g in groups for key in (g, f"{g}_r", f"{g}_l")}
         for name, value in values.items():
             if name not in known:
@@ -138,7 +138,7 @@ class Impairment(BaseModel):
     @property
     def is_symmetric(self) -> bool:
         """Whether both sides are impaired alike."""
-        names = [name for part in _PER_SIDE for name in getattr(self, part)]
+        names = [name for part in PER_SIDE for name in getattr(self, part)]
         return not any(name.endswith(("_r", "_l")) for name in names)
 
     @property
@@ -151,7 +151,7 @@ class Impairment(BaseModel):
         given.
         """
         values = getattr(self, part)
-        return values.get(f"{group}_{side}", values.get(group, _PER_SIDE[part][3]))
+        return values.get(f"{group}_{side}", values.get(group, PER_SIDE[part][3]))
 
     def get_strength(self, muscle_group: str, side: str) -> float:
         """Look up the share of strength that a muscle group has left."""
@@ -166,7 +166,7 @@ class Impairment(BaseModel):
         """Lay the impairment out as one number per column; `unflatten_impairment` undoes it."""
         row = {
             f"{part}_{group}_{side}": self.get(part, group, side)
-            for part, (groups, *_) in _PER_SIDE.items()
+            for part, (groups, *_) in PER_SIDE.items()
             for group in groups
             for side in SIDES
         }
@@ -175,7 +175,7 @@ class Impairment(BaseModel):
     def describe(self) -> str:
         """Put the impairment into words, such as 'weakness: plantarflexors right 0.30; rigidity 0.5'."""
         words = []
-        for part in _PER_SIDE:
+        for part in PER_SIDE:
             values = getattr(self, part)
             if values:
                 named = (f"{_name_side(name)} {value:.2f}" for name, value in values.items())
@@ -191,7 +191,7 @@ class Impairment(BaseModel):
                 for group in groups
                 for side, other in (("r", "l"), ("l", "r"))
             }
-            for part, (groups, *_) in _PER_SIDE.items()
+            for part, (groups, *_) in PER_SIDE.items()
         }
         return self.model_validate(self.model_dump() | swapped)
 
@@ -201,8 +201,12 @@ def _name_side(name: str) -> str:
     return (name[:-2] + sides[name[-2:]] if name[-2:] in sides else name).replace("_", " ")
 
 
-SCALAR_PARTS = tuple(name for name in Impairment.model_fields if name not in _PER_SIDE)
-"""Parts of an impairment that are one number."""
+SCALAR_PARTS = {
+    name: (float(field.metadata[0].ge), float(field.metadata[1].le))
+    for name, field in Impairment.model_fields.items()
+    if name not in PER_SIDE
+}
+"""Parts of an impairment that are one number -> lowest and highest; 0 is healthy."""
 IMPAIRMENT_COLUMNS = tuple(Impairment().flatten())
 """Columns of a table that hold an impairment."""
 
@@ -211,7 +215,7 @@ def unflatten_impairment(row: Mapping) -> Impairment:
     """Build an impairment from the columns of a table's row; a part that is not there is healthy."""
     parts = {
         part: {f"{g}_{side}": float(row.get(f"{part}_{g}_{side}", healthy)) for g in groups for side in SIDES}
-        for part, (groups, _, _, healthy) in _PER_SIDE.items()
+        for part, (groups, _, _, healthy) in PER_SIDE.items()
     }
     return Impairment(**parts, **{name: float(row.get(name, 0.0)) for name in SCALAR_PARTS})
 

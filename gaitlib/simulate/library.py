@@ -22,7 +22,7 @@ import xarray as xr
 
 from gaitlib.environment import SHIPPED
 from gaitlib.errors import InputError
-from gaitlib.gait import COORDINATES, MUSCLES, N_PHASE, SIDES
+from gaitlib.gait import CURVES, LABELS, UNITS
 from gaitlib.simulate.compact import FORM, decode_curves
 
 SHIPPED_FOLDER = SHIPPED / "data" / "library"
@@ -30,33 +30,10 @@ SHIPPED_FOLDER = SHIPPED / "data" / "library"
 Curves = tuple[pd.DataFrame, xr.Dataset]
 """Rows and curves of the same gaits, in the same order."""
 
-CURVES = {
-    "position": ("phase", "coordinate"),
-    "activation": ("phase", "muscle"),
-    "ground_force": ("phase", "foot", "axis"),
-    "joint_moment": ("phase", "coordinate"),
-}
-"""Curves of a gait and their dimensions."""
 _SCALARS = ("stride_time_s", "speed_mps", "phase_offset")
 HEALTHY_COHORTS = ("healthy_child", "healthy_adult", "older_adult")
 GAIT_PREFIX = "gait_"
 """Names of the variables of a Gait in a part begin with this."""
-
-LABELS = {
-    "phase": np.linspace(0.0, 100.0, N_PHASE),
-    "coordinate": list(COORDINATES),
-    "muscle": list(MUSCLES),
-    "foot": list(SIDES),
-    "axis": ["x", "y", "z"],
-}
-UNITS = {
-    "position": "rad (pelvis_tx, pelvis_ty: m)",
-    "activation": "1",
-    "ground_force": "N",
-    "joint_moment": "N m (pelvis_tx, pelvis_ty: N)",
-    "stride_time_s": "s",
-    "speed_mps": "m/s",
-}
 
 
 @dataclass(frozen=True)
