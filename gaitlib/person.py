@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from gaitlib.errors import InputError
+from gaitlib.schema import Section, check_values
 
 STRENGTH_GROUPS: dict[str, tuple[str, ...]] = {
     "hip_flexors": ("iliopsoas",),
@@ -20,7 +20,7 @@ STRENGTH_GROUPS: dict[str, tuple[str, ...]] = {
 """Clinical strength group -> muscle groups of the model (manual muscle testing groups)."""
 
 
-class Person(BaseModel):
+class Person(Section):
     """A walking person.
 
     Ranges span the study's cohorts: children from 3 years to adults of 90 years.
@@ -31,8 +31,6 @@ class Person(BaseModel):
     >>> gaitlib.Person(age_years=8, sex="m", height_m=1.28, mass_kg=26)
     Person(age_years=8.0, sex='m', height_m=1.28, mass_kg=26.0)
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     age_years: float = Field(ge=3, le=95)
     sex: Literal["f", "m"]
@@ -67,7 +65,7 @@ PER_SIDE = {
 """Names, lowest, highest and healthy value of the parts that are given per group and side."""
 
 
-class Impairment(BaseModel):
+class Impairment(Section):
     """What hinders the gait, each part with unit and range; everything left out is healthy.
 
     The first five map a group or joint to a value; a suffix `_r` or `_l` names a side, no suffix both.
@@ -99,8 +97,6 @@ class Impairment(BaseModel):
     >>> hemiparesis.is_symmetric, hemiparesis.get("weakness", "plantarflexors", "l")
     (False, 1.0)
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     weakness: dict[str, float] = Field(default_factory=dict)
     contracture: dict[str, float] = Field(default_factory=dict)
@@ -222,20 +218,9 @@ def unflatten_impairment(row: Mapping) -> Impairment:
 
 def parse_person(values: dict, where: str = "person") -> Person:
     """Build a Person from plain values with one clear error; `where` names the file or field."""
-    return _parse(Person, values, where)
+    return check_values(Person, values, where)
 
 
 def parse_impairment(values: dict, where: str = "impairment") -> Impairment:
     """Build an Impairment from plain values with one clear error; `where` names the file or field."""
-    return _parse(Impairment, values, where)
-
-
-def _parse(model: type[BaseModel], values: dict, where: str):
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        parts = [
-            f"{'.'.join(str(p) for p in item['loc']) or 'values'}: {item['msg']} (found {item['input']!r})"
-            for item in error.errors()
-        ]
-        raise InputError(f"{where}: " + "; ".join(parts)) from None
+    return check_values(Impairment, values, where)

@@ -23,7 +23,7 @@ CHAIN = ("body", "simulate", "generate", "sense", "estimate", "door", "evaluate"
 """Folders along the path of the data; an arrow only runs forward."""
 BENEATH = (
     *("cohorts", "data", "environment", "errors", "event_curves", "events", "gait"),
-    *("outcomes", "person", "signals", "study", "walk"),
+    *("outcomes", "person", "schema", "signals", "study", "walk"),
 )
 ON_TOP = ("bench", "bench_measures", "cli", "doctor", "verbs")
 ENGINES = {
