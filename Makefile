@@ -77,13 +77,13 @@ doctor: $(STAMP)  ## say what works on this machine
 	@$(BIN)/gaitlib doctor
 
 lock: $(STAMP)  ## write requirements.lock and environment.yml from what is installed in .venv
-	@$(BIN)/python -m gaitlib.environment
+	@PYTHONPATH=. $(BIN)/python .ci/lock.py
 
-environment.yml: requirements.lock gaitlib/environment.py $(STAMP)
-	@$(BIN)/python -m gaitlib.environment conda
+environment.yml: requirements.lock .ci/lock.py $(STAMP)
+	@PYTHONPATH=. $(BIN)/python .ci/lock.py conda
 
 licences: $(STAMP)  ## list the licence of every package
-	@PYTHONPATH=. $(BIN)/python tests/licences.py
+	@PYTHONPATH=. $(BIN)/python .ci/licences.py
 
 picture:  ## take the picture of the README from what `make book` computed
 	@cp build/quick/results/picture.png .github/picture.png

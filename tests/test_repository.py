@@ -8,17 +8,17 @@ import subprocess
 import sys
 import tomllib
 
-import licences
 import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
-from repository import find_reach, list_files, list_imports, read_modules, show
+from repository import find_reach, list_files, list_imports, load_script, read_modules, show
 
 import gaitlib
 from gaitlib import environment
 from gaitlib.environment import ROOT, normalise_name
 
+licences, lock = (load_script(name, ".ci") for name in ("licences", "lock"))
 CHAIN = ("body", "simulate", "generate", "sense", "estimate", "door", "evaluate", "report", "workflow")
 """Folders along the path of the data; an arrow only runs forward."""
 BENEATH = (
@@ -56,8 +56,8 @@ def read_project():
 
 def test_conda_environment_says_what_the_lock_says():
     pins = environment.read_lock()
-    text = environment.CONDA_FILE.read_text(encoding="utf-8")
-    assert text == environment.format_conda(pins), "run: python -m gaitlib.environment conda"
+    text = lock.CONDA_FILE.read_text(encoding="utf-8")
+    assert text == lock.format_conda(pins), "run: python .ci/lock.py conda"
     python, pip, through_pip = yaml.safe_load(text)["dependencies"]
     assert (python, pip) == ("python=3.11", "pip")
     assert through_pip["pip"] == [f"{name}=={version}" for name, version in pins.items()]
