@@ -10,8 +10,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +18,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gaitlib.environment import SHIPPED
+from gaitlib.environment import SHIPPED, write_atomically
 from gaitlib.errors import InputError
 from gaitlib.gait import CURVES, LABELS, UNITS
 from gaitlib.simulate.compact import FORM, decode_curves
@@ -182,13 +180,6 @@ def write_library(folder: Path, table: pd.DataFrame, gaits: xr.Dataset, encoding
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """Write a table of gaits in one step."""
     write_atomically(path, lambda p: table.to_parquet(p, index=False, compression="zstd"))
-
-
-def write_atomically(path: Path, write: Callable) -> None:
-    """Write a file in one step: it appears whole or not at all."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    write(temporary)
-    os.replace(temporary, path)
 
 
 def describe_library(table: pd.DataFrame) -> dict:
