@@ -179,18 +179,6 @@ class Impairment(Section):
         words += [f"{_name_side(n)} {getattr(self, n):g}" for n in SCALAR_PARTS if getattr(self, n)]
         return "; ".join(words) or "no impairment"
 
-    def mirror(self) -> Impairment:
-        """Exchange left and right."""
-        swapped = {
-            part: {
-                f"{group}_{other}": self.get(part, group, side)
-                for group in groups
-                for side, other in (("r", "l"), ("l", "r"))
-            }
-            for part, (groups, *_) in PER_SIDE.items()
-        }
-        return self.model_validate(self.model_dump() | swapped)
-
 
 def _name_side(name: str) -> str:
     sides = {"_r": " right", "_l": " left"}

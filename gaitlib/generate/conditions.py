@@ -1,9 +1,8 @@
 """What a generated stride can be asked for: person, speed, stride time and impairments, columns of a table.
 
 The column of an impairment is `<part>_<group>_<side>` for what is given per side, or the name of a scalar
-part, as in `gaitlib.person.Impairment`. Tables may also name both sides at once (`<part>_<group>`) or, in
-the first release of the library, weakness as `strength_<group>`. A library that knows fewer parts is
-healthy in the others.
+part, as in `gaitlib.person.Impairment`. Tables may also name both sides at once (`<part>_<group>`). A library
+that knows fewer parts is healthy in the others.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ def get_healthy(name: str) -> float:
 
 def is_impairment(name: str) -> bool:
     """Tell whether a column holds an impairment, by any of its names."""
-    name = strip_side(_rename(str(name)))
+    name = strip_side(str(name))
     return name in SCALAR_PARTS or name in PAIRS
 
 
@@ -53,7 +52,7 @@ def spread_impairments(table: pd.DataFrame, missing: float | str = "healthy") ->
     given = {}
     for column in table.columns:
         if is_impairment(column):
-            given[_rename(str(column))] = pd.to_numeric(table[column], errors="coerce").to_numpy(dtype=float)
+            given[str(column)] = pd.to_numeric(table[column], errors="coerce").to_numpy(dtype=float)
     full = {}
     for name in COLUMNS:
         value = given.get(name, given.get(strip_side(name)))
@@ -76,11 +75,6 @@ def choose_columns(full: pd.DataFrame) -> tuple[tuple[str, ...], dict[str, float
         else:
             names += columns
     return tuple(names), constants
-
-
-def _rename(name: str) -> str:
-    old = name.removeprefix("strength_")
-    return f"weakness_{old}" if old != name else name
 
 
 BASE_CONDITIONS = ("age_years", "sex", "height_m", "mass_kg", "speed_mps", "stride_time_s")
@@ -226,7 +220,7 @@ def check_conditions(conditions: pd.DataFrame, scale: ConditionScale | None = No
             continue
         if column not in BASE_CONDITIONS and not is_impairment(column):
             known = (*BASE_CONDITIONS, *PAIRS, *SCALAR_PARTS)
-            near = difflib.get_close_matches(column.replace("strength_", "weakness_"), known, 1, 0.0)[0]
+            near = difflib.get_close_matches(column, known, 1, 0.0)[0]
             problems.append(f"column '{column}' is unknown, did you mean '{near}'?")
             continue
         checked[column], wrong, expected = _check_values(column, conditions[column])
@@ -251,7 +245,7 @@ def check_conditions(conditions: pd.DataFrame, scale: ConditionScale | None = No
 def _check_values(name: str, column: pd.Series) -> tuple[pd.Series, pd.Series, str]:
     if name == "sex":
         return column, ~(column.isin(["f", "m"]) | column.isna()), "'f', 'm' or empty"
-    plain = strip_side(name.replace("strength_", "weakness_"))
+    plain = strip_side(name)
     lower, upper = _RANGES[name] if name in _RANGES else get_range(plain)
     number = pd.to_numeric(column, errors="coerce").astype(float)
     wrong = (number.isna() & column.notna()) | (number < lower) | (number > upper)
