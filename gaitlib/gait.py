@@ -131,7 +131,7 @@ def validate_gait(gait: xr.Dataset) -> xr.Dataset:
 
 
 def resample_phase(values: np.ndarray, n_points: int) -> np.ndarray:
-    """Resample curves (n, ...) over a stride, both ends included, by a cubic spline; shape (n_points, ...)."""
+    """Resample curves (n, ...) over a stride, both ends included, by a cubic spline; (n_points, ...)."""
     from scipy.interpolate import CubicSpline
 
     values = np.asarray(values, dtype=float)
