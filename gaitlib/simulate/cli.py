@@ -10,7 +10,6 @@ from gaitlib.environment import require
 from gaitlib.errors import InputError, WorkError
 from gaitlib.person import parse_impairment, parse_person
 from gaitlib.simulate.build import EXECUTORS
-from gaitlib.simulate.doses import add_doses_parser
 from gaitlib.simulate.export import add_export_parser
 
 
@@ -126,9 +125,8 @@ def add_simulate_parser(subparsers) -> None:
     )
     library.add_argument("--limit", type=int, help="stop after so many gaits of this sitting")
     parser.set_defaults(run=run_simulate)
-    parts = parser.add_subparsers(metavar="[export|doses]")
+    parts = parser.add_subparsers(metavar="[export]")
     add_export_parser(parts)
-    add_doses_parser(parts)
 
 
 def run_simulate(arguments: argparse.Namespace) -> int:
