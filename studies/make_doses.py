@@ -1,6 +1,7 @@
 """Solve every impairment at five levels, resumed where it stopped.
 
-`python studies/make_doses.py FOLDER [WORKERS]`; then `gaitlib library export FOLDER data/doses` makes the release of it that the page of impairments shows.
+`python studies/make_doses.py FOLDER [WORKERS]`; then `gaitlib library export FOLDER data/doses` makes
+the release of it that the page of impairments shows.
 """
 
 from __future__ import annotations
