@@ -64,7 +64,7 @@ bench: $(STAMP)  ## write build/bench.json; one thread per process
 	@$(BIN)/gaitlib bench --output build/bench.json
 
 bench-moco: $(STAMP)  ## the same walking problem in OpenSim Moco, an hour or more: build/bench_moco.json
-	@$(BIN)/gaitlib bench --only moco --output build/bench_moco.json
+	@$(BIN)/python studies/measure_moco.py build/bench_moco.json
 
 lint: $(STAMP)  ## check the style of code and notebooks
 	@$(BIN)/ruff check .
@@ -77,13 +77,13 @@ doctor: $(STAMP)  ## say what works on this machine
 	@$(BIN)/gaitlib doctor
 
 lock: $(STAMP)  ## write requirements.lock and environment.yml from what is installed in .venv
-	@$(BIN)/python -m gaitlib.environment
+	@PYTHONPATH=. $(BIN)/python .ci/lock.py
 
-environment.yml: requirements.lock gaitlib/environment.py $(STAMP)
-	@$(BIN)/python -m gaitlib.environment conda
+environment.yml: requirements.lock .ci/lock.py $(STAMP)
+	@PYTHONPATH=. $(BIN)/python .ci/lock.py conda
 
 licences: $(STAMP)  ## list the licence of every package
-	@$(BIN)/python -m gaitlib.licences
+	@PYTHONPATH=. $(BIN)/python .ci/licences.py
 
 picture:  ## take the picture of the README from what `make book` computed
 	@cp build/quick/results/picture.png .github/picture.png

@@ -14,7 +14,7 @@ __version__ = "0.1.0"
 _PLACES = {
     "Person": "gaitlib.person:Person",
     "Impairment": "gaitlib.person:Impairment",
-    "load_library": "gaitlib.verbs:load_library",
+    "load_library": "gaitlib.simulate.library:load_library",
     "simulate_gait": "gaitlib.verbs:simulate_gait",
     "generate_gaits": "gaitlib.verbs:generate_gaits",
     "build_walk": "gaitlib.verbs:build_walk",

@@ -75,14 +75,6 @@ BENCHES = (
 )
 """Benches of `make bench`, in the order in which they run."""
 
-SLOW_BENCHES = (
-    Bench(
-        ("moco.cpu_s", "moco.iterations", "simulate.moco_ratio", "simulate.moco_warm_ratio"),
-        measures.measure_moco,
-    ),
-)
-"""Run only when asked for by name."""
-
 
 def run_benches(study, benches: Sequence[Bench] = BENCHES, report: Callable[[str], None] = print) -> dict:
     """Run benches, each whatever became of the others."""
@@ -114,17 +106,10 @@ def add_bench_parser(subparsers) -> argparse.ArgumentParser:
     """Register `gaitlib bench`."""
     parser = subparsers.add_parser("bench", help="measure times and errors")
     areas = list(dict.fromkeys(bench.area for bench in BENCHES))
-    slow = [bench.area for bench in SLOW_BENCHES]
     parser.add_argument("--study", default="studies/quick.yaml", help="study whose pages have been executed")
     parser.add_argument("--output", default="build/bench.json", help="file to write")
-    parser.add_argument(
-        "--only",
-        nargs="+",
-        choices=[*areas, *slow],
-        default=areas,
-        metavar="AREA",
-        help=f"{', '.join(areas)}; only when named: {', '.join(slow)}",
-    )
+    words = ", ".join(areas)
+    parser.add_argument("--only", nargs="+", choices=areas, default=areas, metavar="AREA", help=words)
     parser.set_defaults(run=run_bench)
     return parser
 
@@ -136,7 +121,7 @@ def run_bench(arguments: argparse.Namespace) -> int:
     set_threads(1)  # figures are per core
     output = Path(arguments.output)
     study = load_study(arguments.study)
-    found = run_benches(study, [b for b in (*BENCHES, *SLOW_BENCHES) if b.area in arguments.only])
+    found = run_benches(study, [b for b in BENCHES if b.area in arguments.only])
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", encoding="utf-8")

@@ -35,11 +35,11 @@ def measure_simulate(study) -> dict[str, float]:
             return solved
 
         started = time.perf_counter()
-        cold = solve(_ask_adult(1.2))
+        cold = solve(ask_adult(1.2))
         wall = time.perf_counter() - started
-        warm = solve(_ask_adult(1.3), cold.start)
-        mild = solve(_ask_adult(1.2, calf=0.7), cold.start)
-        stride = solve(_ask_adult(1.2, calf=0.5), mild.start)
+        warm = solve(ask_adult(1.3), cold.start)
+        mild = solve(ask_adult(1.2, calf=0.7), cold.start)
+        stride = solve(ask_adult(1.2, calf=0.5), mild.start)
     return {
         "simulate.engine_s": wall - cold.cpu_s,
         "simulate.cold_all_s": cold.cpu_s,
@@ -49,8 +49,8 @@ def measure_simulate(study) -> dict[str, float]:
     }
 
 
-def _ask_adult(speed_mps: float, calf: float = 1.0):
-    """A typical adult at a typical stride time; with a weak right calf as a full stride."""
+def ask_adult(speed_mps: float, calf: float = 1.0):
+    """Ask for a typical adult at a typical stride time; with a weak right calf as a full stride."""
     from gaitlib.cohorts.growth import compute_typical_stride_time
     from gaitlib.person import Impairment
     from gaitlib.simulate.plan import TYPICAL_ADULT
@@ -69,24 +69,6 @@ def measure_cohorts(study) -> dict[str, float]:
     folder, share = ROOT / study.simulate.library, study.library.stride_share
     found = measure.measure_cohorts(2, _COHORT_GAITS, study.seed + 1000, share, folder)
     return {f"simulate.{name}": value for name, value in found.items()}
-
-
-def measure_moco(study) -> dict[str, float]:
-    """Solve an adult's half stride at 1.2 m/s with this solver and with OpenSim Moco, one after the other."""
-    from gaitlib.simulate.workers import make_pool, run_moco
-
-    ours = measure_simulate(study)
-    with make_pool(1) as pool:
-        found = pool.submit(run_moco, _ask_adult(1.2)).result()
-    if not found.converged:
-        raise WorkError(f"Moco: {found.status} after {found.iterations} iterations and {found.cpu_s:.0f} s")
-    return {
-        **ours,
-        "moco.cpu_s": found.cpu_s,
-        "moco.iterations": found.iterations,
-        "simulate.moco_ratio": found.cpu_s / ours["simulate.cold_s"],
-        "simulate.moco_warm_ratio": found.cpu_s / ours["simulate.warm_s"],
-    }
 
 
 def measure_library(study) -> dict[str, float]:

@@ -17,7 +17,7 @@ COMMANDS = {
     "doctor": ("gaitlib.doctor:add_doctor_parser", "say what works on this machine"),
     "data": (
         "gaitlib.data.data_command:add_data_parser",
-        "list, fetch, verify and pack recordings of people",
+        "list, fetch and verify recordings of people",
     ),
     "run": ("gaitlib.workflow.run:add_run_parser", "run a study and build its book"),
     "simulate": ("gaitlib.simulate.cli:add_simulate_parser", "solve the gait of a person"),
@@ -35,8 +35,6 @@ COMMANDS = {
         "one page on one recording: video, keypoints, sensor or markers",
     ),
     "train": ("gaitlib.workflow.train:add_train_parser", "train the estimators that come with the project"),
-    "ablate": ("gaitlib.workflow.ablate:add_experiments_parser", "ablations and data efficiency"),
-    "keep": ("gaitlib.workflow.earlier:add_keep_parser", "keep results for those who lack recordings"),
     "bench": ("gaitlib.bench:add_bench_parser", "measure times and errors into build/bench.json"),
 }
 """Where each command registers itself, and its line in the help."""
@@ -44,7 +42,6 @@ COMMANDS = {
 NEEDS = {
     "run": ("clone", *EXTRAS),
     "bench": ("clone", "simulate", "book"),
-    "ablate": ("clone", "book"),
     "train": ("clone",),
     "simulate": ("simulate",),
 }

@@ -1,6 +1,6 @@
-"""The pinned environment: one lock file, and the conda file that says the same.
+"""Where the project lies, its pinned environment, and what of it is installed.
 
-`make lock` calls this module; it uses nothing beyond Python itself.
+`make lock` uses this module, which needs nothing beyond Python itself.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import sys
+from collections.abc import Callable
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -31,17 +31,21 @@ EXTRAS = {
 """Modules of the optional parts of pyproject.toml."""
 
 LOCK_FILE = ROOT / "requirements.lock"
-CONDA_FILE = ROOT / "environment.yml"
 PYTHON_VERSION = (3, 11)
 
 _NOT_LOCKED = {"gaitlib", "pip"}
-_LOCK_HEAD = "# The whole environment, exact. `make lock` writes it from what is installed in .venv.\n"
-_CONDA_HEAD = "# The pins of requirements.lock for conda users. Written by `make lock`, never by hand.\n"
 
 
 def hash_file(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal digits."""
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def write_atomically(path: Path, write: Callable) -> None:
+    """Write a file in one step: it appears whole or not at all."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    write(temporary)
+    os.replace(temporary, path)
 
 
 def set_threads(n: int) -> None:
@@ -109,34 +113,3 @@ def find_differences(pins: dict[str, str]) -> dict[str, tuple[str, str | None]]:
     installed = {normalise_name(name): version for name, version in list_installed().items()}
     pairs = {name: (version, installed.get(normalise_name(name))) for name, version in pins.items()}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
-
-
-def format_lock(pins: dict[str, str]) -> str:
-    """Format the lock file."""
-    return _LOCK_HEAD + "".join(f"{name}=={version}\n" for name, version in pins.items())
-
-
-def format_conda(pins: dict[str, str]) -> str:
-    """Format the conda environment: Python, pip, and the pins through pip."""
-    python = ".".join(map(str, PYTHON_VERSION))
-    lines = [
-        "name: gaitlib",
-        "channels:",
-        "  - conda-forge",
-        "dependencies:",
-        f"  - python={python}",
-        "  - pip",
-    ]
-    lines += ["  - pip:", *(f"      - {name}=={version}" for name, version in pins.items())]
-    return _CONDA_HEAD + "\n".join(lines) + "\n"
-
-
-def write_files(pins: dict[str, str]) -> None:
-    """Write requirements.lock and environment.yml."""
-    LOCK_FILE.write_text(format_lock(pins), encoding="utf-8")
-    CONDA_FILE.write_text(format_conda(pins), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    # 'conda': only environment.yml, from the lock as it is; without it the lock too, from what is installed.
-    write_files(read_lock() if sys.argv[1:] == ["conda"] else list_installed())

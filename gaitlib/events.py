@@ -27,26 +27,6 @@ _MIN_CONTACT_S = 0.05
 def detect_events(walk: xr.Dataset, max_gap_s: float = MAX_GAP_S) -> pd.DataFrame:
     """Detect initial contacts and toe-offs of a Walk.
 
-    Parameters
-    ----------
-    walk : xarray.Dataset
-        A Walk over ground in one straight pass, in any horizontal direction.
-    max_gap_s : float
-        Longest gap of a keypoint that is bridged (s).
-
-    Returns
-    -------
-    pandas.DataFrame
-        foot ('r' or 'l'), event ('initial_contact' or 'toe_off'), time_s on the Walk's time axis, sorted by
-        time. Contacts of the feet alternate. Empty if no step is seen.
-
-    Raises
-    ------
-    InputError
-        If hips, or both heels and ankles, of a leg are never known, or the person does not move along.
-
-    Notes
-    -----
     1. Positions are taken along the walking direction, relative to the middle of the hips; gaps up to
        `max_gap_s` are bridged.
     2. The distance of the right heel ahead of the left one is smoothed (zero-lag Butterworth of second
@@ -87,16 +67,8 @@ def detect_events(walk: xr.Dataset, max_gap_s: float = MAX_GAP_S) -> pd.DataFram
 def choose_foot_points(walk: xr.Dataset) -> tuple[str, str | None]:
     """Choose which points of the feet stand for heel and toe.
 
-    Parameters
-    ----------
-    walk : xarray.Dataset
-        A Walk.
-
-    Returns
-    -------
-    (str, str or None)
-        'heel' and 'toe' if both feet have them in at least half of the frames in which their ankles are
-        known; else 'ankle' for the heel, None for the toe.
+    'heel' and 'toe' if both feet have them in at least half of the frames in which their ankles are known;
+    else 'ankle' for the heel, None for the toe.
     """
 
     def count(name: str) -> int:
@@ -107,23 +79,7 @@ def choose_foot_points(walk: xr.Dataset) -> tuple[str, str | None]:
 
 
 def check_events(events: pd.DataFrame) -> pd.DataFrame:
-    """Check a table of events.
-
-    Parameters
-    ----------
-    events : pandas.DataFrame
-        Columns foot ('r' or 'l'), event ('initial_contact' or 'toe_off'), time_s (s).
-
-    Returns
-    -------
-    pandas.DataFrame
-        The three columns, sorted by time.
-
-    Raises
-    ------
-    InputError
-        If a column is missing or holds something else.
-    """
+    """Check a table of events (foot, event, time_s); sorted by time."""
     missing = [name for name in EVENT_COLUMNS if name not in getattr(events, "columns", ())]
     if missing:
         raise InputError(
@@ -144,35 +100,13 @@ def check_events(events: pd.DataFrame) -> pd.DataFrame:
 def detect_events_from_force(
     time_s: np.ndarray, vertical_force_N: np.ndarray, threshold_N: float = 20.0, periodic: bool = False
 ) -> pd.DataFrame:
-    """Detect events from the vertical ground force under each foot.
+    """Detect events from the vertical ground force (n, 2) under the right and left foot (N, NaN: not
+    measured).
 
-    Parameters
-    ----------
-    time_s : array, shape (n,)
-        Increasing times (s).
-    vertical_force_N : array, shape (n, 2)
-        Force on the right and left foot (N, upwards positive); NaN where not measured.
-    threshold_N : float
-        Force of contact (N).
-    periodic : bool
-        Whether the samples are one stride whose last sample repeats the first.
-
-    Returns
-    -------
-    pandas.DataFrame
-        foot, event, time_s; times at the threshold by linear interpolation. In a periodic stride, each event
-        once, within [0, stride time).
-
-    Raises
-    ------
-    InputError
-        If shapes do not fit or the threshold is not positive.
-
-    Notes
-    -----
     A contact starts where the force rises through the threshold on its way to twice the threshold, and ends
-    where it falls through it after that; touches that stay below twice the threshold, and contacts or
-    flights shorter than 0.05 s, are chatter and ignored. No event is placed beside unknown samples.
+    where it falls through it after that; touches that stay below twice the threshold, and contacts or flights
+    shorter than 0.05 s, are chatter and ignored. No event is placed beside unknown samples. A `periodic`
+    stride, whose last sample repeats the first, holds each event once.
     """
     time_s, force = np.asarray(time_s, dtype=float), np.asarray(vertical_force_N, dtype=float)
     if time_s.ndim != 1 or len(time_s) < 2 or force.shape != (len(time_s), 2):

@@ -42,13 +42,14 @@ MUSCLE_GROUPS = (
 MUSCLES = tuple(f"{name}_{side}" for side in SIDES for name in MUSCLE_GROUPS)
 """Muscle groups of both legs."""
 
-_DIMENSIONS = {
+CURVES = {
     "position": ("phase", "coordinate"),
     "activation": ("phase", "muscle"),
     "ground_force": ("phase", "foot", "axis"),
     "joint_moment": ("phase", "coordinate"),
 }
-_UNITS = {
+"""Curves of a gait and their dimensions."""
+UNITS = {
     "position": "rad (pelvis_tx, pelvis_ty: m)",
     "activation": "1",
     "ground_force": "N",
@@ -56,6 +57,14 @@ _UNITS = {
     "stride_time_s": "s",
     "speed_mps": "m/s",
 }
+LABELS = {
+    "phase": np.linspace(0.0, 100.0, N_PHASE),
+    "coordinate": list(COORDINATES),
+    "muscle": list(MUSCLES),
+    "foot": list(SIDES),
+    "axis": ["x", "y", "z"],
+}
+"""Labels of their dimensions."""
 _JSON_ATTRIBUTES = ("person", "impairment", "verdict")
 
 
@@ -70,32 +79,9 @@ def build_gait(
 ) -> xr.Dataset:
     """Put the curves of one stride together into a Gait.
 
-    Parameters
-    ----------
-    position : array, shape (101, 12)
-        Coordinates over the stride (rad or m), columns as `COORDINATES`.
-    activation : array, shape (101, 18)
-        Muscle activation 0-1, columns as `MUSCLES`.
-    ground_force : array, shape (101, 2, 3)
-        Force of the ground on the right and left foot along x, y, z (N).
-    joint_moment : array, shape (101, 12)
-        Net generalised force of muscles and passive structures (N m or N).
-    stride_time_s : float
-        Duration of the stride (s).
-    speed_mps : float
-        Mean speed along x (m/s).
-    attributes : mapping, optional
-        gait_id, person, impairment, verdict (the last three as dicts, kept as JSON), study, revision.
-
-    Returns
-    -------
-    xarray.Dataset
-        The validated Gait.
-
-    Raises
-    ------
-    InputError
-        If a shape, a value or the travel of the pelvis does not fit.
+    Coordinates (101, 12; rad or m), activations (101, 18), force of the ground on the right and left foot
+    along x, y, z (101, 2, 3; N), net generalised force of muscles and passive structures (101, 12; N m or N).
+    `attributes`: gait_id, study, revision, and person, impairment, verdict as dicts, which are kept as JSON.
     """
     arrays = {
         "position": position,
@@ -104,12 +90,12 @@ def build_gait(
         "joint_moment": joint_moment,
     }
     gait = xr.Dataset(
-        {name: (_DIMENSIONS[name], np.asarray(values, dtype=float)) for name, values in arrays.items()},
-        coords=_get_labels(),
+        {name: (CURVES[name], np.asarray(values, dtype=float)) for name, values in arrays.items()},
+        coords=LABELS,
     )
     gait["stride_time_s"] = float(stride_time_s)
     gait["speed_mps"] = float(speed_mps)
-    for name, unit in _UNITS.items():
+    for name, unit in UNITS.items():
         gait[name].attrs["units"] = unit
     for key, value in (attributes or {}).items():
         gait.attrs[key] = json.dumps(value, sort_keys=True) if key in _JSON_ATTRIBUTES else value
@@ -117,33 +103,16 @@ def build_gait(
 
 
 def validate_gait(gait: xr.Dataset) -> xr.Dataset:
-    """Check names, shapes, values and consistency of a Gait.
-
-    Parameters
-    ----------
-    gait : xarray.Dataset
-        One stride, without a leading `gait` dimension.
-
-    Returns
-    -------
-    xarray.Dataset
-        The same object.
-
-    Raises
-    ------
-    InputError
-        Listing everything that is wrong at once.
-    """
-    problems = [f"variable '{name}' is missing" for name in _UNITS if name not in gait]
-    labels = _get_labels()
-    for name, dims in _DIMENSIONS.items():
+    """Check names, shapes, values and consistency of a Gait; the error lists everything that is wrong."""
+    problems = [f"variable '{name}' is missing" for name in UNITS if name not in gait]
+    for name, dims in CURVES.items():
         if name not in gait:
             continue
         if gait[name].dims != dims:
             problems.append(f"'{name}' has dimensions {gait[name].dims}, expected {dims}")
             continue
         for dim in dims:
-            if list(gait[dim].values) != list(labels[dim]):
+            if list(gait[dim].values) != list(LABELS[dim]):
                 problems.append(f"dimension '{dim}' of '{name}' does not carry the labels of a Gait")
         if not np.isfinite(gait[name].values).all():
             problems.append(f"'{name}' holds values that are not finite")
@@ -161,52 +130,8 @@ def validate_gait(gait: xr.Dataset) -> xr.Dataset:
     return gait
 
 
-def mirror_gait(gait: xr.Dataset) -> xr.Dataset:
-    """Exchange left and right.
-
-    The mirrored stride starts at the contact of what was the left foot, so phase is rolled to the left
-    initial contact taken as half a stride for a symmetric gait; here only the labels are exchanged and
-    phase 0 stays: use it for symmetric comparison or augmentation, where phase is free.
-
-    Parameters
-    ----------
-    gait : xarray.Dataset
-        A Gait, or a gait set with a leading `gait` dimension.
-
-    Returns
-    -------
-    xarray.Dataset
-        A new dataset with the sides exchanged.
-    """
-    mirrored = gait.copy(deep=True)
-    for dim in ("coordinate", "muscle", "foot"):
-        if dim in gait.dims:
-            order = [swap_side(str(name)) for name in gait[dim].values]
-            for name in [v for v in gait.data_vars if dim in gait[v].dims]:
-                mirrored[name] = (gait[name].dims, gait[name].sel({dim: order}).values, gait[name].attrs)
-    return mirrored
-
-
 def resample_phase(values: np.ndarray, n_points: int) -> np.ndarray:
-    """Resample curves over a stride to another number of points.
-
-    Parameters
-    ----------
-    values : array, shape (n, ...)
-        Samples equally spaced from 0 to 100 % of the stride, both ends included.
-    n_points : int
-        Number of points wanted (at least 2).
-
-    Returns
-    -------
-    array, shape (n_points, ...)
-        Cubic-spline values at equally spaced points from 0 to 100 %.
-
-    Raises
-    ------
-    InputError
-        If fewer than four samples or fewer than two points are given.
-    """
+    """Resample curves (n, ...) over a stride, both ends included, by a cubic spline; (n_points, ...)."""
     from scipy.interpolate import CubicSpline
 
     values = np.asarray(values, dtype=float)
@@ -219,46 +144,8 @@ def resample_phase(values: np.ndarray, n_points: int) -> np.ndarray:
     return spline(np.linspace(0.0, 1.0, n_points))
 
 
-def stack_gaits(gaits: list[xr.Dataset]) -> xr.Dataset:
-    """Stack Gaits into a gait set.
-
-    Parameters
-    ----------
-    gaits : list of xarray.Dataset
-        Gaits, each with attribute `gait_id`.
-
-    Returns
-    -------
-    xarray.Dataset
-        The same variables with a leading dimension `gait`, labelled by gait_id.
-    """
-    ids = [str(gait.attrs["gait_id"]) for gait in gaits]
-    return xr.concat([gait.drop_attrs(deep=False) for gait in gaits], dim="gait").assign_coords(gait=ids)
-
-
-def _get_labels() -> dict[str, list]:
-    return {
-        "phase": list(np.linspace(0.0, 100.0, N_PHASE)),
-        "coordinate": list(COORDINATES),
-        "muscle": list(MUSCLES),
-        "foot": list(SIDES),
-        "axis": ["x", "y", "z"],
-    }
-
-
 def swap_side(name: str) -> str:
-    """Exchange the side in a name.
-
-    Parameters
-    ----------
-    name : str
-        'r', 'l', or a name that ends in '_r' or '_l'.
-
-    Returns
-    -------
-    str
-        The name of the other side; the same name if it has no side.
-    """
+    """Exchange the side in a name: 'r', 'l', or what ends in '_r' or '_l'; others stay as they are."""
     if name in ("r", "l"):
         return "l" if name == "r" else "r"
     if name.endswith(("_r", "_l")):

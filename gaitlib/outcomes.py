@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+import yaml
 
 from gaitlib.errors import InputError
 from gaitlib.events import check_events, choose_foot_points, detect_events, detect_events_from_force
@@ -34,98 +36,8 @@ class Outcome:
     min_steps: int = MIN_STEPS
 
 
-_DEFINED = (
-    Outcome(
-        "speed_mps",
-        "Walking speed",
-        "m/s",
-        "Displacement of the middle of the hips along the walking direction between the first and the last "
-        "initial contact, over the time between them.",
-        "(x_hip(t_last) - x_hip(t_first)) / (t_last - t_first)",
-    ),
-    Outcome(
-        "step_length_m",
-        "Step length",
-        "m",
-        "Distance along the walking direction between successive footprints of opposite feet; mean of the "
-        "means of right and left steps. A footprint is the place of the heel (ankle if there is no heel) "
-        "where it has come to rest, 3 to 10 % of the stride after contact.",
-        "mean_i(x_print(i) - x_print(i-1))",
-    ),
-    Outcome(
-        "step_time_s",
-        "Step time",
-        "s",
-        "Time between consecutive initial contacts of opposite feet; mean of the means of "
-        "right and left steps.",
-        "mean_i(t_{i+1} - t_i)",
-    ),
-    Outcome(
-        "stride_time_s",
-        "Stride time",
-        "s",
-        "Time between consecutive initial contacts of the same foot, mean over the strides of both sides.",
-        "mean_i(t_{i+2} - t_i)",
-    ),
-    Outcome(
-        "stride_length_m",
-        "Stride length",
-        "m",
-        "Distance along the walking direction between consecutive resting places of the same heel, mean over "
-        "the strides of both sides.",
-        "mean_i(x_print(i) - x_print(i-2))",
-    ),
-    Outcome("cadence_spm", "Cadence", "steps/min", "Steps per minute.", "60 / step_time_s"),
-    Outcome(
-        "stance_share",
-        "Stance phase",
-        "share of the stride",
-        "Time from initial contact to toe-off of the same foot over its stride time, mean over "
-        "strides and sides.",
-        "mean((t_to - t_ic) / T_stride)",
-    ),
-    Outcome(
-        "double_support_share",
-        "Double support",
-        "share of the stride",
-        "Time per stride with both feet on the ground: from each initial contact to the toe-off of the other "
-        "foot, summed over right and left, over the mean stride time.",
-        "(mean_r(t_to,l - t_ic,r) + mean_l(t_to,r - t_ic,l)) / T_stride",
-    ),
-    Outcome(
-        "step_width_m",
-        "Step width",
-        "m",
-        "Distance between the two heels (or ankles) across the walking direction at initial contact, "
-        "positive to the outside, mean over steps.",
-        "mean_i(z_r(t_i) - z_l(t_i))",
-    ),
-    Outcome(
-        "stride_time_cv",
-        "Stride time variability",
-        "share",
-        "Standard deviation of stride times over their mean. Few strides make it unsure.",
-        "sd(T_stride) / mean(T_stride)",
-        4,
-    ),
-    Outcome(
-        "step_time_asymmetry",
-        "Step time asymmetry",
-        "share",
-        "Absolute difference between mean right and mean left step time over the mean of both; a step has "
-        "the name of the foot that lands.",
-        "2 |T_r - T_l| / (T_r + T_l)",
-    ),
-    Outcome(
-        "step_length_asymmetry",
-        "Step length asymmetry",
-        "share",
-        "Absolute difference between mean right and mean left step length over the mean of both.",
-        "2 |L_r - L_l| / |L_r + L_l|",
-    ),
-    Outcome("n_steps", "Steps", "count", "Steps that entered.", "count of pairs (t_i, t_{i+1})", 0),
-)
-OUTCOMES: dict[str, Outcome] = {outcome.name: outcome for outcome in _DEFINED}
+_DEFINED = yaml.safe_load(Path(__file__).with_name("outcomes.yaml").read_text(encoding="utf-8"))
+OUTCOMES = {name: Outcome(name, **meaning) for name, meaning in _DEFINED.items()}
 """Name -> definition of every gait parameter."""
 
 
@@ -171,21 +83,7 @@ def compute_walk_outcomes(walk: xr.Dataset, events: pd.DataFrame | None = None) 
 
 
 def measure_walks(walks: list[xr.Dataset], outcomes: Iterable[str]) -> pd.DataFrame:
-    """Measure walks of people from their keypoints in space, free of camera and detector.
-
-    Parameters
-    ----------
-    walks : list of xarray.Dataset
-        Walks; may be empty.
-    outcomes : iterable of str
-        Names of `OUTCOMES`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per walk: who walked (origin, dataset, subgroup, person_id, walk_id, age_years, height_m,
-        mass_kg, sex), how long (duration_s, n_steps), and the outcomes.
-    """
+    """Measure walks from their keypoints in space, free of camera and detector: one row per walk."""
     keys, outcomes = ["origin", "dataset", "subgroup", "person_id", "walk_id"], list(outcomes)
     rows = []
     for walk in walks:
@@ -201,18 +99,7 @@ def measure_walks(walks: list[xr.Dataset], outcomes: Iterable[str]) -> pd.DataFr
 
 
 def explain_missing(outcomes: dict[str, float]) -> dict[str, str]:
-    """Tell why outcomes are missing.
-
-    Parameters
-    ----------
-    outcomes : dict of str to float
-        As `compute_walk_outcomes` or `compute_gait_outcomes` returns.
-
-    Returns
-    -------
-    dict of str to str
-        Name -> reason, for every outcome that is NaN; empty if all are there.
-    """
+    """Tell why outcomes are missing: name -> reason, for every outcome that is NaN."""
     n_steps = int(outcomes.get("n_steps", 0))
     reasons = {}
     for name, value in outcomes.items():
@@ -353,26 +240,11 @@ def _compare_sides(values: np.ndarray, side: np.ndarray) -> float:
 
 
 def compute_gait_outcomes(gait: xr.Dataset, dimensions=None) -> dict[str, float]:
-    """Compute the gait parameters of a Gait, taken as one of many equal strides.
+    """Compute the gait parameters of a Gait, taken as one of many equal strides (n_steps is 2).
 
-    Parameters
-    ----------
-    gait : xarray.Dataset
-        One stride.
-    dimensions : gaitlib.body.dimensions.Dimensions, optional
-        Segment lengths (m); those of the Gait's person if not given.
-
-    Returns
-    -------
-    dict of str to float
-        Every name of `OUTCOMES`, by the definitions of walks; n_steps is 2. Events come from the ground force
-        where it reaches 20 N under both feet, else from the keypoints. step_width_m (planar body) and
-        stride_time_cv (equal strides) are NaN.
-
-    Raises
-    ------
-    InputError
-        If the Gait is malformed or neither dimensions nor person are known.
+    Events come from the ground force where it reaches 20 N under both feet, else from the keypoints.
+    step_width_m (planar body) and stride_time_cv (equal strides) are NaN. `dimensions`: segment lengths;
+    those of the Gait's person if not given.
     """
     from gaitlib.body.kinematics import compute_sagittal_points
 

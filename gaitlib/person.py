@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from gaitlib.errors import InputError
+from gaitlib.schema import Section, check_values
 
 STRENGTH_GROUPS: dict[str, tuple[str, ...]] = {
     "hip_flexors": ("iliopsoas",),
@@ -20,7 +20,7 @@ STRENGTH_GROUPS: dict[str, tuple[str, ...]] = {
 """Clinical strength group -> muscle groups of the model (manual muscle testing groups)."""
 
 
-class Person(BaseModel):
+class Person(Section):
     """A walking person.
 
     Ranges span the study's cohorts: children from 3 years to adults of 90 years.
@@ -31,8 +31,6 @@ class Person(BaseModel):
     >>> gaitlib.Person(age_years=8, sex="m", height_m=1.28, mass_kg=26)
     Person(age_years=8.0, sex='m', height_m=1.28, mass_kg=26.0)
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     age_years: float = Field(ge=3, le=95)
     sex: Literal["f", "m"]
@@ -57,7 +55,7 @@ LIMITED_JOINTS = ("hip", "knee", "ankle")
 """Joints whose passive stop can be moved: extension of hip and knee, dorsiflexion of the ankle."""
 SIDES = ("r", "l")
 
-_PER_SIDE = {
+PER_SIDE = {
     "weakness": (tuple(STRENGTH_GROUPS), 0.1, 1.0, 1.0),
     "contracture": (CONTRACTURE_GROUPS, 0.6, 1.0, 1.0),
     "spasticity": (SPASTIC_GROUPS, 0.0, 3.0, 0.0),
@@ -67,7 +65,7 @@ _PER_SIDE = {
 """Names, lowest, highest and healthy value of the parts that are given per group and side."""
 
 
-class Impairment(BaseModel):
+class Impairment(Section):
     """What hinders the gait, each part with unit and range; everything left out is healthy.
 
     The first five map a group or joint to a value; a suffix `_r` or `_l` names a side, no suffix both.
@@ -100,8 +98,6 @@ class Impairment(BaseModel):
     (False, 1.0)
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     weakness: dict[str, float] = Field(default_factory=dict)
     contracture: dict[str, float] = Field(default_factory=dict)
     spasticity: dict[str, float] = Field(default_factory=dict)
@@ -114,10 +110,10 @@ class Impairment(BaseModel):
     balance_margin: float = Field(default=0.0, ge=0, le=1)
     tilt_deg: float = Field(default=0.0, ge=-15, le=30)
 
-    @field_validator(*_PER_SIDE, mode="after")
+    @field_validator(*PER_SIDE, mode="after")
     @classmethod
     def _check_groups(cls, values: dict[str, float], info) -> dict[str, float]:
-        groups, low, high, healthy = _PER_SIDE[info.field_name]
+        groups, low, high, healthy = PER_SIDE[info.field_name]
         known = {key: None for g in groups for key in (g, f"{g}_r", f"{g}_l")}
         for name, value in values.items():
             if name not in known:
@@ -138,7 +134,7 @@ class Impairment(BaseModel):
     @property
     def is_symmetric(self) -> bool:
         """Whether both sides are impaired alike."""
-        names = [name for part in _PER_SIDE for name in getattr(self, part)]
+        names = [name for part in PER_SIDE for name in getattr(self, part)]
         return not any(name.endswith(("_r", "_l")) for name in names)
 
     @property
@@ -147,86 +143,35 @@ class Impairment(BaseModel):
         return bool(self.spasticity) or self.coactivation > 0
 
     def get(self, part: str, group: str, side: str) -> float:
-        """Look up a part for a group and side.
-
-        Parameters
-        ----------
-        part : str
-            'weakness', 'contracture', 'spasticity', 'limit' or 'tone'.
-        group : str
-            Strength group (weakness), joint (limit) or muscle group.
-        side : str
-            'r' or 'l'.
-
-        Returns
-        -------
-        float
-            The healthy value where nothing is given.
+        """Look up a part for a group (weakness), joint (limit) or muscle group and a side; healthy if not
+        given.
         """
         values = getattr(self, part)
-        return values.get(f"{group}_{side}", values.get(group, _PER_SIDE[part][3]))
+        return values.get(f"{group}_{side}", values.get(group, PER_SIDE[part][3]))
 
     def get_strength(self, muscle_group: str, side: str) -> float:
-        """Look up the share of strength that a muscle group has left.
-
-        Parameters
-        ----------
-        muscle_group : str
-            A name of `gaitlib.gait.MUSCLE_GROUPS`.
-        side : str
-            'r' or 'l'.
-
-        Returns
-        -------
-        float
-            1 where the group is not weakened.
-        """
+        """Look up the share of strength that a muscle group has left."""
         group = next(g for g, members in STRENGTH_GROUPS.items() if muscle_group in members)
         return self.get("weakness", group, side)
 
     def get_contracture(self, muscle_group: str, side: str) -> float:
-        """Look up the share of its fibre length that a muscle group has left.
-
-        Parameters
-        ----------
-        muscle_group : str
-            A name of `gaitlib.gait.MUSCLE_GROUPS`.
-        side : str
-            'r' or 'l'.
-
-        Returns
-        -------
-        float
-            1 where the group is not shortened.
-        """
+        """Look up the share of its fibre length that a muscle group has left."""
         return self.get("contracture", muscle_group, side)
 
     def flatten(self) -> dict[str, float]:
-        """Lay the impairment out as one number per column, for tables.
-
-        Returns
-        -------
-        dict of str to float
-            `weakness_<group>_<side>` and so on, then the scalar parts; inverse of `unflatten_impairment`.
-        """
+        """Lay the impairment out as one number per column; `unflatten_impairment` undoes it."""
         row = {
             f"{part}_{group}_{side}": self.get(part, group, side)
-            for part, (groups, *_) in _PER_SIDE.items()
+            for part, (groups, *_) in PER_SIDE.items()
             for group in groups
             for side in SIDES
         }
         return row | {name: getattr(self, name) for name in SCALAR_PARTS}
 
     def describe(self) -> str:
-        """Put the impairment into words.
-
-        Returns
-        -------
-        str
-            Such as 'weakness: plantarflexors right 0.30; rigidity 0.5', or 'no impairment'.
-        """
+        """Put the impairment into words, such as 'weakness: plantarflexors right 0.30; rigidity 0.5'."""
         words = []
-        for part in _PER_SIDE:
+        for part in PER_SIDE:
             values = getattr(self, part)
             if values:
                 named = (f"{_name_side(name)} {value:.2f}" for name, value in values.items())
@@ -234,108 +179,36 @@ class Impairment(BaseModel):
         words += [f"{_name_side(n)} {getattr(self, n):g}" for n in SCALAR_PARTS if getattr(self, n)]
         return "; ".join(words) or "no impairment"
 
-    def mirror(self) -> Impairment:
-        """Exchange left and right.
-
-        Returns
-        -------
-        Impairment
-            The impairment of the mirror image.
-        """
-        swapped = {
-            part: {
-                f"{group}_{other}": self.get(part, group, side)
-                for group in groups
-                for side, other in (("r", "l"), ("l", "r"))
-            }
-            for part, (groups, *_) in _PER_SIDE.items()
-        }
-        return self.model_validate(self.model_dump() | swapped)
-
 
 def _name_side(name: str) -> str:
     sides = {"_r": " right", "_l": " left"}
     return (name[:-2] + sides[name[-2:]] if name[-2:] in sides else name).replace("_", " ")
 
 
-SCALAR_PARTS = tuple(name for name in Impairment.model_fields if name not in _PER_SIDE)
-"""Parts of an impairment that are one number."""
+SCALAR_PARTS = {
+    name: (float(field.metadata[0].ge), float(field.metadata[1].le))
+    for name, field in Impairment.model_fields.items()
+    if name not in PER_SIDE
+}
+"""Parts of an impairment that are one number -> lowest and highest; 0 is healthy."""
 IMPAIRMENT_COLUMNS = tuple(Impairment().flatten())
 """Columns of a table that hold an impairment."""
 
 
 def unflatten_impairment(row: Mapping) -> Impairment:
-    """Build an impairment from the columns of a table's row.
-
-    Parameters
-    ----------
-    row : mapping
-        Columns of `IMPAIRMENT_COLUMNS`; a part that a table does not have is healthy.
-
-    Returns
-    -------
-    Impairment
-        The impairment.
-    """
+    """Build an impairment from the columns of a table's row; a part that is not there is healthy."""
     parts = {
         part: {f"{g}_{side}": float(row.get(f"{part}_{g}_{side}", healthy)) for g in groups for side in SIDES}
-        for part, (groups, _, _, healthy) in _PER_SIDE.items()
+        for part, (groups, _, _, healthy) in PER_SIDE.items()
     }
     return Impairment(**parts, **{name: float(row.get(name, 0.0)) for name in SCALAR_PARTS})
 
 
 def parse_person(values: dict, where: str = "person") -> Person:
-    """Build a Person from plain values with one clear error.
-
-    Parameters
-    ----------
-    values : dict
-        age_years (3-95), sex ('f' or 'm'), height_m (0.85-2.10), mass_kg (10-160).
-    where : str
-        File or field that the message names.
-
-    Returns
-    -------
-    Person
-        The validated person.
-
-    Raises
-    ------
-    InputError
-        If a value is missing, unknown or outside its range.
-    """
-    return _parse(Person, values, where)
+    """Build a Person from plain values with one clear error; `where` names the file or field."""
+    return check_values(Person, values, where)
 
 
 def parse_impairment(values: dict, where: str = "impairment") -> Impairment:
-    """Build an Impairment from plain values with one clear error.
-
-    Parameters
-    ----------
-    values : dict
-        Fields of `Impairment`.
-    where : str
-        File or field that the message names.
-
-    Returns
-    -------
-    Impairment
-        The validated impairment.
-
-    Raises
-    ------
-    InputError
-        If a value is unknown or outside its range.
-    """
-    return _parse(Impairment, values, where)
-
-
-def _parse(model: type[BaseModel], values: dict, where: str):
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        parts = [
-            f"{'.'.join(str(p) for p in item['loc']) or 'values'}: {item['msg']} (found {item['input']!r})"
-            for item in error.errors()
-        ]
-        raise InputError(f"{where}: " + "; ".join(parts)) from None
+    """Build an Impairment from plain values with one clear error; `where` names the file or field."""
+    return check_values(Impairment, values, where)

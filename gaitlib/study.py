@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from gaitlib.cohorts.schema import COHORTS
 from gaitlib.errors import InputError, suggest_name
+from gaitlib.schema import Section, check_values, read_yaml
 
 OUTCOMES = ("speed_mps", "step_length_m", "step_time_s")
 """Outcomes that every estimator of a study answers."""
@@ -26,11 +26,7 @@ _RELEASE = r"^([0-9a-f]{16})?$"
 """Hash of a library: `gaitlib.simulate.library.Library.hash`."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class SimulateSection(_Section):
+class SimulateSection(Section):
     """Chapter 1: the library of simulated gaits and how much of it is solved again."""
 
     library: str = Field(min_length=1)
@@ -39,7 +35,7 @@ class SimulateSection(_Section):
     workers: int = Field(ge=1, le=256)
 
 
-class LibrarySection(_Section):
+class LibrarySection(Section):
     """What `gaitlib simulate --study` builds: gaits per cohort, and where the solves run."""
 
     folder: str = Field(min_length=1)
@@ -62,7 +58,7 @@ class LibrarySection(_Section):
         return self
 
 
-class GenerateSection(_Section):
+class GenerateSection(Section):
     """Chapter 2: size and training of the generative model, strides sampled for its checks.
 
     `weights_release` is the hash of the library that a generator trained earlier (`--generator`) may have
@@ -87,7 +83,7 @@ class GenerateSection(_Section):
         return shared | {"n_blocks": self.blocks}
 
 
-class SenseSection(_Section):
+class SenseSection(Section):
     """The virtual sensors through which real and simulated people are seen in chapter 4."""
 
     views: tuple[View, ...] = Field(min_length=1)
@@ -103,7 +99,7 @@ class SenseSection(_Section):
         return self
 
 
-class EstimateSection(_Section):
+class EstimateSection(Section):
     """Chapter 3: size and training of the estimators, on synthetic walks only.
 
     `weights` is a folder with estimators trained earlier by `gaitlib train` that the chapters after it use in
@@ -133,7 +129,7 @@ class EstimateSection(_Section):
         return self
 
 
-class Margin(_Section):
+class Margin(Section):
     """A difference that counts, fixed before the data are seen, with its published source."""
 
     value: float = Field(gt=0)
@@ -141,7 +137,7 @@ class Margin(_Section):
     source: str = Field(min_length=8)
 
 
-class StandIn(_Section):
+class StandIn(Section):
     """Which simulated people are shown where no real people exist."""
 
     cohort: Literal[COHORTS]
@@ -171,7 +167,7 @@ _NEEDS = {
 """Kind of data -> what a study must say of it."""
 
 
-class Beside(_Section):
+class Beside(Section):
     """What else is known of a subgroup and shown beside its evaluation, by kind of data.
 
     `dataset` is an item of the data manifest. `group` is what people are called in that set, or before the
@@ -202,7 +198,7 @@ class Beside(_Section):
         return self
 
 
-class Subgroup(_Section):
+class Subgroup(Section):
     """One evaluation page: its title, its real people, who stands in where there are none, what is beside."""
 
     title: str = Field(min_length=3)
@@ -228,10 +224,10 @@ class Subgroup(_Section):
         return self
 
 
-class EvaluateSection(_Section):
+class EvaluateSection(Section):
     """Chapters 4 and 5: who is evaluated, by which methods, against which margins.
 
-    `experiments` is the file of `gaitlib ablate` that chapter 5 shows; empty: none. `told_apart` names two
+    `experiments` is the file of `studies/ablate.py` that chapter 5 shows; empty: none. `told_apart` names two
     subgroups, patients and healthy people, whom chapter 5 tells apart by their estimates.
     """
 
@@ -272,13 +268,13 @@ class EvaluateSection(_Section):
         return self
 
 
-class BookSection(_Section):
+class BookSection(Section):
     """The rendered book."""
 
     title: str = Field(min_length=3)
 
 
-class Study(_Section):
+class Study(Section):
     """A whole study."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -309,21 +305,8 @@ class Study(_Section):
 
 def load_study(path: str | Path) -> Study:
     """Read and check a study file."""
-    import yaml
-
     path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise InputError(
-            f"{path.name}: the study file cannot be read ({reason}). Name a file in studies/."
-        ) from None
-    try:
-        values = yaml.load(text, Loader=_build_loader(path.name))
-    except yaml.YAMLError as error:
-        raise InputError(f"{path.name}: not valid YAML ({' '.join(str(error).split())})") from None
-    return parse_study(values, path.name)
+    return parse_study(read_yaml(path, "study file", "Name a file in studies/."), path.name)
 
 
 def parse_study(values: object, where: str = "study") -> Study:
@@ -332,51 +315,4 @@ def parse_study(values: object, where: str = "study") -> Study:
         raise InputError(
             f"{where}: found {type(values).__name__}, expected sections {', '.join(Study.model_fields)}."
         )
-    try:
-        return Study.model_validate(values)
-    except ValidationError as error:
-        faults = [_describe_fault(fault) for fault in error.errors()]
-        raise InputError(f"{where}: " + "; ".join(faults) + ".") from None
-
-
-def _describe_fault(fault: dict) -> str:
-    place = ".".join(str(part) for part in fault["loc"] if part != "[key]") or "top level"
-    if fault["type"] == "extra_forbidden":
-        return f"{place}: unknown key{suggest_name(str(fault['loc'][-1]), _find_fields(fault['loc'][:-1]))}"
-    if fault["type"] == "missing":
-        return f"{place}: missing"
-    found = "" if isinstance(fault["input"], dict) else f" (found {str(fault['input'])[:60]!r})"
-    if "[key]" in fault["loc"]:
-        return f"{place}: unknown key{suggest_name(str(fault['input']), OUTCOMES)}"
-    return f"{place}: {fault['msg'].removeprefix('Value error, ')}{found}"
-
-
-def _find_fields(place: tuple) -> list[str]:
-    """Field names of the section at a place of the study."""
-    model: Any = Study
-    for part in place:
-        if isinstance(model, type) and issubclass(model, BaseModel):
-            model = model.model_fields[part].annotation
-        else:
-            model = get_args(model)[-1]  # dict[str, Section]
-        if get_origin(model) in (UnionType, Union):
-            model = get_args(model)[0]
-    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
-
-
-def _build_loader(name: str):
-    """A safe loader that refuses a key given twice, of which YAML would silently keep the last."""
-    import yaml
-
-    class Loader(yaml.SafeLoader):
-        def construct_mapping(self, node, deep=False):
-            seen = set()
-            for key_node, _ in node.value:
-                key = self.construct_object(key_node, deep=True)
-                if key in seen:
-                    line = key_node.start_mark.line + 1
-                    raise InputError(f"{name}, line {line}: key '{key}' is given twice; keep one.")
-                seen.add(key)
-            return super().construct_mapping(node, deep)
-
-    return Loader
+    return check_values(Study, values, where)

@@ -1,4 +1,4 @@
-"""What `import gaitlib` offers: one verb per step from a person to the agreement of an estimate.
+"""Verbs of `import gaitlib` that put a step together; the others are functions of their step's own module.
 
 Each verb imports what it needs when it is called, so that the first `import gaitlib` costs next to nothing.
 """
@@ -16,40 +16,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
     import xarray as xr
-
-    from gaitlib.simulate.library import Library
-
-
-def load_library(folder: str | Path | None = None) -> Library:
-    """Load a library of simulated gaits, each checked in OpenSim.
-
-    Parameters
-    ----------
-    folder : path, optional
-        Library folder; the shipped one when left out.
-
-    Returns
-    -------
-    gaitlib.simulate.library.Library
-        `run`: one row per gait asked for (person, impairment, outcomes, verdict, reason); `curves`: table and
-        curves of the gaits released; `hash` of these.
-
-    Raises
-    ------
-    InputError
-        If the folder holds no library of this version.
-
-    Examples
-    --------
-    >>> import gaitlib
-    >>> table, gaits = gaitlib.load_library().curves
-    >>> fast = table.query("speed_mps > 1.5")
-    >>> gaits.sel(gait=fast["gait_id"].to_list(), coordinate="knee_angle_r")["position"].dims
-    ('gait', 'phase')
-    """
-    from gaitlib.simulate.library import load_library as load
-
-    return load(folder)
 
 
 def simulate_gait(

@@ -6,13 +6,10 @@ The frame is ISB's: x along the walking direction, y up, z to the person's right
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import xarray as xr
 
 from gaitlib.errors import InputError
-from gaitlib.gait import swap_side
 
 _PAIRS = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle", "heel", "toe")
 KEYPOINTS_3D = ("nose", "head_top", "neck", *(f"{name}_{side}" for name in _PAIRS for side in ("r", "l")))
@@ -27,27 +24,12 @@ _MIN_TRAVEL_M = 0.3
 
 
 def build_walk(time_s: np.ndarray, keypoint_position: np.ndarray, **attributes) -> xr.Dataset:
-    """Put keypoints over time together into a Walk.
+    """Put keypoints over time together into a Walk; the error lists everything that is wrong at once.
 
-    Parameters
-    ----------
-    time_s : array, shape (n_time,)
-        Uniform, increasing times (s).
-    keypoint_position : array, shape (n_time, 19, 3)
-        x forward, y up, z right (m), keypoints ordered as `KEYPOINTS_3D`; NaN where a point is unknown.
-    **attributes
-        Needed: walk_id, person_id, dataset, origin ('real', 'simulated' or 'generated'). Known ones:
-        subgroup, height_m, age_years, mass_kg (NaN where unknown), sex, fps (else taken from the times).
-
-    Returns
-    -------
-    xarray.Dataset
-        The validated Walk.
-
-    Raises
-    ------
-    InputError
-        Listing everything that is wrong at once.
+    Uniform times (n_time,) in s; positions (n_time, 19, 3) forward, up, right in m, ordered as
+    `KEYPOINTS_3D`, NaN where unknown. Needed attributes: walk_id, person_id, dataset, origin ('real',
+    'simulated', 'generated'); known ones: subgroup, height_m, age_years, mass_kg (NaN where unknown), sex,
+    fps (else from the times).
     """
     time_s = np.asarray(time_s, dtype=float)
     position = np.asarray(keypoint_position, dtype=float)
@@ -71,23 +53,7 @@ def build_walk(time_s: np.ndarray, keypoint_position: np.ndarray, **attributes) 
 
 
 def validate_walk(walk: xr.Dataset) -> xr.Dataset:
-    """Check names, shapes, times and attributes of a Walk.
-
-    Parameters
-    ----------
-    walk : xarray.Dataset
-        A Walk.
-
-    Returns
-    -------
-    xarray.Dataset
-        The same object.
-
-    Raises
-    ------
-    InputError
-        Listing everything that is wrong at once.
-    """
+    """Check names, shapes, times and attributes of a Walk; the error lists everything that is wrong."""
     problems = [f"attribute '{name}' is missing" for name in _REQUIRED_ATTRIBUTES if name not in walk.attrs]
     origin = walk.attrs.get("origin", ORIGINS[0])
     if origin not in ORIGINS:
@@ -143,25 +109,7 @@ def _find_time_problems(walk: xr.Dataset) -> list[str]:
 
 
 def get_point(walk: xr.Dataset, keypoint: str) -> np.ndarray:
-    """Get the path of one keypoint, or of the middle of a pair.
-
-    Parameters
-    ----------
-    walk : xarray.Dataset
-        A Walk.
-    keypoint : str
-        A name of `KEYPOINTS_3D`, or 'mid_hip', 'mid_shoulder' and so on.
-
-    Returns
-    -------
-    array, shape (n_time, 3)
-        Position (m), NaN where unknown.
-
-    Raises
-    ------
-    InputError
-        If the keypoint is unknown.
-    """
+    """Get the path of one keypoint, or of the middle of a pair ('mid_hip'); shape (n_time, 3), m."""
     position = walk["keypoint_position"].values
     if keypoint.startswith("mid_") and f"{keypoint[4:]}_r" in KEYPOINTS_3D:
         sides = [KEYPOINTS_3D.index(f"{keypoint[4:]}_{side}") for side in ("r", "l")]
@@ -172,22 +120,9 @@ def get_point(walk: xr.Dataset, keypoint: str) -> np.ndarray:
 
 
 def find_progression(walk: xr.Dataset) -> np.ndarray:
-    """Find the horizontal walking direction: that of the least-squares line of the mid-hip over time.
+    """Find the horizontal walking direction of one straight pass; unit vector, shape (3,).
 
-    Parameters
-    ----------
-    walk : xarray.Dataset
-        A Walk in one straight pass, y up.
-
-    Returns
-    -------
-    array, shape (3,)
-        Unit vector.
-
-    Raises
-    ------
-    InputError
-        If the hips are not known or the person hardly moves (treadmill, standing).
+    It is that of the least-squares line of the mid-hip over time; somebody who hardly moves has none.
     """
     time_s, middle = walk["time"].values, get_point(walk, "mid_hip")
     seen = np.isfinite(middle).all(axis=1)
@@ -202,131 +137,3 @@ def find_progression(walk: xr.Dataset) -> np.ndarray:
         )
     cos, sin = slope / np.hypot(*slope)
     return np.array([cos, 0.0, sin])
-
-
-def align_walk_to_progression(walk: xr.Dataset) -> xr.Dataset:
-    """Turn a Walk about the vertical so that it goes along +x.
-
-    The direction is that of `find_progression`, so the walk should be one straight pass; cut turns out first.
-
-    Parameters
-    ----------
-    walk : xarray.Dataset
-        A Walk with any horizontal walking direction, y up.
-
-    Returns
-    -------
-    xarray.Dataset
-        A new Walk; `keypoint_position` and, if present, `ground_force` are turned about the origin.
-
-    Raises
-    ------
-    InputError
-        If the person hardly moves (treadmill, standing): there is no direction of progression.
-    """
-    validate_walk(walk)
-    cos, _, sin = find_progression(walk)
-    turn = np.array([[cos, 0.0, sin], [0.0, 1.0, 0.0], [-sin, 0.0, cos]])
-    aligned = walk.copy(deep=True)
-    for name in [v for v in walk.data_vars if walk[v].dims[-1:] == ("space",)]:
-        aligned[name] = (walk[name].dims, walk[name].values @ turn.T, walk[name].attrs)
-    return aligned
-
-
-def resample_walk(walk: xr.Dataset, fps: float) -> xr.Dataset:
-    """Resample a Walk to another frame rate, as a camera with that rate would see it (no extra smoothing).
-
-    Parameters
-    ----------
-    walk : xarray.Dataset
-        A Walk.
-    fps : float
-        Frames per second wanted.
-
-    Returns
-    -------
-    xarray.Dataset
-        A new Walk that starts at the same time and does not outlast the old one. Keypoints follow a cubic
-        spline per stretch of known samples and stay NaN inside gaps; other curves over `time` are linear.
-
-    Raises
-    ------
-    InputError
-        If fps is not positive.
-    """
-    validate_walk(walk)
-    if not fps > 0:
-        raise InputError(f"resample_walk: fps is {fps}; expected a positive number.")
-    old = walk["time"].values
-    n_new = int(np.floor((old[-1] - old[0]) * fps + 1e-6)) + 1
-    new = old[0] + np.arange(n_new) / fps
-    # A frame may lie past the last sample by rounding only.
-    new = np.minimum(new, old[-1]) if new[-1] > old[-1] else new
-    resampled = walk.drop_dims("time")
-    resampled.attrs = {**walk.attrs, "fps": float(fps)}
-    resampled = resampled.assign_coords(time=("time", new, walk["time"].attrs))
-    for name in [v for v in walk.data_vars if "time" in walk[v].dims]:
-        values = walk[name].transpose("time", ...)
-        flat = values.values.reshape(len(old), -1).astype(float)
-        smooth = name == "keypoint_position"
-        out = np.stack([_resample_column(old, column, new, smooth) for column in flat.T], axis=1)
-        resampled[name] = (values.dims, out.reshape(n_new, *values.shape[1:]), walk[name].attrs)
-    return validate_walk(resampled)
-
-
-def _resample_column(old: np.ndarray, values: np.ndarray, new: np.ndarray, smooth: bool) -> np.ndarray:
-    """Interpolate within each stretch of known samples; NaN elsewhere."""
-    from scipy.interpolate import CubicSpline
-
-    known = np.isfinite(values)
-    out = np.full(len(new), np.nan)
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], known.astype(int), [0]])))
-    for start, stop in zip(edges[::2], edges[1::2], strict=True):
-        inside = (new >= old[start] - 1e-9) & (new <= old[stop - 1] + 1e-9)
-        if smooth and stop - start >= 4:
-            out[inside] = CubicSpline(old[start:stop], values[start:stop])(new[inside])
-        else:
-            out[inside] = np.interp(new[inside], old[start:stop], values[start:stop])
-    return out
-
-
-def mirror_walk(walk: xr.Dataset) -> xr.Dataset:
-    """Exchange left and right: the walk seen in a mirror that contains the walking direction.
-
-    Parameters
-    ----------
-    walk : xarray.Dataset
-        A Walk.
-
-    Returns
-    -------
-    xarray.Dataset
-        A new Walk with z negated and the sides of keypoints, feet, muscles, channels and stored events
-        (attribute `lab_events`) exchanged.
-    """
-    mirrored = walk.copy(deep=True)
-    for name in walk.data_vars:
-        values = walk[name]
-        for dim in ("keypoint", "segment", "foot", "muscle", "channel"):
-            if dim in values.dims and dim in values.coords:
-                labels = [str(label) for label in values[dim].values]
-                swapped = [swap_side(label) for label in labels]
-                if sorted(swapped) == sorted(labels):
-                    values = values.sel({dim: swapped}).assign_coords({dim: labels})
-        array = values.values.copy()
-        if values.dims[-1:] == ("space",):
-            array[..., 2] = -array[..., 2]
-        mirrored[name] = (values.dims, array, walk[name].attrs)
-    if not _has_both_sides(walk, "channel"):
-        mirrored = mirrored.assign_coords(channel=[swap_side(str(name)) for name in walk["channel"].values])
-    if "lab_events" in walk.attrs:
-        events = json.loads(walk.attrs["lab_events"])
-        mirrored.attrs["lab_events"] = json.dumps([{**e, "foot": swap_side(str(e["foot"]))} for e in events])
-    return mirrored
-
-
-def _has_both_sides(walk: xr.Dataset, dim: str) -> bool:
-    if dim not in walk.coords:
-        return True
-    labels = [str(label) for label in walk[dim].values]
-    return sorted(map(swap_side, labels)) == sorted(labels)

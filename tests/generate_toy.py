@@ -27,10 +27,10 @@ def build_toy_library(n, seed=0):
             "height_m": height,
             "mass_kg": np.interp(age, [5, 18], [15.5, 22.5]) * height**2 * rng.uniform(0.9, 1.2),
             "speed_mps": rng.uniform(0.6, 1.5) * np.sqrt(height / 1.7),
-            **{f"strength_{name}": 1.0 for name in STRENGTH_GROUPS},
+            **{f"weakness_{name}": 1.0 for name in STRENGTH_GROUPS},
             "verified": True,
         }
-        row["strength_plantarflexors"] = float(rng.choice([1.0, rng.uniform(0.4, 1.0)]))
+        row["weakness_plantarflexors"] = float(rng.choice([1.0, rng.uniform(0.4, 1.0)]))
         row["stride_time_s"] = _choose_stride_time(row)
         rows.append(row)
         curves.append(build_toy_curves(row))
@@ -72,7 +72,7 @@ def build_toy_curves(row):
         force[:, foot, 0] = -0.1 * force[:, foot, 1] * np.cos(np.pi * np.clip(own / STANCE, 0, 1))
         for muscle in range(9):
             bump = np.exp(3 * (np.cos(2 * np.pi * (own - muscle / 9)) - 1))
-            effort = 0.3 * row["speed_mps"] + 0.2 * (1 - row["strength_plantarflexors"])
+            effort = 0.3 * row["speed_mps"] + 0.2 * (1 - row["weakness_plantarflexors"])
             activation[:, 9 * foot + muscle] = 0.01 + effort * bump
         moment[:, at[f"hip_flexion_{side}"]] = (
             0.3 * row["mass_kg"] * row["height_m"] * np.sin(2 * np.pi * own)
@@ -82,7 +82,7 @@ def build_toy_curves(row):
 
 def _choose_stride_time(row):
     natural = 1.1 * np.sqrt(row["height_m"] / 1.7) * (row["speed_mps"] / 1.2) ** -0.4
-    return natural * (0.88 + 0.12 * row["strength_plantarflexors"])
+    return natural * (0.88 + 0.12 * row["weakness_plantarflexors"])
 
 
 def _place_ankle(own, travel, height):

@@ -76,9 +76,9 @@ def find_reach(module: str) -> set[str]:
 
 
 @cache
-def load_script(name: str):
-    """A script of studies/ as a module."""
-    specification = importlib.util.spec_from_file_location(name, ROOT / "studies" / f"{name}.py")
+def load_script(name: str, folder: str = "studies"):
+    """A script outside gaitlib as a module."""
+    specification = importlib.util.spec_from_file_location(name, ROOT / folder / f"{name}.py")
     module = sys.modules[name] = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
     return module

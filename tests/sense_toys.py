@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from toys import make_person, make_toy_gait
+from transforms import stack_gaits
 
 from gaitlib.environment import ROOT
-from gaitlib.gait import stack_gaits
 from gaitlib.person import Person
 
 

@@ -7,8 +7,8 @@ import dataclasses
 import numpy as np
 import pytest
 import tree_checks as checks
+from tree import load_tree, write_tree
 
-from gaitlib.body.tree import load_tree, write_tree
 from gaitlib.data.fetch import get_path
 from gaitlib.errors import InputError
 from gaitlib.gait import COORDINATES

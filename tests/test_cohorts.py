@@ -211,7 +211,7 @@ def test_unknown_cohort_and_no_yaml(tmp_path):
     with pytest.raises(InputError, match="'child' is unknown; there are healthy_child"):
         load_cohort("child")
     (tmp_path / "odd.yaml").write_text("a: [")
-    with pytest.raises(InputError, match="odd.yaml: cannot be read"):
+    with pytest.raises(InputError, match="odd.yaml: not valid YAML"):
         read_cohort(tmp_path / "odd.yaml")
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from repository import load_script
 from sense_toys import make_toy_set
 
 from gaitlib.errors import InputError
@@ -24,7 +25,8 @@ from gaitlib.outcomes import measure_walks
 from gaitlib.sense.body_walk import build_synthetic_walk
 from gaitlib.sense.observe import observe_walks
 from gaitlib.simulate.library import load_library
-from gaitlib.workflow.ablate import ARMS, COLUMNS, compare_starts, select_healthy_adults
+
+ablate = load_script("ablate")
 
 CONFIG = NetworkConfig(width=8, fine_dilations=(1,), coarse_dilations=(1,))
 
@@ -68,12 +70,14 @@ def test_starts_are_compared_in_one_tidy_table(tmp_path, monkeypatch):
     starts = full, GaitNetwork(CONFIG)
 
     def compare():
-        return compare_starts(*starts, clips, reference, 0, n_real=numbers, epochs=(1,), folder=tmp_path)
+        return ablate.compare_starts(
+            *starts, clips, reference, 0, n_real=numbers, epochs=(1,), folder=tmp_path
+        )
 
     tables = compare()
-    assert all(tuple(part.columns) == COLUMNS for part in tables)
+    assert all(tuple(part.columns) == ablate.COLUMNS for part in tables)
     assert {(part["arm"][0], part["n_train"][0]) for part in tables} == {
-        (ARMS[name], n)
+        (ablate.ARMS[name], n)
         for name in ("real_only", "real_after_pretraining", "real_plus_synthetic")
         for n in (2, 3)
     }
@@ -87,7 +91,7 @@ def test_starts_are_compared_in_one_tidy_table(tmp_path, monkeypatch):
 def test_healthy_adults_are_their_cohort():
     table, gaits = make_toy_set(3)
     table = table.assign(cohort=["healthy_adult", "parkinsons", "healthy_adult"])
-    kept = select_healthy_adults(table, gaits)[0]
+    kept = ablate.select_healthy_adults(table, gaits)[0]
     assert kept["gait_id"].tolist() == table["gait_id"].iloc[[0, 2]].tolist()
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from repository import ROOT
+from repository import ROOT, load_script
 
 from gaitlib.outcomes import OUTCOMES
-from gaitlib.workflow import lookup_pages as page
 
+page = load_script("lookup_pages", "book/_ext")
 MOMENTS = np.array([moment for _, moment, _ in page.CONTACTS])
 PRINTS = np.array([place for _, _, place in page.CONTACTS])
 RIGHT_OFF, LEFT_OFF = (np.array([t for foot, t in page.TOE_OFFS if foot == side]) for side in "rl")

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gaitlib.evaluate.agreement import compute_agreement, compute_bland_altman, compute_ccc, compute_icc
+from gaitlib.evaluate.agreement import compute_agreement
+from gaitlib.evaluate.bland_altman import compute_bland_altman
 from gaitlib.evaluate.calibration import compute_wilson_interval
 from gaitlib.evaluate.discrimination import compare_aucs, compute_auc
 from gaitlib.evaluate.equivalence import compute_tost
 from gaitlib.evaluate.power import compute_detectable_difference
+from gaitlib.evaluate.reliability import compute_ccc, compute_icc
 from gaitlib.evaluate.subgroups import adjust_holm
 
 # Shrout & Fleiss 1979, Psychol Bull 86:420, table 2: six targets rated by four judges

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from transforms import mirror_gait
 
 from gaitlib.body.dimensions import compute_dimensions
 from gaitlib.body.kinematics import compute_sagittal_points
@@ -20,7 +21,7 @@ from gaitlib.evaluate.realism import (
     compare_curve,
     compare_speed_law,
 )
-from gaitlib.gait import COORDINATES, MUSCLES, build_gait, mirror_gait
+from gaitlib.gait import COORDINATES, MUSCLES, build_gait
 from gaitlib.person import Person
 from gaitlib.report import animation
 from gaitlib.simulate.curves import choose_alike, choose_nearest, collect_leg_curves, get_leg_curves

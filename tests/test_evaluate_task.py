@@ -111,5 +111,5 @@ def test_trainings_of_several_seeds_are_no_people():
     ]
     runs = summarise_runs(pd.concat(parts), MARGINS, "side", np.random.default_rng(0), 200)
     assert len(runs) == 3 and (runs["n_people"] == 23).all()
-    with pytest.raises(InputError, match=r"kind, arm, n_train, seed missing.*gaitlib ablate"):
+    with pytest.raises(InputError, match=r"kind, arm, n_train, seed missing.*python studies.ablate"):
         summarise_runs(table, MARGINS, "side", np.random.default_rng(0), 200)

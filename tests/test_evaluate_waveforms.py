@@ -31,14 +31,6 @@ def test_swapping_groups_turns_the_sign_only():
     assert [(c.first, c.last) for c in one] == [(c.first, c.last) for c in other]
 
 
-def test_pairs_are_seen_where_two_groups_are_not():
-    rng = np.random.default_rng(4)
-    usual = draw_curves(rng, 12)
-    treated = usual + rng.normal(0.6, 0.3, (12, 1))
-    assert min((c.p for c in find_clusters(treated, usual, rng, 300)), default=1) > 0.1
-    assert find_clusters(treated, usual, rng, 300, paired=True)[0].p < 0.01
-
-
 def test_error_rate_over_the_whole_stride():
     """5 % of experiments on noise may show something anywhere: 200 experiments of 12 people."""
     rng = np.random.default_rng(5)

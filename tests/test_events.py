@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from toys import make_toy_walk, read_truth
+from transforms import mirror_walk, resample_walk
 
 from gaitlib.errors import InputError
 from gaitlib.events import check_events, detect_events, detect_events_from_force
 from gaitlib.signals import fill_gaps, find_turns
-from gaitlib.walk import get_point, mirror_walk, resample_walk
+from gaitlib.walk import get_point
 
 WALKERS = {
     "adult": {},

@@ -3,16 +3,11 @@
 import numpy as np
 import pytest
 from generate_toy import build_toy_library
+from transforms import correct_gaits
 
 from gaitlib.errors import InputError
 from gaitlib.generate.checks import check_gaits, measure_limits, summarise_checks
-from gaitlib.generate.curve_corrections import (
-    ALLOWED_SLIP_M,
-    FloorBand,
-    compute_joint_speed,
-    correct_forces,
-    correct_gaits,
-)
+from gaitlib.generate.curve_corrections import ALLOWED_SLIP_M, FloorBand, compute_joint_speed, correct_forces
 from gaitlib.generate.foot_contact import measure_foot_contact
 from gaitlib.generate.generator_baselines import LinearGaussianGenerator, NeighbourGenerator
 from gaitlib.generate.generator_diagnostics import measure_fidelity, summarise_fidelity

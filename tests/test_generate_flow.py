@@ -190,7 +190,7 @@ def test_wrong_settings_and_columns_are_refused(library, tiny):
     with pytest.raises(InputError, match="hiden"):
         GaitGenerator().fit(*library, {"hiden": 3})
     with pytest.raises(InputError, match="did you mean 'weakness_plantarflexors'"):
-        tiny.sample(pd.DataFrame({"strength_plantarflexor": [0.5]}))
+        tiny.sample(pd.DataFrame({"weakness_plantarflexor": [0.5]}))
     with pytest.raises(InputError, match="not trained"):
         GaitGenerator().sample(pd.DataFrame({"speed_mps": [1.0]}))
 

@@ -31,12 +31,12 @@ from gaitlib.person import Person
 
 
 def build_table(n=40, **columns):
-    table = build_toy_library(n)[0].filter(regex="^(?!strength)")
+    table = build_toy_library(n)[0].filter(regex="^(?!weakness)")
     return table.assign(**columns)
 
 
 def test_impairments_are_read_by_any_of_their_names():
-    table = pd.DataFrame({"strength_plantarflexors": [0.5], "contracture_soleus_l": [0.8], "rigidity": [0.3]})
+    table = pd.DataFrame({"weakness_plantarflexors": [0.5], "contracture_soleus_l": [0.8], "rigidity": [0.3]})
     full = spread_impairments(table).iloc[0]
     assert full["weakness_plantarflexors_r"] == full["weakness_plantarflexors_l"] == 0.5
     assert full["contracture_soleus_l"] == 0.8 and full["contracture_soleus_r"] == 1.0
@@ -67,7 +67,7 @@ def test_what_a_library_cannot_answer_is_refused():
     ):
         with pytest.raises(InputError, match=words):
             check_conditions(pd.DataFrame({name: [value] for name, value in wanted.items()}), scale)
-    same = check_conditions(pd.DataFrame({"strength_hip_flexors": [0.7], "rigidity": [0.0]}), scale)
+    same = check_conditions(pd.DataFrame({"weakness_hip_flexors": [0.7], "rigidity": [0.0]}), scale)
     assert same["weakness_hip_flexors"].item() == 0.7
 
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import xarray as xr
 from generate_toy import build_toy_library, mirror
+from transforms import mirror_gait
 
 from gaitlib.errors import InputError
-from gaitlib.gait import TRANSLATIONS, mirror_gait, validate_gait
+from gaitlib.gait import TRANSLATIONS, validate_gait
 from gaitlib.generate.conditions import check_conditions
 from gaitlib.generate.representation import GaitRepresentation, analyse_curves, build_basis
 

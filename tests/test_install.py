@@ -142,7 +142,6 @@ def test_what_is_not_installed_is_one_clear_line(call):
         "run studies/quick.yaml": "clone",
         "bench": "clone",
         "train studies/full.yaml": "clone",
-        "ablate studies/full.yaml": "clone",
         "generate train": "clone",
         "estimate none.csv --layout coco17 --fps 30": "none.csv: file not found",
     }

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from toys import make_toy_gait, make_toy_walk, read_truth
+from transforms import mirror_walk, resample_walk
 
 from gaitlib.body.dimensions import compute_dimensions
 from gaitlib.errors import InputError
 from gaitlib.outcomes import OUTCOMES, compute_gait_outcomes, compute_walk_outcomes, explain_missing
 from gaitlib.person import Person
-from gaitlib.walk import mirror_walk, resample_walk
 
 WALKERS = {
     "adult": {},

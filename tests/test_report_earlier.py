@@ -7,6 +7,7 @@ import IPython.display
 import numpy as np
 import pandas as pd
 import pytest
+from repository import load_script
 
 from gaitlib.data.manifest import load_manifest
 from gaitlib.data.measured_curves import summarise_joint_angles
@@ -22,6 +23,7 @@ from gaitlib.workflow import earlier
 from gaitlib.workflow.pages import prepare_pages
 from gaitlib.workflow.results import Results
 
+keeping = load_script("keep_earlier")
 NEURO = ("healthy_adult", "neurological", "weakness", "joint")
 TABLE = pd.DataFrame({"dataset": ["toy", "toy", "other"], "value": [1.0, 2.0, 3.0]})
 OUTCOMES = ["speed_mps", "step_length_m", "step_time_s"]
@@ -52,8 +54,8 @@ def bare(monkeypatch):
 def toy(tmp_path, monkeypatch):
     """A run with one part from one set, and a folder for what is kept of it."""
     monkeypatch.setattr(earlier, "FOLDER", tmp_path / "earlier")
-    monkeypatch.setattr(earlier, "PARTS", {"estimates_toy": "toy"})
-    monkeypatch.setattr("gaitlib.simulate.release.find_revision", lambda: "abc1234abc12")
+    monkeypatch.setattr(keeping, "PARTS", {"estimates_toy": "toy"})
+    monkeypatch.setattr(keeping, "find_revision", lambda: "abc1234abc12")
     run = Results(str(tmp_path / "build" / "results"))
     run.save_table("estimates_toy", TABLE)
     run.save_facts("page", {"n": 2})
@@ -65,7 +67,7 @@ def refuse():
 
 
 def test_what_is_kept_is_what_comes_back_and_only_rows_of_its_set(toy, kept):
-    card = earlier.keep_earlier(toy, earlier.FOLDER)
+    card = keeping.keep_earlier(toy, earlier.FOLDER)
     assert card["revision"] == "abc1234abc12" and card["tables"]["estimates_toy"]["rows"] == 2
     found = earlier.obtain(kept, "estimates_toy", refuse, "toys")
     pd.testing.assert_frame_equal(found, TABLE.iloc[:2])
@@ -73,7 +75,7 @@ def test_what_is_kept_is_what_comes_back_and_only_rows_of_its_set(toy, kept):
 
 
 def test_with_recordings_nothing_is_borrowed_or_marked(toy, kept):
-    earlier.keep_earlier(toy, earlier.FOLDER)
+    keeping.keep_earlier(toy, earlier.FOLDER)
     own = TABLE.assign(value=9.0)
     assert earlier.obtain(kept, "estimates_toy", lambda: own, "toys") is own
     assert earlier.show_label(kept) is None
@@ -82,7 +84,7 @@ def test_with_recordings_nothing_is_borrowed_or_marked(toy, kept):
 
 
 def test_label_facts_and_rows_carry_the_revision_and_so_do_later_pages(toy, kept):
-    earlier.keep_earlier(toy, earlier.FOLDER)
+    keeping.keep_earlier(toy, earlier.FOLDER)
     table = earlier.obtain(kept, "estimates_toy", refuse, "toys & dolls")
     text = earlier.show_label(kept).data
     assert 'class="earlier"' in text and "From an earlier run, revision abc1234:" in text
@@ -107,7 +109,7 @@ def test_a_run_that_lacked_recordings_is_no_source(toy):
     run.note_absent("toy", "toys")
     run.save_facts("page", {"n": 2})
     with pytest.raises(InputError, match=r"page page itself lacked recordings \(toy\); run make data"):
-        earlier.keep_earlier(toy, earlier.FOLDER)
+        keeping.keep_earlier(toy, earlier.FOLDER)
     assert not earlier.FOLDER.exists()
 
 
@@ -116,18 +118,18 @@ def test_an_older_table_does_not_pass_for_a_part_of_a_run_without_recordings(toy
     run = Results(str(toy / "results"))
     earlier.obtain(run, "estimates_toy", refuse, "toys")
     with pytest.raises(InputError, match="has no results estimates_toy"):
-        earlier.keep_earlier(toy, earlier.FOLDER)
+        keeping.keep_earlier(toy, earlier.FOLDER)
 
 
 @pytest.mark.parametrize("revision", ["abc1234abc12+", "unknown"])
 def test_changed_source_is_no_revision(toy, monkeypatch, revision):
-    monkeypatch.setattr("gaitlib.simulate.release.find_revision", lambda: revision)
+    monkeypatch.setattr(keeping, "find_revision", lambda: revision)
     with pytest.raises(InputError, match="commit"):
-        earlier.keep_earlier(toy, earlier.FOLDER)
+        keeping.keep_earlier(toy, earlier.FOLDER)
 
 
 def test_a_damaged_table_is_an_error_and_not_silence(toy, kept):
-    earlier.keep_earlier(toy, earlier.FOLDER)
+    keeping.keep_earlier(toy, earlier.FOLDER)
     (earlier.FOLDER / "estimates_toy.parquet").write_bytes(b"PAR1")
     with pytest.raises(InputError, match=r"estimates_toy.parquet: missing or not what .* git checkout"):
         earlier.obtain(kept, "estimates_toy", refuse, "toys")
@@ -148,9 +150,9 @@ def test_rows_of_the_manifest_are_replaced_and_others_stay(toy, tmp_path):
     manifest = tmp_path / "manifest.yaml"
     before = (ROOT / "data_manifest.yaml").read_text(encoding="utf-8")
     manifest.write_text(before, encoding="utf-8")
-    card = earlier.keep_earlier(toy, earlier.FOLDER)
+    card = keeping.keep_earlier(toy, earlier.FOLDER)
     for _ in range(2):
-        earlier.write_rows(card, earlier.FOLDER, manifest)
+        keeping.write_rows(card, earlier.FOLDER, manifest)
     old, new = load_manifest(), load_manifest(manifest)
     assert new.items == old.items
     others = {name: row for name, row in old.artefacts.items() if not name.startswith("data/earlier/")}
@@ -162,7 +164,7 @@ def test_rows_of_the_manifest_are_replaced_and_others_stay(toy, tmp_path):
 
 def test_what_is_shipped_is_what_the_card_and_the_manifest_say():
     card, artefacts = earlier.read_card(), load_manifest().artefacts
-    assert set(earlier.PARTS) <= set(card["tables"])
+    assert set(keeping.PARTS) <= set(card["tables"])
     for name, entry in card["tables"].items():
         path = earlier.FOLDER / f"{name}.parquet"
         row = artefacts[f"data/earlier/{name}.parquet"]
@@ -278,4 +280,4 @@ def test_earlier_times_from_the_lower_back_agree_with_the_recordings():
 
 def test_card_names_the_library_it_rests_on():
     card = json.loads((earlier.FOLDER / earlier.CARD).read_text(encoding="utf-8"))
-    assert card["library"] == load_library().hash and "gaitlib keep" in card["command"]
+    assert card["library"] == load_library().hash and "keep" in card["command"]

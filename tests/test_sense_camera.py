@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 from toys import make_toy_walk
+from transforms import mirror_walk
 
 from gaitlib.errors import InputError
 from gaitlib.sense.camera import VIEWS, Camera, build_camera, project_points, project_walk
 from gaitlib.sense.layouts import LAYOUTS, build_image_keypoints, convert_layout, get_build_matrix, get_layout
-from gaitlib.walk import KEYPOINTS_3D, mirror_walk
+from gaitlib.walk import KEYPOINTS_3D
 
 HIP = np.zeros((1, 3))
 

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from sense_toys import make_library_walk
 from toys import make_toy_walk
+from transforms import mirror_walk
 
 from gaitlib.errors import InputError
 from gaitlib.sense.inertial import GRAVITY_MPS2, SITES, InertialErrors, measure_motion, sense_motion
 from gaitlib.sense.segments import PITCH_SEGMENTS, compute_rotation, get_point
-from gaitlib.walk import KEYPOINTS_3D, mirror_walk
+from gaitlib.walk import KEYPOINTS_3D
 
 FPS = 200.0
 HEIGHT_M = 1.7

@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from toys import make_toy_gait
+from transforms import stack_gaits
 
 from gaitlib.body.dimensions import compute_dimensions
 from gaitlib.errors import InputError
 from gaitlib.estimate.targets import OUTCOME_NAMES, find_walk_events, measure_window
-from gaitlib.gait import stack_gaits
 from gaitlib.sense.body_walk import build_synthetic_walk, build_walk_motion, prepare_gaits
 from gaitlib.sense.walk_variation import NO_VARIATION, WalkVariation
 from gaitlib.walk import KEYPOINTS_3D, get_point

@@ -176,10 +176,10 @@ def test_model_falls_in_opensims_own_integrator(opensim_process):
 
 
 def test_written_model_opens_in_opensim(opensim_process, tmp_path):
-    from gaitlib.simulate.workers import write_opensim_model
+    from gaitlib.simulate.workers import call_apart
 
     path = tmp_path / "child.osim"
-    write_opensim_model(CHILD, path)
+    call_apart("gaitlib.body.opensim_model:write_model", CHILD.specification, path)
     coordinates, muscles = opensim_process(checks.open_written_model, str(path))
     assert coordinates == sorted(COORDINATES)
     assert len(muscles) == checks.N_M

@@ -7,7 +7,7 @@ import numpy as np
 
 def read(path: str):
     """Read a tree."""
-    from gaitlib.body.tree_reader import read_tree
+    from tree_reader import read_tree
 
     return read_tree(path)
 
@@ -69,8 +69,7 @@ def _add(opensim, model, parent, kind: str, rng, joint_class, *more):
 def compute_by_opensim(path: str, n: int, seed: int, still: tuple[str, ...] = ()) -> dict[str, np.ndarray]:
     """Inverse dynamics of OpenSim at random states, and its mechanical power by differencing energy."""
     import opensim
-
-    from gaitlib.body.tree_reader import read_tree
+    from tree_reader import read_tree
 
     opensim.Logger.setLevelString("Off")
     names = read_tree(path).coordinate_names
@@ -119,14 +118,14 @@ def compute_by_opensim(path: str, n: int, seed: int, still: tuple[str, ...] = ()
 
 def compute_by_engine(tree, q, u, udot) -> np.ndarray:
     """Inverse dynamics generated from a tree."""
-    from gaitlib.simulate.tree_dynamics import evaluate_inverse_dynamics
+    from tree_dynamics import evaluate_inverse_dynamics
 
     return evaluate_inverse_dynamics(tree, q, u, udot)
 
 
 def compute_reduced(tree, q, u, udot) -> np.ndarray:
     """Inverse dynamics in the coordinates that move on their own."""
-    from gaitlib.simulate.tree_dynamics import build_reduced_inverse_dynamics
+    from tree_dynamics import build_reduced_inverse_dynamics
 
     return np.array(build_reduced_inverse_dynamics(tree)(q.T, u.T, udot.T)).T
 
@@ -182,8 +181,7 @@ def write_pendulum(path: str, length_m: float, mass_kg: float, gyration_m: float
 def swing_freely(tree, q0: np.ndarray, u0: np.ndarray, step_s: float, n_steps: int) -> tuple:
     """Let a tree move on its own (fourth-order Runge-Kutta): coordinates, kinetic energy, work of gravity."""
     import casadi as ca
-
-    from gaitlib.simulate.tree_dynamics import build_inverse_dynamics
+    from tree_dynamics import build_inverse_dynamics
 
     inverse = build_inverse_dynamics(tree)
     n = len(tree.coordinates)
@@ -234,8 +232,7 @@ def stand(request, heights_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def load_bodies(tree, q: np.ndarray, load: np.ndarray, offset: np.ndarray) -> dict[str, tuple]:
     """Per body: forces that a load at a point of it spares, and minus its virtual work (by differences)."""
     import casadi as ca
-
-    from gaitlib.simulate.tree_dynamics import compute_forces, compute_motion
+    from tree_dynamics import compute_forces, compute_motion
 
     n = len(tree.coordinates)
     x, still = ca.SX.sym("x", n), ca.SX.zeros(n)
@@ -259,8 +256,7 @@ def compute_with_symbols(tree, q, u, udot) -> np.ndarray:
     import dataclasses
 
     import casadi as ca
-
-    from gaitlib.simulate.tree_dynamics import build_inverse_dynamics, compute_forces, compute_motion
+    from tree_dynamics import build_inverse_dynamics, compute_forces, compute_motion
 
     numbers = ca.SX.sym("numbers", len(tree.bodies), 10)
     bodies = tuple(

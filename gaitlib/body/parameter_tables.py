@@ -46,11 +46,6 @@ def load_sitting_height() -> np.ndarray:
     return np.array([[float(row["age_years"]), float(row["value"])] for row in rows])
 
 
-def list_sources() -> list[dict[str, str]]:
-    """List every parameter with its source, for print."""
-    return _read("segments.csv")
-
-
 def _read(name: str) -> list[dict[str, str]]:
     with (_FOLDER / name).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from gaitlib.errors import InputError
+from gaitlib.schema import Section, check_values, read_yaml
 
 COHORTS = (
     "healthy_child",
@@ -54,11 +55,7 @@ GROUPED_PARTS = ("weakness", "contracture", "spasticity", "limit", "tone")
 """Parts that are given per muscle group: `contracture.hamstrings`."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ByAge(_Section):
+class ByAge(Section):
     """A mean that changes with age, linear between the knots."""
 
     age_years: tuple[float, ...] = Field(min_length=2)
@@ -71,7 +68,7 @@ class ByAge(_Section):
         return self
 
 
-class Variable(_Section):
+class Variable(Section):
     """One distribution: uniform, or normal or lognormal cut off at the range."""
 
     unit: str = Field(min_length=1)
@@ -118,7 +115,7 @@ class Variable(_Section):
         return np.exp(centre + spread * truncnorm.ppf(u, low, high))
 
 
-class Correlation(_Section):
+class Correlation(Section):
     """Rank correlation of two variables (Gaussian copula)."""
 
     between: tuple[str, str]
@@ -126,7 +123,7 @@ class Correlation(_Section):
     source: str = Field(min_length=12)
 
 
-class Effect(_Section):
+class Effect(Section):
     """One part of the impairment: from `mild` at severity 0 to `severe` at 1, with its own spread (SD)."""
 
     part: str
@@ -152,7 +149,7 @@ class Effect(_Section):
         return self
 
 
-class Pattern(_Section):
+class Pattern(Section):
     """A group of a cohort that is drawn separately: who has which impairment, on which sides."""
 
     title: str = Field(min_length=3)
@@ -163,7 +160,7 @@ class Pattern(_Section):
     impairment: tuple[Effect, ...] = ()
 
 
-class Cohort(_Section):
+class Cohort(Section):
     """A documented joint distribution of people and their impairments."""
 
     name: str
@@ -215,18 +212,5 @@ def load_cohort(name: str) -> Cohort:
 
 def read_cohort(path: str | Path) -> Cohort:
     """Read and check a cohort file."""
-    import yaml
-
     path = Path(path)
-    try:
-        return Cohort.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, yaml.YAMLError) as error:
-        raise InputError(
-            f"{path.name}: cannot be read as a cohort ({' '.join(str(error).split())})."
-        ) from None
-    except ValidationError as error:
-        faults = [
-            f"{'.'.join(map(str, fault['loc'])) or 'top level'}: {fault['msg'].removeprefix('Value error, ')}"
-            for fault in error.errors()
-        ]
-        raise InputError(f"{path.name}: " + "; ".join(faults) + ".") from None
+    return check_values(Cohort, read_yaml(path, "cohort file"), path.name)

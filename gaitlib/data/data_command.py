@@ -1,26 +1,23 @@
-"""`gaitlib data list|fetch|verify|pack`."""
+"""`gaitlib data list|fetch|verify`."""
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 
 from gaitlib.data.fetch import DATA_VARIABLE, count_present, get_paths, inspect_item
 from gaitlib.data.manifest import Manifest, load_manifest
-from gaitlib.data.packed import FOLDER, RECIPES, is_shipped, pack_item, write_card
-from gaitlib.environment import ROOT
+from gaitlib.data.packed import is_shipped
 from gaitlib.errors import WorkError
 
 
 def add_data_parser(subparsers) -> argparse.ArgumentParser:
     """Register `data` and its commands."""
-    parser = subparsers.add_parser("data", help="list, fetch, verify and pack the real data")
-    commands = parser.add_subparsers(dest="data_command", required=True, metavar="list|fetch|verify|pack")
+    parser = subparsers.add_parser("data", help="list, fetch and verify the real data")
+    commands = parser.add_subparsers(dest="data_command", required=True, metavar="list|fetch|verify")
     for name, text in (
         ("list", "table of the data sets"),
         ("fetch", "download what is missing"),
         ("verify", "check the hash of every file that is here"),
-        ("pack", f"make {FOLDER} again from the originals: what is shipped of the sets that may be"),
     ):
         command = commands.add_parser(name, help=text, description=text)
         if name != "list":
@@ -35,8 +32,6 @@ def run_data(arguments: argparse.Namespace) -> int:
     if arguments.data_command == "list":
         print(format_list(manifest))
         return 0
-    if arguments.data_command == "pack":
-        return _pack(list(arguments.ids), manifest)
     ids = list(arguments.ids) or [key for key, item in manifest.items.items() if item.fetch == "auto"]
     for item_id in ids:
         manifest.get_item(item_id)
@@ -84,16 +79,6 @@ def _fetch(item_id: str, manifest: Manifest) -> int:
         print(f"{item_id}: failed: {error}")
         return 1
     print(f"{item_id}: {len(paths)} files here and verified")
-    return 0
-
-
-def _pack(ids: list[str], manifest: Manifest) -> int:
-    for item_id in ids or RECIPES:
-        path = pack_item(item_id, ROOT / FOLDER, manifest)
-        content = path.read_bytes()
-        print(f"{FOLDER}/{path.name}: bytes {len(content)}, sha256 {hashlib.sha256(content).hexdigest()}")
-    write_card(ROOT / FOLDER / "README.md", manifest)
-    print("If they changed: their rows under `artefacts` of data_manifest.yaml, and commit")
     return 0
 
 

@@ -12,7 +12,7 @@ import hashlib
 import lzma
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
@@ -35,22 +35,28 @@ def get_path(
     item_id: str, filename: str, purpose: str, manifest: Manifest | None = None, download: bool = False
 ) -> Path:
     """Give the path of one data file, verified."""
-    manifest = manifest or load_manifest()
-    item = check_purpose(item_id, purpose, manifest)
-    file = _find_file(item_id, item, filename)
-    return _locate(item.lies_with or item_id, file, download)
+    return _get(item_id, purpose, filename, str.__eq__, manifest, download)[0]
 
 
 def get_paths(
     item_id: str, purpose: str, pattern: str = "*", manifest: Manifest | None = None, download: bool = False
 ) -> list[Path]:
     """Give the paths of all files of an item, verified."""
-    manifest = manifest or load_manifest()
-    item = check_purpose(item_id, purpose, manifest)
-    files = [file for file in item.files if fnmatchcase(file.name, pattern)]
-    if not files:
-        raise InputError(_explain_no_file(item_id, item, pattern))
-    return [_locate(item.lies_with or item_id, file, download) for file in files]
+    return _get(item_id, purpose, pattern, fnmatchcase, manifest, download)
+
+
+def _get(item_id: str, purpose: str, wanted: str, matches: Callable, manifest, download: bool) -> list[Path]:
+    item = check_purpose(item_id, purpose, manifest or load_manifest())
+    files = [file for file in item.files if matches(file.name, wanted)]
+    if files:
+        return [_locate(item.lies_with or item_id, file, download) for file in files]
+    if item.fetch == "manual":
+        raise InputError(
+            f"data item '{item_id}' is not shipped and must be added by hand. {item.instructions}"
+        )
+    names = [file.name for file in item.files]
+    names = [*names[:4], f"and {len(names) - 4} more"] if len(names) > 4 else names
+    raise InputError(f"data item '{item_id}' has no file '{wanted}'; it has {', '.join(names)}")
 
 
 def check_purpose(item_id: str, purpose: str, manifest: Manifest | None = None) -> DataItem:
@@ -113,25 +119,6 @@ def has_right_hash(path: Path, file: DataFile) -> bool:
     except OSError:
         pass  # no writable cache: the file is simply hashed again next time
     return True
-
-
-def _find_file(item_id: str, item: DataItem, filename: str) -> DataFile:
-    for file in item.files:
-        if file.name == filename:
-            return file
-    raise InputError(_explain_no_file(item_id, item, filename))
-
-
-def _explain_no_file(item_id: str, item: DataItem, wanted: str) -> str:
-    if item.fetch == "manual":
-        return f"data item '{item_id}' is not shipped and must be added by hand. {item.instructions}"
-    names = ", ".join(_shorten([file.name for file in item.files]))
-    return f"data item '{item_id}' has no file '{wanted}'; it has {names}"
-
-
-def _shorten(names: Iterable[str], keep: int = 4) -> list[str]:
-    names = list(names)
-    return names if len(names) <= keep else [*names[:keep], f"and {len(names) - keep} more"]
 
 
 def _locate(item_id: str, file: DataFile, download: bool) -> Path:

@@ -7,10 +7,11 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from gaitlib.environment import SHIPPED
 from gaitlib.errors import InputError, suggest_name
+from gaitlib.schema import Section, check_values, read_yaml
 
 Role = Literal["evaluate", "baseline", "calibrate"]
 ROLES: tuple[str, ...] = get_args(Role)
@@ -51,10 +52,8 @@ def find_obstacle(licence: str) -> str | None:
     return None
 
 
-class DataFile(BaseModel):
+class DataFile(Section):
     """One file of an item: name below the item's folder, size, hash and public address."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(min_length=1)
     bytes: int = Field(ge=0)
@@ -70,13 +69,11 @@ class DataFile(BaseModel):
         return name
 
 
-class DataItem(BaseModel):
+class DataItem(Section):
     """One data set: who is in it, its licence, its role and its files.
 
     `lies_with` names the item whose files hold these people too: other rows, other role, one file.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     title: str = Field(min_length=1)
     subgroup: str = Field(min_length=1)
@@ -143,10 +140,8 @@ class DataItem(BaseModel):
         return sum(file.bytes for file in self.files)
 
 
-class Artefact(BaseModel):
+class Artefact(Section):
     """A file made by this project and shipped with it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     title: str = Field(min_length=1)
     origin: Literal[
@@ -162,10 +157,8 @@ class Artefact(BaseModel):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
-class Manifest(BaseModel):
+class Manifest(Section):
     """All items by id, and the artefacts that the project ships by path."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: Literal[1]
     items: dict[str, DataItem] = Field(min_length=1)
@@ -201,32 +194,9 @@ def load_manifest(path: str | Path | None = None) -> Manifest:
 
 @functools.lru_cache(maxsize=4)
 def _read_manifest(path: Path, _changed: int) -> Manifest:
-    import yaml
-
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{path.name}: the data manifest cannot be read ({error.strerror})") from None
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        values = yaml.load(text, Loader=loader)
-    except yaml.YAMLError as error:
-        raise InputError(f"{path.name}: not valid YAML ({error})") from None
-    return parse_manifest(values, path.name)
+    return parse_manifest(read_yaml(path, "data manifest"), path.name)
 
 
 def parse_manifest(values: object, where: str = MANIFEST_NAME) -> Manifest:
     """Check plain values against the schema of the manifest."""
-    try:
-        return Manifest.model_validate(values)
-    except ValidationError as error:
-        raise InputError(f"{where}: " + "; ".join(_describe(item) for item in error.errors())) from None
-
-
-def _describe(item: dict) -> str:
-    place = ".".join(str(part) for part in item["loc"]) or "top level"
-    if item["type"] == "extra_forbidden":
-        model = (Manifest, DataItem, DataItem, DataFile)[min(len(item["loc"]) - 1, 3)]
-        return f"{place}: unknown key{suggest_name(str(item['loc'][-1]), model.model_fields)}"
-    found = "" if isinstance(item["input"], dict) else f" (found {str(item['input'])[:60]!r})"
-    return f"{place}: {item['msg'].removeprefix('Value error, ')}{found}"
+    return check_values(Manifest, values, where)

@@ -18,6 +18,7 @@ from gaitlib.data.readers.bvh import read_bvh
 from gaitlib.data.readers.c3d import C3dRecording
 from gaitlib.data.readers.clinical import read_diagnoses
 from gaitlib.errors import InputError
+from gaitlib.signals import find_runs
 from gaitlib.walk import KEYPOINTS_3D, build_walk
 
 _MARKER_RADIUS_M = 0.007
@@ -217,12 +218,10 @@ def _find_walking(positions: np.ndarray, time_s: np.ndarray) -> slice:
     width = max(1, round(0.3 / float(np.median(np.diff(time_s)))))
     smooth = pd.Series(speed).rolling(width, center=True, min_periods=1).mean().to_numpy()
     walking = seen & (smooth > _MIN_SPEED_SHARE * np.nanmedian(speed))
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], walking.astype(int), [0]])))
-    starts, ends = edges[::2], edges[1::2]
-    if len(starts) == 0:
+    runs = find_runs(walking)
+    if not runs:
         raise InputError("no frames with both legs seen in a walk")
-    longest = int(np.argmax(ends - starts))
-    return slice(int(starts[longest]), int(ends[longest]))
+    return slice(*max(runs, key=lambda run: run[1] - run[0]))
 
 
 def _compute_ground_force(recording: C3dRecording, points: dict, turn: np.ndarray) -> np.ndarray:

@@ -1,8 +1,7 @@
 """Agreement between estimate and reference, the person being the unit.
 
 `compute_agreement` gives every statistic with three intervals: BCa over people, the analytic one where theory
-has one, and the one to print. Names re-exported here: `compute_icc`, `compute_ccc`, `compute_bland_altman`,
-`compute_proportional_bias`.
+has one, and the one to print.
 """
 
 from __future__ import annotations
@@ -14,24 +13,11 @@ import numpy as np
 import pandas as pd
 
 from gaitlib.evaluate.analytic import compute_analytic_intervals, compute_jackknife_z
-from gaitlib.evaluate.bland_altman import Z95, compute_bland_altman, compute_proportional_bias
+from gaitlib.evaluate.bland_altman import Z95
 from gaitlib.evaluate.bootstrap import compute_bca_interval, compute_jackknife, draw_person_weights
 from gaitlib.evaluate.inputs import check_agreement_table
 from gaitlib.evaluate.people import FEATURES, FEW_PEOPLE, MIN_PEOPLE, PersonFeatures, average_within_people
-from gaitlib.evaluate.reliability import compute_ccc, compute_icc
-
-__all__ = [
-    "STATISTICS",
-    "Statistic",
-    "compute_agreement",
-    "compute_bland_altman",
-    "compute_ccc",
-    "compute_icc",
-    "compute_proportional_bias",
-    "evaluate_statistics",
-    "list_statistics",
-    "summarise_predictions",
-]
+from gaitlib.evaluate.reliability import compute_ccc
 
 
 class Statistic(NamedTuple):

@@ -40,40 +40,14 @@ def build_agreement_table(
     n_resamples: int = 2000,
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """Compute the agreement of every group, as raw numbers.
+    """Compute the agreement of every group, as raw numbers; `format_agreement_table` prints it.
 
-    Parameters
-    ----------
-    tidy : DataFrame
-        Agreement table (`gaitlib.evaluate.inputs.check_agreement_table`). May be empty if `expected` is
-        given.
-    by : sequence of str
-        Grouping. "origin" is always added in front: simulated people are never pooled with real ones.
-    margins : mapping or None
-        outcome -> margin with source; adds the share of walks within the margin.
-    expected : mapping, iterable of mappings, or None
-        What should have been evaluated: column -> values (all combinations), or one mapping per row. A
-        combination without real people gets a row that says so.
-    rng : numpy.random.Generator or None
-        Source of randomness; None takes a fixed stream, so that equal tables give equal numbers.
-    n_resamples : int
-        Resamples of people.
-    level : float
-        Confidence level.
-
-    Returns
-    -------
-    DataFrame
-        One row per group: the columns of `by`; datasets; n_people and n_walks behind the numbers;
-        n_people_all, n_walks_all, n_abstained (walks and views without an estimate); for every name of
-        `STATISTICS` the value and ``_lower``, ``_upper``; interval_coverage with limits (of the estimator's
-        own intervals); margin, margin_kind, margin_source, within_margin (share of walks whose error is
-        within it); note. Raw numbers, NaN where undefined. Format it with `format_agreement_table`.
-
-    Raises
-    ------
-    InputError
-        Malformed table, unknown grouping column, malformed margins.
+    "origin" is always added to `by`: simulated people are never pooled with real ones. `expected`: what
+    should have been evaluated, column -> values (all combinations) or one mapping per row; a combination
+    without real people gets a row that says so. Without `rng` equal tables give equal numbers. Per group:
+    datasets; n_people and n_walks behind the numbers, n_people_all, n_walks_all, n_abstained; every one of
+    `STATISTICS` with ``_lower`` and ``_upper``; coverage of the estimator's own intervals; margin and the
+    share of walks within it.
     """
     rng = np.random.default_rng(0) if rng is None else rng
     table = check_agreement_table(tidy)
@@ -173,28 +147,9 @@ def _list_missing(rows: list[dict], expected, by: Sequence[str]) -> list[dict]:
 def format_agreement_table(
     table: pd.DataFrame, statistics: Sequence[str] = SHOWN, labels: Mapping[str, str] | None = None
 ) -> pd.DataFrame:
-    """Format a raw agreement table for print.
+    """Format a raw agreement table for print: strings only, "–" marks what is undefined.
 
-    Parameters
-    ----------
-    table : DataFrame
-        From `build_agreement_table`.
-    statistics : sequence of str
-        Names of `STATISTICS`, or "loa" for both limits of agreement in one column.
-    labels : mapping or None
-        Readable names of values (subgroups, methods, outcomes); outcomes otherwise get name and unit.
-
-    Returns
-    -------
-    DataFrame
-        Strings only: grouping columns that vary or are named, people, walks, one column per statistic as
-        "value (lower to upper)", intervals holding the truth, share within the margin, note. "–" marks what
-        is undefined.
-
-    Raises
-    ------
-    InputError
-        Unknown statistic.
+    `statistics`: names of `STATISTICS`, or "loa" for both limits of agreement in one column.
     """
     unknown = [name for name in statistics if name not in STATISTICS and name != "loa"]
     if unknown:
@@ -250,27 +205,7 @@ def _format_within(row: pd.Series) -> str:
 
 
 def build_people_table(people: pd.DataFrame, by: str = "subgroup") -> pd.DataFrame:
-    """Describe who was measured ("table 1").
-
-    Parameters
-    ----------
-    people : DataFrame
-        One row per person: `by`, person_id, and where known age_years, sex ("f"/"m"), height_m, mass_kg,
-        speed_mps, n_walks.
-    by : str
-        Grouping column.
-
-    Returns
-    -------
-    DataFrame
-        Strings, one row per group: people, walks, women, and mean (SD) [range] of each covariate, with "known
-        for k" when not known for all and "not known" when known for nobody.
-
-    Raises
-    ------
-    InputError
-        A column is missing or a person occurs twice in a group.
-    """
+    """Describe who was measured ("table 1")."""
     missing = [name for name in (by, "person_id") if name not in people]
     if missing:
         raise InputError(

@@ -23,7 +23,7 @@ def summarise_runs(
     if missing:
         raise InputError(
             f"training runs: column(s) {', '.join(missing)} missing; found {', '.join(runs.columns)}. "
-            "Make the table with 'gaitlib ablate'."
+            "Make the table with 'python studies/ablate.py'."
         )
     runs = runs[(runs["view"] == view) & (runs["origin"] == "real")]
     runs = runs.assign(

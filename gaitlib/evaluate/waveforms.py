@@ -18,6 +18,7 @@ from gaitlib.evaluate.inputs import format_p
 from gaitlib.evaluate.people import MIN_PEOPLE
 
 _CHUNK = 500
+_THRESHOLD_P = 0.05
 
 
 class Cluster(NamedTuple):
@@ -115,12 +116,10 @@ def find_clusters(
     second: np.ndarray,
     rng: np.random.Generator,
     n_permutations: int = 2000,
-    paired: bool = False,
-    threshold_p: float = 0.05,
 ) -> list[Cluster]:
     """Find where in the gait cycle two groups differ, with one error rate for the whole cycle.
 
-    1. Student's t at each point (pooled variance, or of the differences).
+    1. Student's t at each point (pooled variance).
     2. Neighbouring points beyond the threshold with the same sign form a cluster.
     3. People are permuted as wholes, so points of one curve stay together.
     4. A small p says that the curves differ somewhere. It does not prove where a cluster ends, and a large p
@@ -129,19 +128,17 @@ def find_clusters(
     Maris E, Oostenveld R (2007) J Neurosci Methods 164:177, doi 10.1016/j.jneumeth.2007.03.024.
     """
     a, b = _check_curves(first, "first"), _check_curves(second, "second")
-    if min(len(a), len(b)) < MIN_PEOPLE or a.shape[1] != b.shape[1] or (paired and len(a) != len(b)):
+    if min(len(a), len(b)) < MIN_PEOPLE or a.shape[1] != b.shape[1]:
         raise InputError(
             f"curves: shapes {a.shape} and {b.shape}; expected at least {MIN_PEOPLE} people each and equally "
-            "many points (paired: the same people)."
+            "many points."
         )
-    draw = _permute_signs if paired else _permute_groups
-    values = a - b if paired else np.concatenate([a, b])
-    df = len(values) - (1 if paired else 2)
-    limit = stats.t.ppf(1 - threshold_p / 2, df)
-    observed = draw(values, len(a), None, 1)[0]
+    values = np.concatenate([a, b])
+    limit = stats.t.ppf(1 - _THRESHOLD_P / 2, len(values) - 2)
+    observed = _permute_groups(values, len(a), None, 1)[0]
     heaviest = np.concatenate(
         [
-            _weigh_heaviest(draw(values, len(a), rng, min(_CHUNK, n_permutations - done)), limit)
+            _weigh_heaviest(_permute_groups(values, len(a), rng, min(_CHUNK, n_permutations - done)), limit)
             for done in range(0, n_permutations, _CHUNK)
         ]
     )
@@ -174,13 +171,6 @@ def _permute_groups(values: np.ndarray, n_first: int, rng, count: int) -> np.nda
     spread = total - n_first * mean**2 - n_second * other**2
     error = np.sqrt(np.maximum(spread, 0) / (len(values) - 2) * (1 / n_first + 1 / n_second))
     return _divide(mean - other, error)
-
-
-def _permute_signs(values: np.ndarray, n_first: int, rng, count: int) -> np.ndarray:
-    signs = np.ones((count, n_first)) if rng is None else rng.choice([-1.0, 1.0], (count, n_first))
-    mean = signs @ values / n_first
-    spread = (values**2).sum(axis=0) - n_first * mean**2
-    return _divide(mean, np.sqrt(np.maximum(spread, 0) / (n_first - 1) / n_first))
 
 
 def _divide(difference: np.ndarray, error: np.ndarray) -> np.ndarray:

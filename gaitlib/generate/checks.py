@@ -20,6 +20,9 @@ from gaitlib.generate.representation import GRAVITY_MPS2, compute_travel, comput
 from gaitlib.outcomes import compute_gait_outcomes
 from gaitlib.person import Person
 
+if TYPE_CHECKING:
+    from gaitlib.generate.flow import GaitGenerator
+
 OUTCOME_NAMES = ("speed_mps", "step_length_m", "step_time_s", "stance_share", "double_support_share")
 ASKED_NAMES = OUTCOME_NAMES[:3]
 """Outcomes that speed and stride time prescribe."""
@@ -189,9 +192,6 @@ def _find_range_excess(scaled: np.ndarray, limits: LibraryLimits) -> tuple[np.nd
     over = np.maximum(scaled.max(axis=1) - limits.highest, limits.lowest - scaled.min(axis=1)) / span
     return np.maximum(over.max(axis=1), 0.0), [COORDINATES[i] for i in over.argmax(axis=1)]
 
-
-if TYPE_CHECKING:
-    from gaitlib.generate.flow import GaitGenerator
 
 RETRIES = 6
 """A stride that fails a check is drawn again at most so often."""

@@ -1,9 +1,8 @@
 """What a generated stride can be asked for: person, speed, stride time and impairments, columns of a table.
 
 The column of an impairment is `<part>_<group>_<side>` for what is given per side, or the name of a scalar
-part, as in `gaitlib.person.Impairment`. Tables may also name both sides at once (`<part>_<group>`) or, in
-the first release of the library, weakness as `strength_<group>`. A library that knows fewer parts is
-healthy in the others.
+part, as in `gaitlib.person.Impairment`. Tables may also name both sides at once (`<part>_<group>`). A library
+that knows fewer parts is healthy in the others.
 """
 
 from __future__ import annotations
@@ -15,33 +14,13 @@ import numpy as np
 import pandas as pd
 
 from gaitlib.errors import InputError
-from gaitlib.gait import MUSCLE_GROUPS, SIDES
-from gaitlib.person import LIMITED_JOINTS, STRENGTH_GROUPS
-
-PER_SIDE: dict[str, tuple[tuple[str, ...], float, float, float]] = {
-    "weakness": (tuple(STRENGTH_GROUPS), 0.1, 1.0, 1.0),
-    "contracture": (MUSCLE_GROUPS, 0.6, 1.0, 1.0),
-    "spasticity": (MUSCLE_GROUPS, 0.0, 3.0, 0.0),
-    "limit": (LIMITED_JOINTS, -25.0, 80.0, 0.0),
-    "tone": (MUSCLE_GROUPS, 0.0, 0.5, 0.0),
-}
-"""Part -> groups or joints, lowest, highest and healthy value (share of strength left, share of fibre length,
-gain, degrees of motion lost, least activation)."""
-
-SCALARS = {
-    "rigidity": (0.0, 1.0),
-    "coactivation": (0.0, 0.5),
-    "bradykinesia": (0.0, 0.7),
-    "stoop_deg": (0.0, 45.0),
-    "balance_margin": (0.0, 1.0),
-    "tilt_deg": (-15.0, 30.0),
-}
-"""Scalar part -> lowest and highest value; 0 is healthy."""
+from gaitlib.gait import SIDES
+from gaitlib.person import PER_SIDE, SCALAR_PARTS
 
 PAIRS = tuple(f"{part}_{group}" for part, (groups, *_) in PER_SIDE.items() for group in groups)
 """Columns that stand for both sides alike."""
 
-COLUMNS = tuple(f"{pair}_{side}" for pair in PAIRS for side in SIDES) + tuple(SCALARS)
+COLUMNS = tuple(f"{pair}_{side}" for pair in PAIRS for side in SIDES) + tuple(SCALAR_PARTS)
 """Every impairment in full: each side of each pair, then the scalars."""
 
 
@@ -52,20 +31,20 @@ def strip_side(name: str) -> str:
 
 def get_range(name: str) -> tuple[float, float]:
     """Get the range of an impairment."""
-    if name in SCALARS:
-        return SCALARS[name]
+    if name in SCALAR_PARTS:
+        return SCALAR_PARTS[name]
     return PER_SIDE[name.partition("_")[0]][1:3]
 
 
 def get_healthy(name: str) -> float:
     """Get the value of an impairment that hinders nothing."""
-    return 0.0 if name in SCALARS else PER_SIDE[name.partition("_")[0]][3]
+    return 0.0 if name in SCALAR_PARTS else PER_SIDE[name.partition("_")[0]][3]
 
 
 def is_impairment(name: str) -> bool:
     """Tell whether a column holds an impairment, by any of its names."""
-    name = strip_side(_rename(str(name)))
-    return name in SCALARS or name in PAIRS
+    name = strip_side(str(name))
+    return name in SCALAR_PARTS or name in PAIRS
 
 
 def spread_impairments(table: pd.DataFrame, missing: float | str = "healthy") -> pd.DataFrame:
@@ -73,7 +52,7 @@ def spread_impairments(table: pd.DataFrame, missing: float | str = "healthy") ->
     given = {}
     for column in table.columns:
         if is_impairment(column):
-            given[_rename(str(column))] = pd.to_numeric(table[column], errors="coerce").to_numpy(dtype=float)
+            given[str(column)] = pd.to_numeric(table[column], errors="coerce").to_numpy(dtype=float)
     full = {}
     for name in COLUMNS:
         value = given.get(name, given.get(strip_side(name)))
@@ -86,8 +65,8 @@ def spread_impairments(table: pd.DataFrame, missing: float | str = "healthy") ->
 def choose_columns(full: pd.DataFrame) -> tuple[tuple[str, ...], dict[str, float]]:
     """Choose the columns that tell the gaits of a library apart."""
     names, constants = [], {}
-    for pair in (*PAIRS, *SCALARS):
-        columns = [pair] if pair in SCALARS else [f"{pair}_{side}" for side in SIDES]
+    for pair in (*PAIRS, *SCALAR_PARTS):
+        columns = [pair] if pair in SCALAR_PARTS else [f"{pair}_{side}" for side in SIDES]
         values = full[columns].to_numpy()
         if np.ptp(values) < 1e-9:
             constants[pair] = float(values.flat[0])
@@ -96,11 +75,6 @@ def choose_columns(full: pd.DataFrame) -> tuple[tuple[str, ...], dict[str, float
         else:
             names += columns
     return tuple(names), constants
-
-
-def _rename(name: str) -> str:
-    old = name.removeprefix("strength_")
-    return f"weakness_{old}" if old != name else name
 
 
 BASE_CONDITIONS = ("age_years", "sex", "height_m", "mass_kg", "speed_mps", "stride_time_s")
@@ -245,8 +219,8 @@ def check_conditions(conditions: pd.DataFrame, scale: ConditionScale | None = No
         if column in _EXTRA_COLUMNS:
             continue
         if column not in BASE_CONDITIONS and not is_impairment(column):
-            known = (*BASE_CONDITIONS, *PAIRS, *SCALARS)
-            near = difflib.get_close_matches(column.replace("strength_", "weakness_"), known, 1, 0.0)[0]
+            known = (*BASE_CONDITIONS, *PAIRS, *SCALAR_PARTS)
+            near = difflib.get_close_matches(column, known, 1, 0.0)[0]
             problems.append(f"column '{column}' is unknown, did you mean '{near}'?")
             continue
         checked[column], wrong, expected = _check_values(column, conditions[column])
@@ -271,7 +245,7 @@ def check_conditions(conditions: pd.DataFrame, scale: ConditionScale | None = No
 def _check_values(name: str, column: pd.Series) -> tuple[pd.Series, pd.Series, str]:
     if name == "sex":
         return column, ~(column.isin(["f", "m"]) | column.isna()), "'f', 'm' or empty"
-    plain = strip_side(name.replace("strength_", "weakness_"))
+    plain = strip_side(name)
     lower, upper = _RANGES[name] if name in _RANGES else get_range(plain)
     number = pd.to_numeric(column, errors="coerce").astype(float)
     wrong = (number.isna() & column.notna()) | (number < lower) | (number > upper)
@@ -283,8 +257,8 @@ def _fit_to_scale(checked: pd.DataFrame, scale: ConditionScale) -> tuple[pd.Data
     full = spread_impairments(checked, missing=np.nan)
     fitted = {name: checked[name] for name in BASE_CONDITIONS if name in checked}
     problems = []
-    for name in (*PAIRS, *SCALARS):
-        columns = [name] if name in SCALARS else [f"{name}_{side}" for side in SIDES]
+    for name in (*PAIRS, *SCALAR_PARTS):
+        columns = [name] if name in SCALAR_PARTS else [f"{name}_{side}" for side in SIDES]
         asked = full[columns].to_numpy()
         if np.isnan(asked).all():
             continue

@@ -65,19 +65,6 @@ class FloorBand:
     upper: float = 0.01
 
 
-def correct_gaits(
-    table: pd.DataFrame, gaits: xr.Dataset, band: FloorBand | None = None
-) -> tuple[pd.DataFrame, xr.Dataset]:
-    """Make the curves of strides agree with the floor, the travel and the body weight."""
-    position, force, changes = correct_curves(
-        gaits["position"].to_numpy(), gaits["ground_force"].to_numpy(), table, band
-    )
-    corrected = gaits.copy()
-    corrected["position"] = (gaits["position"].dims, position, gaits["position"].attrs)
-    corrected["ground_force"] = (gaits["ground_force"].dims, force, gaits["ground_force"].attrs)
-    return table.assign(**changes), corrected
-
-
 def correct_curves(
     position: np.ndarray, ground_force: np.ndarray, people: pd.DataFrame, band: FloorBand | None = None
 ) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:

@@ -36,25 +36,6 @@ class GaitGenerator:
     One flow over the whole vector of a stride, its conditions included. Any subset of the conditions may
     be known; those left open are sampled together with the stride, so a stride asked for by speed alone
     comes with a person who fits.
-
-    Attributes
-    ----------
-    representation : GaitRepresentation
-        Gait to vector and back, with the library's scales.
-    history : DataFrame
-        step, loss, learning_rate (and monitor_loss) of the training.
-    library_hash : str
-        SHA-256 of the gaits it was trained on.
-    release : str
-        Hash of the library that these are part of (`gaitlib.simulate.library.Library.hash`).
-    gait_ids : list of str
-        The gaits it was trained on.
-    seed : int
-        Seed of the training.
-    train_s : float
-        Wall time of the training in this process (s); NaN for a loaded generator.
-    floor, limits : FloorBand, LibraryLimits
-        What the gaits that it learned from keep.
     """
 
     def __init__(self) -> None:
@@ -62,7 +43,8 @@ class GaitGenerator:
         self.representation: GaitRepresentation | None = None
         self.network = None
         self.history = pd.DataFrame()
-        self.library_hash, self.release = "", ""
+        self.library_hash = ""  # SHA-256 of the gaits that it learned from
+        self.release = ""  # hash of the library that these are part of (`Library.hash`)
         self.seed = 0
         self.gait_ids: list[str] = []
         self.train_s = float("nan")
@@ -81,40 +63,12 @@ class GaitGenerator:
         release: str = "",
         compute_loss: Callable | None = None,
     ) -> GaitGenerator:
-        """Learn from a library.
+        """Learn from a library; rows with `verified` False and isolated solutions are left out.
 
-        Parameters
-        ----------
-        table : DataFrame
-            One row per gait: gait_id and the conditions; rows with `verified` False and isolated solutions
-            (`select_learnable`) are left out.
-        gaits : xarray.Dataset
-            Gait set with the same gait_id.
-        config : GeneratorConfig or dict, optional
-            Sizes and training settings.
-        seed : int
-            Fixes the training.
-        folder : path, optional
-            Where the checkpoint lies. It is named after data, settings and seed: an interrupted training
-            goes on from it, any other leaves it alone.
-        monitor : tuple of (DataFrame, Dataset), optional
-            Gaits of other people whose loss is followed and never learned from.
-        report : callable, optional
-            Called with step and loss.
-        release : str
-            Hash of the library that `table` is a part of; that of its own gaits when left out.
-        compute_loss : callable, optional
-            Loss in place of `gaitlib.generate.flow_network.compute_flow_loss`, with its arguments.
-
-        Returns
-        -------
-        GaitGenerator
-            Itself.
-
-        Raises
-        ------
-        InputError
-            If table, gaits or settings do not fit.
+        `folder` holds the checkpoint, named after data, settings and seed: an interrupted training goes on
+        from it, any other leaves it alone. `monitor`: gaits of other people whose loss is followed and never
+        learned from. `release`: hash of the library that `table` is a part of. `compute_loss`: in place of
+        `compute_flow_loss`.
         """
         from gaitlib.generate.flow_network import (
             compute_flow_loss,
@@ -156,32 +110,12 @@ class GaitGenerator:
     def sample(
         self, conditions: pd.DataFrame, seed: int | torch.Generator = 0, correct: bool = True
     ) -> tuple[pd.DataFrame, xr.Dataset]:
-        """Generate one stride per row of wanted conditions.
+        """Generate one stride per row of wanted conditions (`gaitlib.generate.conditions`): table and gait
+        set.
 
-        Parameters
-        ----------
-        conditions : DataFrame
-            Columns among age_years, sex ('f'/'m'), height_m, mass_kg, speed_mps, stride_time_s and the
-            impairments (`gaitlib.generate.conditions`). Missing columns and empty cells are open.
-            person_id, cohort, walk_id are carried along.
-        seed : int or torch.Generator
-            Source of randomness: equal seeds give equal strides.
-        correct : bool
-            Fix the stance foot to the floor afterwards (see `gaitlib.generate.curve_corrections`).
-
-        Returns
-        -------
-        table : DataFrame
-            gait_id, all conditions (given or sampled), stride_time_s, step_time_s, step_length_m,
-            cadence_spm, within_library (every given condition lies in the library's range) and, with
-            `correct`, what the correction changed.
-        gaits : xarray.Dataset
-            Gait set with the same gait_id.
-
-        Raises
-        ------
-        InputError
-            If a column or value is wrong, or the generator was not trained or loaded.
+        Missing columns and empty cells are open; person_id, cohort, walk_id are carried along.
+        `within_library`: every given condition lies in the library's range. `correct`: fix the stance foot to
+        the floor afterwards.
         """
         if self.network is None:
             raise InputError("generator: not trained yet; call fit() or load() first.")
@@ -191,23 +125,7 @@ class GaitGenerator:
         return finish_samples(self.representation, self.floor, vectors, wanted, conditions, correct)
 
     def save(self, path: str | Path) -> Path:
-        """Write weights, scales and their description to one safetensors file.
-
-        Parameters
-        ----------
-        path : path
-            File to write.
-
-        Returns
-        -------
-        Path
-            The file.
-
-        Raises
-        ------
-        InputError
-            If the generator was not trained.
-        """
+        """Write weights, scales and their description to one safetensors file."""
 
         if self.network is None:
             raise InputError("generator: not trained yet; call fit() before save().")
@@ -215,46 +133,17 @@ class GaitGenerator:
 
     @classmethod
     def load(cls, path: str | Path, held_out: Sequence[str] = ()) -> GaitGenerator:
-        """Read a generator written by `save`.
-
-        Parameters
-        ----------
-        path : path
-            The safetensors file.
-        held_out : sequence of str
-            gait_id of gaits: weights that learned from one of them are refused.
-
-        Returns
-        -------
-        GaitGenerator
-            Ready to sample.
-
-        Raises
-        ------
-        InputError
-            If the file is missing, is not a generator, was changed, or has learned from held-out gaits.
-        """
+        """Read a generator written by `save`; one that learned from `held_out` gaits is refused."""
 
         return _read_weights(cls(), Path(path), held_out)
 
     def sample_vectors(
         self, encoded: np.ndarray, seed: int | torch.Generator = 0, noise: np.ndarray | None = None
     ) -> np.ndarray:
-        """Sample vectors of strides.
+        """Sample vectors of strides, known conditions (standardised, NaN where open) kept; shape (n,
+        n_entries).
 
-        Parameters
-        ----------
-        encoded : array, shape (n, n_conditions)
-            Standardised conditions, NaN where open.
-        seed : int or torch.Generator
-            Source of randomness.
-        noise : array, shape (n, n_entries), optional
-            Standard normal start in place of a drawn one: near starts end in near strides.
-
-        Returns
-        -------
-        array, shape (n, n_entries)
-            Vectors; known conditions hold their value.
+        `noise`: standard normal start in place of a drawn one: near starts end in near strides.
         """
         import torch
 

@@ -14,10 +14,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 from torch import nn
 
-from gaitlib.errors import InputError
 from gaitlib.generate.network_training import (
     compute_rate,
     fingerprint,
@@ -28,12 +27,11 @@ from gaitlib.generate.network_training import (
     use_one_thread,
 )
 from gaitlib.generate.representation import VectorLayout
+from gaitlib.schema import Section, check_values
 
 
-class GeneratorConfig(BaseModel):
+class GeneratorConfig(Section):
     """Sizes and training settings; the defaults are those of the quick study."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     hidden: int = Field(default=128, ge=8, le=2048)
     n_blocks: int = Field(default=3, ge=1, le=12)
@@ -58,12 +56,7 @@ def parse_generator_config(
     """Check settings with one clear error."""
     if isinstance(values, GeneratorConfig):
         return values
-    try:
-        return GeneratorConfig.model_validate(values or {})
-    except ValidationError as error:
-        parts = [f"{'.'.join(map(str, e['loc']))}: {e['msg']} (found {e['input']!r})" for e in error.errors()]
-        known = ", ".join(GeneratorConfig.model_fields)
-        raise InputError(f"{where}: " + "; ".join(parts) + f". Known settings: {known}.") from None
+    return check_values(GeneratorConfig, values or {}, where)
 
 
 class VelocityNetwork(nn.Module):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 import pickle
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from gaitlib.environment import write_atomically
 from gaitlib.errors import InputError
 
 
@@ -79,9 +79,7 @@ def update_average(
 def save_checkpoint(path: Path, state: dict) -> None:
     """Write a checkpoint; an interruption leaves the one before."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".part")
-    torch.save(state, partial)
-    os.replace(partial, path)
+    write_atomically(path, lambda partial: torch.save(state, partial))
 
 
 def load_checkpoint(path: Path | None) -> dict | None:

@@ -29,10 +29,9 @@ import xarray as xr
 
 from gaitlib.body.specification import GRAVITY_MPS2
 from gaitlib.errors import InputError
-from gaitlib.gait import COORDINATES, MUSCLES, N_PHASE, SIDES, TRANSLATIONS
+from gaitlib.gait import COORDINATES, CURVES, LABELS, MUSCLES, N_PHASE, SIDES, TRANSLATIONS, UNITS, swap_side
 from gaitlib.generate.conditions import ConditionScale, fit_condition_scale, is_impairment, spread_impairments
 from gaitlib.generate.foot_contact import measure_contact_shift
-from gaitlib.simulate.library import CURVES, LABELS, UNITS
 
 AXES = ("x", "y", "z")
 _TX = COORDINATES.index("pelvis_tx")
@@ -158,7 +157,7 @@ class ChannelGroup:
 
 def build_group(name: str, channels: list[str], n_harmonics: int) -> ChannelGroup:
     """Build the channel group of a variable from its channel names."""
-    partner = np.array([channels.index(_swap(channel)) for channel in channels])
+    partner = np.array([channels.index(_exchange_sides(channel)) for channel in channels])
     sign = np.array([-1.0 if c.endswith("_z") or c.startswith(_LATERAL) else 1.0 for c in channels])
     return ChannelGroup(name, tuple(channels), partner, sign, n_harmonics)
 
@@ -189,14 +188,10 @@ def build_basis(n_harmonics: int, n_points: int) -> np.ndarray:
     return np.concatenate([np.ones((1, n_points)), np.cos(angle), np.sin(angle)])
 
 
-def _swap(channel: str) -> str:
+def _exchange_sides(channel: str) -> str:
+    """The channel of the other side: 'knee_angle_r', or 'r_x' of a force."""
     foot, dash, axis = channel.partition("_")
-    if foot in SIDES and dash:
-        return f"{SIDES[1 - SIDES.index(foot)]}_{axis}"
-    for side, other in (SIDES, SIDES[::-1]):
-        if channel.endswith(f"_{side}"):
-            return channel[: -len(side)] + other
-    return channel
+    return f"{swap_side(foot)}_{axis}" if foot in SIDES and dash else swap_side(channel)
 
 
 @dataclass
@@ -383,8 +378,7 @@ class GaitRepresentation:
         """Give the mirror as a permutation and a sign per entry; shape (len(names)."""
         names = list(self.names)
         order = [
-            names.index(_swap_suffix(name)) if _swap_suffix(name) in names else i
-            for i, name in enumerate(names)
+            names.index(swap_side(name)) if swap_side(name) in names else i for i, name in enumerate(names)
         ]
         sign = np.array([-1.0 if name.startswith("antisymmetric") else 1.0 for name in names])
         return np.array(order), sign
@@ -477,10 +471,3 @@ def _compute_scale(group: ChannelGroup, coefficients: np.ndarray) -> np.ndarray:
         if kind.any():
             scale[kind] = np.sqrt(variance[kind].mean()) / WEIGHTS[group.name]
     return np.maximum(scale, 1e-9)
-
-
-def _swap_suffix(name: str) -> str:
-    for side, other in (SIDES, SIDES[::-1]):
-        if name.endswith(f"_{side}"):
-            return name[: -len(side)] + other
-    return name

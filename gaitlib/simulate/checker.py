@@ -10,9 +10,9 @@ import os
 import pickle
 import subprocess
 import sys
-from dataclasses import asdict
 
 from gaitlib.errors import WorkError
+from gaitlib.simulate.solution import list_reasons
 
 
 class Checker:
@@ -51,18 +51,8 @@ def run_replay(request, solved) -> dict:
     """Replay one solution in OpenSim in this (worker) process."""
     from gaitlib.simulate.replay import replay_gait
 
-    replay = replay_gait(
-        request.specification,
-        solved.position,
-        solved.speed,
-        solved.acceleration,
-        solved.activation,
-        solved.tendon_force,
-        solved.tendon_rate,
-        solved.lumbar_torque_nm,
-        solved.ground_force,
-    )
-    return asdict(replay) | {"reasons": replay.reasons}
+    replay = replay_gait(request.specification, solved)
+    return replay | {"reasons": list_reasons(replay)}
 
 
 def serve() -> None:

@@ -10,7 +10,6 @@ from gaitlib.environment import require
 from gaitlib.errors import InputError, WorkError
 from gaitlib.person import parse_impairment, parse_person
 from gaitlib.simulate.build import EXECUTORS
-from gaitlib.simulate.doses import add_doses_parser
 from gaitlib.simulate.export import add_export_parser
 
 
@@ -126,9 +125,8 @@ def add_simulate_parser(subparsers) -> None:
     )
     library.add_argument("--limit", type=int, help="stop after so many gaits of this sitting")
     parser.set_defaults(run=run_simulate)
-    parts = parser.add_subparsers(metavar="[export|doses]")
+    parts = parser.add_subparsers(metavar="[export]")
     add_export_parser(parts)
-    add_doses_parser(parts)
 
 
 def run_simulate(arguments: argparse.Namespace) -> int:
@@ -138,7 +136,7 @@ def run_simulate(arguments: argparse.Namespace) -> int:
     from gaitlib.simulate.request import GaitRequest
     from gaitlib.simulate.single import simulate_request
     from gaitlib.simulate.solution import build_gait_dataset
-    from gaitlib.simulate.workers import write_opensim_model
+    from gaitlib.simulate.workers import call_apart
 
     if not 0.2 <= arguments.speed <= MAX_SPEED_MPS:
         raise InputError(
@@ -158,7 +156,7 @@ def run_simulate(arguments: argparse.Namespace) -> int:
     )
     solved, row = simulate_request(request)
     if arguments.osim:
-        write_opensim_model(request, arguments.osim)
+        call_apart("gaitlib.body.opensim_model:write_model", request.specification, arguments.osim)
     print(json.dumps({k: v for k, v in row.items() if v == v}, indent=1))
     if not row["verified"]:
         raise WorkError(f"the gait was not verified: {row['reason']}; nothing was written to --out.")

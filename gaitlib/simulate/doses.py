@@ -6,10 +6,8 @@ may answer too. Impairments of one side are solved as whole strides without symm
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,7 +16,7 @@ import xarray as xr
 from gaitlib.body.dimensions import compute_dimensions
 from gaitlib.body.kinematics import compute_sagittal_points
 from gaitlib.person import Impairment
-from gaitlib.simulate.plan import TYPICAL_ADULT, PlannedGait
+from gaitlib.simulate.plan import TYPICAL_ADULT
 from gaitlib.simulate.request import GaitRequest
 
 SPEED_MPS = 1.2
@@ -109,19 +107,6 @@ DOSES = {
     ),
 }
 """Every part of an impairment, and Parkinson's settings together."""
-
-
-def plan_doses() -> list[PlannedGait]:
-    """Plan every level of every dose."""
-    plan = [PlannedGait(GaitRequest(TYPICAL_ADULT, SPEED_MPS, cohort="doses"), _label("none", 0.0))]
-    for name, dose in DOSES.items():
-        for level in dose.levels:
-            plan.append(PlannedGait(dose.make_request(level), _label(name, level)))
-    return plan
-
-
-def _label(name: str, level: float) -> dict:
-    return {"pattern": name, "medication": "", "design": "dose", "person_id": "typical", "severity": level}
 
 
 def collect_dose(table: pd.DataFrame, name: str) -> list[tuple[float, str]]:
@@ -220,27 +205,3 @@ def check_signs(table: pd.DataFrame, gaits: xr.Dataset) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
-
-
-def add_doses_parser(subparsers) -> None:
-    """Register `doses` beneath `gaitlib simulate`."""
-    parser = subparsers.add_parser(
-        "doses", help="solve every impairment at five levels, resumed where it stopped", description=__doc__
-    )
-    parser.add_argument("--folder", type=Path, required=True, help="library folder to fill")
-    parser.add_argument("--workers", type=int, default=2, help="processes")
-    parser.set_defaults(run=run_doses)
-
-
-def run_doses(arguments: argparse.Namespace) -> int:
-    """Answer `gaitlib simulate doses`."""
-    from gaitlib.simulate.build import LocalExecutor, build_library
-    from gaitlib.simulate.library import SHIPPED_FOLDER, load_library
-
-    executor = LocalExecutor(arguments.workers)
-    try:
-        build_library(plan_doses(), arguments.folder, executor, start_library=SHIPPED_FOLDER)
-    finally:
-        executor.close()
-    print(check_signs(*load_library(arguments.folder).curves).to_string(index=False))
-    return 0

@@ -26,57 +26,29 @@ from gaitlib.body.specification import (
 )
 from gaitlib.gait import COORDINATES
 
-BODY_FIELDS = ("location_x", "location_y", "mass", "com_x", "com_y", "inertia")
-MUSCLE_FIELDS = ("max_isometric_force", "optimal_fiber_length", "tendon_length", "pennation", "path_scale",
-                 "passive_strain")  # fmt: skip
-SPHERE_FIELDS = ("x", "y", "radius")
-PASSIVE_FIELDS = ("stop", "rate", "lower", "upper", "stiffness", "neutral", "damping")
-CONTACT_FIELDS = ("stiffness", "dissipation", "friction", "viscous_friction", "transition_velocity")
+N_BODY_NUMBERS = 6
+MUSCLE_FIELDS = ("max_isometric_force_n", "optimal_fiber_length_m", "tendon_length_m", "pennation_rad",
+                 "path_scale", "passive_strain")  # fmt: skip
+N_SPHERE_NUMBERS = 3
+PASSIVE_FIELDS = ("stop_nm", "rate", "lower_rad", "upper_rad", "stiffness_nm_rad", "neutral_rad",
+                  "damping_nms_rad")  # fmt: skip
+CONTACT_FIELDS = ("stiffness_pa", "dissipation_s_m", "friction", "viscous_friction",
+                  "transition_velocity_mps")  # fmt: skip
 
 
 def flatten_specification(specification: Specification) -> dict[str, np.ndarray]:
     """Collect the numbers of a body into arrays, one row per element."""
     s = specification
-    contact = s.contact
+
+    def read(part, fields: tuple[str, ...]) -> list[float]:
+        return [getattr(part, field) for field in fields]
+
     return {
         "bodies": np.array([[*b.location_m, b.mass_kg, *b.com_m, b.inertia_kgm2] for b in s.bodies]),
-        "muscles": np.array(
-            [
-                [
-                    m.max_isometric_force_n,
-                    m.optimal_fiber_length_m,
-                    m.tendon_length_m,
-                    m.pennation_rad,
-                    m.path_scale,
-                    m.passive_strain,
-                ]
-                for m in s.muscles
-            ]
-        ),
+        "muscles": np.array([read(muscle, MUSCLE_FIELDS) for muscle in s.muscles]),
         "spheres": np.array([[*p.location_m, p.radius_m] for p in s.spheres]),
-        "passive": np.array(
-            [
-                [
-                    t.stop_nm,
-                    t.rate,
-                    t.lower_rad,
-                    t.upper_rad,
-                    t.stiffness_nm_rad,
-                    t.neutral_rad,
-                    t.damping_nms_rad,
-                ]
-                for t in s.passive
-            ]
-        ),
-        "contact": np.array(
-            [
-                contact.stiffness_pa,
-                contact.dissipation_s_m,
-                contact.friction,
-                contact.viscous_friction,
-                contact.transition_velocity_mps,
-            ]
-        ),
+        "passive": np.array([read(torque, PASSIVE_FIELDS) for torque in s.passive]),
+        "contact": np.array(read(s.contact, CONTACT_FIELDS)),
     }
 
 
@@ -184,9 +156,9 @@ class Symbols:
 def make_symbols(specification: Specification) -> Symbols:
     """Create the symbolic parameters for a body of this topology."""
     return Symbols(
-        bodies=ca.SX.sym("bodies", len(specification.bodies), len(BODY_FIELDS)),
+        bodies=ca.SX.sym("bodies", len(specification.bodies), N_BODY_NUMBERS),
         muscles=ca.SX.sym("muscles", len(specification.muscles), len(MUSCLE_FIELDS)),
-        spheres=ca.SX.sym("spheres", len(specification.spheres), len(SPHERE_FIELDS)),
+        spheres=ca.SX.sym("spheres", len(specification.spheres), N_SPHERE_NUMBERS),
         passive=ca.SX.sym("passive", len(specification.passive), len(PASSIVE_FIELDS)),
         contact=ca.SX.sym("contact", len(CONTACT_FIELDS)),
         smooth_friction=ca.SX.sym("smooth_friction"),

@@ -63,7 +63,7 @@ def export_gait(gait_id: str, out: Path, library: Path | None = None) -> list[st
     from gaitlib.errors import suggest_name
     from gaitlib.simulate.library import load_library
     from gaitlib.simulate.request import parse_request
-    from gaitlib.simulate.workers import write_opensim_files
+    from gaitlib.simulate.workers import call_apart
 
     table, gaits = load_library(library).curves
     known = [str(name) for name in gaits["gait"].values]
@@ -77,7 +77,8 @@ def export_gait(gait_id: str, out: Path, library: Path | None = None) -> list[st
     except OSError as error:
         raise WorkError(f"{out}: the folder cannot be made ({error.strerror}).") from None
     exported = prepare_export(gait, request.specification)
-    return write_opensim_files(request.specification, exported, Path(out), gait_id)
+    write = "gaitlib.simulate.opensim_files:write_files"
+    return call_apart(write, request.specification, exported, Path(out), gait_id)
 
 
 def add_export_parser(subparsers) -> None:

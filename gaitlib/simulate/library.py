@@ -10,8 +10,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,9 +18,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gaitlib.environment import SHIPPED
+from gaitlib.environment import SHIPPED, write_atomically
 from gaitlib.errors import InputError
-from gaitlib.gait import COORDINATES, MUSCLES, N_PHASE, SIDES
+from gaitlib.gait import CURVES, LABELS, UNITS
 from gaitlib.simulate.compact import FORM, decode_curves
 
 SHIPPED_FOLDER = SHIPPED / "data" / "library"
@@ -30,47 +28,19 @@ SHIPPED_FOLDER = SHIPPED / "data" / "library"
 Curves = tuple[pd.DataFrame, xr.Dataset]
 """Rows and curves of the same gaits, in the same order."""
 
-CURVES = {
-    "position": ("phase", "coordinate"),
-    "activation": ("phase", "muscle"),
-    "ground_force": ("phase", "foot", "axis"),
-    "joint_moment": ("phase", "coordinate"),
-}
-"""Curves of a gait and their dimensions."""
 _SCALARS = ("stride_time_s", "speed_mps", "phase_offset")
 HEALTHY_COHORTS = ("healthy_child", "healthy_adult", "older_adult")
 GAIT_PREFIX = "gait_"
 """Names of the variables of a Gait in a part begin with this."""
-
-LABELS = {
-    "phase": np.linspace(0.0, 100.0, N_PHASE),
-    "coordinate": list(COORDINATES),
-    "muscle": list(MUSCLES),
-    "foot": list(SIDES),
-    "axis": ["x", "y", "z"],
-}
-UNITS = {
-    "position": "rad (pelvis_tx, pelvis_ty: m)",
-    "activation": "1",
-    "ground_force": "N",
-    "joint_moment": "N m (pelvis_tx, pelvis_ty: N)",
-    "stride_time_s": "s",
-    "speed_mps": "m/s",
-}
 
 
 @dataclass(frozen=True)
 class Library:
     """A gait library: the whole run, and the gaits of it whose curves are at hand.
 
-    Parameters
-    ----------
-    run : DataFrame
-        One row per gait asked for; `verified` tells whether OpenSim confirmed the solution, `reason` why not.
-        What a library counts, it counts here (`describe_library`).
-    gaits : xarray.Dataset
-        Curves, dimension `gait` labelled by gait_id: of the verified gaits, or of as many as a release has
-        room for.
+    `run`: one row per gait asked for; `verified` tells whether OpenSim confirmed the solution, `reason` why
+    not; what a library counts, it counts here (`describe_library`). `gaits`: curves, dimension `gait`
+    labelled by gait_id: of the verified gaits, or of as many as a release has room for.
     """
 
     run: pd.DataFrame
@@ -93,37 +63,15 @@ class Library:
 
 
 def hash_gaits(gait_ids: list[str]) -> str:
-    """Hash a set of gaits, whatever their order.
-
-    Parameters
-    ----------
-    gait_ids : list of str
-        Their names.
-
-    Returns
-    -------
-    str
-        16 hexadecimal digits.
-    """
+    """Hash a set of gaits, whatever their order: 16 hexadecimal digits."""
     return hashlib.sha256(",".join(sorted(gait_ids)).encode()).hexdigest()[:16]
 
 
 def check_release(model: str, found: str, expected: str, key: str) -> None:
     """Refuse a trained model that learned from another library, unless the study names that library.
 
-    Parameters
-    ----------
-    model : str
-        Which model, for the message.
-    found, expected : str
-        Hash of the library that it learned from, and of the one that it may have learned from.
-    key : str
-        Key of the study that names another release.
-
-    Raises
-    ------
-    InputError
-        If they differ.
+    `model`: for the message; `found`, `expected`: hashes of libraries; `key`: of the study, that names
+    another.
     """
     if found != expected:
         raise InputError(
@@ -178,23 +126,7 @@ def load_library(folder: Path | str | None = None) -> Library:
 
 
 def find_library(folder: Path | str | None = None) -> Path:
-    """Find the folder of a library.
-
-    Parameters
-    ----------
-    folder : path, optional
-        Library folder; the shipped one when left out.
-
-    Returns
-    -------
-    pathlib.Path
-        The folder, which holds table and curves.
-
-    Raises
-    ------
-    InputError
-        If it does not.
-    """
+    """Find the folder of a library (the shipped one when left out), which holds table and curves."""
     folder = Path(folder) if folder is not None else SHIPPED_FOLDER
     for name in ("table.parquet", "gaits.nc"):
         if not (folder / name).exists():
@@ -205,18 +137,7 @@ def find_library(folder: Path | str | None = None) -> Path:
 
 
 def read_hash(folder: Path | str | None = None) -> str:
-    """Read the hash of a library, as `Library.hash`, without its curves.
-
-    Parameters
-    ----------
-    folder : path, optional
-        Library folder; the shipped one when left out.
-
-    Returns
-    -------
-    str
-        16 hexadecimal digits.
-    """
+    """Read the hash of a library, as `Library.hash`, without its curves."""
     with h5netcdf.File(find_library(folder) / "gaits.nc") as stored:
         return hash_gaits(_read(stored.variables["gait"])[1].tolist())
 
@@ -229,20 +150,7 @@ def _read(stored: h5netcdf.Variable) -> tuple[tuple[str, ...], np.ndarray, dict]
 
 
 def build_gait_set(ids: list[str], arrays: dict[str, np.ndarray]) -> xr.Dataset:
-    """Put stacked curves into a gait set.
-
-    Parameters
-    ----------
-    ids : list of str
-        gait_id of each gait.
-    arrays : dict of str to array
-        Curves of `CURVES` and scalars, with a leading axis of n gaits.
-
-    Returns
-    -------
-    xarray.Dataset
-        Gait set.
-    """
+    """Put stacked curves of `CURVES` and scalars, with a leading axis of n gaits, into a gait set."""
     labels = {"gait": ids, **LABELS}
     variables = {
         name: (("gait", *CURVES.get(name, ())), value, {"units": UNITS[name]} if name in UNITS else {})
@@ -257,18 +165,8 @@ def build_gait_set(ids: list[str], arrays: dict[str, np.ndarray]) -> xr.Dataset:
 
 
 def write_library(folder: Path, table: pd.DataFrame, gaits: xr.Dataset, encoding: dict | None = None) -> None:
-    """Write a library's two files, each in one step.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        Where; made if missing.
-    table : DataFrame
-        Its table.
-    gaits : xarray.Dataset
-        Its gait set.
-    encoding : dict, optional
-        How the curves are stored; compressed float32 when left out.
+    """Write a library's two files, each in one step; curves as compressed float32 unless `encoding` says
+    else.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if encoding is None:
@@ -280,46 +178,12 @@ def write_library(folder: Path, table: pd.DataFrame, gaits: xr.Dataset, encoding
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a table of gaits in one step.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        Where.
-    table : DataFrame
-        Table of a library or of the whole run.
-    """
+    """Write a table of gaits in one step."""
     write_atomically(path, lambda p: table.to_parquet(p, index=False, compression="zstd"))
 
 
-def write_atomically(path: Path, write: Callable) -> None:
-    """Write a file in one step.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        Where it is to appear, whole or not at all.
-    write : callable
-        Writes it to the path that it is given.
-    """
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    write(temporary)
-    os.replace(temporary, path)
-
-
 def describe_library(table: pd.DataFrame) -> dict:
-    """Count what a library holds.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        The `run` of a `Library`.
-
-    Returns
-    -------
-    dict
-        Gaits asked for, verified, full strides among them, people, per cohort, and the reasons of the others.
-    """
+    """Count what a library's `run` holds: gaits, verified, full strides, people, per cohort, and reasons."""
     failed = table[~table["verified"].astype(bool)]
     verified = table[table["verified"].astype(bool)]
     who = ["person_id"] if "person_id" in table else ["age_years", "sex", "height_m", "mass_kg"]
@@ -335,51 +199,17 @@ def describe_library(table: pd.DataFrame) -> dict:
 
 
 def mark_impaired(table: pd.DataFrame) -> pd.Series:
-    """Mark the gaits of people of a patient cohort; the strength of healthy people varies too.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Table of a library.
-
-    Returns
-    -------
-    Series of bool
-        One per row.
-    """
+    """Mark the gaits of people of a patient cohort; the strength of healthy people varies too."""
     return ~table["cohort"].isin(HEALTHY_COHORTS)
 
 
 def shorten_reasons(reasons: pd.Series) -> pd.Series:
-    """Shorten reasons to their kind.
-
-    Parameters
-    ----------
-    reasons : Series of str
-        Column `reason`.
-
-    Returns
-    -------
-    Series of str
-        Without numbers: the first three words.
-    """
+    """Shorten reasons to their kind: the first three words, without numbers."""
     return reasons.str.replace(r"[-+]?\d[\d.e+-]*", "", regex=True).str.split().str[:3].str.join(" ")
 
 
 def analyse_failures(table: pd.DataFrame) -> pd.DataFrame:
-    """Analyse per cohort how much fails, at which severity and speed, and why.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Table of a library.
-
-    Returns
-    -------
-    DataFrame
-        Per cohort and pattern: tried, verified, failed_share; failed share of the severest and the mildest
-        third and of the slowest and the fastest third; the most frequent reason.
-    """
+    """Analyse per cohort and pattern how much fails, at which severity and speed (thirds), and why."""
     table = table.assign(failed=~table["verified"].astype(bool))
     lines = []
     for (cohort, pattern), rows in table.groupby(["cohort", "pattern"], sort=True):

@@ -15,11 +15,12 @@ import xarray as xr
 from gaitlib.body.dimensions import compute_dimensions
 from gaitlib.body.specification import GRAVITY_MPS2
 from gaitlib.cohorts.growth import STEP_LENGTH_EXPONENT, STEP_LENGTH_FACTOR
+from gaitlib.environment import write_atomically
 from gaitlib.gait import N_PHASE
 from gaitlib.person import IMPAIRMENT_COLUMNS, Impairment, Person
 from gaitlib.simulate.compact import fold, unfold
 from gaitlib.simulate.guess import Trajectory, make_guess_from_gait
-from gaitlib.simulate.library import SHIPPED_FOLDER, load_library, write_atomically
+from gaitlib.simulate.library import SHIPPED_FOLDER, load_library
 
 _HEALTHY = Impairment().flatten()
 _WEIGHT = {
@@ -95,27 +96,7 @@ PREFIX = "start_"
 
 
 class LibraryStarts:
-    """The gaits of a finished library as starts.
-
-    Parameters
-    ----------
-    folder : path, optional
-        Library folder; the shipped one when left out.
-
-    Attributes
-    ----------
-    table, gaits : DataFrame, xarray.Dataset
-        The `curves` of the library.
-    run, hash : DataFrame, str
-        Its `run` and `hash`.
-    multipliers : DataArray
-        As `load_multipliers` returns.
-
-    Raises
-    ------
-    InputError
-        If the folder holds no library.
-    """
+    """The gaits of a finished library (the shipped one when left out) as starts of others."""
 
     def __init__(self, folder: Path | str | None = None):
         library = load_library(folder)

@@ -33,59 +33,7 @@ from gaitlib.simulate.neighbours import (
 )
 from gaitlib.simulate.request import ENGINE_VERSION
 
-_CARD = """# Gait library
-
-Simulated gaits of simulated people. **No recording of a person is in it, and none was used to make it
-except healthy adults set aside for the choice of the cost weights.** Licence: CC BY 4.0 (cite as in
-`CITATION.cff`).
-
-| | |
-|---|---|
-| Gaits asked for / verified in OpenSim | {gaits:,} / {verified:,} |
-| of these full strides without symmetry | {full_strides:,} |
-| Simulated people | {people:,} |
-| Curves in this release | {curves:,} |
-| Made by | `{command}` and `gaitlib library export` |
-| gaitlib {version}, engine {engine}, revision | {revision} |
-
-{cohorts}
-
-## Files
-
-- `table.parquet`: one row per gait asked for: person (`age_years`, `sex`, `height_m`, `mass_kg`),
-  impairment (`weakness_*`, `contracture_*`, `spasticity_*` per group and side, `rigidity`,
-  `coactivation`, `bradykinesia`, `stoop_deg`, `balance_margin`), cohort, pattern, severity, what was
-  asked, outcomes, verdict (`verified`, `reason`), solver status, residuals, time. Gaits that failed stay
-  in it, without curves.
-- `gaits.nc` (netCDF 4): curves of {of} verified gaits over 101 points of the stride, dimension
-  `gait` labelled by `gait_id`, as coefficients of a common basis (see `gaitlib/simulate/compact.py`).
-  Largest error of any point of any gait: {errors}.
-- `multipliers.nc`: multipliers of the solver's constraints, rounded; with them a new gait that starts at one
-  of these is solved several times as fast.
-
-`gait_id` is the hash of all that determines the solve. `gaitlib.load_library()` gives the whole run and
-the table and curves of those that have curves.
-
-## How it was made
-
-People are drawn from six cohorts (`gaitlib/cohorts/*.yaml`: every distribution with unit, range and
-source, or marked as an assumption). Each gait is found by optimal control from its nearest solved
-neighbour and checked in OpenSim: forces must move the skeleton as claimed. Stride-to-stride variability
-(`stride_time_cv`, `stride_length_cv`) is a property given to the person, for a stochastic model; the
-curves do not hold it.
-
-## What it is not for
-
-- It is no sample of a population: ages, severities and speeds are spread evenly on purpose (`design`
-  tells people drawn from the cohort's distribution from those drawn over its whole range).
-- It says nothing about one patient, and it is no medical device.
-- The body is planar: no width, no hip abduction, no turning. No freezing, tremor, pain or walking aid.
-- Sizes of impairments are the engine's own scales; no clinical score was mapped onto them.
-- The problem has local optima, and a gait depends on the neighbour that it started from (`start_id`).
-  Solved again from its own curves, a gait mostly comes back within {tolerance:g} degrees; some slip into a
-  neighbouring optimum that is as cheap or cheaper.
-- Failures: {worst}.
-"""
+_CARD = Path(__file__).with_name("library_card.md")
 
 
 def write_card(folder: Path, run: pd.DataFrame, facts: dict, command: str, tolerance_deg: float) -> None:
@@ -97,7 +45,7 @@ def write_card(folder: Path, run: pd.DataFrame, facts: dict, command: str, toler
         if facts["curves"] == counts["verified"]
         else f"{facts['curves']:,} (the same share of every cohort) of the"
     )
-    text = _CARD.format(
+    text = _CARD.read_text(encoding="utf-8").format(
         **{name: counts[name] for name in ("gaits", "verified", "full_strides", "people")},
         curves=facts["curves"],
         of=of,

@@ -7,64 +7,41 @@ at the pelvis is the residual force, what is left at the joints the error of the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import opensim
 
 from gaitlib.body.opensim_model import build_model, find_speed_columns
 from gaitlib.body.specification import COMPLIANT_GROUPS, GRAVITY_MPS2, Specification
 from gaitlib.gait import COORDINATES, MUSCLES
-
-MAX_RESIDUAL_PEAK_BW, MAX_RESIDUAL_RMS_BW = 0.05, 0.01
-MAX_MOMENT_RMS_NM = 2.0
-MAX_VERTICAL_IMPULSE_ERROR = 0.02
-MAX_TENDON_ERROR = 0.01
+from gaitlib.simulate.solution import REPLAY_FIELDS, SolvedGait
 
 
-@dataclass
-class Replay:
-    """What OpenSim finds for one gait; forces as a share of body weight."""
-
-    residual_peak_bw: float
-    residual_rms_bw: float
-    moment_rms_nm: float
-    vertical_force_bw: float
-    tendon_error: float
-    ground_force_difference_n: float
-
-    @property
-    def reasons(self) -> list[str]:
-        """Why the gait is not accepted; empty when it is."""
-        checks = {
-            f"pelvis residual peak {self.residual_peak_bw:.3f} BW": self.residual_peak_bw
-            > MAX_RESIDUAL_PEAK_BW,
-            f"pelvis residual RMS {self.residual_rms_bw:.3f} BW": self.residual_rms_bw > MAX_RESIDUAL_RMS_BW,
-            f"joint moment error {self.moment_rms_nm:.2f} N m": self.moment_rms_nm > MAX_MOMENT_RMS_NM,
-            f"mean vertical force {self.vertical_force_bw:.3f} BW": abs(self.vertical_force_bw - 1)
-            > MAX_VERTICAL_IMPULSE_ERROR,
-            f"tendon out of balance {self.tendon_error:.3f}": self.tendon_error > MAX_TENDON_ERROR,
-        }
-        return [text for text, failed in checks.items() if failed]
-
-
-def replay_gait(
-    specification: Specification,
-    position: np.ndarray,
-    speed: np.ndarray,
-    acceleration: np.ndarray,
-    activation: np.ndarray,
-    tendon_force: np.ndarray,
-    tendon_rate: np.ndarray,
-    lumbar_torque_nm: np.ndarray,
-    ground_force: np.ndarray,
-) -> Replay:
-    """Replay one stride in OpenSim."""
+def replay_gait(specification: Specification, solved: SolvedGait) -> dict[str, float]:
+    """Replay one stride in OpenSim: `REPLAY_FIELDS`, forces as a share of body weight."""
     residuals, ground, tendon_error = compute_missing_forces(
-        specification, position, speed, acceleration, activation, tendon_force, tendon_rate, lumbar_torque_nm
+        specification,
+        solved.position,
+        solved.speed,
+        solved.acceleration,
+        solved.activation,
+        solved.tendon_force,
+        solved.tendon_rate,
+        solved.lumbar_torque_nm,
     )
+    residuals, ground, tendon_error = residuals[:-1], ground[:-1], tendon_error[:-1]
     weight_n = specification.mass_kg * GRAVITY_MPS2
-    return _summarise(residuals[:-1], ground[:-1], tendon_error[:-1], ground_force[:-1], weight_n)
+    forward, up = COORDINATES.index("pelvis_tx"), COORDINATES.index("pelvis_ty")
+    force = np.hypot(residuals[:, forward], residuals[:, up]) / weight_n
+    joints = [i for i, name in enumerate(COORDINATES) if not name.startswith("pelvis")]
+    found = (
+        force.max(),
+        np.sqrt(np.mean(force**2)),
+        np.sqrt(np.mean(residuals[:, joints] ** 2, axis=0)).max(),
+        ground[:, :, 1].sum(axis=1).mean() / weight_n,
+        np.abs(tendon_error).max(),
+        np.abs(ground - solved.ground_force[:-1]).max(),
+    )
+    return {name: float(value) for name, value in zip(REPLAY_FIELDS, found, strict=True)}
 
 
 def compute_missing_forces(
@@ -118,20 +95,6 @@ def compute_missing_forces(
                 values = force.getRecordValues(state)
                 ground[n, foot] += (values.get(0), values.get(1))
     return residuals, ground, tendon_error
-
-
-def _summarise(residuals, ground, tendon_error, engine_ground, weight_n: float) -> Replay:
-    forward, up = COORDINATES.index("pelvis_tx"), COORDINATES.index("pelvis_ty")
-    force = np.hypot(residuals[:, forward], residuals[:, up]) / weight_n
-    joints = [i for i, name in enumerate(COORDINATES) if not name.startswith("pelvis")]
-    return Replay(
-        residual_peak_bw=float(force.max()),
-        residual_rms_bw=float(np.sqrt(np.mean(force**2))),
-        moment_rms_nm=float(np.sqrt(np.mean(residuals[:, joints] ** 2, axis=0)).max()),
-        vertical_force_bw=float(ground[:, :, 1].sum(axis=1).mean() / weight_n),
-        tendon_error=float(np.abs(tendon_error).max()),
-        ground_force_difference_n=float(np.abs(ground - engine_ground).max()),
-    )
 
 
 def _get_contacts(model) -> list:

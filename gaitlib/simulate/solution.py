@@ -10,6 +10,37 @@ from gaitlib.gait import build_gait
 from gaitlib.simulate.guess import Trajectory
 from gaitlib.simulate.request import GaitRequest, describe_request
 
+REPLAY_FIELDS = (
+    "residual_peak_bw",
+    "residual_rms_bw",
+    "moment_rms_nm",
+    "vertical_force_bw",
+    "tendon_error",
+    "ground_force_difference_n",
+)
+"""What OpenSim finds for one gait (`gaitlib.simulate.replay`)."""
+REPLAY_LIMITS = {
+    "residual_peak_bw": 0.05,  # force at the pelvis that nothing explains, over body weight: its peak
+    "residual_rms_bw": 0.01,  # and its root mean square over the stride
+    "moment_rms_nm": 2.0,  # joint moments that muscles and tissue do not make (N m)
+    "vertical_error": 0.02,  # mean vertical force of the ground against body weight
+    "tendon_error": 0.01,  # tendon out of balance with its muscle, over maximal force
+}
+"""A gait counts when nothing that is missing is larger."""
+_REASONS = {
+    "residual_peak_bw": "pelvis residual peak {residual_peak_bw:.3f} BW",
+    "residual_rms_bw": "pelvis residual RMS {residual_rms_bw:.3f} BW",
+    "moment_rms_nm": "joint moment error {moment_rms_nm:.2f} N m",
+    "vertical_error": "mean vertical force {vertical_force_bw:.3f} BW",
+    "tendon_error": "tendon out of balance {tendon_error:.3f}",
+}
+
+
+def list_reasons(replay: dict[str, float]) -> list[str]:
+    """List why a gait is not accepted; empty when it is."""
+    sizes = replay | {"vertical_error": abs(replay["vertical_force_bw"] - 1)}
+    return [_REASONS[name].format(**replay) for name, limit in REPLAY_LIMITS.items() if sizes[name] > limit]
+
 
 @dataclass
 class SolvedGait:
@@ -89,13 +120,3 @@ def describe_solution(request: GaitRequest, solved: SolvedGait, replay: dict | N
         }
         | {name: replay.get(name, np.nan) for name in REPLAY_FIELDS}
     )
-
-
-REPLAY_FIELDS = (
-    "residual_peak_bw",
-    "residual_rms_bw",
-    "moment_rms_nm",
-    "vertical_force_bw",
-    "tendon_error",
-    "ground_force_difference_n",
-)

@@ -9,6 +9,7 @@ import os
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
+from importlib import import_module
 from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 
@@ -60,40 +61,20 @@ def replay_gaits(requests: Iterable[GaitRequest], solved: Iterable, n_workers: i
         return [job.result() for job in jobs]
 
 
-def write_opensim_model(request: GaitRequest, path: Path) -> None:
-    """Write the OpenSim model of a request's person, in a worker process."""
+def call_apart(place: str, *inputs):
+    """Call a function, named as 'module:function', in a worker process, where OpenSim may be imported."""
     with make_pool(1) as pool:
-        pool.submit(_write_model, request, path).result()
+        return pool.submit(_call, place, inputs).result()
 
 
-def _write_model(request: GaitRequest, path: Path) -> None:
-    from gaitlib.body.opensim_model import write_model
-
-    write_model(request.specification, path)
+def _call(place: str, inputs: tuple):
+    module, name = place.split(":")
+    return getattr(import_module(module), name)(*inputs)
 
 
 def measure_moment_arms(path: Path | str, angles_deg: dict) -> dict:
     """Measure the moment arms of a published model by muscle group and joint, in a worker process."""
-    with make_pool(1) as pool:
-        return pool.submit(_measure_arms, str(path), angles_deg).result()
-
-
-def _measure_arms(path: str, angles_deg: dict) -> dict:
-    from gaitlib.body.opensim_model import measure_moment_arms
-
-    return measure_moment_arms(path, angles_deg)
-
-
-def write_opensim_files(specification, gait, folder: Path, name: str) -> list[str]:
-    """Write a gait as files of OpenSim's own tools, in a worker process."""
-    with make_pool(1) as pool:
-        return pool.submit(_write_files, specification, gait, folder, name).result()
-
-
-def _write_files(specification, gait, folder: Path, name: str) -> list[str]:
-    from gaitlib.simulate.opensim_files import write_files
-
-    return write_files(specification, gait, folder, name)
+    return call_apart("gaitlib.body.opensim_model:measure_moment_arms", str(path), angles_deg)
 
 
 def run_solve(request: GaitRequest, cache: Path, start=None, time_limit_s: float = 60.0):
@@ -108,16 +89,6 @@ def run_gait(request: GaitRequest, start=None, time_limit_s: float = 60.0) -> tu
     with _busy:
         solved = run_solve(request, get_cache_folder(), start, time_limit_s)
         return solved, _checker.check(request, solved) if solved.converged else None
-
-
-def run_moco(request: GaitRequest):
-    """Solve a request with OpenSim Moco in this (worker) process."""
-    from gaitlib.simulate.guess import make_guess
-    from gaitlib.simulate.moco import predict_half_stride
-
-    specification = request.specification
-    guess = make_guess(request.speed_mps, specification.leg_length_m)
-    return predict_half_stride(specification, request.speed_mps, 0.5 * request.stride_time_s, guess.position)
 
 
 def measure_peak_bytes() -> int:

@@ -16,8 +16,15 @@ from gaitlib.workflow.execute import find_private_text
 from gaitlib.workflow.pages import SUBGROUP_PAGE, plan_pages
 
 _WRITING = (
-    *("workflow/bind.py", "workflow/lookup_pages.py"),
-    *("__init__.py", "verbs.py", "person.py", "outcomes.py", "estimate/predict.py"),
+    *(
+        "workflow/bind.py",
+        "__init__.py",
+        "verbs.py",
+        "person.py",
+        "outcomes.py",
+        "simulate/library.py",
+        "door/answer.py",
+    ),
 )
 """Code that writes pages, or whose docstrings stand on one."""
 _LOADING = re.compile(
@@ -68,7 +75,6 @@ def assemble_book(study: Study, root: str | Path, target: str | Path) -> Path:
     """Lay the sources of the book and the executed pages into one fresh folder."""
     # Here, so that a run with nothing to do starts fast.
     from gaitlib.report.own_data_page import run_commands
-    from gaitlib.workflow.lookup_pages import fill_data_page, fill_definitions_page
 
     root, target = Path(root), Path(target)
     shutil.rmtree(target, ignore_errors=True)
@@ -83,8 +89,6 @@ def assemble_book(study: Study, root: str | Path, target: str | Path) -> Path:
     (target / "_toc.yml").write_text(_list_subgroups(table, study), encoding="utf-8")
     config = (target / "_config.yml").read_text(encoding="utf-8")
     (target / "_config.yml").write_text(config.replace("{title}", study.book.title), encoding="utf-8")
-    fill_data_page(root / "data_manifest.yaml", target / "data.md")
-    fill_definitions_page(target / "definitions.md")
     run_commands(target / "own_data.md", target / "_own_data")
     return target
 
@@ -110,7 +114,7 @@ def compile_book(source: Path, output: Path, log: Path) -> None:
     shutil.rmtree(output, ignore_errors=True)
     program = "from jupyter_book.cli.main import main; main()"
     command = [sys.executable, "-c", program, "build", str(source), "--path-output", str(output)]
-    # The page of the verbs is written from docstrings, for which sphinx imports gaitlib.
+    # The pages of verbs, definitions and data are written by gaitlib, which sphinx imports.
     path = os.pathsep.join([str(source / "_ext"), str(ROOT)])
     environment = {**os.environ, "PYTHONPATH": path, "NO_COLOR": "1", "SPHINX_NO_COLOR": "1"}
     done = subprocess.run(

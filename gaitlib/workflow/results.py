@@ -8,18 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from gaitlib.environment import ROOT
+from gaitlib.environment import ROOT, write_atomically
 from gaitlib.errors import InputError
 
 
 class Results:
-    """The results folder of a study.
-
-    Parameters
-    ----------
-    folder : str
-        Relative to the project, such as 'build/quick/results'.
-    """
+    """The results folder of a study, relative to the project, such as 'build/quick/results'."""
 
     def __init__(self, folder: str) -> None:
         self.folder = ROOT / folder
@@ -50,11 +44,9 @@ class Results:
 
     def save_table(self, name: str, table: pd.DataFrame) -> pd.DataFrame:
         """Keep a table as parquet, whole or not at all."""
-        partial = self.folder / f"{name}.parquet.partial"
         clean = table.reset_index(drop=True)
         clean.attrs = {}
-        clean.to_parquet(partial)
-        partial.replace(self.folder / f"{name}.parquet")
+        write_atomically(self.folder / f"{name}.parquet", clean.to_parquet)
         return table
 
     def load_table(self, name: str) -> pd.DataFrame:
@@ -71,11 +63,8 @@ class Results:
         """Keep single numbers and words as JSON, and what recordings were absent, if any."""
         if self.absent:
             facts = facts | {"absent": self.absent, "earlier_revision": self.earlier_revision}
-        partial = self.folder / f"{name}.json.partial"
-        partial.write_text(
-            json.dumps(facts, indent=1, sort_keys=True, default=_make_plain) + "\n", encoding="utf-8"
-        )
-        partial.replace(self.folder / f"{name}.json")
+        text = json.dumps(facts, indent=1, sort_keys=True, default=_make_plain) + "\n"
+        write_atomically(self.folder / f"{name}.json", lambda path: path.write_text(text, encoding="utf-8"))
         return facts
 
     def load_facts(self, name: str) -> dict:

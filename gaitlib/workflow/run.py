@@ -69,7 +69,6 @@ def run_page(folder: str, name: str, threads: int = 1) -> Path:
     target = ROOT / folder / "notebooks" / f"{name}.ipynb"
     page = execute_notebook(ROOT / find_notebook(name), target, values, ROOT)
     seconds = time.monotonic() - started
-    _keep_time(ROOT / folder, name, seconds)
     print(f"{_MARK}{name}: done in {seconds:.0f} s", flush=True)
     return page
 
@@ -192,12 +191,6 @@ def _cut(message: str) -> str:
 
 def _get_last_lines(text: str, n: int = 4) -> str:
     return " | ".join([line.strip() for line in text.splitlines() if line.strip()][-n:])
-
-
-def _keep_time(folder: Path, name: str, seconds: float) -> None:
-    path = folder / "times" / f"{name}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"page": name, "seconds": round(seconds, 1)}), encoding="utf-8")
 
 
 def _say_end(folder: Path, index: Path, seconds: float) -> None:

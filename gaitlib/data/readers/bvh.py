@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from gaitlib.data.readers.text_tables import build_markers
 from gaitlib.errors import InputError
 
 _CHANNELS = ("Xposition", "Yposition", "Zposition", "Xrotation", "Yrotation", "Zrotation")
@@ -56,15 +57,7 @@ def read_bvh(path: str | Path, unit_m: float = 0.01) -> xr.Dataset:
     positions = compute_joint_positions(motion) * unit_m
     fps = round(1.0 / motion.frame_time_s, 2)  # frame times are written with six or seven digits
     time_s = np.arange(len(motion.values)) / fps
-    return xr.Dataset(
-        {"marker_position": (("time", "marker", "space"), positions, {"units": "m"})},
-        coords={
-            "time": ("time", time_s, {"units": "s"}),
-            "marker": [joint.name for joint in motion.joints],
-            "space": ["x", "y", "z"],
-        },
-        attrs={"source_file": Path(path).name, "fps": fps},
-    )
+    return build_markers(Path(path).name, time_s, [joint.name for joint in motion.joints], positions, fps)
 
 
 def parse_bvh(path: str | Path) -> BvhMotion:

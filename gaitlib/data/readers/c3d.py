@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from gaitlib.data.readers.text_tables import build_markers
 from gaitlib.errors import InputError
 
 _LENGTH_M = {"mm": 1e-3, "cm": 1e-2, "m": 1.0}
@@ -171,15 +172,8 @@ def _build_markers(file_name: str, content: dict, subject: str | None) -> xr.Dat
         raise InputError(f"{file_name}: the frame rate is {fps}; expected above zero")
     hidden = np.asarray(content["data"]["meta_points"]["residuals"])[0] < 0
     positions = np.where(hidden[None], np.nan, positions)[:, keep] * _LENGTH_M[units[0]]
-    return xr.Dataset(
-        {"marker_position": (("time", "marker", "space"), positions.transpose(2, 1, 0), {"units": "m"})},
-        coords={
-            "time": ("time", np.arange(positions.shape[2]) / fps, {"units": "s"}),
-            "marker": [labels[index] for index in keep],
-            "space": _SPACE,
-        },
-        attrs={"source_file": file_name, "fps": fps},
-    )
+    names, time_s = [labels[index] for index in keep], np.arange(positions.shape[2]) / fps
+    return build_markers(file_name, time_s, names, positions.transpose(2, 1, 0), fps)
 
 
 def _build_analog(content: dict) -> xr.Dataset:

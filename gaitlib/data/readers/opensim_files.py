@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gaitlib.data.readers.text_tables import read_numbers, read_text, require_columns
+from gaitlib.data.readers.text_tables import build_markers, read_numbers, read_text, require_columns
 from gaitlib.errors import InputError
 
 _TRANSLATION = re.compile(r"_t[xyz]$", re.IGNORECASE)
@@ -101,12 +101,8 @@ def read_trc(path: str | Path) -> xr.Dataset:
     time_s = _read_times(name, header, table)
     steps = np.diff(time_s)
     rate = _read_rate(header) or float(1 / np.median(steps))
-    return xr.Dataset(
-        {"marker_position": (("time", "marker", "space"), positions * _UNITS[unit],
-                             {"units": "px" if unit == "px" else "m"})},
-        coords={"time": ("time", time_s, {"units": "s"}), "marker": markers, "space": ["x", "y", "z"]},
-        attrs={"source_file": name, "fps": rate},
-    )  # fmt: skip
+    unit_name = "px" if unit == "px" else "m"
+    return build_markers(name, time_s, markers, positions * _UNITS[unit], rate, unit_name)
 
 
 def _read_times(name: str, header: dict, table: np.ndarray) -> np.ndarray:

@@ -1,12 +1,14 @@
-"""Shared checks for readers of text tables."""
+"""What readers share: checks of text tables, paths of named points."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 from gaitlib.errors import InputError
 
@@ -47,8 +49,6 @@ def read_numbers(path: str | Path, lines: list[str], n_columns: int, first_line:
 
 def read_csv(path: str | Path, required: Iterable[str], numeric: Iterable[str] = ()) -> pd.DataFrame:
     """Read a comma separated table and check its columns."""
-    import io
-
     name = Path(path).name
     try:
         table = pd.read_csv(io.StringIO(read_text(path)), low_memory=False)
@@ -58,6 +58,17 @@ def read_csv(path: str | Path, required: Iterable[str], numeric: Iterable[str] =
     for column in numeric:
         table[column] = convert_to_numbers(name, column, table[column])
     return table
+
+
+def build_markers(
+    file_name: str, time_s: np.ndarray, names: list[str], positions: np.ndarray, fps: float, unit: str = "m"
+) -> xr.Dataset:
+    """Put paths of named points, shape (time, marker, 3), into a dataset."""
+    return xr.Dataset(
+        {"marker_position": (("time", "marker", "space"), positions, {"units": unit})},
+        coords={"time": ("time", time_s, {"units": "s"}), "marker": names, "space": ["x", "y", "z"]},
+        attrs={"source_file": file_name, "fps": fps},
+    )
 
 
 def require_columns(name: str, found: Iterable[str], required: Iterable[str]) -> None:

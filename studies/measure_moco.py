@@ -1,4 +1,4 @@
-"""The same walking problem in OpenSim Moco, to compare speed (imports OpenSim: keep it away from CasADi).
+"""The same walking problem in OpenSim Moco, to compare speed: an hour or more, `make bench-moco`.
 
 Half a stride of the same model at the same speed and stride time with mirror symmetry, starting from the same
 rough first guess, on one thread. Moco's problem is the smaller one: tendons are rigid and its cost is effort
@@ -8,17 +8,22 @@ alone.
 from __future__ import annotations
 
 import contextlib
+import json
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
-import opensim
 
-from gaitlib.body.opensim_model import build_model
+from gaitlib.bench_measures import ask_adult, measure_simulate
 from gaitlib.body.specification import Specification
+from gaitlib.errors import WorkError
 from gaitlib.gait import COORDINATES, MUSCLES, swap_side
+from gaitlib.simulate.guess import make_guess
 from gaitlib.simulate.ranges import get_coordinate_ranges
+from gaitlib.simulate.workers import make_pool
 
 _LARGEST_LUMBAR_NM = 200.0
 
@@ -38,10 +43,12 @@ def predict_half_stride(
     speed_mps: float,
     half_time_s: float,
     guess_rad: np.ndarray,
-    n_intervals: int = 25,
-    max_iterations: int = 1000,
 ) -> MocoResult:
     """Predict half a stride with MocoStudy."""
+    import opensim  # in a process of its own: it cannot share one with CasADi
+
+    from gaitlib.body.opensim_model import build_model
+
     model = build_model(specification)
     for name in MUSCLES:
         muscle = opensim.DeGrooteFregly2016Muscle.safeDownCast(model.updForceSet().get(name))
@@ -62,13 +69,13 @@ def predict_half_stride(
     effort.setWeightForControl("/forceset/lumbar", 0.001)
     problem.addGoal(effort)
     solver = study.initCasADiSolver()
-    solver.set_num_mesh_intervals(n_intervals)
+    solver.set_num_mesh_intervals(25)
     solver.set_parallel(0)
     solver.set_verbosity(0)
     solver.set_optim_solver("ipopt")
     solver.set_optim_convergence_tolerance(1e-4)
     solver.set_optim_constraint_tolerance(1e-4)
-    solver.set_optim_max_iterations(max_iterations)
+    solver.set_optim_max_iterations(1000)
     half = np.array(guess_rad[: len(guess_rad) // 2 + 1])
     half[:, COORDINATES.index("pelvis_tx")] = np.linspace(0, speed_mps * half_time_s, len(half))
     solver.setGuess(_make_guess(solver.createGuess("bounds"), paths, half_time_s, half))
@@ -94,6 +101,8 @@ def _add_bounds(problem, paths: dict[str, str], leg_length_m: float, step_m: flo
 
 
 def _make_symmetry(paths: dict[str, str]):
+    import opensim
+
     goal = opensim.MocoPeriodicityGoal("symmetry")
     for name, path in paths.items():
         other = paths[swap_side(name)]
@@ -121,3 +130,30 @@ def _make_guess(guess, paths: dict[str, str], half_time_s: float, guess_rad: np.
         guess.setControl(f"/forceset/{name}", np.full(len(moments), 0.1))
     guess.setControl("/forceset/lumbar", np.zeros(len(moments)))
     return guess
+
+
+def solve(request) -> MocoResult:
+    """Solve a request with Moco in this (worker) process."""
+    specification = request.specification
+    guess = make_guess(request.speed_mps, specification.leg_length_m)
+    return predict_half_stride(specification, request.speed_mps, 0.5 * request.stride_time_s, guess.position)
+
+
+def measure_moco() -> dict[str, float]:
+    """Solve an adult's half stride at 1.2 m/s with this solver and with Moco, one after the other."""
+    ours = measure_simulate(None)
+    with make_pool(1) as pool:
+        found = pool.submit(solve, ask_adult(1.2)).result()
+    if not found.converged:
+        raise WorkError(f"Moco: {found.status} after {found.iterations} iterations and {found.cpu_s:.0f} s")
+    return {
+        **ours,
+        "moco.cpu_s": found.cpu_s,
+        "moco.iterations": found.iterations,
+        "simulate.moco_ratio": found.cpu_s / ours["simulate.cold_s"],
+        "simulate.moco_warm_ratio": found.cpu_s / ours["simulate.warm_s"],
+    }
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(json.dumps(measure_moco(), indent=1) + "\n", encoding="utf-8")

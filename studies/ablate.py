@@ -1,4 +1,4 @@
-"""The command `gaitlib ablate STUDY`: ablations, and error against the number of real training people.
+"""Ablations, and error against the number of real training people: `python studies/ablate.py STUDY`.
 
 Real people on whom a synthetic-trained network is tested never enter it. Networks that learn from real people
 are cross-validated by person; their rows say so by `n_train`. `gaitlib.evaluate.training_runs` reads it.
@@ -14,8 +14,30 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 
+from gaitlib.data.walks import collect_walks
 from gaitlib.environment import ROOT
+from gaitlib.estimate.clip_sampler import SamplerConfig, build_pool, sample_clips
+from gaitlib.estimate.estimate_table import estimate_walks
+from gaitlib.estimate.estimator_network import GaitNetwork
+from gaitlib.estimate.features import compute_features, get_height
+from gaitlib.estimate.real_training import EPOCHS, crossvalidate_network
+from gaitlib.estimate.synthetic_training import (
+    build_training_config,
+    list_persons,
+    split_library,
+    train_estimator,
+)
+from gaitlib.estimate.targets import OUTCOME_NAMES
+from gaitlib.estimate.training_loop import pretrain_network
+from gaitlib.generate.checks import RejectionSampler
+from gaitlib.generate.network_training import build_network
+from gaitlib.outcomes import measure_walks
+from gaitlib.sense.observe import observe_walks
+from gaitlib.simulate.library import load_library
+from gaitlib.study import load_study
+from gaitlib.workflow.train import obtain_generator
 
 DATASETS = ("td_children_c3d", "neuro_bvh")
 """Real people with keypoints."""
@@ -39,27 +61,21 @@ COLUMNS = ("kind", "arm", "n_train", "seed", "origin", "dataset", "subgroup", "p
 """Of the table that is written: an agreement table and what was trained."""
 
 
-def add_experiments_parser(subparsers) -> argparse.ArgumentParser:
-    """Register `gaitlib ablate`."""
-    parser = subparsers.add_parser("ablate", help="ablations and data efficiency")
+def build_parser() -> argparse.ArgumentParser:
+    """Build the command line."""
+    parser = argparse.ArgumentParser(description="ablations and data efficiency")
     parser.add_argument("study", help="study file, such as studies/full.yaml")
     parser.add_argument("--generator", help="generator file; trained first if not given")
     parser.add_argument("--clips", type=int, help="clips of each training, in place of the study's number")
     parser.add_argument("--output", default="data/experiments/estimates.parquet", help="table to write")
-    parser.set_defaults(run=run_experiments)
     return parser
 
 
-def run_experiments(arguments: argparse.Namespace) -> int:
-    """Answer `gaitlib ablate`.
+def run_experiments(arguments: argparse.Namespace) -> None:
+    """Train, estimate and write the table.
 
     Trainings and estimates are kept in build/<study>/experiments: an interrupted run goes on from there.
     """
-    from gaitlib.generate.checks import RejectionSampler
-    from gaitlib.simulate.library import load_library
-    from gaitlib.study import load_study
-    from gaitlib.workflow.train import obtain_generator
-
     study = load_study(arguments.study)
     library = load_library(ROOT / study.simulate.library).curves
     folder = ROOT / "build" / study.name / "experiments"
@@ -84,14 +100,9 @@ def run_experiments(arguments: argparse.Namespace) -> int:
     output.parent.mkdir(parents=True, exist_ok=True)
     pd.concat(tables, ignore_index=True)[list(COLUMNS)].to_parquet(output)
     print(f"written: {output}")
-    return 0
 
 
 def _observe(study) -> tuple[list, pd.DataFrame]:
-    from gaitlib.data.walks import collect_walks
-    from gaitlib.outcomes import measure_walks
-    from gaitlib.sense.observe import observe_walks
-
     walks = collect_walks(DATASETS, "baseline")
     sense = study.sense
     clips = observe_walks(walks, sense.views[:1], sense.layout, sense.fps, sense.noise, study.seed)
@@ -100,9 +111,6 @@ def _observe(study) -> tuple[list, pd.DataFrame]:
 
 def train_variants(library, generator, settings: dict, seed: int, folder: Path, log=None) -> dict:
     """Train the estimator in full and with something left out."""
-    from gaitlib.estimate.clip_sampler import SamplerConfig
-    from gaitlib.estimate.synthetic_training import build_training_config, train_estimator
-
     config = build_training_config(settings | {"pretrain_clips": 0})
     n_pretrain = settings["pretrain_clips"] or max(settings["clips"] // 3, 1)
     clean = SamplerConfig(noise_free_share=1.0, unchanged_share=config.sampler.unchanged_share)
@@ -127,10 +135,6 @@ def train_variants(library, generator, settings: dict, seed: int, folder: Path, 
 
 def pretrain_start(library, full, settings: dict, seed: int, log=None):
     """Pre-train a network by masked sequence modelling alone, on the simulated training people."""
-    from gaitlib.estimate.clip_sampler import build_pool, sample_clips
-    from gaitlib.estimate.synthetic_training import list_persons, split_library
-    from gaitlib.estimate.training_loop import pretrain_network
-
     table, gaits = split_library(*library, settings["held_out_share"], seed).training
     pool = build_pool(gaits, list_persons(table))
     network = _start_fresh(full, seed)
@@ -145,11 +149,6 @@ def pretrain_start(library, full, settings: dict, seed: int, log=None):
 
 def _start_fresh(full, seed: int):
     """A network at random, with the scale of the clip measures."""
-    import torch
-
-    from gaitlib.estimate.estimator_network import GaitNetwork
-    from gaitlib.generate.network_training import build_network
-
     network = build_network(lambda: GaitNetwork(full.config), torch.Generator().manual_seed(seed))
     network.side_mean.copy_(full.network.side_mean)
     network.side_std.copy_(full.network.side_std)
@@ -163,18 +162,9 @@ def select_healthy_adults(table: pd.DataFrame, gaits) -> tuple:
 
 def estimate_variant(name: str, estimator, clips: list, reference: pd.DataFrame, seed: int) -> pd.DataFrame:
     """Estimate every clip of real people by a synthetic-trained network."""
-    from gaitlib.estimate.estimate_table import estimate_walks
-
-    outcomes = [name for name in reference.columns if name in estimator_outcomes()]
+    outcomes = [name for name in reference.columns if name in OUTCOME_NAMES]
     table = estimate_walks(clips, reference, ["synthetic"], outcomes, estimator)
     return table.assign(kind="ablation", arm=ARMS[name], n_train=0, seed=seed)[list(COLUMNS)]
-
-
-def estimator_outcomes() -> tuple[str, ...]:
-    """List what the estimators answer."""
-    from gaitlib.estimate.targets import OUTCOME_NAMES
-
-    return OUTCOME_NAMES
 
 
 def compare_starts(
@@ -185,13 +175,10 @@ def compare_starts(
     seed: int,
     log=None,
     n_real=N_REAL,
-    epochs=None,
+    epochs=EPOCHS,
     folder: Path | None = None,
 ) -> list[pd.DataFrame]:
     """Train networks on real people from three starts, person-wise cross-validated."""
-    from gaitlib.estimate.features import compute_features, get_height
-    from gaitlib.estimate.real_training import EPOCHS
-
     starts = {
         "real_only": _start_fresh(full, seed),
         "real_after_pretraining": pretrained,
@@ -208,9 +195,7 @@ def compare_starts(
         attrs = [clip.attrs for clip, _ in members]
         people = np.array([about["person_id"] for about in attrs])
         rows = known.loc[[(about["dataset"], about["walk_id"]) for about in attrs]]
-        truth = np.column_stack(
-            [rows.get(name, pd.Series(np.nan, rows.index)) for name in estimator_outcomes()]
-        )
+        truth = np.column_stack([rows.get(name, pd.Series(np.nan, rows.index)) for name in OUTCOME_NAMES])
         for number in n_real:
             if number is not None and number > int(0.8 * len(np.unique(people))):
                 continue
@@ -219,7 +204,7 @@ def compare_starts(
                     log(f"{name}: {attrs[0]['dataset']}, {attrs[0]['view']}, {number or 'all'} people")
                 features = [own for _, own in members]
                 found = _crossvalidate_once(
-                    folder, start, features, truth, people, number, seed=seed, epochs=epochs or EPOCHS
+                    folder, start, features, truth, people, number, seed=seed, epochs=epochs
                 )
                 tables.append(
                     _tabulate(attrs, truth, found, name, number or len(np.unique(people)) - 1, seed)
@@ -234,8 +219,6 @@ def _crossvalidate_once(folder: Path | None, start, features: list, truth, peopl
     path = folder / f"{hashlib.sha256(everything).hexdigest()[:20]}.npy" if folder else None
     if path is not None and path.is_file():
         return np.load(path)
-    from gaitlib.estimate.real_training import crossvalidate_network
-
     found = crossvalidate_network(start, features, truth, people, number, **settings)
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -251,9 +234,13 @@ def _tabulate(attrs: list[dict], truth, found, name: str, n_train: int, seed: in
     keys = ("origin", "dataset", "subgroup", "person_id", "walk_id", "view")
     rows = []
     for own, true, values in zip(attrs, truth, found, strict=True):
-        for outcome, reference, estimate in zip(estimator_outcomes(), true, values, strict=True):
+        for outcome, reference, estimate in zip(OUTCOME_NAMES, true, values, strict=True):
             if np.isfinite(reference):
                 row = about | {key: own[key] for key in keys} | {"outcome": outcome, "status": "ok"}
                 ends = {"lower": np.nan, "upper": np.nan}
                 rows.append(row | ends | {"reference": float(reference), "estimate": float(estimate)})
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+if __name__ == "__main__":
+    run_experiments(build_parser().parse_args())

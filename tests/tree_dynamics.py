@@ -13,8 +13,7 @@ from dataclasses import dataclass
 
 import casadi as ca
 import numpy as np
-
-from gaitlib.body.tree import Curve, Frame, Tree, TreeBody
+from tree import Curve, Frame, Tree, TreeBody
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """A tree of rigid bodies in plain numbers: what any OpenSim model is, freed of OpenSim.
 
-The reader (`gaitlib.body.tree_reader`, OpenSim) makes it, the dynamics (`gaitlib.simulate.tree_dynamics`,
+The reader (`tree_reader`, OpenSim) makes it, the dynamics (`tree_dynamics`,
 CasADi) are generated from it; as JSON it crosses from one process to the other.
 """
 

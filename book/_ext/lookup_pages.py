@@ -1,7 +1,8 @@
 """Pages that are written from data: definitions from `gaitlib.outcomes`, recordings from the manifest.
 
-Their words stand in book/definitions.md and book/data.md; here is what stands in place of `{...}`. Numbers
-on the cards of definitions are computed from one small walk by the code that computes all outcomes.
+Their words stand in definitions.md and data.md; here is what stands in place of `{...}` when the book is
+bound. Numbers on the cards of definitions are computed from one small walk by the code that computes all
+outcomes.
 """
 
 from __future__ import annotations
@@ -116,11 +117,10 @@ def fill_definitions_page(page: str | Path) -> None:
     _fill(page, cards="\n".join(lines))
 
 
-def fill_data_page(manifest_file: str | Path, page: str | Path) -> None:
+def fill_data_page(page: str | Path) -> None:
     """Put every set of the manifest into the page."""
-    items = load_manifest(manifest_file).items
     parts = {"read": "", "added": ""}
-    for name, item in items.items():
+    for name, item in load_manifest().items.items():
         parts["read" if item.fetch == "auto" else "added"] += _describe(name, item)
     _fill(Path(page), **parts)
 
@@ -289,3 +289,10 @@ def _escape(text: str) -> str:
         .replace("_", "\\_")
         .replace("*", "\\*")
     )
+
+
+def setup(app):
+    """Fill the pages of the sources that are about to be read."""
+    app.connect("builder-inited", lambda app: fill_definitions_page(Path(app.srcdir) / "definitions.md"))
+    app.connect("builder-inited", lambda app: fill_data_page(Path(app.srcdir) / "data.md"))
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
