@@ -8,12 +8,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from repository import load_script
 
 from gaitlib.errors import InputError
+from gaitlib.evaluate.populations import (
+    FRAME_DEG,
+    compare_percentiles,
+    compare_ranks,
+    measure_features,
+    read_targets,
+)
 from gaitlib.gait import COORDINATES
-
-populations = load_script("populations")
 
 TARGETS = Path(__file__).parents[1] / "data" / "targets"
 
@@ -50,14 +54,12 @@ def make_gaits(shift_left_deg: float = 0.0) -> xr.Dataset:
 
 
 def test_features_of_known_gaits():
-    found = populations.measure_features(make_gaits(), np.array([50.0, 50.0]))
+    found = measure_features(make_gaits(), np.array([50.0, 50.0]))
     np.testing.assert_allclose(found["step_length_m"], [0.6, 0.4])
-    np.testing.assert_allclose(
-        found["pelvis_anterior_tilt_mean_deg"], [populations.FRAME_DEG, populations.FRAME_DEG + 4]
-    )
+    np.testing.assert_allclose(found["pelvis_anterior_tilt_mean_deg"], [FRAME_DEG, FRAME_DEG + 4])
     np.testing.assert_allclose(found["foot_off_percent"], 60)
     np.testing.assert_allclose(found["hip_range_deg"], 50)
-    np.testing.assert_allclose(found["hip_flexion_min_deg"], 10 - 25 + populations.FRAME_DEG)
+    np.testing.assert_allclose(found["hip_flexion_min_deg"], 10 - 25 + FRAME_DEG)
     np.testing.assert_allclose(found["knee_flexion_contact_deg"], 30, atol=1e-6)
     np.testing.assert_allclose(
         found["knee_flexion_max_swing_deg"], 30 - 20 * np.sin(2 * np.pi * 0.01), atol=0.2
@@ -67,27 +69,25 @@ def test_features_of_known_gaits():
 
 def test_sides_count_alike():
     """Five degrees on one side are two and a half in the mean."""
-    first, second = (
-        populations.measure_features(make_gaits(shift), np.array([50.0, 50.0])) for shift in (0.0, 5.0)
-    )
+    first, second = (measure_features(make_gaits(shift), np.array([50.0, 50.0])) for shift in (0.0, 5.0))
     np.testing.assert_allclose(second["knee_flexion_contact_deg"] - first["knee_flexion_contact_deg"], 2.5)
 
 
 def test_a_population_agrees_with_itself_and_not_with_a_shifted_one():
-    targets, ranks = populations.read_targets(TARGETS, "cerebral_palsy")
+    targets, ranks = read_targets(TARGETS, "cerebral_palsy")
     own = pd.DataFrame(
         {
             name: np.interp(np.arange(0, 101, 5), [5, 25, 50, 75, 95], row.iloc[:5])
             for name, row in targets.iterrows()
         }
     )
-    table = populations.compare_percentiles(own, targets)
+    table = compare_percentiles(own, targets)
     assert len(table) == 3 * len(targets) and table["agrees"].all()
     np.testing.assert_allclose(table["difference"], 0, atol=1e-9)
     own["hip_flexion_min_deg"] += 6
-    moved = populations.compare_percentiles(own, targets).set_index(["feature", "percentile"])["agrees"]
+    moved = compare_percentiles(own, targets).set_index(["feature", "percentile"])["agrees"]
     assert not moved["hip_flexion_min_deg", 50] and moved["speed_mps", 50]
-    pairs = populations.compare_ranks(own, ranks)
+    pairs = compare_ranks(own, ranks)
     assert len(pairs) == len(ranks) * (len(ranks) - 1) // 2
     np.testing.assert_allclose(pairs["simulated"], 1)
     speed = pairs[(pairs["first"] == "speed_mps") & (pairs["second"] == "step_length_m")]
@@ -96,4 +96,4 @@ def test_a_population_agrees_with_itself_and_not_with_a_shifted_one():
 
 def test_missing_targets_are_named(tmp_path):
     with pytest.raises(InputError, match="dementia.csv: found no such file"):
-        populations.read_targets(tmp_path, "dementia")
+        read_targets(tmp_path, "dementia")
