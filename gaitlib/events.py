@@ -188,13 +188,37 @@ def detect_events_from_force(
         force = np.concatenate([force[:-1], force[:-1], force])
     rows = []
     for column, side in enumerate(SIDES):
-        for start, stop in _find_contacts(time_s, force[:, column], threshold_N):
-            rows += _cross(time_s, force[:, column], start - 1, threshold_N, side, "initial_contact")
-            rows += _cross(time_s, force[:, column], stop - 1, threshold_N, side, "toe_off")
+        lands, leaves = find_force_contacts(time_s, force[:, column], threshold_N)
+        rows += [(side, "initial_contact", moment) for moment in lands]
+        rows += [(side, "toe_off", moment) for moment in leaves]
     if periodic:
         first = time_s[0] + period
         rows = [row for row in rows if first - 1e-9 <= row[2] < first + period - 1e-9]
     return build_event_table(rows)
+
+
+def find_force_contacts(
+    time_s: np.ndarray, force: np.ndarray, threshold_n: float
+) -> tuple[list[float], list[float]]:
+    """Find when one foot lands and when it leaves the ground (s), as `detect_events_from_force` does.
+
+    Parameters
+    ----------
+    time_s, force : array, shape (n,)
+        Times (s) and force of the foot (N), NaN where not measured.
+    threshold_n : float
+        Force of contact (N).
+
+    Returns
+    -------
+    (list of float, list of float)
+        Initial contacts and toe-offs.
+    """
+    lands, leaves = [], []
+    for start, stop in _find_contacts(time_s, force, threshold_n):
+        lands += _cross(time_s, force, start - 1, threshold_n)
+        leaves += _cross(time_s, force, stop - 1, threshold_n)
+    return lands, leaves
 
 
 def _find_contacts(time_s: np.ndarray, force: np.ndarray, threshold_n: float) -> list[tuple[int, int]]:
@@ -213,11 +237,9 @@ def _find_contacts(time_s: np.ndarray, force: np.ndarray, threshold_n: float) ->
     return contacts
 
 
-def _cross(
-    time_s, force, index: int, threshold_n: float, side: str, event: str
-) -> list[tuple[str, str, float]]:
+def _cross(time_s, force, index: int, threshold_n: float) -> list[float]:
     """The crossing between a sample and the next, if both are known."""
     if index < 0 or index + 1 >= len(force) or not np.isfinite(force[index : index + 2]).all():
         return []
     share = (threshold_n - force[index]) / (force[index + 1] - force[index])
-    return [(side, event, float(time_s[index] + share * (time_s[index + 1] - time_s[index])))]
+    return [float(time_s[index] + share * (time_s[index + 1] - time_s[index]))]

@@ -15,7 +15,7 @@ from gaitlib.sense.camera import VIEWS
 from gaitlib.sense.layouts import build_image_keypoints
 
 SHIPPED_ESTIMATORS = {
-    kind: Path("data") / "estimator" / f"{kind}.safetensors" for kind in ("keypoints", "inertial")
+    kind: Path("data") / "estimator" / f"{kind}.safetensors" for kind in ("keypoints", "inertial", "insole")
 }
 """Weights that come with the project, by what they read, relative to its root."""
 METHODS = ("synthetic", "classical")
@@ -158,7 +158,7 @@ def load_shipped_estimator(kind: str = "keypoints", path: str | Path | None = No
 
     Parameters
     ----------
-    kind : {'keypoints', 'inertial'}
+    kind : {'keypoints', 'inertial', 'insole'}
         What it reads.
     path : path, optional
         Another file.
