@@ -189,8 +189,8 @@ def detect_events_from_force(
     rows = []
     for column, side in enumerate(SIDES):
         lands, leaves = find_force_contacts(time_s, force[:, column], threshold_N)
-        rows += [(side, "initial_contact", moment) for moment in lands]
-        rows += [(side, "toe_off", moment) for moment in leaves]
+        rows += [(side, "initial_contact", float(moment)) for moment in lands]
+        rows += [(side, "toe_off", float(moment)) for moment in leaves]
     if periodic:
         first = time_s[0] + period
         rows = [row for row in rows if first - 1e-9 <= row[2] < first + period - 1e-9]
@@ -199,7 +199,7 @@ def detect_events_from_force(
 
 def find_force_contacts(
     time_s: np.ndarray, force: np.ndarray, threshold_n: float
-) -> tuple[list[float], list[float]]:
+) -> tuple[np.ndarray, np.ndarray]:
     """Find when one foot lands and when it leaves the ground (s), as `detect_events_from_force` does.
 
     Parameters
@@ -211,14 +211,11 @@ def find_force_contacts(
 
     Returns
     -------
-    (list of float, list of float)
+    (array, array)
         Initial contacts and toe-offs.
     """
-    lands, leaves = [], []
-    for start, stop in _find_contacts(time_s, force, threshold_n):
-        lands += _cross(time_s, force, start - 1, threshold_n)
-        leaves += _cross(time_s, force, stop - 1, threshold_n)
-    return lands, leaves
+    contacts = np.array(_find_contacts(time_s, force, threshold_n), dtype=int).reshape(-1, 2)
+    return tuple(_cross(time_s, force, contacts[:, n] - 1, threshold_n) for n in (0, 1))
 
 
 def _find_contacts(time_s: np.ndarray, force: np.ndarray, threshold_n: float) -> list[tuple[int, int]]:
@@ -237,9 +234,9 @@ def _find_contacts(time_s: np.ndarray, force: np.ndarray, threshold_n: float) ->
     return contacts
 
 
-def _cross(time_s, force, index: int, threshold_n: float) -> list[float]:
-    """The crossing between a sample and the next, if both are known."""
-    if index < 0 or index + 1 >= len(force) or not np.isfinite(force[index : index + 2]).all():
-        return []
+def _cross(time_s, force, index: np.ndarray, threshold_n: float) -> np.ndarray:
+    """The crossings between samples and the next ones, where both are known."""
+    index = index[(index >= 0) & (index + 1 < len(force))]
     share = (threshold_n - force[index]) / (force[index + 1] - force[index])
-    return [float(time_s[index] + share * (time_s[index + 1] - time_s[index]))]
+    moments = time_s[index] + share * (time_s[index + 1] - time_s[index])
+    return moments[np.isfinite(moments)]

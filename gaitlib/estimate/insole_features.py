@@ -144,7 +144,7 @@ def find_steady_strides(force: np.ndarray, fps: float, threshold: float = _THRES
     """Find the steady strides of a walk, or say why there are too few (steps 2 and 3 of the module)."""
     time_s = np.arange(len(force)) / fps
     found = [find_force_contacts(time_s, force[:, n], threshold) for n in (0, 1)]
-    lands, leaves = ([np.array(moments[n]) for moments in found] for n in (0, 1))
+    lands, leaves = ([moments[n] for moments in found] for n in (0, 1))
     whole = [_list_strides(lands[f], leaves[f], lands[1 - f], leaves[1 - f]) for f in (0, 1)]
     if min(len(rows) for rows in whole) < _MIN_STRIDES:
         return f"too few steps: at least {_MIN_STRIDES} whole strides of each foot needed"
@@ -161,15 +161,14 @@ def find_steady_strides(force: np.ndarray, fps: float, threshold: float = _THRES
 def _list_strides(land, leave, other_land, other_leave) -> np.ndarray:
     """Start, stride, stance, step and double support of whole strides of one foot (s), shape (n, 5)."""
     start, end = land[:-1], land[1:]
-    rows = []
-    for first, last in zip(start, end, strict=True):
-        inside = [m[(m > first) & (m < last)] for m in (leave, other_land, other_leave)]
-        if any(len(part) != 1 for part in inside) or not _STRIDE_S[0] < last - first < _STRIDE_S[1]:
-            continue
-        off, other, other_off = (part[0] for part in inside)
-        if first < other_off < other < off:
-            rows.append((first, last - first, off - first, last - other, other_off - first))
-    return np.array(rows).reshape(-1, 5)
+    whole, moments = (end - start > _STRIDE_S[0]) & (end - start < _STRIDE_S[1]), []
+    for events in (leave, other_land, other_leave):
+        first = np.searchsorted(events, start, side="right")
+        whole &= np.searchsorted(events, end) - first == 1
+        moments.append(np.append(events, np.nan)[first])
+    off, other, other_off = moments
+    whole &= (other_off < other) & (other < off)
+    return np.stack([start, end - start, off - start, end - other, other_off - start], axis=1)[whole]
 
 
 def average_strides(force: np.ndarray, fps: float, strides: SteadyStrides) -> np.ndarray:

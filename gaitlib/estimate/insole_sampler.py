@@ -97,7 +97,7 @@ def measure_loads(walk: LoadWalk, mass_kg: float) -> np.ndarray | None:
     contact = np.concatenate([lands for lands, _ in found])
     order = np.argsort(contact)
     contact, side = contact[order], np.repeat([0, 1], [len(lands) for lands, _ in found])[order]
-    offs = tuple(np.array(leaves) for _, leaves in found)
+    offs = tuple(leaves for _, leaves in found)
     # Where the pelvis is at contact stands for the footprints: the mean step is the same.
     prints = np.interp(contact, walk.time_s, walk.forward_m)
     found = measure_window(

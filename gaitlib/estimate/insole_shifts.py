@@ -8,6 +8,8 @@ with cohorts as folds.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from gaitlib.estimate.clip_sampler import Clip, GaitPool
@@ -30,14 +32,15 @@ def calibrate_on_shifts(
     seed: int,
 ) -> GaitEstimator:
     """Set the intervals of an estimator; `cohorts` of the gaits in `fit` and in `held_out`."""
-    clips = sample_insole_clips(fit, estimator.config.n_clips // 2, np.random.default_rng([seed, 51]), config)
+    smaller = replace(estimator.config, n_clips=max(estimator.config.n_clips // 4, 50))
+    clips = sample_insole_clips(fit, 2 * smaller.n_clips, np.random.default_rng([seed, 51]), config)
     own = cohorts[0][[clip.gait for clip in clips]]
     names = [name for name in np.unique(own) if (cohorts[1] == name).sum() >= _MIN_GAITS]
     parts: list[tuple] = []
     for number, name in enumerate(names):
         rng = np.random.default_rng([seed, 52, number])
         others = [clips[n] for n in np.flatnonzero(own != name)]
-        blind = GaitEstimator(estimator.config)
+        blind = GaitEstimator(smaller)
         blind.fit(lambda chunk, size, others=others: _draw(others, chunk, size), seed)
         pool = held_out.take(np.flatnonzero(cohorts[1] == name))
         tried = sample_insole_clips(pool, max(n_clips // len(names), 30), rng, shift_config(config))

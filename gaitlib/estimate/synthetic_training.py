@@ -241,9 +241,9 @@ def build_training_config(settings: dict, kind: str = "keypoints"):
     """Build the training settings of an estimator."""
     insole = kind == "insole"
     network = NetworkConfig(
-        kind=kind, width=settings["width"],
+        kind=kind, width=settings["width"] // (2 if insole else 1),  # a mean stride holds less than a clip
         n_clips=settings["clips" if kind == "keypoints" else f"{kind}_clips"],
-        reuse=settings["reuse"] * (4 if insole else 1),  # strides of insoles are short: steps cost little
+        reuse=settings["reuse"] * (2 if insole else 1),
         batch_size=settings["batch_size"], learning_rate=settings["learning_rate"],
         pretrain_clips=settings["pretrain_clips"], activation_weight=0.0 if insole else 0.5,
     )  # fmt: skip
