@@ -364,6 +364,7 @@ class InertialSamplerConfig:
     lower_back_share: float = 0.5
     # typical errors; scaled log-normally per clip
     errors: InertialErrors = field(default_factory=InertialErrors)
+    accelerometer_share: float = 0.15  # share of clips without a gyroscope (0-1)
     turning_share: float = 0.3  # share of walks along a curve (0-1)
     # standard deviation of the rate of turning there (rad/s): a quarter turn takes 2 to 4 s; assumed
     turning_rad_s: float = 0.4
@@ -398,6 +399,8 @@ def _wear_sensors(
     turning = _draw_turning(len(points), rng, config)
     signals = measure_motion(points, pitch, _SENSED_FPS, walk.height_m, names, fps, rng, errors, turning)
     signals = signals[int(_EDGE_S * fps) : -int(_EDGE_S * fps)]
+    if rng.uniform() < config.accelerometer_share:
+        signals[..., 3:] = np.nan
     stated = walk.height_m + config.walks.height_error_m * rng.standard_normal()
     features = compute_inertial_arrays(
         signals.transpose(1, 0, 2),

@@ -8,7 +8,13 @@ import numpy as np
 
 from gaitlib.errors import InputError
 from gaitlib.estimate.features import N_CHANNELS, SIDE_FEATURES, ClipFeatures
-from gaitlib.estimate.inertial_features import INERTIAL_FEATURES, LIMB_SITES, N_INERTIAL_CHANNELS, SITES
+from gaitlib.estimate.inertial_features import (
+    INERTIAL_FEATURES,
+    LIMB_SITES,
+    N_INERTIAL_CHANNELS,
+    SITES,
+    lacks_gyroscope,
+)
 from gaitlib.estimate.insole_features import INSOLE_FEATURES, INSOLE_SITES, N_INSOLE_CHANNELS
 from gaitlib.sense.noise import find_partner
 from gaitlib.walk import KEYPOINTS_3D
@@ -61,6 +67,8 @@ def name_group(kind: InputKind, features: ClipFeatures) -> str:
     """Name the group of clips that one is compared with: its site, left and right alike."""
     if len(kind.sites) == 1:
         return kind.sites[0]
+    if lacks_gyroscope(features.side):  # few enough clips that sites are calibrated together
+        return "accelerometer alone"
     if len(features.sites) > 1:
         return "several"
     name = kind.sites[int(features.sites[0])]
