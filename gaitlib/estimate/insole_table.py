@@ -90,9 +90,9 @@ def crossvalidate_task(
     people: np.ndarray,
     n_real: int,
     seed: int = 0,
-    n_folds: int = 5,
+    n_folds: int = 3,
 ) -> np.ndarray:
-    """Tell two groups of people apart by a network that is trained on on `n_real` other people.
+    """Tell two groups of people apart by a network that is trained on `n_real` other people.
 
     The network begins as `start`, with a new last layer; returns a score for each clip.
     """
