@@ -131,7 +131,11 @@ def write_model_card(path: str | Path, estimator: GaitEstimator, errors: pd.Data
         "- No recording of a real person was used to train it or to set its intervals; what was decided "
         "after looking at real people is listed in the book (Decisions)",
         *([f"- Left out in turn to set the intervals: {', '.join(left_out)}"] if left_out else []),
-        "- Muscle activity is that of the simulation (effort-minimal, planar body), not EMG of people",
+        *(
+            ["- Muscle activity is that of the simulation (effort-minimal, planar body), not EMG of people"]
+            if estimator.config.activation_weight
+            else []
+        ),
         "- Not for: running, treadmills that change speed, walking aids that hide the legs, turns, several "
         "people in one clip, diagnosis",
         "",
