@@ -122,13 +122,34 @@ def detect_events_from_force(
         force = np.concatenate([force[:-1], force[:-1], force])
     rows = []
     for column, side in enumerate(SIDES):
-        for start, stop in _find_contacts(time_s, force[:, column], threshold_N):
-            rows += _cross(time_s, force[:, column], start - 1, threshold_N, side, "initial_contact")
-            rows += _cross(time_s, force[:, column], stop - 1, threshold_N, side, "toe_off")
+        lands, leaves = find_force_contacts(time_s, force[:, column], threshold_N)
+        rows += [(side, "initial_contact", float(moment)) for moment in lands]
+        rows += [(side, "toe_off", float(moment)) for moment in leaves]
     if periodic:
         first = time_s[0] + period
         rows = [row for row in rows if first - 1e-9 <= row[2] < first + period - 1e-9]
     return build_event_table(rows)
+
+
+def find_force_contacts(
+    time_s: np.ndarray, force: np.ndarray, threshold_n: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find when one foot lands and when it leaves the ground (s), as `detect_events_from_force` does.
+
+    Parameters
+    ----------
+    time_s, force : array, shape (n,)
+        Times (s) and force of the foot (N), NaN where not measured.
+    threshold_n : float
+        Force of contact (N).
+
+    Returns
+    -------
+    (array, array)
+        Initial contacts and toe-offs.
+    """
+    contacts = np.array(_find_contacts(time_s, force, threshold_n), dtype=int).reshape(-1, 2)
+    return tuple(_cross(time_s, force, contacts[:, n] - 1, threshold_n) for n in (0, 1))
 
 
 def _find_contacts(time_s: np.ndarray, force: np.ndarray, threshold_n: float) -> list[tuple[int, int]]:
@@ -147,11 +168,9 @@ def _find_contacts(time_s: np.ndarray, force: np.ndarray, threshold_n: float) ->
     return contacts
 
 
-def _cross(
-    time_s, force, index: int, threshold_n: float, side: str, event: str
-) -> list[tuple[str, str, float]]:
-    """The crossing between a sample and the next, if both are known."""
-    if index < 0 or index + 1 >= len(force) or not np.isfinite(force[index : index + 2]).all():
-        return []
+def _cross(time_s, force, index: np.ndarray, threshold_n: float) -> np.ndarray:
+    """The crossings between samples and the next ones, where both are known."""
+    index = index[(index >= 0) & (index + 1 < len(force))]
     share = (threshold_n - force[index]) / (force[index + 1] - force[index])
-    return [(side, event, float(time_s[index] + share * (time_s[index + 1] - time_s[index])))]
+    moments = time_s[index] + share * (time_s[index + 1] - time_s[index])
+    return moments[np.isfinite(moments)]

@@ -110,6 +110,7 @@ class EstimateSection(Section):
     width: int = Field(ge=8, le=1024)
     clips: int = Field(ge=10)
     inertial_clips: int = Field(ge=10)
+    insole_clips: int = Field(ge=10)
     pretrain_clips: int = Field(ge=0)
     reuse: float = Field(gt=0, le=1000)
     batch_size: int = Field(ge=1)
@@ -159,6 +160,7 @@ _NEEDS = {
     "strides": ("dataset", "group", "words", "controls"),
     "sensor_steps": ("dataset",),
     "sensors": ("dataset",),
+    "insoles": ("dataset", "group", "controls", "words"),
     "predictions": ("dataset",),
     "case": ("dataset",),
     "published": ("group",),

@@ -112,7 +112,7 @@ def test_a_group_that_wore_sensors_has_their_rows_and_is_not_called_absent(tmp_p
     swings = row | {"method": "swings", "mae": 0.5}
     kept.save_facts("4_evaluate_elders", facts | {"sensors": [row, swings]})
     limits = answer(kept)[4]
-    assert "no open recordings" not in limits and "older adults wore inertial sensors" in limits
+    assert "no open recordings" not in limits and "older adults wore sensors" in limits
     values = VALUES | {"results": os.path.relpath(kept.folder, ROOT), "seed": 1}
     path = execute_notebook(NOTEBOOK, tmp_path / "0_answer.ipynb", values, ROOT)
     table = path.read_text(encoding="utf-8").partition("<table")[2]

@@ -18,7 +18,7 @@ from gaitlib.estimate.inertial_features import (
     find_period,
     get_site,
 )
-from gaitlib.estimate.input_kind import INERTIAL, mirror_features
+from gaitlib.estimate.input_kind import INERTIAL, mirror_features, name_group
 from gaitlib.estimate.predict import estimate_clip
 from gaitlib.estimate.synthetic_training import TrainingConfig, list_persons, train_estimator
 from gaitlib.estimate.targets import measure_events
@@ -100,14 +100,26 @@ def test_clips_that_cannot_be_used_say_why():
     broken = signals.copy(deep=True)
     broken["acceleration"].values[100:150] = np.nan
     assert "gap" in compute_inertial_features(broken).problem
-    with pytest.raises(InputError, match="angular_velocity missing"):
-        compute_inertial_features(signals.drop_vars("angular_velocity"))
+    with pytest.raises(InputError, match="acceleration missing"):
+        compute_inertial_features(signals.drop_vars("acceleration"))
     with pytest.raises(InputError, match="expected one of lower_back"):
         get_site("elbow")
     with pytest.raises(InputError, match=r"expected \(time, 6\)"):
-        estimate_clip(np.zeros((100, 3)), fps=100, site="lower_back")
+        estimate_clip(np.zeros((100, 4)), fps=100, site="lower_back")
     with pytest.raises(InputError, match="both given"):
         estimate_clip(np.zeros((100, 6)), fps=100, site="lower_back", layout="coco17")
+
+
+@pytest.mark.parametrize("site", ["lower_back", "shank_r"])
+def test_an_accelerometer_alone_is_read_in_any_orientation_and_named_as_such(site):
+    turn = np.linalg.qr(np.random.default_rng(2).standard_normal((3, 3)))[0]
+    whole, *alone = (make_signals(turn=t, site=site) for t in (None, None, turn * np.linalg.det(turn)))
+    first, second = (compute_inertial_features(one.drop_vars("angular_velocity"), None, 1.7) for one in alone)
+    assert second.sequence == pytest.approx(first.sequence, abs=1e-4) and np.all(first.sequence[0, 2] == 0)
+    assert [name_group(INERTIAL, one) for one in (compute_inertial_features(whole, None, 1.7), first)] == [
+        site.removesuffix("_r"), "accelerometer alone"
+    ]  # fmt: skip
+    assert get_side(first)["log_step_time"] == pytest.approx(np.log(STEP_S / 0.55), abs=0.02)
 
 
 def test_an_inertial_estimator_learns_and_comes_back(tmp_path):
@@ -123,6 +135,8 @@ def test_an_inertial_estimator_learns_and_comes_back(tmp_path):
     values = np.concatenate([signals[name] for name in ("acceleration", "angular_velocity")], axis=1)
     answer = estimate_clip(values, fps=100, height_m=1.7, site="lower_back", estimator=loaded)
     assert answer.status == estimator.predict(signals, 1.7).status
+    unknown = estimate_clip(values[:, :3], fps=100, height_m=1.7, site="lower_back", estimator=loaded)
+    assert "no training for this site: accelerometer alone" in unknown.status  # too few such clips here
     refused = estimate_clip(values, fps=100, height_m=1.7, site="wrist", estimator=loaded)
     assert "no training for this site: wrist" in refused.status
     with pytest.raises(InputError, match="hold no 'acceleration'"):

@@ -10,12 +10,13 @@ from gaitlib.environment import ROOT
 from gaitlib.errors import InputError
 from gaitlib.estimate import trained
 from gaitlib.estimate.estimator import GaitEstimator
+from gaitlib.estimate.predict import load_shipped_estimator
 from gaitlib.estimate.synthetic_training import split_library
 from gaitlib.generate.flow import GaitGenerator
 from gaitlib.simulate.library import hash_gaits, load_library
 from gaitlib.study import load_study, parse_study
 from gaitlib.workflow.results import Results
-from gaitlib.workflow.train import ESTIMATORS, SHIPPED_GENERATOR, obtain_generator
+from gaitlib.workflow.train import SHIPPED_GENERATOR, obtain_generator
 
 QUICK = ROOT / "studies/quick.yaml"
 
@@ -33,13 +34,19 @@ def kept(tmp_path):
 
 def test_the_study_names_the_release_of_the_shipped_weights(kept):
     named = load_study(QUICK).estimate
-    for kind in ESTIMATORS:
+    for kind in ("keypoints", "inertial"):
         about = trained.get_estimator(
             kept, named.weights, named.weights_release, "data/library", kind
         ).provenance
         assert about["library"] == about["generator_library"] == named.weights_release
     generator = GaitGenerator.load(ROOT / SHIPPED_GENERATOR)
     assert generator.release == named.weights_release
+
+
+def test_shipped_weights_of_insoles_say_which_library_they_learned_from_and_no_generator(library):
+    about = load_shipped_estimator("insole").provenance
+    assert about["library"] in (library.hash, load_study(QUICK).estimate.weights_release)
+    assert about["generator_library"] == "" and about["n_generated_gaits"] == 0 and about["left_out"]
 
 
 def test_weights_of_another_release_are_refused_in_one_error(kept, library):

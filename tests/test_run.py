@@ -22,7 +22,8 @@ from gaitlib.workflow.run import run_study
 PARTS = ("gaitlib", "notebooks", "workflow", "studies", "book")
 SHIPPED = (
     *(f"{folder}/{name}" for folder in ("library", "doses") for name in ("gaits.nc", "table.parquet")),
-    *("estimator/keypoints.safetensors", "estimator/inertial.safetensors", "experiments/estimates.parquet"),
+    *(f"estimator/{kind}.safetensors" for kind in ("keypoints", "inertial", "insole")),
+    "experiments/estimates.parquet",
 )
 """Files under data/ that pages are made from."""
 SUBGROUPS = ("child", "joint", "dementia")
@@ -160,6 +161,11 @@ def test_changed_library_runs_everything_that_reads_it(project):
 def test_changed_weights_run_the_pages_that_use_them(project):
     (project / "data/estimator/inertial.safetensors").write_text("new")
     assert list_pages(project) == {"3_train", "4_signals"} | EVALUATE | BEHIND
+
+
+def test_changed_weights_of_insoles_run_the_pages_of_people(project):
+    (project / "data/estimator/insole.safetensors").write_text("new")
+    assert list_pages(project) == EVALUATE | BEHIND
 
 
 def build_own_library(values):

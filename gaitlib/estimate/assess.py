@@ -101,6 +101,8 @@ _READS = {
     "Plug-in Gait joint centres; 2 s or more, 15 frames per second or more; seen from any side)",
     "inertial": "accelerometer and gyroscope of one or more sensors worn at lower back, chest, thigh, "
     "shank, ankle, foot or wrist, in any orientation (2 s or more, 15 samples per second or more)",
+    "insole": "vertical force under both feet from pressure insoles (15 s or more, 20 samples per second or "
+    "more; gain, offset and unit of the insoles do not matter)",
 }
 
 
@@ -108,15 +110,16 @@ def write_model_card(path: str | Path, estimator: GaitEstimator, errors: pd.Data
     """Write the model card as Markdown."""
     about, kind = estimator.provenance, estimator.config.kind
     n_weights = sum(p.numel() for p in estimator.network.parameters())
-    clips = f"{estimator.config.n_clips} clips"
+    clips, left_out = f"{estimator.config.n_clips} clips", about.get("left_out")
     if estimator.config.pretrain_clips:
         clips += f" after masked sequence modelling on {estimator.config.pretrain_clips}"
     lines = [
         f"# Model card: gait estimator, {kind}",
         "",
         f"Reads {_READS[kind]} and gives speed, step length, step time, cadence, stance and double support, "
-        f"asymmetry, stride-time variability and the activity of 18 muscles over the stride, with "
-        f"{estimator.calibration.level:.0%} intervals, or abstains and says why.",
+        f"asymmetry, stride-time variability"
+        f"{' and the activity of 18 muscles over the stride' if estimator.config.activation_weight else ''}, "
+        f"with {estimator.calibration.level:.0%} intervals, or abstains and says why.",
         "",
         f"- Weights: {n_weights}, made by `{command}`, seed {about.get('seed')}",
         f"- Trained on {about.get('trained_on')}: {about.get('n_library_gaits')} simulated gaits"
@@ -127,7 +130,12 @@ def write_model_card(path: str | Path, estimator: GaitEstimator, errors: pd.Data
         "simulated people",
         "- No recording of a real person was used to train it or to set its intervals; what was decided "
         "after looking at real people is listed in the book (Decisions)",
-        "- Muscle activity is that of the simulation (effort-minimal, planar body), not EMG of people",
+        *([f"- Left out in turn to set the intervals: {', '.join(left_out)}"] if left_out else []),
+        *(
+            ["- Muscle activity is that of the simulation (effort-minimal, planar body), not EMG of people"]
+            if estimator.config.activation_weight
+            else []
+        ),
         "- Not for: running, treadmills that change speed, walking aids that hide the legs, turns, several "
         "people in one clip, diagnosis",
         "",
@@ -137,7 +145,7 @@ def write_model_card(path: str | Path, estimator: GaitEstimator, errors: pd.Data
         "| bias | coverage |",
         "|---|---|---|---|---|---|---|",
     ]
-    for row in summarise_errors(errors).to_dict("records"):
+    for row in summarise_errors(errors.dropna(subset="reference")).to_dict("records"):
         factor, unit, digits = _SCALE.get(row["outcome"], _SHARE)
         lines.append(
             f"| {row['view']} | {row['outcome']} | {row['n']} | {row['answered']:.0%} | "

@@ -146,7 +146,7 @@ def crossvalidate_ridge(
         estimate = np.full(len(clips), np.nan)
         if len(np.unique(people[usable])) < 3:
             raise InputError(f"crossvalidate_ridge: {name} is known for fewer than three people.")
-        estimate[usable] = _predict_left_out(
+        estimate[usable] = predict_left_out(
             matrix[usable], truth[usable], people[usable], n_folds, seed, penalties
         )
         for n, clip in enumerate(clips):
@@ -156,13 +156,13 @@ def crossvalidate_ridge(
     return pd.DataFrame(rows)
 
 
-def _predict_left_out(matrix, truth, people, n_folds: int, seed: int, penalties) -> np.ndarray:
+def predict_left_out(matrix, truth, people, n_folds: int, seed: int, penalties) -> np.ndarray:
     """Predictions for each person from the others, the penalty chosen among the others by person."""
     predicted = np.full(len(truth), np.nan)
-    for test in _split_people(people, n_folds, seed):
+    for test in split_into_folds(people, n_folds, seed):
         train = ~test
         errors = np.zeros(len(penalties))
-        for inner in _split_people(people[train], 5, seed):
+        for inner in split_into_folds(people[train], 5, seed):
             fitted = _fit_ridge(matrix[train][~inner], truth[train][~inner], penalties, matrix[train][inner])
             errors += np.abs(fitted - truth[train][inner]).sum(axis=1)
         best = penalties[int(np.argmin(errors))]
@@ -170,7 +170,7 @@ def _predict_left_out(matrix, truth, people, n_folds: int, seed: int, penalties)
     return predicted
 
 
-def _split_people(people: np.ndarray, n_folds: int, seed: int) -> list[np.ndarray]:
+def split_into_folds(people: np.ndarray, n_folds: int, seed: int) -> list[np.ndarray]:
     """Masks of the people left out, each person once."""
     names = np.random.default_rng(seed).permutation(np.unique(people))
     return [np.isin(people, part) for part in np.array_split(names, min(n_folds, len(names)))]

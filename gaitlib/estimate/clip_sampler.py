@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from scipy.ndimage import gaussian_filter1d
 
@@ -29,6 +30,7 @@ from gaitlib.person import Person
 from gaitlib.sense.body_walk import GaitCurves, build_walk_motion, prepare_gaits
 from gaitlib.sense.camera import Camera, project_points
 from gaitlib.sense.inertial import InertialErrors, measure_motion
+from gaitlib.sense.insole import compute_region_load
 from gaitlib.sense.layouts import WALK_LAYOUT, combine_points, get_build_matrix, get_read_matrix
 from gaitlib.sense.noise import DetectorErrors, add_errors, apply_definition_bias
 from gaitlib.sense.walk_variation import STEADY_VARIATION, WalkVariation
@@ -43,6 +45,8 @@ class GaitPool:
     # (n_gait, 2, 9, 101): Muscle activation (0-1) of the right and the left leg,
     # `gaitlib.gait.MUSCLE_GROUPS`, over the stride from the initial contact of that leg
     activation: np.ndarray
+    # (n_gait, 101, 2, 3): What heel, ball and toes of both feet carry (body weights)
+    load: np.ndarray
 
     def __len__(self) -> int:
         return len(self.activation)
@@ -51,7 +55,7 @@ class GaitPool:
         """Take some gaits."""
         parts = (tuple(part[n] for n in rows) for part in (self.curves.dimensions, self.curves.persons))
         curves = GaitCurves(self.curves.curves[rows], self.curves.stride_time_s[rows], *parts)
-        return GaitPool(curves, self.activation[rows])
+        return GaitPool(curves, self.activation[rows], self.load[rows])
 
     def join(self, other: GaitPool) -> GaitPool:
         """Put two pools together."""
@@ -61,7 +65,8 @@ class GaitPool:
             self.curves.dimensions + other.curves.dimensions,
             self.curves.persons + other.curves.persons,
         )
-        return GaitPool(curves, np.concatenate([self.activation, other.activation]))
+        parts = ((self.activation, other.activation), (self.load, other.load))
+        return GaitPool(curves, *(np.concatenate(part) for part in parts))
 
 
 def build_pool(gaits: xr.Dataset, persons: list[Person]) -> GaitPool:
@@ -71,7 +76,8 @@ def build_pool(gaits: xr.Dataset, persons: list[Person]) -> GaitPool:
     force = gaits["ground_force"].transpose("gait", "phase", "foot", "axis").values[..., 1]
     for n, own in enumerate(force):
         sides[n, 1] = shift_stride(sides[n, 1], _find_left_contact(own))
-    return GaitPool(prepare_gaits(gaits, persons), sides)
+    people = pd.DataFrame([person.model_dump() for person in persons])
+    return GaitPool(prepare_gaits(gaits, persons), sides, compute_region_load(gaits, people))
 
 
 def shift_stride(curves: np.ndarray, start_percent: float) -> np.ndarray:
@@ -358,6 +364,7 @@ class InertialSamplerConfig:
     lower_back_share: float = 0.5
     # typical errors; scaled log-normally per clip
     errors: InertialErrors = field(default_factory=InertialErrors)
+    accelerometer_share: float = 0.15  # share of clips without a gyroscope (0-1)
     turning_share: float = 0.3  # share of walks along a curve (0-1)
     # standard deviation of the rate of turning there (rad/s): a quarter turn takes 2 to 4 s; assumed
     turning_rad_s: float = 0.4
@@ -392,6 +399,8 @@ def _wear_sensors(
     turning = _draw_turning(len(points), rng, config)
     signals = measure_motion(points, pitch, _SENSED_FPS, walk.height_m, names, fps, rng, errors, turning)
     signals = signals[int(_EDGE_S * fps) : -int(_EDGE_S * fps)]
+    if rng.uniform() < config.accelerometer_share:
+        signals[..., 3:] = np.nan
     stated = walk.height_m + config.walks.height_error_m * rng.standard_normal()
     features = compute_inertial_arrays(
         signals.transpose(1, 0, 2),

@@ -115,7 +115,7 @@ class GaitEstimator:
         location, log_scale, curves = self.predict_raw(features)
         truth = encode_outcomes([clip.truth for clip in clips])
         gap = curves - np.stack([clip.activation for clip in clips])
-        gap = gap[np.isfinite(gap).all(axis=(1, 2, 3))]
+        gap = gap[np.isfinite(gap).all(axis=(1, 2, 3)) & (self.config.activation_weight > 0)]
         kind = self._get_network().kind
         error = gap if len(gap) else None
         self.calibration = calibrate_intervals(kind, features, location, log_scale, truth, level, error)
@@ -186,8 +186,12 @@ class GaitEstimator:
                     results[n] = build_abstention(reason)
                     continue
                 own = curves[row, ::-1] if features[n].mirrored else curves[row]
-                activation = build_activation(own, self.calibration.activation_half_width)
-                ends = (decode_outcomes(part) for part in (location[row], lower, upper))
+                activation = None  # what was not learned is not answered
+                if self.config.activation_weight:
+                    activation = build_activation(own, self.calibration.activation_half_width)
+                learned = np.isfinite(upper - lower)
+                parts = (location[row], lower, upper)
+                ends = (decode_outcomes(np.where(learned, part, np.nan)) for part in parts)
                 results[n] = build_estimate(*ends, activation)
         return results
 

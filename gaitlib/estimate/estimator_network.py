@@ -31,7 +31,7 @@ _OCTAVES = (-1.0, 0.0, 1.0)
 class NetworkConfig:
     """Size and training of the network."""
 
-    kind: str = "keypoints"  # what is read: 'keypoints' or 'inertial'
+    kind: str = "keypoints"  # what is read: 'keypoints', 'inertial' or 'insole'
     width: int = 48  # channels of the network
     fine_dilations: tuple[int, ...] = (1, 2)  # one residual block each, at 25 Hz and at 12.5 Hz
     coarse_dilations: tuple[int, ...] = (1, 2, 4, 8)
@@ -196,7 +196,10 @@ class GaitNetwork(nn.Module):
         found["step_length_m"] = found["speed_mps"] + found["step_time_s"] + _SLIGHT_CORRECTION * out[:, 1]
         for n, target in enumerate(TARGETS):
             if target.size:
-                found[target.name] = target.start / target.size + _CORRECTION * out[:, n]
+                given = f"start_{target.name}"  # where a measure of the clip tells the outcome by itself
+                known = given in self.kind.side
+                start = side[:, self.kind.side.index(given)] if known else target.start
+                found[target.name] = start / target.size + _CORRECTION * out[:, n]
         return torch.stack([found[target.name] for target in TARGETS], dim=1)
 
 

@@ -11,6 +11,9 @@
    doi 10.1016/S0966-6362(02)00190-X).
 
 The simulated body is planar, so what happens sideways is not simulated and not read.
+
+Without a gyroscope the third channel is zero, as in a share of the clips of training; a limb's axis is then
+the principal axis of its horizontal acceleration. Such clips have intervals of their own.
 """
 
 from __future__ import annotations
@@ -58,6 +61,9 @@ _UNUSUAL, _USUAL_SPREAD = 0.1, 0.35
 LEG_SHARE = 0.53
 """Leg length over body height."""
 _MAX_GAP_S = 0.1
+_USUAL_STEP = 0.75
+"""Step over leg length where a limb without gyroscope does not tell it."""
+_STILL = np.log(2e-3)
 _SLOW_S = 0.5
 
 
@@ -77,10 +83,11 @@ def compute_inertial_features(
     age_years: float | None = None,
 ) -> ClipFeatures:
     """Compute the common sequences of a clip."""
-    missing = [name for name in ("acceleration", "angular_velocity") if name not in signals]
-    if missing:
-        raise InputError(f"inertial signals: {', '.join(missing)} missing; expected acceleration (m/s^2) and "
-                         "angular_velocity (rad/s).")  # fmt: skip
+    if "acceleration" not in signals:
+        raise InputError("inertial signals: acceleration missing; expected acceleration (m/s^2) and, where "
+                         "there is a gyroscope, angular_velocity (rad/s).")  # fmt: skip
+    if "angular_velocity" not in signals:
+        signals = signals.assign(angular_velocity=xr.full_like(signals["acceleration"], np.nan))
     if "sensor" not in signals.dims:
         site = site or signals.attrs.get("site")
         if site is None:
@@ -98,7 +105,12 @@ def compute_inertial_features(
 def compute_inertial_arrays(
     values: np.ndarray, fps: float, sites: list[int], height_m: float | None, age_years: float | None = None
 ) -> ClipFeatures:
-    """Compute the common sequences (array form of `compute_inertial_features`)."""
+    """Compute the common sequences (array form of `compute_inertial_features`).
+
+    Angular velocity that is NaN throughout says that there is no gyroscope.
+    """
+    if not np.isfinite(values[..., 3:]).any():
+        values = np.concatenate([values[..., :3], np.zeros_like(values[..., 3:])], axis=2)
     duration = values.shape[1] / fps
     empty = (np.zeros((len(sites), N_INERTIAL_CHANNELS, 0)), np.zeros(len(INERTIAL_FEATURES)))
     if duration < MIN_DURATION_S - 0.5 / fps:
@@ -132,6 +144,11 @@ def compute_inertial_arrays(
     vector = np.clip([side[name] for name in INERTIAL_FEATURES], -8, 8).astype(np.float32)
     clipped = np.clip(sequence, -6, 6).astype(np.float32)
     return ClipFeatures(clipped, vector, sites=np.array(sites))
+
+
+def lacks_gyroscope(side: np.ndarray) -> bool:
+    """Say whether the measures of a clip are those of accelerometers alone."""
+    return bool(side[INERTIAL_FEATURES.index("log_sagittal")] < _STILL)
 
 
 def _fill(sensor: np.ndarray, fps: float) -> np.ndarray | str:
@@ -179,9 +196,12 @@ def align_signals(values: np.ndarray, trunk: bool) -> np.ndarray:
             across = np.array([0.0, 1.0])
     else:
         rates = (turning - turning.mean(axis=0)) @ level.T
-        across = np.linalg.eigh(rates.T @ rates)[1][:, -1]
-        if np.mean((rates @ across) ** 3) < 0:
-            across = -across
+        blind = not np.any(turning)
+        main = horizontal if blind else rates
+        axis = np.linalg.eigh(main.T @ main)[1][:, -1]
+        if np.mean((main @ axis) ** 3) < 0:
+            axis = -axis
+        across = np.array([-axis[1], axis[0]]) if blind else axis
         forward = np.array([across[1], -across[0]])
     sagittal = (turning - turning.mean(axis=0)) @ level.T @ across
     return np.stack([vertical, horizontal @ forward, sagittal], axis=1) / _UNITS
@@ -214,7 +234,8 @@ def find_signal_step_time(sequence: np.ndarray, trunk: bool) -> tuple[float, flo
     if trunk:
         return find_period(sequence[:, :2], *STEP_TIME_RANGE_S)
     low, high = STEP_TIME_RANGE_S
-    stride, strength = find_period(sequence[:, 2:], 2 * low, 2 * high)
+    known = sequence[:, 2:] if np.any(sequence[:, 2]) else sequence[:, :2]
+    stride, strength = find_period(known, 2 * low, 2 * high)
     return 0.5 * stride, strength
 
 
@@ -225,6 +246,8 @@ def _guess_speed(sequence: np.ndarray, site: str, step_time_s: float, height_m: 
         rise = _integrate(sequence[:, 0] * _UNITS[0], step_time_s, 2)
         share = min(2 * np.sqrt(2) * rise.std() / leg, 0.3)
         step = 2 * np.sqrt(max(2 * share - share**2, 1e-4))
+    elif not np.any(sequence[:, 2]):
+        step = _USUAL_STEP
     else:
         swing = _integrate(sequence[:, 2] * _UNITS[2], 2 * step_time_s, 1)
         step = 2 * np.sin(min(np.sqrt(2) * swing.std(), 1.0)) * (1.0 if site.startswith("thigh") else 0.7)

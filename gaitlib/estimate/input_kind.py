@@ -1,4 +1,4 @@
-"""What an estimator reads: image keypoints or inertial sensors. One network family serves both."""
+"""What an estimator reads: image keypoints, inertial sensors or insoles. One network family serves all."""
 
 from __future__ import annotations
 
@@ -8,12 +8,19 @@ import numpy as np
 
 from gaitlib.errors import InputError
 from gaitlib.estimate.features import N_CHANNELS, SIDE_FEATURES, ClipFeatures
-from gaitlib.estimate.inertial_features import INERTIAL_FEATURES, LIMB_SITES, N_INERTIAL_CHANNELS, SITES
+from gaitlib.estimate.inertial_features import (
+    INERTIAL_FEATURES,
+    LIMB_SITES,
+    N_INERTIAL_CHANNELS,
+    SITES,
+    lacks_gyroscope,
+)
+from gaitlib.estimate.insole_features import INSOLE_FEATURES, INSOLE_SITES, N_INSOLE_CHANNELS
 from gaitlib.sense.noise import find_partner
 from gaitlib.walk import KEYPOINTS_3D
 
 _SAID = ("height_known", "log_height", "age_known", "age", "view_known", "view_across", "view_along",
-         "image_known", "focal_known", "duration", "valid_share", "sensors")  # fmt: skip
+         "image_known", "focal_known", "duration", "valid_share", "sensors", "mass_known", "bmi")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -23,7 +30,7 @@ class InputKind:
     Parameters
     ----------
     name : str
-        'keypoints' or 'inertial'.
+        'keypoints', 'inertial' or 'insole'.
     n_channels : int
         Channels per sequence.
     side : tuple of str
@@ -45,7 +52,8 @@ class InputKind:
 
 KEYPOINTS = InputKind("keypoints", N_CHANNELS, SIDE_FEATURES, ("image",))
 INERTIAL = InputKind("inertial", N_INERTIAL_CHANNELS, INERTIAL_FEATURES, SITES)
-_KINDS = {kind.name: kind for kind in (KEYPOINTS, INERTIAL)}
+INSOLE = InputKind("insole", N_INSOLE_CHANNELS, INSOLE_FEATURES, INSOLE_SITES)
+_KINDS = {kind.name: kind for kind in (KEYPOINTS, INERTIAL, INSOLE)}
 
 
 def get_kind(name: str) -> InputKind:
@@ -57,6 +65,10 @@ def get_kind(name: str) -> InputKind:
 
 def name_group(kind: InputKind, features: ClipFeatures) -> str:
     """Name the group of clips that one is compared with: its site, left and right alike."""
+    if len(kind.sites) == 1:
+        return kind.sites[0]
+    if lacks_gyroscope(features.side):  # few enough clips that sites are calibrated together
+        return "accelerometer alone"
     if len(features.sites) > 1:
         return "several"
     name = kind.sites[int(features.sites[0])]
@@ -66,6 +78,8 @@ def name_group(kind: InputKind, features: ClipFeatures) -> str:
 def mirror_features(kind: InputKind, features: ClipFeatures) -> ClipFeatures:
     """Mirror a clip: as seen in a mirror, left and right exchanged."""
     turned = not features.mirrored
+    if kind.name == INSOLE.name:  # feet are read alike: in a mirror their order changes, nothing else
+        return ClipFeatures(features.sequence[::-1], features.side, features.problem, turned, features.sites)
     if kind.name == INERTIAL.name:
         sites = np.array([_swap_site(site) for site in features.sites])
         return ClipFeatures(features.sequence, features.side, features.problem, turned, sites)

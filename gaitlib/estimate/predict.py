@@ -15,7 +15,7 @@ from gaitlib.sense.camera import VIEWS
 from gaitlib.sense.layouts import build_image_keypoints
 
 SHIPPED_ESTIMATORS = {
-    kind: Path("data") / "estimator" / f"{kind}.safetensors" for kind in ("keypoints", "inertial")
+    kind: Path("data") / "estimator" / f"{kind}.safetensors" for kind in ("keypoints", "inertial", "insole")
 }
 """Weights that come with the project, by what they read, relative to its root."""
 METHODS = ("synthetic", "classical")
@@ -78,8 +78,8 @@ def build_signals(values: np.ndarray, fps: float | None, site: str) -> xr.Datase
 
     Parameters
     ----------
-    values : array, shape (n_time, 6)
-        Acceleration (m/s^2, with gravity), angular velocity (rad/s).
+    values : array, shape (n_time, 6) or (n_time, 3)
+        Acceleration (m/s^2, with gravity), angular velocity (rad/s); without a gyroscope acceleration alone.
     fps : float
         Samples per second.
     site : str
@@ -98,13 +98,15 @@ def build_signals(values: np.ndarray, fps: float | None, site: str) -> xr.Datase
     from gaitlib.estimate.inertial_features import get_site
 
     get_site(site)
-    if values.ndim != 2 or values.shape[1] != 6 or len(values) == 0:
+    if values.ndim != 2 or values.shape[1] not in (3, 6) or len(values) == 0:
         raise InputError(
-            f"inertial signals: found shape {values.shape}, expected (time, 6): acceleration, rotation."
+            f"inertial signals: found shape {values.shape}, expected (time, 6), acceleration and rotation, "
+            "or (time, 3), acceleration alone."
         )
     dims = ("time", "space")
+    turning = {"angular_velocity": (dims, values[:, 3:])} if values.shape[1] == 6 else {}
     return xr.Dataset(
-        {"acceleration": (dims, values[:, :3]), "angular_velocity": (dims, values[:, 3:])},
+        {"acceleration": (dims, values[:, :3])} | turning,
         attrs={"fps": check_fps(fps), "site": site},
     )
 
@@ -158,7 +160,7 @@ def load_shipped_estimator(kind: str = "keypoints", path: str | Path | None = No
 
     Parameters
     ----------
-    kind : {'keypoints', 'inertial'}
+    kind : {'keypoints', 'inertial', 'insole'}
         What it reads.
     path : path, optional
         Another file.

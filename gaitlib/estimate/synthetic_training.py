@@ -29,6 +29,8 @@ from gaitlib.estimate.clip_sampler import (
 )
 from gaitlib.estimate.estimator import GaitEstimator
 from gaitlib.estimate.estimator_network import NetworkConfig
+from gaitlib.estimate.insole_sampler import InsoleSamplerConfig, sample_insole_clips
+from gaitlib.estimate.insole_shifts import calibrate_on_shifts
 from gaitlib.estimate.training_loop import compute_loss
 from gaitlib.generate.learnable_gaits import select_verified
 from gaitlib.generate.network_training import fingerprint
@@ -46,7 +48,9 @@ class TrainingConfig:
 
     network: NetworkConfig = field(default_factory=NetworkConfig)  # size and schedule of the network
     # what clips look like; decides which kind of clips, and must fit `network.kind`
-    sampler: SamplerConfig | InertialSamplerConfig = field(default_factory=SamplerConfig)
+    sampler: SamplerConfig | InertialSamplerConfig | InsoleSamplerConfig = field(
+        default_factory=SamplerConfig
+    )
     held_out_share: float = 0.2  # share of synthetic people kept for calibration and test, half each (0-1)
     n_calibration: int = 1000  # clips of held-out people
     n_test: int = 1000
@@ -98,13 +102,21 @@ def train_estimator(
     train_s = time.perf_counter() - started
     clips = _sample_here(parts["cal"], config.sampler, [seed, 8], config.n_calibration)
     estimator.calibrate(clips, config.level)
+    if isinstance(config.sampler, InsoleSamplerConfig):
+        known = table["cohort"].to_numpy()[training], table["cohort"].to_numpy()[calibration]
+        library = pool.take(training), parts["cal"]
+        calibrate_on_shifts(
+            estimator, *library, known, config.sampler, config.n_calibration, config.level, seed
+        )
     clips = _sample_here(parts["test"], config.sampler, [seed, 9], config.n_test)
     estimator.provenance |= {
         "trained_on": "synthetic walks only",
         **learned_from,
         "train_s": round(train_s, 1),
         "n_held_out_gaits": int(len(calibration) + len(test)),
-        "activation_errors": measure_activation_errors(estimator, clips),
+        "activation_errors": measure_activation_errors(estimator, clips)
+        if config.network.activation_weight
+        else {},
     }
     return estimator, history, tabulate_errors(estimator, clips)
 
@@ -198,7 +210,8 @@ def draw_conditions(table: pd.DataFrame, n: int, rng: np.random.Generator) -> pd
 
 
 def _sample_here(pool: GaitPool, config, seed, n_clips: int) -> list[Clip]:
-    sample = sample_inertial_clips if isinstance(config, InertialSamplerConfig) else sample_clips
+    samplers = {InertialSamplerConfig: sample_inertial_clips, InsoleSamplerConfig: sample_insole_clips}
+    sample = samplers.get(type(config), sample_clips)
     return sample(pool, n_clips, np.random.default_rng(seed), config)
 
 
@@ -226,14 +239,17 @@ def _open_workers(n_workers: int, pool: GaitPool, config):
 
 def build_training_config(settings: dict, kind: str = "keypoints"):
     """Build the training settings of an estimator."""
-    inertial = kind == "inertial"
+    insole = kind == "insole"
     network = NetworkConfig(
-        kind=kind, width=settings["width"], n_clips=settings["inertial_clips" if inertial else "clips"],
-        reuse=settings["reuse"], batch_size=settings["batch_size"], learning_rate=settings["learning_rate"],
-        pretrain_clips=settings["pretrain_clips"],
+        kind=kind, width=settings["width"] // (2 if insole else 1),  # a mean stride holds less than a clip
+        n_clips=settings["clips" if kind == "keypoints" else f"{kind}_clips"],
+        reuse=settings["reuse"] * (2 if insole else 1),
+        batch_size=settings["batch_size"], learning_rate=settings["learning_rate"],
+        pretrain_clips=settings["pretrain_clips"], activation_weight=0.0 if insole else 0.5,
     )  # fmt: skip
+    samplers = {"keypoints": SamplerConfig, "inertial": InertialSamplerConfig, "insole": InsoleSamplerConfig}
     return TrainingConfig(
-        network=network, sampler=InertialSamplerConfig() if inertial else SamplerConfig(),
-        held_out_share=settings["held_out_share"], n_calibration=settings["calibration_clips"],
-        n_test=settings["test_clips"], n_generated=settings["generated_gaits"], n_workers=settings["workers"],
+        network=network, sampler=samplers[kind](), held_out_share=settings["held_out_share"],
+        n_calibration=settings["calibration_clips"], n_test=settings["test_clips"],
+        n_generated=settings["generated_gaits"], n_workers=settings["workers"],
     )  # fmt: skip

@@ -57,7 +57,7 @@ def plan_pages(study: Study) -> dict[str, Page]:
         "2_generate": library | checkpoints | split | training,
         "2_physics": library | split | {"physics_gaits": study.generate.physics_gaits},
         "2_sense": library,
-        "3_train": library | checkpoints | estimate.model_dump(),
+        "3_train": library | checkpoints | estimate.model_dump(exclude={"insole_clips"}),
     }
     for name, group in evaluate.subgroups.items():
         own = group.model_dump(include={"title", "missing"}) | {

@@ -12,7 +12,7 @@ from pathlib import Path
 from gaitlib.environment import ROOT, SHIPPED, hash_file, require
 from gaitlib.errors import InputError
 
-ESTIMATORS = ("keypoints", "inertial")
+ESTIMATORS = ("keypoints", "inertial", "insole")
 SHIPPED_GENERATOR = Path("data") / "generator" / "generator.safetensors"
 """Weights that come with the project, relative to its root."""
 
@@ -59,12 +59,16 @@ def run_train(arguments: argparse.Namespace) -> int:
     settings |= {"inertial_clips": arguments.inertial_clips or settings["inertial_clips"]}
     library = load_library(ROOT / study.simulate.library).curves
     folder = ROOT / "build" / study.name / "train"
-    generator = obtain_generator(arguments.generator, study, library, folder)
+    generator = None
+    if set(arguments.only) - {"insole"}:  # insoles learn from the library alone
+        generator = obtain_generator(arguments.generator, study, library, folder)
     output = Path(arguments.output)
     output.mkdir(parents=True, exist_ok=True)
     for kind in arguments.only:
         sampler = (
-            RejectionSampler(generator, outcomes=False) if generator and settings["generated_gaits"] else None
+            RejectionSampler(generator, outcomes=False)
+            if generator and settings["generated_gaits"] and kind != "insole"
+            else None
         )
         config = build_training_config(settings, kind)
         estimator, _, errors = train_estimator(*library, config, study.seed, folder / kind, sampler, print)
@@ -163,4 +167,5 @@ def _repeat(arguments: argparse.Namespace) -> str:
     words = ["gaitlib train", arguments.study]
     words += ["--clips", str(arguments.clips)] if arguments.clips else []
     words += ["--inertial-clips", str(arguments.inertial_clips)] if arguments.inertial_clips else []
+    words += ["--only", *arguments.only] if tuple(arguments.only) != ESTIMATORS else []
     return " ".join(words)

@@ -1,0 +1,135 @@
+"""Training clips of pressure insoles on the fly, and their intervals under simulated shifts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from gaitlib.body.specification import GRAVITY_MPS2
+from gaitlib.errors import WorkError
+from gaitlib.estimate.clip_sampler import Clip, GaitPool
+from gaitlib.estimate.insole_features import compute_insole_arrays
+from gaitlib.estimate.targets import OUTCOME_NAMES, WalkEvents, measure_window
+from gaitlib.events import find_force_contacts
+from gaitlib.sense.insole import (
+    InsoleErrors,
+    LoadWalk,
+    build_load_walk,
+    measure_load,
+    slow_down,
+)
+from gaitlib.sense.walk_variation import WalkVariation
+
+_CONTACT_N = 20.0
+_UNSEEN = OUTCOME_NAMES.index("step_length_asymmetry")
+_MOST_IRREGULAR = 5.0
+
+
+@dataclass(frozen=True)
+class InsoleSamplerConfig:
+    """What training clips of insoles look like."""
+
+    duration_s: tuple[float, float] = (15.0, 120.0)  # shortest and longest clip (s)
+    clips_per_walk: int = 3  # clips with different insoles from each walk
+    rates_hz: tuple[float, ...] = (50.0, 100.0, 100.0, 100.0)  # samples per second (Hz)
+    height_unknown_share: float = 0.1  # share of clips without body height, body mass, with age (0-1)
+    mass_unknown_share: float = 0.1
+    age_known_share: float = 0.6
+    height_error_m: float = 0.015  # standard deviation of the stated body height (m)
+    # standard deviation of the logarithm of leg length beyond what body height tells (1), as
+    # `WalkVariation.proportion_spread`
+    leg_spread: float = 0.03
+    # standard deviation of the logarithm of a factor on what the force has beyond body weight (1): a planar
+    # body with one trunk rises less than people do, so the height of humps is not to be relied on; assumed
+    flatness_spread: float = 0.3
+    turning_share: float = 0.6  # share of walks with turns, every 8 to 25 s (0-1)
+    # how walks vary; mean and standard deviation of the logarithm of a factor on it
+    variation: WalkVariation = field(default_factory=WalkVariation)
+    irregularity: tuple[float, float] = (0.4, 0.7)
+    errors: InsoleErrors = field(default_factory=InsoleErrors)  # scaled log-normally per clip
+
+
+def shift_config(config: InsoleSamplerConfig) -> InsoleSamplerConfig:
+    """Insoles that differ from those of training: errors twice as large, rates that were not there."""
+    return replace(config, errors=config.errors.scale(2.0), rates_hz=(40.0, 64.0, 128.0))
+
+
+def sample_insole_clips(
+    pool: GaitPool, n_clips: int, rng: np.random.Generator, config: InsoleSamplerConfig | None = None
+) -> list[Clip]:
+    """Sample clips of insoles with their truth."""
+    config = config or InsoleSamplerConfig()
+    clips: list[Clip] = []
+    for _ in range(20 * n_clips):
+        index = int(rng.integers(len(pool)))
+        duration = float(np.exp(rng.uniform(*np.log(config.duration_s))))
+        leg = float(np.exp(config.leg_spread * rng.standard_normal()))
+        walk = build_varied_loads(pool, index, duration, leg, rng, config)
+        truth = measure_loads(walk, pool.curves.persons[index].mass_kg)
+        if truth is None:
+            continue
+        for _ in range(config.clips_per_walk):
+            clip = _wear_insoles(walk, truth, pool, index, rng, config)
+            if clip is not None and len(clips) < n_clips:
+                clips.append(clip)
+        if len(clips) >= n_clips:
+            return clips
+    raise WorkError(f"sample_insole_clips: only {len(clips)} of {n_clips} clips could be used.")
+
+
+def build_varied_loads(pool: GaitPool, index: int, duration_s: float, leg: float, rng, config) -> LoadWalk:
+    """Let one gait walk on legs longer by a factor: lengths grow with it, times with its root (Hof 1996)."""
+    factor = min(np.exp(rng.normal(*config.irregularity)), _MOST_IRREGULAR) * rng.uniform(0.2, 1.3)
+    variation = config.variation.scale(rng.uniform(0.2, 1.3))
+    variation = replace(variation, stride_time_cv=factor * config.variation.stride_time_cv)
+    flatness = float(np.exp(config.flatness_spread * rng.standard_normal()))
+    return build_load_walk(
+        pool.load[index], leg * pool.curves.curves[index, :, 1],
+        float(np.sqrt(leg) * pool.curves.stride_time_s[index]), duration_s, rng, variation, flatness,
+    )  # fmt: skip
+
+
+def measure_loads(walk: LoadWalk, mass_kg: float) -> np.ndarray | None:
+    """Measure the true outcomes of a steady walk from its exact force; shape (n_outcome,)."""
+    weight = mass_kg * GRAVITY_MPS2
+    found = [find_force_contacts(walk.time_s, foot * weight, _CONTACT_N) for foot in walk.load.sum(axis=2).T]
+    contact = np.concatenate([lands for lands, _ in found])
+    order = np.argsort(contact)
+    contact, side = contact[order], np.repeat([0, 1], [len(lands) for lands, _ in found])[order]
+    offs = tuple(leaves for _, leaves in found)
+    # Where the pelvis is at contact stands for the footprints: the mean step is the same.
+    prints = np.interp(contact, walk.time_s, walk.forward_m)
+    found = measure_window(
+        WalkEvents(walk.time_s, walk.forward_m, contact, side, prints, offs), -1.0, walk.time_s[-1] + 1.0
+    )
+    if found is None or not found[0] > 0.05:
+        return None
+    found[_UNSEEN] = np.nan  # force tells when feet land, not where
+    return found
+
+
+def _wear_insoles(walk: LoadWalk, truth, pool: GaitPool, index: int, rng, config) -> Clip | None:
+    person = pool.curves.persons[index]
+    load = walk.load
+    if rng.uniform() < config.turning_share:
+        length = walk.time_s[-1]
+        centres = np.cumsum(rng.uniform(8.0, 25.0, int(length / 8.0) + 1))
+        stands = tuple(rng.exponential(1.0, 2).clip(0, 4))
+        load = slow_down(
+            load, centres[centres < length], rng.uniform(0.4, 1.0), rng.uniform(0.5, 0.9), stands
+        )
+    fps = float(rng.choice(config.rates_hz))
+    errors = config.errors.scale(float(np.exp(rng.normal(-0.2, 0.5))))
+    force = measure_load(load, fps, rng, errors).sum(axis=2) * person.mass_kg * GRAVITY_MPS2
+    known = rng.uniform(size=3) < (
+        1 - config.height_unknown_share, 1 - config.mass_unknown_share, config.age_known_share
+    )  # fmt: skip
+    stated = person.height_m + config.height_error_m * rng.standard_normal()
+    facts = (stated, person.mass_kg, person.age_years)
+    features = compute_insole_arrays(
+        force, fps, *(fact if here else None for fact, here in zip(facts, known, strict=True))
+    )
+    if features.problem:
+        return None
+    return Clip(features, truth, pool.activation[index], person.height_m, index, "insole", False)
