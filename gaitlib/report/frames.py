@@ -25,9 +25,11 @@ def cut_pictures(film: Film, answer, blur: bool = True) -> tuple[str, ...]:
     points = convert_layout(film.keypoints, WALK_LAYOUT)["pixel_position"]
     step = answer.values["step_time_s"].value / 2
     wanted = 0.5 * (bout["start_s"] + bout["end_s"]) + step * (np.arange(_PICTURES) - _PICTURES // 2)
-    rows = {int(np.abs(time_s - moment).argmin()) for moment in wanted}
+    rows = sorted({int(np.abs(time_s - moment).argmin()) for moment in wanted})
     shown = []
-    for index, image in enumerate(iterate_frames(film.path, max(rows) + 1)):
+    for index, image in enumerate(iterate_frames(film.path, rows[0], float(time_s[rows[0]])), rows[0]):
+        if index > rows[-1]:
+            break
         if index not in rows:
             continue
         at = dict(zip(points["keypoint"].values, points.values[index], strict=True))
