@@ -9,7 +9,7 @@ Three kinds of video, each from the file to the values of the page:
 - four views of a person who balances, alone and beside somebody who stands (pose2sim): no walk, so the right
   answer is none.
 
-The recordings of the packages are under BSD-3-Clause, used where they lie and not copied into this repository:
+The recordings of the packages are under BSD-3-Clause, used where they lie and not copied here:
 
     python -m pip install --no-deps --target build/videos pose2sim==0.10.49 sports2d==0.8.34
     python studies/report_videos.py build/videos
@@ -31,15 +31,14 @@ from gaitlib.environment import ROOT
 from gaitlib.errors import InputError
 from gaitlib.outcomes import compute_walk_outcomes
 from gaitlib.sense.body_walk import build_synthetic_walk
-from gaitlib.sense.camera import build_camera, project_walk
 from gaitlib.sense.film import Film, read_film
 from gaitlib.simulate.library import load_library
 
 OUT = ROOT / "studies/report_videos.csv"
 _VIEWS = ("side", "oblique", "front", "back")
 _SPEEDS_MPS = (0.7, 1.0, 1.3)
-_SIZE, _FOCAL_PX, _FPS = (1280, 720), 1100.0, 30.0
 _DISTANCE_M = {"side": 7.5, "oblique": 7.5, "front": 11.0, "back": 11.0}
+_FOCAL_PX = {"side": 1100.0, "oblique": 1100.0, "front": 2400.0, "back": 2400.0}
 _HEIGHTS_M = (1.80, 1.65)
 """Of the man, assumed, and of the woman, as sports2d states it; both ways of measuring scale with it."""
 _LEG_SHARE = 0.491
@@ -47,10 +46,8 @@ _LEG_SHARE = 0.491
 
 def draw_walk(folder: Path, speed_mps: float, view: str) -> tuple[Path, float, dict]:
     """Draw the walk of an adult of the library; path, body height and true outcomes."""
-    import cv2
-
     sys.path.insert(0, str(ROOT / "tests"))
-    from mannequin import draw_frame
+    from mannequin import film_video
 
     from gaitlib.estimate.synthetic_training import list_persons
 
@@ -62,18 +59,8 @@ def draw_walk(folder: Path, speed_mps: float, view: str) -> tuple[Path, float, d
     walk = build_synthetic_walk(
         gaits.isel(gait=[place]), person, np.random.default_rng(1), duration_s=6.0, fps=60.0
     )
-    size = {"image_width_px": _SIZE[0], "image_height_px": _SIZE[1], "focal_length_px": _FOCAL_PX}
-    camera = build_camera(view, fps=_FPS, distance_m=_DISTANCE_M[view], **size)
-    points = project_walk(walk, camera, "walk19")
     path = folder / f"drawn_{view}_{speed_mps:g}.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), _FPS, _SIZE)
-    places = points["pixel_position"].values
-    inside = ((places > 5) & (places < np.array(_SIZE) - 5)).all(axis=(1, 2))
-    for n in np.flatnonzero(inside):
-        image = np.full((_SIZE[1], _SIZE[0], 3), 205, np.uint8)
-        image[int(0.62 * _SIZE[1]) :] = 135
-        writer.write(draw_frame(points, n, image, far_shade=0.6))
-    writer.release()
+    film_video(path, walk, view, focal_px=_FOCAL_PX[view], distance_m=_DISTANCE_M[view])
     return path, person.height_m, compute_walk_outcomes(walk)
 
 

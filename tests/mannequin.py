@@ -75,6 +75,24 @@ def write_video(path, frames, fps=30.0):
     return path
 
 
+def film_video(path, walk, view="side", size=(1280, 720), focal_px=1100.0, distance_m=7.5, fps=30.0, times=1):
+    """Draw a walk in a room, from when it is in the picture until it leaves it, as often as asked."""
+    import cv2
+
+    shape = {"image_width_px": size[0], "image_height_px": size[1], "focal_length_px": focal_px}
+    points = project_walk(walk, build_camera(view, fps=fps, distance_m=distance_m, **shape), "walk19")
+    places = points["pixel_position"].values
+    inside = np.flatnonzero(((places > 5) & (places < np.array(size) - 5)).all(axis=(1, 2)))
+    code = "MJPG" if path.suffix == ".avi" else "mp4v"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*code), fps, size)
+    for n in [*inside] * times:
+        image = np.full((size[1], size[0], 3), 205, np.uint8)
+        image[int(0.62 * size[1]) :] = 135
+        writer.write(draw_frame(points, n, image, far_shade=0.6))
+    writer.release()
+    return path
+
+
 def _draw_limb(image, start, end, width, end_width, colour):
     import cv2
 

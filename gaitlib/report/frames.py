@@ -60,8 +60,9 @@ def _draw_frame(image: np.ndarray, at: dict, blur: bool) -> np.ndarray | None:
         for start, end in (*lines, ("shoulder_r", "hip_l"), ("shoulder_l", "hip_r")):
             if np.isfinite([at[start], at[end]]).all():
                 cv2.line(body, _round(at[start]), _round(at[end]), 255, max(int(0.12 * tall), 3))
-        cv2.circle(body, _round(face), int(0.42 * trunk), 0, -1)
-        picture = np.where(body[..., None] > 0, image, soft)
+        share = cv2.GaussianBlur(body, (0, 0), max(0.012 * tall, 1.0))[..., None] / 255.0
+        share *= cv2.circle(np.ones_like(body), _round(face), int(0.42 * trunk), 0, -1)[..., None]
+        picture = (share * image + (1.0 - share) * soft).astype(np.uint8)
     width = max(int(tall / 300), 1) + 1
     for side, colour in _COLOURS.items():
         for start, end in _LIMBS:

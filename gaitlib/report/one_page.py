@@ -146,6 +146,7 @@ def _show_range(low: float, high: float, unit: str) -> str:
 def _write_values(visit: Visit) -> str:
     """Values with interval, usual range, bar and meaning; no means of sides that are known."""
     rows, changes = [], {row["outcome"]: row for row in visit.changes}
+    any_usual = any(item.usual for item in visit.measures.values())
     for name, item in visit.measures.items():
         stem, unit = name.rsplit("_", 1)
         if f"{stem}_r_{unit}" in visit.measures and (item.detectable is None or not changes):
@@ -153,12 +154,14 @@ def _write_values(visit: Visit) -> str:
         known = np.isfinite(item.lower) and np.isfinite(item.upper)
         interval = _show_range(item.lower, item.upper, item.unit) if known else "measured"
         usual = f"<span>{_show_range(*item.usual, item.unit)}</span>{_draw_bar(item)}" if item.usual else ""
+        usual = f'<td class="usual">{usual}</td>' if any_usual else ""
         rows.append(
             f"<tr><td>{_say(LABELS[name])}<small>{_say(_explain(name, item, visit))}</small></td>"
             f'<td class="value">{_say(_show(item))}<small>{_say(interval)}</small></td>'
-            f'<td class="usual">{usual}</td>{_write_change(item, changes.get(name)) if changes else ""}</tr>'
+            f"{usual}{_write_change(item, changes.get(name)) if changes else ''}</tr>"
         )
-    head = "<th>What</th><th>This walk, 90 % interval</th><th>Usual at this age</th>"
+    head = "<th>What</th><th>This walk, 90 % interval</th>"
+    head += "<th>Usual at this age</th>" if any_usual else ""
     head += "<th>Change (detectable)</th>" if changes else ""
     table = f'<table class="values"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
     if not changes:

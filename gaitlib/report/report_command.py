@@ -111,7 +111,10 @@ def make_report(
         from gaitlib.sense.film import read_film
 
         film = read_film(path, out, person, fps, report)
-        answer = estimate_gait(film.keypoints, **known)
+        try:
+            answer = estimate_gait(film.keypoints, **known)
+        except InputError as error:  # the door sees an array, the reader a file
+            raise InputError(str(error).replace("array: ", f"video {path.name}: ", 1)) from None
         answer = replace(answer, source=path.name, notes=(*film.notes, *answer.notes), method=film.method)
     else:
         known |= {"format": format, "layout": layout, "site": site, "subject": subject}
