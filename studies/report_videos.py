@@ -37,8 +37,8 @@ from gaitlib.simulate.library import load_library
 OUT = ROOT / "studies/report_videos.csv"
 _VIEWS = ("side", "oblique", "front", "back")
 _SPEEDS_MPS = (0.7, 1.0, 1.3)
-_DISTANCE_M = {"side": 7.5, "oblique": 7.5, "front": 11.0, "back": 11.0}
-_FOCAL_PX = {"side": 1100.0, "oblique": 1100.0, "front": 2400.0, "back": 2400.0}
+_DISTANCE_M = {"side": 7.5, "oblique": 7.5, "front": 8.5, "back": 8.5}
+_FOCAL_PX = 1100.0
 _HEIGHTS_M = (1.80, 1.65)
 """Of the man, assumed, and of the woman, as sports2d states it; both ways of measuring scale with it."""
 _LEG_SHARE = 0.491
@@ -60,7 +60,7 @@ def draw_walk(folder: Path, speed_mps: float, view: str) -> tuple[Path, float, d
         gaits.isel(gait=[place]), person, np.random.default_rng(1), duration_s=6.0, fps=60.0
     )
     path = folder / f"drawn_{view}_{speed_mps:g}.avi"
-    film_video(path, walk, view, focal_px=_FOCAL_PX[view], distance_m=_DISTANCE_M[view])
+    film_video(path, walk, view, focal_px=_FOCAL_PX, distance_m=_DISTANCE_M[view])
     return path, person.height_m, compute_walk_outcomes(walk)
 
 

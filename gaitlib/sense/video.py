@@ -35,6 +35,7 @@ _LONG = 3000
 _DARK = 25.0
 
 Box = tuple[float, float, float, float]
+Region = tuple[int, int, int, int]
 Pose = np.ndarray | None
 Timed = tuple[float, np.ndarray]
 Frames = Iterator[Timed]
@@ -112,22 +113,22 @@ class _Reader:
 
     def read(self, frames: Frames, until_s: float = np.inf) -> tuple[list[tuple[float, Pose]], Timed | None]:
         """Find times and poses of the frames before a time, and the first frame behind it."""
-        found, near, lost = [], None, 0
+        found, near, lost, region = [], self.start and self.start[1], 0, None
         with _open_detector(static=False) as follow, _open_detector(static=True) as look:
             for index, (stamp, image) in enumerate(frames):
                 if self.stopped or stamp >= until_s - 1e-6:
                     return found, (stamp, image)
                 self.size = image.shape[1::-1]
-                left, top, right, bottom = _check_box(self.path, self.box, self.size)
-                part = np.ascontiguousarray(image[top:bottom, left:right])
                 if index % (self.looks or _LIGHT_EVERY) == 0:
-                    self.lights.append(float(part[::8, ::8].mean()))
-                pose = None
-                if self.start is None:
-                    pose = _detect(follow, part)
-                elif index >= self.start[0]:
-                    near = near or self.start[1]
-                    pose = _detect(follow, _hide_outside(part, near, lost))
+                    self.lights.append(float(image[::8, ::8].mean()))
+                left, top, right, bottom = _check_box(self.path, self.box, self.size)
+                part, pose = np.ascontiguousarray(image[top:bottom, left:right]), None
+                if self.start is None or index >= self.start[0]:
+                    if lost or region is None or _leaves(near, region, part.shape[1::-1]):
+                        if not lost and region is not None:
+                            follow.reset()
+                        region = _choose_region(part.shape[1::-1], near, lost)
+                    pose = self._follow(follow, part, near, lost, region)
                     near, lost = (near, lost + 1) if pose is None else (_bound(pose), 0)
                 if pose is not None and self.looks and index % self.looks == 0:
                     self._look_beside(look, part, pose)
@@ -135,6 +136,13 @@ class _Reader:
                 self.done += 1
                 self.report(self.done)
         return found, None
+
+    def _follow(self, follow, part: np.ndarray, near: Box | None, lost: int, region: Region) -> Pose:
+        """Find the pose in a region of a picture; in coordinates of the picture."""
+        seen = part if self.start is None else _hide_outside(part, near, lost)
+        left, top, right, bottom = region
+        pose = _detect(follow, np.ascontiguousarray(seen[top:bottom, left:right]))
+        return None if pose is None else pose + [left, top, 0.0]
 
     def _look_beside(self, look, part: np.ndarray, pose: np.ndarray) -> None:
         self.others += _detect(look, _paint_over(part, pose)) is not None
@@ -190,6 +198,31 @@ def _bound(pose: np.ndarray) -> Box:
     sure = pose[pose[:, 2] > _LIKELY]
     points = (sure if len(sure) > 3 else pose)[:, :2]
     return (*map(float, points.min(axis=0)), *map(float, points.max(axis=0)))
+
+
+def _choose_region(size: tuple[int, int], near: Box | None, lost: int) -> Region:
+    """Where to look for a person who is not followed: the detector shrinks its picture to 224 px, in which a
+    small person is not found. It is the surroundings of the last place, wider with every frame, or else the
+    whole picture and squares of it in turn.
+    """
+    width, height = size
+    if near is None:
+        side, turn = min(size), lost % 4
+        left, top = ((width - side) * (turn - 1) // 2, (height - side) * (turn - 1) // 2)
+        return (left, top, left + side, top + side) if turn else (0, 0, width, height)
+    side = int((3.0 + 0.1 * lost) * (near[3] - near[1]))
+    if max(size) < 4 * side / 3:
+        return 0, 0, width, height
+    middle = (near[0] + near[2]) / 2, (near[1] + near[3]) / 2
+    left, top = (int(np.clip(m - side / 2, 0, max(n - side, 0))) for m, n in zip(middle, size, strict=True))
+    return left, top, min(left + side, width), min(top + side, height)
+
+
+def _leaves(near: Box, region: Region, size: tuple[int, int]) -> bool:
+    """Whether a person comes to the edge of a region that is not the edge of the picture."""
+    room = 0.1 * (near[3] - near[1])
+    low = any(region[n] > 0 and near[n] - room < region[n] for n in (0, 1))
+    return low or any(region[n + 2] < size[n] and near[n + 2] + room > region[n + 2] for n in (0, 1))
 
 
 def _hide_outside(image: np.ndarray, near: Box, lost: int) -> np.ndarray:
