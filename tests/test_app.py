@@ -1,4 +1,4 @@
-"""The local page: a dropped file becomes a report; other origins and large files are refused; nothing stays."""
+"""The local page: a dropped file becomes a report; others and large files are refused; nothing stays."""
 
 import json
 import os
