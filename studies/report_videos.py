@@ -112,6 +112,8 @@ def try_video(path: Path, height_m: float, known: dict | None, what: str, view: 
         for name in ("speed_mps", "step_time_s"):
             row[f"{name}_known"] = round(known[name], 4) if known else np.nan
             row[name] = round(answer.values[name].value, 4) if answer.ok else np.nan
+            for end in ("lower", "upper"):
+                row[f"{name}_{end}"] = round(getattr(answer.values[name], end), 4) if answer.ok else np.nan
     except InputError as error:
         row["status"] = str(error)
     row |= {"wall_s": round(time.perf_counter() - wall, 1), "cpu_s": round(time.process_time() - cpu, 1)}
