@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -120,7 +121,9 @@ def build_visit(
         )
     seen = find_view(answer, view)
     errors, tested = look_up_errors(answer, seen, group, results)
-    values, sides = answer.values, _drop_unsure(split_sides(answer))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # means over steps that nobody saw
+        values, sides = answer.values, _drop_unsure(split_sides(answer))
     if answer.recording.kind == "markers":
         values = sides | values
     else:
