@@ -72,6 +72,7 @@ BENCHES = (
     Bench(("book.cold_s",), measures.measure_book),
     Bench(("evaluate",), measures.measure_evaluate),
     Bench(DOOR_KEYS, measures.measure_door),
+    Bench(("report.realtime_factor", "report.cpu_share", "report.peak_mb"), measures.measure_report),
 )
 """Benches of `make bench`, in the order in which they run."""
 

@@ -17,6 +17,7 @@ _CLIP_SECONDS = 5.0
 _CLIP_REPEATS = 7
 _THROUGHPUT_GAITS = 40
 _COHORT_GAITS = 200
+_VIDEO_REPEATS = 4
 _DAMAGED_FILES, _TRIALS = 50, 4
 _TRIAL_VIEWS = ("side", "front", "oblique")
 
@@ -213,6 +214,30 @@ def measure_door(study) -> dict[str, float]:
         "door.false_declined_share": _measure_false_declines(),
         "door.malformed_cases": len(foreign),
         "door.foreign_tracebacks": int(sum(foreign)),
+    }
+
+
+def measure_report(study) -> dict[str, float]:
+    """Time `gaitlib report` from a drawn video (720p, 30 fps) to the page, and what memory it takes."""
+    import resource
+    import subprocess
+
+    drawing, toys = _import_from_tests("mannequin"), _import_from_tests("sense_toys")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "walk.mp4"
+        drawing.film_video(path, toys.make_library_walk(duration_s=6.0, fps=60.0), times=_VIDEO_REPEATS)
+        from gaitlib.sense.video import read_head
+
+        fps, frames = read_head(path, None)
+        command = [sys.executable, "-m", "gaitlib.cli", "report", str(path), "--height", "1.7"]
+        before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+        subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
+        wall, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {
+        "report.realtime_factor": frames / fps / wall,
+        "report.cpu_share": cpu * fps / frames,  # what a loaded machine does not change
+        "report.peak_mb": after.ru_maxrss / 1024,  # of all children so far
     }
 
 

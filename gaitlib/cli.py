@@ -34,6 +34,7 @@ COMMANDS = {
         "gaitlib.report.report_command:add_report_parser",
         "one page on one recording: video, keypoints, sensor or markers",
     ),
+    "app": ("gaitlib.report.app:add_app_parser", "a local page that makes reports of dropped files"),
     "train": ("gaitlib.workflow.train:add_train_parser", "train the estimators that come with the project"),
     "bench": ("gaitlib.bench:add_bench_parser", "measure times and errors into build/bench.json"),
 }

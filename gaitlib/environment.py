@@ -25,6 +25,7 @@ SHIPPED = _INSTALLED if _INSTALLED.is_dir() else ROOT
 EXTRAS = {
     "simulate": ("casadi", "dask", "distributed", "opensim", "tqdm"),
     "video": ("cv2", "mediapipe"),
+    "app": ("tornado",),
     "book": ("IPython", "ezc3d", "ipykernel", "jupyter_book", "matplotlib", "netCDF4", "openpyxl",
              "papermill", "seaborn", "snakemake", "statsmodels", "traitlets"),
 }  # fmt: skip

@@ -29,8 +29,8 @@ def film_walk(view="oblique", duration_s=2.0, fps=30.0):
     return project_walk(walk, build_camera(view, fps=fps, **changes), "walk19")
 
 
-def draw_frame(keypoints, frame, image=None):
-    """One frame as BGR picture; far side first."""
+def draw_frame(keypoints, frame, image=None, far_shade=1.0):
+    """One frame as BGR picture; the left side first, as it is far from the camera, and darker."""
     import cv2
 
     if image is None:
@@ -44,13 +44,15 @@ def draw_frame(keypoints, frame, image=None):
     size = np.linalg.norm(at["neck"] - hips)
     for side in ("l", "r"):
         get = {name[:-2]: at[name] for name in at if name.endswith(f"_{side}")}
-        _draw_limb(image, get["shoulder"], get["elbow"], size * 0.09, size * 0.07, _SHIRT)
+        shade = far_shade if side == "l" else 1.0
+        shirt, skin, trousers, shoe = (tuple(shade * v for v in c) for c in (_SHIRT, _SKIN, _TROUSERS, _SHOE))
+        _draw_limb(image, get["shoulder"], get["elbow"], size * 0.09, size * 0.07, shirt)
         _draw_limb(
-            image, get["elbow"], 1.15 * get["wrist"] - 0.15 * get["elbow"], size * 0.06, size * 0.06, _SKIN
+            image, get["elbow"], 1.15 * get["wrist"] - 0.15 * get["elbow"], size * 0.06, size * 0.06, skin
         )
-        _draw_limb(image, get["hip"], get["knee"], size * 0.15, size * 0.11, _TROUSERS)
-        _draw_limb(image, get["knee"], get["ankle"], size * 0.1, size * 0.06, _TROUSERS)
-        _draw_limb(image, get["heel"], get["toe"], size * 0.05, size * 0.04, _SHOE)
+        _draw_limb(image, get["hip"], get["knee"], size * 0.15, size * 0.11, trousers)
+        _draw_limb(image, get["knee"], get["ankle"], size * 0.1, size * 0.06, trousers)
+        _draw_limb(image, get["heel"], get["toe"], size * 0.05, size * 0.04, shoe)
     _draw_limb(image, shoulders, hips, size * 0.2, size * 0.2, _SHIRT)
     face = 0.55 * at["head_top"] + 0.45 * at["neck"]
     _draw_limb(image, at["neck"], face, size * 0.08, size * 0.08, _SKIN)
@@ -69,6 +71,24 @@ def write_video(path, frames, fps=30.0):
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), fps, SIZE[::-1])
     for frame in frames:
         writer.write(frame)
+    writer.release()
+    return path
+
+
+def film_video(path, walk, view="side", size=(1280, 720), focal_px=1100.0, distance_m=7.5, fps=30.0, times=1):
+    """Draw a walk in a room, from when it is in the picture until it leaves it, as often as asked."""
+    import cv2
+
+    shape = {"image_width_px": size[0], "image_height_px": size[1], "focal_length_px": focal_px}
+    points = project_walk(walk, build_camera(view, fps=fps, distance_m=distance_m, **shape), "walk19")
+    places = points["pixel_position"].values
+    inside = np.flatnonzero(((places > 5) & (places < np.array(size) - 5)).all(axis=(1, 2)))
+    code = "MJPG" if path.suffix == ".avi" else "mp4v"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*code), fps, size)
+    for n in [*inside] * times:
+        image = np.full((size[1], size[0], 3), 205, np.uint8)
+        image[int(0.62 * size[1]) :] = 135
+        writer.write(draw_frame(points, n, image, far_shade=0.6))
     writer.release()
     return path
 

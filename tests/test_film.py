@@ -100,13 +100,17 @@ def test_bad_videos_are_one_clear_sentence(truth, two_people, tmp_path, capsys):
     write_video(tmp_path / "nobody.avi", grey)
     write_video(tmp_path / "dark.avi", dark)
     write_video(tmp_path / "slow.avi", good, fps=5.0)
+    write_video(tmp_path / "empty.avi", [])
+    (tmp_path / "two.avi").write_bytes(two_people.read_bytes())
     whole, mannequin.SIZE = mannequin.SIZE, (240, SIZE[1])
     write_video(tmp_path / "cut.avi", cut)
     mannequin.SIZE = whole
     cases = {
         "text.mp4": "its content is not a video",
         "corrupt.avi": "holds no frames, is damaged or cut off",
+        "empty.avi": "holds no frames",
         "nobody.avi": "no person was found",
+        "two.avi": "2 people are in it; choose one with --person 1 to 2",
         "dark.avi": "too dark: mean brightness",
         "slow.avi": "found 5 frames per second, expected at least 15",
         "cut.avi": "the person is cut off",
@@ -115,6 +119,10 @@ def test_bad_videos_are_one_clear_sentence(truth, two_people, tmp_path, capsys):
         assert main(["report", str(tmp_path / name), "--height", "1.7"]) == 2, name
         said = capsys.readouterr().err
         assert expected in said.splitlines()[-1] and "Traceback" not in said, said
+        assert sum(line.startswith("gaitlib: ") for line in said.splitlines()) == 1, said
+    assert (
+        main(["report", str(tmp_path / "two.avi")]) == 2 and "--height: not given" in capsys.readouterr().err
+    )
     assert not list(tmp_path.glob("*.html"))
 
 
@@ -123,6 +131,22 @@ def test_a_file_is_known_by_its_content(two_people, tmp_path):
     (tmp_path / "text.avi").write_text("RIFF")
     assert is_video(tmp_path / "renamed") and not is_video(tmp_path / "text.avi")
     assert not is_video(tmp_path)
+
+
+def test_a_small_person_is_followed_through_both_halves_of_a_video(tmp_path):
+    """Less than a fifth of the width: the detector does not find such a figure in the whole picture."""
+    from sense_toys import make_library_walk
+
+    walk = make_library_walk(duration_s=2.6, fps=60.0)
+    path = mannequin.film_video(tmp_path / "wide.avi", walk, size=(1280, 480), focal_px=900.0)
+    told = []
+    keypoints = read_video(path, report=lambda done, total: told.append((done, total)))
+    seen = np.isfinite(keypoints["pixel_position"].values).all(axis=2).any(axis=1)
+    assert len(seen) > 60 and told[-1][0] == told[-1][1] == len(seen) and seen.mean() > 0.9
+    assert np.diff(keypoints["time"].values) == pytest.approx(1 / 30, abs=1e-6)
+    hips = keypoints["pixel_position"].sel(keypoint=["left_hip", "right_hip"]).mean("keypoint").values[:, 0]
+    pace = np.diff(hips[seen])
+    assert abs(np.median(pace)) > 3 and np.abs(pace - np.median(pace)).max() < 25  # no jump where halves meet
 
 
 def test_a_filmed_walk_becomes_a_page(tmp_path, monkeypatch):

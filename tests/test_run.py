@@ -107,7 +107,7 @@ def finished(tmp_path_factory):
         "agreement_",
         "4_signals",
     ]
-    for number, stem in enumerate([*order, "5_compare", "agreement.", "0_answer", "index"]):
+    for number, stem in enumerate([*order, "5_compare", "agreement.", "6_report", "0_answer", "index"]):
         for path in (root / "build").rglob(f"{stem}*"):
             if "parameters" not in path.parts:
                 os.utime(path, (now - 500 + number, now - 500 + number))
@@ -155,12 +155,12 @@ def test_changed_code_runs_the_pages_that_import_it(project):
 def test_changed_library_runs_everything_that_reads_it(project):
     (project / "data/library/gaits.nc").write_text("new")
     pages = {"1_simulate", "1_library", "2_generate", "2_physics", "2_sense", "3_train", "4_signals"}
-    assert list_pages(project) == pages | EVALUATE | BEHIND
+    assert list_pages(project) == pages | {"6_report"} | EVALUATE | BEHIND
 
 
 def test_changed_weights_run_the_pages_that_use_them(project):
     (project / "data/estimator/inertial.safetensors").write_text("new")
-    assert list_pages(project) == {"3_train", "4_signals"} | EVALUATE | BEHIND
+    assert list_pages(project) == {"3_train", "4_signals", "6_report"} | EVALUATE | BEHIND
 
 
 def test_changed_weights_of_insoles_run_the_pages_of_people(project):
@@ -286,6 +286,7 @@ MADE = {
     ],
     "4_signals": ["4_signals.json", "estimates_inertial.parquet"],
     "5_compare": ["agreement.parquet", "5_compare.json"],
+    "6_report": ["6_report.json"],
     "0_answer": ["0_answer.json"],
 }
 """Results of each page."""

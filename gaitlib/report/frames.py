@@ -25,9 +25,11 @@ def cut_pictures(film: Film, answer, blur: bool = True) -> tuple[str, ...]:
     points = convert_layout(film.keypoints, WALK_LAYOUT)["pixel_position"]
     step = answer.values["step_time_s"].value / 2
     wanted = 0.5 * (bout["start_s"] + bout["end_s"]) + step * (np.arange(_PICTURES) - _PICTURES // 2)
-    rows = {int(np.abs(time_s - moment).argmin()) for moment in wanted}
+    rows = sorted({int(np.abs(time_s - moment).argmin()) for moment in wanted})
     shown = []
-    for index, image in enumerate(iterate_frames(film.path, max(rows) + 1)):
+    for index, image in enumerate(iterate_frames(film.path, rows[0], float(time_s[rows[0]])), rows[0]):
+        if index > rows[-1]:
+            break
         if index not in rows:
             continue
         at = dict(zip(points["keypoint"].values, points.values[index], strict=True))
@@ -58,8 +60,9 @@ def _draw_frame(image: np.ndarray, at: dict, blur: bool) -> np.ndarray | None:
         for start, end in (*lines, ("shoulder_r", "hip_l"), ("shoulder_l", "hip_r")):
             if np.isfinite([at[start], at[end]]).all():
                 cv2.line(body, _round(at[start]), _round(at[end]), 255, max(int(0.12 * tall), 3))
-        cv2.circle(body, _round(face), int(0.42 * trunk), 0, -1)
-        picture = np.where(body[..., None] > 0, image, soft)
+        share = cv2.GaussianBlur(body, (0, 0), max(0.012 * tall, 1.0))[..., None] / 255.0
+        share *= cv2.circle(np.ones_like(body), _round(face), int(0.42 * trunk), 0, -1)[..., None]
+        picture = (share * image + (1.0 - share) * soft).astype(np.uint8)
     width = max(int(tall / 300), 1) + 1
     for side, colour in _COLOURS.items():
         for start, end in _LIMBS:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gaitlib.door.bouts import trace_legs
 from gaitlib.door.recording import POINT
 from gaitlib.gait import MUSCLE_GROUPS
 from gaitlib.report.visit import Measure, Visit
@@ -146,6 +147,7 @@ def _show_range(low: float, high: float, unit: str) -> str:
 def _write_values(visit: Visit) -> str:
     """Values with interval, usual range, bar and meaning; no means of sides that are known."""
     rows, changes = [], {row["outcome"]: row for row in visit.changes}
+    any_usual = any(item.usual for item in visit.measures.values())
     for name, item in visit.measures.items():
         stem, unit = name.rsplit("_", 1)
         if f"{stem}_r_{unit}" in visit.measures and (item.detectable is None or not changes):
@@ -153,12 +155,14 @@ def _write_values(visit: Visit) -> str:
         known = np.isfinite(item.lower) and np.isfinite(item.upper)
         interval = _show_range(item.lower, item.upper, item.unit) if known else "measured"
         usual = f"<span>{_show_range(*item.usual, item.unit)}</span>{_draw_bar(item)}" if item.usual else ""
+        usual = f'<td class="usual">{usual}</td>' if any_usual else ""
         rows.append(
             f"<tr><td>{_say(LABELS[name])}<small>{_say(_explain(name, item, visit))}</small></td>"
             f'<td class="value">{_say(_show(item))}<small>{_say(interval)}</small></td>'
-            f'<td class="usual">{usual}</td>{_write_change(item, changes.get(name)) if changes else ""}</tr>'
+            f"{usual}{_write_change(item, changes.get(name)) if changes else ''}</tr>"
         )
-    head = "<th>What</th><th>This walk, 90 % interval</th><th>Usual at this age</th>"
+    head = "<th>What</th><th>This walk, 90 % interval</th>"
+    head += "<th>Usual at this age</th>" if any_usual else ""
     head += "<th>Change (detectable)</th>" if changes else ""
     table = f'<table class="values"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
     if not changes:
@@ -242,18 +246,17 @@ def _draw_figures(flat: np.ndarray, fps: float, step_s: float) -> str:
     """Eight moments, half a step apart, side by side."""
     middle, half = len(flat) // 2, 1.75 * step_s * fps
     rows = np.unique(np.clip(np.round(middle + np.linspace(-half, half, 8)), 0, len(flat) - 1).astype(int))
-    hips = flat[:, [POINT["hip_r"], POINT["hip_l"]]].mean(axis=1)
-    rows = rows[np.isfinite(hips[rows]).all(axis=1)]
+    hips = _take_middle(flat, "hip")
+    rows = rows[np.isfinite(hips[rows]).all(axis=1) & np.isfinite(flat[rows, :, 1]).any(axis=1)]
     if len(rows) == 0:
         return ""
-    tall = float(np.nanquantile(np.nanmax(flat[rows, :, 1], 1) - np.nanmin(flat[rows, :, 1], 1), 0.5))
-    has = {name: np.isfinite(flat[rows, POINT[name]]).any() for name in ("nose", "head_top", "shoulder_r")}
-    room = 112 if has["nose"] or has["head_top"] else 96 if has["shoulder_r"] else 65
-    scale, drawn = room / max(tall, 1e-9), []
+    trunk = np.linalg.norm(_take_middle(flat, "shoulder") - hips, axis=1)
+    trunk = float(np.nanmedian(trunk)) if np.isfinite(trunk).any() else 0.0
+    legs = trace_legs(np.concatenate([flat, flat[..., :1]], axis=-1), fps).scale
+    scale, drawn = 112 / max(float(np.nanmedian(legs)) * 1.15 + 1.5 * trunk, 1e-9), []
     for n, row in enumerate(rows):
         # each figure is brought to one size and stands in its own column, however the camera moved
-        own = float(np.nanmax(flat[row, :, 1]) - np.nanmin(flat[row, :, 1]))
-        ratio = scale * np.clip(tall / max(own, 1e-9), 0.6, 1.7)
+        ratio = scale * np.clip(np.nan_to_num(np.nanmedian(legs) / legs[row], nan=1.0), 0.6, 1.7)
         points = (flat[row] - [hips[row, 0], np.nanmax(flat[row, :, 1])]) * ratio + [55 + 95 * n, 128]
         drawn += _draw_skeleton(points)
         drawn.append(f'<text x="{55 + 95 * n}" y="146" text-anchor="middle">{row / fps:.2f} s</text>')
@@ -265,12 +268,18 @@ def _draw_figures(flat: np.ndarray, fps: float, step_s: float) -> str:
     )
 
 
+def _take_middle(points: np.ndarray, joint: str) -> np.ndarray:
+    """Middle of right and left, or the one that is seen."""
+    right, left = (points[..., POINT[f"{joint}_{side}"], :] for side in "rl")
+    return np.where(np.isfinite(right), np.where(np.isfinite(left), 0.5 * (right + left), right), left)
+
+
 def _draw_skeleton(points: np.ndarray) -> list[str]:
     at = {name: points[n] for name, n in POINT.items()}
     drawn = []
     for side, colour in (("l", LEFT), ("r", RIGHT)):
         drawn += [_draw_line(at[f"{start}_{side}"], at[f"{end}_{side}"], colour) for start, end in _LIMBS]
-    hips, shoulders = (0.5 * (at[f"{name}_r"] + at[f"{name}_l"]) for name in ("hip", "shoulder"))
+    hips, shoulders = (_take_middle(points, name) for name in ("hip", "shoulder"))
     shoulders = np.where(np.isfinite(shoulders), shoulders, at["neck"])
     drawn.append(_draw_line(hips, shoulders, TRUNK))
     head = shoulders + 0.32 * (shoulders - hips)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gaitlib.errors import InputError
 
-_ENDINGS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".3gp")
+if TYPE_CHECKING:
+    from gaitlib.report.visit import Visit
+
+VIDEO_ENDINGS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".3gp")
 
 
 def add_report_parser(subparsers) -> argparse.ArgumentParser:
@@ -23,8 +28,8 @@ def add_report_parser(subparsers) -> argparse.ArgumentParser:
         "same as JSON and CSV. Reads all that gaitlib estimate reads, and videos (extra 'video').",
     )
     parser.add_argument("file", help="video, file or folder")
-    parser.add_argument("--height", type=float, help="body height (m); needed")
-    parser.add_argument("--age", type=float, help="age (years), for the usual ranges")
+    parser.add_argument("--height", type=float, dest="height_m", help="body height (m); needed")
+    parser.add_argument("--age", type=float, dest="age_years", help="age (years), for the usual ranges")
     parser.add_argument("--sex", choices=("f", "m"), help="sex, for the usual ranges")
     parser.add_argument("--out", help="page to write; FILE_report.html if not given")
     parser.add_argument("--compare", metavar="JSON", help="an earlier report of the same person")
@@ -40,8 +45,9 @@ def add_report_parser(subparsers) -> argparse.ArgumentParser:
     parser.add_argument("--layout", help="order of numbered points, where the file does not say")
     parser.add_argument("--format", help="what the file is, where its content misleads")
     parser.add_argument(
-        "--image-size", nargs=2, type=int, metavar=("WIDTH", "HEIGHT"), help="image size (px)"
-    )
+        "--image-size", nargs=2, type=int, dest="image_size_px", metavar=("WIDTH", "HEIGHT"),
+        help="image size (px)",
+    )  # fmt: skip
     parser.add_argument("--subject", help="which subject of a c3d file")
     parser.add_argument("--treadmill", action="store_true", help="the person walks on a treadmill")
     parser.set_defaults(run=run)
@@ -50,69 +56,101 @@ def add_report_parser(subparsers) -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
+    from gaitlib.sense.film import show_progress
+
+    options = {name: value for name, value in vars(args).items() if name not in ("command", "run")}
+    visit, files = make_report(**options, report=show_progress)
+    print(visit.answer.describe())
+    print(f"written: {', '.join(map(str, files))}")
+    return 0
+
+
+def make_report(
+    file: str | Path,
+    out: str | Path | None = None,
+    *,
+    height_m: float | None = None,
+    age_years: float | None = None,
+    sex: str | None = None,
+    compare: str | Path | None = None,
+    person: int | None = None,
+    show_face: bool = False,
+    group: str | None = None,
+    results: str | Path | None = None,
+    view: str | None = None,
+    site: str | None = None,
+    fps: float | None = None,
+    layout: str | None = None,
+    format: str | None = None,
+    image_size_px: tuple[int, int] | None = None,
+    subject: str | None = None,
+    treadmill: bool = False,
+    report: Callable[[int, int], None] | None = None,
+) -> tuple[Visit, list[Path]]:
+    """Write page, JSON and CSV on one recording; the options are those of the command."""
     from gaitlib.door.answer import estimate_gait
     from gaitlib.report.one_page import write_page
     from gaitlib.report.visit import build_visit
     from gaitlib.sense.video import is_video
 
-    _check_person(args)
-    path = Path(args.file)
-    out = Path(args.out) if args.out else path.with_name(f"{path.stem}_report.html")
+    _check_person(height_m, age_years)
+    path = Path(file)
+    out = Path(out) if out else path.with_name(f"{path.stem}_report.html")
     if out.suffix.lower() not in (".html", ".htm"):
         raise InputError(
             f"--out {out}: expected a name that ends in .html; JSON and CSV are written beside it."
         )
-    spared = [Path(name).resolve() for name in (args.file, args.compare) if name]
+    spared = [Path(name).resolve() for name in (file, compare) if name]
     if any(out.with_suffix(ending).resolve() in spared for ending in (out.suffix, ".json", ".csv")):
         raise InputError(
             f"--out {out}: JSON or CSV beside it would overwrite what is read; choose another name."
         )
-    known = {"height_m": args.height, "age_years": args.age, "view": args.view, "treadmill": args.treadmill}
+    known = {"height_m": height_m, "age_years": age_years, "view": view, "treadmill": treadmill}
     film = None
-    if is_video(path) or path.suffix.lower() in _ENDINGS:
+    if is_video(path) or path.suffix.lower() in VIDEO_ENDINGS:
         from gaitlib.sense.film import read_film
 
-        film = read_film(path, out, args.person, args.fps)
-        answer = estimate_gait(film.keypoints, **known)
+        film = read_film(path, out, person, fps, report)
+        try:
+            answer = estimate_gait(film.keypoints, **known)
+        except InputError as error:  # the door sees an array, the reader a file
+            raise InputError(str(error).replace("array: ", f"video {path.name}: ", 1)) from None
         answer = replace(answer, source=path.name, notes=(*film.notes, *answer.notes), method=film.method)
     else:
-        size = tuple(args.image_size) if args.image_size else None
-        known |= {"format": args.format, "layout": args.layout, "site": args.site, "subject": args.subject}
-        answer = estimate_gait(args.file, args.fps, image_size_px=size, person=args.person, **known)
+        known |= {"format": format, "layout": layout, "site": site, "subject": subject}
+        size = tuple(image_size_px) if image_size_px else None
+        answer = estimate_gait(path, fps, image_size_px=size, person=person, **known)
         people = answer.recording.facts.get("people", 1) if answer.recording else 1
-        if people > 1 and args.person is None:
+        if people > 1 and person is None:
             raise InputError(
                 f"{path.name}: {people} people in the picture; say which one with --person 1 to {people} "
                 "(1 walks most)."
             )
-    view = args.view if answer.recording is None or answer.recording.kind == "keypoints" else None
-    results = Path(args.results) if args.results else None
-    earlier = Path(args.compare) if args.compare else None
-    visit = build_visit(answer, args.height, args.age, args.sex, view, args.group, results, earlier)
+    view = view if answer.recording is None or answer.recording.kind == "keypoints" else None
+    places = (Path(name) if name else None for name in (results, compare))
+    visit = build_visit(answer, height_m, age_years, sex, view, group, *places)
     if film is not None:
         from gaitlib.report.frames import cut_pictures
 
-        visit = replace(visit, pictures=cut_pictures(film, answer, not args.show_face))
+        visit = replace(visit, pictures=cut_pictures(film, answer, not show_face))
     texts = (
         write_page(visit),
         json.dumps(visit.to_dict(), indent=1) + "\n",
         visit.to_table().to_csv(index=False),
     )
-    files = dict(zip((out, out.with_suffix(".json"), out.with_suffix(".csv")), texts, strict=True))
-    for place, text in files.items():
+    files = [out, out.with_suffix(".json"), out.with_suffix(".csv")]
+    for place, text in zip(files, texts, strict=True):
         try:
             place.write_text(text, encoding="utf-8")
         except OSError as error:
             raise InputError(f"{place}: cannot be written ({error.strerror}).") from None
-    print(answer.describe())
-    print(f"written: {', '.join(map(str, files))}")
-    return 0
+    return visit, files
 
 
-def _check_person(args: argparse.Namespace) -> None:
-    if args.height is None:
+def _check_person(height_m: float | None, age_years: float | None) -> None:
+    if height_m is None:
         raise InputError("--height: not given; the body height in metres is needed, such as --height 1.72.")
-    if not 0.6 <= args.height <= 2.3:
-        raise InputError(f"--height: found {args.height:g}, expected 0.6 to 2.3. Give it in metres.")
-    if args.age is not None and not 2 <= args.age <= 110:
-        raise InputError(f"--age: found {args.age:g}, expected 2 to 110 years.")
+    if not 0.6 <= height_m <= 2.3:
+        raise InputError(f"--height: found {height_m:g}, expected 0.6 to 2.3. Give it in metres.")
+    if age_years is not None and not 2 <= age_years <= 110:
+        raise InputError(f"--age: found {age_years:g}, expected 2 to 110 years.")

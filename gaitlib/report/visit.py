@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,6 +37,8 @@ GROUPS = {
     "dementia": "people with dementia",
 }
 _RESAMPLES, _SEED = 500, 0
+_WIDEST = 0.4
+"""Widest interval of one side that is worth telling, as a share of the value."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,9 @@ def build_visit(
         )
     seen = find_view(answer, view)
     errors, tested = look_up_errors(answer, seen, group, results)
-    values, sides = answer.values, split_sides(answer)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # means over steps that nobody saw
+        values, sides = answer.values, _drop_unsure(split_sides(answer))
     if answer.recording.kind == "markers":
         values = sides | values
     else:
@@ -136,6 +141,16 @@ def build_visit(
     changes, before = compare_visits(measures, earlier, seen) if earlier else ((), "")
     limits = _list_limits(answer, seen, age_years, sex, measures)
     return Visit(answer, measures, height_m, age_years, sex, seen, tested, limits, changes, before)
+
+
+def _drop_unsure(sides: dict) -> dict:
+    """Leave out right and left where the steps seen differ so much that nothing is told."""
+    wide = {
+        name[: name.rindex("_", 0, -2)]
+        for name, item in sides.items()
+        if item.unit != "%" and item.upper - item.lower > _WIDEST * item.value
+    }
+    return {name: item for name, item in sides.items() if not name.startswith(tuple(wide))} if wide else sides
 
 
 def find_view(answer: Answer, stated: str | None) -> str:

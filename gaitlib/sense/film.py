@@ -11,9 +11,9 @@ import xarray as xr
 
 from gaitlib.environment import require
 from gaitlib.errors import InputError
-from gaitlib.sense.video import find_people, read_video
+from gaitlib.sense.video import SeveralPeople, find_people, read_head, read_video
 
-_LEAST_FPS, _DARK = 15.0, 25.0
+_LEAST_FPS = 15.0
 
 
 @dataclass(frozen=True)
@@ -26,42 +26,38 @@ class Film:
     method: str
 
 
-def read_film(path: Path, out: Path, person: int | None = None, fps: float | None = None) -> Film:
-    """Read a video; where several people are in it, one has to be chosen from a picture with numbers."""
-    require("video")
-    import cv2
+def read_film(
+    path: Path, out: Path, person: int | None = None, fps: float | None = None, report=None
+) -> Film:
+    """Read a video; where several people are in it, one has to be chosen from a picture with numbers.
 
-    frame, image, people = find_people(path)
-    capture = cv2.VideoCapture(str(path))
-    rate, count = capture.get(cv2.CAP_PROP_FPS), int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-    capture.release()
-    if (fps or rate) < _LEAST_FPS:
+    `report` is told how many frames of how many are done.
+    """
+    require("video")
+    rate, count = read_head(path, fps)
+    if rate < _LEAST_FPS:
         raise InputError(
-            f"video {path.name}: found {fps or rate:g} frames per second, expected at least {_LEAST_FPS:g}; "
+            f"video {path.name}: found {rate:g} frames per second, expected at least {_LEAST_FPS:g}; "
             "steps are too quick for fewer. Film with 30 or more."
         )
-    light = float(image.mean())
-    if light < _DARK:
-        raise InputError(
-            f"video {path.name}: too dark: mean brightness {light:.0f} of 255, expected at least "
-            f"{_DARK:.0f}. Film with more light."
-        )
-    if not people:
-        raise InputError(
-            f"video {path.name}: no person was found in it. Show one whole person, at least a quarter "
-            "of the picture tall."
-        )
-    if person is not None and not 1 <= person <= len(people):
-        raise InputError(f"--person: found {person}, expected 1 to {len(people)}, counted from the left.")
-    if len(people) > 1 and person is None:
-        numbered = out.with_name(f"{out.stem}_people.jpg")
-        _number_people(image, people, numbered)
-        raise InputError(
-            f"video {path.name}: {len(people)} people are in it; choose one with --person 1 to "
-            f"{len(people)}, counted from the left; {numbered} shows the numbers."
-        )
-    start = (frame, people[person - 1]) if person is not None and len(people) > 1 else None
-    keypoints = read_video(path, fps=fps, start=start, allow_others=True, report=_show_progress)
+    people, start = None, None
+    try:
+        keypoints = read_video(path, fps=fps, report=report) if person is None else None
+    except SeveralPeople:
+        keypoints = None
+    if keypoints is None:
+        frame, image, people = find_people(path)
+        if person is None and len(people) > 1:
+            numbered = out.with_name(f"{out.stem}_people.jpg")
+            _number_people(image, people, numbered)
+            raise InputError(
+                f"video {path.name}: {len(people)} people are in it; choose one with --person 1 to "
+                f"{len(people)}, counted from the left; {numbered} shows the numbers."
+            )
+        if person is not None and not 1 <= person <= max(len(people), 1):
+            raise InputError(f"--person: found {person}, expected 1 to {len(people)}, counted from the left.")
+        start = (frame, people[person - 1]) if len(people) > 1 else None
+        keypoints = read_video(path, fps=fps, start=start, allow_others=True, report=report)
     seen = np.isfinite(keypoints["pixel_position"].values).all(axis=2)
     names = list(keypoints["keypoint"].values)
     there = seen.any(axis=1)
@@ -72,8 +68,8 @@ def read_film(path: Path, out: Path, person: int | None = None, fps: float | Non
             "frames, expected most. Film from farther away."
         )
     notes = [f"person {person} of {len(people)}, counted from the left, was followed"] if start else []
-    if start and frame:
-        notes.append(f"the first {frame} frames were left out, as fewer people are in them")
+    if start and start[0]:
+        notes.append(f"the first {start[0]} frames were left out, as fewer people are in them")
     if len(seen) < 0.9 * count:
         notes.append(f"{len(seen)} of {count} frames could be read: the file is damaged or cut off")
     if there.mean() < 0.9:
@@ -85,7 +81,8 @@ def read_film(path: Path, out: Path, person: int | None = None, fps: float | Non
     return Film(path, keypoints, tuple(notes), method)
 
 
-def _show_progress(done: int, total: int) -> None:
+def show_progress(done: int, total: int) -> None:
+    """Draw a bar on a terminal."""
     if sys.stderr.isatty() and (done % 10 == 0 or done == total):
         share = min(done / max(total, 1), 1.0)
         bar = "#" * int(30 * share)

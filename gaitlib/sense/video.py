@@ -8,7 +8,9 @@ refuses; choose the person with `box`, or with `start` and what `find_people` fo
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +25,24 @@ MODEL_COMPLEXITY = 1
 """The model that the package holds; 0 and 2 would be downloaded."""
 
 _LEAST_SEEN_SHARE = 0.3
-_LOOKS_FOR_OTHERS = 6
+_LOOKS = 12
+"""How often a video is looked at for other people."""
 _FEWEST_FRAMES = 5
 _LIKELY = 0.5
+_WORTH_HALVING, _LIGHT_EVERY = 60, 30
+_LONG = 3000
+"""Frames of a video in which jumping is quicker than reading on."""
+_DARK = 25.0
 
 Box = tuple[float, float, float, float]
+Region = tuple[int, int, int, int]
+Pose = np.ndarray | None
+Timed = tuple[float, np.ndarray]
+Frames = Iterator[Timed]
+
+
+class SeveralPeople(InputError):
+    """More than one person is in view, and nobody said who is meant."""
 
 
 def read_video(
@@ -39,46 +54,105 @@ def read_video(
     start: tuple[int, Box] | None = None,
     report: Callable[[int, int], None] | None = None,
 ) -> xr.Dataset:
-    """Find the keypoints of one person in a video.
+    """Find the keypoints of one person in a video, in both halves of it at once.
 
     With `start`, a frame and the person's box in it, that person is followed from there on; `report` is told
     how many frames of how many are done.
     """
     require("video")
     path = Path(path)
-    found, others, size, stamps, near = [], 0, None, [], None
-    rate, n_frames = _read_head(path, fps)
-    every = max(min(n_frames, max_frames or n_frames) // _LOOKS_FOR_OTHERS, 1)
-    with _open_detector(static=False) as follow, _open_detector(static=True) as look:
-        for index, (stamp, image) in enumerate(_iterate_timed(path, max_frames)):
-            size = image.shape[1::-1]
-            stamps.append(stamp)
-            if report is not None:
-                report(index + 1, n_frames)
-            left, top, right, bottom = _check_box(path, box, size)
-            part = np.ascontiguousarray(image[top:bottom, left:right])
-            if start is not None:
-                if index < start[0]:
-                    found.append(None)
-                    continue
-                near = near or start[1]
-                part = _hide_outside(part, near)
-            pose = _detect(follow, part)
-            if start is not None and pose is not None:
-                near = _bound(pose)
-            found.append(pose if pose is None else pose + [left, top, 0.0])
-            if pose is not None and not allow_others and start is None and index % every == 0:
-                others += _detect(look, _paint_over(part, pose)) is not None
-    _check_found(path, found, others)
+    rate, n_frames = read_head(path, fps)
+    total = min(n_frames, max_frames or n_frames)
+    looks = None if allow_others or start is not None else max(total // _LOOKS, 1)
+    reader = _Reader(path, box, start, looks, lambda done: report(done, total) if report else None)
+    later = _open_at(path, total // 2) if start is None and total >= _WORTH_HALVING else None
+    if later is None or max_frames is not None:
+        found, _ = reader.read(_iterate_timed(path, max_frames))
+    else:
+        found = _read_halves(reader, path, later)
+    _check_found(path, [pose for _, pose in found], reader.lights)
+    size = reader.size
     missing = np.full((len(get_layout(LAYOUT)), 3), np.nan)
-    poses = np.stack([missing if pose is None else pose for pose in found])
+    poses = np.stack([missing if pose is None else pose for _, pose in found])
     pixels = poses[..., :2]
     inside = ((pixels >= 0) & (pixels <= size)).all(axis=-1)
     pixels = np.where(inside[..., None], pixels, np.nan)
     attributes = {"layout": LAYOUT, "fps": rate, "image_width_px": size[0], "image_height_px": size[1]}
     attributes |= {"source": path.name, "detector": f"MediaPipe Pose, complexity {MODEL_COMPLEXITY}"}
     confidence = np.where(inside, poses[..., 2], 0.0)
-    return build_image_keypoints(_place(stamps, rate, fps is None), pixels, confidence, attributes)
+    time_s = _place([stamp for stamp, _ in found], rate, fps is None)
+    return build_image_keypoints(time_s, pixels, confidence, attributes)
+
+
+def _read_halves(reader: _Reader, path: Path, later: tuple[Timed, Frames]) -> list[tuple[float, Pose]]:
+    """Read both halves at once: Python's lock is free while OpenCV decodes and MediaPipe computes."""
+    (middle_s, image), rest = later
+    with ThreadPoolExecutor(1) as pool:
+        second = pool.submit(reader.read, itertools.chain([(middle_s, image)], rest))
+        try:
+            frames = _iterate_timed(path, None)
+            found, met = reader.read(frames, middle_s)
+            if reader.stopped:
+                second.result()  # raises what it saw
+            if met is not None and np.array_equal(met[1], image):
+                return found + second.result()[0]
+        finally:
+            reader.stopped = True
+    # Times or jumps of this file cannot be trusted: what was read from its middle on is left.
+    reader.stopped, reader.done = False, len(found)
+    return found + (reader.read(itertools.chain([met], frames))[0] if met is not None else [])
+
+
+class _Reader:
+    """Follows one person through frames; two threads may read a half each."""
+
+    def __init__(self, path: Path, box, start, looks: int | None, report: Callable[[int], None]) -> None:
+        self.path, self.box, self.start, self.looks, self.report = path, box, start, looks, report
+        self.done, self.others, self.stopped = 0, 0, False
+        self.size, self.lights = (0, 0), []
+
+    def read(self, frames: Frames, until_s: float = np.inf) -> tuple[list[tuple[float, Pose]], Timed | None]:
+        """Find times and poses of the frames before a time, and the first frame behind it."""
+        found, near, lost, region = [], self.start and self.start[1], 0, None
+        with _open_detector(static=False) as follow, _open_detector(static=True) as look:
+            for index, (stamp, image) in enumerate(frames):
+                if self.stopped or stamp >= until_s - 1e-6:
+                    return found, (stamp, image)
+                self.size = image.shape[1::-1]
+                if index % (self.looks or _LIGHT_EVERY) == 0:
+                    self.lights.append(float(image[::8, ::8].mean()))
+                left, top, right, bottom = _check_box(self.path, self.box, self.size)
+                part, pose = np.ascontiguousarray(image[top:bottom, left:right]), None
+                if self.start is None or index >= self.start[0]:
+                    if lost or region is None or _leaves(near, region, part.shape[1::-1]):
+                        if not lost and region is not None:
+                            follow.reset()
+                        region = _choose_region(part.shape[1::-1], near, lost)
+                    pose = self._follow(follow, part, near, lost, region)
+                    near, lost = (near, lost + 1) if pose is None else (_bound(pose), 0)
+                if pose is not None and self.looks and index % self.looks == 0:
+                    self._look_beside(look, part, pose)
+                found.append((stamp, None if pose is None else pose + [left, top, 0.0]))
+                self.done += 1
+                self.report(self.done)
+        return found, None
+
+    def _follow(self, follow, part: np.ndarray, near: Box | None, lost: int, region: Region) -> Pose:
+        """Find the pose in a region of a picture; in coordinates of the picture."""
+        seen = part if self.start is None else _hide_outside(part, near, lost)
+        left, top, right, bottom = region
+        pose = _detect(follow, np.ascontiguousarray(seen[top:bottom, left:right]))
+        return None if pose is None else pose + [left, top, 0.0]
+
+    def _look_beside(self, look, part: np.ndarray, pose: np.ndarray) -> None:
+        self.others += _detect(look, _paint_over(part, pose)) is not None
+        if self.others > 1:
+            self.stopped = True
+            raise SeveralPeople(
+                f"video {self.path.name}: several people are in view ({self.others} looks beside the first "
+                "person found another). Choose one with box=(left, top, right, bottom) in pixels, or go on "
+                "with allow_others=True."
+            )
 
 
 def is_video(path: Path) -> bool:
@@ -94,13 +168,11 @@ def is_video(path: Path) -> bool:
 
 def find_people(path: Path, most: int = 6) -> tuple[int, np.ndarray, list[Box]]:
     """Look for everybody in a few frames: the frame with most people, its image, boxes from the left."""
-    _, n_frames = _read_head(path, None)
-    every = max(n_frames // (2 * _LOOKS_FOR_OTHERS), 1)
+    _, n_frames = read_head(path, None)
+    every = max(n_frames // _LOOKS, 1)
     best: tuple[int, np.ndarray | None, list[Box]] = (0, None, [])
     with _open_detector(static=True) as look:
-        for index, image in enumerate(iterate_frames(path)):
-            if index % every:
-                continue
+        for index, image in _iterate_some(path, every, n_frames):
             rest, boxes = np.ascontiguousarray(image), []
             while len(boxes) < most and (pose := _detect(look, rest)) is not None:
                 boxes.append(_bound(pose))
@@ -110,6 +182,17 @@ def find_people(path: Path, most: int = 6) -> tuple[int, np.ndarray, list[Box]]:
     return best
 
 
+def _iterate_some(path: Path, every: int, n_frames: int) -> Iterator[tuple[int, np.ndarray]]:
+    """Every so many frames, with their place."""
+    if n_frames < _LONG:
+        yield from ((n, image) for n, image in enumerate(iterate_frames(path)) if n % every == 0)
+        return
+    for index in range(0, n_frames, every):
+        if (found := _open_at(path, index)) is not None:
+            yield index, found[0][1]
+            found[1].close()
+
+
 def _bound(pose: np.ndarray) -> Box:
     """Box of the points that are surely seen."""
     sure = pose[pose[:, 2] > _LIKELY]
@@ -117,10 +200,37 @@ def _bound(pose: np.ndarray) -> Box:
     return (*map(float, points.min(axis=0)), *map(float, points.max(axis=0)))
 
 
-def _hide_outside(image: np.ndarray, near: Box) -> np.ndarray:
-    """Leave only the neighbourhood of a person, so that the tracker cannot change to somebody else."""
+def _choose_region(size: tuple[int, int], near: Box | None, lost: int) -> Region:
+    """Where to look for a person who is not followed: the detector shrinks its picture to 224 px, in which a
+    small person is not found. It is the surroundings of the last place, wider with every frame, or else the
+    whole picture and squares of it in turn.
+    """
+    width, height = size
+    if near is None:
+        side, turn = min(size), lost % 4
+        left, top = ((width - side) * (turn - 1) // 2, (height - side) * (turn - 1) // 2)
+        return (left, top, left + side, top + side) if turn else (0, 0, width, height)
+    side = int((3.0 + 0.1 * lost) * (near[3] - near[1]))
+    if max(size) < 4 * side / 3:
+        return 0, 0, width, height
+    middle = (near[0] + near[2]) / 2, (near[1] + near[3]) / 2
+    left, top = (int(np.clip(m - side / 2, 0, max(n - side, 0))) for m, n in zip(middle, size, strict=True))
+    return left, top, min(left + side, width), min(top + side, height)
+
+
+def _leaves(near: Box, region: Region, size: tuple[int, int]) -> bool:
+    """Whether a person comes to the edge of a region that is not the edge of the picture."""
+    room = 0.1 * (near[3] - near[1])
+    low = any(region[n] > 0 and near[n] - room < region[n] for n in (0, 1))
+    return low or any(region[n + 2] < size[n] and near[n + 2] + room > region[n + 2] for n in (0, 1))
+
+
+def _hide_outside(image: np.ndarray, near: Box, lost: int) -> np.ndarray:
+    """Leave only the neighbourhood of a person, so that the tracker cannot change to somebody else; it grows
+    while the person is lost, as people walk on.
+    """
     left, top, right, bottom = near
-    reach = 0.2 * (bottom - top)
+    reach = min(0.2 + 0.01 * lost, 0.6) * (bottom - top)
     rows = slice(max(int(top - reach), 0), int(bottom + reach) + 1)
     columns = slice(max(int(left - reach), 0), int(right + reach) + 1)
     hidden = np.empty_like(image)
@@ -136,18 +246,32 @@ def _place(stamps: list[float], rate: float, trusted: bool) -> np.ndarray:
     return told if trusted and rises and np.abs(told - even).max() > 0.5 / rate else even
 
 
-def iterate_frames(path: str | Path, max_frames: int | None = None) -> Iterator[np.ndarray]:
-    """Read the frames of a video one by one."""
-    for _, image in _iterate_timed(path, max_frames):
+def iterate_frames(path: str | Path, first: int = 0, stamp_s: float = 0.0) -> Iterator[np.ndarray]:
+    """Read the frames of a video one by one, from one on that should bear this time stamp (s)."""
+    found = _open_at(Path(path), first) if first >= _WORTH_HALVING else None
+    if found is not None and abs(found[0][0] - stamp_s) < 1e-3:
+        frames: Frames = itertools.chain([found[0]], found[1])
+    else:
+        frames = itertools.islice(_iterate_timed(path, None), first, None)
+    for _, image in frames:
         yield image
 
 
-def _iterate_timed(path: str | Path, max_frames: int | None) -> Iterator[tuple[float, np.ndarray]]:
+def _open_at(path: Path, index: int) -> tuple[Timed, Frames] | None:
+    """Jump to a frame: that frame, and those behind it; None where the file does not allow it."""
+    frames = _iterate_timed(path, None, index)
+    first = next(frames, None)
+    return None if first is None or (index > 0 and first[0] <= 0) else (first, frames)
+
+
+def _iterate_timed(path: str | Path, max_frames: int | None, first: int = 0) -> Frames:
     """Frames with their time stamps (s)."""
     import cv2
 
     capture = cv2.VideoCapture(str(path))
     capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
+    if first:
+        capture.set(cv2.CAP_PROP_POS_FRAMES, first)
     try:
         count = 0
         while max_frames is None or count < max_frames:
@@ -160,7 +284,7 @@ def _iterate_timed(path: str | Path, max_frames: int | None) -> Iterator[tuple[f
         capture.release()
 
 
-def _read_head(path: Path, fps: float | None) -> tuple[float, int]:
+def read_head(path: Path, fps: float | None) -> tuple[float, int]:
     """Frames per second and number of frames."""
     import cv2
 
@@ -224,18 +348,20 @@ def _check_box(path: Path, box: Box | None, size: tuple[int, int]) -> tuple[int,
     return left, top, right, bottom
 
 
-def _check_found(path: Path, found: list, others: int) -> None:
+def _check_found(path: Path, found: list, lights: list[float]) -> None:
     if len(found) < _FEWEST_FRAMES:
         raise InputError(f"video {path.name}: {len(found)} frames, expected at least {_FEWEST_FRAMES}.")
+    if max(lights) < _DARK:
+        raise InputError(
+            f"video {path.name}: too dark: mean brightness {max(lights):.0f} of 255, expected at least "
+            f"{_DARK:.0f}. Film with more light."
+        )
     seen = sum(pose is not None for pose in found) / len(found)
     if seen < _LEAST_SEEN_SHARE:
-        raise InputError(
-            f"video {path.name}: a person was found in {seen:.0%} of {len(found)} frames, expected at least "
-            f"{_LEAST_SEEN_SHARE:.0%}. Show one whole person, not too small, or choose the part with box=."
+        who = (
+            "no person was found" if seen == 0 else f"a person was found in {seen:.0%} of {len(found)} frames"
         )
-    if others > 1:
         raise InputError(
-            f"video {path.name}: several people are in view ({others} of about {_LOOKS_FOR_OTHERS} looks "
-            "beside the first person found another). Choose one with box=(left, top, right, bottom) in "
-            "pixels, or go on with allow_others=True."
+            f"video {path.name}: {who}, expected at least {_LEAST_SEEN_SHARE:.0%}. Show one whole person, at "
+            "least a quarter of the picture tall, or choose the part with box=."
         )
