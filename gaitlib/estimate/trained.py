@@ -21,8 +21,9 @@ def get_estimator(kept, weights: str, release: str, library: str, kind: str = "k
     """Get an estimator: the one trained earlier in folder `weights`, or where this is '' that of this run."""
     path = kept.locate(weights) / f"{kind}.safetensors" if weights else kept.get_path(_FILES[kind])
     estimator = GaitEstimator.load(path)
-    expected = release or read_hash(kept.locate(library))
     about, key = estimator.provenance, "estimate.weights_release"
+    own = read_hash(kept.locate(library))
+    expected = own if about.get("library") == own else release or own
     check_release(f"estimator {path.name}", about.get("library", ""), expected, key)
     if about.get("n_generated_gaits"):
         check_release(
