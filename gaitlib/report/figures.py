@@ -235,18 +235,17 @@ class SideCurves:
 def collect_side_curves(gaits: xr.Dataset, people: list[str]) -> SideCurves:
     """Collect the curves of simulated gaits, several gaits of one person averaged."""
     names = list(dict.fromkeys(people))
-    per_gait = {joint: [] for joint in JOINTS}
-    toe_off = []
-    for n in range(gaits.sizes["gait"]):
-        gait = gaits.isel(gait=n)
-        stance = [_find_stance(gait["ground_force"].sel(foot=side, axis="y").values[:-1]) for side in "rl"]
-        toe_off.append([share for _, share in stance])
-        for joint, coordinate in JOINTS.items():
-            sides = [
-                _roll(np.degrees(gait["position"].sel(coordinate=f"{coordinate}_{side}").values), start)
-                for side, (start, _) in zip("rl", stance, strict=True)
-            ]
-            per_gait[joint].append(sides)
+    force = gaits["ground_force"].sel(axis="y").transpose("gait", "foot", "phase").sel(foot=list("rl")).values
+    stance = [[_find_stance(side[:-1]) for side in gait] for gait in force]
+    toe_off = [[share for _, share in both] for both in stance]
+    per_gait = {}
+    for joint, coordinate in JOINTS.items():
+        both_sides = [f"{coordinate}_{side}" for side in "rl"]
+        curves = gaits["position"].sel(coordinate=both_sides).transpose("gait", "coordinate", "phase").values
+        per_gait[joint] = [
+            [_roll(curve, start) for curve, (start, _) in zip(both, starts, strict=True)]
+            for both, starts in zip(np.degrees(curves), stance, strict=True)
+        ]
     rows = [[n for n, name in enumerate(people) if name == person] for person in names]
     angles = {
         joint: np.array([np.mean(np.array(curves)[own], axis=0) for own in rows])

@@ -512,7 +512,7 @@
         if (!p || p[0] < 0 || p[0] > width || p[1] < 0 || p[1] > height) return;
         inside += 1;
         context.beginPath();
-        context.arc(...at(p), 3.2 * ratio, 0, 7);
+        context.arc(...at(p), Math.min(3.2, canvas.width / ratio / 200) * ratio, 0, 7);
         context.fill();
       });
       markSimulated(context, ratio);

@@ -77,6 +77,7 @@ def plan_pages(study: Study) -> dict[str, Page]:
         | {"experiments": evaluate.experiments}
         | dict(zip(("patients", "healthy"), evaluate.told_apart, strict=True)),
         "explore": library | {name: value for name, value in summary.items() if name != "methods"},
+        "for_clinicians": summary,
         "0_answer": summary,
     }
     common = {"seed": study.seed, "results": f"{folder}/results"}
