@@ -96,15 +96,14 @@ def lay_out(notebook: dict, footer: str) -> dict:
     """One switch for code where several followed each other, and how the page was made at its end."""
     cells, waiting = [], []
     for cell in notebook["cells"]:
-        silent = cell["cell_type"] == "code" and not cell["outputs"]
-        hidden = cell.get("metadata", {}).get("tags", []) == ["hide-input"]
-        if silent and hidden:
+        tags = set(cell.get("metadata", {}).get("tags", []))
+        unseen = cell["cell_type"] == "code" and tags & {"hide-input", "remove-input"}
+        if unseen and not cell["outputs"]:
             waiting.append(cell)
             continue
-        if waiting and hidden:
+        if waiting and unseen:
             code = ["".join(other["source"]).rstrip() for other in (*waiting, cell)]
-            cell = {**cell, "source": "\n\n".join(code)}
-            waiting = []
+            cell, waiting = {**cell, "source": "\n\n".join(code)}, []
         cells += [*waiting, cell]
         waiting = []
     end = {"cell_type": "markdown", "id": "how-made", "metadata": {}, "source": footer}
