@@ -25,7 +25,7 @@ SHIPPED = _INSTALLED if _INSTALLED.is_dir() else ROOT
 EXTRAS = {
     "simulate": ("casadi", "dask", "distributed", "opensim", "tqdm"),
     "video": ("cv2", "mediapipe"),
-    "book": ("IPython", "ezc3d", "ipykernel", "jupyter_book", "matplotlib", "netCDF4", "openpyxl",
+    "book": ("IPython", "PIL", "ezc3d", "ipykernel", "jupyter_book", "matplotlib", "netCDF4", "openpyxl",
              "papermill", "seaborn", "snakemake", "statsmodels", "traitlets"),
 }  # fmt: skip
 """Modules of the optional parts of pyproject.toml."""

@@ -19,7 +19,7 @@
     return select;
   }
   function addSlider(parent, label, [low, high, step], value, say, change) {
-    const slider = make("input", { type: "range", min: low, max: high, step, value }), shown = make("output");
+    const slider = make("input", { type: "range", min: low, max: high, step, value }), shown = make("span");
     const tell = () => { shown.textContent = say(Number(slider.value)); slider.setAttribute("aria-valuetext", shown.textContent); };
     slider.addEventListener("input", () => { tell(); change(Number(slider.value)); });
     parent.append(make("label", { class: "long" }, make("span", {}, `${label} `, shown), slider));
