@@ -169,10 +169,10 @@ LOOK = """() => {
     chapters: find("nav.bd-links a, .sidebar-primary-items__start a").length,
     levels: find("article.bd-article :is(h1, h2, h3, h4, h5, h6)").map(h => Number(h.tagName[1])),
     mute: find("main img, main canvas").filter(i => !(i.alt || i.getAttribute("aria-label"))).length,
-    nameless: find("main :is(input, select, button):not(.copybtn)").filter(i => i.checkVisibility() && i.type !== "hidden"
-      && !(i.labels && i.labels.length) && !i.innerText && !i.getAttribute("aria-label") && !i.title).length,
+    nameless: find("main :is(input:not([type=hidden]), select, button:not(.copybtn))").filter(i =>
+      i.checkVisibility() && !i.labels?.length && !i.innerText && !i.getAttribute("aria-label")).length,
     broken: [...document.images].filter(i => !i.naturalWidth).map(i => i.alt || i.src.slice(0, 60)),
-    figures: find("main figure").filter(f => f.checkVisibility() && f.querySelector("img")).map(f => ({
+    figures: find("main figure").filter(f => f.querySelector("img")?.checkVisibility()).map(f => ({
       caption: text(f.querySelector("figcaption")),
       width: f.querySelector("img").getBoundingClientRect().width,
     })),
@@ -181,6 +181,9 @@ LOOK = """() => {
 }"""
 """What a reader sees of a page: innerText is what is drawn, so hidden text is empty."""
 FIND_FAINT = """theme => {
+  const calm = document.createElement("style");  // no colour half-way between two
+  calm.textContent = "* { transition: none !important; }";
+  document.head.append(calm);
   document.documentElement.dataset.theme = theme;
   const parse = text => (text.match(/[\\d.]+/g) || []).map(Number);
   const blend = (top, under) => {
