@@ -27,7 +27,7 @@ class Page:
 _VARIABILITY = {"variability_walks": 8, "variability_strides": 60, "price_per_core_hour": 0.04}
 """Walks per cohort and strides per walk on the page of the library; the assumed price (euro)."""
 _EXPLORED = {"speeds_per_group": 7, "explored_gaits": 2000, "smallest_group": 10}
-"""Walkers of each kind and gaits to look through, so that the page stays small; people a spread is known from."""
+"""Walkers of each kind and gaits to look through, so that the page stays small; people a spread needs."""
 
 
 def plan_pages(study: Study) -> dict[str, Page]:
