@@ -12,6 +12,8 @@ import numpy as np
 KINDS = ("walk", "library", "sample", "camera")
 """What `interactive.js` can show: bodies that walk, a library, the size of a study, a camera."""
 
+_NO_STILL = "<p>This picture needs a browser that runs scripts; all it needs is in this page.</p>"
+
 
 def encode(values: np.ndarray, scale: float = 1.0) -> str:
     """Pack numbers as 16-bit integers of 1 / scale, in base64."""
@@ -31,5 +33,5 @@ def build_lab(kind: str, data: dict, name: str, still: str = "") -> str:
     return (
         f"<style>{here.with_suffix('.css').read_text(encoding='utf-8')}</style>"
         f'<div class="lab" id="{html.escape(name, quote=True)}"><div class="stage" hidden></div>'
-        f'<div class="still">{still}</div></div><script>{call}</script>'
+        f'<div class="still">{still or _NO_STILL}</div></div><script>{call}</script>'
     )
