@@ -329,9 +329,9 @@
     });
 
     function drawCurves(inside, outside) {
-      const [context, ratio] = fit(picture), columns = picture.width > 520 * ratio ? 3 : 1;
+      const columns = picture.clientWidth > 520 ? 3 : 1;
       picture.style.height = columns === 3 ? "17rem" : "36rem";
-      if (columns === 1 && picture.height < 400 * ratio) fit(picture);
+      const [context, ratio] = fit(picture);
       const w = picture.width / columns, h = picture.height / (3 / columns), pad = 34 * ratio;
       data.joints.forEach((joint, j) => {
         const [x0, y0] = columns === 3 ? [j * w, 0] : [0, j * h];
