@@ -1,7 +1,7 @@
 # `make help` lists the targets. Each one first sees to the environment in .venv; that is skipped when
 # requirements.lock and pyproject.toml are as they were.
 .DEFAULT_GOAL := help
-.PHONY: help setup book full test test-all test-book oracle bench bench-moco lint data doctor lock licences picture browser clean distclean
+.PHONY: help setup book full test test-all test-book oracle bench bench-moco lint data doctor lock licences release picture browser clean distclean
 .NOTPARALLEL:
 
 VENV := .venv
@@ -81,6 +81,18 @@ lock: $(STAMP)  ## write requirements.lock and environment.yml from what is inst
 
 environment.yml: requirements.lock .ci/lock.py $(STAMP)
 	@PYTHONPATH=. $(BIN)/python .ci/lock.py conda
+
+# What is committed, so that a release holds what its revision says.
+release:  ## gather a release with checksums in build/release: book, library, weights, manifest, citation
+	@test -f build/quick/book/index.html || { echo "no book in build/quick/book: run make book" >&2; exit 1; }
+	@rm -rf build/release && mkdir -p build/release
+	@cd build/quick && "$(PYTHON)" -m zipfile -c ../release/book.zip book
+	@git archive --format=zip -o build/release/library.zip HEAD data/library data/doses data/targets
+	@git archive --format=zip -o build/release/weights.zip HEAD data/estimator data/generator
+	@cp data_manifest.yaml CITATION.cff LICENSE build/release/
+	@git describe --always --dirty=+ > build/release/REVISION
+	@cd build/release && sha256sum * > SHA256SUMS
+	@ls -l build/release
 
 licences: $(STAMP)  ## list the licence of every package
 	@PYTHONPATH=. $(BIN)/python .ci/licences.py

@@ -26,7 +26,7 @@ EXTRAS = {
     "simulate": ("casadi", "dask", "distributed", "opensim", "tqdm"),
     "video": ("cv2", "mediapipe"),
     "app": ("tornado",),
-    "book": ("IPython", "ezc3d", "ipykernel", "jupyter_book", "matplotlib", "netCDF4", "openpyxl",
+    "book": ("IPython", "PIL", "ezc3d", "ipykernel", "jupyter_book", "matplotlib", "netCDF4", "openpyxl",
              "papermill", "seaborn", "snakemake", "statsmodels", "traitlets"),
 }  # fmt: skip
 """Modules of the optional parts of pyproject.toml."""

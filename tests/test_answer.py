@@ -65,7 +65,7 @@ def answer(kept, **changes):
                 here |= names
             if "save_facts" in source:
                 break
-    return kept.load_facts("0_answer")["sentences"]
+    return kept.load_facts("0_answer")["details"]
 
 
 @pytest.mark.parametrize(
@@ -90,6 +90,16 @@ def test_every_number_of_the_answer_is_one_of_the_results(tmp_path):
     other = make_results(tmp_path / "other", ERRORS | {"synthetic": 0.2, "ridge_real": 0.12})
     _, error, _, rivals, _ = answer(other)
     assert "0.20 m/s in walking speed" in error and "0.12 m/s for a simple model" in rivals
+
+
+def test_the_five_short_sentences_say_the_same(tmp_path):
+    kept = make_results(tmp_path / "results")
+    answer(kept)
+    short = kept.load_facts("0_answer")["sentences"]
+    assert len(short) == 5 and "off by 0.09 m/s" in short[3]
+    assert "walking speed is below the margin" in short[3]
+    assert "12 real people (12 walks)" in short[2] and "0.05 m/s in walking speed" in short[2]
+    assert max(len(sentence.split()) for sentence in short) < 40
 
 
 def test_a_rival_that_gave_nothing_is_not_compared(tmp_path):

@@ -6,14 +6,21 @@
 import json
 import mimetypes
 import os
+import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from statistics import NormalDist
 from urllib.parse import unquote, urlsplit
 
+import numpy as np
 import pytest
+from notebook_cells import read_definitions
 
 from gaitlib.doctor import find_chromium
 from gaitlib.environment import ROOT
+from gaitlib.report.interactive import encode
+from gaitlib.sense.camera import VIEWS, Camera, project_points
 
 pytestmark = pytest.mark.browser
 
@@ -24,6 +31,7 @@ FLAGS = (
 SMALL_TITLE = "A small book"
 ADDRESS = "http://book.invalid"
 """Where the browser believes the book to be; every request is answered here, none reaches a network."""
+LARGEST_BYTES = 3_000_000
 PATIENCE_MS = 120_000
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 800}
 
@@ -43,7 +51,7 @@ def book(tmp_path_factory):
 
 
 def build_small_book(folder: Path) -> Path:
-    """Bind one page with a figure, a table, a formula and a box, with the settings of the real book."""
+    """Bind one page with a figure, a table, a formula, a box and a body that walks, like the real book."""
     from gaitlib.workflow.bind import check_pages, compile_book
 
     source, output = folder / "source", folder / "output"
@@ -62,8 +70,12 @@ def build_notebook() -> dict:
     import matplotlib.pyplot as plt
     import pandas as pd
 
-    from gaitlib.report.page import show_answer, show_figure, show_table
+    import gaitlib
+    from gaitlib.report import animation
+    from gaitlib.report.page import show_answer, show_figure, show_markup, show_table
 
+    library = gaitlib.load_library()
+    walker = animation.make_walker(library.table.iloc[0], library.gaits)
     figure, axes = plt.subplots(figsize=(4, 3))
     axes.plot([0, 1], [0, 1])
     table = pd.DataFrame({"outcome": ["speed", "step length"], "unit": ["m/s", "m"]})
@@ -71,6 +83,7 @@ def build_notebook() -> dict:
         show_answer("A short answer."),
         show_figure(figure, "A line", "published"),
         show_table(table, "Two outcomes", "published"),
+        show_markup(animation.build_animation([walker], still="<p>Still</p>"), "A walk", "simulated"),
     ]
     cells = [
         {"cell_type": "markdown", "id": "head", "metadata": {}, "source": "# A page\n\nSpeed $v = l / t$."}
@@ -139,10 +152,11 @@ class Reader:
         self.tab.wait_for_selector("article.bd-article h1")
         self.tab.wait_for_function(IS_DRAWN)
         seen = self.tab.evaluate(LOOK)
+        faint = [self.tab.evaluate(FIND_FAINT, theme) for theme in ("dark", "light")]
         self.tab.set_viewport_size(PHONE)
         self.tab.wait_for_function(f"innerWidth === {PHONE['width']}")
         seen["overhang_px"] = self.tab.evaluate("document.documentElement.scrollWidth - innerWidth")
-        return seen | {"faults": list(self.faults)}
+        return seen | {"faults": list(self.faults), "faint": sum(faint, [])}
 
 
 IS_DRAWN = "document.readyState === 'complete' && [...document.images].every(image => image.complete)"
@@ -153,8 +167,12 @@ LOOK = """() => {
     title: document.title,
     heading: text(document.querySelector("article.bd-article h1")),
     chapters: find("nav.bd-links a, .sidebar-primary-items__start a").length,
+    levels: find("article.bd-article :is(h1, h2, h3, h4, h5, h6)").map(h => Number(h.tagName[1])),
+    mute: find("main img, main canvas").filter(i => !(i.alt || i.getAttribute("aria-label"))).length,
+    nameless: find("main :is(input:not([type=hidden]), select, button:not(.copybtn))").filter(i =>
+      i.checkVisibility() && !i.labels?.length && !i.innerText && !i.getAttribute("aria-label")).length,
     broken: [...document.images].filter(i => !i.naturalWidth).map(i => i.alt || i.src.slice(0, 60)),
-    figures: find("main figure").filter(f => f.checkVisibility() && f.querySelector("img")).map(f => ({
+    figures: find("main figure").filter(f => f.querySelector("img")?.checkVisibility()).map(f => ({
       caption: text(f.querySelector("figcaption")),
       width: f.querySelector("img").getBoundingClientRect().width,
     })),
@@ -162,6 +180,46 @@ LOOK = """() => {
   };
 }"""
 """What a reader sees of a page: innerText is what is drawn, so hidden text is empty."""
+FIND_FAINT = """theme => {
+  const calm = document.createElement("style");  // no colour half-way between two
+  calm.textContent = "* { transition: none !important; }";
+  document.head.append(calm);
+  document.documentElement.dataset.theme = theme;
+  const parse = text => (text.match(/[\\d.]+/g) || []).map(Number);
+  const blend = (top, under) => {
+    const alpha = top.length > 3 ? top[3] : 1;
+    return [0, 1, 2].map(i => alpha * top[i] + (1 - alpha) * under[i]);
+  };
+  const light = colour => {
+    const part = colour.map(v => v / 255).map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * part[0] + 0.7152 * part[1] + 0.0722 * part[2];
+  };
+  const paint = element => {
+    const layers = [];
+    for (let e = element; e; e = e.parentElement) layers.unshift(parse(getComputedStyle(e).backgroundColor));
+    const known = layers.filter(layer => layer.length);
+    return known.reduce((under, layer) => blend(layer, under), [255, 255, 255]);
+  };
+  const found = new Map(), walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement, words = walker.currentNode.textContent.trim();
+    if (!words || !element.checkVisibility({ visibilityProperty: true, opacityProperty: true })) continue;
+    if (element.closest("script, style, select, .skip-link, #pst-skip-link, :disabled")) continue;
+    const style = getComputedStyle(element), under = paint(element);
+    let seen = blend(parse(style.color), under);
+    for (let e = element; e; e = e.parentElement)
+      seen = blend([...seen, Number(getComputedStyle(e).opacity)], under);
+    const [a, b] = [light(seen), light(under)].sort((p, q) => q - p), ratio = (a + 0.05) / (b + 0.05);
+    const size = parseFloat(style.fontSize), bold = Number(style.fontWeight) >= 700;
+    const large = size >= (bold ? 18.66 : 24);
+    if (ratio < (large ? 3 : 4.5) - 0.01) {
+      const key = `${seen.map(Math.round)} on ${under.map(Math.round)}`;
+      if (!found.has(key)) found.set(key, `${theme}: ${words.slice(0, 30)} (${key}: ${ratio.toFixed(1)})`);
+    }
+  }
+  return [...found.values()];
+}"""
+"""Text whose contrast is below level AA of WCAG 2.1 (1.4.3): 4.5, or 3 where it is large."""
 
 
 def list_pages(folder):
@@ -203,6 +261,137 @@ def test_figures_with_captions_and_tables_with_rows_show(seen):
     assert [both for both in figures if not both[1]["caption"] or both[1]["width"] <= 100] == []
     assert [name for name, page in seen.items() if not all(page["rows"])] == []
     assert [name for name, page in seen.items() if page["figures"] and page["rows"]]
+
+
+def test_headings_are_in_order(seen):
+    faults = {}
+    for name, page in seen.items():
+        levels = page["levels"]
+        skips = [pair for pair in zip(levels, levels[1:], strict=False) if pair[1] > pair[0] + 1]
+        if levels.count(1) != 1 or levels[0] != 1 or skips:
+            faults[name] = levels
+    assert faults == {}
+
+
+def test_pictures_and_controls_say_what_they_are(seen):
+    assert {name: page["mute"] for name, page in seen.items() if page["mute"]} == {}
+    assert {name: page["nameless"] for name, page in seen.items() if page["nameless"]} == {}
+
+
+def test_text_stands_out_in_light_and_dark(seen):
+    assert {name: page["faint"] for name, page in seen.items() if page["faint"]} == {}
+
+
+def test_pages_are_small(book, seen):
+    sizes = {name: (book[0] / name).stat().st_size for name in seen}
+    assert {name: size for name, size in sizes.items() if size > LARGEST_BYTES} == {}
+
+
+def test_links_lead_somewhere(book):
+    pages = {path.name: path.read_text(encoding="utf-8") for path in book[0].glob("*.html")}
+    ids = {name: set(re.findall(r'\bid="([^"]+)"', text)) for name, text in pages.items()}
+    lost = []
+    for name, text in pages.items():
+        for href in re.findall(r'<a\b[^>]*?\shref="([^"]*)"', text):
+            if re.match(r"[a-z]+:", href):
+                continue
+            target, _, anchor = href.partition("#")
+            target = unquote(target) or name
+            if target.endswith(".html") and target not in pages:
+                lost.append((name, href))
+            elif anchor and target in ids and unquote(anchor) not in ids[target]:
+                lost.append((name, href))
+    assert lost == []
+
+
+def test_search_finds(reader):
+    reader.faults.clear()
+    reader.tab.goto(f"{ADDRESS}/search.html?q=speed", wait_until="commit")
+    reader.tab.wait_for_selector("#search-results li a")
+    assert reader.faults == []
+
+
+def test_a_moved_slider_changes_the_picture(reader, book):
+    name = next(name for name in ("explore.html", "page.html") if (book[0] / name).is_file())
+    assert reader.open(name)["faults"] == []
+    lab = reader.tab.locator(".lab:has(canvas)").first
+    slider = lab.get_by_label("share of the stride")
+    slider.fill("10")  # stops the film
+    canvas, pictures = lab.locator("canvas").first, set()
+    for value in ("10", "40"):
+        slider.fill(value)
+        pictures.add(canvas.evaluate("canvas => canvas.toDataURL()"))
+    slider.press("ArrowRight")
+    pictures.add(canvas.evaluate("canvas => canvas.toDataURL()"))
+    assert len(pictures) == 3, "a key moves it too"
+
+
+@pytest.fixture
+def show_lab(browser, tmp_path):
+    """Show one interactive part and look at what it computed."""
+
+    def show(kind, data):
+        from gaitlib.report.interactive import build_lab
+
+        page = (
+            f"<article class=bd-article><h1>Lab</h1>{build_lab(kind, data, 'lab', '<p>Still</p>')}</article>"
+        )
+        (tmp_path / "lab.html").write_text(f"<!doctype html>{page}", encoding="utf-8")
+        reader = Reader(browser, tmp_path)
+        assert reader.open("lab.html")["faults"] == []
+        assert not reader.tab.get_by_text("Still").is_visible()
+        return reader.tab
+
+    return show
+
+
+def test_the_size_of_a_study_is_that_of_the_page(show_lab):
+    spread = {"between": 0.2, "within": 0.05, "slope": 0.9, "no_answer": 0.1}
+    row = spread | {"group": "toys", "outcome": "speed_mps", "how": "camera"}
+    outcome = {"name": "speed_mps", "label": "speed", "unit": "m/s", "digits": 2, "factor": 1, "margin": 0.1}
+    normal = NormalDist()
+    powers = [{"power": power, "z": normal.inv_cdf(power)} for power in (0.8, 0.9)]
+    data = {"groups": ["toys"], "hows": ["camera"], "outcomes": [outcome], "powers": powers, "rows": [row]}
+    tab = show_lab("sample", data | {"z_two_sided": normal.inv_cdf(0.975)})
+    count = read_definitions("explore")["count_people"]
+    get = "document.getElementById('lab').dataset.people"
+    assert int(tab.evaluate(get)) == count(spread, 0.1, 2, False)
+    tab.get_by_label("walks per person and visit").fill("4")
+    tab.get_by_label("difference to find").fill("0.05")
+    assert int(tab.evaluate(get)) == count(spread, 0.05, 4, False)
+    tab.get_by_label("design").select_option("before and after")
+    tab.get_by_label("power").select_option("90 %")
+    assert int(tab.evaluate(get)) == count(spread, 0.05, 4, True, 0.9)
+
+
+def test_the_camera_is_that_of_the_library(show_lab):
+    points = np.array([[[-1.0, 0.0, 0.1], [-1.0, 1.7, 0.1]], [[1.0, 0.0, 0.1], [1.0, 1.7, 0.1]]])
+    usual, centre = Camera(), np.array([[-1.0, 0.9, 0.0], [1.0, 0.9, 0.0]])
+    walk = {"name": "toy", "fps": 1, "height_m": 1.7, "points": encode(points, 1000), "centre_m": [0.0, 0.0]}
+    data = {
+        "walks": [walk],
+        "keypoints": ["a", "b"],
+        "bones": [],
+        "head": [0, 1],
+        "views": VIEWS,
+        "errors": {},
+    }
+    data |= {"image_px": [usual.image_width_px, usual.image_height_px], "focal_px": usual.focal_length_px}
+    tab = show_lab("camera", data | {"aim_m": usual.aim_height_m, "no_error": "Unknown."})
+    for name, value in (("angle", "40"), ("height", "1.5"), ("distance", "7.5"), ("moment", "1")):
+        tab.get_by_label(name, exact=False).first.fill(value)
+    camera = replace(usual, azimuth_deg=40, height_m=1.5, distance_m=7.5)
+    pixels = project_points(points, centre, camera)[-1]
+    assert int(tab.evaluate("document.getElementById('lab').dataset.tall")) == round(np.ptp(pixels[:, 1]))
+
+
+def test_without_script_a_still_picture_stands_there(browser, book):
+    name = next(name for name in ("explore.html", "page.html") if (book[0] / name).is_file())
+    context = browser.new_context(java_script_enabled=False)
+    tab = context.new_page()
+    tab.goto((book[0] / name).as_uri())
+    assert tab.locator(".lab canvas").count() == 0 and tab.locator(".lab .still").first.is_visible()
+    context.close()
 
 
 def test_nothing_runs_off_the_side_of_a_phone(seen):

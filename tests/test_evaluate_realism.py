@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
 import numpy as np
@@ -22,8 +23,9 @@ from gaitlib.evaluate.realism import (
     compare_speed_law,
 )
 from gaitlib.gait import COORDINATES, MUSCLES, build_gait
-from gaitlib.person import Person
+from gaitlib.person import Impairment, Person
 from gaitlib.report import animation
+from gaitlib.report.interactive import encode
 from gaitlib.simulate.curves import choose_alike, choose_nearest, collect_leg_curves, get_leg_curves
 
 ADULT = Person(age_years=30, sex="m", height_m=1.76, mass_kg=74.0)
@@ -242,13 +244,49 @@ def test_curves_of_real_people():
 
 def test_animation_loads_nothing_and_holds_what_it_shows():
     gait, d = _make_normal_gait(), compute_dimensions(ADULT)
-    text = animation.build_animation([animation.Walker("A <b>", gait, d, 74.0)] * 2, "two")
-    assert "http" not in text and "src=" not in text and "import" not in text
-    assert text.count("<canvas") == 2 and "A &lt;b&gt;" in text and len(text) < 100_000
-    data = json.loads(text.split("const gaits = ", 1)[1].split(";\n", 1)[0])
-    assert data[0]["stride_s"] == 1.1 and data[0]["length_m"] == pytest.approx(1.32)
-    assert max(data[0]["force"]["r"][1::3]) == round(100 * float(gait["ground_force"].max()) / WEIGHT)
-    assert len(data[0]["activation"]["l"]) == 101 * 9 and set(data[0]["activation"]["l"]) == {10}
+    gait["speed_mps"] = 1.2
+    text = animation.build_animation([animation.Walker("A <b>", gait, d, 74.0)] * 2, "two", "<p>Still</p>")
+    assert "http" not in text and "src=" not in text and "import " not in text
+    assert "<b>" not in text and '<div class="still"><p>Still</p></div>' in text and len(text) < 100_000
+    data = json.loads(text.rpartition('getElementById("two"), "walk", ')[2].removesuffix(");</script>"))
+    first = data["gaits"][0]
+    assert len(data["gaits"]) == len(data["panels"]) == 2 and first["title"] == "A <b>"
+    assert first["stride_s"] == 1.1 and first["length_m"] == pytest.approx(1.32)
+    force, active, points = (_decode(first[name]) for name in ("force", "activation", "points"))
+    assert force["r"][1::3].max() == round(100 * float(gait["ground_force"][::2].max()) / WEIGHT)
+    assert len(active["l"]) == 51 * 9 and set(active["l"]) == {10}
+    assert len(points) == 51 * 2 * len(data["points"])
+
+
+def _decode(packed):
+    if isinstance(packed, dict):
+        return {name: _decode(values) for name, values in packed.items()}
+    return np.frombuffer(base64.b64decode(packed), "<i2")
+
+
+def test_groups_of_a_viewer_are_sorted_by_speed():
+    d, walkers = compute_dimensions(ADULT), []
+    for speed in (1.4, 0.9, 1.2):
+        gait = _make_normal_gait()
+        gait["speed_mps"] = speed
+        walkers.append(animation.Walker(f"{speed} m/s", gait, d, 74.0))
+    text = animation.build_viewer({"all": walkers, "one": walkers[:1]}, ["one", "all"])
+    assert text.index('"0.9 m/s"') < text.index('"1.2 m/s"') < text.index('"1.4 m/s"')
+    assert '"panels":[1,0]' in text and '{"name":"one","first":3,"count":1}' in text
+
+
+def test_an_impairment_is_said_shortly():
+    row = pd.Series(Impairment().flatten())
+    assert animation.describe_shortly(row) == "no impairment"
+    row["weakness_plantarflexors_l"], row["contracture_hamstrings_r"] = 0.49, 0.8
+    row["contracture_hamstrings_l"] = 0.8
+    assert animation.describe_shortly(row) == "short hamstrings, weak plantarflexors left (49 % of strength)"
+
+
+def test_what_cannot_be_packed_is_refused():
+    for values in ([np.nan], [40000.0]):
+        with pytest.raises(ValueError, match="missing or beyond"):
+            encode(np.array(values))
 
 
 def test_pressure_lies_where_the_ankle_moment_puts_it():

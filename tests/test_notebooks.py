@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from docutils.utils.math.latex2mathml import tex2mathml
 
-from gaitlib.environment import ROOT
+from gaitlib.environment import ROOT, hash_file
 from gaitlib.errors import InputError, WorkError
 from gaitlib.study import load_study
 from gaitlib.workflow import execute as runner
+from gaitlib.workflow.bind import describe_inputs, describe_making, lay_out
 from gaitlib.workflow.execute import (
     check_parameters,
     execute_notebook,
@@ -278,6 +279,24 @@ def test_cells_that_show_nothing_are_left_out_with_the_text_before_them():
     kept = scrub_notebook({"cells": cells}, "page", ROOT)["cells"]
     found = [cell["source"] for cell in kept]
     assert found == ["text of something", "something", "text that stays", "plain"]
+
+
+def test_one_switch_for_code_and_how_a_page_was_made():
+    def cell(source, tag="hide-input", shown=False):
+        output = [{"output_type": "display_data"}] if shown else []
+        return {"cell_type": "code", "source": source, "metadata": {"tags": [tag]}, "outputs": output}
+
+    text = {"cell_type": "markdown", "source": "Text", "metadata": {}}
+    cells = [cell("a = 1"), cell("b = 2"), cell("show(a)", shown=True), text, cell("c = 3"), text]
+    cells += [cell("d = 4"), cell("visible()", "other", shown=True)]
+    laid = lay_out({"cells": cells}, "made so")["cells"]
+    assert [item["source"] for item in laid] == [
+        *("a = 1\n\nb = 2\n\nshow(a)", "Text", "c = 3", "Text", "d = 4", "visible()", "made so"),
+    ]
+    study = load_study(ROOT / "studies/quick.yaml")
+    made = describe_making(study, ROOT, "4_evaluate_child", describe_inputs(study, ROOT))
+    assert "papermill notebooks/4_evaluate.ipynb 4_evaluate_child.ipynb -f build/quick/parameters/" in made
+    assert f"`{hash_file(ROOT / 'data_manifest.yaml')[:12]}` (data_manifest.yaml)" in made
 
 
 def test_private_text_is_found(monkeypatch):

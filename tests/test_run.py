@@ -27,7 +27,7 @@ SHIPPED = (
 )
 """Files under data/ that pages are made from."""
 SUBGROUPS = ("child", "joint", "dementia")
-BEHIND = {"5_compare", "0_answer", "book"}
+BEHIND = {"5_compare", "explore", "for_clinicians", "0_answer", "book"}
 EVALUATE = {f"4_evaluate_{name}" for name in SUBGROUPS}
 
 
@@ -95,6 +95,7 @@ def finished(tmp_path_factory):
         "1_simulate",
         "1_body",
         "1_impairments",
+        "1_cohorts",
         "1_library",
         "2_generate",
         "generator",
@@ -107,7 +108,8 @@ def finished(tmp_path_factory):
         "agreement_",
         "4_signals",
     ]
-    for number, stem in enumerate([*order, "5_compare", "agreement.", "6_report", "0_answer", "index"]):
+    order += ["5_compare", "agreement.", "explore", "for_clinicians", "6_report", "0_answer", "index"]
+    for number, stem in enumerate(order):
         for path in (root / "build").rglob(f"{stem}*"):
             if "parameters" not in path.parts:
                 os.utime(path, (now - 500 + number, now - 500 + number))
@@ -149,13 +151,23 @@ def test_a_margin_of_one_subgroup_runs_that_page_only(project):
 
 def test_changed_code_runs_the_pages_that_import_it(project):
     (project / "gaitlib/evaluate/discrimination.py").open("a", encoding="utf-8").write("\n# changed\n")
-    assert list_pages(project) == {"5_compare", "0_answer", "book"}
+    assert list_pages(project) == BEHIND
 
 
 def test_changed_library_runs_everything_that_reads_it(project):
     (project / "data/library/gaits.nc").write_text("new")
-    pages = {"1_simulate", "1_library", "2_generate", "2_physics", "2_sense", "3_train", "4_signals"}
-    assert list_pages(project) == pages | {"6_report"} | EVALUATE | BEHIND
+    pages = {
+        "1_simulate",
+        "1_cohorts",
+        "1_library",
+        "2_generate",
+        "2_physics",
+        "2_sense",
+        "3_train",
+        "4_signals",
+        "6_report",
+    }
+    assert list_pages(project) == pages | EVALUATE | BEHIND
 
 
 def test_changed_weights_run_the_pages_that_use_them(project):
@@ -274,6 +286,7 @@ MADE = {
     "1_simulate": ["1_simulate.json"],
     "1_body": ["1_body.json"],
     "1_impairments": ["1_impairments.json"],
+    "1_cohorts": ["1_cohorts.json"],
     "1_library": ["1_library.json"],
     "2_generate": ["2_generate.json", "generator.safetensors"],
     "2_physics": ["2_physics.json"],
@@ -287,6 +300,8 @@ MADE = {
     "4_signals": ["4_signals.json", "estimates_inertial.parquet"],
     "5_compare": ["agreement.parquet", "5_compare.json"],
     "6_report": ["6_report.json"],
+    "explore": ["explore.json"],
+    "for_clinicians": ["for_clinicians.json"],
     "0_answer": ["0_answer.json"],
 }
 """Results of each page."""

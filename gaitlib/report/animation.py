@@ -1,12 +1,9 @@
-"""Gaits as walking skeletons: one piece of HTML that plays offline, in the book and on a phone."""
+"""Gaits as walking bodies: one piece of HTML that plays offline, in the book and on a phone."""
 
 from __future__ import annotations
 
-import html
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,23 +11,15 @@ import xarray as xr
 
 from gaitlib.body.dimensions import Dimensions, compute_dimensions
 from gaitlib.body.kinematics import compute_sagittal_points
+from gaitlib.body.specification import GRAVITY_MPS2
 from gaitlib.gait import COORDINATES, MUSCLE_GROUPS, SIDES
-from gaitlib.person import Impairment, parse_person, unflatten_impairment
+from gaitlib.person import Impairment, parse_person
+from gaitlib.report.interactive import build_lab, encode
+from gaitlib.sense.trunk_and_arms import add_width_and_arms
+from gaitlib.simulate.library import HEALTHY_COHORTS
+from gaitlib.walk import KEYPOINTS_3D
 
-_GRAVITY = 9.80665
 _HEALTHY = Impairment().flatten()
-_STYLE = """
-.walkers { border: 1px solid #d8dee4; border-radius: 6px; padding: 0.5rem; max-width: 46rem; }
-.walkers .stage { display: flex; flex-wrap: wrap; gap: 0.5rem; }
-.walkers .panel { flex: 1 1 15rem; min-width: 0; }
-.walkers .panel strong { display: block; font-size: 0.9rem; line-height: 1.3; }
-.walkers canvas { display: block; width: 100%; height: 19rem; }
-.walkers .controls { display: flex; flex-wrap: wrap; gap: 0.6rem; align-items: center; font-size: 0.9rem; }
-.walkers button { min-width: 5rem; min-height: 2.4rem; }
-.walkers input { flex: 1 1 8rem; min-width: 6rem; }
-.walkers .scale { display: inline-block; width: 6rem; height: 0.7rem; vertical-align: middle;
-  background: linear-gradient(90deg, #d6dbe2, #facc5a 15%, #e2542c 40%, #800026); }
-"""
 
 
 @dataclass(frozen=True)
@@ -47,37 +36,90 @@ def choose_walkers(table: pd.DataFrame, gaits: xr.Dataset, example: pd.Series) -
     """Choose a gait and its most different companion at about the same speed."""
     near = table[table["verified"].astype(bool) & (table["speed_mps"] - example["speed_mps"]).abs().lt(0.15)]
     hindered = (near[list(_HEALTHY)].astype(float) - pd.Series(_HEALTHY)).abs().sum(axis=1).idxmax()
-    return [_make_walker(row, gaits) for row in (example, near.loc[hindered])]
+    return [make_walker(row, gaits) for row in (example, near.loc[hindered])]
 
 
-def _make_walker(row: pd.Series, gaits: xr.Dataset) -> Walker:
+def make_walker(row: pd.Series, gaits: xr.Dataset) -> Walker:
+    """Make a walker of a row of a library's table."""
     person = parse_person({key: row[key] for key in ("age_years", "sex", "height_m", "mass_kg")})
     title = f"{person.age_years:.0f} years, {person.height_m:.2f} m, {row['speed_mps']:.2f} m/s"
-    title += f"; {unflatten_impairment(row).describe()}"
+    if row["cohort"] not in HEALTHY_COHORTS:
+        title += f"; {describe_shortly(row)}"
     return Walker(title, gaits.sel(gait=row["gait_id"]), compute_dimensions(person), person.mass_kg)
 
 
-def build_animation(walkers: Sequence[Walker], name: str = "walkers") -> str:
-    """Build the animation of gaits side by side."""
-    script = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
-    data = json.dumps([_pack(walker) for walker in walkers], separators=(",", ":"))
-    script = script.replace("DATA;", f"{data};", 1).replace('"ID"', json.dumps(name), 1)
-    panels = "".join(
-        f'<div class="panel"><strong>{html.escape(walker.title)}</strong>'
-        f'<canvas role="img" aria-label="Walking skeleton: {html.escape(walker.title, quote=True)}"></canvas>'
-        "</div>"
-        for walker in walkers
-    )
+_WORDS = {
+    "weakness": ("weak {}", 1.0),
+    "contracture": ("short {}", 0.3),
+    "spasticity": ("spastic {}", 3.0),
+    "limit": ("stiff {}", 40.0),
+    "tone": ("tense {}", 0.5),
+    "rigidity": ("rigid", 1.0),
+    "coactivation": ("antagonists active", 0.5),
+    "bradykinesia": ("slowed", 0.7),
+    "stoop_deg": ("stooped", 40.0),
+    "balance_margin": ("cautious", 1.0),
+    "tilt_deg": ("tilted pelvis", 30.0),
+}
+"""Part of an impairment -> words, and the size that counts as a whole."""
+
+
+def describe_shortly(row: pd.Series, most: int = 3) -> str:
+    """Name the largest parts of an impairment, such as 'weak plantarflexors left (49 % of strength)'."""
+    sizes = {}
+    for name, healthy in _HEALTHY.items():
+        part = name if name in _WORDS else name.partition("_")[0]
+        sizes[name] = abs(float(row[name]) - healthy) / _WORDS[part][1]
+    found, said = sorted((name for name in sizes if sizes[name] > 0.1), key=sizes.get, reverse=True), {}
+    for name in found:
+        part = name if name in _WORDS else name.partition("_")[0]
+        muscle, _, side = name.removeprefix(part).strip("_").rpartition("_")
+        words = _WORDS[part][0].format(muscle.replace("_", " "))
+        said.setdefault(words, []).append((side, float(row[name])))
+    return ", ".join(_join_sides(words, own) for words, own in list(said.items())[:most]) or "no impairment"
+
+
+def _join_sides(words: str, own: list[tuple[str, float]]) -> str:
+    side = {"r": " right", "l": " left"}.get(own[0][0], "") if len(own) == 1 else ""
     return (
-        f'<style>{_STYLE}</style><div class="walkers" id="{html.escape(name, quote=True)}">'
-        f'<div class="stage">{panels}</div><div class="controls"><button type="button">Play</button>'
-        '<input type="range" min="0" max="100" step="0.5" value="0" aria-label="Share of the stride">'
-        '<label>Speed <select><option value="1">1</option><option value="0.5" selected>1/2</option>'
-        '<option value="0.2">1/5</option></select></label>'
-        '<span>muscles: activation 0 <span class="scale"></span> 1</span>'
-        "<span>blue right leg, orange left leg, green force of the ground</span></div></div>"
-        f"<script>{script}</script>"
+        words
+        + side
+        + (f" ({100 * min(v for _, v in own):.0f} % of strength)" if words.startswith("weak") else "")
     )
+
+
+def build_animation(walkers: Sequence[Walker], name: str = "walkers", still: str = "") -> str:
+    """Build the animation of gaits side by side."""
+    groups = [(walker.title, [walker]) for walker in walkers]
+    return build_lab("walk", _pack_groups(groups, list(range(len(groups)))), name, still)
+
+
+def build_viewer(groups: Mapping[str, Sequence[Walker]], shown: Sequence[str], still: str = "") -> str:
+    """Build a viewer in which a reader chooses who walks, and how fast: the gaits of each group by speed."""
+    names = list(groups)
+    sorted_groups = [(name, sorted(own, key=_get_speed)) for name, own in groups.items()]
+    return build_lab("walk", _pack_groups(sorted_groups, [names.index(n) for n in shown]), "viewer", still)
+
+
+def _get_speed(walker: Walker) -> float:
+    return float(walker.gait["speed_mps"])
+
+
+def _pack_groups(groups: list[tuple[str, Sequence[Walker]]], panels: list[int]) -> dict:
+    packed, listed = [], []
+    for name, walkers in groups:
+        listed.append({"name": name, "first": len(packed), "count": len(walkers)})
+        packed += [_pack(walker) for walker in walkers]
+    points = packed[0].pop("names")
+    for gait in packed[1:]:
+        del gait["names"]
+    return {
+        "points": points,
+        "muscles": list(MUSCLE_GROUPS),
+        "gaits": packed,
+        "groups": listed,
+        "panels": panels,
+    }
 
 
 def compute_pressure_centre(gait: xr.Dataset, dimensions: Dimensions) -> np.ndarray:
@@ -99,32 +141,34 @@ def compute_pressure_centre(gait: xr.Dataset, dimensions: Dimensions) -> np.ndar
 
 
 def _pack(walker: Walker) -> dict:
-    """Numbers of one gait as integers: points and places in mm, forces in % of body weight."""
+    """Numbers of one gait, every second hundredth of the stride: points and places in mm, forces in % of
+    body weight, activation in %."""
     gait = walker.gait
     position = gait["position"].values
     forward = position[:, COORDINATES.index("pelvis_tx")]
     points = compute_sagittal_points(position, walker.dimensions)
     centre = compute_pressure_centre(gait, walker.dimensions)
-    share = 100 * gait["ground_force"].values / (walker.mass_kg * _GRAVITY)
+    # Arms are not simulated: everyone gets the same, drawn once.
+    arms = add_width_and_arms(
+        points, walker.dimensions, np.linspace(0, 1, len(forward)), np.random.default_rng(2)
+    )
+    for name in (f"{joint}_{side}" for joint in ("elbow", "wrist") for side in SIDES):
+        points[name] = arms[:, KEYPOINTS_3D.index(name), :2]
+    share = 100 * gait["ground_force"].values / (walker.mass_kg * GRAVITY_MPS2)
     force = np.concatenate([share[:, :, :2], 1000 * centre[:, :, None]], axis=2)
+    names = list(gait["muscle"].values)
+    muscles = {side: [names.index(f"{m}_{side}") for m in MUSCLE_GROUPS] for side in SIDES}
     activation = 100 * gait["activation"].values
     length = float(forward[-1] - forward[0])
     return {
+        "title": walker.title,
         "height_m": round(walker.dimensions.height_m, 3),
+        "speed_mps": round(_get_speed(walker), 3),
         "stride_s": round(float(gait["stride_time_s"]), 4),
         "length_m": round(length, 4),
         "start_m": round(float((forward - length * np.linspace(0, 1, len(forward))).mean()), 4),
-        "points": [[name, _round(1000 * values)] for name, values in points.items()],
-        "force": {side: _round(force[:, column]) for column, side in enumerate(SIDES)},
-        "muscles": list(MUSCLE_GROUPS),
-        "activation": {
-            side: _round(
-                activation[:, [list(gait["muscle"].values).index(f"{m}_{side}") for m in MUSCLE_GROUPS]]
-            )
-            for side in SIDES
-        },
+        "names": list(points),
+        "points": encode(1000 * np.stack(list(points.values()), axis=1)[::2]),
+        "force": {side: encode(force[::2, column]) for column, side in enumerate(SIDES)},
+        "activation": {side: encode(activation[::2, muscles[side]]) for side in SIDES},
     }
-
-
-def _round(values: np.ndarray) -> list[int]:
-    return np.rint(values).astype(int).ravel().tolist()

@@ -38,19 +38,43 @@ _SKELETON = [("head_top", "neck"), ("hip_r", "hip_l")] + [
 ]
 
 
+_TRUNK = (
+    ("mid_hip", "lumbar", 0.058, 0.053),
+    ("lumbar", "shoulder", 0.053, 0.056),
+    ("shoulder", "neck", 0.03, 0.024),
+)
+_LIMBS = (
+    ("mid_hip", "knee", 0.052, 0.033), ("knee", "ankle", 0.034, 0.019), ("ankle", "heel", 0.019, 0.017),
+    ("ankle", "mtp", 0.02, 0.013), ("heel", "mtp", 0.014, 0.012), ("mtp", "toe", 0.012, 0.009),
+)  # fmt: skip
+"""Parts of the planar body, with their radii at both ends in body heights; as in interactive.js."""
+
+
 def draw_pose(ax, pose: Mapping) -> None:
-    """Draw one pose of the planar body."""
-    trunk = [pose[name] for name in ("mid_hip", "lumbar", "shoulder", "neck")]
-    ax.plot(*np.transpose(trunk), color="0.25", linewidth=4, solid_capstyle="round", zorder=2)
+    """Draw one pose of the planar body; the left leg is hatched."""
+    joints = [np.asarray(pose[name]) for name in ("mid_hip", "knee_r", "ankle_r")]
+    tall = np.linalg.norm(np.diff(joints, axis=0), axis=1).sum() / 0.49  # body height, roughly
     middle = (np.asarray(pose["neck"]) + pose["head_top"]) / 2
-    radius = 0.5 * np.linalg.norm(np.asarray(pose["head_top"]) - pose["neck"])
-    ax.add_patch(plt.Circle(middle, radius, color="0.25", zorder=2))
-    for side, colour, line in (("l", LEFT, (0, (3, 1))), ("r", RIGHT, "-")):
-        leg = [pose["mid_hip"], *(pose[f"{name}_{side}"] for name in ("knee", "ankle"))]
-        foot = [pose[f"{name}_{side}"] for name in ("ankle", "heel", "mtp", "toe")]
-        sole = [pose[f"{name}_{side}"] for name in ("ankle", "mtp")]
-        for part in (leg, foot, sole):
-            ax.plot(*np.transpose(part), color=colour, linewidth=3, linestyle=line, zorder=3)
+    parts = [("l", part, LEFT, "//////") for part in _LIMBS] + [("", part, "0.35", "") for part in _TRUNK]
+    for number, (side, (a, b, *radii), colour, hatch) in enumerate(
+        [*parts, *(("r", part, RIGHT, "") for part in _LIMBS)]
+    ):
+        ends = [np.asarray(pose.get(f"{name}_{side}", pose.get(name)), dtype=float) for name in (a, b)]
+        outline = _outline_limb(*ends, *(tall * r for r in radii))
+        look = {"facecolor": colour, "edgecolor": "white", "hatch": hatch, "linewidth": 0.5}
+        ax.add_patch(plt.Polygon(outline, zorder=2 + 0.01 * number, **look))
+    ax.add_patch(plt.Circle(middle, 0.062 * tall, color="0.35", zorder=2.1))
+    ax.autoscale_view()
+
+
+def _outline_limb(a: np.ndarray, b: np.ndarray, ra: float, rb: float) -> np.ndarray:
+    """Two circles and what lies between their tangents."""
+    along = np.arctan2(b[1] - a[1], b[0] - a[0])
+    open_angle = np.arccos(np.clip((ra - rb) / max(np.linalg.norm(b - a), 1e-9), -1, 1))
+    first = along + np.linspace(open_angle, 2 * np.pi - open_angle, 12)
+    last = along + np.linspace(-open_angle, open_angle, 12)
+    ring = [np.stack([np.cos(turn), np.sin(turn)], axis=1) for turn in (first, last)]
+    return np.concatenate([a + ra * ring[0], b + rb * ring[1]])
 
 
 def collect_joint_curves(gaits: xr.Dataset) -> dict[str, np.ndarray]:
@@ -211,18 +235,17 @@ class SideCurves:
 def collect_side_curves(gaits: xr.Dataset, people: list[str]) -> SideCurves:
     """Collect the curves of simulated gaits, several gaits of one person averaged."""
     names = list(dict.fromkeys(people))
-    per_gait = {joint: [] for joint in JOINTS}
-    toe_off = []
-    for n in range(gaits.sizes["gait"]):
-        gait = gaits.isel(gait=n)
-        stance = [_find_stance(gait["ground_force"].sel(foot=side, axis="y").values[:-1]) for side in "rl"]
-        toe_off.append([share for _, share in stance])
-        for joint, coordinate in JOINTS.items():
-            sides = [
-                _roll(np.degrees(gait["position"].sel(coordinate=f"{coordinate}_{side}").values), start)
-                for side, (start, _) in zip("rl", stance, strict=True)
-            ]
-            per_gait[joint].append(sides)
+    force = gaits["ground_force"].sel(axis="y").transpose("gait", "foot", "phase").sel(foot=list("rl")).values
+    stance = [[_find_stance(side[:-1]) for side in gait] for gait in force]
+    toe_off = [[share for _, share in both] for both in stance]
+    per_gait = {}
+    for joint, coordinate in JOINTS.items():
+        both_sides = [f"{coordinate}_{side}" for side in "rl"]
+        curves = gaits["position"].sel(coordinate=both_sides).transpose("gait", "coordinate", "phase").values
+        per_gait[joint] = [
+            [_roll(curve, start) for curve, (start, _) in zip(both, starts, strict=True)]
+            for both, starts in zip(np.degrees(curves), stance, strict=True)
+        ]
     rows = [[n for n, name in enumerate(people) if name == person] for person in names]
     angles = {
         joint: np.array([np.mean(np.array(curves)[own], axis=0) for own in rows])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -9,11 +10,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from gaitlib.environment import ROOT
+from gaitlib.environment import ROOT, hash_file
 from gaitlib.errors import WorkError
 from gaitlib.study import Study
-from gaitlib.workflow.execute import find_private_text
-from gaitlib.workflow.pages import SUBGROUP_PAGE, plan_pages
+from gaitlib.workflow.execute import find_private_text, read_notebook
+from gaitlib.workflow.pages import SUBGROUP_PAGE, find_notebook, plan_pages
 
 _WRITING = (
     *(
@@ -80,17 +81,64 @@ def assemble_book(study: Study, root: str | Path, target: str | Path) -> Path:
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(root / "book", target, ignore=shutil.ignore_patterns("__pycache__"))
     pages = root / "build" / study.name / "notebooks"
+    made = describe_inputs(study, root)
     for name in plan_pages(study):
         path = pages / f"{name}.ipynb"
         if not path.is_file():
             raise WorkError(f"book: page {name} has not been executed; run `gaitlib run` on the study")
-        shutil.copy(path, target / path.name)
+        notebook = lay_out(read_notebook(path), describe_making(study, root, name, made))
+        (target / path.name).write_text(json.dumps(notebook, ensure_ascii=False), encoding="utf-8")
     table = (target / "_toc.yml").read_text(encoding="utf-8")
     (target / "_toc.yml").write_text(_list_subgroups(table, study), encoding="utf-8")
     config = (target / "_config.yml").read_text(encoding="utf-8")
     (target / "_config.yml").write_text(config.replace("{title}", study.book.title), encoding="utf-8")
     run_commands(target / "own_data.md", target / "_own_data")
     return target
+
+
+def lay_out(notebook: dict, footer: str) -> dict:
+    """One switch for code where several followed each other, and how the page was made at its end."""
+    cells, waiting = [], []
+    for cell in notebook["cells"]:
+        tags = set(cell.get("metadata", {}).get("tags", []))
+        unseen = cell["cell_type"] == "code" and tags & {"hide-input", "remove-input"}
+        if unseen and not cell["outputs"]:
+            waiting.append(cell)
+            continue
+        if waiting and unseen:
+            code = ["".join(other["source"]).rstrip() for other in (*waiting, cell)]
+            cell, waiting = {**cell, "source": "\n\n".join(code)}, []
+        cells += [*waiting, cell]
+        waiting = []
+    end = {"cell_type": "markdown", "id": "how-made", "metadata": {}, "source": footer}
+    return {**notebook, "cells": [*cells, *waiting, end]}
+
+
+def describe_inputs(study: Study, root: Path) -> str:
+    """Name what the pages of a study were made from: revision, library, estimator, list of recordings."""
+    from gaitlib.simulate.release import find_revision
+
+    files = {"library": f"{study.simulate.library}/gaits.nc", "recordings": "data_manifest.yaml"}
+    if study.estimate.weights:
+        files["estimator"] = f"{study.estimate.weights}/keypoints.safetensors"
+    hashes = [
+        f"{name} `{hash_file(root / path)[:12]}` ({path})"
+        for name, path in files.items()
+        if (root / path).is_file()
+    ]
+    return f"Study *{study.name}*, revision `{find_revision()}`. SHA-256 begins with: {', '.join(hashes)}."
+
+
+def describe_making(study: Study, root: Path, name: str, made: str) -> str:
+    """Say how one page was made, and how to make it alone."""
+    folder = f"build/{study.name}"
+    times = root / folder / "times" / f"{name}.json"
+    took = f" Run time {json.loads(times.read_text())['seconds']:.0f} s." if times.is_file() else ""
+    command = f"papermill {find_notebook(name)} {name}.ipynb -f {folder}/parameters/{name}.yaml"
+    return (
+        f":::{{dropdown}} How this page was made\n{made}{took} This page alone, after the pages that it "
+        f"reads:\n\n```\n{command}\n```\n:::"
+    )
 
 
 def _list_subgroups(table: str, study: Study) -> str:

@@ -26,6 +26,8 @@ class Page:
 
 _VARIABILITY = {"variability_walks": 8, "variability_strides": 60, "price_per_core_hour": 0.04}
 """Walks per cohort and strides per walk on the page of the library; the assumed price (euro)."""
+_EXPLORED = {"speeds_per_group": 7, "explored_gaits": 2000, "smallest_group": 10}
+"""Walkers of each kind and gaits to look through, so that the page stays small; people a spread needs."""
 
 
 def plan_pages(study: Study) -> dict[str, Page]:
@@ -77,6 +79,8 @@ def plan_pages(study: Study) -> dict[str, Page]:
         | {"experiments": evaluate.experiments}
         | dict(zip(("patients", "healthy"), evaluate.told_apart, strict=True)),
         "6_report": library | {"recordings": ""},
+        "explore": library | _EXPLORED | {name: v for name, v in summary.items() if name != "methods"},
+        "for_clinicians": summary,
         "0_answer": summary,
     }
     common = {"seed": study.seed, "results": f"{folder}/results"}
