@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from gaitlib.door.bouts import trace_legs
-from gaitlib.door.recording import POINT
+from gaitlib.door.recording import LEG_POINTS, POINT
 from gaitlib.gait import MUSCLE_GROUPS
 from gaitlib.report.visit import Measure, Visit
 
@@ -246,6 +246,10 @@ def _draw_figures(flat: np.ndarray, fps: float, step_s: float) -> str:
     """Eight moments, half a step apart, side by side."""
     middle, half = len(flat) // 2, 1.75 * step_s * fps
     rows = np.unique(np.clip(np.round(middle + np.linspace(-half, half, 8)), 0, len(flat) - 1).astype(int))
+    whole = np.flatnonzero(np.isfinite(flat[:, LEG_POINTS]).all(axis=(1, 2)))
+    if len(whole):
+        near = whole[np.abs(whole[:, None] - rows).argmin(axis=0)]
+        rows = np.unique(np.where(np.abs(near - rows) <= 0.1 * fps, near, rows))
     hips = _take_middle(flat, "hip")
     rows = rows[np.isfinite(hips[rows]).all(axis=1) & np.isfinite(flat[rows, :, 1]).any(axis=1)]
     if len(rows) == 0:

@@ -259,13 +259,13 @@ def _list_limits(answer: Answer, view: str, age_years, sex, measures: dict[str, 
         )
         limits.append(f"right and left steps cannot be told apart {why}")
     if age_years is None:
-        limits.append("no usual ranges: the age was not given (--age)")
+        limits.append("no usual ranges: the age was not given")
     elif not AGES[0] <= age_years <= AGES[1]:
         limits.append(
             f"no usual ranges for {age_years:g} years; there are some for {AGES[0]:g} to {AGES[1]:g}"
         )
     elif sex is None:
-        limits.append("usual ranges are those of men and women together (--sex)")
+        limits.append("usual ranges are those of men and women together")
     if age_years is not None and age_years < 18 and answer.recording.kind != "markers":
         limits.append("the test on real people was on adults; this is a child")
     return tuple(dict.fromkeys(limits))
