@@ -32,6 +32,7 @@ from gaitlib.door.command import add_estimate_parser, run
 from gaitlib.door.inertial import convert_signals
 from gaitlib.door.names import ORDERS, find_point, map_names
 from gaitlib.door.recording import Recording
+from gaitlib.door.tables import parse_table
 from gaitlib.door.timing import find_rate, place_in_time
 from gaitlib.errors import GaitlibError, InputError
 from gaitlib.gait import COORDINATES
@@ -574,3 +575,11 @@ def test_any_array_is_answered_or_refused(seed, n, value, share):
         except GaitlibError:
             continue
         assert all(np.isfinite(item.value) for item in answer.values.values())
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_a_line_of_separators_alone_is_a_sample_in_which_all_is_missing(separator):
+    """It had been dropped, and where no time is told the walk became shorter."""
+    lines = ["", "a,b,c", "1.5,2,3", ",,", "2,3,4", "", "3,4,5", ",,", ""]
+    table = parse_table("points.csv", "\n".join(lines).replace(",", separator))
+    assert table.columns == [["1.5", "", "2", "3"], ["2", "", "3", "4"], ["3", "", "4", "5"]]

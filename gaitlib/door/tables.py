@@ -98,12 +98,18 @@ def read_words(path: Path) -> str:
 
 def parse_table(name: str, text: str) -> Table:
     """Find separator, decimal sign and header lines of a text table, and cut it into cells."""
-    lines = [line for line in text.splitlines() if line.strip(" \t\r,;|")]
+    lines = [line for line in text.splitlines() if line.strip(" \r")]
     rest = [line for line in lines if not line.lstrip().startswith(("#", "//", "sep="))]
     above = [line for line in lines if line.lstrip().startswith(("#", "//", "sep="))]
     scores = {one: _score(rest, one) for one in _SEPARATORS}
     separator = max(scores, key=scores.get)
     rows = [_cut(line, separator) for line in rest]
+    data = [n for n, row in enumerate(rows) if _is_data(row)]
+    # A line of separators alone is a sample in which everything is missing, but only among samples.
+    spoken = [any(cell.strip() for cell in row) for row in rows]
+    rows = [
+        row for n, row in enumerate(rows) if spoken[n] or (data and data[0] < n < data[-1] and len(row) > 1)
+    ]
     data = [n for n, row in enumerate(rows) if _is_data(row)]
     if not data or scores[separator] == 0:
         raise InputError(f"{name}: not a table of numbers: no line of numbers found.")
@@ -173,6 +179,7 @@ def _is_data(row: list[str]) -> bool:
 
 def _score(lines: list[str], separator: str) -> float:
     """How many numbers a separator gives per line, in lines of equal width."""
+    lines = [line for line in lines if line.strip(" \t\r,;|")]
     sample = lines[len(lines) // 3 :][:40]
     rows = [_cut(line.strip("\r\n"), separator) for line in sample]
     counts = [sum(_is_number(word) for word in row) for row in rows]
