@@ -213,7 +213,8 @@ def test_dask_scheduler_and_two_workers_one_killed_during_the_run(tmp_path, buil
     assert not table["gait_id"].duplicated().any()
     begun, _ = read_log(tmp_path)
     attempts = count_attempts(table)
-    lost = sum(begun.values()) - sum(attempts.values())
+    checks = table["branch_spread"].notna().sum()  # solved once more, from another neighbour
+    lost = sum(begun.values()) - sum(attempts.values()) - checks
     assert 0 <= lost <= 2, "what ran on the killed worker, and what it had not handed over"
 
 

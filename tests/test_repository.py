@@ -43,7 +43,7 @@ ENGINES = {
 """Worker modules: only spawned processes import them."""
 GEOMETRY = ("gaitlib.body.dimensions", "gaitlib.body.kinematics")
 """Lengths of a person and where the joints lie: plain numbers that `outcomes` needs of a simulated stride."""
-MANY_BYTES = 5 * 1024**2
+MANY_BYTES = 6 * 1024**2
 LIBRARY_BYTES = 25_000_000
 
 

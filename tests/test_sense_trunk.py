@@ -145,7 +145,8 @@ def sample_lower_back(slowest_mps, fastest_mps):
     adults = table.query("verified and cohort == 'healthy_adult'")
     adults = adults[adults["speed_mps"].between(slowest_mps, fastest_mps)]
     pool = build_pool(gaits.sel(gait=adults["gait_id"].to_list()), list_persons(adults))
-    config = InertialSamplerConfig(several_share=0, lower_back_share=1, turning_share=0)
+    shares = dict.fromkeys(("several_share", "turning_share", "accelerometer_share"), 0.0)
+    config = InertialSamplerConfig(lower_back_share=1.0, **shares)
     return sample_inertial_clips(pool, 150, np.random.default_rng(0), config)
 
 

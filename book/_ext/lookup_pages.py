@@ -291,8 +291,14 @@ def _escape(text: str) -> str:
     )
 
 
+def _fill_pages(app):
+    for name, fill in (("definitions", fill_definitions_page), ("data", fill_data_page)):
+        path = Path(app.srcdir) / f"{name}.md"
+        if path.is_file():  # a small book may have neither
+            fill(path)
+
+
 def setup(app):
     """Fill the pages of the sources that are about to be read."""
-    app.connect("builder-inited", lambda app: fill_definitions_page(Path(app.srcdir) / "definitions.md"))
-    app.connect("builder-inited", lambda app: fill_data_page(Path(app.srcdir) / "data.md"))
+    app.connect("builder-inited", _fill_pages)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -334,6 +334,8 @@ _CANCEL_CHECK_S = 5.0
 _CHECK_EVERY, _CHECK_AFTER = 20, 50
 """One of so many verified gaits is solved again from another neighbour, once so many starts are known: the
 problem has local optima, and a library inherits them from neighbour to neighbour."""
+_CHECK_AMONG = 8
+"""The check begins from the cheapest of so many."""
 _CHEAPER = 0.005
 """Share by which another solution must be cheaper to take the place of the first; then its neighbours are
 checked as well."""
@@ -473,11 +475,18 @@ class _Builder:
         distance = np.linalg.norm(self.start_places - self.places[self.rank[gait_id]], axis=1)
         if attempt == _CHECK:
             near = [n for n in np.argsort(distance)[:20] if self.starts[n].gait_id != gait_id]
-            chosen = next((n for n in near if self._is_of_other_line(self.starts[n], gait_id)), near[0])
+            others = [n for n in near if self._is_of_other_line(self.starts[n], gait_id)]
+            # The cheapest of the nearest is the least likely to lie on a dearer branch itself; costs of a
+            # library given as starts may be those of another engine.
+            solved_here = [n for n in others if self.starts[n].library is None][:_CHECK_AMONG]
+            chosen = min(solved_here, key=self._read_cost, default=(others or near)[0])
             return self.starts[chosen], float(distance[chosen])
         order = np.argsort(distance)[:2]
         chosen = order[min(attempt, len(order) - 1)]
         return self.starts[chosen], float(distance[chosen])
+
+    def _read_cost(self, place: int) -> float:
+        return self.store.read_row(self.starts[place].gait_id, "verified")["cost"]
 
     def _is_of_other_line(self, start: _Start, gait_id: str) -> bool:
         """Whether neither of two gaits began from the other."""
