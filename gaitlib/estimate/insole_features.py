@@ -40,6 +40,8 @@ N_INSOLE_CHANNELS = 3
 INSOLE_SITES = ("feet",)
 N_POINTS = 100
 """Points of a stride."""
+CONTACT_N = 20.0
+"""Force that counts as contact where it is known exactly, as in simulations and references."""
 _OFFSET_QUANTILE = 10
 _THRESHOLD = 0.05
 _MIN_STRIDES = 4

@@ -9,7 +9,7 @@ import numpy as np
 from gaitlib.body.specification import GRAVITY_MPS2
 from gaitlib.errors import WorkError
 from gaitlib.estimate.clip_sampler import Clip, GaitPool
-from gaitlib.estimate.insole_features import compute_insole_arrays
+from gaitlib.estimate.insole_features import CONTACT_N, compute_insole_arrays
 from gaitlib.estimate.targets import OUTCOME_NAMES, WalkEvents, measure_window
 from gaitlib.events import find_force_contacts
 from gaitlib.sense.insole import (
@@ -21,7 +21,6 @@ from gaitlib.sense.insole import (
 )
 from gaitlib.sense.walk_variation import WalkVariation
 
-_CONTACT_N = 20.0
 _UNSEEN = OUTCOME_NAMES.index("step_length_asymmetry")
 _MOST_IRREGULAR = 5.0
 
@@ -93,7 +92,7 @@ def build_varied_loads(pool: GaitPool, index: int, duration_s: float, leg: float
 def measure_loads(walk: LoadWalk, mass_kg: float) -> np.ndarray | None:
     """Measure the true outcomes of a steady walk from its exact force; shape (n_outcome,)."""
     weight = mass_kg * GRAVITY_MPS2
-    found = [find_force_contacts(walk.time_s, foot * weight, _CONTACT_N) for foot in walk.load.sum(axis=2).T]
+    found = [find_force_contacts(walk.time_s, foot * weight, CONTACT_N) for foot in walk.load.sum(axis=2).T]
     contact = np.concatenate([lands for lands, _ in found])
     order = np.argsort(contact)
     contact, side = contact[order], np.repeat([0, 1], [len(lands) for lands, _ in found])[order]

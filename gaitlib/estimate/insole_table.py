@@ -15,6 +15,7 @@ from gaitlib.estimate.baseline_estimators import predict_left_out, split_into_fo
 from gaitlib.estimate.estimator_network import GaitNetwork
 from gaitlib.estimate.features import ClipFeatures
 from gaitlib.estimate.insole_features import (
+    CONTACT_N,
     COURSE,
     INSOLE_FEATURES,
     STEADY,
@@ -24,7 +25,6 @@ from gaitlib.estimate.insole_features import (
 from gaitlib.estimate.training_loop import batch_features
 from gaitlib.generate.network_training import take_step
 
-_CONTACT_N = 20.0
 RIDGE_FEATURES = ("log_height", "log_step_time", *(f"start_{name}" for name in STEADY[1:]),
                   *(f"log_{name}" for name in COURSE))  # fmt: skip
 """What the ridge regression on real people reads."""
@@ -46,7 +46,7 @@ def compute_walk_features(walks: list[xr.Dataset]) -> list[ClipFeatures]:
 def measure_force(walk: xr.Dataset) -> dict[str, float]:
     """Measure what the force itself tells (contact at 20 N, steady strides), and step length with speed."""
     force = walk["force"].sel(foot=["r", "l"]).transpose("time", "foot").values
-    strides = find_steady_strides(force, float(walk.attrs["fps"]), _CONTACT_N)
+    strides = find_steady_strides(force, float(walk.attrs["fps"]), CONTACT_N)
     found = {"speed_mps": float(walk.attrs["reference_speed_mps"])}
     if not isinstance(strides, str):
         found |= strides.measure()

@@ -192,7 +192,6 @@ def build_application(desk: Desk, port: int):
                 if shutil.disk_usage(desk.folder).free < 2 * size:
                     raise InputError("The disk is too full for this file.")
             except InputError as error:
-                self.request.connection.set_max_body_size(_LARGEST_BYTES)
                 return self.stop(400, str(error))
             self.path = Path(tempfile.mkdtemp(dir=desk.folder)) / name
             self.stream = self.path.open("wb")
@@ -230,18 +229,14 @@ def build_application(desk: Desk, port: int):
             self.set_header("Content-Type", _KINDS[kind])
             self.finish(files[kind])
 
-    root = re.escape(f"/{desk.secret}/")
-    routes = [(root, Page), (f"{root}upload", Upload), (rf"{root}job/([\w-]+)", Job)]
-    routes.append((rf"{root}report/([\w-]+)\.(html|json|csv)", Report))
-    return Application(routes, default_handler_class=_make_nothing(Guarded), log_function=_be_silent)
-
-
-def _make_nothing(guarded):
-    class Nothing(guarded):
+    class Nothing(Guarded):
         def prepare(self) -> None:
             self.stop(404, "Nothing is here.")
 
-    return Nothing
+    root = re.escape(f"/{desk.secret}/")
+    routes = [(root, Page), (f"{root}upload", Upload), (rf"{root}job/([\w-]+)", Job)]
+    routes.append((rf"{root}report/([\w-]+)\.(html|json|csv)", Report))
+    return Application(routes, default_handler_class=Nothing, log_function=_be_silent)
 
 
 def _be_silent(handler) -> None:

@@ -90,14 +90,20 @@ def build_load_walk(
     time_s = np.arange(int(round(duration_s * LOAD_FPS)) + 1) / LOAD_FPS
     _, phase, rate = draw_phase(np.array([stride_time_s]), time_s, rng, variation)
     place = np.linspace(0.0, 1.0, len(load))
-    columns = load.reshape(len(load), -1).T
-    values = np.stack([np.interp(phase, place, column) for column in columns], axis=1)
-    total = values.sum(axis=1)
+    values = _interpolate(phase, place, load)
+    total = values.reshape(len(values), -1).sum(axis=1)
     wanted = np.clip(1.0 + (total - 1.0) * flatness * (rate * stride_time_s) ** 2, 0.0, None)
-    values *= (wanted / np.maximum(total, 0.05))[:, None]
+    values *= (wanted / np.maximum(total, 0.05))[:, None, None]
     speed = np.interp(phase, place, travel_m) * rate
     forward = np.concatenate([[0.0], np.cumsum(0.5 * (speed[1:] + speed[:-1]))]) / LOAD_FPS
-    return LoadWalk(time_s, values.reshape(len(time_s), *load.shape[1:]), forward)
+    return LoadWalk(time_s, values, forward)
+
+
+def _interpolate(new: np.ndarray, old: np.ndarray, load: np.ndarray) -> np.ndarray:
+    """Read loads over `old` at other places; shape (n_new, 2, 3)."""
+    columns = load.reshape(len(load), -1).T
+    taken = np.stack([np.interp(new, old, column) for column in columns], axis=1)
+    return taken.reshape(-1, *load.shape[1:])
 
 
 def slow_down(
@@ -108,10 +114,7 @@ def slow_down(
     bumps = np.exp(-0.5 * ((time_s[:, None] - centre_s[None]) / width_s) ** 2).max(axis=1, initial=0.0)
     later = np.concatenate([[0.0], np.cumsum(1.0 / (1.0 - (1.0 - least) * bumps[1:]))]) / LOAD_FPS
     new = np.arange(int(later[-1] * LOAD_FPS) + 1) / LOAD_FPS
-    columns = load.reshape(len(load), -1).T
-    walked = np.stack([np.interp(new, later, column) for column in columns], axis=1).reshape(
-        -1, *load.shape[1:]
-    )
+    walked = _interpolate(new, later, load)
     stand = load.mean(axis=0) / load.mean(axis=0).sum()
     before, after = (np.tile(stand, (int(length * LOAD_FPS), 1, 1)) for length in stand_s)
     return np.concatenate([before, walked, after])
@@ -137,9 +140,7 @@ def measure_load(
     felt = gaussian_filter1d(load, settling * LOAD_FPS, axis=0, mode="nearest") if settling > 0 else load
     felt = np.minimum(felt, rng.uniform(*errors.greatest_share, size=(feet, regions))) * gain
     new = np.arange(int((len(load) - 1) / LOAD_FPS * fps + 1e-6) + 1) * LOAD_FPS / fps
-    columns = felt.reshape(len(felt), -1).T
-    taken = np.stack([np.interp(new, np.arange(len(felt)), column) for column in columns], axis=1)
-    taken = taken.reshape(-1, feet, regions)
+    taken = _interpolate(new, np.arange(len(felt)), felt)
     share = 1.0 / regions
     taken += share * errors.offset_share * rng.standard_normal((feet, regions))
     return taken + np.sqrt(share) * errors.noise_share * rng.standard_normal(taken.shape)

@@ -16,17 +16,8 @@ from gaitlib.study import Study
 from gaitlib.workflow.execute import find_private_text, read_notebook
 from gaitlib.workflow.pages import SUBGROUP_PAGE, find_notebook, plan_pages
 
-_WRITING = (
-    *(
-        "workflow/bind.py",
-        "__init__.py",
-        "verbs.py",
-        "person.py",
-        "outcomes.py",
-        "simulate/library.py",
-        "door/answer.py",
-    ),
-)
+_WRITING = ("workflow/bind.py", "__init__.py", "verbs.py", "person.py", "outcomes.py", "simulate/library.py",
+            "door/answer.py")  # fmt: skip
 """Code that writes pages, or whose docstrings stand on one."""
 _LOADING = re.compile(
     r"""<(?:script|img|iframe|video|audio|source|embed)\b[^>]*?\ssrc\s*=\s*["'](?:https?:)?//[^"']+["']"""
