@@ -61,7 +61,7 @@ oracle: $(STAMP)  ## the statistics against pingouin, scikit-learn and MNE, in a
 	@PYTHONPATH=. build/oracle/bin/python -m pytest --quiet -p no:cacheprovider tests/test_evaluate_oracle.py
 
 bench: $(STAMP)  ## write build/bench.json; one thread per process
-	@$(BIN)/gaitlib bench --output build/bench.json
+	@$(BIN)/python studies/bench.py --output build/bench.json
 
 bench-moco: $(STAMP)  ## the same walking problem in OpenSim Moco, an hour or more: build/bench_moco.json
 	@$(BIN)/python studies/measure_moco.py build/bench_moco.json

@@ -36,13 +36,11 @@ COMMANDS = {
     ),
     "app": ("gaitlib.report.app:add_app_parser", "a local page that makes reports of dropped files"),
     "train": ("gaitlib.workflow.train:add_train_parser", "train the estimators that come with the project"),
-    "bench": ("gaitlib.bench:add_bench_parser", "measure times and errors into build/bench.json"),
 }
 """Where each command registers itself, and its line in the help."""
 
 NEEDS = {
     "run": ("clone", *EXTRAS),
-    "bench": ("clone", "simulate", "book"),
     "train": ("clone",),
     "simulate": ("simulate",),
 }

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from bench import ask_adult, measure_simulate
 
-from gaitlib.bench_measures import ask_adult, measure_simulate
 from gaitlib.body.specification import Specification
 from gaitlib.errors import WorkError
 from gaitlib.gait import COORDINATES, MUSCLES, swap_side

@@ -1,13 +1,13 @@
 """The command line: exit codes 0, 1 and 2, one clear line on stderr, no traceback; doctor and bench."""
 
-import argparse
 import json
 import subprocess
 import sys
 
 import pytest
+from repository import load_script
 
-from gaitlib import bench, bench_measures, cli, doctor
+from gaitlib import cli, doctor
 from gaitlib.errors import InputError, WorkError
 
 
@@ -27,8 +27,8 @@ def command_that_raises(monkeypatch):
         def add_parser(subparsers):
             subparsers.add_parser("break").set_defaults(run=run)
 
-        monkeypatch.setattr(bench, "add_break_parser", add_parser, raising=False)
-        monkeypatch.setitem(cli.COMMANDS, "break", ("gaitlib.bench:add_break_parser", "break"))
+        monkeypatch.setattr(doctor, "add_break_parser", add_parser, raising=False)
+        monkeypatch.setitem(cli.COMMANDS, "break", ("gaitlib.doctor:add_break_parser", "break"))
 
     return build
 
@@ -51,9 +51,7 @@ def test_a_fault_of_the_program_is_not_hidden(command_that_raises):
         cli.main(["break"])
 
 
-@pytest.mark.parametrize(
-    ("word", "near"), [("rnu", "run"), ("estimates", "estimate"), ("benchmark", "bench")]
-)
+@pytest.mark.parametrize(("word", "near"), [("rnu", "run"), ("estimates", "estimate"), ("libary", "library")])
 def test_unknown_command_names_the_nearest(capsys, word, near):
     assert cli.main([word]) == 2
     assert f"Did you mean '{near}'?" in capsys.readouterr().err
@@ -170,6 +168,8 @@ def test_doctor_only_warns_of_what_is_optional(monkeypatch):
 
 # bench
 
+bench = load_script("bench", "studies")
+
 
 class Study:
     name = "toy"
@@ -195,19 +195,17 @@ def test_bench_goes_on_after_a_failure():
 
 def test_bench_command_writes_the_file_and_tells_failure(monkeypatch, tmp_path):
     output = tmp_path / "deep" / "bench.json"
-    arguments = argparse.Namespace(study="studies/quick.yaml", output=str(output), only=["simulate", "book"])
+    words = ["--output", str(output), "--only", "book"]
     monkeypatch.setattr(bench, "BENCHES", [bench.Bench(("book.cold_s",), lambda study: {"book.cold_s": 1.0})])
-    assert bench.run_bench(arguments) == 0
+    assert bench.main(words) == 0
     assert json.loads(output.read_text())["book.cold_s"] == 1.0
     monkeypatch.setattr(bench, "BENCHES", [bench.Bench(("book.cold_s",), lambda study: 1 / 0)])
-    assert bench.run_bench(arguments) == 1
+    assert bench.main(words) == 1
     assert json.loads(output.read_text())["reasons"] == {"book.cold_s": "ZeroDivisionError: division by zero"}
 
 
 def test_bench_of_an_unknown_study_exits_with_2(tmp_path):
-    assert (
-        cli.main(["bench", "--study", str(tmp_path / "none.yaml"), "--output", str(tmp_path / "b.json")]) == 2
-    )
+    assert bench.main(["--study", str(tmp_path / "none.yaml"), "--output", str(tmp_path / "b.json")]) == 2
 
 
 def test_bench_reads_errors_as_the_book_computes_them(monkeypatch, tmp_path):
@@ -220,11 +218,11 @@ def test_bench_reads_errors_as_the_book_computes_them(monkeypatch, tmp_path):
     class Small(Study):
         sense = Sense
 
-    monkeypatch.setattr(bench_measures, "ROOT", tmp_path)
+    monkeypatch.setattr(bench, "ROOT", tmp_path)
     folder = tmp_path / "build" / "toy" / "results"
     folder.mkdir(parents=True)
     with pytest.raises(WorkError, match="make book"):
-        bench_measures.measure_evaluate(Small)
+        bench.measure_evaluate(Small)
     n = 8
     about = {"origin": "real", "dataset": "some_children", "subgroup": "child", "method": "synthetic"}
     rows = pd.DataFrame(
@@ -241,7 +239,7 @@ def test_bench_reads_errors_as_the_book_computes_them(monkeypatch, tmp_path):
     worn = rows.assign(subgroup="stroke", dataset="mat", view="shank", lower=0.0, upper=1.25)
     worn = pd.concat([worn, worn.assign(method="swings", estimate=3.0)])
     worn.to_parquet(folder / "estimates_sensors_stroke.parquet")
-    found = bench_measures.measure_evaluate(Small)
+    found = bench.measure_evaluate(Small)
     place = "evaluate.mat.stroke.shank.speed_mps"
     assert found == {
         f"{place}.mae": pytest.approx(0.15),

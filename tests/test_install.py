@@ -140,7 +140,6 @@ def test_what_is_not_installed_is_one_clear_line(call):
         "simulate --speed 1.2": "this needs the simulate extra: pip install 'gaitlib[simulate]'",
         "library verify --resolve 1": "pip install 'gaitlib[simulate]'",
         "run studies/quick.yaml": "clone",
-        "bench": "clone",
         "train studies/full.yaml": "clone",
         "generate train": "clone",
         "estimate none.csv --layout coco17 --fps 30": "none.csv: file not found",

@@ -29,10 +29,11 @@ from gaitlib.simulate.build import PartStore, Progress, build_library, lock_fold
 from gaitlib.simulate.library import (
     analyse_failures,
     describe_library,
+    estimate_cost,
     load_library,
+    measure_library,
     write_library,
 )
-from gaitlib.simulate.measure import estimate_cost, measure_library
 from gaitlib.simulate.neighbours import (
     compute_features,
     compute_table_features,

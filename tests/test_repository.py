@@ -25,7 +25,7 @@ BENEATH = (
     *("cohorts", "data", "environment", "errors", "event_curves", "events", "gait"),
     *("outcomes", "person", "schema", "signals", "study", "walk"),
 )
-ON_TOP = ("bench", "bench_measures", "cli", "doctor", "verbs")
+ON_TOP = ("cli", "doctor", "verbs")
 ENGINES = {
     "casadi": {
         "assembly",

@@ -21,8 +21,7 @@ from gaitlib.gait import COORDINATES, MUSCLES, N_PHASE
 from gaitlib.person import Impairment, Person
 from gaitlib.simulate.build import build_library, open_executor
 from gaitlib.simulate.guess import make_guess_from_gait
-from gaitlib.simulate.library import SHIPPED_FOLDER, load_library
-from gaitlib.simulate.measure import measure_library
+from gaitlib.simulate.library import SHIPPED_FOLDER, load_library, measure_library
 from gaitlib.simulate.neighbours import find_nearest
 from gaitlib.simulate.plan import plan_library
 from gaitlib.simulate.release import export_library, resolve_gaits, verify_library

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +31,7 @@ Curves = tuple[pd.DataFrame, xr.Dataset]
 
 _SCALARS = ("stride_time_s", "speed_mps", "phase_offset")
 HEALTHY_COHORTS = ("healthy_child", "healthy_adult", "older_adult")
+MULTIPLIER_FILE = "multipliers.nc"
 GAIT_PREFIX = "gait_"
 """Names of the variables of a Gait in a part begin with this."""
 
@@ -223,3 +225,36 @@ def analyse_failures(table: pd.DataFrame) -> pd.DataFrame:
         line["main_reason"] = reasons.index[0] if len(reasons) else ""
         lines.append(line)
     return pd.DataFrame(lines)
+
+
+def list_files(folder: Path) -> list[Path]:
+    """List the files of a library."""
+    names = ("gaits.nc", "table.parquet", MULTIPLIER_FILE)
+    return [folder / name for name in names if (folder / name).exists()]
+
+
+def measure_library(folder: Path | str | None = None) -> dict[str, float]:
+    """Measure a library: verified gaits, bytes of its files, how long table and curves take to load."""
+    began = time.perf_counter()
+    library = load_library(folder)
+    return {
+        "load_s": time.perf_counter() - began,
+        "gaits_verified": int(library.run["verified"].sum()),
+        "gaits_with_curves": library.gaits.sizes["gait"],
+        "bytes": sum(file.stat().st_size for file in list_files(find_library(folder))),
+    }
+
+
+def estimate_cost(table: pd.DataFrame, bytes_per_gait: float, price_per_core_hour: float) -> dict[str, float]:
+    """Estimate what a million verified gaits would cost, from what those of the library cost."""
+    verified = int(table["verified"].sum())
+    core_s = float(table["wall_s"].sum()) / verified
+    core_hours = core_s * 1e6 / 3600
+    cost = {
+        "core_s_per_gait": core_s,
+        "verified_share": verified / len(table),
+        "core_hours": core_hours,
+        "euro": core_hours * price_per_core_hour,
+        "gigabytes": 1e6 * bytes_per_gait / 1e9,
+    }
+    return cost | {f"days_{cores}": core_hours / cores / 24 for cores in (2, 64, 1000)}

@@ -20,7 +20,7 @@ from gaitlib.gait import N_PHASE
 from gaitlib.person import IMPAIRMENT_COLUMNS, Impairment, Person
 from gaitlib.simulate.compact import fold, unfold
 from gaitlib.simulate.guess import Trajectory, make_guess_from_gait
-from gaitlib.simulate.library import SHIPPED_FOLDER, load_library
+from gaitlib.simulate.library import MULTIPLIER_FILE, SHIPPED_FOLDER, load_library
 
 _HEALTHY = Impairment().flatten()
 _WEIGHT = {
@@ -123,7 +123,6 @@ def unpack_start(arrays: dict[str, np.ndarray]) -> Trajectory:
     return Trajectory(**{name: value if value.ndim else float(value) for name, value in values.items()})
 
 
-MULTIPLIER_FILE = "multipliers.nc"
 _MULTIPLIER_STEP = 1e-4
 """Most multipliers are about 1e-4 to 1e-2 in size. A neighbour takes as many iterations as with steps of
 1e-5, a gait solved again from itself a quarter more."""

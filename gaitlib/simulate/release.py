@@ -19,13 +19,14 @@ from gaitlib.gait import COORDINATES, TRANSLATIONS, validate_gait
 from gaitlib.simulate.build import PartStore, lock_folder
 from gaitlib.simulate.compact import UNITS, encode_curves
 from gaitlib.simulate.library import (
+    MULTIPLIER_FILE,
     analyse_failures,
     describe_library,
+    list_files,
     load_library,
     write_library,
 )
 from gaitlib.simulate.neighbours import (
-    MULTIPLIER_FILE,
     join_multipliers,
     load_multipliers,
     select_multipliers,
@@ -137,12 +138,6 @@ def export_library(
     }
     write_card(target, run, facts, command, RESOLVE_TOLERANCE_DEG)
     return facts
-
-
-def list_files(folder: Path) -> list[Path]:
-    """List the files of a library."""
-    names = ("gaits.nc", "table.parquet", MULTIPLIER_FILE)
-    return [folder / name for name in names if (folder / name).exists()]
 
 
 def format_manifest(folder: Path | str, command: str) -> str:

@@ -1,17 +1,28 @@
-"""What `gaitlib bench` measures: one function per bench, each imports what it needs."""
+"""Times of the chain and errors on real people, into one JSON file: `make bench`.
+
+Each bench is a small function that names its keys and imports what it needs. One that fails leaves null and
+its reason, and the others go on.
+"""
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import json
+import os
+import platform
 import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from gaitlib.environment import ROOT
-from gaitlib.errors import WorkError
+import pandas as pd
+
+from gaitlib.environment import ROOT, require, set_threads
+from gaitlib.errors import GaitlibError, InputError, WorkError
 
 _CLIP_SECONDS = 5.0
 _CLIP_REPEATS = 7
@@ -20,6 +31,8 @@ _COHORT_GAITS = 200
 _VIDEO_REPEATS = 4
 _DAMAGED_FILES, _TRIALS = 50, 4
 _TRIAL_VIEWS = ("side", "front", "oblique")
+_WARM_UP_GAITS = 24
+"""So many gaits of other people are solved first: every process then has all four solvers."""
 
 
 def measure_simulate(study) -> dict[str, float]:
@@ -65,21 +78,19 @@ def ask_adult(speed_mps: float, calf: float = 1.0):
 
 def measure_cohorts(study) -> dict[str, float]:
     """Solve 200 people of all cohorts that the shipped library does not hold, on two processes."""
-    from gaitlib.simulate import measure
-
     folder, share = ROOT / study.simulate.library, study.library.stride_share
-    found = measure.measure_cohorts(2, _COHORT_GAITS, study.seed + 1000, share, folder)
+    found = solve_cohorts(2, _COHORT_GAITS, study.seed + 1000, share, folder)
     return {f"simulate.{name}": value for name, value in found.items()}
 
 
 def measure_library(study) -> dict[str, float]:
     """Measure the shipped library, and how many gaits an hour one and two processes finish."""
-    from gaitlib.simulate import measure
+    from gaitlib.simulate import library
 
     folder = ROOT / study.simulate.library
-    found = {f"library.{name}": value for name, value in measure.measure_library(folder).items()}
+    found = {f"library.{name}": value for name, value in library.measure_library(folder).items()}
     for n in (1, 2):
-        rate = measure.measure_throughput(n, _THROUGHPUT_GAITS, study.seed + 2000, folder)
+        rate = measure_rate(n, _THROUGHPUT_GAITS, study.seed + 2000, folder)
         found[f"library.gaits_per_hour_{n}"] = rate
     return found
 
@@ -157,8 +168,6 @@ def measure_book(study) -> dict[str, float]:
 
 def measure_evaluate(study) -> dict[str, float]:
     """Read the errors on real people from the results of the executed study."""
-    import pandas as pd
-
     from gaitlib.evaluate.tables import build_agreement_table
 
     folder = ROOT / "build" / study.name / "results"
@@ -288,3 +297,183 @@ def _measure_false_declines() -> float:
     if not declined:
         raise WorkError("none of the recordings of real people is here")
     return sum(declined) / len(declined)
+
+
+def measure_rate(n_workers: int, n_gaits: int, seed: int, start_library: Path | str | None) -> float:
+    """Measure how many gaits an hour are finished, on the cohorts that need one and the same solver.
+
+    Half strides without reflexes, so that no process stops to build a second solver in so short a run.
+    """
+    from gaitlib.simulate.build import LocalExecutor, Progress, build_library
+    from gaitlib.simulate.plan import plan_library
+
+    skip = 2 * n_workers
+    cohorts = ("healthy_child", "healthy_adult", "older_adult", "parkinsons")
+    counts = dict.fromkeys(cohorts, -(-(n_gaits + skip) // len(cohorts)))
+    progress = Progress(n_gaits + skip, quiet=True)
+    executor = LocalExecutor(n_workers)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            build_library(plan_library(counts, seed), folder, executor, start_library, limit=n_gaits + skip,
+                          progress=progress)  # fmt: skip
+    finally:
+        executor.close()
+    return progress.compute_rate(skip)
+
+
+def solve_cohorts(
+    n_workers: int, n_gaits: int, seed: int, stride_share: float, start_library: Path | str | None
+) -> dict[str, float]:
+    """Solve people of all cohorts, drawn at random, and count what is verified, how fast, in how much
+    memory.
+    """
+    from gaitlib.cohorts.schema import COHORTS
+    from gaitlib.simulate.build import LocalExecutor, Progress, build_library
+    from gaitlib.simulate.plan import plan_library
+    from gaitlib.simulate.workers import measure_peak_bytes
+
+    counts = dict.fromkeys(COHORTS, -(-n_gaits // len(COHORTS)))
+    executor = LocalExecutor(n_workers)
+    try:
+        for people_seed, limit in ((seed + 1, _WARM_UP_GAITS), (seed, n_gaits)):
+            plan = plan_library(counts, people_seed, stride_share)[1:]
+            with tempfile.TemporaryDirectory() as folder:
+                quiet = Progress(limit, quiet=True)
+                table = build_library(plan, folder, executor, start_library, limit=limit, progress=quiet)
+        asked = [executor.submit(measure_peak_bytes) for _ in range(4 * n_workers)]
+        peak = max(job.result() for job in asked)
+    finally:
+        executor.close()
+    return {
+        "verified_share": float(table["verified"].mean()),
+        "gaits_per_hour": _compute_rate(table, "half", n_workers),
+        "strides_per_hour": _compute_rate(table, "stride", n_workers),
+        "peak_mb": peak / 1e6,
+    }
+
+
+def _compute_rate(table: pd.DataFrame, kind: str, n_workers: int) -> float:
+    """Verified gaits of a kind in an hour of all processes."""
+    rows = table[table["kind"] == kind]
+    return 3600 * n_workers * float(rows["verified"].sum() / rows["wall_s"].sum())
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One measurement: the keys that it fills and the function that measures, given the study."""
+
+    keys: tuple[str, ...]
+    measure: Callable
+
+    @property
+    def area(self) -> str:
+        """First word of the keys."""
+        return self.keys[0].partition(".")[0]
+
+
+SIMULATE_KEYS = tuple(
+    f"simulate.{name}" for name in ("engine_s", "cold_all_s", "cold_s", "warm_s", "stride_warm_s")
+)
+COHORT_KEYS = tuple(
+    f"simulate.{name}" for name in ("verified_share", "gaits_per_hour", "strides_per_hour", "peak_mb")
+)
+LIBRARY_KEYS = (
+    "library.gaits_verified",
+    "library.gaits_with_curves",
+    "library.bytes",
+    "library.load_s",
+    "library.gaits_per_hour_1",
+    "library.gaits_per_hour_2",
+)
+
+DOOR_KEYS = tuple(
+    f"door.{name}"
+    for name in (
+        *("inputs_right", "inputs_total", "declined_share", "false_declined_share"),
+        *("malformed_cases", "foreign_tracebacks"),
+    )
+)
+
+BENCHES = (
+    Bench(SIMULATE_KEYS, measure_simulate),
+    Bench(COHORT_KEYS, measure_cohorts),
+    Bench(LIBRARY_KEYS, measure_library),
+    Bench(
+        (
+            "generate.train_s",
+            "generate.strides_per_s",
+            "generate.swd",
+            "generate.conditional_speed_error",
+        ),
+        measure_generate,
+    ),
+    Bench(("estimate.clip_s", "estimate.train_s", "estimate.train_shipped_s"), measure_estimate),
+    Bench(("book.cold_s",), measure_book),
+    Bench(("evaluate",), measure_evaluate),
+    Bench(DOOR_KEYS, measure_door),
+    Bench(("report.realtime_factor", "report.cpu_share", "report.peak_mb"), measure_report),
+)
+"""Benches of `make bench`, in the order in which they run."""
+
+
+def run_benches(study, benches: Sequence[Bench] = BENCHES, report: Callable[[str], None] = print) -> dict:
+    """Run benches, each whatever became of the others."""
+    values, reasons = {}, {}
+    for bench in benches:
+        try:
+            found = bench.measure(study)
+        except Exception as error:  # whatever is wrong with one must not cost the others
+            reason = f"{type(error).__name__}: {error}"
+            found = dict.fromkeys(bench.keys)
+            reasons |= dict.fromkeys(bench.keys, reason)
+        for key, value in found.items():
+            if isinstance(value, float):
+                value = round(value, 4) if value == value else None
+                if value is None:
+                    reasons[key] = "undefined"
+            values[key] = value
+            report(f"{key:48s} {'failed: ' + reasons[key] if value is None else value}")
+    about = {
+        "study": study.name,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "cores": os.cpu_count(),
+    }
+    return {**values, "reasons": reasons, "about": about}
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the benches that are asked for and write the file."""
+    parser = argparse.ArgumentParser(prog="python studies/bench.py", description=__doc__)
+    areas = list(dict.fromkeys(bench.area for bench in BENCHES))
+    parser.add_argument("--study", default="studies/quick.yaml", help="study whose pages have been executed")
+    parser.add_argument("--output", default="build/bench.json", help="file to write")
+    parser.add_argument("--only", nargs="+", choices=areas, default=areas, help="part of them")
+    arguments = parser.parse_args(words)
+    try:
+        require("simulate", "book")
+        return run_bench(arguments)
+    except GaitlibError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 2 if isinstance(error, InputError) else 1
+
+
+def run_bench(arguments: argparse.Namespace) -> int:
+    """Run benches on a study and write what they found; 1 if one failed."""
+    from gaitlib.study import load_study
+
+    set_threads(1)  # figures are per core
+    output = Path(arguments.output)
+    study = load_study(arguments.study)
+    found = run_benches(study, [b for b in BENCHES if b.area in arguments.only])
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"--output {output}: cannot be written ({error.strerror})") from None
+    print(f"written: {output}")
+    return 1 if found["reasons"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
