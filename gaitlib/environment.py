@@ -44,6 +44,7 @@ def hash_file(path: Path) -> str:
 
 def write_atomically(path: Path, write: Callable) -> None:
     """Write a file in one step: it appears whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     write(temporary)
     os.replace(temporary, path)

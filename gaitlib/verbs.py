@@ -62,8 +62,8 @@ def simulate_gait(
     (('phase', 'muscle'), 1.1)
     """
     from gaitlib.simulate.request import GaitRequest
-    from gaitlib.simulate.single import simulate_request
     from gaitlib.simulate.solution import build_gait_dataset
+    from gaitlib.simulate.workers import simulate_request
 
     request = GaitRequest(person, speed_mps, impairment or Impairment(), stride_time_s=stride_time_s)
     solved, row = simulate_request(request)

@@ -21,8 +21,7 @@ from bench import ask_adult, measure_simulate
 from gaitlib.body.specification import Specification
 from gaitlib.errors import WorkError
 from gaitlib.gait import COORDINATES, MUSCLES, swap_side
-from gaitlib.simulate.guess import make_guess
-from gaitlib.simulate.ranges import get_coordinate_ranges
+from gaitlib.simulate.guess import get_coordinate_ranges, make_guess
 from gaitlib.simulate.workers import make_pool
 
 _LARGEST_LUMBAR_NM = 200.0

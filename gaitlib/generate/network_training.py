@@ -78,7 +78,6 @@ def update_average(
 
 def save_checkpoint(path: Path, state: dict) -> None:
     """Write a checkpoint; an interruption leaves the one before."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, lambda partial: torch.save(state, partial))
 
 

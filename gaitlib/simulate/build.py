@@ -10,7 +10,6 @@ them.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
 import time
@@ -19,6 +18,7 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,7 @@ import pandas as pd
 import xarray as xr
 
 from gaitlib.body.dimensions import compute_dimensions
+from gaitlib.environment import write_atomically
 from gaitlib.errors import GaitlibError, InputError, WorkError
 from gaitlib.simulate.library import CURVES, GAIT_PREFIX, build_gait_set, write_library
 from gaitlib.simulate.neighbours import (
@@ -49,13 +50,7 @@ STATES = ("verified", "failed", "retry")
 
 
 class PartStore:
-    """Parts of one library folder.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        Library folder.
-    """
+    """Parts of one library folder."""
 
     def __init__(self, folder: Path | str):
         self.folder = Path(folder) / "parts"
@@ -65,20 +60,18 @@ class PartStore:
         found: dict[str, str] = {}
         for path in self.folder.glob("??/*.npz"):
             gait_id, state, _ = path.name.split(".", 2)
-            if (
-                state in STATES and found.get(gait_id, "retry") == "retry"
-            ):  # a finished part outlives its retry
+            if state in STATES and found.get(gait_id, "retry") == "retry":  # a finished part outlives it
                 found[gait_id] = state
         return dict(sorted(found.items()))
 
     def write(self, gait_id: str, state: str, row: dict, arrays: dict[str, np.ndarray]) -> None:
         """Write a part in one step."""
-        path = self._locate(gait_id, state)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-        with temporary.open("wb") as file:
-            np.savez(file, row=np.array(json.dumps(row)), **arrays)
-        os.replace(temporary, path)
+
+        def save(path: Path) -> None:
+            with path.open("wb") as file:
+                np.savez(file, row=np.array(json.dumps(row)), **arrays)
+
+        write_atomically(self._locate(gait_id, state), save)
         if state != "retry":
             self._locate(gait_id, "retry").unlink(missing_ok=True)
 
@@ -98,11 +91,8 @@ class PartStore:
         for gait_id, state in other.list_states().items():
             if state == "retry" or own.get(gait_id) in (state, "verified"):
                 continue
-            target = self._locate(gait_id, state)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
-            shutil.copyfile(other._locate(gait_id, state), temporary)
-            os.replace(temporary, target)
+            copy = partial(shutil.copyfile, other._locate(gait_id, state))
+            write_atomically(self._locate(gait_id, state), copy)
             for former in STATES:
                 if former != state:
                     self._locate(gait_id, former).unlink(missing_ok=True)
@@ -115,9 +105,7 @@ class PartStore:
 
 @contextmanager
 def lock_folder(folder: Path):
-    """Hold a library folder for one build; the system lets go of it when the process ends, however it
-    ends.
-    """
+    """Hold a library folder for one build; the system lets go of it when the process ends in any way."""
     import fcntl
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -135,18 +123,8 @@ REPORT_S = 30.0
 
 
 class Progress:
-    """Progress of a build on the terminal; in a log file one line every half minute.
-
-    Parameters
-    ----------
-    total : int
-        Gaits of the plan.
-    done, failed : int
-        Finished before this sitting, and not verified among them.
-    quiet : bool
-        Count only, print nothing.
-    report : callable, optional
-        Called with a line of text at the start and every `REPORT_S` seconds, in place of the bar.
+    """Progress of a build: a bar on the terminal, a line every half minute in a log file; `report` is called
+    in place of both, `quiet` counts only. `done`, `failed`: finished before this sitting.
     """
 
     def __init__(self, total: int, done: int = 0, failed: int = 0, quiet: bool = False, report=None):
@@ -154,17 +132,15 @@ class Progress:
 
         terminal = sys.stderr.isatty()
         self.moments: list[float] = []
-        self._total, self._done, self._failed = total, done, failed
-        self._report, self._told = report, time.monotonic()
+        self._total, self._done, self._failed, self._report = total, done, failed, report
+        self._started = self._told = time.monotonic()
         if report:
             report(f"{done:,} of {total:,} gaits are there")
         self._bar = tqdm(
             total=total, initial=done, unit="gait", disable=quiet or report is not None, smoothing=0.05,
-            ascii=not terminal,
-            mininterval=0.5 if terminal else 30.0, dynamic_ncols=terminal,
+            ascii=not terminal, mininterval=0.5 if terminal else REPORT_S, dynamic_ncols=terminal,
             bar_format="{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]",
         )  # fmt: skip
-        self._started = time.monotonic()
 
     def count(self, verified: bool) -> None:
         """Count a finished gait."""
@@ -180,12 +156,6 @@ class Progress:
             left = (self._total - self._done) / max(rate, 1e-9)
             self._report(f"{self._done:,} of {self._total:,} gaits, {text}, {left:.1f} h left")
 
-    def compute_rate(self, skip: int = 0) -> float:
-        """Compute the rate of this sitting."""
-        if len(self.moments) <= skip + 1:
-            return float("nan")
-        return 3600 * (len(self.moments) - 1 - skip) / (self.moments[-1] - self.moments[skip])
-
     def close(self) -> None:
         """Leave the bar as it stands."""
         self._bar.close()
@@ -197,17 +167,11 @@ _PATIENCE_S = 15.0
 
 
 class LocalExecutor:
-    """Processes of this machine; the pool is made anew when one of them dies.
-
-    Parameters
-    ----------
-    n_workers : int
-        Number of processes.
-    """
+    """Processes of this machine; the pool is made anew when one of them dies."""
 
     def __init__(self, n_workers: int):
         self.n_workers = n_workers
-        self._pool = make_pool(n_workers)
+        self.restart()
 
     def submit(self, function: Callable, *arguments) -> Future:
         """Hand over a call."""
@@ -224,21 +188,14 @@ class LocalExecutor:
 
     def close(self) -> None:
         """End the processes; calls that have not begun are dropped."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        if hasattr(self, "_pool"):
+            self._pool.shutdown(wait=True, cancel_futures=True)
 
 
-class DaskExecutor:
+class DaskExecutor(LocalExecutor):
     """Workers of a running Dask scheduler (`dask worker ADDRESS --nthreads 1`, one per core).
 
-    Parameters
-    ----------
-    address : str
-        Address of the scheduler, such as tcp://host:8786; empty: from Dask's own configuration.
-
-    Raises
-    ------
-    InputError
-        If there is no scheduler.
+    `address` is such as tcp://host:8786; empty: from Dask's own configuration.
     """
 
     def __init__(self, address: str):
@@ -258,10 +215,6 @@ class DaskExecutor:
             ) from None
         self._pool = self._client.get_executor(pure=False)
 
-    def submit(self, function: Callable, *arguments) -> Future:
-        """Hand over a call; see `LocalExecutor.submit`."""
-        return self._pool.submit(function, *arguments)
-
     def count_slots(self) -> int:
         """Count how many calls run at the same time."""
         return max(1, sum(self._client.nthreads().values()))
@@ -276,7 +229,7 @@ class DaskExecutor:
         self._client.close()
 
 
-def open_executor(name: str, n_workers: int = 1, scheduler: str = "") -> LocalExecutor | DaskExecutor:
+def open_executor(name: str, n_workers: int = 1, scheduler: str = "") -> LocalExecutor:
     """Open an executor."""
     if name not in EXECUTORS:
         raise InputError(f"--executor: found '{name}', expected {' or '.join(EXECUTORS)}.")

@@ -29,15 +29,9 @@ def add_library_parser(subparsers) -> None:
     export = parts.add_parser("export", help="write a release: small files with a stated rounding error")
     export.add_argument("folder", type=Path, help="library folder")
     export.add_argument("target", type=Path, help="folder of the release")
-    export.add_argument(
-        "--max-mb", type=float, default=25.0, help="largest size of the release (million bytes)"
-    )
-    export.add_argument(
-        "--command",
-        dest="made_by",
-        default="gaitlib simulate --study studies/full.yaml",
-        help="what made the library, for the data card",
-    )
+    export.add_argument("--max-mb", type=float, default=25.0, help="largest size of the release (10^6 bytes)")
+    made_by = "gaitlib simulate --study studies/full.yaml"
+    export.add_argument("--command", dest="made_by", default=made_by, help="what made it, for the data card")
     parser.set_defaults(run=run_library)
 
 
@@ -103,26 +97,19 @@ def add_simulate_parser(subparsers) -> None:
     parser.add_argument("--mass", type=float, default=62.0, help="body mass in kg")
     parser.add_argument("--speed", type=float, default=1.2, help="walking speed in m/s")
     parser.add_argument("--stride-time", type=float, help="stride time in s; left free when not given")
-    parser.add_argument(
-        "--weakness",
-        action="append",
-        default=[],
-        metavar="GROUP=SHARE",
-        help="strength left, e.g. plantarflexors=0.5",
-    )
+    weakness = {"metavar": "GROUP=SHARE", "help": "strength left, e.g. plantarflexors=0.5"}
+    parser.add_argument("--weakness", action="append", default=[], **weakness)
     parser.add_argument("--out", type=Path, help="write the gait as netCDF")
     parser.add_argument("--osim", type=Path, help="write the person's OpenSim model")
     library = parser.add_argument_group("a whole library instead, resumed where it stopped")
     library.add_argument(
-        "--study", type=Path, help="study file, such as studies/full.yaml: its section `library`"
+        "--study", type=Path, help="study file, such as studies/full.yaml: section `library`"
     )
     library.add_argument("--folder", type=Path, help="library folder (that of the study)")
     library.add_argument("--executor", choices=EXECUTORS, help="where to solve (that of the study)")
     library.add_argument("--workers", type=int, help="processes of the local executor (those of the study)")
     library.add_argument("--scheduler", help="address for --executor dask, such as tcp://host:8786")
-    library.add_argument(
-        "--shard", metavar="K/N", help="only the k-th of n parts of the plan, to be merged later"
-    )
+    library.add_argument("--shard", metavar="K/N", help="only the k-th of n parts of the plan, merged later")
     library.add_argument("--limit", type=int, help="stop after so many gaits of this sitting")
     parser.set_defaults(run=run_simulate)
     parts = parser.add_subparsers(metavar="[export]")
@@ -134,20 +121,15 @@ def run_simulate(arguments: argparse.Namespace) -> int:
     if arguments.study is not None:
         return _build_library(arguments)
     from gaitlib.simulate.request import GaitRequest
-    from gaitlib.simulate.single import simulate_request
     from gaitlib.simulate.solution import build_gait_dataset
-    from gaitlib.simulate.workers import call_apart
+    from gaitlib.simulate.workers import call_apart, simulate_request
 
     if not 0.2 <= arguments.speed <= MAX_SPEED_MPS:
         raise InputError(
             f"--speed: found {arguments.speed} m/s, expected a walking speed of 0.2 to {MAX_SPEED_MPS} m/s."
         )
-    person = {
-        "age_years": arguments.age,
-        "sex": arguments.sex,
-        "height_m": arguments.height,
-        "mass_kg": arguments.mass,
-    }
+    person = {"age_years": arguments.age, "sex": arguments.sex}
+    person |= {"height_m": arguments.height, "mass_kg": arguments.mass}
     request = GaitRequest(
         person=parse_person(person, "--age/--sex/--height/--mass"),
         speed_mps=arguments.speed,

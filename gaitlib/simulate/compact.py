@@ -14,13 +14,7 @@ TOLERANCES = {"angle": np.radians(0.2), "translation": 1e-3, "activation": 0.005
 UNITS = {"angle": "deg", "translation": "mm", "activation": "of 1", "ground_force": "% of body weight",
          "joint_moment": "% of body weight times metre"}  # fmt: skip
 """In which errors are stated."""
-_STATED = {
-    "angle": np.degrees(1),
-    "translation": 1000,
-    "activation": 1,
-    "ground_force": 100,
-    "joint_moment": 100,
-}
+_STATED = dict(zip(UNITS, (np.degrees(1), 1000, 1, 100, 100), strict=True))
 
 FORM = "compact 2"
 """Name of this form; another one, or other weights below, would decode to other curves."""

@@ -6,8 +6,8 @@ may answer too. Impairments of one side are solved as whole strides without symm
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ import xarray as xr
 from gaitlib.body.dimensions import compute_dimensions
 from gaitlib.body.kinematics import compute_sagittal_points
 from gaitlib.person import Impairment
+from gaitlib.schema import read_yaml
 from gaitlib.simulate.plan import TYPICAL_ADULT
 from gaitlib.simulate.request import GaitRequest
 
@@ -26,87 +27,36 @@ N_LEVELS = 5
 
 @dataclass(frozen=True)
 class Dose:
-    """An impairment that grows: title, unit of a level, levels from none to most, what a level means."""
+    """An impairment that grows: title, unit of a level, levels from none to most, and what a level x means,
+    part of the impairment -> a and b of a + b x.
+    """
 
     title: str
     unit: str
     levels: tuple[float, ...]
-    make: Callable[[float], dict]
+    parts: dict[str, tuple[float, float]]
     kind: str = "half"
 
     def make_request(self, level: float) -> GaitRequest:
         """Make the request of a level."""
-        impairment = Impairment(**self.make(level))
-        return GaitRequest(TYPICAL_ADULT, SPEED_MPS, impairment, cohort="doses", kind=self.kind)
+        impairment: dict = {}
+        for name, (start, slope) in self.parts.items():
+            part, _, group = name.partition(".")
+            value = start + slope * level
+            impairment[part] = impairment.get(part, {}) | {group: value} if group else value
+        return GaitRequest(TYPICAL_ADULT, SPEED_MPS, Impairment(**impairment), cohort="doses", kind=self.kind)
 
 
-def _levels(first: float, last: float) -> tuple[float, ...]:
-    return tuple(round(float(x), 3) for x in np.linspace(first, last, N_LEVELS))
+def _read_dose(title: str, unit: str, levels: list, parts: dict | str, kind: str = "half") -> Dose:
+    parts = {name: (0, 1) for name in parts.split()} if isinstance(parts, str) else parts
+    return Dose(title, unit, tuple(round(float(x), 3) for x in np.linspace(*levels, N_LEVELS)), parts, kind)
 
 
-def _weaken(title: str, group: str, last: float, kind: str = "half") -> Dose:
-    return Dose(title, "strength left", _levels(1, last), lambda x: {"weakness": {group: x}}, kind)
-
-
-def _tighten(title: str, group: str, last: float) -> Dose:
-    return Dose(title, "fibre length left", _levels(1, last), lambda x: {"contracture": {group: x}})
-
-
-def _limit(title: str, joint: str, last: float) -> Dose:
-    return Dose(title, "degrees lost", _levels(0, last), lambda x: {"limit": {joint: x}})
-
-
-def _excite(title: str, groups: tuple[str, ...], last: float) -> Dose:
-    return Dose(title, "reflex gain", _levels(0, last), lambda x: {"spasticity": dict.fromkeys(groups, x)})
-
-
-def _raise(title: str, unit: str, part: str, last: float) -> Dose:
-    return Dose(title, unit, _levels(0, last), lambda x: {part: x})
-
-
-DOSES = {
-    "weak_calf": _weaken("Weak plantarflexors, right", "plantarflexors_r", 0.3, "stride"),
-    "weak_dorsiflexors": _weaken("Weak dorsiflexors, right", "dorsiflexors_r", 0.1, "stride"),
-    "weak_knee_extensors": _weaken("Weak knee extensors", "knee_extensors", 0.2),
-    "weak_hip_flexors": _weaken("Weak hip flexors", "hip_flexors", 0.3),
-    "weak_hip_extensors": _weaken("Weak hip extensors", "hip_extensors", 0.3),
-    "tight_gastroc": _tighten("Gastrocnemius contracture", "gastroc", 0.7),
-    "tight_soleus": _tighten("Soleus contracture", "soleus", 0.8),
-    "tight_hamstrings": _tighten("Hamstring contracture", "hamstrings", 0.7),
-    "tight_iliopsoas": _tighten("Iliopsoas contracture", "iliopsoas", 0.7),
-    "tight_rect_fem": _tighten("Rectus femoris contracture", "rect_fem", 0.7),
-    "spastic_calf": _excite("Spastic calf", ("gastroc", "soleus"), 2.0),
-    "spastic_rect_fem": _excite("Spastic rectus femoris", ("rect_fem",), 2.5),
-    "spastic_hamstrings": _excite("Spastic hamstrings", ("hamstrings",), 2.0),
-    "coactivation": _raise("Co-activation", "share of the antagonist", "coactivation", 0.4),
-    "rigidity": _raise("Rigidity", "0-1", "rigidity", 1.0),
-    "bradykinesia": _raise("Bradykinesia", "0-0.7", "bradykinesia", 0.6),
-    "stoop": _raise("Stooped trunk", "degrees", "stoop_deg", 35.0),
-    "balance": _raise("Balance margin", "0-1", "balance_margin", 1.0),
-    "limit_hip": _limit("Hip flexion contracture", "hip", 40.0),
-    "limit_knee": _limit("Knee flexion contracture", "knee", 50.0),
-    "lax_knee": Dose(
-        "Lax knee with a weak calf",
-        "degrees gained",
-        _levels(0, 15),
-        lambda x: {"limit": {"knee": -x}, "weakness": {"plantarflexors": 1 - 0.05 * x}},
-    ),
-    "limit_ankle": _limit("Equinus contracture", "ankle", 45.0),
-    "tone_calf": Dose(
-        "Overactive calf",
-        "least activation",
-        _levels(0, 0.25),
-        lambda x: {"tone": {"gastroc": x, "soleus": x}},
-    ),
-    "tilt": _raise("Anterior pelvic tilt sought", "degrees", "tilt_deg", 20.0),
-    "parkinsons": Dose(
-        "Parkinson's settings together",
-        "0-1",
-        _levels(0, 1),
-        lambda x: {"rigidity": 0.5 * x, "bradykinesia": 0.5 * x, "stoop_deg": 15.0 * x},
-    ),
-}
+_TABLES = read_yaml(Path(__file__).with_name("doses.yaml"), "table of doses")
+DOSES = {name: _read_dose(**dose) for name, dose in _TABLES["doses"].items()}
 """Every part of an impairment, and Parkinson's settings together."""
+SIGNS = tuple(tuple(sign) for sign in _TABLES["signs"])
+"""Known clinical signs: dose, measure, direction wanted with growing dose, and words."""
 
 
 def collect_dose(table: pd.DataFrame, name: str) -> list[tuple[float, str]]:
@@ -114,8 +64,7 @@ def collect_dose(table: pd.DataFrame, name: str) -> list[tuple[float, str]]:
     dose = DOSES[name]
     verified = set(table.loc[table["verified"].astype(bool), "gait_id"])
     found = [(level, dose.make_request(level).gait_id) for level in dose.levels]
-    found = [(level, gait_id) for level, gait_id in found if gait_id in verified]
-    return found
+    return [(level, gait_id) for level, gait_id in found if gait_id in verified]
 
 
 def measure_signs(gait: xr.Dataset) -> dict[str, float]:
@@ -161,28 +110,6 @@ def _find_footprints(gait: xr.Dataset, right: np.ndarray, left: np.ndarray) -> t
     return places[0], places[1]
 
 
-SIGNS = (
-    ("weak_calf", "left_step_m", "falls", "Weak calf shortens the opposite step"),
-    ("weak_calf", "stance_dorsiflexion", "rises", "Weak calf lets the shin fall forward in stance"),
-    ("tight_gastroc", "ankle_at_contact", "falls", "Gastrocnemius contracture: equinus at contact"),
-    ("tight_hamstrings", "knee_at_contact", "rises", "Hamstring contracture: flexed knee at contact"),
-    ("weak_dorsiflexors", "swing_dorsiflexion", "falls", "Weak dorsiflexors: the foot drops in swing"),
-    ("spastic_rect_fem", "swing_knee", "falls", "Spastic rectus femoris: stiff knee in swing"),
-    ("limit_hip", "smallest_hip", "rises", "Hip flexion contracture: the hip does not extend"),
-    ("limit_hip", "anterior_tilt", "rises", "Hip flexion contracture: the pelvis tilts forward"),
-    ("limit_knee", "stance_knee", "rises", "Knee flexion contracture: crouch in stance"),
-    ("lax_knee", "stance_knee", "falls", "Lax knee with a weak calf: recurvatum"),
-    ("limit_ankle", "ankle_at_contact", "falls", "Equinus contracture: the toes land first"),
-    ("tone_calf", "swing_dorsiflexion", "falls", "Overactive calf: equinus in swing"),
-    ("tilt", "anterior_tilt", "rises", "Anterior tilt that is sought is found"),
-    ("parkinsons", "left_step_m", "falls", "Parkinson's settings shorten the step at equal speed"),
-    ("parkinsons", "cadence_spm", "rises", "Parkinson's settings raise the cadence at equal speed"),
-    ("stoop", "trunk_lean_deg", "rises", "Stoop: the trunk leans forward"),
-    ("balance", "double_support_share", "rises", "Balance margin: longer double support"),
-)
-"""Known clinical signs: dose, measure, direction wanted with growing dose, and words."""
-
-
 def check_signs(table: pd.DataFrame, gaits: xr.Dataset) -> pd.DataFrame:
     """Check whether known clinical signs emerge."""
     rows = []
@@ -191,17 +118,7 @@ def check_signs(table: pd.DataFrame, gaits: xr.Dataset) -> pd.DataFrame:
         values = [measure_signs(gaits.sel(gait=gait_id))[measure] for _, gait_id in levels]
         slope = np.polyfit(np.arange(len(values)), values, 1)[0] if len(values) > 1 else np.nan
         found = "rises" if slope > 0 else "falls" if slope < 0 else "not evaluated"
-        rows.append(
-            {
-                "sign": words,
-                "dose": name,
-                "measure": measure,
-                "wanted": wanted,
-                "healthy": values[0] if values else np.nan,
-                "largest": values[-1] if values else np.nan,
-                "levels": len(values),
-                "found": found,
-                "met": found == wanted,
-            }
-        )
-    return pd.DataFrame(rows)
+        first, last = (values[0], values[-1]) if values else (np.nan, np.nan)
+        rows.append((words, name, measure, wanted, first, last, len(values), found, found == wanted))
+    names = ["sign", "dose", "measure", "wanted", "healthy", "largest", "levels", "found", "met"]
+    return pd.DataFrame(rows, columns=names)

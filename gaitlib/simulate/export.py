@@ -9,8 +9,12 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from gaitlib.errors import InputError, WorkError
+from gaitlib.body.passport import compute_passive_moment
+from gaitlib.errors import InputError, WorkError, suggest_name
 from gaitlib.gait import COORDINATES, TRANSLATIONS
+from gaitlib.simulate.library import load_library
+from gaitlib.simulate.request import parse_request
+from gaitlib.simulate.workers import call_apart
 
 
 @dataclass(frozen=True)
@@ -28,8 +32,6 @@ class ExportedGait:
 
 def prepare_export(gait: xr.Dataset, specification) -> ExportedGait:
     """Complete a Gait by the rates that its files need."""
-    from gaitlib.body.passport import compute_passive_moment
-
     time_s = gait["phase"].values / 100.0 * float(gait["stride_time_s"])
     position = gait["position"].values
     activation = gait["activation"].values
@@ -60,11 +62,6 @@ def _differentiate(time_s: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 def export_gait(gait_id: str, out: Path, library: Path | None = None) -> list[str]:
     """Write one gait of a library for OpenSim."""
-    from gaitlib.errors import suggest_name
-    from gaitlib.simulate.library import load_library
-    from gaitlib.simulate.request import parse_request
-    from gaitlib.simulate.workers import call_apart
-
     table, gaits = load_library(library).curves
     known = [str(name) for name in gaits["gait"].values]
     if gait_id not in known:
@@ -83,14 +80,12 @@ def export_gait(gait_id: str, out: Path, library: Path | None = None) -> list[st
 
 def add_export_parser(subparsers) -> None:
     """Register `export` beneath `gaitlib simulate`."""
-    parser = subparsers.add_parser(
-        "export", help="write a gait of a library for OpenSim (.osim, .mot, .sto)", description=__doc__
-    )
+    text = "write a gait of a library for OpenSim (.osim, .mot, .sto)"
+    parser = subparsers.add_parser("export", help=text, description=__doc__)
     parser.add_argument("gait_id", metavar="GAIT_ID", help="name of a verified gait (table.parquet)")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
-    parser.add_argument(
-        "--from", dest="source", type=Path, metavar="LIBRARY", help="library folder (shipped one)"
-    )
+    source = {"dest": "source", "metavar": "LIBRARY", "help": "library folder (shipped one)"}
+    parser.add_argument("--from", type=Path, **source)
     parser.set_defaults(run=run_export)
 
 

@@ -70,11 +70,7 @@ def hash_gaits(gait_ids: list[str]) -> str:
 
 
 def check_release(model: str, found: str, expected: str, key: str) -> None:
-    """Refuse a trained model that learned from another library, unless the study names that library.
-
-    `model`: for the message; `found`, `expected`: hashes of libraries; `key`: of the study, that names
-    another.
-    """
+    """Refuse a trained model that learned from another library, unless `key` of the study names that one."""
     if found != expected:
         raise InputError(
             f"{model}: learned from library release {found or 'unknown'}, expected {expected}. "
@@ -158,30 +154,16 @@ def build_gait_set(ids: list[str], arrays: dict[str, np.ndarray]) -> xr.Dataset:
         name: (("gait", *CURVES.get(name, ())), value, {"units": UNITS[name]} if name in UNITS else {})
         for name, value in arrays.items()
     }
-    attributes = {
-        "title": "Simulated gaits, verified in OpenSim",
-        "licence": "CC BY 4.0",
-        "origin": "simulated",
-    }
-    return xr.Dataset(variables, coords=labels, attrs=attributes)
+    about = {"title": "Simulated gaits, verified in OpenSim", "licence": "CC BY 4.0", "origin": "simulated"}
+    return xr.Dataset(variables, coords=labels, attrs=about)
 
 
 def write_library(folder: Path, table: pd.DataFrame, gaits: xr.Dataset, encoding: dict | None = None) -> None:
-    """Write a library's two files, each in one step; curves as compressed float32 unless `encoding` says
-    else.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    if encoding is None:
-        encoding = {
-            name: {"dtype": "float32", "zlib": True, "complevel": 4, "shuffle": True} for name in CURVES
-        }
+    """Write a library's two files, each in one step; curves are compressed float32 without `encoding`."""
+    plain = {"dtype": "float32", "zlib": True, "complevel": 4, "shuffle": True}
+    encoding = dict.fromkeys(CURVES, plain) if encoding is None else encoding
     write_atomically(folder / "gaits.nc", lambda p: gaits.to_netcdf(p, engine="h5netcdf", encoding=encoding))
-    write_table(folder / "table.parquet", table)
-
-
-def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a table of gaits in one step."""
-    write_atomically(path, lambda p: table.to_parquet(p, index=False, compression="zstd"))
+    write_atomically(folder / "table.parquet", lambda p: table.to_parquet(p, index=False, compression="zstd"))
 
 
 def describe_library(table: pd.DataFrame) -> dict:
@@ -250,11 +232,6 @@ def estimate_cost(table: pd.DataFrame, bytes_per_gait: float, price_per_core_hou
     verified = int(table["verified"].sum())
     core_s = float(table["wall_s"].sum()) / verified
     core_hours = core_s * 1e6 / 3600
-    cost = {
-        "core_s_per_gait": core_s,
-        "verified_share": verified / len(table),
-        "core_hours": core_hours,
-        "euro": core_hours * price_per_core_hour,
-        "gigabytes": 1e6 * bytes_per_gait / 1e9,
-    }
+    cost = {"core_s_per_gait": core_s, "verified_share": verified / len(table), "core_hours": core_hours}
+    cost |= {"euro": core_hours * price_per_core_hour, "gigabytes": 1e6 * bytes_per_gait / 1e9}
     return cost | {f"days_{cores}": core_hours / cores / 24 for cores in (2, 64, 1000)}

@@ -21,18 +21,11 @@ from gaitlib.person import IMPAIRMENT_COLUMNS, Impairment, Person
 from gaitlib.simulate.compact import fold, unfold
 from gaitlib.simulate.guess import Trajectory, make_guess_from_gait
 from gaitlib.simulate.library import MULTIPLIER_FILE, SHIPPED_FOLDER, load_library
+from gaitlib.simulate.request import GaitRequest, describe_request
 
 _HEALTHY = Impairment().flatten()
-_WEIGHT = {
-    "weakness": 0.7,
-    "contracture": 1.7,
-    "spasticity": 0.17,
-    "stoop_deg": 0.7 / 40,
-    "coactivation": 1.4,
-    "limit": 0.7 / 30,
-    "tone": 1.4,
-    "tilt_deg": 0.7 / 30,
-}
+_WEIGHT = {"contracture": 1.7, "spasticity": 0.17, "stoop_deg": 0.7 / 40, "coactivation": 1.4, "tone": 1.4}
+_WEIGHT |= dict.fromkeys(("limit", "tilt_deg"), 0.7 / 30)
 """Distance per unit of a part, on one side where it has sides; 0.7 for those not named (0-1 scales)."""
 _WEIGHTS = np.array(
     [_WEIGHT.get(name, _WEIGHT.get(name.partition("_")[0], 0.7)) for name in IMPAIRMENT_COLUMNS]
@@ -44,13 +37,9 @@ _KIND_WEIGHT = 0.15
 _REFLEX = [n for n, name in enumerate(IMPAIRMENT_COLUMNS) if name.startswith(("spasticity", "coactivation"))]
 
 
-def compute_features(request) -> np.ndarray:
+def compute_features(request: GaitRequest) -> np.ndarray:
     """Place of a request among others; shape (n_features,)."""
-    from gaitlib.simulate.request import describe_request
-
-    leg = compute_dimensions(request.person).leg_length_m
-    row = {name: value for name, value in describe_request(request).items() if name != "gait_id"}
-    return compute_table_features(pd.DataFrame([row | {"leg_length_m": leg}]))[0]
+    return compute_table_features(pd.DataFrame([describe_request(request)]))[0]
 
 
 def compute_table_features(table: pd.DataFrame) -> np.ndarray:
@@ -85,7 +74,7 @@ def _compute_legs(table: pd.DataFrame) -> np.ndarray:
     return np.array([compute_dimensions(Person(**values)).leg_length_m for values in people])
 
 
-def find_nearest(table: pd.DataFrame, request) -> str:
+def find_nearest(table: pd.DataFrame, request: GaitRequest) -> str:
     """Find the verified gait nearest to a request."""
     verified = table[table["verified"].astype(bool)]
     distance = np.linalg.norm(compute_table_features(verified) - compute_features(request), axis=1)

@@ -22,7 +22,7 @@ from gaitlib.body.specification import (
 from gaitlib.gait import COORDINATES, MUSCLES, swap_side
 from gaitlib.person import SPASTIC_GROUPS
 from gaitlib.simulate.dynamics import N_Q, build_forces, make_symbols
-from gaitlib.simulate.ranges import get_coordinate_ranges
+from gaitlib.simulate.guess import get_coordinate_ranges
 from gaitlib.simulate.request import CostWeights
 
 N_M = len(MUSCLES)

@@ -27,12 +27,14 @@ from gaitlib.simulate.library import (
     write_library,
 )
 from gaitlib.simulate.neighbours import (
+    LibraryStarts,
     join_multipliers,
     load_multipliers,
     select_multipliers,
     write_multipliers,
 )
-from gaitlib.simulate.request import ENGINE_VERSION
+from gaitlib.simulate.request import ENGINE_VERSION, parse_request
+from gaitlib.simulate.workers import make_pool, run_gait
 
 _CARD = Path(__file__).with_name("library_card.md")
 
@@ -41,11 +43,8 @@ def write_card(folder: Path, run: pd.DataFrame, facts: dict, command: str, toler
     """Write README.md of a release."""
     counts = describe_library(run)
     sizes = [f"{name.replace('_', ' ')} {size:.2g} {UNITS[name]}" for name, size in facts["error"].items()]
-    of = (
-        "all"
-        if facts["curves"] == counts["verified"]
-        else f"{facts['curves']:,} (the same share of every cohort) of the"
-    )
+    part = f"{facts['curves']:,} (the same share of every cohort) of the"
+    of = "all" if facts["curves"] == counts["verified"] else part
     text = _CARD.read_text(encoding="utf-8").format(
         **{name: counts[name] for name in ("gaits", "verified", "full_strides", "people")},
         curves=facts["curves"],
@@ -128,14 +127,8 @@ def export_library(
         if share < 0.1:
             raise WorkError(f"{target.name}: not a tenth of the gaits fits into {max_mb:g} million bytes.")
     hashes = {file.name: hash_file(file) for file in files}
-    facts = {
-        "gaits": len(run),
-        "verified": int(run["verified"].sum()),
-        "curves": len(kept["gait"]),
-        "bytes": size,
-        "sha256": hashes,
-        "error": errors,
-    }
+    facts = {"gaits": len(run), "verified": int(run["verified"].sum()), "curves": len(kept["gait"])}
+    facts |= {"bytes": size, "sha256": hashes, "error": errors}
     write_card(target, run, facts, command, RESOLVE_TOLERANCE_DEG)
     return facts
 
@@ -176,11 +169,7 @@ def _choose(table: pd.DataFrame, share: float) -> pd.DataFrame:
 def merge_libraries(target: Path | str, sources: list[Path | str]) -> pd.DataFrame:
     """Join libraries into one folder, each gait once; a verified gait wins over a failed one."""
     target = Path(target)
-    folders = [
-        folder
-        for folder in (target, *map(Path, sources))
-        if folder != target or (target / "gaits.nc").exists()
-    ]
+    folders = [*([target] if (target / "gaits.nc").exists() else []), *map(Path, sources)]
     loaded = [load_library(folder) for folder in folders]
     with lock_folder(target):
         for source in map(Path, sources):
@@ -188,9 +177,8 @@ def merge_libraries(target: Path | str, sources: list[Path | str]) -> pd.DataFra
         table = pd.concat([library.run for library in loaded], ignore_index=True)
         table = table.sort_values(["gait_id", "verified"], ascending=[True, False], kind="stable")
         table = table.drop_duplicates("gait_id").reset_index(drop=True)
-        gaits = xr.concat(
-            [library.gaits for library in loaded], dim="gait", join="exact", combine_attrs="override"
-        )
+        gaits = [library.gaits for library in loaded]
+        gaits = xr.concat(gaits, dim="gait", join="exact", combine_attrs="override")
         gaits = gaits.drop_duplicates("gait").sortby("gait")
         write_library(target, table, gaits)
         multipliers = functools.reduce(join_multipliers, map(load_multipliers, folders))
@@ -200,8 +188,6 @@ def merge_libraries(target: Path | str, sources: list[Path | str]) -> pd.DataFra
 
 def verify_library(folder: Path | str | None = None) -> list[str]:
     """Check that a library is whole: rows and curves belong together, hold and add up."""
-    from gaitlib.simulate.request import parse_request
-
     library = load_library(folder)
     run, gaits = library.run, library.gaits
     faults = []
@@ -229,21 +215,13 @@ def verify_library(folder: Path | str | None = None) -> list[str]:
 
 def resolve_gaits(folder: Path | str | None, n: int, seed: int, n_workers: int = 1) -> pd.DataFrame:
     """Solve gaits of a library again, each from its own curves, and compare."""
-    from gaitlib.simulate.neighbours import LibraryStarts
-    from gaitlib.simulate.request import parse_request
-    from gaitlib.simulate.workers import make_pool, run_gait
-
     library = LibraryStarts(folder)
     rows = library.table.sample(min(n, len(library.table)), random_state=seed).to_dict("records")
     with make_pool(n_workers) as pool:
         jobs = [pool.submit(run_gait, parse_request(r), library.make(r["gait_id"])) for r in rows]
         results = [job.result() for job in jobs]
-    return pd.DataFrame(
-        [
-            _compare(row, library.gaits.sel(gait=row["gait_id"]), *result)
-            for row, result in zip(rows, results, strict=True)
-        ]
-    )
+    pairs = zip(rows, results, strict=True)
+    return pd.DataFrame([_compare(r, library.gaits.sel(gait=r["gait_id"]), *result) for r, result in pairs])
 
 
 def _compare(row: dict, stored: xr.Dataset, solved, replay: dict | None) -> dict:

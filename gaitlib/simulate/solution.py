@@ -77,19 +77,10 @@ def build_gait_dataset(request: GaitRequest, solved: SolvedGait):
     """Turn a solution into a Gait."""
     ground = np.zeros((*solved.ground_force.shape[:2], 3))
     ground[..., :2] = solved.ground_force
-    gait = build_gait(
-        solved.position,
-        solved.activation,
-        ground,
-        solved.joint_moment,
-        solved.stride_time_s,
-        solved.speed_mps,
-        {
-            "gait_id": request.gait_id,
-            "person": request.person.model_dump(),
-            "impairment": request.impairment.model_dump(),
-        },
-    )
+    about = {"gait_id": request.gait_id, "person": request.person.model_dump()}
+    about |= {"impairment": request.impairment.model_dump()}
+    curves = solved.position, solved.activation, ground, solved.joint_moment
+    gait = build_gait(*curves, solved.stride_time_s, solved.speed_mps, about)
     gait["phase_offset"] = solved.phase_offset
     return gait
 

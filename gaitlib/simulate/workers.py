@@ -14,7 +14,10 @@ from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 
 from gaitlib.simulate.checker import Checker, run_replay
+from gaitlib.simulate.library import SHIPPED_FOLDER
+from gaitlib.simulate.neighbours import LibraryStarts, find_nearest
 from gaitlib.simulate.request import GaitRequest
+from gaitlib.simulate.solution import SolvedGait, describe_solution
 
 _checker = Checker()
 _busy = threading.Lock()
@@ -96,3 +99,13 @@ def measure_peak_bytes() -> int:
     import resource
 
     return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def simulate_request(request: GaitRequest) -> tuple[SolvedGait, dict]:
+    """Solve a request and check the solution; the row says with `verified` and `reason` what came out."""
+    start = None
+    if (SHIPPED_FOLDER / "gaits.nc").exists():
+        shipped = LibraryStarts()
+        start = shipped.make(find_nearest(shipped.table, request))
+    solved = solve_gaits([request], [start])[0]
+    return solved, describe_solution(request, solved, replay_gaits([request], [solved])[0])
