@@ -65,13 +65,6 @@ def test_joint_angle_bands_people_and_ranges():
     assert means["healthy_adult", ""][["knee", "hip", "ankle"]].tolist() == [65, 41, 28]
 
 
-@pytest.mark.real_data("parkinson_joint_angles")
-def test_parkinson_people():
-    people = load_table("parkinson_joint_angles", "evaluate")
-    assert len(people) == 26 and people["hoehn_yahr_on"].dropna().between(1, 5).all()
-    assert people["height_m"].between(1.4, 2.0).all() and set(people["sex"]) == {"m", "f"}
-
-
 def test_video_benchmark_gives_the_published_agreement():
     table = load_table("cp_video_benchmark", "evaluate")
     full = table.dropna()

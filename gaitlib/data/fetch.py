@@ -12,10 +12,9 @@ import hashlib
 import lzma
 import os
 import shutil
-from collections.abc import Callable
 from fnmatch import fnmatchcase
+from glob import escape
 from pathlib import Path
-from typing import Literal
 
 from gaitlib.data.manifest import ROLES, DataFile, DataItem, Manifest, load_manifest
 from gaitlib.errors import AbsentData, InputError, WorkError
@@ -35,19 +34,15 @@ def get_path(
     item_id: str, filename: str, purpose: str, manifest: Manifest | None = None, download: bool = False
 ) -> Path:
     """Give the path of one data file, verified."""
-    return _get(item_id, purpose, filename, str.__eq__, manifest, download)[0]
+    return get_paths(item_id, purpose, escape(filename), manifest, download)[0]
 
 
 def get_paths(
     item_id: str, purpose: str, pattern: str = "*", manifest: Manifest | None = None, download: bool = False
 ) -> list[Path]:
-    """Give the paths of all files of an item, verified."""
-    return _get(item_id, purpose, pattern, fnmatchcase, manifest, download)
-
-
-def _get(item_id: str, purpose: str, wanted: str, matches: Callable, manifest, download: bool) -> list[Path]:
+    """Give the paths of all files of an item whose names match, verified."""
     item = check_purpose(item_id, purpose, manifest or load_manifest())
-    files = [file for file in item.files if matches(file.name, wanted)]
+    files = [file for file in item.files if fnmatchcase(file.name, pattern)]
     if files:
         return [_locate(item.lies_with or item_id, file, download) for file in files]
     if item.fetch == "manual":
@@ -56,7 +51,7 @@ def _get(item_id: str, purpose: str, wanted: str, matches: Callable, manifest, d
         )
     names = [file.name for file in item.files]
     names = [*names[:4], f"and {len(names) - 4} more"] if len(names) > 4 else names
-    raise InputError(f"data item '{item_id}' has no file '{wanted}'; it has {', '.join(names)}")
+    raise InputError(f"data item '{item_id}' has no file '{pattern}'; it has {', '.join(names)}")
 
 
 def check_purpose(item_id: str, purpose: str, manifest: Manifest | None = None) -> DataItem:
@@ -73,21 +68,19 @@ def check_purpose(item_id: str, purpose: str, manifest: Manifest | None = None) 
     return item
 
 
-FileState = Literal["ok", "missing", "wrong hash"]
-
-
-def inspect_item(item_id: str, manifest: Manifest | None = None) -> dict[str, FileState]:
-    """Say for every file of an item whether it lies here with the right hash; download nothing."""
-    item = (manifest or load_manifest()).get_item(item_id)
-    states: dict[str, FileState] = {}
+def inspect_item(item_id: str, manifest: Manifest | None = None) -> dict[str, str]:
+    """Say for every file of an item whether it lies here as it should: 'ok', 'missing' or 'wrong hash'."""
+    item, states = (manifest or load_manifest()).get_item(item_id), {}
+    _get_data_folder()  # its absence is no fault of a file
     for file in item.files:
-        found = [path for path in _list_places(item.lies_with or item_id, file) if path.is_file()]
-        if not found:
-            states[file.name] = "missing"
-        elif found[0].suffix == _COMPRESSED and found[0].name != file.name:
-            states[file.name] = "ok" if _unpack(item.lies_with or item_id, found[0], file) else "wrong hash"
-        else:
-            states[file.name] = "ok" if has_right_hash(found[0], file) else "wrong hash"
+        try:
+            _locate(item.lies_with or item_id, file, download=False)
+            states[file.name] = "ok"
+        except AbsentData:
+            damaged = any(path.is_file() for path in _list_places(item.lies_with or item_id, file))
+            states[file.name] = "wrong hash" if damaged else "missing"
+        except InputError:
+            states[file.name] = "wrong hash"
     return states
 
 
@@ -122,20 +115,18 @@ def has_right_hash(path: Path, file: DataFile) -> bool:
 
 
 def _locate(item_id: str, file: DataFile, download: bool) -> Path:
-    folder = _get_data_folder()
-    if folder is not None:
-        path = folder / item_id / file.name
-        if path.is_file():
-            if has_right_hash(path, file):
-                return path
-            raise InputError(_explain_damage(item_id, file.name))
-        packed = path.with_name(path.name + _COMPRESSED)
-        if packed.is_file():
-            unpacked = _unpack(item_id, packed, file)
-            if unpacked is None:
-                raise InputError(_explain_damage(item_id, packed.name))
-            return unpacked
-    cached = _get_download_path(item_id, file)
+    *own, cached = _list_places(item_id, file)
+    found = next((path for path in own if path.is_file()), None)
+    if found is not None:
+        is_packed = found.suffix == _COMPRESSED and found.name != file.name
+        path = _unpack(item_id, found, file) if is_packed else found if has_right_hash(found, file) else None
+        if path is None:
+            raise InputError(
+                f"{item_id}/{file.name}{_COMPRESSED if is_packed else ''} in the {DATA_VARIABLE} folder "
+                "differs from the manifest (size or SHA-256): it is damaged or another version; remove it so "
+                "that it is fetched again"
+            )
+        return path
     if cached.is_file() and has_right_hash(cached, file):
         return cached
     if not download:
@@ -143,13 +134,6 @@ def _locate(item_id: str, file: DataFile, download: bool) -> Path:
             item_id, f"{item_id}/{file.name} is not here: run make data, or set {DATA_VARIABLE} to its folder"
         )
     return _download(item_id, file, cached)
-
-
-def _explain_damage(item_id: str, name: str) -> str:
-    return (
-        f"{item_id}/{name} in the {DATA_VARIABLE} folder differs from the manifest (size or SHA-256): it is "
-        "damaged or another version; remove it so that it is fetched again"
-    )
 
 
 def _unpack(item_id: str, packed: Path, file: DataFile) -> Path | None:

@@ -11,7 +11,6 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
 from gaitlib.data.fetch import get_path, get_paths
-from gaitlib.data.manifest import Manifest, load_manifest
 from gaitlib.data.packed import PACKED, list_recordings, read_recording
 from gaitlib.data.readers.inertial_recordings import read_lower_back_trial
 from gaitlib.data.readers.matlab import LowerBackTest, read_mat_passes, read_opal_recording
@@ -31,9 +30,7 @@ _MAT_FILES = {"older_adult": ("GaitRite-Elderly.mat", 1), "stroke": ("GaitRite-S
 """Group -> its mat file and the number in the file name of the first person there; others have no mat."""
 
 
-def load_inertial_walks(
-    dataset_id: str, purpose: str = "evaluate", manifest: Manifest | None = None
-) -> list[xr.Dataset]:
+def load_inertial_walks(dataset_id: str, purpose: str = "evaluate") -> list[xr.Dataset]:
     """Load the walks of a set of real people with inertial sensors."""
     loaders = {
         "lower_back_events": _load_lower_back_events,
@@ -43,14 +40,14 @@ def load_inertial_walks(
     }
     if dataset_id not in loaders:
         raise InputError(f"data item '{dataset_id}' has no inertial walks; known: {', '.join(loaders)}")
-    return loaders[dataset_id](purpose, manifest or load_manifest())
+    return loaders[dataset_id](purpose)
 
 
-def _load_lower_back_events(purpose: str, manifest: Manifest) -> list[xr.Dataset]:
+def _load_lower_back_events(purpose: str) -> list[xr.Dataset]:
     walks = []
-    for path in sorted(get_paths("lower_back_events", purpose, "*_lb.txt", manifest), key=_sort_trial):
+    for path in sorted(get_paths("lower_back_events", purpose, "*_lb.txt"), key=_sort_trial):
         stem = path.name.removesuffix("_lb.txt")
-        info = get_path("lower_back_events", f"{stem}.json", purpose, manifest)
+        info = get_path("lower_back_events", f"{stem}.json", purpose)
         walks += split_turn_trial(*read_lower_back_trial(path, info), stem)
     return walks
 
@@ -62,12 +59,9 @@ def _sort_trial(path: Path) -> tuple[int, ...]:
 def split_turn_trial(signals: xr.Dataset, events: pd.DataFrame, name: str) -> list[xr.Dataset]:
     """Split a trial of out, U-turn and back into its two straight walks."""
     about = signals.attrs
-    spans = {
-        "out": (about["walk_start_s"], about["turn_start_s"]),
-        "back": (about["turn_end_s"], about["walk_end_s"]),
-    }
+    spans = {"out": ("walk_start_s", "turn_start_s"), "back": ("turn_end_s", "walk_end_s")}
     walks = []
-    for way, (start, end) in spans.items():
+    for way, (start, end) in ((way, (about[name] for name in ends)) for way, ends in spans.items()):
         if end - start >= _SHORTEST_S:
             inside = events[(events["time_s"] >= start) & (events["time_s"] <= end)]
             place = ("lower_back_events", "healthy_adult", about["person_id"], f"{name}-{way}")
@@ -77,14 +71,14 @@ def split_turn_trial(signals: xr.Dataset, events: pd.DataFrame, name: str) -> li
     return walks
 
 
-def _load_mobilised(purpose: str, manifest: Manifest) -> list[xr.Dataset]:
+def _load_mobilised(purpose: str) -> list[xr.Dataset]:
     walks = []
     item = "mobilised_lab"
-    for name in list_recordings(item, "*/data.mat", manifest):
+    for name in list_recordings(item, "*/data.mat"):
         cohort, number, _ = name.split("/")
-        person = read_recording(item, f"{cohort}/{number}/infoForAlgo.mat", purpose, manifest)
+        person = read_recording(item, f"{cohort}/{number}/infoForAlgo.mat", purpose)
         subgroup = {"HA": "older_adult", "MS": "multiple_sclerosis"}.get(cohort, cohort.lower())
-        for test in read_recording(item, name, purpose, manifest):
+        for test in read_recording(item, name, purpose):
             walks += split_bouts(test, f"{cohort}{number}", subgroup, person["height_m"])
     return walks
 
@@ -111,11 +105,11 @@ def split_bouts(test: LowerBackTest, person_id: str, subgroup: str, height_m: fl
     return walks
 
 
-def _load_freezing(purpose: str, manifest: Manifest) -> list[xr.Dataset]:
+def _load_freezing(purpose: str) -> list[xr.Dataset]:
     walks = []
     item = "parkinson_fog_imu"
-    for name in list_recordings(item, "*.xlsx", manifest):
-        walks += split_steady_walking(read_recording(item, name, purpose, manifest), Path(name).stem)
+    for name in list_recordings(item, "*.xlsx"):
+        walks += split_steady_walking(read_recording(item, name, purpose), Path(name).stem)
     return walks
 
 
@@ -150,12 +144,12 @@ def split_steady_walking(recording: xr.Dataset, name: str) -> list[xr.Dataset]:
     return walks
 
 
-def _load_opal(purpose: str, manifest: Manifest) -> list[xr.Dataset]:
+def _load_opal(purpose: str) -> list[xr.Dataset]:
     item, walks, passes = "opal_gaitrite", [], {}
     for group, (name, first) in _MAT_FILES.items():
-        table = read_mat_passes(get_path(item, name, purpose, manifest))
+        table = read_mat_passes(get_path(item, name, purpose))
         passes |= {first + n: (group, own) for n, own in table.groupby("person")}
-    for path in get_paths(item, purpose, "S*-dataMIMU.mat", manifest):
+    for path in get_paths(item, purpose, "S*-dataMIMU.mat"):
         person = path.name.partition("-")[0]
         recording = read_opal_recording(path)
         group, own = passes.get(int(person[1:]), ("parkinsons", None))

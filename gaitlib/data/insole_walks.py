@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from gaitlib.data.manifest import Manifest, load_manifest
 from gaitlib.data.packed import list_recordings, read_recording
 from gaitlib.errors import InputError
 
@@ -13,9 +12,7 @@ _DUAL_TASK = "10"
 _FACTS = ("height_m", "mass_kg", "age_years", "sex", "hoehn_yahr", "updrs_motor")
 
 
-def load_insole_walks(
-    dataset_id: str, purpose: str = "evaluate", manifest: Manifest | None = None
-) -> list[xr.Dataset]:
+def load_insole_walks(dataset_id: str, purpose: str = "evaluate") -> list[xr.Dataset]:
     """Load the walks of a set of real people on insoles: `force` (N) over time and foot.
 
     Attribute `task` is 'usual' or 'counting' (backwards while walking), `reference_speed_mps` the speed that
@@ -23,10 +20,9 @@ def load_insole_walks(
     """
     if dataset_id != "gaitpdb":
         raise InputError(f"data item '{dataset_id}' has no walks on insoles; known: gaitpdb")
-    manifest = manifest or load_manifest()
-    people = read_recording(dataset_id, "demographics.txt", purpose, manifest).set_index("person_id")
+    people = read_recording(dataset_id, "demographics.txt", purpose).set_index("person_id")
     walks = []
-    for name in list_recordings(dataset_id, "*_*.txt", manifest):
+    for name in list_recordings(dataset_id, "*_*.txt"):
         person_id, _, number = name.removesuffix(".txt").partition("_")
         if person_id not in people.index:
             raise InputError(f"{dataset_id}/{name}: person '{person_id}' is not in demographics.txt")
@@ -36,5 +32,5 @@ def load_insole_walks(
         about |= {"task": "counting" if number == _DUAL_TASK else "usual"}
         about |= {fact: person[fact] for fact in _FACTS}
         about["reference_speed_mps"] = float(person.get(f"speed_{number}_mps", np.nan))
-        walks.append(read_recording(dataset_id, name, purpose, manifest).assign_attrs(about))
+        walks.append(read_recording(dataset_id, name, purpose).assign_attrs(about))
     return walks

@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from gaitlib.data.fetch import get_path
-from gaitlib.data.manifest import Manifest, load_manifest
+from gaitlib.data.manifest import load_manifest
 from gaitlib.data.packed import PACKED, list_recordings, read_recording
 from gaitlib.data.plug_in_gait import build_pelvis, compute_hip_center, compute_joint_centers
 from gaitlib.data.readers.bvh import read_bvh
@@ -70,22 +70,12 @@ def add_adult_envelopes(walk: xr.Dataset, emg: pd.DataFrame) -> xr.Dataset:
 # c3d files have z up, these BVH and trc files y up.
 _Y_UP, _Z_UP = np.array([0.0, 1.0, 0.0]), np.array([0.0, 0.0, 1.0])
 
-_BVH_KEYPOINTS = {
-    "head_top": "HEad_end",
-    "neck": "Spine1",
-    **{
-        f"{keypoint}_{side}": f"{word}{joint}"
-        for side, word in (("r", "Right"), ("l", "Left"))
-        for keypoint, joint in (
-            ("shoulder", "Arm"),
-            ("elbow", "ForeArm"),
-            ("wrist", "Hand"),
-            ("hip", "UpLeg"),
-            ("knee", "Leg"),
-            ("ankle", "Foot"),
-            ("toe", "Toes_end"),
-        )
-    },
+_BVH_LIMBS = {"shoulder": "Arm", "elbow": "ForeArm", "wrist": "Hand", "hip": "UpLeg", "knee": "Leg",
+              "ankle": "Foot", "toe": "Toes_end"}  # fmt: skip
+_BVH_KEYPOINTS = {"head_top": "HEad_end", "neck": "Spine1"} | {
+    f"{keypoint}_{side.lower()[0]}": f"{side}{joint}"
+    for side in ("Right", "Left")
+    for keypoint, joint in _BVH_LIMBS.items()
 }
 _LEG_SHARE_OF_HEIGHT = 0.245 + 0.246
 """Thigh plus shank over body height (Winter 2009, after Drillis & Contini 1966)."""
@@ -97,25 +87,20 @@ _SUBGROUPS = {
     "Muscle Weakness": "weakness",
     "Joint Problem": "joint",
 }
-_EMG_NAMES = {
-    "Rect": "rect_fem",
-    "Hams": "hamstrings",
-    "Gast": "gastroc",
-    "Tib Ant": "tib_ant",
-    "Tib Post": "tib_post",
-}
+_EMG_NAMES = {"Rect": "rect_fem", "Hams": "hamstrings", "Gast": "gastroc", "Tib Ant": "tib_ant",
+              "Tib Post": "tib_post"}  # fmt: skip
 _EMG_LIVE_SD = 0.005
 _UNKNOWN = {"mass_kg": float("nan"), "age_years": float("nan"), "sex": "unknown"}
 _MIN_SPEED_SHARE = 0.4
 _SWING_MARGIN_S = 0.1
 
 
-def load_walks(dataset_id: str, purpose: str, manifest: Manifest | None = None) -> list[xr.Dataset]:
+def load_walks(dataset_id: str, purpose: str) -> list[xr.Dataset]:
     """Load every walk of a set of real people."""
     loaders = {"td_children_c3d": _load_children, "neuro_bvh": _load_neuro, "adult_walk_3d_moco": _load_adult}
     if dataset_id not in loaders:
         raise InputError(f"data item '{dataset_id}' has no walks; sets with walks: {', '.join(loaders)}")
-    return loaders[dataset_id](purpose, manifest or load_manifest())
+    return loaders[dataset_id](purpose)
 
 
 def collect_walks(dataset_ids: Iterable[str], purpose: str = "evaluate") -> list[xr.Dataset]:
@@ -123,10 +108,9 @@ def collect_walks(dataset_ids: Iterable[str], purpose: str = "evaluate") -> list
     return [walk for dataset_id in dataset_ids for walk in load_walks(dataset_id, purpose)]
 
 
-def _load_children(purpose: str, manifest: Manifest) -> list[xr.Dataset]:
+def _load_children(purpose: str) -> list[xr.Dataset]:
     item = "td_children_c3d"
-    names = list_recordings(item, "*.c3d", manifest)
-    return [build_child_walk(read_recording(item, name, purpose, manifest)) for name in names]
+    return [build_child_walk(read_recording(item, name, purpose)) for name in list_recordings(item, "*.c3d")]
 
 
 def _pass_on(walk: xr.Dataset, source: xr.Dataset) -> xr.Dataset:
@@ -238,15 +222,8 @@ def _compute_ground_force(recording: C3dRecording, points: dict, turn: np.ndarra
         start_s, end_s = plate_time[loaded[[0, -1]]]
         during = (time_s >= start_s) & (time_s <= end_s)
         spot = np.nanmedian(center[loaded], axis=0)[:2]
-        distance = [
-            np.nanmedian(
-                np.linalg.norm(
-                    (points[f"ankle_{side}"] + points[f"toe_{side}"])[during, :2] / 2 - spot, axis=1
-                )
-            )
-            for side in "rl"
-        ]
-        foot = int(np.argmin(distance))
+        feet = [(points[f"ankle_{side}"] + points[f"toe_{side}"])[during, :2] / 2 for side in "rl"]
+        foot = int(np.argmin([np.nanmedian(np.linalg.norm(place - spot, axis=1)) for place in feet]))
         known = (time_s >= start_s - _SWING_MARGIN_S) & (time_s <= end_s + _SWING_MARGIN_S)
         turned = _turn(values, turn)
         for axis in range(3):
@@ -272,11 +249,11 @@ def _add_emg(walk: xr.Dataset, recording: C3dRecording, start_s: float, end_s: f
     return walk
 
 
-def _load_neuro(purpose: str, manifest: Manifest) -> list[xr.Dataset]:
-    diagnoses = read_diagnoses(get_path("neuro_bvh", "Annotations.xlsx", purpose, manifest))
+def _load_neuro(purpose: str) -> list[xr.Dataset]:
+    diagnoses = read_diagnoses(get_path("neuro_bvh", "Annotations.xlsx", purpose))
     first_with: dict[str, str] = {}
     dropped: dict[str, list[str]] = {}
-    for file in sorted(manifest.get_item("neuro_bvh").files, key=lambda file: _sort_trial(file.name)):
+    for file in sorted(load_manifest().get_item("neuro_bvh").files, key=lambda file: _sort_trial(file.name)):
         if file.name.endswith(".bvh"):
             kept = first_with.setdefault(file.sha256, file.name)
             if kept != file.name:
@@ -286,9 +263,8 @@ def _load_neuro(purpose: str, manifest: Manifest) -> list[xr.Dataset]:
         stem = Path(name).stem
         if stem not in diagnoses:
             raise InputError(f"Annotations.xlsx: has no diagnosis for {stem}")
-        path = get_path("neuro_bvh", name, purpose, manifest)
-        duplicates = ", ".join(dropped.get(name, []))
-        walks.append(build_neuro_walk(read_bvh(path), diagnoses[stem], duplicates))
+        motion = read_bvh(get_path("neuro_bvh", name, purpose))
+        walks.append(build_neuro_walk(motion, diagnoses[stem], ", ".join(dropped.get(name, []))))
     return walks
 
 
@@ -337,12 +313,9 @@ def build_neuro_walk(motion: xr.Dataset, diagnosis: str, duplicates: str = "") -
     )
 
 
-def _load_adult(purpose: str, manifest: Manifest) -> list[xr.Dataset]:
-    markers, emg = (
-        read_recording("adult_walk_3d_moco", name, purpose, manifest)
-        for name in ("markers_walk.trc", "electromyography.sto")
-    )
-    return [build_adult_walk(markers, emg)]
+def _load_adult(purpose: str) -> list[xr.Dataset]:
+    names = "markers_walk.trc", "electromyography.sto"
+    return [build_adult_walk(*(read_recording("adult_walk_3d_moco", name, purpose) for name in names))]
 
 
 def build_adult_walk(markers: xr.Dataset, emg: pd.DataFrame) -> xr.Dataset:

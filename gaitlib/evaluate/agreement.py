@@ -169,10 +169,7 @@ def list_statistics(tidy: pd.DataFrame, seed: int, n_resamples: int) -> pd.DataF
         found = compute_agreement(
             group["reference"], group["estimate"], group["person"], np.random.default_rng(seed), n_resamples
         )
-        head = dict(zip(keys, names, strict=True)) | {
-            "n_people": found.attrs["n_people"],
-            "n_walks": found.attrs["n_walks"],
-        }
+        head = dict(zip(keys, names, strict=True)) | {n: found.attrs[n] for n in ("n_people", "n_walks")}
         parts.append(found.reset_index().assign(**head)[[*head, *found.reset_index().columns]])
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=keys)
 

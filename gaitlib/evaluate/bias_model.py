@@ -116,16 +116,9 @@ def _fit_mixed(model):
 
 
 def _list_effects(estimate: pd.Series, error: pd.Series, df: int, level: float) -> pd.DataFrame:
-    half = stats.t.ppf(0.5 + level / 2, df) * error
-    return pd.DataFrame(
-        {
-            "estimate": estimate,
-            "standard_error": error,
-            "lower": estimate - half,
-            "upper": estimate + half,
-            "p": 2 * stats.t.sf(np.abs(estimate / error), df),
-        }
-    )
+    half, p = stats.t.ppf(0.5 + level / 2, df) * error, 2 * stats.t.sf(np.abs(estimate / error), df)
+    ends = {"lower": estimate - half, "upper": estimate + half}
+    return pd.DataFrame({"estimate": estimate, "standard_error": error} | ends | {"p": p})
 
 
 def _diagnose(residual: np.ndarray, fitted: np.ndarray) -> dict[str, float]:

@@ -93,14 +93,8 @@ def split_error_variance(values: np.ndarray) -> ErrorVariance:
     df = int(round(column["extra"].sum()))
     within = float(column["within"].sum() / df) if df else 0.0
     inverse = float(column["inverse"].mean())
-    return ErrorVariance(
-        of_means + (1 - inverse) * within,
-        of_means,
-        max(of_means - inverse * within, 0.0),
-        within,
-        df,
-        inverse,
-    )
+    between = max(of_means - inverse * within, 0.0)
+    return ErrorVariance(of_means + (1 - inverse) * within, of_means, between, within, df, inverse)
 
 
 def get_chi2_quantiles(df: float, level: float) -> np.ndarray:
@@ -111,10 +105,8 @@ def get_chi2_quantiles(df: float, level: float) -> np.ndarray:
 def compute_variance_limits(parts: ErrorVariance, n_people: int, level: float) -> tuple[float, float]:
     """Compute the interval of the total error variance (normal errors, MOVER)."""
     down, up = [], []
-    for variance, df in (
-        (parts.of_means, n_people - 1),
-        ((1 - parts.mean_inverse) * parts.within, parts.df_within),
-    ):
+    of_walks = (1 - parts.mean_inverse) * parts.within, parts.df_within
+    for variance, df in ((parts.of_means, n_people - 1), of_walks):
         if df:
             high, low = get_chi2_quantiles(df, level)
             down.append(variance * (1 - df / high))

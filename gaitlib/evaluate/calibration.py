@@ -55,9 +55,8 @@ def compute_interval_coverage(
         row = dict(zip(by, key, strict=True))
         ok = group[group["status"] == "ok"]
         given = ok[ok["lower"].notna()]
-        row.update(n_people=given["person"].nunique(), n_walks=count_walks(given), nominal=nominal)
-        row["n_without_interval"] = len(ok) - len(given)
-        row.update(_describe_intervals(given, nominal, level))
+        row |= {"n_people": given["person"].nunique(), "n_walks": count_walks(given), "nominal": nominal}
+        row |= {"n_without_interval": len(ok) - len(given)} | _describe_intervals(given, nominal, level)
         rows.append(row)
     columns = (
         "n_people n_walks n_without_interval nominal coverage lower upper share_below share_above mean_width "
@@ -79,22 +78,16 @@ def _describe_intervals(given: pd.DataFrame, nominal: float, level: float) -> di
     miss = 2 / (1 - nominal) * (np.maximum(low - truth, 0) + np.maximum(truth - high, 0))
     n_people = len(set(person))
     verdict = "too narrow" if upper < nominal else "too wide" if lower > nominal else "as promised"
-    mean_reference = mean_over_people(truth)
+    width, reference = mean_over_people(high - low), mean_over_people(truth)
+    few = f"few people ({n_people}): a wide range of coverages agrees with this"
     return {
-        "coverage": share,
-        "lower": lower,
-        "upper": upper,
-        "share_below": mean_over_people(truth < low),
-        "share_above": mean_over_people(truth > high),
-        "mean_width": mean_over_people(high - low),
-        "median_width": float(np.median(high - low)),
-        "relative_width": mean_over_people(high - low) / mean_reference if mean_reference else np.nan,
+        "coverage": share, "lower": lower, "upper": upper,
+        "share_below": mean_over_people(truth < low), "share_above": mean_over_people(truth > high),
+        "mean_width": width, "median_width": float(np.median(high - low)),
+        "relative_width": width / reference if reference else np.nan,
         "interval_score": mean_over_people(high - low + miss),
-        "verdict": verdict,
-        "note": f"few people ({n_people}): a wide range of coverages agrees with this"
-        if n_people < FEW_PEOPLE
-        else "",
-    }
+        "verdict": verdict, "note": few if n_people < FEW_PEOPLE else "",
+    }  # fmt: skip
 
 
 def compute_abstention(
@@ -108,18 +101,8 @@ def compute_abstention(
         failed = group["status"] != "ok"
         share, lower, upper, _ = compute_clustered_share(failed, group["person"], level)
         reasons = group.loc[failed, "status"].value_counts()
-        rows.append(
-            dict(zip(by, key, strict=True))
-            | {
-                "n_people": group["person"].nunique(),
-                "n_walks": count_walks(group),
-                "n_estimates": int((~failed).sum()),
-                "n_abstained": int(failed.sum()),
-                "abstained": share,
-                "lower": lower,
-                "upper": upper,
-                "reasons": "; ".join(f"{reason} ({count})" for reason, count in reasons.items()),
-            }
-        )
+        why = "; ".join(f"{reason} ({count})" for reason, count in reasons.items())
+        counts = group["person"].nunique(), count_walks(group), int((~failed).sum()), int(failed.sum())
+        rows.append((*key, *counts, share, lower, upper, why))
     columns = "n_people n_walks n_estimates n_abstained abstained lower upper reasons"
     return pd.DataFrame(rows, columns=[*by, *columns.split()])

@@ -111,9 +111,8 @@ def compare_methods(
         "p_equivalent verdict note"
     )
     result = pd.DataFrame(rows, columns=[*by, *columns.split()])
-    result.insert(
-        result.columns.get_loc("verdict"), "p_noninferior_holm", adjust_holm(result["p_noninferior"])
-    )
+    place = result.columns.get_loc("verdict")
+    result.insert(place, "p_noninferior_holm", adjust_holm(result["p_noninferior"]))
     return result
 
 

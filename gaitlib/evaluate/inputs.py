@@ -11,27 +11,13 @@ import pandas as pd
 
 from gaitlib.errors import InputError
 
-REQUIRED_COLUMNS = (
-    "subgroup",
-    "person_id",
-    "walk_id",
-    "outcome",
-    "method",
-    "reference",
-    "estimate",
-    "status",
-)
+_KEYS = ("person_id", "walk_id", "outcome", "method")
+REQUIRED_COLUMNS = ("subgroup", *_KEYS, "reference", "estimate", "status")
 OPTIONAL_COLUMNS = {"dataset": "", "view": "", "lower": np.nan, "upper": np.nan}
 SIMULATED_DATASETS = ("simulated", "generated")
 ROW_KEY = ("origin", "dataset", "subgroup", "person_id", "walk_id", "view", "outcome", "method")
-SUFFIX_UNITS = {
-    "_mps": ("m/s", 3),
-    "_spm": ("steps/min", 1),
-    "_share": ("", 3),
-    "_deg": ("°", 1),
-    "_m": ("m", 3),
-    "_s": ("s", 3),
-}
+SUFFIX_UNITS = {"_mps": ("m/s", 3), "_spm": ("steps/min", 1), "_share": ("", 3), "_deg": ("°", 1),
+                "_m": ("m", 3), "_s": ("s", 3)}  # fmt: skip
 
 
 def check_agreement_table(tidy: pd.DataFrame) -> pd.DataFrame:
@@ -53,24 +39,24 @@ def check_agreement_table(tidy: pd.DataFrame) -> pd.DataFrame:
     if "origin" not in table:
         simulated = table["dataset"].isin(SIMULATED_DATASETS)
         table["origin"] = np.where(simulated, "simulated", "real")
-    _reject(table, ~table["origin"].isin(["real", "simulated"]), "origin: expected 'real' or 'simulated'")
-    _reject(table, table["person_id"].isna(), "person_id: missing, so the row belongs to nobody")
-    _reject(
-        table,
-        ~np.isfinite(table["reference"]),
-        "reference: missing or infinite; leave out walks without a measured reference",
-    )
     ok = table["status"] == "ok"
-    _reject(
-        table,
-        ok & ~np.isfinite(table["estimate"]),
-        "estimate: missing although status is 'ok'; give the reason of the failure as status",
-    )
-    _reject(table, table["status"] == "", "status: empty; expected 'ok' or a reason")
-    half_open = ok & (table["lower"].isna() != table["upper"].isna())
-    _reject(table, half_open, "lower, upper: only one of the two ends is given")
-    _reject(table, ok & (table["lower"] > table["upper"]), "lower, upper: the interval is reversed")
-    _reject(table, table.duplicated(list(ROW_KEY)), f"the same {' x '.join(ROW_KEY[2:])} occurs twice")
+    for bad, message in (
+        (~table["origin"].isin(["real", "simulated"]), "origin: expected 'real' or 'simulated'"),
+        (table["person_id"].isna(), "person_id: missing, so the row belongs to nobody"),
+        (~np.isfinite(table["reference"]),
+         "reference: missing or infinite; leave out walks without a measured reference"),
+        (ok & ~np.isfinite(table["estimate"]),
+         "estimate: missing although status is 'ok'; give the reason of the failure as status"),
+        (table["status"] == "", "status: empty; expected 'ok' or a reason"),
+        (ok & (table["lower"].isna() != table["upper"].isna()),
+         "lower, upper: only one of the two ends is given"),
+        (ok & (table["lower"] > table["upper"]), "lower, upper: the interval is reversed"),
+        (table.duplicated(list(ROW_KEY)), f"the same {' x '.join(ROW_KEY[2:])} occurs twice"),
+    ):  # fmt: skip
+        if count := int(np.sum(bad)):
+            first = table.loc[np.asarray(bad)].iloc[0]
+            where = ", ".join(f"{key} {first[key]!r}" for key in _KEYS)
+            raise InputError(f"agreement table: {message}. {count} row(s), the first: {where}.")
     table["person"] = table["dataset"] + "/" + table["person_id"].astype(str)
     return table
 
@@ -80,14 +66,6 @@ def _read_numbers(column: pd.Series, name: str) -> pd.Series:
         return pd.to_numeric(column).astype(float)
     except (ValueError, TypeError) as error:
         raise InputError(f"agreement table: {name} holds values that are not numbers ({error}).") from error
-
-
-def _reject(table: pd.DataFrame, bad, message: str) -> None:
-    count = int(np.sum(bad))
-    if count:
-        first = table.loc[np.asarray(bad)].iloc[0]
-        where = ", ".join(f"{key} {first[key]!r}" for key in ("person_id", "walk_id", "outcome", "method"))
-        raise InputError(f"agreement table: {message}. {count} row(s), the first: {where}.")
 
 
 def check_columns(table: pd.DataFrame, columns: Sequence[str], always: Sequence[str] = ()) -> list[str]:

@@ -71,18 +71,6 @@ def average_within_people(reference, estimate, person) -> PersonFeatures:
     error = y - x
     mean_error = mean_by_person(error)
     within = np.bincount(index, weights=(error - mean_error[index]) ** 2)
-    values = np.column_stack(
-        [
-            mean_by_person(x),
-            mean_by_person(y),
-            mean_by_person(x * x),
-            mean_by_person(y * y),
-            mean_by_person(x * y),
-            mean_by_person(np.abs(error)),
-            mean_error**2,
-            within,
-            n_walks - 1.0,
-            1.0 / n_walks,
-        ]
-    )
+    means = [mean_by_person(v) for v in (x, y, x * x, y * y, x * y, np.abs(error))]
+    values = np.column_stack([*means, mean_error**2, within, n_walks - 1.0, 1.0 / n_walks])
     return PersonFeatures(values, centre, labels, n_walks)

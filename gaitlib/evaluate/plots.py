@@ -84,10 +84,7 @@ def plot_forest(
             ticks.append(_name_forest_row(dict(zip(keys, key, strict=True)), line, labels))
         ax.set_yticks(range(len(lines)), ticks)
         ax.set_ylim(len(lines) - 0.45, -0.55)
-        handles = [
-            Line2D([], [], markersize=8, label=labels.get(name, name), **style)
-            for name, style in styles.items()
-        ]
+        handles = [Line2D([], [], markersize=8, label=labels.get(n, n), **s) for n, s in styles.items()]
         if part["origin"].nunique() > 1:
             hollow = {"color": "0.3", "marker": "o", "markerfacecolor": "white", "linestyle": ""}
             handles.append(Line2D([], [], label="hollow: simulated", **hollow))
@@ -131,9 +128,8 @@ def _draw_forest_row(ax: Axes, y: int, line: pd.DataFrame, statistic: str, style
 def _name_forest_row(key: dict, line: pd.DataFrame, labels: Mapping) -> str:
     origin = key.pop("origin")
     shown = [labels.get(value, str(value).replace("_", " ")) for value in key.values() if value != ""]
-    n, walks = (
-        sorted({int(v) for v in line.loc[line["n_people"] > 0, name]}) for name in ("n_people", "n_walks")
-    )
+    seen = line[line["n_people"] > 0]
+    n, walks = (sorted({int(v) for v in seen[name]}) for name in ("n_people", "n_walks"))
     counts = " / ".join(f"{v[0]}" if len(v) == 1 else f"{v[0]}\u2013{v[-1]}" for v in (n, walks) if v)
     text = ", ".join(shown) + (f"\n{counts}" if counts else "")
     return text + ("\nsimulated" if origin == "simulated" else "")
@@ -171,9 +167,8 @@ def _label_forest(ax: Axes, outcome: str, statistic: str, only_simulated: bool) 
         ax.set_xlabel(f"{item.label}{unit if item.has_unit else ''}, 95 % interval")
         ax.set_title(f"{name}: {item.label}", loc="left", pad=22)
     basis = "simulated people" if only_simulated else "real people unless marked"
-    ax.text(
-        0, 1.0, f"people / walks; {basis}", transform=ax.transAxes, fontsize=11, color="0.25", va="bottom"
-    )
+    style = {"transform": ax.transAxes, "fontsize": 11, "color": "0.25", "va": "bottom"}
+    ax.text(0, 1.0, f"people / walks; {basis}", **style)
     ax.tick_params(axis="y", length=0)
     ax.xaxis.set_major_locator(MaxNLocator(5))
     if statistic in ("mae", "rmse", "sd"):
@@ -283,13 +278,12 @@ def _draw_margin(ax, margins, outcome: str, decimals: int, unit: str, around_ide
     margin = read_margins(margins).get(outcome)
     if margin is None or not ax.collections:
         return []
+    style = {"color": MARGIN_COLOUR, "alpha": 0.18, "zorder": 0, "lw": 0}
     if around_identity:
         ends = np.array(ax.get_xlim())
-        ax.fill_between(
-            ends, ends - margin.value, ends + margin.value, color=MARGIN_COLOUR, alpha=0.18, zorder=0, lw=0
-        )
+        ax.fill_between(ends, ends - margin.value, ends + margin.value, **style)
     else:
-        ax.axhspan(-margin.value, margin.value, color=MARGIN_COLOUR, alpha=0.18, zorder=0, lw=0)
+        ax.axhspan(-margin.value, margin.value, **style)
     text = f"{margin.kind} margin ±{format_number(margin.value, decimals)} {unit}".rstrip()
     return [Patch(color=MARGIN_COLOUR, alpha=0.3, lw=0, label=f"{text}\n({margin.source})")]
 
@@ -298,16 +292,13 @@ def _draw_limits(ax: Axes, rows: pd.DataFrame, decimals: int, unit: str) -> list
     found = compute_bland_altman(rows["reference"], rows["estimate"], rows["person"])
     ax.axhline(found.bias, color="0.15", linewidth=1.6, zorder=2)
     ax.axhspan(found.bias_lower, found.bias_upper, color="0.5", alpha=0.22, zorder=1, lw=0)
-    for value, ends in (
-        (found.limit_lower, found.limit_lower_interval),
-        (found.limit_upper, found.limit_upper_interval),
-    ):
-        ax.axhline(value, color="0.15", linewidth=1.4, linestyle=(0, (5, 3)), zorder=2)
-        ax.axhspan(*ends, color="0.5", alpha=0.13, zorder=1, lw=0)
+    dashed = {"color": "0.15", "linewidth": 1.4, "linestyle": (0, (5, 3))}
+    for end in ("limit_lower", "limit_upper"):
+        ax.axhline(getattr(found, end), zorder=2, **dashed)
+        ax.axhspan(*getattr(found, f"{end}_interval"), color="0.5", alpha=0.13, zorder=1, lw=0)
     ax.margins(y=0.08)
     bias = format_interval(found.bias, found.bias_lower, found.bias_upper, decimals)
     limits = f"{format_number(found.limit_lower, decimals)} to {format_number(found.limit_upper, decimals)}"
-    dashed = {"color": "0.15", "linewidth": 1.4, "linestyle": (0, (5, 3))}
     return [
         Line2D([], [], color="0.15", linewidth=1.6, label=f"bias {bias} {unit}".rstrip()),
         Line2D([], [], label=f"95 % limits {limits} {unit}".rstrip(), **dashed),
@@ -320,15 +311,8 @@ def _draw_sloping_limits(ax: Axes, rows: pd.DataFrame, x: pd.Series, against: st
     if not np.isfinite(line.slope):
         return []
     ends = np.array([x.min(), x.max()])
-    for i, values in enumerate(line.evaluate_limits(ends)):
-        ax.plot(
-            ends,
-            values,
-            color="#882255",
-            linewidth=1.8 if i == 0 else 1.2,
-            linestyle="-." if i else "-",
-            zorder=2,
-        )
+    for values, style in zip(line.evaluate_limits(ends), ("-", "-.", "-."), strict=True):
+        ax.plot(ends, values, style, color="#882255", linewidth=1.8 if style == "-" else 1.2, zorder=2)
     slope = format_interval(line.slope, line.slope_lower, line.slope_upper, 2)
     return [Line2D([], [], color="#882255", linewidth=1.8, label=f"changing with size: slope {slope}")]
 
@@ -356,9 +340,8 @@ def plot_residuals(model: BiasModel, unit: str = "") -> Figure:
     with plt.rc_context(STYLE):
         n = 3 if has_people else 2
         figure, axes = plt.subplots(1, n, figsize=(3.1 * n, 3.3), layout="constrained")
-        axes[0].scatter(
-            model.residuals["fitted"], model.residuals["residual"], s=16, color=COLOURS[0], alpha=0.7
-        )
+        points = model.residuals["fitted"], model.residuals["residual"]
+        axes[0].scatter(*points, s=16, color=COLOURS[0], alpha=0.7)
         axes[0].axhline(0, color="0.6", linewidth=1)
         axes[0].set(xlabel=f"Fitted error{unit}", ylabel=f"Residual{unit}")
         axes[0].set_title("Equal spread?", loc="left")

@@ -86,18 +86,9 @@ def compare_percentiles(features: pd.DataFrame, targets: pd.DataFrame) -> pd.Dat
             found = float(np.percentile(values, percentile))
             degrees = TOLERANCE_DEG if str(name).endswith(("_deg", "_percent")) else 0.0
             allowed = max(degrees, TOLERANCE_SHARE * abs(people))
-            rows.append(
-                {
-                    "feature": name,
-                    "percentile": percentile,
-                    "people": people,
-                    "simulated": found,
-                    "difference": found - people,
-                    "agrees": abs(found - people) <= allowed,
-                    "n_people": int(target["n_people"]),
-                    "n_simulated": len(values),
-                }
-            )
+            row = {"feature": name, "percentile": percentile, "people": people, "simulated": found}
+            row |= {"difference": found - people, "agrees": abs(found - people) <= allowed}
+            rows.append(row | {"n_people": int(target["n_people"]), "n_simulated": len(values)})
     return pd.DataFrame(rows)
 
 
@@ -105,12 +96,7 @@ def compare_ranks(features: pd.DataFrame, ranks: pd.DataFrame) -> pd.DataFrame:
     """Rank correlations of simulated people beside the population's; one row per pair of features."""
     names = list(ranks.index)
     own = features[names].corr("spearman")
-    first, second = np.triu_indices(len(names), 1)
-    return pd.DataFrame(
-        {
-            "first": [names[i] for i in first],
-            "second": [names[i] for i in second],
-            "people": ranks.loc[names, names].to_numpy()[first, second],
-            "simulated": own.to_numpy()[first, second],
-        }
-    )
+    pairs = np.triu_indices(len(names), 1)
+    found = {end: [names[i] for i in places] for end, places in zip(("first", "second"), pairs, strict=True)}
+    both = {"people": ranks.loc[names, names], "simulated": own}
+    return pd.DataFrame(found | {name: table.to_numpy()[pairs] for name, table in both.items()})

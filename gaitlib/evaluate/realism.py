@@ -77,22 +77,13 @@ def compare_curve(simulated: np.ndarray, measured: np.ndarray | Band, free_offse
     without = {
         f"its mean is {offset:+.0f}° off": centred + real.mean(),
         f"its range is {100 * ratio:.0f} % of the measured": own.mean() + centred / ratio,
-        f"it is {abs(shift):.0f} % of the stride too {'late' if shift > 0 else 'early'}": np.roll(
-            own, -shift
-        ),
+        _describe_shift(shift): np.roll(own, -shift),
     }
     left = {reason: _rms(curve - real) for reason, curve in without.items()}
     best = min(left, key=left.get)
-    return {
-        "rms_deg": rms,
-        "sd_deg": sd,
-        "rms_sd": rms / sd,
-        "offset_deg": offset,
-        "range_ratio": ratio,
-        "shift_percent": shift,
-        "poor": rms / sd > POOR_SD,
-        "reason": best if left[best] < 0.8 * rms else "its shape differs",
-    }
+    reason = best if left[best] < 0.8 * rms else "its shape differs"
+    return {"rms_deg": rms, "sd_deg": sd, "rms_sd": rms / sd, "offset_deg": offset, "range_ratio": ratio,
+            "shift_percent": shift, "poor": rms / sd > POOR_SD, "reason": reason}  # fmt: skip
 
 
 def compare_activation(simulated: np.ndarray, measured: np.ndarray) -> dict:
@@ -103,16 +94,12 @@ def compare_activation(simulated: np.ndarray, measured: np.ndarray) -> dict:
     if best < POOR_CORRELATION:
         reason = "its shape differs"
     elif abs(shift) > POOR_TIMING:
-        reason = f"it is {abs(shift):.0f} % of the stride too {'late' if shift > 0 else 'early'}"
+        reason = _describe_shift(shift)
     else:
         reason = "it alternates alike"
-    return {
-        "correlation": correlation,
-        "timing_percent": shift,
-        "best_correlation": best,
-        "poor": bool(correlation < POOR_CORRELATION or abs(shift) > POOR_TIMING),
-        "reason": reason,
-    }
+    poor = bool(correlation < POOR_CORRELATION or abs(shift) > POOR_TIMING)
+    return {"correlation": correlation, "timing_percent": shift, "best_correlation": best, "poor": poor,
+            "reason": reason}  # fmt: skip
 
 
 def compare_speed_law(own: pd.DataFrame, law: pd.DataFrame) -> pd.DataFrame:
@@ -182,6 +169,10 @@ def _find_humps(vertical: np.ndarray) -> tuple[float, float, float]:
     tops = [half[np.argmax(vertical[half])] if len(half) else None for half in halves]
     valley = np.nan if None in tops else vertical[tops[0] : tops[1] + 1].min()
     return (*(np.nan if top is None else float(vertical[top]) for top in tops), float(valley))
+
+
+def _describe_shift(shift: float) -> str:
+    return f"it is {abs(shift):.0f} % of the stride too {'late' if shift > 0 else 'early'}"
 
 
 def _rms(values: np.ndarray) -> float:

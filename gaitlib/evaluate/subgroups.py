@@ -52,15 +52,11 @@ def compute_subgroup_gaps(
         head = dict(zip(by, key, strict=True))
         ok = family[family["status"] == "ok"]
         ok = ok.assign(error=(ok["estimate"] - ok["reference"]).abs())
-        people = {
-            name: part.groupby("person")["error"].mean().to_numpy() for name, part in ok.groupby("subgroup")
-        }
+        means = ok.groupby(["subgroup", "person"])["error"].mean().groupby(level=0)
+        people = {name: part.to_numpy() for name, part in means}
         rows += [head | row for row in _compare_family(family, ok, people, against, rng, level, n_resamples)]
-    columns = (
-        "subgroup n_people n_walks value compared_with gap lower upper bca_lower bca_upper p p_holm is_worst "
-        "note"
-    )
-    return pd.DataFrame(rows, columns=[*by, *columns.split()])
+    columns = "subgroup n_people n_walks value compared_with gap lower upper bca_lower bca_upper p p_holm"
+    return pd.DataFrame(rows, columns=[*by, *columns.split(), "is_worst", "note"])
 
 
 def _compare_family(family, ok, people, against, rng, level, n_resamples) -> list[dict]:
@@ -77,15 +73,9 @@ def _compare_family(family, ok, people, against, rng, level, n_resamples) -> lis
     rows = []
     for name in sorted(set(family["subgroup"])):
         values = people.get(name, np.array([]))
-        row = {
-            "subgroup": name,
-            "n_people": len(values),
-            "n_walks": count_walks(ok[ok["subgroup"] == name]),
-            "value": float(values.mean()) if len(values) else np.nan,
-            "compared_with": best or "",
-            "is_worst": name == worst,
-            "note": "",
-        }
+        row = {"subgroup": name, "n_people": len(values), "n_walks": count_walks(ok[ok["subgroup"] == name])}
+        row |= {"value": float(values.mean()) if len(values) else np.nan, "compared_with": best or ""}
+        row |= {"is_worst": name == worst, "note": ""}
         if name not in enough:
             row["note"] = f"not compared: {len(values)} people, {MIN_PEOPLE} needed"
         elif best is None:

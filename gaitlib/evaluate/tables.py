@@ -133,12 +133,8 @@ def _list_missing(rows: list[dict], expected, by: Sequence[str]) -> list[dict]:
             raise InputError(
                 f"expected: {', '.join(sorted(unknown))} is not one of the grouping columns {by}."
             )
-        real = [
-            row
-            for row in rows
-            if row["origin"] == "real" and all(row[key] == value for key, value in combination.items())
-        ]
-        if not real:
+        wanted_row = (combination | {"origin": "real"}).items()
+        if not any(all(row[key] == value for key, value in wanted_row) for row in rows):
             blank = dict.fromkeys(by, "") | combination
             missing.append(blank | {"origin": "real", "n_people": 0, "n_walks": 0, "note": NOT_EVALUATED})
     return missing
@@ -213,13 +209,8 @@ def build_people_table(people: pd.DataFrame, by: str = "subgroup") -> pd.DataFra
         )
     if people.duplicated([by, "person_id"]).any():
         raise InputError("people: a person occurs twice in a group; expected one row per person.")
-    covariates = {"age_years": 1, "height_m": 2, "mass_kg": 1, "speed_mps": 2}
-    titles = {
-        "age_years": "Age (years)",
-        "height_m": "Height (m)",
-        "mass_kg": "Mass (kg)",
-        "speed_mps": "Speed (m/s)",
-    }
+    covariates = {"age_years": ("Age (years)", 1), "height_m": ("Height (m)", 2), "mass_kg": ("Mass (kg)", 1),
+                  "speed_mps": ("Speed (m/s)", 2)}  # fmt: skip
     rows = []
     for name, group in people.groupby(by, sort=True):
         row = {by.capitalize(): str(name), "People": str(len(group))}
@@ -228,9 +219,9 @@ def build_people_table(people: pd.DataFrame, by: str = "subgroup") -> pd.DataFra
         sex = group["sex"].dropna() if "sex" in people else pd.Series(dtype=object)
         sex = sex[sex.isin(["f", "m"])]
         row["Women or girls"] = _add_known(str(int((sex == "f").sum())), len(sex), len(group))
-        for column, decimals in covariates.items():
+        for column, (title, decimals) in covariates.items():
             values = pd.to_numeric(group[column], errors="coerce").dropna() if column in people else []
-            row[titles[column]] = _add_known(_describe_values(values, decimals), len(values), len(group))
+            row[title] = _add_known(_describe_values(values, decimals), len(values), len(group))
         rows.append(row)
     return pd.DataFrame(rows)
 

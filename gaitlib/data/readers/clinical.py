@@ -28,18 +28,9 @@ _STEP_COLUMNS = {
 }
 _STRIDE_COLUMNS = (
     "elapsed_s",
-    "stride_time_l_s",
-    "stride_time_r_s",
-    "swing_time_l_s",
-    "swing_time_r_s",
-    "swing_l_percent",
-    "swing_r_percent",
-    "stance_time_l_s",
-    "stance_time_r_s",
-    "stance_l_percent",
-    "stance_r_percent",
-    "double_support_time_s",
-    "double_support_percent",
+    *("stride_time_l_s", "stride_time_r_s", "swing_time_l_s", "swing_time_r_s"),
+    *("swing_l_percent", "swing_r_percent", "stance_time_l_s", "stance_time_r_s"),
+    *("stance_l_percent", "stance_r_percent", "double_support_time_s", "double_support_percent"),
 )
 _PLANES = {1: "frontal", 2: "sagittal", 3: "transverse"}
 _GROUPS = {"SUB": "parkinsons", "WBDS": "healthy_adult", "TF": "amputee"}
@@ -58,9 +49,7 @@ def read_speed_step_length(path: str | Path) -> pd.DataFrame:
     text = ("Subject", "AgeGroup", "Gender", "SpeedCat")
     table = read_csv(path, _STEP_COLUMNS, [name for name in _STEP_COLUMNS if name not in text])
     table = table[list(_STEP_COLUMNS)].rename(columns=_STEP_COLUMNS)
-    table["age_group"] = table["age_group"].str.lower()
-    table["sex"] = table["sex"].str.lower()
-    return table
+    return table.assign(age_group=table["age_group"].str.lower(), sex=table["sex"].str.lower())
 
 
 def read_stride_table(path: str | Path) -> pd.DataFrame:
@@ -106,12 +95,8 @@ def read_joint_angle_bands(path: str | Path) -> xr.Dataset:
         raise InputError(f"{name}: unknown SessionID '{table['SessionID'][parts[0].isna()].iloc[0]}'")
     if not table["Dim"].isin(_PLANES).all() or not table["Side"].isin(["L", "R"]).all():
         raise InputError(f"{name}: expected Dim 1, 2 or 3 and Side L or R")
-    joint = (
-        table["VariableName"]
-        .str.removesuffix("Angles")
-        .str.lower()
-        .replace("footprogress", "foot_progression")
-    )
+    joint = table["VariableName"].str.removesuffix("Angles").str.lower()
+    joint = joint.replace("footprogress", "foot_progression")
     records = {
         "person_id": parts[0] + parts[1],
         "group": parts[0].map(_GROUPS),
@@ -128,27 +113,6 @@ def read_joint_angle_bands(path: str | Path) -> xr.Dataset:
         },
         attrs={"source_file": name},
     )
-
-
-def read_parkinson_people(path: str | Path) -> pd.DataFrame:
-    """Read who is in the Parkinson's joint-angle set."""
-    columns = {
-        "Age": "age_years",
-        "Height (cm)": "height_m",
-        "Weight (kg)": "mass_kg",
-        "Disease duration (years)": "disease_years",
-    }
-    for state in ("ON", "OFF"):
-        for label, short in (("Hoehn & Yahr ", "hoehn_yahr"), ("UPDRS-III", "updrs3"), ("MoCA", "moca")):
-            columns[f"{state} - {label}"] = f"{short}_{state.lower()}"
-    table = read_csv(path, ["ID", "Gender", "FoG group", *columns])
-    table = table[table["ID"].notna()].reset_index(drop=True)  # the file ends in empty lines
-    people = pd.DataFrame({"person_id": table["ID"], "sex": table["Gender"].str.lower()})
-    for column, short in columns.items():
-        people[short] = convert_to_numbers(Path(path).name, column, table[column].replace("-", np.nan))
-    people["height_m"] /= 100.0
-    people["freezer"] = table["FoG group"].eq("freezers")
-    return people
 
 
 def read_video_benchmark(path: str | Path) -> pd.DataFrame:

@@ -211,21 +211,11 @@ def _read_bouts(standards: dict) -> tuple[pd.DataFrame, pd.DataFrame]:
                 bouts.append({"system": system, "kind": kind, "bout": index, **row})
                 times = np.atleast_1d(np.asarray(bout.get("InitialContact_Event", []), dtype=float))
                 feet = np.atleast_1d(bout.get("InitialContact_LeftRight", []))
-                contacts += [
-                    {
-                        "system": system,
-                        "kind": kind,
-                        "bout": index,
-                        "foot": str(foot)[:1].lower(),
-                        "time_s": time_s,
-                    }
-                    for time_s, foot in zip(times, feet, strict=False)
-                ]
-    bout_columns = ["system", "kind", "bout", *_BOUT_FIELDS.values()]
-    return (
-        pd.DataFrame(bouts, columns=bout_columns),
-        pd.DataFrame(contacts, columns=["system", "kind", "bout", "foot", "time_s"]),
-    )
+                place, pairs = (system, kind, index), zip(times, feet, strict=False)
+                contacts += [(*place, str(foot)[:1].lower(), time_s) for time_s, foot in pairs]
+    about = ["system", "kind", "bout"]
+    bouts = pd.DataFrame(bouts, columns=[*about, *_BOUT_FIELDS.values()])
+    return bouts, pd.DataFrame(contacts, columns=[*about, "foot", "time_s"])
 
 
 def read_lower_back_person(path: str | Path) -> dict:
