@@ -7,9 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from gaitlib.environment import (
     EXTRAS,
@@ -25,8 +24,7 @@ _ENGINES = ("opensim", "casadi")
 """Each is tried in a process of its own: they cannot share one."""
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """One line of the doctor's table."""
 
     state: Literal["ok", "warn", "fail"]
@@ -76,48 +74,44 @@ def check_engine(name: str) -> Finding:
 
 def check_compiler() -> Finding:
     """Check for a C compiler, with which the solver is several times faster."""
-    path = next((path for name in ("cc", "gcc", "clang") if (path := shutil.which(name))), None)
-    if path:
-        return Finding("ok", "compiler", Path(path).name)
-    return Finding("warn", "compiler", "no cc, gcc or clang: gaits are solved 5 to 8 times more slowly")
+    missing = "no cc, gcc or clang: gaits are solved 5 to 8 times more slowly"
+    return _check_program("compiler", find_program("cc", "gcc", "clang"), missing)
+
+
+def _check_program(subject: str, path: str | None, missing: str) -> Finding:
+    return Finding("ok", subject, Path(path).name) if path else Finding("warn", subject, missing)
+
+
+def find_program(*names: str) -> str | None:
+    """Find the first of some programs that is there."""
+    return next((path for name in names if (path := shutil.which(name))), None)
 
 
 def check_data() -> Finding:
     """Check the folder of recordings."""
+    from gaitlib.data.manifest import load_manifest
+    from gaitlib.data.packed import is_shipped
+
     value = os.environ.get("GAITLIB_DATA", "").strip()
     if not value:
-        return Finding(
-            "warn",
-            "GAITLIB_DATA",
-            f"not set: {_count_shipped()}; `gaitlib data fetch` downloads the others",
-        )
+        manifest = load_manifest()
+        shipped = [key for key in manifest.items if is_shipped(key, manifest)]
+        here = f"{len(shipped)} sets are shipped packed ({', '.join(shipped)})"
+        return Finding("warn", "GAITLIB_DATA", f"not set: {here}; `gaitlib data fetch` downloads the others")
     if not Path(value).is_dir():
         return Finding("fail", "GAITLIB_DATA", f"'{value}' is no folder: correct it, or unset it")
     return Finding("ok", "GAITLIB_DATA", "is a folder; `gaitlib data verify` checks what lies in it")
 
 
-def _count_shipped() -> str:
-    """How many sets of recordings are shipped, and which."""
-    from gaitlib.data.manifest import load_manifest
-    from gaitlib.data.packed import is_shipped
-
-    manifest = load_manifest()
-    shipped = [key for key in manifest.items if is_shipped(key, manifest)]
-    return f"{len(shipped)} sets are shipped packed ({', '.join(shipped)})"
-
-
 def find_chromium() -> str | None:
     """Find the browser of the browser test."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    return next((path for name in names if (path := shutil.which(name))), None)
+    return find_program("chromium", "chromium-browser", "google-chrome")
 
 
 def check_chromium() -> Finding:
     """Check for the browser of the browser test."""
-    path = find_chromium()
-    if path:
-        return Finding("ok", "chromium", Path(path).name)
-    return Finding("warn", "chromium", "not found; only the browser test needs it: make browser")
+    missing = "not found; only the browser test needs it: make browser"
+    return _check_program("chromium", find_chromium(), missing)
 
 
 def examine() -> list[Finding]:

@@ -6,8 +6,8 @@ import pandas as pd
 
 from gaitlib.body.dimensions import compute_dimensions
 from gaitlib.gait import COORDINATES, MUSCLES, N_PHASE
-from gaitlib.generate.representation import build_gait_set
 from gaitlib.person import STRENGTH_GROUPS, Person
+from gaitlib.simulate.library import build_gait_set
 
 STANCE = 0.62
 GRAVITY = 9.80665
@@ -37,7 +37,7 @@ def build_toy_library(n, seed=0):
     table = pd.DataFrame(rows)
     stacked = {name: np.stack([c[name] for c in curves]) for name in curves[0]}
     scalars = {name: table[name].to_numpy() for name in ("stride_time_s", "speed_mps")}
-    return table, build_gait_set(list(table["gait_id"]), **stacked, **scalars)
+    return table, build_gait_set(list(table["gait_id"]), stacked | scalars)
 
 
 def build_toy_curves(row):

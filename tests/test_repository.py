@@ -22,7 +22,7 @@ licences, lock = (load_script(name, ".ci") for name in ("licences", "lock"))
 CHAIN = ("body", "simulate", "generate", "sense", "estimate", "door", "evaluate", "report", "workflow")
 """Folders along the path of the data; an arrow only runs forward."""
 BENEATH = (
-    *("cohorts", "data", "environment", "errors", "event_curves", "events", "gait"),
+    *("cohorts", "data", "environment", "errors", "events", "gait"),
     *("outcomes", "person", "schema", "signals", "study", "walk"),
 )
 ON_TOP = ("cli", "doctor", "verbs")

@@ -9,7 +9,7 @@ from gaitlib.door.answer import Answer
 from gaitlib.door.bouts import trace_legs
 from gaitlib.door.recording import POINT
 from gaitlib.estimate.targets import Value
-from gaitlib.event_curves import detect_events_from_curves
+from gaitlib.events import detect_events_from_curves
 
 _LEAST_STEPS = 2
 _HIPS_APART, _GROWTH = 0.085, 1.15

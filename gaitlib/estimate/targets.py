@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gaitlib.event_curves import detect_events_from_curves
+from gaitlib.events import detect_events_from_curves
 from gaitlib.gait import MUSCLES, N_PHASE
 from gaitlib.walk import KEYPOINTS_3D
 

@@ -1,6 +1,4 @@
-"""Is a generated stride one that a body could walk, and does it do what was asked? Limits, reasons, rejection
-sampling: strides that fail a check are drawn again.
-"""
+"""Could a body walk a generated stride, and does it do what was asked? Strides that fail are drawn again."""
 
 from __future__ import annotations
 
@@ -44,13 +42,8 @@ def compute_outcomes(table: pd.DataFrame, gaits: xr.Dataset) -> pd.DataFrame:
 
 def compare_with_asked(table: pd.DataFrame, outcomes: pd.DataFrame) -> pd.DataFrame:
     """Compare outcomes of the curves with speed and stride time that were asked for."""
-    asked = pd.DataFrame(
-        {
-            "speed_mps": table["speed_mps"],
-            "step_length_m": 0.5 * table["speed_mps"] * table["stride_time_s"],
-            "step_time_s": 0.5 * table["stride_time_s"],
-        }
-    )
+    speed, time = table["speed_mps"], 0.5 * table["stride_time_s"]
+    asked = pd.DataFrame({"speed_mps": speed, "step_length_m": speed * time, "step_time_s": time})
     return (outcomes[list(ASKED_NAMES)] / asked - 1.0).abs()
 
 
@@ -129,19 +122,9 @@ def check_gaits(table: pd.DataFrame, gaits: xr.Dataset, limits: LibraryLimits) -
         limit = np.broadcast_to(np.asarray(limit, dtype=float), value.shape)
         passed = value <= limit
         words = [f"{reason}: {w}" if name == "library_range" else reason for w in worst]
-        rows.append(
-            pd.DataFrame(
-                {
-                    "gait_id": table["gait_id"].to_numpy(),
-                    "check": name,
-                    "value": value,
-                    "limit": limit,
-                    "unit": unit,
-                    "passed": passed,
-                    "reason": np.where(passed, "", words),
-                }
-            )
-        )
+        row = {"gait_id": table["gait_id"].to_numpy(), "check": name, "value": value, "limit": limit}
+        row |= {"unit": unit, "passed": passed, "reason": np.where(passed, "", words)}
+        rows.append(pd.DataFrame(row))
     return pd.concat(rows, ignore_index=True)
 
 
@@ -149,17 +132,9 @@ def summarise_checks(checks: pd.DataFrame) -> pd.DataFrame:
     """Count passed checks."""
     rows = []
     for name, group in checks.groupby("check", sort=False):
-        rows.append(
-            {
-                "check": name,
-                "unit": group["unit"].iloc[0],
-                "n": len(group),
-                "n_passed": int(group["passed"].sum()),
-                "median": group["value"].median(),
-                "p95": group["value"].quantile(0.95),
-                "limit": group["limit"].median(),
-            }
-        )
+        row = {"check": name, "unit": group["unit"].iloc[0], "n": len(group)}
+        row |= {"n_passed": int(group["passed"].sum()), "median": group["value"].median()}
+        rows.append(row | {"p95": group["value"].quantile(0.95), "limit": group["limit"].median()})
     whole = checks.groupby("gait_id")["passed"].all()
     rows.append({"check": "all", "unit": "", "n": len(whole), "n_passed": int(whole.sum())})
     summary = pd.DataFrame(rows)

@@ -42,7 +42,8 @@ from gaitlib.generate.foot_contact import (
     share_load,
     stack_dimensions,
 )
-from gaitlib.generate.representation import GRAVITY_MPS2, GaitRepresentation, build_gait_set
+from gaitlib.generate.representation import GRAVITY_MPS2, GaitRepresentation
+from gaitlib.simulate.library import build_gait_set
 
 CHANGES = ("leg_change_deg", "up_change_m", "force_change")
 """Columns that tell what a correction changed."""
@@ -110,9 +111,7 @@ def correct_curves(
 
 
 def compute_joint_speed(table: pd.DataFrame, gaits: xr.Dataset) -> np.ndarray:
-    """Compute the walking speed that the joint angles make if the standing foot does not slip; shape (n,),
-    m/s.
-    """
+    """Compute the walking speed (m/s) that the joint angles make if the standing foot does not slip; (n,)."""
     position = gaits["position"].to_numpy()
     height, slip = compute_foot_contact(position, stack_dimensions(table))
     size, mass = (table[name].to_numpy(dtype=float) for name in ("height_m", "mass_kg"))
@@ -234,9 +233,7 @@ def finish_samples(
     labels: pd.DataFrame,
     correct: bool,
 ) -> tuple[pd.DataFrame, xr.Dataset]:
-    """Turn sampled vectors into labelled strides, as `GaitGenerator.sample` gives them: checked conditions
-    (`wanted`) hold exactly, the vectors fill what was open.
-    """
+    """Turn sampled vectors into labelled strides: what was `wanted` holds exactly, vectors fill the rest."""
     scale = representation.conditions
     people = scale.decode(vectors[:, : representation.n_conditions])
     for name in wanted:
@@ -264,7 +261,7 @@ def finish_samples(
         table.insert(0, label, labels[label].to_numpy())
     table.insert(0, "gait_id", ids)
     times = {name: table[name].to_numpy() for name in ("stride_time_s", "speed_mps")}
-    return table, build_gait_set(ids, **curves, **times)
+    return table, build_gait_set(ids, curves | times)
 
 
 def _find_within(scale, wanted: pd.DataFrame) -> np.ndarray:

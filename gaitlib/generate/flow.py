@@ -126,16 +126,59 @@ class GaitGenerator:
 
     def save(self, path: str | Path) -> Path:
         """Write weights, scales and their description to one safetensors file."""
-
         if self.network is None:
             raise InputError("generator: not trained yet; call fit() before save().")
-        return _write_weights(self, Path(path))
+        r = self.representation
+        tensors = {f"network.{k}": v.detach().cpu().numpy() for k, v in self.network.state_dict().items()}
+        for side, part in (("symmetric", r.symmetric), ("antisymmetric", r.antisymmetric)):
+            tensors |= {f"{side}.{name}": getattr(part, name) for name in _PART_FIELDS}
+        tensors |= {f"conditions.{name}": getattr(r.conditions, name) for name in _SCALE_FIELDS}
+        tensors |= {f"scales.{name}": value for name, value in r.scales.items()}
+        description = {
+            "format": FORM.version,
+            "config": self.config.model_dump(),
+            "conditions": list(r.conditions.names),
+            "constants": r.conditions.constants,
+            "contact_scale": r.contact_scale,
+            "library_hash": self.library_hash,
+            "release": self.release,
+            "gait_ids": self.gait_ids,
+            "floor": [self.floor.lower, self.floor.upper],
+            "limits": {name: np.asarray(value).tolist() for name, value in vars(self.limits).items()},
+            "seed": self.seed,
+            "history": self.history.to_dict("list"),
+        }
+        return write_weights(path, FORM, tensors, description)
 
     @classmethod
     def load(cls, path: str | Path, held_out: Sequence[str] = ()) -> GaitGenerator:
         """Read a generator written by `save`; one that learned from `held_out` gaits is refused."""
+        import torch
 
-        return _read_weights(cls(), Path(path), held_out)
+        from gaitlib.generate.flow_network import create_network, parse_generator_config
+
+        tensors, description = read_weights(path, FORM)
+        known = sorted(set(description["gait_ids"]) & set(held_out))
+        if known:
+            raise InputError(
+                f"generator weights {path.name}: learned from {len(known)} gaits that are held out, first "
+                f"{known[0]}; expected none. Train it again with the same seed and held-out share."
+            )
+        generator = cls()
+        generator.config = parse_generator_config(description["config"], path.name)
+        generator.representation = _rebuild_representation(generator.config, description, tensors)
+        generator.library_hash, generator.seed = description["library_hash"], description["seed"]
+        generator.release = description.get("release", "")
+        generator.gait_ids, generator.floor = description["gait_ids"], FloorBand(*description["floor"])
+        limits = {n: np.array(v) if isinstance(v, list) else v for n, v in description["limits"].items()}
+        generator.limits = LibraryLimits(**limits)
+        generator.history = pd.DataFrame(description["history"])
+        r = generator.representation
+        network = create_network(r.get_layout(), generator.config)
+        own = {n.removeprefix("network."): v for n, v in tensors.items() if n.startswith("network.")}
+        network.load_state_dict({n: torch.from_numpy(v.copy()) for n, v in own.items()})
+        generator.network = network.eval()
+        return generator
 
     def sample_vectors(
         self, encoded: np.ndarray, seed: int | torch.Generator = 0, noise: np.ndarray | None = None
@@ -159,61 +202,6 @@ class GaitGenerator:
 FORM = WeightsForm("generator", "description", "{name} {dtype} {shape}", version="gaitlib-generator-4")
 _PART_FIELDS = ("mean", "to_vector", "to_coefficients", "share")
 _SCALE_FIELDS = ("mean", "scale", "lower", "upper", "derived")
-
-
-def _write_weights(generator: GaitGenerator, path: Path) -> Path:
-    """Write a trained generator."""
-    r = generator.representation
-    tensors = {f"network.{k}": v.detach().cpu().numpy() for k, v in generator.network.state_dict().items()}
-    for side, part in (("symmetric", r.symmetric), ("antisymmetric", r.antisymmetric)):
-        tensors |= {f"{side}.{name}": getattr(part, name) for name in _PART_FIELDS}
-    tensors |= {f"conditions.{name}": getattr(r.conditions, name) for name in _SCALE_FIELDS}
-    tensors |= {f"scales.{name}": value for name, value in r.scales.items()}
-    description = {
-        "format": FORM.version,
-        "config": generator.config.model_dump(),
-        "conditions": list(r.conditions.names),
-        "constants": r.conditions.constants,
-        "contact_scale": r.contact_scale,
-        "library_hash": generator.library_hash,
-        "release": generator.release,
-        "gait_ids": generator.gait_ids,
-        "floor": [generator.floor.lower, generator.floor.upper],
-        "limits": {name: np.asarray(value).tolist() for name, value in vars(generator.limits).items()},
-        "seed": generator.seed,
-        "history": generator.history.to_dict("list"),
-    }
-    return write_weights(path, FORM, tensors, description)
-
-
-def _read_weights(generator: GaitGenerator, path: Path, held_out: Sequence[str] = ()) -> GaitGenerator:
-    """Read a trained generator."""
-    import torch
-
-    from gaitlib.generate.flow_network import create_network, parse_generator_config
-
-    tensors, description = read_weights(path, FORM)
-    known = sorted(set(description["gait_ids"]) & set(held_out))
-    if known:
-        raise InputError(
-            f"generator weights {path.name}: learned from {len(known)} gaits that are held out, first "
-            f"{known[0]}; expected none. Train it again with the same seed and held-out share."
-        )
-    generator.config = parse_generator_config(description["config"], path.name)
-    generator.representation = _rebuild_representation(generator.config, description, tensors)
-    generator.library_hash, generator.seed = description["library_hash"], description["seed"]
-    generator.release = description.get("release", "")
-    generator.gait_ids, generator.floor = description["gait_ids"], FloorBand(*description["floor"])
-    limits = {n: np.array(v) if isinstance(v, list) else v for n, v in description["limits"].items()}
-    generator.limits = LibraryLimits(**limits)
-    generator.history = pd.DataFrame(description["history"])
-    r = generator.representation
-    network = create_network(r.get_layout(), generator.config)
-    prefix = "network."
-    state = {n[len(prefix) :]: torch.from_numpy(v.copy()) for n, v in tensors.items() if n.startswith(prefix)}
-    network.load_state_dict(state)
-    generator.network = network.eval()
-    return generator
 
 
 def _rebuild_representation(config, description: dict, tensors: dict) -> GaitRepresentation:

@@ -19,18 +19,14 @@ _UNLOADED_SHARE = 0.05
 
 
 def measure_contact_shift(gaits: xr.Dataset) -> np.ndarray:
-    """Measure by how much the left foot lands later than half a stride after the right one, halved; shape
-    (n,).
-    """
+    """Measure by how much the left foot lands later than half a stride after the right one, halved; (n,)."""
     vertical = gaits["ground_force"].sel(axis="y").to_numpy().astype(float)
     right, left = (find_landing(vertical[:, :, foot]) for foot in range(2))
     return np.nan_to_num(0.5 * ((left - right) % 1.0 - 0.5))
 
 
 def find_landing(force: np.ndarray) -> np.ndarray:
-    """Find where a foot lands: the end of the longest part of the stride in which it carries nothing; shape
-    (n,).
-    """
+    """Find where a foot lands: the end of the longest part of the stride without load; shape (n,)."""
     force = force[:, :-1]
     n_points = force.shape[1]
     threshold = _UNLOADED_SHARE * force.max(axis=1, keepdims=True)
@@ -170,14 +166,9 @@ def measure_foot_contact(table: pd.DataFrame, gaits: xr.Dataset) -> pd.DataFrame
     slipped = measure_stance_slip(step, weight > SLIP_LOAD_SHARE).max(axis=1)
     lowest = find_lowest(height).min(axis=2)
     standing = add_points(load).sum(axis=2) > 0.5
-    return pd.DataFrame(
-        {
-            "slip_m": slipped,
-            "lowest_m": lowest.min(axis=1),
-            "hover_m": np.where(standing, lowest, -np.inf).max(axis=1),
-        },
-        index=table.index,
-    )
+    hover = np.where(standing, lowest, -np.inf).max(axis=1)
+    found = {"slip_m": slipped, "lowest_m": lowest.min(axis=1), "hover_m": hover}
+    return pd.DataFrame(found, index=table.index)
 
 
 def measure_stance_slip(step: np.ndarray, standing: np.ndarray) -> np.ndarray:

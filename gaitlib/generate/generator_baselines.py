@@ -84,10 +84,7 @@ def train_autoencoder(
 
 
 class BaselineGenerator:
-    """What both baselines share: the representation and the way out.
-
-    Subclasses give `_prepare(vectors)` and `_draw(encoded, rng)`.
-    """
+    """What all share: representation and way out; each has `_prepare(vectors)` and `_draw(encoded, rng)`."""
 
     def __init__(self) -> None:
         self.representation: GaitRepresentation | None = None
@@ -113,21 +110,12 @@ class BaselineGenerator:
         vectors = self._draw(encoded, np.random.default_rng(seed))
         return finish_samples(self.representation, self.floor, vectors, wanted, conditions, correct)
 
-    def _prepare(self, vectors: np.ndarray) -> None:
-        raise NotImplementedError
-
-    def _draw(self, encoded: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        raise NotImplementedError
-
 
 class NeighbourGenerator(BaselineGenerator):
-    """The library gait with the nearest conditions, plus Gaussian noise on its components (in standard
-    deviations of the library).
-    """
+    """The library gait with the nearest conditions, plus Gaussian noise on its components."""
 
-    def __init__(self, noise: float = 0.1) -> None:
-        super().__init__()
-        self.noise = noise
+    noise = 0.1
+    """In standard deviations of the library."""
 
     def _prepare(self, vectors: np.ndarray) -> None:
         self._library = vectors
@@ -174,16 +162,12 @@ def _find_near_rows(encoded: np.ndarray, library: np.ndarray, rng: np.random.Gen
 
 
 class LinearGaussianGenerator(BaselineGenerator):
-    """Linear regression of every entry on the known conditions plus the Gaussian of what is left.
-
-    The joint distribution of conditions, stride time and components is one Gaussian; given any subset of
-    conditions the rest follows by linear regression with a residual covariance. `ridge` is
-    added to the variance of every entry (library variances are 1).
+    """One Gaussian over conditions and components: given any subset of conditions the rest follows by linear
+    regression with a residual covariance.
     """
 
-    def __init__(self, ridge: float = 1e-3) -> None:
-        super().__init__()
-        self.ridge = ridge
+    ridge = 1e-3
+    """Added to the variance of every entry; those of the library are 1."""
 
     def _prepare(self, vectors: np.ndarray) -> None:
         self._mean = vectors.mean(axis=0)

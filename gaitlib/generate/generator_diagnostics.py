@@ -88,7 +88,8 @@ def measure_fidelity(
     first = next(iter(models.values())).representation
     wanted = first.conditions.read(table).assign(stride_time_s=gaits["stride_time_s"].to_numpy())
     solved_outcomes = compute_outcomes(table, gaits)
-    rows = _measure_own(table, gaits, people)
+    own = [*_measure_joint_speed(table, gaits, people), *_measure_slip(table, gaits)]
+    rows = [("solved", *row) for row in own]
     for model_name, model in models.items():
         made_table, made = model.sample(wanted, seed)
         outcomes = compute_outcomes(made_table, made)
@@ -131,13 +132,6 @@ def _average_by_person(values: np.ndarray, people: np.ndarray) -> float:
     return float(pd.Series(values).groupby(people).mean().mean())
 
 
-def _measure_own(table, gaits, people) -> list[tuple]:
-    return [
-        ("solved", *row)
-        for row in [*_measure_joint_speed(table, gaits, people), *_measure_slip(table, gaits)]
-    ]
-
-
 def _measure_joint_speed(table, gaits, people) -> list[tuple]:
     speed = table["speed_mps"].to_numpy(dtype=float)
     error = np.abs(compute_joint_speed(table, gaits) - speed)
@@ -176,10 +170,8 @@ def _read_curves(table: pd.DataFrame, gaits: xr.Dataset, name: str) -> np.ndarra
     values = flatten_variable(gaits, name)
     mass = table["mass_kg"].to_numpy(dtype=float)[:, None, None]
     if name == "position":
-        length = np.isin(COORDINATES, TRANSLATIONS)
-        values = np.where(
-            length, values / table["height_m"].to_numpy(dtype=float)[:, None, None], np.degrees(values)
-        )
+        height = table["height_m"].to_numpy(dtype=float)[:, None, None]
+        values = np.where(np.isin(COORDINATES, TRANSLATIONS), values / height, np.degrees(values))
         remove_travel(values)
     elif name == "ground_force":
         values = values / (mass * GRAVITY_MPS2)
@@ -312,24 +304,19 @@ class _Pairs:
         column = self.design.shape[1] - len(self.doses) + place
         draws = [_fit_slope(self.design[rows], solved[rows], column) for rows in self.samples]
         low, high = np.percentile(draws, [5, 95])
-        found = [_fit_slope(self.design, values, column) for values in (solved, made)]
-        return dict(
-            zip(("solved", "generated", "solved_lower", "solved_upper"), [*found, low, high], strict=True)
-        )
+        found = {"solved": _fit_slope(self.design, solved, column)}
+        found |= {"generated": _fit_slope(self.design, made, column)}
+        return found | {"solved_lower": low, "solved_upper": high}
 
 
-def split_by_dose(
-    conditions: pd.DataFrame, gap: tuple[float, float] = (0.4, 0.6), beyond: float = 0.8
-) -> np.ndarray:
+def split_by_dose(conditions: pd.DataFrame) -> np.ndarray:
     """Split gaits by the severity of their worst impairment; shape (n,)."""
-    doses = np.array(list(list_doses(conditions).values()))
-    if not len(doses):
-        return np.full(len(conditions), "seen")
+    doses = np.array([np.zeros(len(conditions)), *list_doses(conditions).values()])
     severity = (doses / np.maximum(doses.max(axis=1, keepdims=True), 1e-12)).max(axis=0)
     impaired = severity[severity > _SMALLEST_DOSE]
-    if len(impaired) == 0:
+    if not len(impaired):
         return np.full(len(conditions), "seen")
-    low, high, far = np.quantile(impaired, [*gap, beyond])
+    low, high, far = np.quantile(impaired, [0.4, 0.6, 0.8])
     part = np.where((severity >= low) & (severity <= high) & (severity > _SMALLEST_DOSE), "gap", "seen")
     return np.where((severity > far) & (severity > _SMALLEST_DOSE), "beyond", part)
 

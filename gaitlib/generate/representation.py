@@ -29,9 +29,10 @@ import xarray as xr
 
 from gaitlib.body.specification import GRAVITY_MPS2
 from gaitlib.errors import InputError
-from gaitlib.gait import COORDINATES, CURVES, LABELS, MUSCLES, N_PHASE, SIDES, TRANSLATIONS, UNITS, swap_side
+from gaitlib.gait import COORDINATES, MUSCLES, N_PHASE, SIDES, TRANSLATIONS, swap_side
 from gaitlib.generate.conditions import ConditionScale, fit_condition_scale, is_impairment, spread_impairments
 from gaitlib.generate.foot_contact import measure_contact_shift
+from gaitlib.simulate.library import build_gait_set
 
 AXES = ("x", "y", "z")
 _TX = COORDINATES.index("pelvis_tx")
@@ -74,24 +75,13 @@ def scale_to_bodies(table: pd.DataFrame, curves: dict[str, np.ndarray]) -> dict[
     travel = (table["speed_mps"] * table["stride_time_s"]).to_numpy()[:, None]
     forward = position[..., _TX] - position[:, :1, _TX]
     position[..., _TX] = forward + travel * np.linspace(0.0, 1.0, N_PHASE)
-    force = (curves["ground_force"] * units["ground_force"]).reshape(
-        len(table), N_PHASE, len(SIDES), len(AXES)
-    )
+    force = curves["ground_force"] * units["ground_force"]
     return {
         "position": position,
         "activation": curves["activation"].astype(float),
-        "ground_force": force,
+        "ground_force": force.reshape(len(table), N_PHASE, len(SIDES), len(AXES)),
         "joint_moment": curves["joint_moment"] * units["joint_moment"],
     }
-
-
-def build_gait_set(gait_id: list[str], **arrays: np.ndarray) -> xr.Dataset:
-    """Put the curves and scalars of many strides into a gait set."""
-    variables = {
-        name: (("gait", *CURVES.get(name, ())), values, {"units": UNITS[name]})
-        for name, values in arrays.items()
-    }
-    return xr.Dataset(variables, coords={"gait": gait_id, **LABELS})
 
 
 _LATERAL = ("pelvis_list", "pelvis_rotation", "pelvis_tz", "lumbar_bending", "lumbar_rotation")
@@ -121,9 +111,7 @@ class ChannelGroup:
         return np.concatenate([[1.0], turn, turn])
 
     def get_masks(self) -> tuple[np.ndarray, np.ndarray]:
-        """Mark the coefficients that stand for themselves in either part; shape (n_channels,
-        n_coefficients).
-        """
+        """Mark the coefficients that stand for themselves in either part; (n_channels, n_coefficients)."""
         index = np.arange(len(self.channels))
         own = self.sign[:, None] * self.alternation[None, :]
         alone = (self.partner == index)[:, None]
@@ -135,9 +123,7 @@ class ChannelGroup:
         return self.sign[:, None] * self.alternation * coefficients[:, self.partner]
 
     def split(self, coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Split coefficients into the symmetric and the antisymmetric part, without repetition; shape (n,
-        n_symmetric).
-        """
+        """Split coefficients into the symmetric and the antisymmetric part, without repetition; (n, ...)."""
         mirrored = self.mirror(coefficients)
         keep_symmetric, keep_antisymmetric = self.get_masks()
         symmetric = 0.5 * (coefficients + mirrored)[:, keep_symmetric]
@@ -196,10 +182,8 @@ def _exchange_sides(channel: str) -> str:
 
 @dataclass
 class Components:
-    """Whitened principal components of the symmetric or antisymmetric part.
-
-    `to_vector` (n_coefficients, n_components) whitens, `to_coefficients` (n_components, n_coefficients)
-    undoes it, `mean` (n_coefficients,), `share` (n_components,) is the weighted variance explained.
+    """Whitened principal components of a part: `to_vector` (n_coefficients, n_components) whitens,
+    `to_coefficients` undoes it, `share` (n_components,) is the weighted variance explained.
     """
 
     mean: np.ndarray
@@ -268,13 +252,8 @@ _CONTACT_SHARE = 0.01
 def build_groups() -> tuple[ChannelGroup, ...]:
     """List the channel groups of a Gait in the order of the vector."""
     forces = [f"{foot}_{axis}" for foot in SIDES for axis in AXES]
-    channels = {
-        "position": list(COORDINATES),
-        "activation": list(MUSCLES),
-        "ground_force": forces,
-        "joint_moment": list(COORDINATES),
-    }
-    return tuple(build_group(name, names, HARMONICS[name]) for name, names in channels.items())
+    channels = (list(COORDINATES), list(MUSCLES), forces, list(COORDINATES))
+    return tuple(build_group(n, names, HARMONICS[n]) for n, names in zip(HARMONICS, channels, strict=True))
 
 
 @dataclass
@@ -303,13 +282,10 @@ class GaitRepresentation:
         raw, _ = self._analyse(table, gaits)
         self.scales = {g.name: _compute_scale(g, raw[g.name]) for g in build_groups()}
         symmetric, antisymmetric = self._split(raw)
-        self.symmetric = fit_components(
-            symmetric, self.explained, self.max_components, symmetric.mean(axis=0)
-        )
-        total = float(((symmetric - symmetric.mean(axis=0)) ** 2).sum())
-        self.antisymmetric = fit_components(
-            antisymmetric, self.explained, self.max_components, np.zeros(antisymmetric.shape[1]), total
-        )
+        kept, mean = (self.explained, self.max_components), symmetric.mean(axis=0)
+        self.symmetric = fit_components(symmetric, *kept, mean)
+        total = float(((symmetric - mean) ** 2).sum())
+        self.antisymmetric = fit_components(antisymmetric, *kept, np.zeros(antisymmetric.shape[1]), total)
         self._synthesis = None
         return self
 
@@ -359,7 +335,7 @@ class GaitRepresentation:
         table = self.describe(people)
         scalars = {name: table[name].to_numpy() for name in ("stride_time_s", "speed_mps")}
         ids = [str(n) for n in range(len(table))]
-        return table, build_gait_set(ids, **self.build_curves(vectors, table), **scalars)
+        return table, build_gait_set(ids, self.build_curves(vectors, table) | scalars)
 
     def describe(self, people: pd.DataFrame) -> pd.DataFrame:
         """Lay out everything that is known about strides before their curves."""
@@ -377,11 +353,8 @@ class GaitRepresentation:
     def get_mirror(self) -> tuple[np.ndarray, np.ndarray]:
         """Give the mirror as a permutation and a sign per entry; shape (len(names)."""
         names = list(self.names)
-        order = [
-            names.index(swap_side(name)) if swap_side(name) in names else i for i, name in enumerate(names)
-        ]
-        sign = np.array([-1.0 if name.startswith("antisymmetric") else 1.0 for name in names])
-        return np.array(order), sign
+        order = [names.index(swap_side(n)) if swap_side(n) in names else i for i, n in enumerate(names)]
+        return np.array(order), np.array([-1.0 if n.startswith("antisymmetric") else 1.0 for n in names])
 
     def get_layout(self) -> VectorLayout:
         """Describe the entries of a vector to a network."""

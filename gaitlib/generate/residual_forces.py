@@ -27,9 +27,7 @@ from gaitlib.walk import get_point
 def compute_inverse_dynamics(
     specification: Specification, position: np.ndarray, speed: np.ndarray, acceleration: np.ndarray
 ) -> np.ndarray:
-    """Compute the generalised forces that the motion of the bare skeleton needs, gravity included; shape (n,
-    12).
-    """
+    """Compute the generalised forces that the motion of the bare skeleton needs, gravity too; (n, 12)."""
     import opensim  # only in worker processes: it cannot share one with CasADi
 
     from gaitlib.body.opensim_model import build_model, find_speed_columns

@@ -147,14 +147,13 @@ def _read(stored: h5netcdf.Variable) -> tuple[tuple[str, ...], np.ndarray, dict]
     return dims, values.astype(str) if values.dtype.kind == "O" else values, dict(stored.attrs)
 
 
-def build_gait_set(ids: list[str], arrays: dict[str, np.ndarray]) -> xr.Dataset:
+def build_gait_set(ids: list[str], arrays: dict[str, np.ndarray], about: dict | None = None) -> xr.Dataset:
     """Put stacked curves of `CURVES` and scalars, with a leading axis of n gaits, into a gait set."""
     labels = {"gait": ids, **LABELS}
     variables = {
         name: (("gait", *CURVES.get(name, ())), value, {"units": UNITS[name]} if name in UNITS else {})
         for name, value in arrays.items()
     }
-    about = {"title": "Simulated gaits, verified in OpenSim", "licence": "CC BY 4.0", "origin": "simulated"}
     return xr.Dataset(variables, coords=labels, attrs=about)
 
 
