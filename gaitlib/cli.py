@@ -67,7 +67,9 @@ def main(words: Sequence[str] | None = None) -> int:
     command = next((word for word in words if not word.startswith("-")), None)
     try:
         if command is not None and command not in COMMANDS:
-            raise InputError(_explain_unknown(command))
+            near = difflib.get_close_matches(command, COMMANDS, n=1, cutoff=0.5)
+            hint = f" Did you mean '{near[0]}'?" if near else ""
+            raise InputError(f"unknown command '{command}'.{hint} There are: {', '.join(COMMANDS)}.")
         arguments = build_parser(command).parse_args(words)
         require(*NEEDS.get(arguments.command, ()))
         return arguments.run(arguments)
@@ -80,12 +82,6 @@ def main(words: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-
-
-def _explain_unknown(command: str) -> str:
-    near = difflib.get_close_matches(command, COMMANDS, n=1, cutoff=0.5)
-    hint = f" Did you mean '{near[0]}'?" if near else ""
-    return f"unknown command '{command}'.{hint} There are: {', '.join(COMMANDS)}."
 
 
 def _fail(reason: object, code: int) -> int:

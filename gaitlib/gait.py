@@ -28,17 +28,8 @@ COORDINATES = _TRUNK + tuple(f"{name}_{side}" for side in SIDES for name in _LEG
 TRANSLATIONS = ("pelvis_tx", "pelvis_ty")
 """Coordinates in metres; all others are angles in radians."""
 
-MUSCLE_GROUPS = (
-    "iliopsoas",
-    "glut_max",
-    "hamstrings",
-    "bifemsh",
-    "rect_fem",
-    "vasti",
-    "gastroc",
-    "soleus",
-    "tib_ant",
-)
+MUSCLE_GROUPS = ("iliopsoas", "glut_max", "hamstrings", "bifemsh", "rect_fem", "vasti", "gastroc", "soleus",
+                 "tib_ant")  # fmt: skip
 MUSCLES = tuple(f"{name}_{side}" for side in SIDES for name in MUSCLE_GROUPS)
 """Muscle groups of both legs."""
 
@@ -83,18 +74,10 @@ def build_gait(
     along x, y, z (101, 2, 3; N), net generalised force of muscles and passive structures (101, 12; N m or N).
     `attributes`: gait_id, study, revision, and person, impairment, verdict as dicts, which are kept as JSON.
     """
-    arrays = {
-        "position": position,
-        "activation": activation,
-        "ground_force": ground_force,
-        "joint_moment": joint_moment,
-    }
-    gait = xr.Dataset(
-        {name: (CURVES[name], np.asarray(values, dtype=float)) for name, values in arrays.items()},
-        coords=LABELS,
-    )
-    gait["stride_time_s"] = float(stride_time_s)
-    gait["speed_mps"] = float(speed_mps)
+    arrays = zip(CURVES.items(), (position, activation, ground_force, joint_moment), strict=True)
+    curves = {name: (dims, np.asarray(values, dtype=float)) for (name, dims), values in arrays}
+    gait = xr.Dataset(curves, coords=LABELS)
+    gait["stride_time_s"], gait["speed_mps"] = float(stride_time_s), float(speed_mps)
     for name, unit in UNITS.items():
         gait[name].attrs["units"] = unit
     for key, value in (attributes or {}).items():
@@ -123,10 +106,8 @@ def validate_gait(gait: xr.Dataset) -> xr.Dataset:
         if abs(travel - expected) > 0.01 + 0.01 * abs(expected):
             problems.append(f"pelvis_tx travels {travel:.3f} m, but speed x stride time is {expected:.3f} m")
     if problems:
-        name = gait.attrs.get("gait_id", "without gait_id")
-        raise InputError(
-            f"Gait {name}: " + "; ".join(dict.fromkeys(problems)) + ". Build it with build_gait()."
-        )
+        name, said = gait.attrs.get("gait_id", "without gait_id"), "; ".join(dict.fromkeys(problems))
+        raise InputError(f"Gait {name}: {said}. Build it with build_gait().")
     return gait
 
 

@@ -15,7 +15,7 @@ import yaml
 from gaitlib.errors import InputError
 from gaitlib.events import check_events, choose_foot_points, detect_events, detect_events_from_force
 from gaitlib.gait import COORDINATES, SIDES, validate_gait
-from gaitlib.signals import fill_gaps, find_runs
+from gaitlib.signals import fill_gaps
 from gaitlib.walk import KEYPOINTS_3D, build_walk, find_progression, get_point, validate_walk
 
 MIN_STEPS = 2
@@ -84,18 +84,17 @@ def compute_walk_outcomes(walk: xr.Dataset, events: pd.DataFrame | None = None) 
 
 def measure_walks(walks: list[xr.Dataset], outcomes: Iterable[str]) -> pd.DataFrame:
     """Measure walks from their keypoints in space, free of camera and detector: one row per walk."""
-    keys, outcomes = ["origin", "dataset", "subgroup", "person_id", "walk_id"], list(outcomes)
+    keys, size, outcomes = (
+        ["origin", "dataset", "subgroup", "person_id", "walk_id"], ["age_years", "height_m", "mass_kg"],
+        list(outcomes),
+    )  # fmt: skip
     rows = []
     for walk in walks:
-        found = compute_walk_outcomes(walk)
-        row = {key: walk.attrs.get(key) for key in keys}
-        row |= {key: walk.attrs.get(key, np.nan) for key in ("age_years", "height_m", "mass_kg")}
-        row["sex"] = walk.attrs.get("sex") or "unknown"
-        time_s = walk["time"].values
-        row |= {"duration_s": float(time_s[-1] - time_s[0]), "n_steps": int(found["n_steps"])}
-        rows.append(row | {name: found[name] for name in outcomes})
-    about = ["age_years", "height_m", "mass_kg", "sex", "duration_s", "n_steps"]
-    return pd.DataFrame(rows, columns=[*keys, *about, *outcomes])
+        found, time_s = compute_walk_outcomes(walk), walk["time"].values
+        row = {key: walk.attrs.get(key) for key in keys} | {key: walk.attrs.get(key, np.nan) for key in size}
+        row |= {"sex": walk.attrs.get("sex") or "unknown", "duration_s": float(time_s[-1] - time_s[0])}
+        rows.append(row | {"n_steps": int(found["n_steps"])} | {name: found[name] for name in outcomes})
+    return pd.DataFrame(rows, columns=[*keys, *size, "sex", "duration_s", "n_steps", *outcomes])
 
 
 def explain_missing(outcomes: dict[str, float]) -> dict[str, str]:
@@ -138,21 +137,21 @@ def _read_paths(walk: xr.Dataset) -> _Paths:
     curves += [foot @ axis for axis in (forward, rightward) for foot in feet]
     filled, known = zip(*(fill_gaps(curve, max_gap) for curve in curves), strict=True)
     values = np.where(np.stack(known, axis=1), np.stack(filled, axis=1), np.nan)
-    return _Paths(
-        walk["time"].values, values[:, 0], values[:, 1:3], values[:, 3:5], np.isfinite(values).all(axis=1)
-    )
+    seen = np.isfinite(values).all(axis=1)
+    return _Paths(walk["time"].values, values[:, 0], values[:, 1:3], values[:, 3:5], seen)
 
 
 def _compute(paths: _Paths, events: pd.DataFrame) -> dict[str, float]:
     contacts = events[events["event"] == "initial_contact"]
     times, feet = contacts["time_s"].to_numpy(dtype=float), [SIDES.index(foot) for foot in contacts["foot"]]
-    is_step = np.array(
-        [
-            feet[i] != feet[i + 1] and not _spans_gap(paths, times[i], times[i + 1])
-            for i in range(len(times) - 1)
-        ],
-        dtype=bool,
-    )
+
+    def spans_gap(start_s: float, end_s: float) -> bool:
+        inside = (paths.time_s >= start_s) & (paths.time_s <= end_s)
+        return bool((inside & ~paths.known).any())
+
+    pairs = zip(range(len(times)), range(1, len(times)), strict=False)
+    is_step = [feet[i] != feet[j] and not spans_gap(times[i], times[j]) for i, j in pairs]
+    is_step = np.array(is_step, dtype=bool)
     outcomes = dict.fromkeys(OUTCOMES, float("nan"))
     outcomes["n_steps"] = float(is_step.sum())
     if is_step.sum() < MIN_STEPS:
@@ -204,11 +203,6 @@ def _compute_support(times, feet, stride_ends, toe_offs: pd.DataFrame, stride_s:
     }
 
 
-def _spans_gap(paths: _Paths, start_s: float, end_s: float) -> bool:
-    inside = (paths.time_s >= start_s) & (paths.time_s <= end_s)
-    return bool(find_runs(inside & ~paths.known))
-
-
 def _read(paths: _Paths, moment: float, curve: np.ndarray) -> float:
     return float(np.interp(moment, paths.time_s, curve, left=np.nan, right=np.nan))
 
@@ -217,9 +211,8 @@ def _read_landing(paths: _Paths, moment: float, foot: int, stride_s: float) -> f
     """Where the landing heel comes to rest; at contact itself if the record ends before."""
     moments = moment + np.linspace(*_LANDING_SHARE, 6) * stride_s
     places = np.interp(moments, paths.time_s, paths.along[:, foot], right=np.nan)
-    return (
-        float(np.nanmean(places)) if np.isfinite(places).any() else _read(paths, moment, paths.along[:, foot])
-    )
+    rests = np.isfinite(places).any()
+    return float(np.nanmean(places)) if rests else _read(paths, moment, paths.along[:, foot])
 
 
 def _mean(values: np.ndarray) -> float:
@@ -265,9 +258,8 @@ def compute_gait_outcomes(gait: xr.Dataset, dimensions=None) -> dict[str, float]
     else:  # the same without the detour over a Walk, which takes four times as long
         along = np.stack([points[f"heel_{side}"][:, 0] for side in SIDES], axis=1)
         known = np.isfinite(along).all(axis=1)
-        outcomes = _compute(
-            _Paths(time_s, points["mid_hip"][:, 0], along, np.zeros((n_time, 2)), known), events
-        )
+        paths = _Paths(time_s, points["mid_hip"][:, 0], along, np.zeros((n_time, 2)), known)
+        outcomes = _compute(paths, events)
     return outcomes | {"n_steps": 2.0, "step_width_m": float("nan"), "stride_time_cv": float("nan")}
 
 
@@ -277,14 +269,8 @@ def _build_planar_walk(gait: xr.Dataset, time_s: np.ndarray, points: dict[str, n
         source = points.get("mid_hip" if name.startswith("hip_") else name)
         if source is not None:
             keypoints[:, column, :2], keypoints[:, column, 2] = source, 0.0
-    return build_walk(
-        time_s,
-        keypoints,
-        walk_id=str(gait.attrs.get("gait_id", "gait")),
-        person_id="simulated",
-        dataset="simulated",
-        origin="simulated",
-    )
+    about = dict.fromkeys(("person_id", "dataset", "origin"), "simulated")
+    return build_walk(time_s, keypoints, walk_id=str(gait.attrs.get("gait_id", "gait")), **about)
 
 
 def _get_dimensions(gait: xr.Dataset):

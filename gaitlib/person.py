@@ -143,9 +143,7 @@ class Impairment(Section):
         return bool(self.spasticity) or self.coactivation > 0
 
     def get(self, part: str, group: str, side: str) -> float:
-        """Look up a part for a group (weakness), joint (limit) or muscle group and a side; healthy if not
-        given.
-        """
+        """Look up a part for a group (weakness), joint (limit) or muscle group and a side; else healthy."""
         values = getattr(self, part)
         return values.get(f"{group}_{side}", values.get(group, PER_SIDE[part][3]))
 
@@ -153,10 +151,6 @@ class Impairment(Section):
         """Look up the share of strength that a muscle group has left."""
         group = next(g for g, members in STRENGTH_GROUPS.items() if muscle_group in members)
         return self.get("weakness", group, side)
-
-    def get_contracture(self, muscle_group: str, side: str) -> float:
-        """Look up the share of its fibre length that a muscle group has left."""
-        return self.get("contracture", muscle_group, side)
 
     def flatten(self) -> dict[str, float]:
         """Lay the impairment out as one number per column; `unflatten_impairment` undoes it."""

@@ -156,9 +156,7 @@ def find_speed_columns(model: opensim.Model, state: opensim.State) -> list[int]:
 def measure_moment_arms(
     model_path: str, angles_deg: dict[str, np.ndarray]
 ) -> dict[tuple[str, str], np.ndarray]:
-    """Measure the moment arms of all members of the muscle groups in the 3D model that they come from; shape
-    (members, n), m.
-    """
+    """Measure the moment arms (members, n; m) of the muscle groups in the 3D model that they come from."""
     opensim.Logger.setLevelString("Error")
     model = opensim.Model(model_path)
     state = model.initSystem()

@@ -54,12 +54,9 @@ def compare_with_literature() -> pd.DataFrame:
     """Compare the size of moment arms with values listed in the literature."""
     table = pd.read_csv(Path(__file__).with_name("published_moment_arms.csv"))
     angles = np.arange(20.0, 91.0, 5.0)
-    own = [
-        100 * np.abs(compute_moment_arm(row.group, row.joint, _place(row.group, row.joint, angles)))
-        for row in table.itertuples()
-    ]
-    table["own_low_cm"] = [values.min() for values in own]
-    table["own_high_cm"] = [values.max() for values in own]
+    pairs = zip(table["group"], table["joint"], strict=True)
+    own = [100 * np.abs(compute_moment_arm(*pair, _place(*pair, angles))) for pair in pairs]
+    table["own_low_cm"], table["own_high_cm"] = np.min(own, axis=1), np.max(own, axis=1)
     table["met"] = (table["own_low_cm"] <= table["high_cm"]) & (table["own_high_cm"] >= table["low_cm"])
     return table
 
@@ -74,9 +71,7 @@ def compute_passive_moment(
 
 
 def compute_published_passive_moment(joint: str, angles_rad: np.ndarray) -> np.ndarray:
-    """Compute the passive moment of an adult's joint by a published law, without its muscles; shape (n,), N
-    m.
-    """
+    """Compute the passive moment (N m) of an adult's joint by a published law, without its muscles."""
     table = pd.read_csv(Path(__file__).with_name("published_passive_moments.csv")).set_index("joint")
     row = table.loc[joint]
     q = row["sign"] * np.asarray(angles_rad, dtype=float)
@@ -87,18 +82,12 @@ def compute_published_passive_moment(joint: str, angles_rad: np.ndarray) -> np.n
 
 def describe_muscles() -> pd.DataFrame:
     """Describe the muscle groups."""
-    rows = []
-    for group, entry in load_muscles()["muscles"].items():
-        plain = {key: entry[key] for key in ("max_isometric_force_n", "optimal_fiber_length_m")}
-        plain |= {key: entry[key] for key in ("tendon_slack_length_m", "length_rms_mm", "moment_arm_rms_mm")}
-        members = ", ".join(entry["members"])
-        degrees = float(np.degrees(entry["pennation_rad"]))
-        rows.append(
-            {"group": group, "members": members}
-            | plain
-            | {"pennation_deg": degrees, "source": entry["source"]}
-        )
-    return pd.DataFrame(rows)
+    muscles = load_muscles()["muscles"]
+    table = pd.DataFrame.from_dict(muscles, orient="index").rename_axis("group").reset_index()
+    table["members"] = table["members"].str.join(", ")
+    table["pennation_deg"] = np.degrees(table["pennation_rad"])
+    names = ["group", "members", "max_isometric_force_n", "optimal_fiber_length_m", "tendon_slack_length_m"]
+    return table[[*names, "length_rms_mm", "moment_arm_rms_mm", "pennation_deg", "source"]]
 
 
 def describe_people(people: dict[str, Person]) -> pd.DataFrame:
@@ -108,18 +97,11 @@ def describe_people(people: dict[str, Person]) -> pd.DataFrame:
         d, mass = compute_dimensions(person), person.mass_kg
         muscles = build_specification(person).muscles
         force = sum(m.max_isometric_force_n for m in muscles if m.name in ("soleus_r", "gastroc_r"))
-        rows.append(
-            {
-                "who": label,
-                "leg_length_share": d.leg_length_m / d.height_m,
-                "thigh_share": d.thigh_kg / mass,
-                "shank_share": d.shank_kg / mass,
-                "foot_share": (d.foot_kg + d.toes_kg) / mass,
-                "rest_share": (d.pelvis_kg + d.trunk_kg) / mass,
-                "plantarflexors_bw": force / (mass * 9.80665),
-            }
-        )
-    return pd.DataFrame(rows)
+        parts = d.thigh_kg, d.shank_kg, d.foot_kg + d.toes_kg, d.pelvis_kg + d.trunk_kg
+        shares = [part / mass for part in parts]
+        rows.append((label, d.leg_length_m / d.height_m, *shares, force / (mass * 9.80665)))
+    names = ["who", "leg_length_share", "thigh_share", "shank_share", "foot_share", "rest_share"]
+    return pd.DataFrame(rows, columns=[*names, "plantarflexors_bw"])
 
 
 def _place(group: str, joint: str, angles_deg: np.ndarray) -> np.ndarray:

@@ -210,25 +210,12 @@ def build_specification(
 def _build_bodies(d: Dimensions) -> tuple[Body, ...]:
     height = d.height_m
     bodies = [
-        Body(
-            "pelvis",
-            "ground",
-            ("pelvis_tilt", "pelvis_tx", "pelvis_ty"),
-            (0.0, 0.0),
-            d.pelvis_kg,
-            (-0.004 * height, 0.052 * height),
-            d.pelvis_kg * (0.041 * height) ** 2,
-        ),
-        Body(
-            "torso",
-            "pelvis",
-            ("lumbar_extension",),
-            (-d.lumbar_behind_hip_m, d.hip_to_lumbar_m),
-            d.trunk_kg,
-            (0.5 * d.lumbar_behind_hip_m, 0.88 * d.lumbar_to_shoulder_m),
-            d.trunk_kg * (0.72 * d.lumbar_to_shoulder_m) ** 2,
-        ),
-    ]
+        Body("pelvis", "ground", ("pelvis_tilt", "pelvis_tx", "pelvis_ty"), (0.0, 0.0), d.pelvis_kg,
+             (-0.004 * height, 0.052 * height), d.pelvis_kg * (0.041 * height) ** 2),
+        Body("torso", "pelvis", ("lumbar_extension",), (-d.lumbar_behind_hip_m, d.hip_to_lumbar_m),
+             d.trunk_kg, (0.5 * d.lumbar_behind_hip_m, 0.88 * d.lumbar_to_shoulder_m),
+             d.trunk_kg * (0.72 * d.lumbar_to_shoulder_m) ** 2),
+    ]  # fmt: skip
     share = load_segments()
     foot_com = 0.5 * (d.mtp_ahead_of_ankle_m - d.heel_behind_ankle_m)
     foot_length = d.mtp_ahead_of_ankle_m + d.heel_behind_ankle_m
@@ -255,13 +242,6 @@ def _build_muscles(
     table = load_muscles()
     reference = table["reference_lengths_m"]
     thigh, shank = d.thigh_m / reference["thigh_m"], d.shank_m / reference["shank_m"]
-    scale_of_joints = {
-        ("hip_flexion",): thigh,
-        ("knee_angle",): thigh,
-        ("hip_flexion", "knee_angle"): thigh,
-        ("knee_angle", "ankle_angle"): shank,
-        ("ankle_angle",): shank,
-    }
     volume = person.mass_kg * person.height_m / (REFERENCE_MASS_KG * REFERENCE_HEIGHT_M)
     fiber_scale = (d.thigh_m + d.shank_m) / (0.491 * REFERENCE_HEIGHT_M)
     age_strength = compute_age_strength(person.age_years)
@@ -269,22 +249,20 @@ def _build_muscles(
     for side in SIDES:
         for group in MUSCLE_GROUPS:
             entry = table["muscles"][group]
-            scale = scale_of_joints[tuple(entry["joints"])]
+            scale = shank if "ankle_angle" in entry["joints"] else thigh
             compliant = group in COMPLIANT_GROUPS
             force = entry["max_isometric_force_n"] * volume / fiber_scale * age_strength
+            left = impairment.get("contracture", group, side)
+            stretch = 1.0 if compliant else RIGID_TENDON_STRETCH
+            slack = _compute_slack(group, left, structure)
             muscles.append(
                 Muscle(
                     name=f"{group}_{side}",
                     group=group,
                     joints=tuple(f"{joint}_{side}" for joint in entry["joints"]),
                     max_isometric_force_n=force * impairment.get_strength(group, side),
-                    optimal_fiber_length_m=entry["optimal_fiber_length_m"]
-                    * scale
-                    * impairment.get_contracture(group, side),
-                    tendon_length_m=entry["tendon_slack_length_m"]
-                    * (1.0 if compliant else RIGID_TENDON_STRETCH)
-                    * scale
-                    * _compute_slack(group, impairment.get_contracture(group, side), structure),
+                    optimal_fiber_length_m=entry["optimal_fiber_length_m"] * scale * left,
+                    tendon_length_m=entry["tendon_slack_length_m"] * stretch * scale * slack,
                     pennation_rad=entry["pennation_rad"],
                     path_scale=scale,
                     compliant=compliant,
@@ -304,24 +282,13 @@ def build_spheres(d: Dimensions, structure: Structure) -> tuple[Sphere, ...]:
     """Contact spheres of both feet under a body of these segment lengths (m)."""
     heel, ball, toe = 0.02 * d.height_m, 0.0165 * d.height_m, 0.0125 * d.height_m
     toe_joint_above_sole = d.ankle_height_m - d.mtp_below_ankle_m
-    spheres = []
-    for s in SIDES:
-        spheres += [
-            Sphere(
-                f"heel_{s}",
-                f"foot_{s}",
-                (-d.heel_behind_ankle_m + heel - structure.heel_back * d.height_m, heel - d.ankle_height_m),
-                heel,
-            ),
-            Sphere(f"ball_{s}", f"foot_{s}", (d.mtp_ahead_of_ankle_m, ball - d.ankle_height_m), ball),
-            Sphere(
-                f"toe_{s}",
-                f"toes_{s}",
-                (d.toe_ahead_of_mtp_m - toe, toe - toe_joint_above_sole),
-                toe,
-            ),
-        ]
-    return tuple(spheres)
+    back = -d.heel_behind_ankle_m + heel - structure.heel_back * d.height_m
+    places = (
+        ("heel", "foot", (back, heel - d.ankle_height_m), heel),
+        ("ball", "foot", (d.mtp_ahead_of_ankle_m, ball - d.ankle_height_m), ball),
+        ("toe", "toes", (d.toe_ahead_of_mtp_m - toe, toe - toe_joint_above_sole), toe),
+    )
+    return tuple(Sphere(f"{name}_{s}", f"{body}_{s}", *place) for s in SIDES for name, body, *place in places)
 
 
 def _build_passive(
@@ -334,10 +301,8 @@ def _build_passive(
         "ankle_angle": (-40.0, 22.0),
         "mtp_angle": (-35.0, 60.0),
     }
-    # A posture that is sought has no spring against it.
-    neutral = RIGID_NEUTRAL_RAD | {
-        "lumbar_extension": float(np.radians(impairment.tilt_deg - impairment.stoop_deg))
-    }
+    sought = float(np.radians(impairment.tilt_deg - impairment.stoop_deg))
+    neutral = RIGID_NEUTRAL_RAD | {"lumbar_extension": sought}  # no spring stands against it
     rates = {"hip_flexion": structure.hip_rate}
     stiffness = {"mtp_angle": 40.0, "lumbar_extension": structure.lumbar_stiffness}
     passive = []

@@ -45,15 +45,13 @@ def load_inertial_walks(dataset_id: str, purpose: str = "evaluate") -> list[xr.D
 
 def _load_lower_back_events(purpose: str) -> list[xr.Dataset]:
     walks = []
-    for path in sorted(get_paths("lower_back_events", purpose, "*_lb.txt"), key=_sort_trial):
-        stem = path.name.removesuffix("_lb.txt")
-        info = get_path("lower_back_events", f"{stem}.json", purpose)
-        walks += split_turn_trial(*read_lower_back_trial(path, info), stem)
+    stems = [
+        path.name.removesuffix("_lb.txt") for path in get_paths("lower_back_events", purpose, "*_lb.txt")
+    ]
+    for stem in sorted(stems, key=lambda stem: [int(word) for word in stem.split("-")]):
+        files = (get_path("lower_back_events", f"{stem}{end}", purpose) for end in ("_lb.txt", ".json"))
+        walks += split_turn_trial(*read_lower_back_trial(*files), stem)
     return walks
-
-
-def _sort_trial(path: Path) -> tuple[int, ...]:
-    return tuple(int(word) for word in path.name.removesuffix("_lb.txt").split("-"))
 
 
 def split_turn_trial(signals: xr.Dataset, events: pd.DataFrame, name: str) -> list[xr.Dataset]:

@@ -157,15 +157,9 @@ def _place(
 ) -> tuple[np.ndarray, slice, np.ndarray]:
     """Positions (time, keypoint, 3) forward, up, right; the frames of walking; the turn into that frame."""
     turn, origin = _find_frame(points, time_s, up)
-    positions = _turn(_stack(points), turn, origin)
+    unknown = np.full((len(time_s), 3), np.nan)
+    positions = _turn(np.stack([points.get(name, unknown) for name in KEYPOINTS_3D], axis=1), turn, origin)
     return positions, _find_walking(positions, time_s), turn
-
-
-def _stack(points: dict[str, np.ndarray]) -> np.ndarray:
-    """Positions, shape (time, keypoint, 3), NaN for keypoints that the source does not have."""
-    n_frames = len(next(iter(points.values())))
-    empty = np.full((n_frames, 3), np.nan)
-    return np.stack([points.get(name, empty) for name in KEYPOINTS_3D], axis=1)
 
 
 def _find_frame(

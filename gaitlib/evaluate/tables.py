@@ -165,8 +165,10 @@ def format_agreement_table(
         column = "95 % limits of agreement" if name == "loa" else f"{STATISTICS[name].label} ({level:.0%} CI)"
         shown[column] = [_format_statistic(row, name) for _, row in table.iterrows()]
     if table["interval_coverage"].notna().any():
+        ends = table[["interval_coverage", "interval_coverage_lower", "interval_coverage_upper"]]
         shown["Intervals holding the truth"] = [
-            _format_share(row, "interval_coverage") for _, row in table.iterrows()
+            f"{share:.0%} ({low:.0%} to {high:.0%})" if np.isfinite(share) else "–"
+            for share, low, high in ends.itertuples(index=False)
         ]
     if table["margin"].notna().any():
         shown["Within margin"] = [_format_within(row) for _, row in table.iterrows()]
@@ -186,12 +188,6 @@ def _format_statistic(row: pd.Series, name: str) -> str:
         return f"{format_number(row['loa_lower'], decimals)} to {format_number(row['loa_upper'], decimals)}"
     decimals = decimals if STATISTICS[name].has_unit else 2
     return format_interval(row[name], row[f"{name}_lower"], row[f"{name}_upper"], decimals)
-
-
-def _format_share(row: pd.Series, name: str) -> str:
-    if not np.isfinite(row[name]):
-        return "–"
-    return f"{row[name]:.0%} ({row[name + '_lower']:.0%} to {row[name + '_upper']:.0%})"
 
 
 def _format_within(row: pd.Series) -> str:

@@ -170,13 +170,8 @@ def _permute_groups(values: np.ndarray, n_first: int, rng, count: int) -> np.nda
     other = -mean * n_first / n_second
     spread = total - n_first * mean**2 - n_second * other**2
     error = np.sqrt(np.maximum(spread, 0) / (len(values) - 2) * (1 / n_first + 1 / n_second))
-    return _divide(mean - other, error)
-
-
-def _divide(difference: np.ndarray, error: np.ndarray) -> np.ndarray:
-    """t, with no difference counting as zero where nobody varies."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.nan_to_num(difference / error, nan=0.0, posinf=1e6, neginf=-1e6)
+    with np.errstate(divide="ignore", invalid="ignore"):  # no difference counts as zero where nobody varies
+        return np.nan_to_num((mean - other) / error, nan=0.0, posinf=1e6, neginf=-1e6)
 
 
 def _find_stretches(t: np.ndarray, limit: float) -> list[tuple[int, int]]:

@@ -173,7 +173,8 @@ def fit_condition_scale(table: pd.DataFrame) -> ConditionScale:
     if not np.isfinite(values).all():
         bad = [names[i] for i in np.flatnonzero(~np.isfinite(values).all(axis=0))]
         raise InputError(f"library table: columns {bad} hold empty cells; expected a value for every gait.")
-    pooled = [_pool_sides(values, names, name) for name in names]
+    kinds = [strip_side(name) for name in names]
+    pooled = [values[:, [i for i, other in enumerate(kinds) if other == kind]] for kind in kinds]
     mean = np.array([v.mean() for v in pooled])
     lower, upper = (np.array([end(v) for v in pooled]) for end in (np.min, np.max))
     # Most people lack most impairments: by its spread alone a rare one would be a huge number.
@@ -184,10 +185,6 @@ def fit_condition_scale(table: pd.DataFrame) -> ConditionScale:
     derived_spread = (((values - mean) / scale) @ derived.T).std(axis=0)
     derived = derived / np.where(derived_spread > 1e-6, derived_spread, 1.0)[:, None]
     return ConditionScale(names, mean, scale, lower, upper, derived, constants)
-
-
-def _pool_sides(values: np.ndarray, names: tuple[str, ...], name: str) -> np.ndarray:
-    return values[:, [i for i, other in enumerate(names) if strip_side(other) == strip_side(name)]]
 
 
 def transform_conditions(values: pd.DataFrame, names: tuple[str, ...]) -> np.ndarray:

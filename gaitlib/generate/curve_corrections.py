@@ -255,16 +255,12 @@ def finish_samples(
         table[name] = np.concatenate([change[name] for change in changes])
     curves = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     table["step_length_m"] = 0.5 * table["speed_mps"] * table["stride_time_s"]
-    table["within_library"] = _find_within(scale, wanted)
+    raw = scale.encode(wanted) * scale.scale + scale.mean
+    outside = (raw < scale.lower - 1e-9) | (raw > scale.upper + 1e-9)
+    table["within_library"] = ~outside.any(axis=1)
     ids = [f"generated-{hashlib.sha256(row.tobytes()).hexdigest()[:16]}" for row in np.round(vectors, 6)]
     for label in [name for name in _LABELS if name in labels]:
         table.insert(0, label, labels[label].to_numpy())
     table.insert(0, "gait_id", ids)
     times = {name: table[name].to_numpy() for name in ("stride_time_s", "speed_mps")}
     return table, build_gait_set(ids, curves | times)
-
-
-def _find_within(scale, wanted: pd.DataFrame) -> np.ndarray:
-    raw = scale.encode(wanted) * scale.scale + scale.mean
-    outside = (raw < scale.lower - 1e-9) | (raw > scale.upper + 1e-9)
-    return ~outside.any(axis=1)

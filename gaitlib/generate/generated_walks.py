@@ -152,7 +152,9 @@ class WalkSampler:
         n = representation.n_conditions
         wander = draw_series(len(people), n_strides, first.shape[1] - n, self.variability.memory, rng)
         vectors[:, n:] += self.spread * wander.reshape(len(many), -1)
-        labels = pd.DataFrame({"walk_id": np.repeat(_name_walks(conditions), n_strides)})
+        names = [f"walk-{n}" for n in range(len(conditions))]
+        names = conditions["walk_id"].to_numpy() if "walk_id" in conditions else np.array(names)
+        labels = pd.DataFrame({"walk_id": np.repeat(names, n_strides)})
         table, gaits = finish_samples(representation, generator.floor, vectors, many, labels, correct)
         table.insert(2, "stride", np.tile(np.arange(n_strides), len(people)))
         return table, gaits
@@ -167,9 +169,3 @@ def measure_angle_sd(table: pd.DataFrame, gaits: xr.Dataset) -> float:
         if len(rows) > 1
     ]
     return float(np.sqrt(np.mean(spread))) if spread else 0.0
-
-
-def _name_walks(conditions: pd.DataFrame) -> np.ndarray:
-    if "walk_id" in conditions:
-        return conditions["walk_id"].to_numpy()
-    return np.array([f"walk-{n}" for n in range(len(conditions))])

@@ -433,14 +433,15 @@ class _Builder:
             # The cheapest of the nearest is the least likely to lie on a dearer branch itself; costs of a
             # library given as starts may be those of another engine.
             solved_here = [n for n in others if self.starts[n].library is None][:_CHECK_AMONG]
-            chosen = min(solved_here, key=self._read_cost, default=(others or near)[0])
+
+            def read_cost(place: int) -> float:
+                return self.store.read_row(self.starts[place].gait_id, "verified")["cost"]
+
+            chosen = min(solved_here, key=read_cost, default=(others or near)[0])
             return self.starts[chosen], float(distance[chosen])
         order = np.argsort(distance)[:2]
         chosen = order[min(attempt, len(order) - 1)]
         return self.starts[chosen], float(distance[chosen])
-
-    def _read_cost(self, place: int) -> float:
-        return self.store.read_row(self.starts[place].gait_id, "verified")["cost"]
 
     def _is_of_other_line(self, start: _Start, gait_id: str) -> bool:
         """Whether neither of two gaits began from the other."""
@@ -532,11 +533,13 @@ class _Builder:
 
     def _write(self, job: _Job, row: dict, arrays: dict) -> None:
         item = self.plan[job.gait_id]
+        # Worker time of the first attempt is kept in the part that waited for the second.
+        spent = self.store.read_row(job.gait_id, "retry")["wall_s"] if job.attempt else 0.0
         row = complete_row(row, item) | {
             "attempts": job.attempt + 1,
             "start_id": job.start.gait_id if job.start else "",
             "start_distance": job.distance,
-            "wall_s": time.monotonic() - job.submitted + self._find_spent(job),
+            "wall_s": time.monotonic() - job.submitted + spent,
         }
         again = not row["verified"] and job.attempt == 0 and self.crashes.get(job.gait_id, 0) < _MAX_CRASHES
         state = "verified" if row["verified"] else "retry" if again else "failed"
@@ -550,10 +553,6 @@ class _Builder:
             self._add_starts([_Start(job.gait_id)], self.places[[self.rank[job.gait_id]]])
             if int(job.gait_id, 16) % _CHECK_EVERY == 0:
                 self._plan_check(_Start(job.gait_id))
-
-    def _find_spent(self, job: _Job) -> float:
-        """Worker time of the first attempt (s), kept in the part that waited for the second."""
-        return self.store.read_row(job.gait_id, "retry")["wall_s"] if job.attempt else 0.0
 
     def _add_starts(self, starts: list[_Start], places: np.ndarray) -> None:
         from scipy.spatial.distance import cdist

@@ -53,7 +53,8 @@ _EVEN = _HARMONIC % 2 == 0
 
 def encode_curves(gaits: xr.Dataset) -> tuple[xr.Dataset, dict, dict[str, float]]:
     """Encode the curves of a gait set."""
-    exact, weight_n = _collect(gaits)
+    weight_n = gaits["ground_force"].values[:, :-1, :, 1].sum(axis=2).mean(axis=1).astype(np.float32)
+    exact = _flatten({name: gaits[name].values for name, *_ in _QUANTITIES}, gaits, weight_n)
     vectors = _split((exact / _TOLERANCE[:, None]) @ _make_fourier().T * _weigh())
     sided = np.flatnonzero(np.abs(vectors[1]).max(axis=1) > _STEP)
     arrays = {"weight_n": ("gait", weight_n), "sided": ("sided_gait", sided.astype(np.int32))}
@@ -157,13 +158,8 @@ def _expand(arrays: dict[str, np.ndarray], name: str) -> tuple[np.ndarray, np.nd
     return tuple(found)
 
 
-def _collect(gaits: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """Curves (gait, channel, 100) without travel, forces over the weight; the weight (N)."""
-    weight_n = gaits["ground_force"].values[:, :-1, :, 1].sum(axis=2).mean(axis=1).astype(np.float32)
-    return _flatten({name: gaits[name].values for name, *_ in _QUANTITIES}, gaits, weight_n), weight_n
-
-
 def _flatten(curves: dict[str, np.ndarray], gaits: xr.Dataset, weight_n: np.ndarray) -> np.ndarray:
+    """Curves (gait, channel, 100) without travel, forces over the weight (N)."""
     n = len(weight_n)
     position = curves["position"][:, :-1].astype(float)
     travel = (gaits["speed_mps"] * gaits["stride_time_s"]).values

@@ -44,7 +44,11 @@ def compute_features(request: GaitRequest) -> np.ndarray:
 
 def compute_table_features(table: pd.DataFrame) -> np.ndarray:
     """Places of the gaits of a library; shape (n, n_features)."""
-    leg = table["leg_length_m"].to_numpy() if "leg_length_m" in table else _compute_legs(table)
+    if "leg_length_m" in table:
+        leg = table["leg_length_m"].to_numpy()
+    else:
+        people = table[list(Person.model_fields)].to_dict("records")
+        leg = np.array([compute_dimensions(Person(**values)).leg_length_m for values in people])
     natural_s = np.sqrt(leg / GRAVITY_MPS2)
     speed = table["asked_speed_mps"].to_numpy() * natural_s / leg
     typical = 2 * STEP_LENGTH_FACTOR * speed ** (STEP_LENGTH_EXPONENT - 1)
@@ -67,11 +71,6 @@ def compute_table_features(table: pd.DataFrame) -> np.ndarray:
         ]
     )
     return np.hstack([task.astype(float), impairment.astype(float) * _WEIGHTS])
-
-
-def _compute_legs(table: pd.DataFrame) -> np.ndarray:
-    people = table[list(Person.model_fields)].to_dict("records")
-    return np.array([compute_dimensions(Person(**values)).leg_length_m for values in people])
 
 
 def find_nearest(table: pd.DataFrame, request: GaitRequest) -> str:

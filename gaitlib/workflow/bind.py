@@ -33,13 +33,8 @@ _LOADING_STYLE = re.compile(
 def list_book_sources(root: str | Path) -> list[str]:
     """List the files that the book is bound from, executed pages apart."""
     root = Path(root)
-    files = [
-        path for path in (root / "book").rglob("*") if path.is_file() and "__pycache__" not in path.parts
-    ]
-    files += [
-        root / "data_manifest.yaml",
-        *(root / "gaitlib" / name for name in _WRITING),
-    ]
+    files = [p for p in (root / "book").rglob("*") if p.is_file() and "__pycache__" not in p.parts]
+    files += [root / "data_manifest.yaml", *(root / "gaitlib" / name for name in _WRITING)]
     return sorted(str(path.relative_to(root)) for path in files)
 
 
@@ -53,9 +48,8 @@ def build_book(study: Study, root: str | Path) -> Path:
     html = output / "_build" / "html"
     faults = check_pages(html, root)
     if faults:
-        raise WorkError(
-            "book: " + "; ".join(faults[:8]) + (f"; and {len(faults) - 8} more" if faults[8:] else "")
-        )
+        more = [f"and {len(faults) - 8} more"] if faults[8:] else []
+        raise WorkError("book: " + "; ".join(faults[:8] + more))
     target = folder / "book"
     shutil.rmtree(target, ignore_errors=True)
     shutil.move(html, target)
@@ -112,11 +106,8 @@ def describe_inputs(study: Study, root: Path) -> str:
     files = {"library": f"{study.simulate.library}/gaits.nc", "recordings": "data_manifest.yaml"}
     if study.estimate.weights:
         files["estimator"] = f"{study.estimate.weights}/keypoints.safetensors"
-    hashes = [
-        f"{name} `{hash_file(root / path)[:12]}` ({path})"
-        for name, path in files.items()
-        if (root / path).is_file()
-    ]
+    here = {name: path for name, path in files.items() if (root / path).is_file()}
+    hashes = [f"{name} `{hash_file(root / path)[:12]}` ({path})" for name, path in here.items()]
     return f"Study *{study.name}*, revision `{find_revision()}`. SHA-256 begins with: {', '.join(hashes)}."
 
 
@@ -139,10 +130,8 @@ def _list_subgroups(table: str, study: Study) -> str:
         if line.strip() == f"- file: {SUBGROUP_PAGE}":
             indent = " " * (line.index("-") + 2)
             for name, group in study.evaluate.subgroups.items():
-                lines += [
-                    line.replace(SUBGROUP_PAGE, f"{SUBGROUP_PAGE}_{name}"),
-                    f'{indent}title: "{group.title}"',
-                ]
+                lines += [line.replace(SUBGROUP_PAGE, f"{SUBGROUP_PAGE}_{name}")]
+                lines += [f'{indent}title: "{group.title}"']
         else:
             lines.append(line)
     return "\n".join(lines) + "\n"

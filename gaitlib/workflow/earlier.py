@@ -147,6 +147,5 @@ def has_changed(results: Path, name: str) -> bool:
     if card.is_file() and card.stat().st_mtime > path.stat().st_mtime:
         return True
     items = load_manifest().items
-    found = [items[entry["item"]] for entry in absent if entry["item"] in items]
-    names = [entry["item"] for entry in absent if entry["item"] in items]
-    return any(count_present(key, item) == len(item.files) for key, item in zip(names, found, strict=True))
+    found = {entry["item"]: items[entry["item"]] for entry in absent if entry["item"] in items}
+    return any(count_present(key, item) == len(item.files) for key, item in found.items())

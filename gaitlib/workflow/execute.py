@@ -15,6 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from gaitlib.environment import write_atomically
 from gaitlib.errors import InputError, WorkError, suggest_name
 
 _TYPES = {"str": str, "int": int, "float": float, "bool": bool, "list": list, "dict": dict}
@@ -100,20 +101,18 @@ def execute_notebook(source: str | Path, target: str | Path, values: dict, root:
         try:
             _run_in_kernel(source, partial, values, root)
         except PapermillExecutionError as error:
-            failed.write_text(
-                _dump(scrub_notebook(read_notebook(partial), target.stem, root)), encoding="utf-8"
-            )
+            text = _dump(scrub_notebook(read_notebook(partial), target.stem, root))
+            failed.write_text(text, encoding="utf-8")
             message = _clean_text(str(error.evalue), root)
             if error.ename not in _OWN_ERRORS:
                 message = describe_fault(error.ename, message)
             # Cause and remedy first; papermill's error goes along as the cause, for the log.
-            where = f"cell {error.cell_index} of notebook {target.stem}, `{_find_first_line(error.source)}`"
+            first = next((line.strip()[:70] for line in error.source.splitlines() if line.strip()), "empty")
+            where = f"cell {error.cell_index} of notebook {target.stem}, `{first.strip()}`"
             raise WorkError(f"{message} ({where}; traceback in {failed.name})") from error
         notebook = fill_markdown(scrub_notebook(read_notebook(partial), target.stem, root), values)
     failed.unlink(missing_ok=True)
-    partial = target.with_suffix(".partial")
-    partial.write_text(_dump(notebook), encoding="utf-8")
-    os.replace(partial, target)
+    write_atomically(target, lambda path: path.write_text(_dump(notebook), encoding="utf-8"))
     return target
 
 
@@ -158,9 +157,7 @@ def scrub_notebook(notebook: dict, name: str, root: str | Path) -> dict:
 
 
 def fill_markdown(notebook: dict, values: dict) -> dict:
-    """Fill `{{name}}` in markdown cells with the parameter of that name, so that titles can name the
-    subgroup.
-    """
+    """Fill `{{name}}` in markdown cells with the parameter of that name: titles can name the subgroup."""
 
     def fill(found: re.Match) -> str:
         if found[1] not in values:
@@ -169,12 +166,10 @@ def fill_markdown(notebook: dict, values: dict) -> dict:
             )
         return str(values[found[1]])
 
-    cells = [
-        {**cell, "source": re.sub(r"\{\{(\w+)\}\}", fill, "".join(cell["source"]))}
-        if cell["cell_type"] == "markdown"
-        else cell
-        for cell in notebook["cells"]
-    ]
+    cells = [dict(cell) for cell in notebook["cells"]]
+    for cell in cells:
+        if cell["cell_type"] == "markdown":
+            cell["source"] = re.sub(r"\{\{(\w+)\}\}", fill, "".join(cell["source"]))
     return {**notebook, "cells": cells}
 
 
@@ -216,11 +211,6 @@ def _clean_text(text: str, root: str | Path) -> str:
         text = re.sub(re.escape(home) + r"(?![A-Za-z0-9_])", "~", text)
     user = _get_user()
     return re.sub(rf"(?<![A-Za-z0-9_]){re.escape(user)}(?![A-Za-z0-9_])", "user", text) if user else text
-
-
-def _find_first_line(source: str) -> str:
-    lines = [line.strip() for line in source.splitlines() if line.strip()]
-    return (lines[0][:70] if lines else "empty").strip()
 
 
 def _dump(notebook: dict) -> str:

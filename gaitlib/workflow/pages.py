@@ -40,12 +40,10 @@ def plan_pages(study: Study) -> dict[str, Page]:
     checkpoints = {"checkpoints": f"{folder}/checkpoints"}
     training = study.generate.model_dump(exclude={"physics_gaits", "weights_release"})
     bootstrap = {"bootstrap": evaluate.bootstrap}
+    told_apart = dict(zip(("patients", "healthy"), evaluate.told_apart, strict=True))
     camera = {"layout": sense.layout, "fps": sense.fps, "noise": sense.noise}
-    asked = {
-        "outcomes": list(evaluate.outcomes),
-        "methods": list(evaluate.methods),
-        "views": list(sense.views),
-    }
+    asked = {"outcomes": list(evaluate.outcomes), "methods": list(evaluate.methods)}
+    asked |= {"views": list(sense.views)}
     summary = asked | {
         "subgroups": {name: group.title for name, group in evaluate.subgroups.items()},
         "margins": _dump(evaluate.margins),
@@ -74,10 +72,7 @@ def plan_pages(study: Study) -> dict[str, Page]:
         values[f"{SUBGROUP_PAGE}_{name}"] = library | weights | split | asked | bootstrap | camera | own
     values |= {
         "4_signals": library | weights | bootstrap | camera,
-        "5_compare": summary
-        | bootstrap
-        | {"experiments": evaluate.experiments}
-        | dict(zip(("patients", "healthy"), evaluate.told_apart, strict=True)),
+        "5_compare": summary | bootstrap | {"experiments": evaluate.experiments} | told_apart,
         "6_report": library | {"recordings": ""},
         "explore": library | _EXPLORED | {name: v for name, v in summary.items() if name != "methods"},
         "for_clinicians": summary,

@@ -34,13 +34,15 @@ def run_study(study_file: str | Path, cores: int | None = None, dry: bool = Fals
         raise InputError(f"--cores: found {cores}, expected 1 or more")
     study, _ = prepare_pages(ROOT / study_file, ROOT)
     folder = ROOT / "build" / study.name
-    _remove_failures(folder)
+    for path in (folder / "failures").glob("*.json"):
+        path.unlink()
     started = time.monotonic()
     code = _call_snakemake(study_file, cores, folder, dry)
     _raise_failures(folder, code, study_file)
     index = folder / "book" / "index.html"
     if not dry:
-        _say_end(folder, index, time.monotonic() - started)
+        seconds, where = time.monotonic() - started, index.relative_to(ROOT)
+        print(f"{folder.name}: up to date after {seconds:.0f} s; open {where}", flush=True)
     return index
 
 
@@ -149,11 +151,6 @@ def _interrupt(number, frame) -> None:
     raise KeyboardInterrupt
 
 
-def _remove_failures(folder: Path) -> None:
-    for path in (folder / "failures").glob("*.json"):
-        path.unlink()
-
-
 def _fail(folder: Path, name: str, message: str) -> int:
     path = folder / "failures" / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -191,10 +188,6 @@ def _cut(message: str) -> str:
 
 def _get_last_lines(text: str, n: int = 4) -> str:
     return " | ".join([line.strip() for line in text.splitlines() if line.strip()][-n:])
-
-
-def _say_end(folder: Path, index: Path, seconds: float) -> None:
-    print(f"{folder.name}: up to date after {seconds:.0f} s; open {index.relative_to(ROOT)}", flush=True)
 
 
 def _main(words: list[str] | None = None) -> int:

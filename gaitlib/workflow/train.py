@@ -65,11 +65,8 @@ def run_train(arguments: argparse.Namespace) -> int:
     output = Path(arguments.output)
     output.mkdir(parents=True, exist_ok=True)
     for kind in arguments.only:
-        sampler = (
-            RejectionSampler(generator, outcomes=False)
-            if generator and settings["generated_gaits"] and kind != "insole"
-            else None
-        )
+        uses = generator and settings["generated_gaits"] and kind != "insole"
+        sampler = RejectionSampler(generator, outcomes=False) if uses else None
         config = build_training_config(settings, kind)
         estimator, _, errors = train_estimator(*library, config, study.seed, folder / kind, sampler, print)
         path = output / f"{kind}.safetensors"
@@ -93,10 +90,8 @@ def obtain_generator(path: str | None, study, library: tuple, folder: Path):
         return generator
     if study.estimate.generated_gaits == 0:
         return None
-    settings = study.generate.get_training()
-    return GaitGenerator().fit(
-        *split.training, settings, study.seed, folder / "generator", release=split.release
-    )
+    own = study.generate.get_training(), study.seed, folder / "generator"
+    return GaitGenerator().fit(*split.training, *own, release=split.release)
 
 
 def run_generator_training(arguments: argparse.Namespace) -> int:
@@ -117,15 +112,9 @@ def run_generator_training(arguments: argparse.Namespace) -> int:
         if step % max(1, steps // 20) < 50:
             print(f"step {step} of {steps}: loss {loss:.3f}", flush=True)
 
-    flow = GaitGenerator().fit(
-        *split.training,
-        study.generate.get_training(),
-        study.seed,
-        ROOT / "build" / study.name / "checkpoints",
-        monitor=split.held_out,
-        report=report,
-        release=split.release,
-    )
+    own = study.generate.get_training(), study.seed, ROOT / "build" / study.name / "checkpoints"
+    watched = {"monitor": split.held_out, "report": report, "release": split.release}
+    flow = GaitGenerator().fit(*split.training, *own, **watched)
     path = flow.save(arguments.output)
     _say_written(path)
     fidelity = measure_fidelity({"flow": flow}, split.training, split.held_out, study.seed)

@@ -68,9 +68,8 @@ def read_c3d(path: str | Path, subject: str | None = None) -> C3dRecording:
     try:
         content = ezc3d.c3d(str(path), extract_forceplat_data=True)
     except Exception as error:  # ezc3d raises several types, also for truncated files
-        raise InputError(
-            f"{path.name}: not a readable c3d file, or truncated ({_first_line(error)})"
-        ) from None
+        why = (str(error).strip().splitlines() or [type(error).__name__])[0][:100]
+        raise InputError(f"{path.name}: not a readable c3d file, or truncated ({why})") from None
     parameters = content["parameters"]
     markers = _build_markers(path.name, content, subject)
     first_s = _find_first_frame(content) / markers.attrs["fps"]
@@ -110,11 +109,6 @@ def _check_size(path: Path) -> None:
     expected = max(expected, parameters_at + n_parameter_blocks * _BLOCK)
     if n_bytes < expected:
         raise InputError(f"{path.name}: truncated: {n_bytes} bytes, the header promises {expected}")
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).strip().splitlines()
-    return text[0][:100] if text else type(error).__name__
 
 
 def _get_values(parameters: dict, group: str, name: str) -> list:

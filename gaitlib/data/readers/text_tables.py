@@ -38,10 +38,10 @@ def read_numbers(path: str | Path, lines: list[str], n_columns: int, first_line:
         if len(words) != n_columns:
             raise InputError(f"{name} line {number}: found {len(words)} values, expected {n_columns} columns")
         try:
-            rows.append([float(word) for word in words])
-        except ValueError:
-            bad = next(word for word in words if not _is_number(word))
-            raise InputError(f"{name} line {number}: '{bad}' is no number") from None
+            rows.append([float(bad) for bad in words])
+        except ValueError as error:
+            bad = str(error).partition(": ")[2]
+            raise InputError(f"{name} line {number}: {bad} is no number") from None
     if not rows:
         raise InputError(f"{name}: holds no rows of numbers")
     return np.array(rows)
@@ -89,11 +89,3 @@ def convert_to_numbers(name: str, column: str, values: pd.Series) -> pd.Series:
         row = int(np.flatnonzero(bad)[0])
         raise InputError(f"{name} row {row + 1}, column '{column}': {values.iloc[row]!r} is no number")
     return numbers
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
