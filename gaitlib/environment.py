@@ -51,9 +51,7 @@ def write_atomically(path: Path, write: Callable) -> None:
 
 
 def set_threads(n: int) -> None:
-    """Set how many threads numerical libraries use in this process, if not yet loaded, and in its
-    children.
-    """
+    """Set how many threads numerical libraries not yet loaded use, here and in child processes."""
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[variable] = str(n)
 

@@ -74,10 +74,8 @@ def detect_events(walk: xr.Dataset, max_gap_s: float = MAX_GAP_S) -> pd.DataFram
 
 
 def choose_foot_points(walk: xr.Dataset) -> tuple[str, str | None]:
-    """Choose which points of the feet stand for heel and toe.
-
-    'heel' and 'toe' if both feet have them in at least half of the frames in which their ankles are known;
-    else 'ankle' for the heel, None for the toe.
+    """Choose the points of the feet: 'heel' and 'toe' if both feet have them in at least half of the frames
+    in which their ankles are known, else 'ankle' for the heel, None for the toe.
     """
 
     def count(name: str) -> int:
@@ -143,20 +141,7 @@ def detect_events_from_force(
 def find_force_contacts(
     time_s: np.ndarray, force: np.ndarray, threshold_n: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Find when one foot lands and when it leaves the ground (s), as `detect_events_from_force` does.
-
-    Parameters
-    ----------
-    time_s, force : array, shape (n,)
-        Times (s) and force of the foot (N), NaN where not measured.
-    threshold_n : float
-        Force of contact (N).
-
-    Returns
-    -------
-    (array, array)
-        Initial contacts and toe-offs.
-    """
+    """Find when one foot lands and leaves the ground (s), as `detect_events_from_force` does."""
     contacts = np.array(_find_contacts(time_s, force, threshold_n), dtype=int).reshape(-1, 2)
     return tuple(_cross(time_s, force, contacts[:, n] - 1, threshold_n) for n in (0, 1))
 

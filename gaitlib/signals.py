@@ -57,11 +57,7 @@ def _design_lowpass(cutoff_hz: float, fps: float) -> np.ndarray:
 
 
 def find_turns(values: np.ndarray, threshold: float) -> list[tuple[int, int]]:
-    """Find the turning points of a curve that swings by more than a threshold.
-
-    Maxima and minima alternate by construction: a turning point counts once the curve has come back from it
-    by the threshold.
-    """
+    """Find the turning points of a curve: one counts once the curve has come back from it by a threshold."""
     values = np.asarray(values, dtype=float)
     turns: list[tuple[int, int]] = []
     high = low = 0

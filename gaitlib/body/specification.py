@@ -86,10 +86,7 @@ class Body:
 
 @dataclass(frozen=True)
 class Muscle:
-    """A muscle group; `path_scale` multiplies the table's length polynomial.
-
-    `tendon_length_m` is the slack length of a compliant tendon, the fixed length of a rigid one.
-    """
+    """A muscle group; `path_scale` times the table's path, `tendon_length_m` of a compliant tendon slack."""
 
     name: str
     group: str

@@ -28,10 +28,7 @@ _HIGH_PASS_HZ, _ENVELOPE_HZ = 20.0, 6.0
 
 
 def filter_envelope(emg: np.ndarray, fps: float) -> np.ndarray:
-    """Turn raw EMG into its envelope: above 20 Hz, rectified, below 6 Hz; shape (time, channel).
-
-    Butterworth filters of fourth order, forward and backward, so that nothing moves in time.
-    """
+    """Turn raw EMG (time, channel) into its envelope: above 20 Hz, rectified, below 6 Hz, without delay."""
     high = butter(2, _HIGH_PASS_HZ, "high", fs=fps, output="sos")
     low = butter(2, _ENVELOPE_HZ, fs=fps, output="sos")
     return sosfiltfilt(low, np.abs(sosfiltfilt(high, emg - emg.mean(axis=0), axis=0)), axis=0)

@@ -105,9 +105,7 @@ def summarise_joint_angles() -> pd.DataFrame:
 
 
 def load_children() -> tuple[dict[str, np.ndarray], pd.DataFrame]:
-    """Segment angles (people, 101) of walking children from joint centres; their height and speed (role:
-    evaluate).
-    """
+    """Segment angles (people, 101) of walking children, their height and speed (role: evaluate)."""
     angles: dict[str, list] = {name: [] for name in SEGMENT_ANGLES}
     people = []
     for walk in load_walks("td_children_c3d", "evaluate"):

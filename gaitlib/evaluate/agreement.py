@@ -175,10 +175,7 @@ def list_statistics(tidy: pd.DataFrame, seed: int, n_resamples: int) -> pd.DataF
 
 
 def summarise_predictions(table: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
-    """Summarise published predictions (`<name>_predicted`) beside the truth, row by row.
-
-    Without knowing which rows are of one person there are no intervals.
-    """
+    """Summarise published predictions (`<name>_predicted`) beside the truth; rows are not people."""
     rows = []
     for name in names:
         truth, found = table[[name, f"{name}_predicted"]].dropna().to_numpy(dtype=float).T

@@ -115,9 +115,8 @@ def compute_variance_limits(parts: ErrorVariance, n_people: int, level: float) -
 
 
 def compute_limit_margins(parts: ErrorVariance, n_people: int, level: float) -> tuple[float, float]:
-    """Compute how far the interval of a limit of agreement reaches inwards and outwards.
-
-    Exact (noncentral t) when every person walked once, as Carkeet 2015; otherwise MOVER, as Zou 2013.
+    """Compute how far the interval of a limit reaches in- and outwards: exact with one walk each (Carkeet
+    2015, noncentral t), otherwise MOVER (Zou 2013).
     """
     sd, root = np.sqrt(parts.total), np.sqrt(n_people)
     if parts.df_within == 0:
@@ -155,10 +154,7 @@ class ProportionalBias(NamedTuple):
 def compute_proportional_bias(
     reference, estimate, person, against: str = "mean", level: float = 0.95
 ) -> ProportionalBias:
-    """Fit a bias (and a spread) that changes with the size of the value.
-
-    Bland JM, Altman DG (1999) Stat Methods Med Res 8:135, section 3.2, doi 10.1177/096228029900800204.
-    """
+    """Fit a bias and a spread that change with size (Bland & Altman 1999, doi 10.1177/096228029900800204)."""
     if against not in ("mean", "reference"):
         raise InputError(f"against: found {against!r}, expected 'mean' or 'reference'.")
     reference, estimate, index, labels = check_pairs(reference, estimate, person)

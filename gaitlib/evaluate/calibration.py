@@ -16,10 +16,7 @@ DEFAULT_BY = ("origin", "subgroup", "outcome", "method", "view")
 
 
 def compute_wilson_interval(share: float, n: float, level: float = 0.95) -> tuple[float, float]:
-    """Compute Wilson's interval of a proportion.
-
-    Wilson EB (1927) J Am Stat Assoc 22:209, doi 10.1080/01621459.1927.10502953.
-    """
+    """Compute Wilson's interval of a proportion (1927, doi 10.1080/01621459.1927.10502953)."""
     if not 0 <= share <= 1 or n <= 0:
         raise InputError(f"found share {share}, n {n}; expected a share between 0 and 1 of at least one.")
     z2 = stats.norm.ppf(0.5 + level / 2) ** 2

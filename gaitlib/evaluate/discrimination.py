@@ -32,9 +32,9 @@ class AucDifference(NamedTuple):
 
 
 def compute_auc(positive, score, level: float = 0.95) -> Auc:
-    """Compute the chance that a positive person scores higher than a negative one (ties count half).
+    """Compute the chance that a positive person scores higher than a negative one, ties counting half.
 
-    DeLong ER, DeLong DM, Clarke-Pearson DL (1988) Biometrics 44:837, doi 10.2307/2531595.
+    Interval: DeLong et al. 1988, doi 10.2307/2531595.
     """
     positive, scores = _check(positive, [score])
     (area,), covariance = _compute_delong(positive, scores)

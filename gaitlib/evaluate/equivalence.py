@@ -18,10 +18,7 @@ DEFAULT_BY = ("origin", "subgroup", "outcome", "view")
 
 
 class Tost(NamedTuple):
-    """Two one-sided t tests of a mean difference; `p` is the larger of both p values.
-
-    `lower` and `upper` are the interval of level 1 - 2 alpha, inside the bounds where `equivalent`.
-    """
+    """Two one-sided t tests of a mean difference: larger `p` of both, interval of level 1 - 2 alpha."""
 
     mean: float
     t_lower: float
@@ -35,10 +32,7 @@ class Tost(NamedTuple):
 
 
 def compute_tost(differences, lower: float, upper: float, alpha: float = 0.05) -> Tost:
-    """Test whether a mean difference lies inside an equivalence region.
-
-    Schuirmann DJ (1987) J Pharmacokinet Biopharm 15:657, doi 10.1007/BF01068419.
-    """
+    """Test whether a mean difference is inside a region (Schuirmann 1987, doi 10.1007/BF01068419)."""
     from statsmodels.stats.weightstats import DescrStatsW
 
     differences = np.asarray(differences, dtype=float)

@@ -189,10 +189,7 @@ def plot_bland_altman(
     labels: Mapping[str, str] | None = None,
     simulated: bool | None = None,
 ) -> Axes:
-    """Draw errors against magnitude with bias and limits of agreement.
-
-    Bland & Altman 2007, doi 10.1080/10543400701329422.
-    """
+    """Draw errors against magnitude with bias and limits (Bland & Altman 2007)."""
     if against not in ("mean", "reference"):
         raise InputError(f"against: found {against!r}, expected 'mean' or 'reference'.")
     rows = _select(tidy, outcome, method)
@@ -330,11 +327,7 @@ def _finish(ax: Axes, rows: pd.DataFrame, title: str, handles: list, simulated: 
 
 
 def plot_residuals(model: BiasModel, unit: str = "") -> Figure:
-    """Draw residuals against fitted values, and normal quantile plots of residuals and of people.
-
-    What to look for: no funnel and no bend on the left (equal spread, straight terms), points near the line
-    in the others (normal residuals, normal people).
-    """
+    """Draw residuals against fitted values (funnel? bend?) and normal quantiles of residuals and people."""
     has_people = len(model.person_effects) > 2
     unit = f" ({unit})" if unit else ""
     with plt.rc_context(STYLE):

@@ -12,10 +12,8 @@ from gaitlib.errors import InputError
 
 
 def compute_icc(ratings, level: float = 0.95) -> pd.DataFrame:
-    """Compute the six intraclass correlations of Shrout and Fleiss.
-
-    Shrout PE, Fleiss JL (1979) Intraclass correlations. Psychol Bull 86:420, doi 10.1037/0033-2909.86.2.420.
-    McGraw KO, Wong SP (1996) Psychol Methods 1:30, doi 10.1037/1082-989X.1.1.30.
+    """Compute the six intraclass correlations of Shrout & Fleiss 1979 (doi 10.1037/0033-2909.86.2.420), with
+    limits as McGraw & Wong 1996 (doi 10.1037/1082-989X.1.1.30).
     """
     ratings = np.asarray(ratings, dtype=float)
     if ratings.ndim != 2 or ratings.shape[0] < 3 or ratings.shape[1] < 2 or not np.isfinite(ratings).all():
@@ -93,10 +91,8 @@ class Concordance(NamedTuple):
 
 
 def compute_ccc(reference, estimate, level: float = 0.95) -> Concordance:
-    """Compute Lin's concordance correlation of one pair per person.
-
-    Lin LI (1989) A concordance correlation coefficient. Biometrics 45:255, doi 10.2307/2532051; variance as
-    corrected in Biometrics 2000;56:324.
+    """Compute the concordance correlation of one pair per person (Lin 1989, doi 10.2307/2532051; variance as
+    corrected in Biometrics 2000;56:324).
     """
     x, y = np.asarray(reference, dtype=float), np.asarray(estimate, dtype=float)
     if x.shape != y.shape or x.ndim != 1 or x.size < 3 or not (np.isfinite(x).all() and np.isfinite(y).all()):

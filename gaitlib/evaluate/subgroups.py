@@ -15,10 +15,7 @@ from gaitlib.evaluate.people import FEW_PEOPLE, MIN_PEOPLE
 
 
 def adjust_holm(p_values) -> np.ndarray:
-    """Adjust p values for multiplicity by Holm's step-down method; missing ones stay missing.
-
-    Holm S (1979) A simple sequentially rejective multiple test procedure. Scand J Stat 6:65.
-    """
+    """Adjust p values by Holm's step-down method (1979, Scand J Stat 6:65); missing ones stay missing."""
     from statsmodels.stats.multitest import multipletests
 
     p = np.asarray(p_values, dtype=float)

@@ -138,10 +138,7 @@ def compute_flow_loss(
     weight: torch.Tensor,
     generator: torch.Generator,
 ) -> torch.Tensor:
-    """Compute the conditional flow-matching loss (straight paths from noise to data); shape ().
-
-    Lipman et al. 2023, Flow matching for generative modeling, arXiv 2210.02747.
-    """
+    """Compute the conditional flow-matching loss, paths straight (Lipman et al. 2023, arXiv 2210.02747)."""
     device = clean.device
     noise = torch.randn(clean.shape, generator=generator).to(device)
     t = torch.rand((len(clean), 1), generator=generator).to(device)

@@ -84,7 +84,7 @@ def train_autoencoder(
 
 
 class BaselineGenerator:
-    """What all share: representation and way out; each has `_prepare(vectors)` and `_draw(encoded, rng)`."""
+    """What all share: representation and way out; each has `_prepare(vectors)`, `_draw(encoded, rng)`."""
 
     def __init__(self) -> None:
         self.representation: GaitRepresentation | None = None
@@ -162,9 +162,7 @@ def _find_near_rows(encoded: np.ndarray, library: np.ndarray, rng: np.random.Gen
 
 
 class LinearGaussianGenerator(BaselineGenerator):
-    """One Gaussian over conditions and components: given any subset of conditions the rest follows by linear
-    regression with a residual covariance.
-    """
+    """One Gaussian over conditions and components; the open follows the known by linear regression."""
 
     ridge = 1e-3
     """Added to the variance of every entry; those of the library are 1."""

@@ -193,10 +193,7 @@ class LocalExecutor:
 
 
 class DaskExecutor(LocalExecutor):
-    """Workers of a running Dask scheduler (`dask worker ADDRESS --nthreads 1`, one per core).
-
-    `address` is such as tcp://host:8786; empty: from Dask's own configuration.
-    """
+    """Workers of a running Dask scheduler, by its address (`dask worker ADDRESS --nthreads 1`, one per core)."""
 
     def __init__(self, address: str):
         import dask

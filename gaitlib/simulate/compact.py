@@ -210,9 +210,7 @@ def _reduce(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def fold(values: np.ndarray) -> np.ndarray:
-    """Fold 0, -1, 1, -2 ... to 0, 1, 2, 3 ...: the high bytes of small numbers of either sign are then
-    zero.
-    """
+    """Fold 0, -1, 1, -2 ... to 0, 1, 2, 3 ...: high bytes of small numbers of either sign are then zero."""
     values = np.asarray(values, np.int32)
     return ((values << 1) ^ (values >> 31)).astype(np.uint32)
 

@@ -34,11 +34,7 @@ from gaitlib.simulate.problem import (
 
 
 def compile_functions(functions: list[ca.Function], folder: Path) -> list[ca.Function]:
-    """Compile functions together, or return them unchanged without a C compiler.
-
-    The finished library is moved into place in one step, so processes that compile at the same time do
-    not read a half-written file.
-    """
+    """Compile functions together, or return them unchanged without a C compiler; the file appears whole."""
     compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         return functions
@@ -149,18 +145,8 @@ class Result:
 
 
 class WalkingEngine:
-    """Solver of the walking problem for bodies of one topology.
-
-    Parameters
-    ----------
-    specification : Specification
-        Any body; its topology is compiled, its numbers are not.
-    cache : pathlib.Path
-        Folder for compiled code.
-    kind : str
-        'half' or 'stride'.
-    impaired : bool
-        With stretch reflexes and ties between antagonists.
+    """Solver of the walking problem (`kind`: 'half' or 'stride') for bodies of one topology, whose numbers
+    are not compiled; `impaired`: with stretch reflexes and ties between antagonists; `cache`: compiled code.
     """
 
     def __init__(self, specification: Specification, cache: Path, kind: str, impaired: bool):

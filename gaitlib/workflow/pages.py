@@ -92,10 +92,7 @@ def _dump(margins: dict) -> dict:
 
 
 def prepare_pages(study_file: str | Path, root: Path = ROOT) -> tuple[Study, dict[str, Page]]:
-    """Check a study and all notebook parameters, and write the parameters of each page to its own file.
-
-    A file is written only when its content changes, so its time tells which pages are affected.
-    """
+    """Check a study and its notebooks' parameters; write those of each page to its file if they changed."""
     import yaml
 
     study = load_study(study_file)
