@@ -183,8 +183,8 @@ class GaitGenerator:
     def sample_vectors(
         self, encoded: np.ndarray, seed: int | torch.Generator = 0, noise: np.ndarray | None = None
     ) -> np.ndarray:
-        """Sample vectors (n, n_entries), known conditions (standardised, NaN where open) kept; of near `noise` to
-        start from come near strides.
+        """Sample vectors (n, n_entries), known conditions (standardised, NaN where open) kept; of near
+        `noise` to start from come near strides.
         """
         import torch
 

@@ -193,7 +193,7 @@ class LocalExecutor:
 
 
 class DaskExecutor(LocalExecutor):
-    """Workers of a running Dask scheduler, by its address (`dask worker ADDRESS --nthreads 1`, one per core)."""
+    """Workers of a running Dask scheduler, given its address; one worker of one thread per core."""
 
     def __init__(self, address: str):
         import dask
