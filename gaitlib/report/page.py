@@ -14,6 +14,8 @@ from gaitlib.errors import InputError
 _NO_BREAK = "\u00a0"
 _BROAD_PX = 620
 """Figures wider than this scroll sideways on a phone."""
+_LONG_ROWS = 8
+"""Tables of so many rows come as CSV too, and book.js sorts them."""
 
 BASES = {
     "real": "Real people",
@@ -80,12 +82,14 @@ def show_markup(markup: str, caption: str, basis: str, n_people=None, n_walks=No
 def show_table(
     table: pd.DataFrame, caption: str, basis: str, n_people=None, n_walks=None, unit: str = "walks"
 ):
-    """Show a table with its caption and data basis; wide ones scroll."""
+    """Show a table with its caption and data basis; wide ones scroll, long ones come as CSV too."""
     from IPython.display import HTML
 
-    table = table.map(lambda value: _keep_together(str(value)))
-    body = table.to_html(index=False, border=0, na_rep="–", justify="left", escape=True, classes="table")
+    shown = table.map(lambda value: _keep_together(str(value)))
+    body = shown.to_html(index=False, border=0, na_rep="–", justify="left", escape=True, classes="table")
     words = f"{_mark_basis(basis, n_people, n_walks, unit)} {html.escape(caption)}"
+    if len(table) >= _LONG_ROWS:
+        words += f" {_link_csv(table, f'{_name_file(caption)}.csv', 'CSV')}"
     return HTML(f'<div class="wide">{body}</div><p class="tablenote">{words}</p>')
 
 
@@ -93,15 +97,24 @@ def show_csv(table: pd.DataFrame, name: str, words: str):
     """Show a link that saves a table as CSV; the file is part of the page."""
     from IPython.display import HTML
 
+    return HTML(f"<p>{_link_csv(table, name, words)}</p>")
+
+
+def _link_csv(table: pd.DataFrame, name: str, words: str) -> str:
     data = base64.b64encode(table.to_csv(index=False).encode()).decode()
-    return HTML(
-        f'<p><a download="{html.escape(name, quote=True)}" href="data:text/csv;charset=utf-8;base64,{data}">'
-        f"{html.escape(words)}</a></p>"
+    return (
+        f'<a download="{html.escape(name, quote=True)}" href="data:text/csv;charset=utf-8;base64,{data}">'
+        f"{html.escape(words)}</a>"
     )
 
 
+def _name_file(caption: str) -> str:
+    return "_".join(re.findall(r"\w+", caption.lower())[:5]) or "table"
+
+
 def _keep_together(text: str) -> str:
-    """Let an interval break before its bracket only, and "8 of 12" nowhere."""
+    """Let an interval break before its bracket only, and "8 of 12" nowhere; a minus is no hyphen."""
+    text = re.sub(r"(?<![\w.)-])-(?=[\d.])", "\u2212", text)
     text = re.sub(r"\([^()]*\)|\d of \d", lambda found: found[0].replace(" ", _NO_BREAK), text)
     return (
         re.sub(r"(?<=[\d%]) to (?=[\u2212\d])", f"{_NO_BREAK}to{_NO_BREAK}", text) if len(text) < 40 else text
