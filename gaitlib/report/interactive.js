@@ -21,9 +21,13 @@
   }
   function addSlider(parent, label, [low, high, step], value, say, change) {
     const slider = make("input", { type: "range", min: low, max: high, step, value }), shown = make("span");
-    const tell = () => { shown.textContent = say(Number(slider.value)); slider.setAttribute("aria-valuetext", shown.textContent); };
+    const tell = () => {
+      const text = say(Number(slider.value));
+      shown.textContent = text && `: ${text}`;
+      slider.setAttribute("aria-valuetext", text || slider.value);
+    };
     slider.addEventListener("input", () => { tell(); change(Number(slider.value)); });
-    parent.append(make("label", { class: "long" }, make("span", {}, `${label}: `, shown), slider));
+    parent.append(make("label", { class: "long" }, make("span", {}, label, shown), slider));
     tell();
     return Object.assign(slider, { tell });
   }
@@ -396,7 +400,7 @@
     const axes = [["people", data.groups], ["outcome", data.outcomes.map((o) => o.label)], ["camera from the", data.views], ["method", data.methods]];
     axes.forEach(([label, names], i) => addSelect(controls, label, names, 0, (value) => { chosen[i] = value; choose(); redraw(); }));
     stage.prepend(controls);
-    stage.append(said, make("p", { class: "key" }, "solid line: bias; dashed: 95 % limits of agreement; shaded: the declared margin. Point at a walk, or step with the arrow keys: every walk of that person is filled."));
+    stage.append(said, make("p", { class: "key" }, "solid line: bias; dashed: 95 % limits of agreement; shaded: the declared margin. Point at a walk, or step with the arrow keys: all walks of that person stand out."));
     const getOutcome = () => data.outcomes[chosen[1]];
     const say = (v, sign) => {
       const { factor, digits, unit } = getOutcome(), text = Math.abs(v * factor).toFixed(digits);
@@ -463,7 +467,7 @@
       ends.forEach((v) => rule(v, "ink", 1.4, [6, 4]));
       if (ends.length) rule(series.bias, "ink", 1.8, []);
       context.fillStyle = getColour("ink");
-      const tick = (low, high) => [2, 1, 0.5, 0.2, 0.1].map((k) => k * 10 ** Math.ceil(Math.log10(high - low))).filter((k) => (high - low) / k >= 3)[0];
+      const tick = (low, high) => [0.2, 0.1, 0.05, 0.02].map((k) => k * 10 ** Math.ceil(Math.log10(high - low))).find((k) => (high - low) / k >= 3);
       const { factor, unit } = getOutcome();
       const write = (v, step) => (v * factor).toFixed(Math.max(0, -Math.floor(Math.log10(step * factor) + 1e-9))).replace("-", "\u2212");
       context.textAlign = "right";
@@ -481,8 +485,10 @@
         context.arc(...spots[i], (i === held ? 7 : own ? 6 : 4.5) * ratio, 0, 7);
         context.strokeStyle = context.fillStyle = getColour(own ? "left" : "right");
         context.lineWidth = 1.6 * ratio;
-        if (own || (person === null && !series.simulated)) context.fill();
+        context.globalAlpha = own || person === null ? 1 : 0.45;
+        if (own || !series.simulated) context.fill();
         context.stroke();
+        context.globalAlpha = 1;
       });
       if (series.simulated) markSimulated(context, ratio);
     });
