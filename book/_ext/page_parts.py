@@ -90,7 +90,9 @@ def _list_sections(app, name, template, context, doctree):
     prose = re.sub(r"<(script|style|table|pre|details|svg)\b.*?</\1>|<[^>]*>", " ", body, flags=re.DOTALL)
     minutes = max(round(len(prose.split()) / _WORDS_A_MINUTE), 1)
     items = "".join(f'<li><a href="#{anchor}">{title}</a></li>' for anchor, title in sections)
-    part = f'<details class="on-page"><summary>On this page, {minutes} min</summary><ul>{items}</ul></details>'
+    part = (
+        f'<details class="on-page"><summary>On this page, {minutes} min</summary><ul>{items}</ul></details>'
+    )
     context["body"] = body.replace("</h1>", f"</h1>{part}", 1)
 
 

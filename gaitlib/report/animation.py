@@ -31,7 +31,7 @@ from gaitlib.walk import KEYPOINTS_3D
 
 @dataclass(frozen=True)
 class Walker:
-    """One gait to show: a title, the Gait, the person's segment lengths and mass, a picture of what hinders."""
+    """One gait to show: title, Gait, the person's segment lengths and mass, a picture of what hinders."""
 
     title: str
     gait: xr.Dataset

@@ -23,6 +23,17 @@ from gaitlib.evaluate.style import COLOURS, STYLE, add_simulated_mark
 RIGHT, LEFT, GREY = COLOURS[0], COLOURS[1], "0.55"
 JOINTS = {"hip": "hip_flexion", "knee": "knee_angle", "ankle": "ankle_angle"}
 TITLES = {"hip": "Hip\nflexion (°)", "knee": "Knee\nflexion (°)", "ankle": "Ankle\ndorsiflexion (°)"}
+MUSCLE_WORDS = {
+    "iliopsoas": "Iliopsoas",
+    "glut_max": "Gluteus maximus",
+    "hamstrings": "Hamstrings",
+    "bifemsh": "Biceps femoris, short head",
+    "rect_fem": "Rectus femoris",
+    "vasti": "Vasti",
+    "gastroc": "Gastrocnemius",
+    "soleus": "Soleus",
+    "tib_ant": "Tibialis anterior",
+}
 _CONTACT_N = 20.0
 _JOINTS = {"hip_flexion": "Hip flexion", "knee_angle": "Knee flexion", "ankle_angle": "Ankle dorsiflexion"}
 _LINES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1, 1, 1)))
