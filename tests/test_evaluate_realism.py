@@ -294,7 +294,8 @@ def test_a_picture_tints_what_is_impaired():
     assert picture.count(WEAK) == 2 and picture.count("<circle") == 2, "two calf muscles, head and one knee"
     assert 'aria-label="weak &lt;calf&gt;"' in picture
     row["weakness_plantarflexors_l"] = 0.1
-    shades = [float(re.search(rf'{WEAK}"[^/]*stroke-opacity="([.0-9]+)"', p)[1]) for p in (picture, draw_impairment(row, ""))]
+    pictures = picture, draw_impairment(row, "")
+    shades = [float(re.search(rf'{WEAK}"[^/]*stroke-opacity="([.0-9]+)"', each)[1]) for each in pictures]
     assert shades[0] < shades[1], "weaker is deeper"
 
 
