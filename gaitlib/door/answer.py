@@ -292,7 +292,9 @@ def _read_array(data, fps, layout, site, confidence) -> Recording:
                 raise InputError(f"site: name one of the sensors of the dataset: {', '.join(sensors)}.")
             data = data.sel(sensor=site)
         parts = [
-            data[name].transpose("time", "space").values for name in ("acceleration", "angular_velocity")
+            data[name].transpose("time", "space").values
+            for name in ("acceleration", "angular_velocity")
+            if name in data
         ]
         return Recording(
             "inertial", np.hstack(parts), site=site or str(data.attrs.get("site", "")), facts=facts
