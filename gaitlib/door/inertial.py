@@ -107,11 +107,12 @@ def read_inertial(table: Table, site: str | None) -> Recording:
         parts.append(read["gyr"])
         said = " ".join(row[kinds["gyr"]["x"]] for row in table.header).lower()
     values, more = convert_signals(table.name, np.hstack(parts), said, site)
-    time_s, frames, _ = find_time(table)
+    time_s, frames, used = find_time(table)
     rate = re.search(r"(?:rate|frequency|freq|fs)\D{0,12}(\d+(?:[.,]\d+)?)", table.above, re.IGNORECASE)
     fps = float(rate[1].replace(",", ".")) if rate else 0.0
     facts = {"fps": fps} if 5 < fps < 5000 else {}
-    spare = [name for name in names if re.search("mag|temp|baro|quat", name, re.IGNORECASE)]
+    taken = used | {column for kind in kinds.values() for column in kind.values()}
+    spare = [name for n, name in enumerate(names) if n not in taken and name.strip()]
     if spare:
         notes.append(f"columns not used: {', '.join(spare[:6])}{' ...' if len(spare) > 6 else ''}")
     notes = tuple(note for note in (*notes, *more) if note)
@@ -122,9 +123,10 @@ def read_inertial(table: Table, site: str | None) -> Recording:
 def _has_gravity(acceleration: np.ndarray) -> bool:
     """Whether acceleration points one way on average, as gravity does and motion does not."""
     known = acceleration[np.isfinite(acceleration).all(axis=1)]
-    return len(known) > 0 and float(
-        np.linalg.norm(known.mean(axis=0)) / max(np.linalg.norm(known, axis=1).mean(), 1e-12)
-    ) > 0.6
+    return (
+        len(known) > 0
+        and float(np.linalg.norm(known.mean(axis=0)) / max(np.linalg.norm(known, axis=1).mean(), 1e-12)) > 0.6
+    )
 
 
 def _choose(source: str, sensors: dict, site: str | None) -> tuple[str, str, str]:

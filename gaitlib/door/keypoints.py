@@ -115,7 +115,10 @@ def read_keypoint_table(table: Table, layout: str | None) -> Recording:
     values = _stack(table.read, columns)
     if all("z" in axes for axes in columns.values()) and (unit := _find_metric(table, columns, values)):
         values[..., 2] = np.stack([table.read(axes["z"]) for axes in columns.values()], axis=1)
-        points, note = build_points(values * _METRIC[unit], names), f"coordinates were taken as {unit}"
+        points, note = (
+            build_points(values * _METRIC[unit], names),
+            f"columns x, y, z were taken as points in {unit}",
+        )
         return Recording("markers", points, time_s, frames, None, table.name, "marker table", notes=(note,))
     track, points = _find_column(cleaned, _PERSON_COLUMN), build_points(values, names)
     order = frames if frames is not None else time_s
@@ -147,7 +150,23 @@ def _find_metric(table: Table, columns: dict, values: np.ndarray) -> str | None:
         return said[0]
     known = values[..., :2][np.isfinite(values[..., :2])]
     small = len(known) and np.abs(known).max() < 30 and (known.min() < -0.5 or known.max() > 1.6)
-    return "m" if small else None
+    return "m" if small or _is_rigid(table, columns) else None
+
+
+def _is_rigid(table: Table, columns: dict) -> bool:
+    """Whether three columns per point and none of confidence are a body whose shanks keep their lengths."""
+    own, lengths = map_names(list(columns)), []
+    axes = list(columns.values())
+    if any("c" in one for one in axes):
+        return False
+    for side in "rl":
+        ends = [
+            np.stack([table.read(axes[own[f"{joint}_{side}"]][axis]) for axis in "xyz"], axis=1)
+            for joint in ("knee", "ankle")
+        ]
+        length = np.linalg.norm(ends[0] - ends[1], axis=1)
+        lengths.append(np.nanstd(length) / max(np.nanmean(length), 1e-9))
+    return bool(max(lengths) < 0.04)
 
 
 def _read_long(table: Table, cleaned: list[str], column: int, layout: str | None) -> Recording:
@@ -425,7 +444,11 @@ def _find_stamps(content: list) -> list[float]:
         stamps = [entry.get(key) if isinstance(entry, dict) else None for entry in content]
         if all(isinstance(stamp, int | float) for stamp in stamps):
             values = np.array(stamps, dtype=float)
-            if len(values) > 1 and (np.diff(values) >= 0).all() and np.median(np.diff(values)) not in (0.0, 1.0):
+            if (
+                len(values) > 1
+                and (np.diff(values) >= 0).all()
+                and np.median(np.diff(values)) not in (0.0, 1.0)
+            ):
                 return list((values - values[0]) * guess_unit(key, values))
     return []
 

@@ -22,7 +22,9 @@ _TIME = re.compile(
     r"time|zeit|temps|tiempo|tempo|epoch|elapsed|clock|dat(e|um)\b|stamp|second|sekund|"
     r"^(t|s|ms|us|ns|m?secs?|fecha|unix|utc)$"
 )
-_FRAME = re.compile(r"(frames?|image|packet|sample)( ?(idx|index|id|no|nr|num|number|counter|count))?#?|counter")
+_FRAME = re.compile(
+    r"(frames?|image|packet|sample)( ?(idx|index|id|no|nr|num|number|counter|count))?#?|counter"
+)
 _AXIS = re.compile(r"(?i:(^|[^a-z])[xyzuv]([^a-z]|$))|[a-z][XYZUV]$")
 _TIME_UNITS = (
     (r"\bns\b|_ns|nano", 1e-9),
@@ -94,7 +96,9 @@ def read_words(path: Path) -> str:
         encodings = ["utf-32"]
     elif raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
         encodings = ["utf-16"]
-    elif len(raw) > 3 and sum(zeros := (raw[:400:2].count(0), raw[1:400:2].count(0))) > 100 and not min(zeros):
+    elif (
+        len(raw) > 3 and sum(zeros := (raw[:400:2].count(0), raw[1:400:2].count(0))) > 100 and not min(zeros)
+    ):
         encodings = ["utf-16-le" if zeros[1] else "utf-16-be"]
     for encoding in encodings:
         try:
@@ -264,7 +268,9 @@ def _rises(table: Table, column: int) -> bool:
 def _rises_evenly(values: np.ndarray) -> bool:
     steps = np.diff(values)
     usual = float(np.median(steps)) if len(steps) > 20 and np.isfinite(steps).all() else 0.0
-    return usual > 0 and bool((steps > 0).all() and (np.abs(steps / usual - np.round(steps / usual)) < 0.1).all())
+    return usual > 0 and bool(
+        (steps > 0).all() and (np.abs(steps / usual - np.round(steps / usual)) < 0.1).all()
+    )
 
 
 def _read_time(table: Table, column: int, name: str) -> np.ndarray:
