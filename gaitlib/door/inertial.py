@@ -13,7 +13,10 @@ from gaitlib.errors import InputError
 from gaitlib.estimate.inertial_features import LIMB_SITES, get_site
 
 _G = 9.80665
-_ACC = r"(?:beschleunigung|a|acc|accel|accelerometer|acceleration|accelerometeracceleration|linearacceleration|rawaccel\w*)"
+_ACC = (
+    r"(?:a|acc|accel|accelerometer|acceleration|accelerometeracceleration|linearacceleration|rawaccel\w*|"
+    r"beschleunigung)"
+)
 _GYR = (
     r"(?:g|w|gyr|gyro|gyroscope|gyrorotation|angularvelocity|angvel|angularrate|rotationrate|rotation|"
     r"omega|rate|angularvelocities|turnrate|rateofturn|drehrate|winkelgeschwindigkeit)"

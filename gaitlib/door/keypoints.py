@@ -135,7 +135,7 @@ def read_keypoint_table(table: Table, layout: str | None) -> Recording:
 
 
 def _repeats(order: np.ndarray | None, is_time: bool) -> bool:
-    """Whether rows share their frames as those of several people do; stamps of whole seconds are no frames."""
+    """Whether rows share their frames as those of several people do; whole seconds are no frames."""
     if order is None:
         return False
     moments, count = np.unique(order, return_counts=True)

@@ -145,7 +145,7 @@ def read_coordinate_file(path: Path, height_m: float | None) -> Recording:
         if "pelvis_tx" in missing and any(re.search("hip|knee|ankle", name, re.IGNORECASE) for name in names):
             raise InputError(
                 f"{path.name}: holds joint angles only ({', '.join(list(names)[:3])} ...), which do not tell "
-                "how far a person walks; give the points of the same walk (.trc), or coordinates with pelvis_tx."
+                "how far a person walks; give the points of that walk (.trc) or coordinates with pelvis_tx."
             )
         raise InputError(
             f"{path.name}: coordinates {', '.join(missing)} are missing; found {', '.join(list(names)[:8])}."
