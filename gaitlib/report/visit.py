@@ -39,8 +39,7 @@ GROUPS = {
 VIDEO_TRIALS = Path(__file__).with_name("video_trials.csv")
 """Videos of known walks through the whole path, made by `studies/report_videos.py`."""
 _TRUSTED = 0.15
-"""Of videos from a view whose drawn walks come out farther off than this (median share), lengths and speed are
-left out of a report."""
+"""Where drawn walks come out farther off (median), a report of a video leaves out speed and lengths."""
 _RESAMPLES, _SEED = 500, 0
 _WIDEST = 0.4
 """Widest interval of one side that is worth telling, as a share of the value."""
@@ -240,13 +239,13 @@ def look_up_trials(view: str) -> tuple[bool, str]:
     error = good["speed_mps"] / good["speed_mps_known"] - 1
     if error.abs().median() > _TRUSTED:
         return False, (
-            f"speed and step length are left out, as video from {words} does not tell them: of {len(good)} drawn "
-            f"walks of known speed the values were {_show_errors(error)} off; film from the side"
+            f"speed and step length are left out, as video from {words} does not tell them: in {len(good)} "
+            f"drawn walks of known speed the values were {_show_errors(error)} off; film from the side"
         )
     late = (good["step_time_s"] / good["step_time_s_known"] - 1).abs().max()
     return True, (
-        f"In {len(good)} drawn videos from {words} with known values speed was {_show_errors(error)} off, step "
-        f"time at most {100 * late:.1f} %."
+        f"In {len(good)} drawn videos from {words} with known values speed was {_show_errors(error)} off, "
+        f"step time at most {100 * late:.1f} %."
     )
 
 
