@@ -19,7 +19,14 @@ def glide(camera, noise_px=0.0, scale=1.0):
     pixels = pixels + noise_px * np.random.default_rng(0).standard_normal(pixels.shape)
     legs = np.linalg.norm(pixels[:, 1] - pixels[:, 3], axis=1) * LEG_M / (HEIGHTS[1] - HEIGHTS[3])
     size = scale * np.array([camera.image_width_px, camera.image_height_px])
-    return scale * pixels, np.ones((len(time), 4), dtype=bool), 1 / (scale * legs), scale * legs, FPS, tuple(size)
+    return (
+        scale * pixels,
+        np.ones((len(time), 4), dtype=bool),
+        1 / (scale * legs),
+        scale * legs,
+        FPS,
+        tuple(size),
+    )
 
 
 def look(azimuth_deg, **changes):

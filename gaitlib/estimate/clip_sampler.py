@@ -68,8 +68,8 @@ class GaitPool:
 
 
 _SLOW, _UNEVEN_PERCENT = 0.3, 2.0
-"""Gaits below 0.3 of the root of gravity times leg length (0.9 m/s in an adult), and with a left contact off half
-the stride by 2 %, are drawn twice as often: patients walk so, and the library holds fewer of them."""
+"""Gaits below 0.3 of the root of gravity times leg length (0.9 m/s in an adult), and with a left contact off
+half the stride by 2 %, are drawn more often: patients walk so, and the library holds fewer of them."""
 
 
 def build_pool(gaits: xr.Dataset, persons: list[Person]) -> GaitPool:
@@ -152,20 +152,28 @@ class SamplerConfig:
     errors: DetectorErrors = field(default_factory=DetectorErrors)
 
 
-def shift_sampler(config: SamplerConfig, name: str, strange: bool) -> SamplerConfig:
-    """Let cameras, bodies or detectors differ from those of training; `strange` tells one change from another.
+SHIFTS = ("camera", "body", "detector")
+"""What differs from training where intervals are set and tested."""
 
-    Intervals are set on changes of one kind and tested on the other.
+
+def shift_sampler(config: SamplerConfig, name: str, strange: bool) -> SamplerConfig:
+    """Let cameras, bodies or detectors differ from those of training: in one way, or in a `strange` one.
+
+    Intervals are set on the first and tested on the second.
     """
     errors = config.errors
-    changes = {
-        "camera": dict(focal=(-0.6, 0.15), lifted_m=1.2, roll_deg=3.0, farther=0.6) if strange
-        else dict(focal=(0.0, 0.2), lifted_m=0.8, roll_deg=2.5, farther=0.5),
-        "body": dict(variation=replace(config.variation, proportion_spread=0.08, amplitude_spread=0.2)) if strange
-        else dict(variation=replace(config.variation, proportion_spread=0.06, angle_offset_deg=6.0)),
-        "detector": dict(errors=replace(errors.scale(1.6), definition_bias_m=errors.definition_bias_m))
-        if strange else dict(errors=replace(errors, definition_bias_m=1.5 * errors.definition_bias_m)),
-    }  # fmt: skip
+    elsewhere, worse = 1.5 * errors.definition_bias_m, errors.scale(1.6)
+    changes: dict = {
+        "camera": {"focal": (0.0, 0.2), "lifted_m": 0.8, "roll_deg": 2.5, "farther": 0.5},
+        "body": {"variation": replace(config.variation, proportion_spread=0.06, angle_offset_deg=6.0)},
+        "detector": {"errors": replace(errors, definition_bias_m=elsewhere)},
+    }
+    if strange:
+        changes = {
+            "camera": {"focal": (-0.6, 0.15), "lifted_m": 1.2, "roll_deg": 3.0, "farther": 0.6},
+            "body": {"variation": replace(config.variation, proportion_spread=0.08, amplitude_spread=0.2)},
+            "detector": {"errors": replace(worse, definition_bias_m=errors.definition_bias_m)},
+        }
     return replace(config, **changes[name])
 
 

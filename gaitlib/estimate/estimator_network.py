@@ -22,12 +22,12 @@ from gaitlib.gait import MUSCLE_GROUPS, N_PHASE
 
 _START = ("height_known", "log_height", "log_best_speed", "log_step_time")
 DESIGNS = ("learned", "features", "residual")
-"""How the network of a camera uses perspective (`gaitlib.estimate.geometry`): not at all; as measures of the clip;
-as measures and as what the speed is corrected from, weighed against the speed of the standing foot and that of a
-usual person of this cadence."""
+"""How the network of a camera uses perspective (`gaitlib.estimate.geometry`): not at all; as measures of the
+clip; as measures and as what the speed is corrected from, weighed against the speed of the standing foot and
+that of a usual person of this cadence."""
 _USUAL_SPEED = 1.4
-"""Legs per second at a step time of 0.55 s; step length over cadence hardly varies (Sekiya & Nagasaki 1998, doi
-10.1016/S0966-6362(98)00016-4), so speed goes with the square of cadence."""
+"""Legs per second at a step time of 0.55 s; step length over cadence hardly varies (Sekiya & Nagasaki 1998,
+doi 10.1016/S0966-6362(98)00016-4), so speed goes with the square of cadence."""
 _REFERENCE_HEIGHT_M = 1.6
 _CORRECTION = 0.2
 _SLIGHT_CORRECTION = 0.02
@@ -191,7 +191,9 @@ class GaitNetwork(nn.Module):
         pooled = pooled.index_add(0, batch.owner, rows * share[:, None])
         standard = (batch.side - self.side_mean) / self.side_std
         if self.config.design == "learned" and self.kind.name == "keypoints":
-            standard = standard * batch.side.new_tensor([name not in PINHOLE_FEATURES for name in self.kind.side])
+            standard = standard * batch.side.new_tensor(
+                [name not in PINHOLE_FEATURES for name in self.kind.side]
+            )
         out = self.head(torch.cat([pooled, standard], dim=1))
         n = len(TARGETS)
         activity = out[:, 2 * n + 1 : 2 * n + 1 + 2 * self.config.n_components].unflatten(1, (2, -1))

@@ -37,7 +37,9 @@ MIN_CONFIDENCE = 0.2
 MIN_LEG_PX = 12.0
 INDEX = {name: n for n, name in enumerate(KEYPOINTS_3D)}
 _PARTNER = find_partner(list(KEYPOINTS_3D))
-_LEVELS = np.array([[INDEX[f"{name}_{side}"] for side in ("r", "l")] for name in ("shoulder", "hip", "knee", "ankle")])
+_LEVELS = np.array(
+    [[INDEX[f"{name}_{side}"] for side in ("r", "l")] for name in ("shoulder", "hip", "knee", "ankle")]
+)
 LEGS = np.array([[INDEX[f"{name}_{side}"] for name in ("hip", "knee", "ankle")] for side in ("r", "l")])
 
 
@@ -91,8 +93,8 @@ def normalise_clip(
         relative, valid = relative[:, _PARTNER] * [-1.0, 1.0], valid[:, _PARTNER]
         travel = travel * [-1.0, 1.0]
     relative = np.clip(np.where(valid[..., None], relative, 0.0), -4.0, 4.0)
-    tracks = levels, levels_known, leg_px
-    return NormalisedClip(relative, valid, travel, inverse, rate, duration, share, roughness, mirrored, *tracks)
+    about = duration, share, roughness, mirrored
+    return NormalisedClip(relative, valid, travel, inverse, rate, *about, levels, levels_known, leg_px)
 
 
 def _find_span(complete: np.ndarray, patience: int) -> slice:
@@ -258,8 +260,8 @@ def correlate_with_itself(centred: np.ndarray) -> np.ndarray:
     return raw / np.maximum(both, 1e-9 * raw[0] + 1e-30)
 
 
-PINHOLE_FEATURES = ("log_pinhole_speed", "pinhole_sd", "along", "log_focal", "focal_sd", "tilt", "camera_height",
-                    "trunk_rise", "hip_rise", "misfit", "log_distance")  # fmt: skip
+PINHOLE_FEATURES = ("log_pinhole_speed", "pinhole_sd", "along", "log_focal", "focal_sd", "tilt",
+                    "camera_height", "trunk_rise", "hip_rise", "misfit", "log_distance")  # fmt: skip
 """Measures that come from `gaitlib.estimate.geometry`."""
 SIDE_FEATURES = (
     "height_known",

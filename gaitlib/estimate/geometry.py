@@ -5,8 +5,8 @@ constant speed; a fixed camera of unknown place, tilt, roll and, where it is not
 them (pinhole model; Hartley & Zisserman 2004, Multiple View Geometry, chapter 6). The unit of length is thigh
 + shank, anchored by the apparent length of the leg; levels are nearly free, as people crouch and stoop. The
 most likely camera and path are found by Gauss-Newton with priors, outliers weighed down; the curvature at
-the optimum tells how well each is known (Laplace approximation). Where the lens is not known, size change in a
-front view leaves the speed as uncertain as the focal length, and the answer says so.
+the optimum tells how well each is known (Laplace approximation). Where the lens is not known, size change in
+a front view leaves the speed as uncertain as the focal length, and the answer says so.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _BIN_S = 0.2
 _MEMORY_S = 0.3  # errors of a detector are correlated for about so long
 _SIGMA = np.array([0.035, 0.025, 0.06, 0.10])  # of shoulder, hip, knee, ankle about a straight line (legs)
 _LENGTH_SIGMA = 0.05
-_NAMES = ("focal", "tilt", "roll", "bearing", "depth", "across", "along", "below", "shoulder", "knee", "ankle",
-          "shoulder_ahead", "knee_ahead", "ankle_ahead", "leg")  # fmt: skip
+_NAMES = ("focal", "tilt", "roll", "bearing", "depth", "across", "along", "below", "shoulder", "knee",
+          "ankle", "shoulder_ahead", "knee_ahead", "ankle_ahead", "leg")  # fmt: skip
 _AT = {name: n for n, name in enumerate(_NAMES)}
 _START = {"shoulder": 0.60, "knee": -0.48, "ankle": -0.95}
 _SPREAD = np.array([0.0, 0.17, 0.035, 1.5, 1.5, 3.0, 3.0, 1.5, 0.12, 0.08, 0.12, 0.12, 0.1, 0.1, 0.05])
@@ -94,7 +94,8 @@ def fit_pinhole(
     aim = np.concatenate([seen.ravel(), np.log(np.maximum(legs * typical, 0.05))])
     values = _start(inverse_scale, levels[:, 1] - centre, prior, guess, fps)
     mean = values * _STATED
-    mean[_AT["leg"]] = _SHORTER * values[_AT["along"]] ** 2 / (values[[_AT["across"], _AT["along"]]] ** 2).sum()
+    path = values[[_AT["across"], _AT["along"]]]
+    mean[_AT["leg"]] = _SHORTER * path[1] ** 2 / max(path @ path, 1e-6)
     deviation = _SPREAD.copy()
     deviation[0] = spread
     focal0 = prior * typical

@@ -13,7 +13,8 @@ from gaitlib.sense.noise import find_partner
 from gaitlib.walk import KEYPOINTS_3D
 
 _SAID = ("height_known", "log_height", "age_known", "age", "view_known", "view_across", "view_along",
-         "image_known", "focal_known", "log_focal", "focal_sd", "duration", "valid_share", "sensors")  # fmt: skip
+         "image_known", "focal_known", "log_focal", "focal_sd", "duration", "valid_share",
+         "sensors")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,7 @@ def get_kind(name: str) -> InputKind:
 
 
 def name_group(kind: InputKind, features: ClipFeatures) -> str:
-    """Name the group of clips that one is compared with: the direction of view as perspective tells it, or the
-    site, left and right alike.
-    """
+    """Name the group of a clip: direction of view as perspective tells it, or site, left and right alike."""
     if kind.name == KEYPOINTS.name:
         along = abs(float(features.side[_ALONG]))
         return next(name for name, least in _DIRECTIONS.items() if along >= least)
