@@ -25,9 +25,11 @@ DESIGNS = ("learned", "features", "residual")
 """How the network of a camera uses perspective (`gaitlib.estimate.geometry`): not at all; as measures of the
 clip; as measures and as what the speed is corrected from, weighed against the speed of the standing foot and
 that of a usual person of this cadence."""
-_USUAL_SPEED = 1.4
-"""Legs per second at a step time of 0.55 s; step length over cadence hardly varies (Sekiya & Nagasaki 1998,
-doi 10.1016/S0966-6362(98)00016-4), so speed goes with the square of cadence."""
+_USUAL_SPEED, _USUAL_SD, _SCALE_SD, _MOVING = 1.3, 0.25, 0.07, 0.5
+"""Speed of a usual person (legs per second at a step time of 0.55 s), spread of its logarithm and of that of
+the leg length, excess of the foot's speed (logarithm) that tells a moving camera; measured on simulated
+clips. Step length over cadence hardly varies (Sekiya & Nagasaki 1998, doi 10.1016/S0966-6362(98)00016-4), so
+usual speed goes with the square of cadence."""
 _REFERENCE_HEIGHT_M = 1.6
 _CORRECTION = 0.2
 _SLIGHT_CORRECTION = 0.02
@@ -133,8 +135,6 @@ class GaitNetwork(nn.Module):
         with torch.no_grad():
             last.bias[len(TARGETS) : 2 * len(TARGETS)] = -2.0
             last.bias[-2 - self.n_bases] = 4.0  # the rhythm as found
-            if self.residual:
-                last.bias[-3] = 2.0  # perspective first
 
     def set_activation_basis(self, curves: np.ndarray) -> None:
         """Set the principal components on which muscle activity is predicted."""
@@ -211,10 +211,7 @@ class GaitNetwork(nn.Module):
         rhythm = at["log_step_time"] + float(np.log(0.55)) + float(np.log(2)) * octave
         speed = at["log_best_speed"]
         if self.residual:
-            perspective = side[:, self.kind.side.index("log_pinhole_speed")]
-            usual = float(np.log(_USUAL_SPEED)) - 2 * (rhythm - float(np.log(0.55)))
-            bases = torch.stack([perspective, speed, usual], dim=1)
-            speed = (out[:, -self.n_bases :].softmax(dim=1) * bases).sum(dim=1)
+            speed = self._weigh_bases(out[:, -self.n_bases :], side, rhythm)
         found = {"speed_mps": speed + float(np.log(0.49)) + _CORRECTION * out[:, 0] + height}
         found["step_time_s"] = rhythm + _CORRECTION * out[:, 2]
         found["step_length_m"] = found["speed_mps"] + found["step_time_s"] + _SLIGHT_CORRECTION * out[:, 1]
@@ -222,6 +219,23 @@ class GaitNetwork(nn.Module):
             if target.size:
                 found[target.name] = target.start / target.size + _CORRECTION * out[:, n]
         return torch.stack([found[target.name] for target in TARGETS], dim=1)
+
+    def _weigh_bases(self, learned: torch.Tensor, side: torch.Tensor, rhythm: torch.Tensor) -> torch.Tensor:
+        """Weigh perspective, standing foot and usual person by their variances, then as was learned.
+
+        Where the foot is much faster than the image moves, the camera follows or the floor does: a treadmill.
+        """
+        names = ("log_pinhole_speed", "pinhole_sd", "log_best_speed", "along")
+        seen, spread, foot, along = (side[:, self.kind.side.index(name)] for name in names)
+        usual = float(np.log(_USUAL_SPEED)) - 2 * (rhythm - float(np.log(0.55)))
+        moving = (foot - seen - _MOVING).clamp(min=0.0)
+        variances = [
+            (spread / 3) ** 2 + _SCALE_SD**2 + 4 * moving**2,
+            (0.1 + 0.4 * along.abs() + 0.25 * (moving > 0)) ** 2,
+            torch.full_like(seen, _USUAL_SD**2),
+        ]
+        weight = (learned - torch.stack(variances, dim=1).log()).softmax(dim=1)
+        return (weight * torch.stack([seen, foot, usual], dim=1)).sum(dim=1)
 
 
 def _halve(x: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
