@@ -40,6 +40,7 @@ _PARTNER = find_partner(list(KEYPOINTS_3D))
 _LEVELS = np.array(
     [[INDEX[f"{name}_{side}"] for side in ("r", "l")] for name in ("shoulder", "hip", "knee", "ankle")]
 )
+_FEET = [[INDEX[f"{name}_{side}"] for name in ("heel", "toe")] for side in "rl"]
 LEGS = np.array([[INDEX[f"{name}_{side}"] for name in ("hip", "knee", "ankle")] for side in ("r", "l")])
 
 
@@ -436,7 +437,8 @@ def _measure_clip(relative, valid, travel, velocity, scale_rate, depth_speed) ->
     lateral, bounce = lines[0, 1], (travel[:, 1] - lines[1] @ basis).std()
     apart = ankle[:, 0] - ankle[:, 1]
     rise = np.gradient(travel[:, 1], 1 / COMMON_FPS)
-    step_time, rhythm = find_step_time(np.concatenate([apart, knee[:, 0] - knee[:, 1]], axis=1), rise)
+    rhythmic = [_average_feet(relative, valid, apart), knee[:, 0] - knee[:, 1]]
+    step_time, rhythm = find_step_time(np.concatenate(rhythmic, axis=1), rise)
     shoulders = [INDEX["shoulder_r"], INDEX["shoulder_l"]]
     seen = valid[:, shoulders].all(axis=1)
     shoulder = relative[seen][:, shoulders] if seen.mean() > 0.3 else np.zeros((1, 2, 2))
@@ -463,6 +465,14 @@ def _measure_clip(relative, valid, travel, velocity, scale_rate, depth_speed) ->
         "shank_share": shank.mean() / max(thigh.mean(), 1e-3) - 1.0,
         "stance_speed": stance,
     }
+
+
+def _average_feet(relative: np.ndarray, valid: np.ndarray, apart: np.ndarray) -> np.ndarray:
+    """Difference of the feet: ankles and, where seen, heels and toes, whose errors average out."""
+    right, left = _FEET
+    seen = valid[:, right] & valid[:, left]
+    seen = (seen & (seen.mean(axis=0) > 0.7))[..., None]
+    return (apart + ((relative[:, right] - relative[:, left]) * seen).sum(axis=1)) / (1 + seen.sum(axis=1))
 
 
 def _get_quantile(values: np.ndarray, share: float) -> float:
