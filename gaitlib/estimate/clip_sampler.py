@@ -129,6 +129,7 @@ class SamplerConfig:
     focal: tuple[float, float] = FOCAL_PRIOR
     lifted_m: float = 0.4  # mean height of the camera beyond some 1.1 m (m)
     roll_deg: float = 1.5  # standard deviation of its roll (deg)
+    walkway_m: tuple[float, float] = (2.0, 9.0)  # shortest and longest walkway that it is placed for (m)
     farther: float = 0.35  # mean of the logarithm of its distance over the nearest that shows the walk
     clips_per_walk: int = 6  # clips with different cameras from each walk
     # share of clips with a panning camera, or with a person who walks on the spot (0-1)
@@ -243,7 +244,8 @@ def draw_camera(
     ]
     mean, spread = config.focal
     focal = max(width, height) * np.clip(np.exp(rng.normal(mean, spread)), 0.35, 1.4)
-    path = np.ptp(middle[:, 0])
+    # A camera is placed for a walkway, whoever walks: its distance must not tell the speed.
+    path = max(np.ptp(middle[:, 0]), rng.uniform(*config.walkway_m))
     panning = rng.uniform() < config.panning_share
     lateral, along = abs(np.sin(np.deg2rad(azimuth))) * path, abs(np.cos(np.deg2rad(azimuth))) * path
     fit_width = 0.5 * along + focal * (0.3 * lateral if panning else lateral + 0.6) / width
