@@ -9,7 +9,7 @@ import json
 import multiprocessing
 import time
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +17,10 @@ import pandas as pd
 import xarray as xr
 
 from gaitlib.errors import InputError
-from gaitlib.estimate.assess import measure_activation_errors, tabulate_errors
+from gaitlib.estimate.assess import measure_activation_errors, summarise_errors, tabulate_errors
+from gaitlib.estimate.baseline_estimators import LEG_SHARE_OF_HEIGHT
 from gaitlib.estimate.clip_sampler import (
+    SHIFTS,
     Clip,
     GaitPool,
     InertialSamplerConfig,
@@ -26,11 +28,14 @@ from gaitlib.estimate.clip_sampler import (
     build_pool,
     sample_clips,
     sample_inertial_clips,
+    shift_sampler,
 )
 from gaitlib.estimate.estimator import GaitEstimator
-from gaitlib.estimate.estimator_network import NetworkConfig
+from gaitlib.estimate.estimator_network import DESIGNS, NetworkConfig
+from gaitlib.estimate.features import SIDE_FEATURES
 from gaitlib.estimate.insole_sampler import InsoleSamplerConfig, sample_insole_clips
 from gaitlib.estimate.insole_shifts import calibrate_on_shifts
+from gaitlib.estimate.targets import OUTCOME_NAMES
 from gaitlib.estimate.training_loop import compute_loss
 from gaitlib.generate.learnable_gaits import select_verified
 from gaitlib.generate.network_training import fingerprint
@@ -100,14 +105,16 @@ def train_estimator(
     with _open_workers(config.n_workers, parts["fit"], config.sampler) as (sample, executor):
         history = estimator.fit(sample, seed, folder, executor, log, compute_loss)
     train_s = time.perf_counter() - started
-    clips = _sample_here(parts["cal"], config.sampler, [seed, 8], config.n_calibration)
-    estimator.calibrate(clips, config.level)
     if isinstance(config.sampler, InsoleSamplerConfig):
+        clips = _sample_here(parts["cal"], config.sampler, [seed, 8], config.n_calibration)
+        estimator.calibrate(clips, config.level)
         known = table["cohort"].to_numpy()[training], table["cohort"].to_numpy()[calibration]
         library = pool.take(training), parts["cal"]
         calibrate_on_shifts(
             estimator, *library, known, config.sampler, config.n_calibration, config.level, seed
         )
+    else:
+        estimator.calibrate(_sample_shifted(parts["cal"], config, seed), config.level)
     clips = _sample_here(parts["test"], config.sampler, [seed, 9], config.n_test)
     estimator.provenance |= {
         "trained_on": "synthetic walks only",
@@ -117,8 +124,89 @@ def train_estimator(
         "activation_errors": measure_activation_errors(estimator, clips)
         if config.network.activation_weight
         else {},
+        "shifted": measure_shifts(estimator, parts["test"], config, seed).round(4).to_dict("records"),
     }
     return estimator, history, tabulate_errors(estimator, clips)
+
+
+def _sample_shifted(pool: GaitPool, config: TrainingConfig, seed: int) -> list[Clip]:
+    """Clips that set intervals: more than half with cameras, bodies or detectors unlike training."""
+    if not isinstance(config.sampler, SamplerConfig):
+        return _sample_here(pool, config.sampler, [seed, 8], config.n_calibration)
+    samplers = [config.sampler, *(shift_sampler(config.sampler, name, False) for name in SHIFTS)]
+    n_each = max(1, config.n_calibration // len(samplers))
+    parts = [_sample_here(pool, own, [seed, 8, n], n_each) for n, own in enumerate(samplers)]
+    return [clip for part in parts for clip in part]
+
+
+def measure_shifts(estimator, pool: GaitPool, config: TrainingConfig, seed: int) -> pd.DataFrame:
+    """Measure errors and coverage where cameras, bodies or detectors differ in a strange way."""
+    if not isinstance(config.sampler, SamplerConfig):
+        return pd.DataFrame()
+    parts = []
+    for number, name in enumerate(SHIFTS):
+        strange = shift_sampler(config.sampler, name, True)
+        clips = _sample_here(pool, strange, [seed, 10, number], config.n_test // 2)
+        errors = tabulate_errors(estimator, clips).replace({"view": _DIRECTIONS})
+        parts.append(summarise_errors(errors).assign(shift=name))
+    table = pd.concat(parts, ignore_index=True)
+    return table[table["outcome"].isin(OUTCOME_NAMES[:3])]
+
+
+_DIRECTIONS = {"side_left": "side", "oblique_back": "oblique"}
+LEFT_OUT = ("stroke", "parkinsons")
+"""Cohorts that no design learns from when designs are compared."""
+
+
+def compare_designs(
+    table: pd.DataFrame, gaits: xr.Dataset, config: TrainingConfig, seed: int, log=None
+) -> pd.DataFrame:
+    """Train every design of a camera's network on the same clips, and test it on shifted clips and cohorts.
+
+    Beside them stands perspective alone, without training, where body height is known. Simulated gaits only.
+    """
+    table, gaits = select_verified(table, gaits)
+    learned = ~table["cohort"].isin(LEFT_OUT).to_numpy()
+    pool = build_pool(gaits, list_persons(table))
+    training, calibration, test = (
+        pool.take(rows[learned[rows]]) for rows in split_people(table, config.held_out_share, seed)
+    )
+    clips = _sample_here(training, config.sampler, [seed, 7], config.network.n_clips)
+    size = config.network.chunk_clips
+    set_on = _sample_shifted(calibration, config, seed)
+    people = {"none": test, "cohort": pool.take(np.flatnonzero(~learned))}
+    tests = {
+        name: _sample_here(own, config.sampler, [seed, 9], config.n_test) for name, own in people.items()
+    }
+    for number, name in enumerate(SHIFTS):
+        strange = shift_sampler(config.sampler, name, True)
+        tests[name] = _sample_here(test, strange, [seed, 10, number], config.n_test)
+    found = []
+    for design in DESIGNS:
+        if log:
+            log(f"design: {design}")
+        chunks = iter(range(len(clips)))
+        estimator = GaitEstimator(replace(config.network, design=design))
+        estimator.fit(lambda _, n, at=chunks: clips[(first := next(at) * size) : first + n], seed, log=log)
+        estimator.calibrate(set_on, config.level)
+        found += [
+            tabulate_errors(estimator, own).assign(design=design, shift=name) for name, own in tests.items()
+        ]
+    found += [_apply_perspective(own).assign(design="perspective", shift=name) for name, own in tests.items()]
+    errors = pd.concat(found, ignore_index=True).replace({"view": _DIRECTIONS})
+    summary = summarise_errors(errors, by=["design", "shift", "view", "focal_known"])
+    return summary[summary["outcome"].isin(OUTCOME_NAMES[:3])].reset_index(drop=True)
+
+
+def _apply_perspective(clips: list[Clip]) -> pd.DataFrame:
+    rows = []
+    for clip in clips:
+        side = dict(zip(SIDE_FEATURES, clip.features.side.tolist(), strict=True))
+        row = {"view": clip.view, "focal_known": side["focal_known"] > 0.5, "outcome": "speed_mps"}
+        row |= {"reference": float(clip.truth[0]), "status": "ok", "lower": np.nan, "upper": np.nan}
+        speed = np.exp(side["log_pinhole_speed"] + side["log_height"]) * 1.6 * LEG_SHARE_OF_HEIGHT
+        rows += [row | {"estimate": speed}] if side["height_known"] else []
+    return pd.DataFrame(rows)
 
 
 def sample_held_out(
