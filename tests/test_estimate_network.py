@@ -10,18 +10,12 @@ from toys import make_toy_walk
 
 from gaitlib.errors import InputError
 from gaitlib.estimate.assess import summarise_errors, write_model_card
-from gaitlib.estimate.clip_sampler import (
-    SHIFTS,
-    SamplerConfig,
-    build_pool,
-    draw_camera,
-    sample_clips,
-    shift_sampler,
-)
+from gaitlib.estimate.clip_sampler import SamplerConfig, build_pool, draw_camera, sample_clips
 from gaitlib.estimate.estimator import GaitEstimator
 from gaitlib.estimate.estimator_network import DESIGNS, GaitNetwork, NetworkConfig
 from gaitlib.estimate.features import PINHOLE_FEATURES
 from gaitlib.estimate.input_kind import KEYPOINTS, mirror_features
+from gaitlib.estimate.shifts import SHIFTS, shift_sampler
 from gaitlib.estimate.synthetic_training import (
     TrainingConfig,
     list_persons,

@@ -159,31 +159,6 @@ class SamplerConfig:
     errors: DetectorErrors = field(default_factory=DetectorErrors)
 
 
-SHIFTS = ("camera", "body", "detector")
-"""What differs from training where intervals are set and tested."""
-
-
-def shift_sampler(config: SamplerConfig, name: str, strange: bool) -> SamplerConfig:
-    """Let cameras, bodies or detectors differ from those of training: in one way, or in a `strange` one.
-
-    Intervals are set on the first and tested on the second.
-    """
-    errors = config.errors
-    elsewhere, worse = 1.5 * errors.definition_bias_m, errors.scale(1.6)
-    changes: dict = {
-        "camera": {"focal": (0.0, 0.2), "lifted_m": 0.8, "roll_deg": 2.5, "farther": 0.5},
-        "body": {"variation": replace(config.variation, proportion_spread=0.06, angle_offset_deg=6.0)},
-        "detector": {"errors": replace(errors, definition_bias_m=elsewhere)},
-    }
-    if strange:
-        changes = {
-            "camera": {"focal": (-0.6, 0.15), "lifted_m": 1.2, "roll_deg": 3.0, "farther": 0.6},
-            "body": {"variation": replace(config.variation, proportion_spread=0.08, amplitude_spread=0.2)},
-            "detector": {"errors": replace(worse, definition_bias_m=errors.definition_bias_m)},
-        }
-    return replace(config, **changes[name])
-
-
 @dataclass(frozen=True)
 class Clip:
     """One training clip."""

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from gaitlib.estimate.features import PINHOLE_FEATURES
-from gaitlib.estimate.input_kind import get_kind
+from gaitlib.estimate.input_kind import DIRECTIONS, get_kind
 from gaitlib.estimate.targets import TARGETS
 from gaitlib.gait import MUSCLE_GROUPS, N_PHASE
 
@@ -25,11 +25,12 @@ DESIGNS = ("learned", "features", "residual")
 """How the network of a camera uses perspective (`gaitlib.estimate.geometry`): not at all; as measures of the
 clip; as measures and as what the speed is corrected from, weighed against the speed of the standing foot and
 that of a usual person of this cadence."""
-_USUAL_SPEED, _USUAL_SD, _SCALE_SD, _MOVING = 1.3, 0.25, 0.07, 0.5
-"""Speed of a usual person (legs per second at a step time of 0.55 s), spread of its logarithm and of that of
-the leg length, excess of the foot's speed (logarithm) that tells a moving camera; measured on simulated
-clips. Step length over cadence hardly varies (Sekiya & Nagasaki 1998, doi 10.1016/S0966-6362(98)00016-4), so
-usual speed goes with the square of cadence."""
+_USUAL_SPEED, _USUAL_SD, _LEAST_SD, _LEG_SD, _MOVING = 1.3, 0.25, 0.02, 0.05, 0.5
+"""Speed of a usual person (legs per second at a step time of 0.55 s) and spread of its logarithm; least error
+of perspective; spread of the leg length as seen, which no base tells and which bounds, with what perspective
+leaves open, what may be learned; excess of the foot's speed (logarithm) that tells a moving camera. Measured
+on simulated clips. Step length over cadence hardly varies (Sekiya & Nagasaki 1998, doi
+10.1016/S0966-6362(98)00016-4), so usual speed goes with the square of cadence."""
 _REFERENCE_HEIGHT_M = 1.6
 _CORRECTION = 0.2
 _SLIGHT_CORRECTION = 0.02
@@ -119,6 +120,8 @@ class GaitNetwork(nn.Module):
             nn.GELU(),
             nn.Linear(width, 2 * n_out + 1 + 2 * config.n_components + len(_OCTAVES) + self.n_bases),
         )
+        if self.residual:
+            self.register_buffer("trust", torch.ones(len(DIRECTIONS)))
         self.register_buffer("side_mean", torch.zeros(n_side))
         self.register_buffer("side_std", torch.ones(n_side))
         n_curve = len(MUSCLE_GROUPS) * N_PHASE
@@ -209,10 +212,10 @@ class GaitNetwork(nn.Module):
         first = 2 * len(TARGETS) + 1 + 2 * self.config.n_components
         octave = out[:, first : first + len(_OCTAVES)].softmax(dim=1) @ out.new_tensor(_OCTAVES)
         rhythm = at["log_step_time"] + float(np.log(0.55)) + float(np.log(2)) * octave
-        speed = at["log_best_speed"]
+        speed = at["log_best_speed"] + _CORRECTION * out[:, 0]
         if self.residual:
-            speed = self._weigh_bases(out[:, -self.n_bases :], side, rhythm)
-        found = {"speed_mps": speed + float(np.log(0.49)) + _CORRECTION * out[:, 0] + height}
+            speed = self._correct_bases(out, side, rhythm)
+        found = {"speed_mps": speed + float(np.log(0.49)) + height}
         found["step_time_s"] = rhythm + _CORRECTION * out[:, 2]
         found["step_length_m"] = found["speed_mps"] + found["step_time_s"] + _SLIGHT_CORRECTION * out[:, 1]
         for n, target in enumerate(TARGETS):
@@ -223,22 +226,32 @@ class GaitNetwork(nn.Module):
                 found[target.name] = start / target.size + _CORRECTION * out[:, n]
         return torch.stack([found[target.name] for target in TARGETS], dim=1)
 
-    def _weigh_bases(self, learned: torch.Tensor, side: torch.Tensor, rhythm: torch.Tensor) -> torch.Tensor:
+    def _correct_bases(self, out: torch.Tensor, side: torch.Tensor, rhythm: torch.Tensor) -> torch.Tensor:
         """Weigh perspective, standing foot and usual person by their variances, then as was learned.
 
         Where the foot is much faster than the image moves, the camera follows or the floor does: a treadmill.
+        What is learned counts as far as it has earned its place in this direction of view (`choose_trust`).
         """
         names = ("log_pinhole_speed", "pinhole_sd", "log_best_speed", "along")
         seen, spread, foot, along = (side[:, self.kind.side.index(name)] for name in names)
         usual = float(np.log(_USUAL_SPEED)) - 2 * (rhythm - float(np.log(0.55)))
         moving = (foot - seen - _MOVING).clamp(min=0.0)
         variances = [
-            (spread / 3) ** 2 + _SCALE_SD**2 + 4 * moving**2,
+            (spread / 3) ** 2 + _LEAST_SD**2 + 4 * moving**2,
             (0.1 + 0.4 * along.abs() + 0.25 * (moving > 0)) ** 2,
             torch.full_like(seen, _USUAL_SD**2),
         ]
-        weight = (learned - torch.stack(variances, dim=1).log()).softmax(dim=1)
-        return (weight * torch.stack([seen, foot, usual], dim=1)).sum(dim=1)
+        known, bases = torch.stack(variances, dim=1).log(), torch.stack([seen, foot, usual], dim=1)
+        given = (bases * (-known).softmax(dim=1)).sum(dim=1)
+        learned = (bases * (out[:, -self.n_bases :] - known).softmax(dim=1)).sum(dim=1)
+        bound = (spread**2 / 9 + _LEG_SD**2).sqrt()
+        learned = learned + bound * torch.tanh(_CORRECTION * out[:, 0] / bound)
+        return given + self.trust[tell_direction(along)] * (learned - given)
+
+
+def tell_direction(along: torch.Tensor) -> torch.Tensor:
+    """Tell which of `DIRECTIONS` a path has, from its component along the view."""
+    return (along.abs()[:, None] < along.new_tensor(list(DIRECTIONS.values()))).sum(dim=1)
 
 
 def _halve(x: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

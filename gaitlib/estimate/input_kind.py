@@ -68,7 +68,7 @@ def name_group(kind: InputKind, features: ClipFeatures) -> str:
     """Name the group of a clip: direction of view as perspective tells it, or site, left and right alike."""
     if kind.name == KEYPOINTS.name:
         along = abs(float(features.side[_ALONG]))
-        return next(name for name, least in _DIRECTIONS.items() if along >= least)
+        return next(name for name, least in DIRECTIONS.items() if along >= least)
     if len(kind.sites) == 1:
         return kind.sites[0]
     if lacks_gyroscope(features.side):  # few enough clips that sites are calibrated together
@@ -94,8 +94,8 @@ def mirror_features(kind: InputKind, features: ClipFeatures) -> ClipFeatures:
 
 
 _ALONG = SIDE_FEATURES.index("along")
-_DIRECTIONS = {"along": 0.85, "between": 0.4, "across": 0.0}
-"""Group of clips -> least component of the path along the view."""
+DIRECTIONS = {"along": 0.85, "between": 0.4, "across": 0.0}
+"""Group of clips of a camera -> least component of the path along the view."""
 
 
 def _swap_site(site: int) -> int:

@@ -20,21 +20,24 @@ from gaitlib.errors import InputError
 from gaitlib.estimate.assess import measure_activation_errors, summarise_errors, tabulate_errors
 from gaitlib.estimate.baseline_estimators import LEG_SHARE_OF_HEIGHT
 from gaitlib.estimate.clip_sampler import (
-    SHIFTS,
     Clip,
     GaitPool,
     InertialSamplerConfig,
     SamplerConfig,
     build_pool,
-    sample_clips,
-    sample_inertial_clips,
-    shift_sampler,
 )
 from gaitlib.estimate.estimator import GaitEstimator
 from gaitlib.estimate.estimator_network import DESIGNS, NetworkConfig
 from gaitlib.estimate.features import SIDE_FEATURES
-from gaitlib.estimate.insole_sampler import InsoleSamplerConfig, sample_insole_clips
-from gaitlib.estimate.insole_shifts import calibrate_on_shifts
+from gaitlib.estimate.insole_sampler import InsoleSamplerConfig
+from gaitlib.estimate.shifts import (
+    DIRECTIONS_OF,
+    SHIFTS,
+    calibrate_on_shifts,
+    measure_shifts,
+    sample_seeded,
+    shift_sampler,
+)
 from gaitlib.estimate.targets import OUTCOME_NAMES
 from gaitlib.estimate.training_loop import compute_loss
 from gaitlib.generate.learnable_gaits import select_verified
@@ -105,17 +108,12 @@ def train_estimator(
     with _open_workers(config.n_workers, parts["fit"], config.sampler) as (sample, executor):
         history = estimator.fit(sample, seed, folder, executor, log, compute_loss)
     train_s = time.perf_counter() - started
-    if isinstance(config.sampler, InsoleSamplerConfig):
-        clips = _sample_here(parts["cal"], config.sampler, [seed, 8], config.n_calibration)
-        estimator.calibrate(clips, config.level)
-        known = table["cohort"].to_numpy()[training], table["cohort"].to_numpy()[calibration]
-        library = pool.take(training), parts["cal"]
-        calibrate_on_shifts(
-            estimator, *library, known, config.sampler, config.n_calibration, config.level, seed
-        )
-    else:
-        estimator.calibrate(_sample_shifted(parts["cal"], config, seed), config.level)
-    clips = _sample_here(parts["test"], config.sampler, [seed, 9], config.n_test)
+    known = table["cohort"].to_numpy()[training], table["cohort"].to_numpy()[calibration]
+    calibrate_on_shifts(
+        estimator, pool.take(training), parts["cal"], known, config.sampler, config.n_calibration,
+        config.level, seed,
+    )  # fmt: skip
+    clips = sample_seeded(parts["test"], config.sampler, [seed, 9], config.n_test)
     estimator.provenance |= {
         "trained_on": "synthetic walks only",
         **learned_from,
@@ -124,36 +122,11 @@ def train_estimator(
         "activation_errors": measure_activation_errors(estimator, clips)
         if config.network.activation_weight
         else {},
-        "shifted": measure_shifts(estimator, parts["test"], config, seed).round(4).to_dict("records"),
+        "shifted": measure_shifts(estimator, parts["test"], config.sampler, config.n_test // 2, seed),
     }
     return estimator, history, tabulate_errors(estimator, clips)
 
 
-def _sample_shifted(pool: GaitPool, config: TrainingConfig, seed: int) -> list[Clip]:
-    """Clips that set intervals: more than half with cameras, bodies or detectors unlike training."""
-    if not isinstance(config.sampler, SamplerConfig):
-        return _sample_here(pool, config.sampler, [seed, 8], config.n_calibration)
-    samplers = [config.sampler, *(shift_sampler(config.sampler, name, False) for name in SHIFTS)]
-    n_each = max(1, config.n_calibration // len(samplers))
-    parts = [_sample_here(pool, own, [seed, 8, n], n_each) for n, own in enumerate(samplers)]
-    return [clip for part in parts for clip in part]
-
-
-def measure_shifts(estimator, pool: GaitPool, config: TrainingConfig, seed: int) -> pd.DataFrame:
-    """Measure errors and coverage where cameras, bodies or detectors differ in a strange way."""
-    if not isinstance(config.sampler, SamplerConfig):
-        return pd.DataFrame()
-    parts = []
-    for number, name in enumerate(SHIFTS):
-        strange = shift_sampler(config.sampler, name, True)
-        clips = _sample_here(pool, strange, [seed, 10, number], config.n_test // 2)
-        errors = tabulate_errors(estimator, clips).replace({"view": _DIRECTIONS})
-        parts.append(summarise_errors(errors).assign(shift=name))
-    table = pd.concat(parts, ignore_index=True)
-    return table[table["outcome"].isin(OUTCOME_NAMES[:3])]
-
-
-_DIRECTIONS = {"side_left": "side", "oblique_back": "oblique"}
 LEFT_OUT = ("stroke", "parkinsons")
 """Cohorts that no design learns from when designs are compared."""
 
@@ -171,16 +144,15 @@ def compare_designs(
     training, calibration, test = (
         pool.take(rows[learned[rows]]) for rows in split_people(table, config.held_out_share, seed)
     )
-    clips = _sample_here(training, config.sampler, [seed, 7], config.network.n_clips)
+    clips = sample_seeded(training, config.sampler, [seed, 7], config.network.n_clips)
     size = config.network.chunk_clips
-    set_on = _sample_shifted(calibration, config, seed)
     people = {"none": test, "cohort": pool.take(np.flatnonzero(~learned))}
     tests = {
-        name: _sample_here(own, config.sampler, [seed, 9], config.n_test) for name, own in people.items()
+        name: sample_seeded(own, config.sampler, [seed, 9], config.n_test) for name, own in people.items()
     }
     for number, name in enumerate(SHIFTS):
         strange = shift_sampler(config.sampler, name, True)
-        tests[name] = _sample_here(test, strange, [seed, 10, number], config.n_test)
+        tests[name] = sample_seeded(test, strange, [seed, 10, number], config.n_test)
     found = []
     for design in DESIGNS:
         if log:
@@ -188,12 +160,14 @@ def compare_designs(
         chunks = iter(range(len(clips)))
         estimator = GaitEstimator(replace(config.network, design=design))
         estimator.fit(lambda _, n, at=chunks: clips[(first := next(at) * size) : first + n], seed, log=log)
-        estimator.calibrate(set_on, config.level)
+        calibrate_on_shifts(
+            estimator, training, calibration, (), config.sampler, config.n_calibration, config.level, seed
+        )
         found += [
             tabulate_errors(estimator, own).assign(design=design, shift=name) for name, own in tests.items()
         ]
     found += [_apply_perspective(own).assign(design="perspective", shift=name) for name, own in tests.items()]
-    errors = pd.concat(found, ignore_index=True).replace({"view": _DIRECTIONS})
+    errors = pd.concat(found, ignore_index=True).replace({"view": DIRECTIONS_OF})
     summary = summarise_errors(errors, by=["design", "shift", "view", "focal_known"])
     return summary[summary["outcome"].isin(OUTCOME_NAMES[:3])].reset_index(drop=True)
 
@@ -223,7 +197,7 @@ def sample_held_out(
         )
     test = split_people(table, config.held_out_share, seed)[2]
     pool = build_pool(gaits.isel(gait=test), list_persons(table.iloc[test]))
-    return _sample_here(pool, config.sampler, [seed, 9], config.n_test)
+    return sample_seeded(pool, config.sampler, [seed, 9], config.n_test)
 
 
 def split_people(
@@ -297,26 +271,20 @@ def draw_conditions(table: pd.DataFrame, n: int, rng: np.random.Generator) -> pd
     return frame
 
 
-def _sample_here(pool: GaitPool, config, seed, n_clips: int) -> list[Clip]:
-    samplers = {InertialSamplerConfig: sample_inertial_clips, InsoleSamplerConfig: sample_insole_clips}
-    sample = samplers.get(type(config), sample_clips)
-    return sample(pool, n_clips, np.random.default_rng(seed), config)
-
-
 def _start_worker(pool: GaitPool, config) -> None:
     end_with_parent()
     _WORKER_POOL["all"] = (pool, config)
 
 
 def _sample_in_worker(seed: int, n_clips: int) -> list[Clip]:
-    return _sample_here(*_WORKER_POOL["all"], seed, n_clips)
+    return sample_seeded(*_WORKER_POOL["all"], seed, n_clips)
 
 
 @contextlib.contextmanager
 def _open_workers(n_workers: int, pool: GaitPool, config):
     """Function that samples, and an executor of spawned processes (None for none)."""
     if n_workers <= 0:
-        yield functools.partial(_sample_here, pool, config), None
+        yield functools.partial(sample_seeded, pool, config), None
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(
