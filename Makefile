@@ -1,7 +1,7 @@
 # `make help` lists the targets. Each one first sees to the environment in .venv; that is skipped when
 # requirements.lock and pyproject.toml are as they were.
 .DEFAULT_GOAL := help
-.PHONY: help setup book full test test-all test-book oracle bench bench-moco lint data doctor lock licences release picture browser clean distclean
+.PHONY: help setup book full test test-all test-book book2 oracle bench bench-moco lint data doctor lock licences release picture browser clean distclean
 .NOTPARALLEL:
 
 VENV := .venv
@@ -54,6 +54,11 @@ test-all: $(STAMP)  ## all tests
 test-book: $(STAMP)  ## equal numbers on every page, and the browser test, on the book that `make book` built
 	@GAITLIB_BOOK=build/quick/book $(PYTEST) tests/test_book_results.py
 	@GAITLIB_BOOK=build/quick/book $(PYTEST) -m browser tests/test_book_browser.py
+
+book2: $(STAMP)  ## the built book's sources through jupyter-book 2, strictly, in an environment of its own (needs node)
+	@test -d build/book2/env || "$(BIN)/python" -m venv build/book2/env
+	@build/book2/env/bin/python -m pip --disable-pip-version-check -qq install 'jupyter-book==2.1.7'
+	@$(BIN)/python .ci/book_two.py build/book2/env/bin/jupyter-book build/quick/book_source
 
 oracle: $(STAMP)  ## the statistics against pingouin, scikit-learn and MNE, in an environment of their own
 	@test -d build/oracle || "$(BIN)/python" -m venv build/oracle

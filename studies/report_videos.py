@@ -1,4 +1,4 @@
-"""How right is `gaitlib report` on whole videos? Makes `report_videos.csv`, which a page of the book prints.
+"""How right is `gaitlib report` on whole videos? Makes `gaitlib/report/video_trials.csv`, which reports and the book print.
 
 Three kinds of video, each from the file to the values of the page:
 
@@ -34,7 +34,7 @@ from gaitlib.sense.body_walk import build_synthetic_walk
 from gaitlib.sense.film import Film, read_film
 from gaitlib.simulate.library import load_library
 
-OUT = ROOT / "studies/report_videos.csv"
+OUT = ROOT / "gaitlib/report/video_trials.csv"
 _VIEWS = ("side", "oblique", "front", "back")
 _SPEEDS_MPS = (0.7, 1.0, 1.3)
 _DISTANCE_M = {"side": 7.5, "oblique": 7.5, "front": 8.5, "back": 8.5}

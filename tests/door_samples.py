@@ -369,7 +369,7 @@ def write_samples(folder: str | Path, walk: SampleWalk | None = None) -> list[Sa
         True,
         **site,
     )
-    add("no_gyroscope.csv", sensor("acc_x|acc_y|acc_z", [acc]), "accelerometer only", True, **site)
+    add("no_gyroscope.csv", sensor("acc_x|acc_y|acc_z", [acc]), "accelerometer only", **site)
     add(
         "resting.csv",
         sensor(

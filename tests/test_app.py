@@ -87,6 +87,27 @@ def test_a_file_becomes_a_report_and_is_deleted(app, walk):
     assert [list(inner.iterdir()) for inner in folder.iterdir()] == [[]]
 
 
+def test_an_earlier_report_is_compared_with(app, walk):
+    (address, _), (path, truth) = app, walk
+    known = {"height_m": truth.height_m, "fps": 60}
+    first = send(address, "walk.csv", path.read_bytes(), **known)[1]["job"]
+    assert wait_for(address, first)["state"] == "done"
+    report = ask(f"{address}report/{first}.json")[2]
+    for earlier, expected in (
+        (report, ""),
+        (b"{}", "The earlier report: found no report"),
+        (b"x", "as JSON"),
+    ):
+        answer = send(address, "walk.csv", earlier + path.read_bytes(), earlier=len(earlier), **known)[1]
+        told = wait_for(address, answer["job"])
+        assert expected in told["text"] and (told["state"] == "done") == (not expected)
+        if not expected:
+            page = ask(f"{address}report/{answer['job']}.html")[2]
+            assert b"no change beyond the error of measurement" in page
+    assert send(address, "walk.csv", b"x", earlier=99, **known)[0] == 400
+    assert send(address, "walk.csv", b"xyz", earlier=-1, **known)[0] == 400
+
+
 def test_a_bad_file_is_one_sentence(app, walk):
     address = app[0]
     for options, expected in (
@@ -193,5 +214,9 @@ def test_a_person_at_a_browser_gets_a_report(app, walk):
         with tab.expect_download() as saved:
             tab.click("#json")
         assert saved.value.suggested_filename == "walk_report.json"
+        tab.set_input_files("#earlier", str(saved.value.path()))
+        tab.click("#go")
+        tab.wait_for_function("get('said').textContent === 'Done.'")
+        assert "Since the earlier recording: no change" in frame.locator(".short").inner_text()
         browser.close()
     assert not [url for url in asked if not url.startswith(address)] and faults == []

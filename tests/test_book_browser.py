@@ -32,6 +32,7 @@ SMALL_TITLE = "A small book"
 ADDRESS = "http://book.invalid"
 """Where the browser believes the book to be; every request is answered here, none reaches a network."""
 LARGEST_BYTES = 3_000_000
+LONGEST_MS = 2_000
 PATIENCE_MS = 120_000
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 800}
 
@@ -78,11 +79,13 @@ def build_notebook() -> dict:
     walker = animation.make_walker(library.table.iloc[0], library.gaits)
     figure, axes = plt.subplots(figsize=(4, 3))
     axes.plot([0, 1], [0, 1])
-    table = pd.DataFrame({"outcome": ["speed", "step length"], "unit": ["m/s", "m"]})
+    table = pd.DataFrame(
+        {"outcome": list("abcdefgh"), "size": ["10", "9", "–", "-2", "3 (1 to 4)", "1,000", "0", "7"]}
+    )
     shown = [
         show_answer("A short answer."),
         show_figure(figure, "A line", "published"),
-        show_table(table, "Two outcomes", "published"),
+        show_table(table, "Eight outcomes", "published"),
         show_markup(animation.build_animation([walker], still="<p>Still</p>"), "A walk", "simulated"),
     ]
     cells = [
@@ -165,6 +168,7 @@ LOOK = """() => {
   const text = element => element ? element.innerText.trim() : "";
   return {
     title: document.title,
+    shown_ms: Math.round(performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? Infinity),
     heading: text(document.querySelector("article.bd-article h1")),
     chapters: find("nav.bd-links a, .sidebar-primary-items__start a").length,
     levels: find("article.bd-article :is(h1, h2, h3, h4, h5, h6)").map(h => Number(h.tagName[1])),
@@ -282,6 +286,10 @@ def test_text_stands_out_in_light_and_dark(seen):
     assert {name: page["faint"] for name, page in seen.items() if page["faint"]} == {}
 
 
+def test_pages_show_soon(seen):
+    assert {name: page["shown_ms"] for name, page in seen.items() if page["shown_ms"] > LONGEST_MS} == {}
+
+
 def test_pages_are_small(book, seen):
     sizes = {name: (book[0] / name).stat().st_size for name in seen}
     assert {name: size for name, size in sizes.items() if size > LARGEST_BYTES} == {}
@@ -309,6 +317,29 @@ def test_search_finds(reader):
     reader.tab.goto(f"{ADDRESS}/search.html?q=speed", wait_until="commit")
     reader.tab.wait_for_selector("#search-results li a")
     assert reader.faults == []
+
+
+def test_long_tables_are_sorted_by_a_press_on_their_head(reader, book):
+    name = next(name for name in ("0_answer.html", "page.html") if (book[0] / name).is_file())
+    assert reader.open(name)["faults"] == []
+    table = reader.tab.locator(".wide table:has(th button)").first
+    head = table.locator("th").nth(1)
+
+    def read():
+        texts = table.locator("tbody tr td:nth-child(2)").all_inner_texts()
+        return [
+            float(re.match(r"[-\d.]+", t.replace("\u2212", "-").replace(",", ""))[0])
+            for t in texts
+            if t != "–"
+        ]
+
+    before = read()
+    head.get_by_role("button").click()
+    assert read() == sorted(before) != before and head.get_attribute("aria-sort") == "ascending"
+    head.get_by_role("button").click()
+    assert read() == sorted(before)[::-1]
+    head.get_by_role("button").click()
+    assert read() == before and head.get_attribute("aria-sort") is None
 
 
 def test_a_moved_slider_changes_the_picture(reader, book):
@@ -362,6 +393,36 @@ def test_the_size_of_a_study_is_that_of_the_page(show_lab):
     tab.get_by_label("design").select_option("before and after")
     tab.get_by_label("power").select_option("90 %")
     assert int(tab.evaluate(get)) == count(spread, 0.05, 4, True, 0.9)
+
+
+def test_errors_are_shown_walk_by_walk(show_lab):
+    outcome = {"label": "speed", "unit": "m/s", "digits": 2, "factor": 1, "margin": 0.1}
+    reference, estimate = np.array([1.0, 1.2, 0.8]), np.array([1.1, 1.15, 0.8])
+    series = {"reference": encode(reference, 1000), "estimate": encode(estimate, 1000), "person": [0, 1, 0]}
+    real = series | {"key": [0, 0, 0, 0], "simulated": False, "n_people": 2, "bias": 0.02}
+    few = series | {"key": [1, 0, 0, 0], "simulated": True, "n_people": 2, "bias": None}
+    data = {"groups": ["toys", "few"], "outcomes": [outcome], "views": ["side"], "methods": ["a", "b"]}
+    data |= {"people": ["P1", "P2"], "scale": 1000}
+    series = [real | {"low": -0.1, "high": 0.14}, few | {"low": None, "high": None}]
+    tab = show_lab("agreement", data | {"series": series})
+    said, canvas = tab.locator(".lab output"), tab.locator(".lab canvas")
+    assert said.inner_text() == "2 people, 3 walks: bias +0.02 m/s, 95 % limits \u22120.10 m/s to +0.14 m/s"
+    plain = canvas.evaluate("canvas => canvas.toDataURL()")
+    for _ in range(3):
+        canvas.press("ArrowRight")  # walks by size: 0.8, 1.05, 1.175
+    assert said.inner_text() == "P2: measured 1.20 m/s, estimated 1.15 m/s, off by \u22120.05 m/s"
+    assert canvas.evaluate("canvas => canvas.toDataURL()") != plain
+    box = canvas.bounding_box()
+    found = set()
+    for x in range(0, int(box["width"]), 8):  # a finger finds every walk
+        for y in range(0, int(box["height"]), 12):
+            tab.mouse.move(box["x"] + x, box["y"] + y)
+            found.add(said.inner_text().partition(":")[0])
+    assert found == {"P1", "P2", "2 people, 3 walks"}
+    tab.get_by_label("people").select_option("few")
+    assert said.inner_text() == "2 simulated people, 3 walks: too few people for bias and limits"
+    tab.get_by_label("method").select_option("b")
+    assert said.inner_text() == "No walk here has both an estimate and a measured value."
 
 
 def test_the_camera_is_that_of_the_library(show_lab):

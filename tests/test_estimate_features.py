@@ -129,10 +129,16 @@ def test_classical_estimate_with_a_panning_camera_uses_the_steps(walk):
     assert values["speed_mps"].value == pytest.approx(expected)
 
 
-def test_classical_estimate_from_the_front_gives_step_time_alone(walk):
-    values = estimate_classical(look(walk, view="front", distance_m=12.0)).values
+@pytest.mark.parametrize("view", ["front", "back", "oblique"])
+def test_classical_estimate_from_the_front_needs_the_focal_length(walk, view):
+    keypoints = look(walk, view=view, distance_m=12.0)
+    values = estimate_classical(keypoints).values
     assert values["step_time_s"].value == pytest.approx(0.62 / 1.2, abs=0.02)
-    assert np.isnan(values["speed_mps"].value)
+    assert np.isnan(values["speed_mps"].value) == (view != "oblique")
+    keypoints.attrs["focal_length_px"] = keypoints.attrs["camera_focal_length_px"]
+    values = estimate_classical(keypoints).values
+    assert values["speed_mps"].value == pytest.approx(1.2, rel=0.05)
+    assert values["step_length_m"].value == pytest.approx(0.62, rel=0.07)
 
 
 def test_classical_estimate_without_height_gives_no_metres(walk):

@@ -20,8 +20,8 @@ from gaitlib.estimate.insole_features import (
     find_steady_strides,
 )
 from gaitlib.estimate.insole_sampler import InsoleSamplerConfig, sample_insole_clips
-from gaitlib.estimate.insole_shifts import calibrate_on_shifts
 from gaitlib.estimate.insole_table import crossvalidate_task, measure_force, tabulate_insoles
+from gaitlib.estimate.shifts import calibrate_on_shifts
 from gaitlib.estimate.synthetic_training import list_persons
 from gaitlib.estimate.targets import OUTCOME_NAMES
 from gaitlib.sense.insole import (

@@ -4,15 +4,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from sense_toys import make_toy_set
 from toys import make_toy_walk
 
 from gaitlib.errors import InputError
 from gaitlib.estimate.assess import summarise_errors, write_model_card
-from gaitlib.estimate.clip_sampler import SamplerConfig, build_pool, sample_clips
+from gaitlib.estimate.clip_sampler import SamplerConfig, build_pool, draw_camera, sample_clips
 from gaitlib.estimate.estimator import GaitEstimator
-from gaitlib.estimate.estimator_network import NetworkConfig
+from gaitlib.estimate.estimator_network import DESIGNS, GaitNetwork, NetworkConfig
+from gaitlib.estimate.features import PINHOLE_FEATURES
 from gaitlib.estimate.input_kind import KEYPOINTS, mirror_features
+from gaitlib.estimate.shifts import SHIFTS, shift_sampler
 from gaitlib.estimate.synthetic_training import (
     TrainingConfig,
     list_persons,
@@ -20,6 +23,7 @@ from gaitlib.estimate.synthetic_training import (
     train_estimator,
 )
 from gaitlib.estimate.targets import OUTCOME_NAMES, decode_outcomes
+from gaitlib.estimate.training_loop import batch_features
 from gaitlib.sense.camera import build_camera, project_walk
 from gaitlib.simulate.library import hash_gaits
 
@@ -239,7 +243,66 @@ def test_generated_gaits_join_those_of_the_training_people(toys):
 def test_the_model_card_says_what_it_is(trained, tmp_path):
     card = write_model_card(tmp_path / "card.md", trained[0], trained[2], "a command").read_text()
     assert "synthetic walks only" in card and "`a command`" in card
-    assert card.count("| speed_mps |") == trained[2]["view"].nunique()
+    plain, shifted = card.split("## Where cameras, bodies or detectors")
+    assert plain.count("| speed_mps |") == trained[2]["view"].nunique()
+    assert all(f"| {change} | side | speed_mps |" in shifted for change in SHIFTS)
+
+
+def test_designs_start_from_what_they_are_told(clips):
+    """A network that has learned nothing answers its base: perspective, or the classical speed."""
+    side = np.array([clip.features.side for clip in clips], dtype=float)
+    told = [side[:, KEYPOINTS.side.index(name)] for name in ("log_pinhole_speed", "log_best_speed")]
+    found = {}
+    for design in DESIGNS:
+        network = GaitNetwork(replace(SMALL, design=design)).eval()
+        with torch.no_grad():
+            found[design] = network(batch_features([clip.features for clip in clips])).location[:, 0].numpy()
+    height = side[:, KEYPOINTS.side.index("log_height")] + np.log(1.6 * 0.49)
+    assert np.abs(found["residual"] - told[0] - height).mean() < 0.1
+    assert np.abs(found["learned"] - told[1] - height).mean() < 0.02
+    assert np.abs(found["features"] - told[1] - height).mean() < 0.02
+
+
+def test_a_network_without_perspective_is_deaf_to_it(clips):
+    features = [clip.features for clip in clips]
+    columns = [KEYPOINTS.side.index(name) for name in PINHOLE_FEATURES]
+    changed = [replace(item, side=item.side.copy()) for item in features]
+    for item in changed:
+        item.side[columns] += 1.0
+    for design, deaf in {"learned": True, "features": False}.items():
+        network = GaitNetwork(replace(SMALL, design=design)).eval()
+        with torch.no_grad():
+            first, second = (network(batch_features(part)).location for part in (features, changed))
+        assert torch.equal(first, second) == deaf
+
+
+def test_shifted_clips_differ_from_those_of_training(toys):
+    pool = build_pool(toys[1], list_persons(toys[0]))
+    wide = replace(EASY, views=(("any", 1.0),))
+    focal = {}
+    for strange in (False, True):
+        rng = np.random.default_rng(0)
+        path = np.array([[0.0, 0.9, 0.0], [5.0, 0.9, 0.0]])
+        cameras = [draw_camera(path, 1.7, rng, shift_sampler(wide, "camera", strange)) for _ in range(200)]
+        focal[strange] = np.median(
+            [c.focal_length_px / max(c.image_width_px, c.image_height_px) for c in cameras]
+        )
+    assert focal[True] < np.exp(wide.focal[0]) < focal[False]
+    spread = {}
+    for name in ("none", "detector"):
+        config = wide if name == "none" else shift_sampler(wide, name, True)
+        clips = sample_clips(pool, 60, np.random.default_rng(1), replace(config, noise_free_share=0.0))
+        spread[name] = np.median([c.features.side[KEYPOINTS.side.index("log_roughness")] for c in clips])
+    assert spread["detector"] > spread["none"]
+
+
+def test_slow_and_uneven_gaits_are_drawn_more_often(toys):
+    pool = build_pool(toys[1], list_persons(toys[0]))
+    assert set(pool.weight) <= {1.0, 2.0, 3.0}
+    rare = replace(pool, weight=np.where(np.arange(len(pool)) == 3, 50.0 * len(pool), 1.0))
+    clips = sample_clips(rare, 40, np.random.default_rng(2), EASY)
+    assert np.mean([clip.gait == 3 for clip in clips]) > 0.8
+    assert pool.take(np.arange(5)).join(pool).weight.tolist() == [*pool.weight[:5], *pool.weight]
 
 
 def test_too_small_a_library_is_refused(toys):

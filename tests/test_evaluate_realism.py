@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -25,10 +26,12 @@ from gaitlib.evaluate.realism import (
 from gaitlib.gait import COORDINATES, MUSCLES, build_gait
 from gaitlib.person import Impairment, Person
 from gaitlib.report import animation
+from gaitlib.report.body_picture import TINTS, draw_impairment
 from gaitlib.report.interactive import encode
 from gaitlib.simulate.curves import choose_alike, choose_nearest, collect_leg_curves, get_leg_curves
 
 ADULT = Person(age_years=30, sex="m", height_m=1.76, mass_kg=74.0)
+WEAK = TINTS["weakness"]
 WEIGHT = 74.0 * 9.80665
 PHASE = np.linspace(0.0, 100.0, 101)
 
@@ -264,15 +267,15 @@ def _decode(packed):
     return np.frombuffer(base64.b64decode(packed), "<i2")
 
 
-def test_groups_of_a_viewer_are_sorted_by_speed():
+def test_levels_of_a_viewer_are_sorted_by_speed():
     d, walkers = compute_dimensions(ADULT), []
     for speed in (1.4, 0.9, 1.2):
         gait = _make_normal_gait()
         gait["speed_mps"] = speed
         walkers.append(animation.Walker(f"{speed} m/s", gait, d, 74.0))
-    text = animation.build_viewer({"all": walkers, "one": walkers[:1]}, ["one", "all"])
+    text = animation.build_viewer({"all": [walkers], "one": [[], walkers[:1]]}, ["one", "all"])
     assert text.index('"0.9 m/s"') < text.index('"1.2 m/s"') < text.index('"1.4 m/s"')
-    assert '"panels":[1,0]' in text and '{"name":"one","first":3,"count":1}' in text
+    assert '"panels":[1,0]' in text and '"levels":[{"first":3,"count":0},{"first":3,"count":1}]' in text
 
 
 def test_an_impairment_is_said_shortly():
@@ -280,7 +283,20 @@ def test_an_impairment_is_said_shortly():
     assert animation.describe_shortly(row) == "no impairment"
     row["weakness_plantarflexors_l"], row["contracture_hamstrings_r"] = 0.49, 0.8
     row["contracture_hamstrings_l"] = 0.8
-    assert animation.describe_shortly(row) == "short hamstrings, weak plantarflexors left (49 % of strength)"
+    assert animation.describe_shortly(row) == "short hamstrings, weak left calf (49 % of normal)"
+
+
+def test_a_picture_tints_what_is_impaired():
+    row = pd.Series(Impairment().flatten())
+    assert "<path" in draw_impairment(row, "healthy") and "#" not in draw_impairment(row, "healthy")
+    row["weakness_plantarflexors_l"], row["limit_knee_r"] = 0.49, 20.0
+    picture = draw_impairment(row, "weak <calf>")
+    assert picture.count(WEAK) == 2 and picture.count("<circle") == 2, "two calf muscles, head and one knee"
+    assert 'aria-label="weak &lt;calf&gt;"' in picture
+    row["weakness_plantarflexors_l"] = 0.1
+    pictures = picture, draw_impairment(row, "")
+    shades = [float(re.search(rf'{WEAK}"[^/]*stroke-opacity="([.0-9]+)"', each)[1]) for each in pictures]
+    assert shades[0] < shades[1], "weaker is deeper"
 
 
 def test_what_cannot_be_packed_is_refused():

@@ -1,19 +1,36 @@
 """Formulas as MathML, which browsers draw themselves: no script, no network."""
 
+from xml.etree import ElementTree
+
+from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
+
+_NAMESPACE = "http://www.w3.org/1998/Math/MathML"
+_ACCENTS = "ˆˉ˙˜→"
+
+
+def draw_formula(text: str, as_block: bool) -> str:
+    """Draw a formula; an index stands beside a letter with an accent, where docutils puts it beneath."""
+    ElementTree.register_namespace("", _NAMESPACE)
+    formula = ElementTree.fromstring(tex2mathml(text, as_block=as_block))
+    name = f"{{{_NAMESPACE}}}"
+    for part in list(formula.iter(f"{name}munderover")):
+        base, below, above = part
+        if (above.text or "").strip() in _ACCENTS:
+            part.tag, part[:] = f"{name}msub", []
+            letter = ElementTree.SubElement(part, f"{name}mover", accent="true")
+            letter.extend([base, above])
+            part.append(below)
+    return ElementTree.tostring(formula, encoding="unicode")
 
 
 def draw_inline(translator, node):
-    translator.body.append(f'<span class="math">{tex2mathml(node.astext(), as_block=False)}</span>')
-    from docutils import nodes
-
+    translator.body.append(f'<span class="math">{draw_formula(node.astext(), False)}</span>')
     raise nodes.SkipNode
 
 
 def draw_block(translator, node):
-    translator.body.append(f'<div class="math">{tex2mathml(node.astext(), as_block=True)}</div>')
-    from docutils import nodes
-
+    translator.body.append(f'<div class="math">{draw_formula(node.astext(), True)}</div>')
     raise nodes.SkipNode
 
 

@@ -20,7 +20,7 @@ from gaitlib.door.measure import find_walking, measure_bout, stand_up
 from gaitlib.door.people import follow_people
 from gaitlib.door.recording import Recording
 from gaitlib.door.timing import place_in_time, thin_out
-from gaitlib.door.upright import scale_picture, turn_upright
+from gaitlib.door.upright import check_proportions, scale_picture, turn_upright
 from gaitlib.errors import InputError
 from gaitlib.estimate.inertial_features import LIMB_SITES
 from gaitlib.estimate.predict import build_signals, check_known, check_labels, check_method, estimate_clip
@@ -253,6 +253,7 @@ def estimate_gait(
         recording = scale_picture(mark_missing(recording))
         recording = follow_people(recording, person)
         recording = clean_points(turn_upright(recording))
+        check_proportions(recording)
         return _estimate_keypoints(recording, known, treadmill)
 
 
@@ -292,7 +293,9 @@ def _read_array(data, fps, layout, site, confidence) -> Recording:
                 raise InputError(f"site: name one of the sensors of the dataset: {', '.join(sensors)}.")
             data = data.sel(sensor=site)
         parts = [
-            data[name].transpose("time", "space").values for name in ("acceleration", "angular_velocity")
+            data[name].transpose("time", "space").values
+            for name in ("acceleration", "angular_velocity")
+            if name in data
         ]
         return Recording(
             "inertial", np.hstack(parts), site=site or str(data.attrs.get("site", "")), facts=facts

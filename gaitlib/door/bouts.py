@@ -196,7 +196,8 @@ def find_inertial_bouts(values: np.ndarray, fps: float, limb: bool) -> tuple[lis
     active = seen & (activity > max(_ACTIVE_SHARE * usual, 0.15))
     active = _drop_short(_close(active, int(0.3 * fps)) & seen, int(1.5 * fps))
     notes, bouts = [], []
-    turning = _find_turns(filled, fps) if not limb else np.zeros(len(values), dtype=bool)
+    can_turn = not limb and values.shape[1] == 6
+    turning = _find_turns(filled, fps) if can_turn else np.zeros(len(values), dtype=bool)
     for first, last in list_runs(active):
         whole = Bout(first, last, "straight")
         first += reach if first > 0 and seen[first - 1] else 0

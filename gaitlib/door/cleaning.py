@@ -25,7 +25,9 @@ def mark_missing(recording: Recording) -> Recording:
     known = np.isfinite(place).all(axis=-1)
     with np.errstate(invalid="ignore"):
         signed = np.median(place[known], axis=0) if known.any() else np.zeros(2)
+        spread = np.median(np.abs(place[known] - signed), axis=0) if known.any() else np.zeros(2)
         faults = {
+            "far outside": known & (np.abs(place - signed) > 200 * np.maximum(spread, 1e-9)).any(axis=-1),
             "at (0, 0)": known & (place == 0).all(axis=-1),
             "at -1": known & (place == -1).any(axis=-1) & (np.abs(signed) > 2).all(),
             "without confidence": known & ~(level > 0),

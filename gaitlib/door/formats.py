@@ -6,7 +6,13 @@ import re
 from pathlib import Path
 
 from gaitlib.door.inertial import find_inertial_columns, read_inertial
-from gaitlib.door.keypoints import find_keypoint_columns, read_hdf5, read_keypoint_json, read_keypoint_table
+from gaitlib.door.keypoints import (
+    find_keypoint_columns,
+    is_long,
+    read_hdf5,
+    read_keypoint_json,
+    read_keypoint_table,
+)
 from gaitlib.door.names import find_point
 from gaitlib.door.recording import Recording
 from gaitlib.door.spatial import read_bvh_file, read_c3d_file, read_coordinate_file, read_trc_file
@@ -89,7 +95,7 @@ def _read(path: Path, form: str, layout, site, height_m, subject) -> Recording:
     if form == "c3d":
         return read_c3d_file(path, subject)
     if form == "trc":
-        return read_trc_file(path, layout)
+        return read_trc_file(path, subject)
     if form == "bvh":
         return read_bvh_file(path)
     if form == "opensim":
@@ -107,6 +113,7 @@ def _read(path: Path, form: str, layout, site, height_m, subject) -> Recording:
 def _find_table_kind(names: list[str], first: list[str], site: str | None) -> str:
     if (
         "bodyparts" in first
+        or is_long(names)
         or sum(find_point(name) is not None for name in find_keypoint_columns(names)) >= 6
     ):
         return "keypoints"

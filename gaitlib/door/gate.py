@@ -140,9 +140,12 @@ def measure_picture(clip: np.ndarray, fps: float) -> dict[str, float]:
 
 
 def measure_signal(signal: np.ndarray, fps: float, site: str) -> dict[str, float]:
-    """Measure what tells walking from other movements in the signals of one sensor (time, 6)."""
-    trunk = site in TRUNK_SITES
-    signal = fill_gaps(signal)
+    """Measure what tells walking from other movements in the signals of one sensor (time, 6).
+
+    Of an accelerometer alone (time, 3) what needs its rotation is NaN, which no limit declines.
+    """
+    trunk, blind = site in TRUNK_SITES, signal.shape[1] == 3
+    signal = fill_gaps(np.hstack([signal, np.zeros_like(signal)]) if blind else signal)
     smooth = resample_signals(signal, fps)
     motion = align_signals(smooth, trunk)
     step_time, rhythm = find_signal_step_time(motion, trunk)
@@ -159,7 +162,7 @@ def measure_signal(signal: np.ndarray, fps: float, site: str) -> dict[str, float
     fast = (frequency > 0.45)[:, None]  # slower turning is drift, and turns of the path
     turning = np.where(fast, turning / np.where(fast, 2 * np.pi * frequency[:, None], 1.0), 0.0)
     angle = np.fft.irfft(turning, len(motion), axis=0)
-    return {
+    found = {
         "tilt": float(np.sqrt(angle.var(axis=0).sum())),
         "rhythm": rhythm,
         "vertical": float(size[0]),
@@ -172,11 +175,15 @@ def measure_signal(signal: np.ndarray, fps: float, site: str) -> dict[str, float
         "peak": float(np.quantile(motion[:, 0], 0.98)),
         "slow": float(power[frequency < 0.9].sum()) / total,
     }
+    turned = ("tilt", "swing") if trunk else ("tilt", "swing", "forward", "steps", "pace", "pure", "slow")
+    return found | (dict.fromkeys(turned, np.nan) if blind else {})
 
 
 def measure_sizes(signal: np.ndarray) -> tuple[float, float]:
-    """Measure `SIZES` in the signals of one sensor (time, 6)."""
+    """Measure `SIZES` in the signals of one sensor (time, 6), or of an accelerometer alone (time, 3)."""
     known = signal[np.isfinite(signal).all(axis=1)]
+    if signal.shape[1] == 3:
+        return float(np.median(np.linalg.norm(known, axis=1))), float("nan")
     turning = np.linalg.norm(known[:, 3:] - np.median(known[:, 3:], axis=0), axis=1)
     return float(np.median(np.linalg.norm(known[:, :3], axis=1))), float(np.quantile(turning, 0.9))
 

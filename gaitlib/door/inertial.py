@@ -13,12 +13,15 @@ from gaitlib.errors import InputError
 from gaitlib.estimate.inertial_features import LIMB_SITES, get_site
 
 _G = 9.80665
-_ACC = r"(?:a|acc|accel|accelerometer|acceleration|accelerometeracceleration|linearacceleration|rawaccel\w*)"
+_ACC = (
+    r"(?:a|acc|accel|accelerometer|acceleration|accelerometeracceleration|linearacceleration|rawaccel\w*|"
+    r"beschleunigung)"
+)
 _GYR = (
     r"(?:g|w|gyr|gyro|gyroscope|gyrorotation|angularvelocity|angvel|angularrate|rotationrate|rotation|"
-    r"omega|rate|angularvelocities|turnrate|rateofturn)"
+    r"omega|rate|angularvelocities|turnrate|rateofturn|drehrate|winkelgeschwindigkeit)"
 )
-_IDLE = r"cal|calibrated|raw|m|s|s2|ms2|deg|rad|dps|mg|imu|sensor|data|motion"
+_IDLE = r"axis|achse|cal|calibrated|raw|m|s|s2|ms2|deg|rad|dps|mg|imu|sensor|data|motion"
 _WITHOUT_GRAVITY = r"(?:user|free|linear|lin|dynamic)"
 _SITES = {
     "lower_back": "lower_back lowerback lumbar l5 l4 pelvis sacrum waist trunk back".split(),
@@ -45,10 +48,16 @@ def find_inertial_columns(names: list[str]) -> dict[str, dict[str, dict[str, int
         if not axes or words[axes[-1]] in "en":
             continue
         axis = words.pop(axes[-1])
-        kind, key = _find_kind(words) if words else ("bare", "")
+        kind, key = _find_kind(words) if words else (_find_kind_by_unit(name), "")
         if kind:
             found.setdefault(key, {}).setdefault(kind, {}).setdefault(axis, n)
     return {key: {k: v for k, v in kinds.items() if set(v) == set("xyz")} for key, kinds in found.items()}
+
+
+def _find_kind_by_unit(name: str) -> str:
+    """What a column measures that is named by its axis and unit alone: 'x-axis (deg/s)'."""
+    unit = " ".join(re.findall(r"[\(\[](.*?)[\)\]]", name.lower()))
+    return "gyr" if re.search(r"deg|rad|dps|°", unit) else "bare"
 
 
 def _find_kind(words: list[str]) -> tuple[str, str]:
@@ -82,34 +91,45 @@ def read_inertial(table: Table, site: str | None) -> Recording:
             sensors[""] = sensors.pop(key) | sensors[""]
     key, site, note = _choose(table.name, sensors, site)
     kinds, notes = sensors[key], [note]
-    if "gyr" not in kinds:
-        raise InputError(
-            f"{table.name}: angular velocity is missing: columns of the accelerometer only. The estimate "
-            "needs both, such as acc_x, acc_y, acc_z and gyr_x, gyr_y, gyr_z; record the gyroscope too."
-        )
     read = {kind: np.stack([table.read(kinds[kind][axis]) for axis in "xyz"], axis=1) for kind in kinds}
     if "acc" in read:
         acceleration = read["acc"]
     elif "free" in read and "gravity" in read:
         acceleration = read["free"] + read["gravity"]
         notes.append("acceleration without gravity and gravity were added")
+    elif "free" in read and _has_gravity(read["free"]):
+        acceleration = read["free"]
+        notes.append("the acceleration is named as without gravity, but gravity is in it")
     else:
         raise InputError(
             f"{table.name}: the acceleration is without gravity; the estimate needs it with gravity "
             f"(raw acceleration)."
         )
-    said = " ".join(row[kinds["gyr"]["x"]] for row in table.header).lower()
-    values, more = convert_signals(table.name, np.hstack([acceleration, read["gyr"]]), said, site)
-    time_s, frames, _ = find_time(table)
+    parts, said = [acceleration], ""
+    if "gyr" in kinds:
+        parts.append(read["gyr"])
+        said = " ".join(row[kinds["gyr"]["x"]] for row in table.header).lower()
+    values, more = convert_signals(table.name, np.hstack(parts), said, site)
+    time_s, frames, used = find_time(table)
     rate = re.search(r"(?:rate|frequency|freq|fs)\D{0,12}(\d+(?:[.,]\d+)?)", table.above, re.IGNORECASE)
     fps = float(rate[1].replace(",", ".")) if rate else 0.0
     facts = {"fps": fps} if 5 < fps < 5000 else {}
-    spare = [name for name in names if re.search("mag|temp|baro|quat", name, re.IGNORECASE)]
+    taken = used | {column for kind in kinds.values() for column in kind.values()}
+    spare = [name for n, name in enumerate(names) if n not in taken and name.strip()]
     if spare:
         notes.append(f"columns not used: {', '.join(spare[:6])}{' ...' if len(spare) > 6 else ''}")
     notes = tuple(note for note in (*notes, *more) if note)
     about = {"source": table.name, "format": "inertial table", "site": site, "facts": facts, "notes": notes}
     return Recording("inertial", values, time_s, frames, **about)
+
+
+def _has_gravity(acceleration: np.ndarray) -> bool:
+    """Whether acceleration points one way on average, as gravity does and motion does not."""
+    known = acceleration[np.isfinite(acceleration).all(axis=1)]
+    return (
+        len(known) > 0
+        and float(np.linalg.norm(known.mean(axis=0)) / max(np.linalg.norm(known, axis=1).mean(), 1e-12)) > 0.6
+    )
 
 
 def _choose(source: str, sensors: dict, site: str | None) -> tuple[str, str, str]:
@@ -160,10 +180,10 @@ def find_site(text: str) -> str | None:
 
 
 def convert_signals(source: str, values: np.ndarray, said: str, site: str) -> tuple[np.ndarray, list[str]]:
-    """Turn signals (time, 6) into m/s^2 and rad/s, by what is said and by their size at that part."""
+    """Turn signals (time, 6 or 3) into m/s^2 and rad/s, by what is said and by their size at that part."""
     known = np.isfinite(values).all(axis=1)
     if not known.any():
-        raise InputError(f"{source}: no sample with all three axes of acceleration and angular velocity.")
+        raise InputError(f"{source}: no sample with all axes of acceleration and angular velocity.")
     (gravity, turning), limits, notes = measure_sizes(values), load_limits(), []
     part = get_part(site)
     lower, upper = limits[part]["gravity"]
@@ -177,6 +197,9 @@ def convert_signals(source: str, values: np.ndarray, said: str, site: str) -> tu
         )
     if unit != "m/s^2":
         notes.append(f"acceleration was in {unit} (its size is gravity), turned into m/s^2")
+    if values.shape[1] == 3:
+        notes.append("no angular velocity: turns cannot be found, and the intervals are wider")
+        return values * units[unit], notes
     stated = next((word for word, pattern in _UNIT_WORDS.items() if re.search(pattern, said)), "")
     lower, upper = limits[part]["turning"]
     fastest = max(limits[other]["turning"][1] for other in limits if other != "picture")

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from gaitlib.door.names import BY_COUNT, build_points, find_point, get_order, map_names, require_legs
 from gaitlib.door.recording import Recording
-from gaitlib.door.tables import Table, clean_name, find_time, read_words
+from gaitlib.door.tables import Table, clean_name, find_time, guess_unit, is_time, read_words
 from gaitlib.errors import InputError
 
 _AXES = {"x": "x", "u": "x", "px": "x", "y": "y", "v": "y", "py": "y", "z": "z", "presence": "-"}
@@ -24,11 +25,14 @@ _POINT_COLUMN = (
     r"(landmark|keypoint|joint|bodypart|body part|point|marker|kpt)"
     r"( ?(name|id|index|idx|no|number))?|name|node"
 )
+_X, _Y = (rf"(pos |coord )?({words})( (px|pixel|pixels|coord|pos|norm))?" for words in ("x|u", "y|v"))
 _PERSON_COLUMN = r"track( ?(id|idx|name))?|person( ?(id|idx))?|id|instance|subject|object ?id"
 _NOBODY = ("", "-1", "nan", "none", "null")
 _FRAME_KEYS = ("frame_id", "image_id", "frame", "frame_idx", "frame_index", "frame_number", "img_name")
 _LIST_KEYS = ("instance_info", "frames", "data", "annotations", "results", "predictions")
 _PEOPLE_KEYS = ("people", "instances", "persons", "bodies", "poses", "pose_landmarks", "landmarks")
+_LEVELS = ("visibility", "visible", "score", "confidence", "conf", "likelihood", "presence")
+_NAME_KEYS = ("name", "part", "label", "bodypart", "keypoint", "id")
 _POINT_KEYS = ("pose_keypoints_2d", "pose_keypoints", "keypoints", "joints", "landmark", "kpts")
 _PERSON_KEYS = {*_POINT_KEYS, "landmarks", "people", "instances"}
 _KNOWN_JSON = "known: OpenPose, AlphaPose, MMPose, MediaPipe."
@@ -63,6 +67,14 @@ def find_keypoint_columns(names: list[str]) -> dict[str, dict[str, int]]:
     return {point: axes for point, axes in found.items() if {"x", "y"} <= axes.keys()}
 
 
+def is_long(names: list[str]) -> bool:
+    """Whether a table has a row per point: a column of points, one of x and one of y."""
+    cleaned = list(map(clean_name, names))
+    return _find_column(cleaned, _POINT_COLUMN) is not None and all(
+        _find_column(cleaned, pattern) is not None for pattern in (_X, _Y)
+    )
+
+
 def _record(
     source: str, form: str, points: np.ndarray, time_s=None, frames=None, ids=None, **more
 ) -> Recording:
@@ -92,7 +104,7 @@ def read_keypoint_table(table: Table, layout: str | None) -> Recording:
         return _read_deeplabcut_table(table, first)
     cleaned = [clean_name(name) for name in table.names]
     long = _find_column(cleaned, _POINT_COLUMN)
-    if long is not None and {"x", "y"} <= set(cleaned):
+    if long is not None and is_long(table.names):
         return _read_long(table, cleaned, long, layout)
     columns = find_keypoint_columns(table.names)
     time_s, frames, used = find_time(table)
@@ -103,20 +115,32 @@ def read_keypoint_table(table: Table, layout: str | None) -> Recording:
     values = _stack(table.read, columns)
     if all("z" in axes for axes in columns.values()) and (unit := _find_metric(table, columns, values)):
         values[..., 2] = np.stack([table.read(axes["z"]) for axes in columns.values()], axis=1)
-        points, note = build_points(values * _METRIC[unit], names), f"coordinates were taken as {unit}"
+        points, note = (
+            build_points(values * _METRIC[unit], names),
+            f"columns x, y, z were taken as points in {unit}",
+        )
         return Recording("markers", points, time_s, frames, None, table.name, "marker table", notes=(note,))
     track, points = _find_column(cleaned, _PERSON_COLUMN), build_points(values, names)
-    if track is None:
-        return _record(table.name, "keypoint table", points[:, None], time_s, frames)
     order = frames if frames is not None else time_s
-    if order is None and (column := _find_column(cleaned, ".*frame.*")) is not None:
+    if order is None and track is not None and (column := _find_column(cleaned, ".*frame.*")) is not None:
         order = table.read(column)
+    if track is None and not _repeats(order, order is time_s):
+        return _record(table.name, "keypoint table", points[:, None], time_s, frames)
     if order is None:
         raise InputError(
             f"{table.name}: column '{table.names[track]}' tells people apart, but no frame column is there."
         )
-    is_time = frames is None and time_s is not None
-    return _gather(table.name, "table of people", order, points, table.columns[track], is_time)
+    people = [""] * len(order) if track is None else table.columns[track]
+    return _gather(table.name, "table of people", order, points, people, order is time_s, time_s)
+
+
+def _repeats(order: np.ndarray | None, is_time: bool) -> bool:
+    """Whether rows share their frames as those of several people do; whole seconds are no frames."""
+    if order is None:
+        return False
+    moments, count = np.unique(order, return_counts=True)
+    several = len(moments) > 5 and count.max() <= MOST_PEOPLE and (count > 1).mean() > 0.1
+    return several and (not is_time or float(np.median(np.diff(moments))) < 0.5)
 
 
 def _find_metric(table: Table, columns: dict, values: np.ndarray) -> str | None:
@@ -126,7 +150,23 @@ def _find_metric(table: Table, columns: dict, values: np.ndarray) -> str | None:
         return said[0]
     known = values[..., :2][np.isfinite(values[..., :2])]
     small = len(known) and np.abs(known).max() < 30 and (known.min() < -0.5 or known.max() > 1.6)
-    return "m" if small else None
+    return "m" if small or _is_rigid(table, columns) else None
+
+
+def _is_rigid(table: Table, columns: dict) -> bool:
+    """Whether three columns per point and none of confidence are a body whose shanks keep their lengths."""
+    own, lengths = map_names(list(columns)), []
+    axes = list(columns.values())
+    if any("c" in one for one in axes):
+        return False
+    for side in "rl":
+        ends = [
+            np.stack([table.read(axes[own[f"{joint}_{side}"]][axis]) for axis in "xyz"], axis=1)
+            for joint in ("knee", "ankle")
+        ]
+        length = np.linalg.norm(ends[0] - ends[1], axis=1)
+        lengths.append(np.nanstd(length) / max(np.nanmean(length), 1e-9))
+    return bool(max(lengths) < 0.04)
 
 
 def _read_long(table: Table, cleaned: list[str], column: int, layout: str | None) -> Recording:
@@ -141,14 +181,25 @@ def _read_long(table: Table, cleaned: list[str], column: int, layout: str | None
         names = [order_of[int(word)] for word in names]
     own = list(dict.fromkeys(names))
     require_legs(table.name, own)
-    moments, first, row = np.unique(order, return_index=True, return_inverse=True)
-    values, place = np.full((len(moments), len(own), 3), np.nan), [own.index(name) for name in names]
+    track = _find_column(cleaned, _PERSON_COLUMN)
+    people = table.columns[track] if track not in (None, column) else [""] * len(names)
+    row, pairs = pd.MultiIndex.from_arrays([order, people]).factorize()
+    place = np.array([own.index(name) for name in names])
+    if len(np.unique(row * len(own) + place)) < len(row):
+        raise InputError(
+            f"{table.name}: a point appears twice in one frame; several people need a column such as person."
+        )
+    values = np.full((len(pairs), len(own), 3), np.nan)
     level = next((n for n, name in enumerate(cleaned) if _AXES.get(name) == "c"), None)
-    values[row, place, 0] = table.read(cleaned.index("x"))
-    values[row, place, 1] = table.read(cleaned.index("y"))
+    for axis, pattern in enumerate((_X, _Y)):
+        values[row, place, axis] = table.read(_find_column(cleaned, pattern))
     values[row, place, 2] = 1.0 if level is None else table.read(level)
-    times = (moments, None) if frames is None else (None if time_s is None else time_s[first], moments)
-    return _record(table.name, "table of points", build_points(values, own)[:, None], *times)
+    moments = np.array([pair[0] for pair in pairs])
+    owners = [pair[1] for pair in pairs]
+    if time_s is not None:  # one per frame and person
+        time_s = time_s[np.unique(row, return_index=True)[1]]
+    points = build_points(values, own)
+    return _gather(table.name, "table of points", moments, points, owners, order is not frames, time_s)
 
 
 def _read_numbered(table: Table, columns: dict, time_s, frames, used: set[int], layout) -> Recording:
@@ -297,10 +348,10 @@ def _read_pandas(source: str, file) -> Recording:
 
 
 def _gather(
-    source: str, form: str, order, points: np.ndarray, people: list, is_time: bool = False
+    source: str, form: str, order, points: np.ndarray, people: list, is_time: bool = False, time_s=None
 ) -> Recording:
     """Detections in any order -> (frame, person, 19, 3) with the ids that the file gives."""
-    moments, row, count = np.unique(np.asarray(order, dtype=float), return_inverse=True, return_counts=True)
+    moments, first, row, count = np.unique(np.asarray(order, dtype=float), True, True, True)
     if count.max() > MOST_PEOPLE:
         raise InputError(
             f"{source}: found {count.max()} people in one frame, expected at most {MOST_PEOPLE}."
@@ -313,7 +364,8 @@ def _gather(
     values = np.full((len(moments), int(count.max()), *points.shape[1:]), np.nan)
     ids = np.full(values.shape[:2], -1)
     values[row, slot], ids[row, slot] = points, numbers
-    return _record(source, form, values, *((moments - moments[0], None) if is_time else (None, moments)), ids)
+    times = (moments if is_time else time_s[first]) if is_time or time_s is not None else None
+    return _record(source, form, values, times, None if is_time else moments, ids)
 
 
 def load_json(path: Path):
@@ -330,7 +382,7 @@ def load_json(path: Path):
 
 def read_keypoint_json(path: Path, layout: str | None) -> Recording:
     """Read keypoints of OpenPose (folder or file), AlphaPose, MMPose, COCO results or MediaPipe as JSON."""
-    facts: dict = {}
+    said: dict = {}
     if path.is_dir():
         files = sorted(path.glob("*.json"), key=lambda file: (_last_number(file.name), file.name))
         if not files:
@@ -341,14 +393,13 @@ def read_keypoint_json(path: Path, layout: str | None) -> Recording:
         frames = frames if len(set(frames)) == len(files) else list(range(len(files)))
     else:
         loaded = load_json(path)
-        if isinstance(loaded, dict) and isinstance(loaded.get("fps"), int | float):
-            facts["fps"] = loaded["fps"]
+        said = _list_facts(loaded) if isinstance(loaded, dict) else {}
         content, frames = _list_frames(path.name, loaded)
-    names: list[str] = []
+    times = dict(zip(frames, _find_stamps(content), strict=False))
     found: list[tuple[float, np.ndarray, str]] = []
     for frame, entry in zip(frames, content, strict=True):
         for raw, person in _list_people(entry):
-            points = _shape(path.name, raw)
+            points, names = _shape(path.name, raw)
             if points is None:
                 continue
             names = names or _find_json_names(path.name, content, layout, len(points))
@@ -356,19 +407,50 @@ def read_keypoint_json(path: Path, layout: str | None) -> Recording:
                 raise InputError(
                     f"{path.name}, frame {frame:g}: found {len(points)} points, expected {len(names)}."
                 )
-            found.append((frame, points[: len(names)], person))
+            found.append((frame, build_points(points[: len(names)], names), person))
     if not found:
         raise InputError(f"{path.name}: no person in any of {len(content)} frames.")
     order, points, people = zip(*found, strict=True)
-    recording = _gather(
-        path.name, "keypoint JSON", order, build_points(np.stack(points), names), list(people)
-    )
+    recording = _gather(path.name, "keypoint JSON", order, np.stack(points), list(people))
     every = np.unique(np.asarray(frames, dtype=float))  # frames at which nobody was found count as frames
     place = np.searchsorted(every, recording.frames)
     values = np.full((len(every), *recording.values.shape[1:]), np.nan)
     ids = np.full(values.shape[:2], -1)
     values[place], ids[place] = recording.values, recording.ids
-    return recording.change(values=values, ids=ids, frames=every, facts=facts)
+    facts = {"fps": said["fps"]} if said.get("fps", 0) > 0 else {}
+    size = (said["width"], said["height"]) if min(said.get("width", 0), said.get("height", 0)) > 0 else None
+    time_s = np.array([times[frame] for frame in every]) if times else None
+    return recording.change(
+        values=values, ids=ids, frames=every, facts=facts, time_s=time_s, image_size_px=size
+    )
+
+
+def _list_facts(loaded: dict) -> dict[str, float]:
+    """Rate and size of the picture that a file states, at its top or one level below."""
+    facts: dict[str, float] = {}
+    for level in (loaded, *(value for value in loaded.values() if isinstance(value, dict))):
+        for key, value in level.items():
+            word = re.sub(r"^(image|video|frame|img)|[^a-z]", "", key.lower())
+            word = {"framerate": "fps", "rate": "fps"}.get(word, word)
+            if word in ("fps", "width", "height") and isinstance(value, int | float):
+                facts.setdefault(word, float(value))
+    return facts
+
+
+def _find_stamps(content: list) -> list[float]:
+    """Times of the entries (s), if each has one and they rise."""
+    first = content[0] if content and isinstance(content[0], dict) else {}
+    for key in (key for key in first if is_time(key)):
+        stamps = [entry.get(key) if isinstance(entry, dict) else None for entry in content]
+        if all(isinstance(stamp, int | float) for stamp in stamps):
+            values = np.array(stamps, dtype=float)
+            if (
+                len(values) > 1
+                and (np.diff(values) >= 0).all()
+                and np.median(np.diff(values)) not in (0.0, 1.0)
+            ):
+                return list((values - values[0]) * guess_unit(key, values))
+    return []
 
 
 def _last_number(name: str) -> int:
@@ -420,22 +502,27 @@ def _list_people(entry) -> list[tuple[object, str]]:
     return [(entry, "")]
 
 
-def _shape(source: str, raw) -> np.ndarray | None:
-    """Points (n, 3) of flat lists, lists of points, or dictionaries with x, y and visibility."""
+def _shape(source: str, raw) -> tuple[np.ndarray | None, list[str]]:
+    """Points (n, 3) of flat lists, lists of points, or dictionaries; and their names, if they have any."""
     raw, score = raw if isinstance(raw, tuple) else (raw, None)
+    names: list[str] = []
     try:
-        raw = list(raw.values()) if isinstance(raw, dict) else raw
+        if isinstance(raw, dict) and {"x", "y"} <= raw.keys():  # a list for each coordinate
+            level = next((raw[key] for key in _LEVELS if key in raw), [1.0] * len(raw["x"]))
+            raw = list(map(list, zip(raw["x"], raw["y"], level, strict=True)))
+        elif isinstance(raw, dict):
+            names, raw = list(map(str, raw)), list(raw.values())
         if isinstance(raw, list) and raw and isinstance(raw[0], dict):
-            level = next(
-                (key for key in ("visibility", "score", "confidence", "presence") if key in raw[0]), ""
-            )
+            level = next((key for key in _LEVELS if key in raw[0]), "")
+            key = next((key for key in _NAME_KEYS if isinstance(raw[0].get(key), str)), None)
+            names = [str(one[key]) for one in raw] if key else names
             raw = [[one["x"], one["y"], one.get(level, 1.0)] for one in raw]
         values = np.array(raw, dtype=float)
         score = None if score is None else np.array(score, dtype=float)
     except (TypeError, ValueError, KeyError, AttributeError):
         raise InputError(f"{source}: keypoints that are no numbers x, y (and confidence).") from None
     if values.size == 0:
-        return None
+        return None, []
     values = values[0] if values.ndim == 3 and len(values) == 1 else values
     if values.ndim == 1:
         n = len(values)
@@ -449,7 +536,8 @@ def _shape(source: str, raw) -> np.ndarray | None:
         values = np.column_stack([values[:, :2], score])
     if values.shape[1] == 2:
         values = np.column_stack([values, np.ones(len(values))])
-    return values[:, [0, 1, 3 if values.shape[1] > 3 else 2]]
+    known = len(names) == len(values) and len(map_names(names)) >= 6
+    return values[:, [0, 1, 3 if values.shape[1] > 3 else 2]], names if known else []
 
 
 def _find_json_names(source: str, content: list, layout: str | None, n_points: int) -> list[str]:

@@ -12,7 +12,8 @@ from gaitlib.walk import build_walk
 
 _HIPS = [POINT["hip_r"], POINT["hip_l"]]
 _LEG_M = (0.25, 1.2)
-_MIN_SPEED_MPS = 0.1
+_MIN_SPEED_MPS, _MOST_SPEED_MPS = 0.1, 3.5
+_ON_GROUND_M = 0.01
 
 
 def _get_feet(points: np.ndarray) -> np.ndarray:
@@ -86,8 +87,7 @@ def find_walking(points: np.ndarray, fps: float) -> tuple[list[Bout], np.ndarray
 
 def _unroll_treadmill(points: np.ndarray, fps: float) -> tuple[np.ndarray, float]:
     """Add the travel of the belt: how fast the lower foot moves back, in the direction from heels to toes."""
-    feet = _get_feet(points)
-    toes = points[:, [POINT["toe_r"], POINT["toe_l"]]]
+    feet, toes = _get_feet(points), points[:, [POINT["toe_r"], POINT["toe_l"]]]
     ahead = (
         np.nanmedian((toes - feet).reshape(-1, 3), axis=0) if np.isfinite(toes).any() else np.full(3, np.nan)
     )
@@ -96,10 +96,10 @@ def _unroll_treadmill(points: np.ndarray, fps: float) -> tuple[np.ndarray, float
     if not np.isfinite(ahead).all() or len(spread) < 10:
         return points, 0.0
     forward = ahead * [1, 0, 1] / max(np.linalg.norm(ahead * [1, 0, 1]), 1e-9)
-    rate = np.gradient(feet @ forward, 1 / fps, axis=0)
-    height = feet[..., 1]
-    low = height < np.nanquantile(height, 0.35, axis=0) + 0.01
-    belt = -float(np.nanmedian(rate[low & (rate < 0)])) if (low & (rate < 0)).any() else 0.0
+    ends = np.concatenate([feet, toes], axis=1)
+    rate, height = np.gradient(ends @ forward, 1 / fps, axis=0), ends[..., 1]
+    low = (height < np.nanquantile(height, 0.05, axis=0) + _ON_GROUND_M) & (rate < 0)
+    belt = -float(np.nanmedian(rate[low])) if low.any() else 0.0
     moved = points + (np.arange(len(points)) / fps * belt)[:, None, None] * forward
     return moved, belt
 
@@ -133,4 +133,6 @@ def measure_bout(
         return {}, str(error)
     if not np.isfinite(outcomes["speed_mps"]) or not np.isfinite(outcomes["step_time_s"]):
         return {}, "; ".join(dict.fromkeys(explain_missing(outcomes).values())) or "too few steps"
+    if outcomes["speed_mps"] > _MOST_SPEED_MPS:
+        return {}, f"no walking: the body travels at {outcomes['speed_mps']:.1f} m/s"
     return outcomes, ""

@@ -21,6 +21,7 @@ ORDERS: dict[str, tuple[str, ...]] = {
     "mediapipe33": tuple(LAYOUTS["mediapipe33"]),
     "halpe26": (*_COCO, *_HALPE),
     "wholebody133": (*_COCO, *_FEET, *(f"face_or_hand_{n}" for n in range(110))),
+    "halpe136": (*_COCO, *_HALPE, *(f"face_or_hand_{n}" for n in range(110))),
     "h36m17": tuple(LAYOUTS["h36m17"]),
     "openpose18": (
         *("nose", "neck"),
@@ -32,7 +33,7 @@ ORDERS: dict[str, tuple[str, ...]] = {
 }
 """Layout -> names in the order of its numbers; Halpe (AlphaPose) and WholeBody as published for MMPose."""
 BY_COUNT = {17: "coco17", 18: "openpose18", 25: "body25", 26: "halpe26", 33: "mediapipe33"}
-BY_COUNT |= {133: "wholebody133"}
+BY_COUNT |= {133: "wholebody133", 136: "halpe136"}
 """What a number of points means where the file says no more."""
 
 _PARTS = {

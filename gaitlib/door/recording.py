@@ -19,7 +19,7 @@ class Recording:
 
     kind: str  # 'keypoints', 'markers' or 'inertial'
     # keypoints (time, person, 19, 3): u, v (px), confidence; markers (time, 19, 3): m, axes of the file;
-    # inertial (time, 6): acceleration (m/s^2), angular velocity (rad/s)
+    # inertial (time, 6): acceleration (m/s^2), angular velocity (rad/s); (time, 3) without a gyroscope
     values: np.ndarray
     time_s: np.ndarray | None = None  # times that the file states (s)
     frames: np.ndarray | None = None  # frame numbers that the file states

@@ -112,10 +112,9 @@ def _even_out_depth(prints: np.ndarray, sides: np.ndarray, width: float | None, 
 
     Scaled about the middle of the picture, or of the walk where the size of the picture is not known.
     """
-    strides = {
-        side: np.nanmedian(np.diff(prints[sides == side])) for side in "rl" if (sides == side).sum() > 1
-    }
-    if len(strides) < 2 or not all(np.isfinite(v) and v > 0 for v in strides.values()):
+    known = {side: np.diff(prints[sides == side]) for side in "rl"}
+    strides = {side: np.median(own) for side in "rl" if len(own := known[side][np.isfinite(known[side])])}
+    if len(strides) < 2 or min(strides.values()) <= 0:
         return prints
     middle = sign * width / 2 if width else 0.5 * (np.nanmin(prints) + np.nanmax(prints))
     mean = 0.5 * (strides["r"] + strides["l"])
@@ -139,7 +138,8 @@ def _follow_feet(part: np.ndarray, kind: str, way: str) -> tuple[np.ndarray, np.
         if sign is None and way == "in place":
             toes = np.stack([get[f"toe_{s}"] - get[f"ankle_{s}"] for s in "rl"])[..., 0]
             legs = np.abs(hip - 0.5 * (get["ankle_r"] + get["ankle_l"]))[..., 1]
-            ahead = np.nanmedian(toes) / max(np.nanmedian(legs), 1e-9) if np.isfinite(toes).any() else 0.0
+            seen = np.isfinite(toes).any() and np.isfinite(legs).any()
+            ahead = np.nanmedian(toes) / max(np.nanmedian(legs), 1e-9) if seen else 0.0
             sign = np.sign(ahead) if abs(ahead) > 0.1 else None
         if sign is None:
             return None

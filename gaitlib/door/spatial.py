@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 
 import numpy as np
@@ -25,11 +26,20 @@ _PELVIS = {
 _BACK = ("SACR", "LPSI", "RPSI", "LPSIS", "RPSIS", "V.Sacral", "L_IPS", "R_IPS", "LBWT", "RBWT")
 
 
-def build_from_markers(dataset, form: str, *notes: str) -> Recording:
+def build_from_markers(dataset, form: str, subject: str | None = None) -> Recording:
     """Bring markers (time, marker, space) to the points of a Walk; skin markers stand for joints."""
     names = [str(name) for name in dataset["marker"].values]
     source = str(dataset.attrs["source_file"])
     values = dataset["marker_position"].values
+    values = np.where((values == 0).all(axis=2, keepdims=True), np.nan, values)  # a mark for 'not seen'
+    owners = [name.rpartition(":")[0] for name in names]
+    people = [name for name in dict.fromkeys(owners) if name]
+    if len(people) > 1 and subject not in people:
+        raise InputError(
+            f"{source}: holds markers of {len(people)} people ({', '.join(people)}); choose with --subject."
+        )
+    own = [n for n, owner in enumerate(owners) if len(people) < 2 or owner == subject]
+    names, values = [names[n].rpartition(":")[2] for n in own], values[:, own]
     points = build_points(values, names)
     lower = {name.lower(): n for n, name in enumerate(names)}
     added = []
@@ -48,16 +58,16 @@ def build_from_markers(dataset, form: str, *notes: str) -> Recording:
         if not np.isfinite(points[:, POINT[name]]).any()
     ]
     for side in "rl":
-        if f"heel_{side}" in missing and np.isfinite(points[:, POINT[f"ankle_{side}"]]).any():
+        if np.isfinite(points[:, [POINT[f"ankle_{side}"], POINT[f"heel_{side}"]]]).any():
             missing = [name for name in missing if name[-1] != side or name.startswith("hip")]
     if missing:
         raise InputError(
-            f"{source}: markers of both hips (or the pelvis) and of both heels, toes or ankles are needed; "
+            f"{source}: markers of both hips (or the pelvis) and of both heels or ankles are needed; "
             f"not found: {', '.join(missing)}; found {', '.join(names[:10])}."
         )
     time_s = dataset["time"].values
     facts = {"fps": float(dataset.attrs["fps"])} if np.isfinite(dataset.attrs.get("fps", np.nan)) else {}
-    return Recording("markers", points, time_s, None, None, source, form, facts=facts, notes=(*notes, *added))
+    return Recording("markers", points, time_s, None, None, source, form, facts=facts, notes=tuple(added))
 
 
 def read_c3d_file(path: Path, subject: str | None) -> Recording:
@@ -68,11 +78,11 @@ def read_c3d_file(path: Path, subject: str | None) -> Recording:
     return build_from_markers(recording.markers, "c3d markers")
 
 
-def read_trc_file(path: Path, layout: str | None) -> Recording:
+def read_trc_file(path: Path, subject: str | None) -> Recording:
     """Read a .trc file: markers, or pixels as Sports2D writes them."""
     dataset = read_trc(path)
     if dataset["marker_position"].attrs["units"] != "px":
-        return build_from_markers(dataset, "trc markers")
+        return build_from_markers(dataset, "trc markers", subject)
     names = [str(name) for name in dataset["marker"].values]
     pixels = build_points(dataset["marker_position"].values[..., :2], names)
     pixels[..., 1] *= -1 if np.nanmedian(pixels[..., 1]) < 0 else 1
@@ -132,14 +142,22 @@ def read_coordinate_file(path: Path, height_m: float | None) -> Recording:
         if name not in names
     ]
     if missing:
-        hint = " Angles alone do not tell how far a person walks." if "pelvis_tx" in missing else ""
+        if "pelvis_tx" in missing and any(re.search("hip|knee|ankle", name, re.IGNORECASE) for name in names):
+            raise InputError(
+                f"{path.name}: holds joint angles only ({', '.join(list(names)[:3])} ...), which do not tell "
+                "how far a person walks; give the points of that walk (.trc) or coordinates with pelvis_tx."
+            )
         raise InputError(
-            f"{path.name}: coordinates {', '.join(missing)} are missing; found "
-            f"{', '.join(list(names)[:8])}.{hint}"
+            f"{path.name}: coordinates {', '.join(missing)} are missing; found {', '.join(list(names)[:8])}."
         )
     if height_m is None:
         raise InputError(f"{path.name}: joint angles give lengths only with the body height; give --height.")
     values = table["position"].values
+    path_m = np.ptp(values[:, names["pelvis_tx"]]) / max(float(np.ptp(table["time"].values)), 1e-9)
+    if path_m > 20:
+        raise InputError(
+            f"{path.name}: pelvis_tx travels {path_m:.0f} m/s; OpenSim counts in metres, is it in mm?"
+        )
     position = np.zeros((len(values), len(COORDINATES)))
     for n, name in enumerate(COORDINATES):
         if name in names:

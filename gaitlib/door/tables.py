@@ -19,14 +19,22 @@ _MOST = 1e20
 """Larger than any measurement: a program's mark for what is missing."""
 _NOTHING = {"", "nan", "na", "n/a", "null", "none", "-", "inf", "-inf", "+inf", "#n/a", "missing"}
 _TIME = re.compile(
-    r"^(?:#?\s*)(?:time|times|t|timestamps?|time ?stamp|datetime|date ?time|seconds?|elapsed|seconds "
-    r"?elapsed|"
-    r"elapsed ?time|logging ?time|accelerometer ?timestamp ?since ?reboot|sample ?time ?fine|utc ?time|"
-    r"time ?stamp ?cal|time ?s|time ?ms|time ?us|s|ms)(?:unix|cal|utc|start|since\w*)?(?:s|ms|us|ns|sec)?$"
+    r"time|zeit|temps|tiempo|tempo|epoch|elapsed|clock|dat(e|um)\b|stamp|second|sekund|"
+    r"^(t|s|ms|us|ns|m?secs?|fecha|unix|utc)$"
 )
 _FRAME = re.compile(
-    r"^(?:frames?|frame ?(?:idx|index|id|no|nr|num|number)?|image ?id|packet ?counter|sample)#?$"
+    r"(frames?|image|packet|sample)( ?(idx|index|id|no|nr|num|number|counter|count))?#?|counter"
 )
+_AXIS = re.compile(r"(?i:(^|[^a-z])[xyzuv]([^a-z]|$))|[a-z][XYZUV]$")
+_TIME_UNITS = (
+    (r"\bns\b|_ns|nano", 1e-9),
+    (r"\bus\b|_us|µs|micro", 1e-6),
+    (r"\bms(ec)?\b|_ms|milli|time ?ms", 1e-3),
+    (r"\bmin\b|_min|minute", 60.0),
+    (r"\bs\b|_s\b|\bsec|second|sekund", 1.0),
+)
+_PERIODS = (2.0**8, 2.0**16, 2.0**32, 86_400.0, 43_200.0, 86_400_000.0)
+"""After which counters begin anew, and times of day (s, ms)."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +62,10 @@ class Table:
     def read(self, column: int) -> np.ndarray:
         """Read a column of numbers; NaN for what the usual spellings call missing."""
         words = pd.Series(self.columns[column], dtype=str)
-        plain = words.str.replace(",", ".") if self.decimal == "," else words
+        if self.decimal == ",":
+            plain = words.str.replace(r"\.(?=[\d.]*,)", "", regex=True).str.replace(",", ".")
+        else:
+            plain = words.str.replace(r",(?=\d{3}\.)", "", regex=True)  # 1,234.5
         values = pd.to_numeric(plain, errors="coerce").to_numpy(dtype=float, copy=True)
         bad = np.isnan(values) & ~words.str.strip().str.lower().isin(_NOTHING).to_numpy()
         if bad.any():
@@ -80,7 +91,15 @@ def read_words(path: Path) -> str:
         raw = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path.name}: cannot be read ({error.strerror}).") from None
-    encodings = ["utf-16"] if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else ["utf-8-sig", "cp1252", "latin-1"]
+    encodings = ["utf-8-sig", "cp1252", "latin-1"]
+    if raw[:4] in (b"\xff\xfe\0\0", b"\0\0\xfe\xff"):
+        encodings = ["utf-32"]
+    elif raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        encodings = ["utf-16"]
+    elif (
+        len(raw) > 3 and sum(zeros := (raw[:400:2].count(0), raw[1:400:2].count(0))) > 100 and not min(zeros)
+    ):
+        encodings = ["utf-16-le" if zeros[1] else "utf-16-be"]
     for encoding in encodings:
         try:
             text = raw.decode(encoding)
@@ -105,16 +124,14 @@ def parse_table(name: str, text: str) -> Table:
     separator = max(scores, key=scores.get)
     rows = [_cut(line, separator) for line in rest]
     data = [n for n, row in enumerate(rows) if _is_data(row)]
-    # A line of separators alone is a sample in which everything is missing, but only among samples.
-    spoken = [any(cell.strip() for cell in row) for row in rows]
-    rows = [
-        row for n, row in enumerate(rows) if spoken[n] or (data and data[0] < n < data[-1] and len(row) > 1)
-    ]
-    data = [n for n, row in enumerate(rows) if _is_data(row)]
     if not data or scores[separator] == 0:
         raise InputError(f"{name}: not a table of numbers: no line of numbers found.")
-    first = data[0]
     width = int(np.bincount([len(rows[n]) for n in data]).argmax())
+    # A line of separators alone is a sample in which everything is missing, but only among samples.
+    spoken = [any(cell.strip() for cell in row) for row in rows]
+    among = [data[0] < n < data[-1] and len(row) > 1 for n, row in enumerate(rows)]
+    first = sum(spoken[: data[0]])
+    rows = [row for row, *kept in zip(rows, spoken, among, strict=True) if any(kept)]
     header = [row for row in rows[:first] if abs(len(row) - width) <= 1]
     if not header and above and abs(len(_cut(above[-1].lstrip("#/ "), separator)) - width) <= 1:
         header = [_cut(above.pop().lstrip("#/ "), separator)]
@@ -146,7 +163,7 @@ def parse_table(name: str, text: str) -> Table:
     )
     columns = [list(column) for column in zip(*body, strict=True)]
     sample = [word for row in body[:50] for word in row]
-    comma = separator != "," and sum("," in word for word in sample) > sum("." in word for word in sample)
+    comma = sum("," in word for word in sample) > sum("." in word for word in sample)
     return Table(name, header, columns, "\n".join(above), "," if comma else ".")
 
 
@@ -196,37 +213,75 @@ def clean_name(name: str) -> str:
 
 
 def find_time(table: Table) -> tuple[np.ndarray | None, np.ndarray | None, set[int]]:
-    """Find times (s) and frame numbers of the rows, and the columns that hold them."""
+    """Find times (s) and frame numbers of the rows, and the columns that hold them.
+
+    Columns that say so in their names, or else that rise by even steps, as nothing that is measured does.
+    """
     time_s = frames = None
-    used: set[int] = set()
-    for n, name in enumerate(table.names):
-        words = clean_name(name)
-        if time_s is None and _TIME.fullmatch(words):
-            time_s = _read_time(table, n, name)
+    names = table.names or [""] * len(table.columns)
+    cleaned = list(map(clean_name, names))
+    used = {n for n, words in enumerate(cleaned) if _FRAME.fullmatch(words)}
+    if cleaned and cleaned[0] in ("", "index", "scorer", "bodyparts", "coords") and table.header:
+        used.add(0)
+    for n in sorted(used):
+        if frames is None and table.is_numeric(n):
+            frames = unwrap(table.read(n))
+    named = [n for n, name in enumerate(names) if n not in used and is_time(name)]
+    for n in named:
+        # A word such as 'date' beside a time of day does not rise; a column that is called time must.
+        sure = re.match("time|t$", cleaned[n]) and n == named[-1]
+        if time_s is None and (sure or _rises(table, n)):
+            time_s = _read_time(table, n, names[n])
             used.add(n)
-        elif _FRAME.fullmatch(words) or (n == 0 and words in ("", "index", "scorer", "bodyparts", "coords")):
-            used.add(n)
-            if frames is None and table.is_numeric(n):
-                frames = table.read(n)
+    if time_s is None and frames is None:
+        for n, name in enumerate(names):
+            if not _AXIS.search(name) and table.is_numeric(n) and _rises_evenly(values := table.read(n)):
+                time_s = (values - values[0]) * guess_unit(" ".join([name, *_get_units(table, n)]), values)
+                used.add(n)
+                break
     if frames is not None:
         steps = np.diff(frames[np.isfinite(frames)])
-        if len(steps) == 0 or not np.isfinite(frames).all() or (steps < 0).any() or np.median(steps) <= 0:
+        if len(steps) == 0 or not np.isfinite(frames).all() or (steps < 0).any() or not (steps > 0).any():
             frames = None
     if time_s is not None and frames is None and np.median(np.diff(time_s)) == 1.0:
         frames, time_s = time_s, None  # a count of samples under the name of time
     return time_s, frames, used
 
 
+def is_time(name: str) -> bool:
+    """Whether a name may be that of a time."""
+    return bool(_TIME.search(clean_name(name))) and not _AXIS.search(name)
+
+
+def _get_units(table: Table, column: int) -> list[str]:
+    return [row[column] for row in table.header if column < len(row)]
+
+
+def _rises(table: Table, column: int) -> bool:
+    try:
+        values = _read_time(table, column, "")
+    except InputError:
+        return False
+    return values[-1] > 0
+
+
+def _rises_evenly(values: np.ndarray) -> bool:
+    steps = np.diff(values)
+    usual = float(np.median(steps)) if len(steps) > 20 and np.isfinite(steps).all() else 0.0
+    return usual > 0 and bool(
+        (steps > 0).all() and (np.abs(steps / usual - np.round(steps / usual)) < 0.1).all()
+    )
+
+
 def _read_time(table: Table, column: int, name: str) -> np.ndarray:
-    words = pd.Series(table.columns[column], dtype=str)
     if table.is_numeric(column):
-        values = table.read(column)
+        values = unwrap(table.read(column))
         _check_times(table.name, name, values)
-        return (values - values[0]) * _guess_unit(table, column, name, values)
+        return (values - values[0]) * guess_unit(" ".join([name, *_get_units(table, column)]), values)
+    words = pd.Series(table.columns[column], dtype=str).str.replace(r",(?=\d+\D*$)", ".", regex=True)
     stamps = pd.to_datetime(words, errors="coerce", utc=True, format="mixed")
     if stamps.isna().any():
-        spans = pd.to_timedelta(words.str.replace(",", "."), errors="coerce")
-        seconds = spans.dt.total_seconds().to_numpy()
+        seconds = pd.to_timedelta(words, errors="coerce").dt.total_seconds().to_numpy()
     else:
         seconds = (stamps - stamps.iloc[0]).dt.total_seconds().to_numpy()
     if not np.isfinite(seconds).all():
@@ -234,8 +289,23 @@ def _read_time(table: Table, column: int, name: str) -> np.ndarray:
         raise InputError(
             f"{table.name}, column '{name}', row {row + 1}: found '{words.iloc[row][:40]}', expected a time."
         )
+    seconds = unwrap(seconds)
     _check_times(table.name, name, seconds)
     return seconds - seconds[0]
+
+
+def unwrap(values: np.ndarray) -> np.ndarray:
+    """Go on counting where a counter began anew, or a time of day at midnight."""
+    steps = np.diff(values)
+    back = steps < 0
+    if not back.any() or not (steps > 0).any():
+        return values
+    usual = float(np.median(steps[steps > 0]))
+    for period in _PERIODS:
+        on = steps[back] + period
+        if ((on > 0) & (on < 100 * usual)).all():
+            return values[0] + np.r_[0.0, np.cumsum(np.where(back, steps + period, steps))]
+    return values
 
 
 def _check_times(source: str, name: str, values: np.ndarray) -> None:
@@ -249,21 +319,14 @@ def _check_times(source: str, name: str, values: np.ndarray) -> None:
         )
 
 
-def _guess_unit(table: Table, column: int, name: str, values: np.ndarray) -> float:
-    """Seconds per unit of a time column: as the name or a line of units says, else by the usual rates."""
-    said = " ".join([name, *(row[column] for row in table.header)]).lower()
-    step = float(np.median(np.diff(values)[np.diff(values) > 0])) if np.any(np.diff(values) > 0) else 1.0
+def guess_unit(said: str, values: np.ndarray) -> float:
+    """Seconds per unit of times: as their name or a line of units says, else by the usual rates."""
+    said, steps = said.lower(), np.diff(values)
+    step = float(np.median(steps[steps > 0])) if (steps > 0).any() else 1.0
     if re.search(r"sample ?time ?fine", said):
         return next((unit for unit in (1e-6, 1e-4, 1e-3) if 9 <= 1 / (step * unit) <= 1100), 1e-4)
-    for pattern, unit in (
-        (r"\bns\b|_ns|nano", 1e-9),
-        (r"\bus\b|_us|µs|micro", 1e-6),
-        (r"\bms\b|_ms|milli|\(ms\)", 1e-3),
-        (r"\bs\b|_s\b|\bsec|seconds", 1.0),
-    ):
+    for pattern, unit in _TIME_UNITS:
         if re.search(pattern, said) and 5 <= 1 / (step * unit) <= 5000:
             return unit
-    for unit in (1.0, 1e-3, 1e-6, 1e-9):
-        if 9 <= 1 / (step * unit) <= 900 and step != 1.0:
-            return unit
-    return 1.0
+    rates = (unit for unit in (1.0, 1e-3, 1e-6, 1e-9) if 9 <= 1 / (step * unit) <= 900 and step != 1.0)
+    return next(rates, 1.0)

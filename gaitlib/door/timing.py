@@ -121,6 +121,8 @@ def _interpolate(old: np.ndarray, values: np.ndarray, new: np.ndarray, longest: 
     left, shape = right - 1, (-1,) + (1,) * (values.ndim - 1)
     width = old[right] - old[left]
     share = np.clip((new - old[left]) / np.where(width > 0, width, 1.0), 0, 1).reshape(shape)
+    if values.ndim == 4 and values.shape[1] > 1:  # the order of people may differ between two frames
+        share = np.round(share)
     mixed = (1 - share) * values[left] + share * values[right]
     mixed = np.where(
         np.abs(share - 0.5) > 0.5 - 1e-6, np.where(share < 0.5, values[left], values[right]), mixed

@@ -9,6 +9,7 @@ import pandas as pd
 
 from gaitlib.estimate.clip_sampler import Clip
 from gaitlib.estimate.estimator import GaitEstimator
+from gaitlib.estimate.input_kind import get_kind
 from gaitlib.estimate.targets import OUTCOME_NAMES
 from gaitlib.gait import MUSCLE_GROUPS
 
@@ -32,10 +33,13 @@ def measure_activation_errors(estimator: GaitEstimator, clips: list[Clip]) -> di
 
 def tabulate_errors(estimator: GaitEstimator, clips: list[Clip]) -> pd.DataFrame:
     """Compare an estimator with the truth of synthetic clips."""
-    rows = []
+    rows, names = [], get_kind(estimator.config.kind).side
     for clip, estimate in zip(clips, estimator.predict_features([c.features for c in clips]), strict=True):
         about = {"gait": clip.gait, "view": clip.view, "moving_camera": clip.moving_camera}
-        about["height_known"] = bool(clip.features.side[0] > 0.5)
+        about["height_known"], about["focal_known"] = (
+            name in names and bool(clip.features.side[names.index(name)] > 0.5)
+            for name in ("height_known", "focal_known")
+        )
         for name, reference in zip(OUTCOME_NAMES, clip.truth, strict=True):
             row = about | {"outcome": name, "reference": float(reference), "status": estimate.status}
             if estimate.ok:
@@ -47,6 +51,7 @@ def tabulate_errors(estimator: GaitEstimator, clips: list[Clip]) -> pd.DataFrame
         "view",
         "moving_camera",
         "height_known",
+        "focal_known",
         "outcome",
         "reference",
         "estimate",
@@ -152,6 +157,23 @@ def write_model_card(path: str | Path, estimator: GaitEstimator, errors: pd.Data
             f"{factor * row['mae']:.{digits}f} {unit} | {factor * row['bias']:+.{digits}f} {unit} | "
             f"{row['coverage']:.0%} |"
         )
+    if about.get("shifted"):
+        lines += [
+            "",
+            "## Where cameras, bodies or detectors are unlike those of training",
+            "",
+            "Intervals were set on some changes of cameras, bodies, detectors; these are others.",
+            "",
+            "| change | view | outcome | clips | mean absolute error | bias | coverage |",
+            "|---|---|---|---|---|---|---|",
+        ]
+        for row in about["shifted"]:
+            factor, unit, digits = _SCALE[row["outcome"]]
+            lines.append(
+                f"| {row['shift']} | {row['view']} | {row['outcome']} | {row['n']} | "
+                f"{factor * row['mae']:.{digits}f} {unit} | {factor * row['bias']:+.{digits}f} {unit} | "
+                f"{row['coverage']:.0%} |"
+            )
     lines += ["", "Simulated people are not real people: the errors on real people are in the book.", ""]
     path = Path(path)
     path.write_text("\n".join(lines), encoding="utf-8")

@@ -7,12 +7,13 @@ Zeni et al. 2008 (doi 10.1016/j.gaitpost.2007.07.007) for events and Stenum et a
 1. The clip is brought to the person's measure (`gaitlib.estimate.features`).
 2. Initial contact: the ankle is farthest ahead of the hips; in views from the front or the back, where
    nothing is seen of that, the step time comes from the autocorrelation of the sides' difference.
-3. Step length: distance of the ankles along the image at initial contact. Speed: travel of the hips in a
-   fixed camera, else step length over step time.
+3. Speed: path of the body before a pinhole camera that stands still (`gaitlib.estimate.geometry`), else step
+   length over step time. Step length: distance of the ankles along the image at initial contact in side
+   views, else speed times step time.
 4. Leg lengths become metres with thigh + shank = 0.491 of body height (Winter 2009).
 
 Departures: no calibration object; heels are not used, as most layouts lack them; views from the front or
-the back give the step time alone.
+the back give the step time alone where the focal length is not stated.
 
 The ridge regression on clip measures learns from real people, so it may only be judged on people left out.
 The penalty is chosen inside each training part, again by person (nested cross-validation; Varma & Simon
@@ -35,14 +36,13 @@ from gaitlib.estimate.features import (
     LEGS,
     SIDE_FEATURES,
     NormalisedClip,
-    build_basis,
     compute_features,
     find_step_time,
-    fit_lines,
     get_height,
     normalise_clip,
     read_keypoints,
 )
+from gaitlib.estimate.geometry import fit_pinhole
 from gaitlib.estimate.targets import OUTCOME_NAMES, Estimate, build_abstention, build_estimate
 from gaitlib.events import detect_events_from_curves
 
@@ -51,34 +51,40 @@ LEG_SHARE_OF_HEIGHT = 0.491
 MIN_SPREAD = 0.25
 """Ankles nearer than this at contact (leg lengths) are not a side view."""
 MIN_TRAVEL_SPEED = 0.15
-"""Slower travel in the image (leg lengths per second) is taken as a moving camera or a treadmill."""
+"""Slower travel (leg lengths per second) is taken as a moving camera or a treadmill."""
+MAX_SPEED_SD = 0.12
+"""Where perspective leaves the logarithm of the speed less certain, the view does not tell it."""
+MAX_ALONG = 0.3
+"""Where more of the path leads along the view, ankles in the image are nearer than steps are long."""
 
 
 def estimate_classical(keypoints: xr.Dataset, height_m: float | None = None) -> Estimate:
     """Estimate the outcomes of one clip without any learning."""
-    clip = normalise_clip(*read_keypoints(keypoints))
+    pixels, confidence, fps, size = read_keypoints(keypoints)
+    clip = normalise_clip(pixels, confidence, fps, size)
     if isinstance(clip, str):
         return build_abstention(clip)
-    ankle = clip.relative[:, LEGS[:, 2]]
-    spread = float(np.percentile(np.abs(ankle[:, 0, 0] - ankle[:, 1, 0]), 90))
+    tracks = clip.levels, clip.levels_known, clip.inverse_scale, clip.leg_px
+    fit = fit_pinhole(*tracks, COMMON_FPS, size, keypoints.attrs.get("focal_length_px"))
     height = get_height(keypoints, height_m)
     leg_m = np.nan if height is None else LEG_SHARE_OF_HEIGHT * height
+    ankle, knee = (clip.relative[:, LEGS[:, k]] for k in (2, 1))
+    spread = float(np.percentile(np.abs(ankle[:, 0, 0] - ankle[:, 1, 0]), 90))
+    step_length = np.nan
     if spread < MIN_SPREAD:
-        knee = clip.relative[:, LEGS[:, 1]]
-        step_time, rhythm = find_step_time(
-            np.concatenate([ankle[:, 0] - ankle[:, 1], knee[:, 0] - knee[:, 1]], axis=1)
-        )
+        differences = [ankle[:, 0] - ankle[:, 1], knee[:, 0] - knee[:, 1]]
+        step_time, rhythm = find_step_time(np.concatenate(differences, axis=1))
         if rhythm < 0.3:
             return build_abstention("too few steps: no rhythm found in a view from the front or the back")
-        return _build(step_time_s=step_time)
-    steps = _measure_steps(clip, ankle)
-    if steps is None:
-        return build_abstention("too few steps: fewer than three initial contacts found")
-    step_length, step_time = steps
-    travel = fit_lines(clip.travel[:, :1], np.ones((len(clip.travel), 1)), build_basis(len(clip.travel)))[
-        0, 1
-    ]
-    speed = abs(travel) if abs(travel) > MIN_TRAVEL_SPEED else step_length / step_time
+    else:
+        steps = _measure_steps(clip, ankle)
+        if steps is None:
+            return build_abstention("too few steps: fewer than three initial contacts found")
+        step_length, step_time = steps
+    still = fit.speed > MIN_TRAVEL_SPEED and fit.log_speed_sd < MAX_SPEED_SD
+    speed = fit.speed if still else step_length / step_time
+    if abs(fit.along) > MAX_ALONG:
+        step_length = speed * step_time
     return _build(speed_mps=speed * leg_m, step_length_m=step_length * leg_m, step_time_s=step_time)
 
 

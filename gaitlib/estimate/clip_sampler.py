@@ -22,6 +22,7 @@ from gaitlib.estimate.features import (
     SideInformation,
     compute_features_from_arrays,
 )
+from gaitlib.estimate.geometry import FOCAL_PRIOR
 from gaitlib.estimate.inertial_features import SITES, compute_inertial_arrays
 from gaitlib.estimate.targets import WalkEvents, find_walk_events, measure_window
 from gaitlib.events import detect_events_from_force
@@ -47,6 +48,7 @@ class GaitPool:
     activation: np.ndarray
     # (n_gait, 101, 2, 3): What heel, ball and toes of both feet carry (body weights)
     load: np.ndarray
+    weight: np.ndarray  # (n_gait,): How often each is drawn, relatively
 
     def __len__(self) -> int:
         return len(self.activation)
@@ -55,7 +57,7 @@ class GaitPool:
         """Take some gaits."""
         parts = (tuple(part[n] for n in rows) for part in (self.curves.dimensions, self.curves.persons))
         curves = GaitCurves(self.curves.curves[rows], self.curves.stride_time_s[rows], *parts)
-        return GaitPool(curves, self.activation[rows], self.load[rows])
+        return GaitPool(curves, self.activation[rows], self.load[rows], self.weight[rows])
 
     def join(self, other: GaitPool) -> GaitPool:
         """Put two pools together."""
@@ -65,8 +67,13 @@ class GaitPool:
             self.curves.dimensions + other.curves.dimensions,
             self.curves.persons + other.curves.persons,
         )
-        parts = ((self.activation, other.activation), (self.load, other.load))
-        return GaitPool(curves, *(np.concatenate(part) for part in parts))
+        return GaitPool(curves, *(np.concatenate([getattr(self, name), getattr(other, name)])
+                                  for name in ("activation", "load", "weight")))  # fmt: skip
+
+
+_SLOW, _UNEVEN_PERCENT = 0.3, 2.0
+"""Gaits below 0.3 of the root of gravity times leg length (0.9 m/s in an adult), and with a left contact off
+half the stride by 2 %, are drawn more often: patients walk so, and the library holds fewer of them."""
 
 
 def build_pool(gaits: xr.Dataset, persons: list[Person]) -> GaitPool:
@@ -74,10 +81,16 @@ def build_pool(gaits: xr.Dataset, persons: list[Person]) -> GaitPool:
     raw = gaits["activation"].transpose("gait", "muscle", "phase").values.astype(float)
     sides = raw.reshape(len(raw), 2, len(MUSCLE_GROUPS), N_PHASE).copy()
     force = gaits["ground_force"].transpose("gait", "phase", "foot", "axis").values[..., 1]
-    for n, own in enumerate(force):
-        sides[n, 1] = shift_stride(sides[n, 1], _find_left_contact(own))
+    left = np.array([_find_left_contact(own) for own in force])
+    for n, start in enumerate(left):
+        sides[n, 1] = shift_stride(sides[n, 1], start)
+    curves = prepare_gaits(gaits, persons)
+    travel = gaits["position"].sel(coordinate="pelvis_tx").transpose("gait", "phase").values
+    speed = (travel[:, -1] - travel[:, 0]) / curves.stride_time_s
+    slow = speed / np.sqrt(9.81 * np.array([body.leg_length_m for body in curves.dimensions])) < _SLOW
     people = pd.DataFrame([person.model_dump() for person in persons])
-    return GaitPool(prepare_gaits(gaits, persons), sides, compute_region_load(gaits, people))
+    load = compute_region_load(gaits, people)
+    return GaitPool(curves, sides, load, 1.0 + slow + (np.abs(left - 50.0) > _UNEVEN_PERCENT))
 
 
 def shift_stride(curves: np.ndarray, start_percent: float) -> np.ndarray:
@@ -118,6 +131,12 @@ class SamplerConfig:
     duration_s: tuple[float, float] = (2.1, 7.0)  # shortest and longest clip (s)
     # mixture of views: 'side', 'end' (front or back), 'any', each with its weight
     views: tuple[tuple[str, float], ...] = (("side", 0.35), ("end", 0.3), ("any", 0.35))
+    # mean and standard deviation of the logarithm of the focal length over the longer side of the image
+    focal: tuple[float, float] = FOCAL_PRIOR
+    lifted_m: float = 0.4  # mean height of the camera beyond some 1.1 m (m)
+    roll_deg: float = 1.5  # standard deviation of its roll (deg)
+    walkway_m: tuple[float, float] = (2.0, 9.0)  # shortest and longest walkway that it is placed for (m)
+    farther: float = 0.35  # mean of the logarithm of its distance over the nearest that shows the walk
     clips_per_walk: int = 6  # clips with different cameras from each walk
     # share of clips with a panning camera, or with a person who walks on the spot (0-1)
     panning_share: float = 0.15
@@ -131,7 +150,8 @@ class SamplerConfig:
     height_error_m: float = 0.015  # standard deviation of the stated body height (m)
     unchanged_share: float = 0.25  # share of walks whose joint curves stay as simulated (0-1)
     noise_free_share: float = 0.2  # share of clips without detector error, as projected motion capture (0-1)
-    variation: WalkVariation = field(default_factory=WalkVariation)  # spread of walks beyond their gait
+    # spread of walks beyond their gait
+    variation: WalkVariation = field(default_factory=lambda: WalkVariation(proportion_spread=0.04))
     # mean and standard deviation of the logarithm of a factor on the variation from stride to stride: below 1
     # % to some 10 % of stride time, the range that the cohorts state with their sources
     irregularity: tuple[float, float] = (0.4, 0.7)
@@ -171,8 +191,9 @@ def _sample(
     if len(pool) == 0:
         raise InputError("sample_clips: the set holds no gaits; give at least one.")
     clips: list[Clip] = []
+    ends = np.cumsum(pool.weight)
     for _ in range(20 * n_clips):
-        index = int(rng.integers(len(pool)))
+        index = int(np.searchsorted(ends, rng.uniform(0.0, ends[-1]), side="right"))
         walk = build_varied_walk(pool.curves.select(index), rng, config, fps)
         if walk is None:
             continue
@@ -202,9 +223,10 @@ def draw_camera(
     width, height = [(1920, 1080), (1280, 720), (640, 480), (1080, 1920)][
         int(rng.choice(4, p=[0.5, 0.2, 0.2, 0.1]))
     ]
-    focal = width * np.clip(0.9 * np.exp(0.28 * rng.standard_normal()), 0.5, 2.2)
-    focal = focal * (1.5 if height > width else 1.0)
-    path = np.ptp(middle[:, 0])
+    mean, spread = config.focal
+    focal = max(width, height) * np.clip(np.exp(rng.normal(mean, spread)), 0.35, 1.4)
+    # A camera is placed for a walkway, whoever walks: its distance must not tell the speed.
+    path = max(np.ptp(middle[:, 0]), rng.uniform(*config.walkway_m))
     panning = rng.uniform() < config.panning_share
     lateral, along = abs(np.sin(np.deg2rad(azimuth))) * path, abs(np.cos(np.deg2rad(azimuth))) * path
     fit_width = 0.5 * along + focal * (0.3 * lateral if panning else lateral + 0.6) / width
@@ -212,15 +234,15 @@ def draw_camera(
     nearest = max(fit_width * rng.uniform(0.8, 1.0), fit_height, 0.5 * along + 1.2, 1.5)
     return Camera(
         azimuth_deg=azimuth % 360.0,
-        distance_m=float(nearest * np.exp(rng.exponential(0.3))),
-        height_m=float(np.clip(rng.normal(1.1, 0.4), 0.1, 2.8)),
+        distance_m=float(nearest * np.exp(rng.exponential(config.farther))),
+        height_m=float(np.clip(rng.normal(1.1, 0.3) + rng.exponential(config.lifted_m), 0.3, 3.0)),
         focal_length_px=float(focal),
         image_width_px=width,
         image_height_px=height,
         fps=_draw_fps(rng),
         motion="panning" if panning else "fixed",
-        aim_height_m=float(height_m * rng.uniform(0.45, 0.6)),
-        roll_deg=float(rng.normal(0.0, 1.0)),
+        aim_height_m=float(height_m * rng.uniform(0.35, 0.7)),
+        roll_deg=float(rng.normal(0.0, config.roll_deg)),
         pan_lag_s=float(rng.uniform(0.0, 0.4)),
         distortion_k1=float(rng.normal(0.0, 0.03)),
     )

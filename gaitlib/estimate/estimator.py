@@ -96,7 +96,9 @@ class GaitEstimator:
         self.provenance["seed"] = seed
         return history
 
-    def calibrate(self, clips: list[Clip], level: float = 0.9) -> GaitEstimator:
+    def calibrate(
+        self, clips: list[Clip], level: float = 0.9, predicted: tuple[np.ndarray, np.ndarray] | None = None
+    ) -> GaitEstimator:
         """Set intervals and the limits of abstention on held-out synthetic people.
 
         Parameters
@@ -105,19 +107,23 @@ class GaitEstimator:
             Clips of people that `fit` has not seen.
         level : float
             Coverage wanted (0-1).
+        predicted : tuple of arrays, optional
+            Location and logarithm of the scale of these clips by networks like this one, if not its own.
 
         Returns
         -------
         GaitEstimator
             Itself.
         """
-        features = [clip.features for clip in clips]
-        location, log_scale, curves = self.predict_raw(features)
+        features, error = [clip.features for clip in clips], None
+        if predicted is None:
+            *predicted, curves = self.predict_raw(features)
+            gap = curves - np.stack([clip.activation for clip in clips])
+            gap = gap[np.isfinite(gap).all(axis=(1, 2, 3)) & (self.config.activation_weight > 0)]
+            error = gap if len(gap) else None
+        location, log_scale = predicted
         truth = encode_outcomes([clip.truth for clip in clips])
-        gap = curves - np.stack([clip.activation for clip in clips])
-        gap = gap[np.isfinite(gap).all(axis=(1, 2, 3)) & (self.config.activation_weight > 0)]
         kind = self._get_network().kind
-        error = gap if len(gap) else None
         self.calibration = calibrate_intervals(kind, features, location, log_scale, truth, level, error)
         return self
 

@@ -15,11 +15,22 @@ import numpy as np
 import torch
 from torch import nn
 
-from gaitlib.estimate.input_kind import get_kind
+from gaitlib.estimate.features import PINHOLE_FEATURES
+from gaitlib.estimate.input_kind import DIRECTIONS, get_kind
 from gaitlib.estimate.targets import TARGETS
 from gaitlib.gait import MUSCLE_GROUPS, N_PHASE
 
 _START = ("height_known", "log_height", "log_best_speed", "log_step_time")
+DESIGNS = ("learned", "features", "residual")
+"""How the network of a camera uses perspective (`gaitlib.estimate.geometry`): not at all; as measures of the
+clip; as measures and as what the speed is corrected from, weighed against the speed of the standing foot and
+that of a usual person of this cadence."""
+_USUAL_SPEED, _USUAL_SD, _LEAST_SD, _LEG_SD, _MOVING = 1.3, 0.25, 0.02, 0.05, 0.5
+"""Speed of a usual person (legs per second at a step time of 0.55 s) and spread of its logarithm; least error
+of perspective; spread of the leg length as seen, which no base tells and which bounds, with what perspective
+leaves open, what may be learned; excess of the foot's speed (logarithm) that tells a moving camera. Measured
+on simulated clips. Step length over cadence hardly varies (Sekiya & Nagasaki 1998, doi
+10.1016/S0966-6362(98)00016-4), so usual speed goes with the square of cadence."""
 _REFERENCE_HEIGHT_M = 1.6
 _CORRECTION = 0.2
 _SLIGHT_CORRECTION = 0.02
@@ -45,6 +56,7 @@ class NetworkConfig:
     averaging: float = 0.995  # decay of the running average of the weights
     n_components: int = 24  # principal components of the muscle activity of a leg
     activation_weight: float = 0.5  # weight of the muscle activity in the loss
+    design: str = "residual"  # of a camera's network, see `DESIGNS`
     pretrain_clips: int = 0  # clips of masked sequence modelling before the outcomes are learned; 0 for none
 
 
@@ -93,6 +105,8 @@ class GaitNetwork(nn.Module):
         super().__init__()
         self.config, self.kind = config, get_kind(config.kind)
         width, n_side, n_out = config.width, len(self.kind.side), len(TARGETS)
+        self.residual = config.kind == "keypoints" and config.design == "residual"
+        self.n_bases = 3 * self.residual
         self.stem = nn.Conv1d(self.kind.n_channels, width, 5, stride=2, padding=2)
         self.site = nn.Embedding(len(self.kind.sites), width)
         self.fine = nn.ModuleList(_Block(width, dilation) for dilation in config.fine_dilations)
@@ -104,8 +118,10 @@ class GaitNetwork(nn.Module):
             nn.GELU(),
             nn.Linear(2 * width, width),
             nn.GELU(),
-            nn.Linear(width, 2 * n_out + 1 + 2 * config.n_components + len(_OCTAVES)),
+            nn.Linear(width, 2 * n_out + 1 + 2 * config.n_components + len(_OCTAVES) + self.n_bases),
         )
+        if self.residual:
+            self.register_buffer("trust", torch.ones(len(DIRECTIONS)))
         self.register_buffer("side_mean", torch.zeros(n_side))
         self.register_buffer("side_std", torch.ones(n_side))
         n_curve = len(MUSCLE_GROUPS) * N_PHASE
@@ -121,7 +137,7 @@ class GaitNetwork(nn.Module):
         nn.init.zeros_(last.bias)
         with torch.no_grad():
             last.bias[len(TARGETS) : 2 * len(TARGETS)] = -2.0
-            last.bias[-2] = 4.0  # the rhythm as found
+            last.bias[-2 - self.n_bases] = 4.0  # the rhythm as found
 
     def set_activation_basis(self, curves: np.ndarray) -> None:
         """Set the principal components on which muscle activity is predicted."""
@@ -177,9 +193,13 @@ class GaitNetwork(nn.Module):
         pooled = rows.new_zeros(len(batch.side), rows.shape[1])
         pooled = pooled.index_add(0, batch.owner, rows * share[:, None])
         standard = (batch.side - self.side_mean) / self.side_std
+        if self.config.design == "learned" and self.kind.name == "keypoints":
+            standard = standard * batch.side.new_tensor(
+                [name not in PINHOLE_FEATURES for name in self.kind.side]
+            )
         out = self.head(torch.cat([pooled, standard], dim=1))
         n = len(TARGETS)
-        activity = out[:, 2 * n + 1 : -len(_OCTAVES)].unflatten(1, (2, -1))
+        activity = out[:, 2 * n + 1 : 2 * n + 1 + 2 * self.config.n_components].unflatten(1, (2, -1))
         return Prediction(self._locate(out, batch.side), out[:, n : 2 * n].clamp(-5.5, 1.5), activity)
 
     def _locate(self, out: torch.Tensor, side: torch.Tensor) -> torch.Tensor:
@@ -189,9 +209,13 @@ class GaitNetwork(nn.Module):
             at["height_known"] > 0.5, at["log_height"], _CORRECTION * out[:, 2 * len(TARGETS)]
         )
         height = height + float(np.log(_REFERENCE_HEIGHT_M))
-        found = {"speed_mps": at["log_best_speed"] + float(np.log(0.49)) + _CORRECTION * out[:, 0] + height}
-        octave = out[:, -len(_OCTAVES) :].softmax(dim=1) @ out.new_tensor(_OCTAVES)
+        first = 2 * len(TARGETS) + 1 + 2 * self.config.n_components
+        octave = out[:, first : first + len(_OCTAVES)].softmax(dim=1) @ out.new_tensor(_OCTAVES)
         rhythm = at["log_step_time"] + float(np.log(0.55)) + float(np.log(2)) * octave
+        speed = at["log_best_speed"] + _CORRECTION * out[:, 0]
+        if self.residual:
+            speed = self._correct_bases(out, side, rhythm)
+        found = {"speed_mps": speed + float(np.log(0.49)) + height}
         found["step_time_s"] = rhythm + _CORRECTION * out[:, 2]
         found["step_length_m"] = found["speed_mps"] + found["step_time_s"] + _SLIGHT_CORRECTION * out[:, 1]
         for n, target in enumerate(TARGETS):
@@ -201,6 +225,33 @@ class GaitNetwork(nn.Module):
                 start = side[:, self.kind.side.index(given)] if known else target.start
                 found[target.name] = start / target.size + _CORRECTION * out[:, n]
         return torch.stack([found[target.name] for target in TARGETS], dim=1)
+
+    def _correct_bases(self, out: torch.Tensor, side: torch.Tensor, rhythm: torch.Tensor) -> torch.Tensor:
+        """Weigh perspective, standing foot and usual person by their variances, then as was learned.
+
+        Where the foot is much faster than the image moves, the camera follows or the floor does: a treadmill.
+        What is learned counts as far as it has earned its place in this direction of view (`choose_trust`).
+        """
+        names = ("log_pinhole_speed", "pinhole_sd", "log_best_speed", "along")
+        seen, spread, foot, along = (side[:, self.kind.side.index(name)] for name in names)
+        usual = float(np.log(_USUAL_SPEED)) - 2 * (rhythm - float(np.log(0.55)))
+        moving = (foot - seen - _MOVING).clamp(min=0.0)
+        variances = [
+            (spread / 3) ** 2 + _LEAST_SD**2 + 4 * moving**2,
+            (0.1 + 0.4 * along.abs() + 0.25 * (moving > 0)) ** 2,
+            torch.full_like(seen, _USUAL_SD**2),
+        ]
+        known, bases = torch.stack(variances, dim=1).log(), torch.stack([seen, foot, usual], dim=1)
+        given = (bases * (-known).softmax(dim=1)).sum(dim=1)
+        learned = (bases * (out[:, -self.n_bases :] - known).softmax(dim=1)).sum(dim=1)
+        bound = (spread**2 / 9 + _LEG_SD**2).sqrt()
+        learned = learned + bound * torch.tanh(_CORRECTION * out[:, 0] / bound)
+        return given + self.trust[tell_direction(along)] * (learned - given)
+
+
+def tell_direction(along: torch.Tensor) -> torch.Tensor:
+    """Tell which of `DIRECTIONS` a path has, from its component along the view."""
+    return (along.abs()[:, None] < along.new_tensor(list(DIRECTIONS.values()))).sum(dim=1)
 
 
 def _halve(x: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

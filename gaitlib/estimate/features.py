@@ -21,6 +21,7 @@ import xarray as xr
 from scipy.ndimage import gaussian_filter1d
 
 from gaitlib.errors import InputError
+from gaitlib.estimate.geometry import fit_pinhole
 from gaitlib.sense.layouts import WALK_LAYOUT, convert_layout
 from gaitlib.sense.noise import find_partner
 from gaitlib.walk import KEYPOINTS_3D
@@ -36,6 +37,10 @@ MIN_CONFIDENCE = 0.2
 MIN_LEG_PX = 12.0
 INDEX = {name: n for n, name in enumerate(KEYPOINTS_3D)}
 _PARTNER = find_partner(list(KEYPOINTS_3D))
+_LEVELS = np.array(
+    [[INDEX[f"{name}_{side}"] for side in ("r", "l")] for name in ("shoulder", "hip", "knee", "ankle")]
+)
+_FEET = [[INDEX[f"{name}_{side}"] for name in ("heel", "toe")] for side in "rl"]
 LEGS = np.array([[INDEX[f"{name}_{side}"] for name in ("hip", "knee", "ankle")] for side in ("r", "l")])
 
 
@@ -54,6 +59,10 @@ class NormalisedClip:
     valid_share: float  # share of its frames in which the least often known hip, knee or ankle is known
     roughness_px: float  # what smoothing took off (px, median)
     mirrored: bool  # whether the image was mirrored and the sides exchanged
+    # (n_time, 4, 2) and (n_time, 4): Middles of shoulders, hips, knees, ankles as seen (px); whether known
+    levels: np.ndarray
+    levels_known: np.ndarray
+    leg_px: np.ndarray  # (n_time,): Apparent length of the longer-looking leg, 0 where unknown (px)
 
 
 def normalise_clip(
@@ -72,10 +81,12 @@ def normalise_clip(
         return f"too few valid keypoints: one hip, knee or ankle is known in only {share:.0%} of frames"
     points, valid, roughness = _resample(pixels, known, confidence, fps)
     middle = points[:, LEGS[:, 0]].mean(axis=1)
-    inverse, rate = _fit_inverse_scale(points, valid)
+    leg_px = _measure_leg(points, valid)
+    inverse, rate = _fit_inverse_scale(leg_px)
     if not np.isfinite(inverse).all() or np.median(1 / inverse) < MIN_LEG_PX:
         return "person too small or of no consistent size in the image"
     centre = np.array(image_size_px) / 2 if image_size_px else middle.mean(axis=0)
+    levels, levels_known = points[:, _LEVELS].mean(axis=2), valid[:, _LEVELS].all(axis=2)
     travel = (middle - centre) * inverse[:, None]
     relative = (points - middle[:, None]) * inverse[:, None, None]
     mirrored = _find_direction(travel, relative, valid) < 0
@@ -83,7 +94,8 @@ def normalise_clip(
         relative, valid = relative[:, _PARTNER] * [-1.0, 1.0], valid[:, _PARTNER]
         travel = travel * [-1.0, 1.0]
     relative = np.clip(np.where(valid[..., None], relative, 0.0), -4.0, 4.0)
-    return NormalisedClip(relative, valid, travel, inverse, rate, duration, share, roughness, mirrored)
+    about = duration, share, roughness, mirrored
+    return NormalisedClip(relative, valid, travel, inverse, rate, *about, levels, levels_known, leg_px)
 
 
 def _find_span(complete: np.ndarray, patience: int) -> slice:
@@ -151,15 +163,18 @@ def fit_lines(flat: np.ndarray, weight: np.ndarray, basis: np.ndarray) -> np.nda
     return np.column_stack([level, slope])
 
 
-def _fit_inverse_scale(points: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, float]:
+def _measure_leg(points: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """Apparent thigh + shank of the longer-looking leg (px), 0 where unknown."""
+    lengths = np.linalg.norm(np.diff(points[:, LEGS], axis=2), axis=-1).sum(axis=-1)
+    return np.where(valid[:, LEGS].all(axis=-1), lengths, 0.0).max(axis=1)
+
+
+def _fit_inverse_scale(lengths: np.ndarray) -> tuple[np.ndarray, float]:
     """Robust line through 1 / apparent leg length: values (1/px) and slope (1/(px s))."""
-    legs = points[:, LEGS]
-    lengths = np.linalg.norm(np.diff(legs, axis=2), axis=-1).sum(axis=-1)
-    lengths = np.where(valid[:, LEGS].all(axis=-1), lengths, 0.0).max(axis=1)
-    time = np.arange(len(points)) / COMMON_FPS
+    time = np.arange(len(lengths)) / COMMON_FPS
     rows = lengths > 0.2 * np.median(lengths)
     if rows.sum() < 10 or np.median(lengths) <= 0:
-        return np.full(len(points), np.nan), np.nan
+        return np.full(len(lengths), np.nan), np.nan
     inverse = 1.0 / np.where(rows, lengths, 1.0)
     weight = rows.astype(float)
     x = time - time.mean()
@@ -246,6 +261,9 @@ def correlate_with_itself(centred: np.ndarray) -> np.ndarray:
     return raw / np.maximum(both, 1e-9 * raw[0] + 1e-30)
 
 
+PINHOLE_FEATURES = ("log_pinhole_speed", "pinhole_sd", "along", "log_focal", "focal_sd", "tilt",
+                    "camera_height", "trunk_rise", "hip_rise", "misfit", "log_distance")  # fmt: skip
+"""Measures that come from `gaitlib.estimate.geometry`."""
 SIDE_FEATURES = (
     "height_known",
     "log_height",
@@ -275,6 +293,7 @@ SIDE_FEATURES = (
     "valid_share",
     "log_roughness",
     "stance_speed",
+    *PINHOLE_FEATURES,
 )
 """Measures of the whole clip, in the order of `ClipFeatures.side`."""
 N_CHANNELS = 19 * 2 * 2 + 19 + 3
@@ -361,6 +380,7 @@ def compute_features_from_arrays(
     typical = float(np.median(clip.inverse_scale))
     depth = clip.inverse_rate * (focal or (size[0] if size else 1.5 / typical))
     side = _measure_clip(relative, clip.valid, travel, velocity, clip.inverse_rate / typical, depth)
+    side |= _describe_pinhole(clip, size, focal)
     side |= {"image_known": float(size is not None), "focal_known": float(focal is not None)}
     side |= describe_person(known.height_m, known.age_years) | _describe_view(known.azimuth_deg)
     side |= {"duration": clip.duration_s / 5.0, "valid_share": clip.valid_share}
@@ -383,6 +403,25 @@ def describe_person(height_m: float | None, age_years: float | None) -> dict[str
     }
 
 
+def _describe_pinhole(clip: NormalisedClip, size, focal) -> dict[str, float]:
+    """Camera and path by `gaitlib.estimate.geometry`, for a camera that stands still."""
+    tracks = clip.levels, clip.levels_known, clip.inverse_scale, clip.leg_px
+    fit = fit_pinhole(*tracks, COMMON_FPS, size, focal)
+    return {
+        "log_pinhole_speed": np.log(max(fit.speed, 0.1)),
+        "pinhole_sd": 3 * fit.log_speed_sd,
+        "along": fit.along,
+        "log_focal": fit.log_focal,
+        "focal_sd": 3 * fit.log_focal_sd,
+        "tilt": 5 * fit.tilt_rad,
+        "camera_height": fit.camera_height - 1.2,
+        "trunk_rise": 5 * (fit.shoulder - 0.6),
+        "hip_rise": 5 * (fit.hip - 0.95),
+        "misfit": fit.misfit,
+        "log_distance": np.log(fit.distance / 8.0),
+    }
+
+
 def _describe_view(azimuth_deg: float | None) -> dict[str, float]:
     """Seen from which side does not matter, as clips are mirrored to walk to the right."""
     turn = None if azimuth_deg is None else np.deg2rad(azimuth_deg)
@@ -398,7 +437,8 @@ def _measure_clip(relative, valid, travel, velocity, scale_rate, depth_speed) ->
     lateral, bounce = lines[0, 1], (travel[:, 1] - lines[1] @ basis).std()
     apart = ankle[:, 0] - ankle[:, 1]
     rise = np.gradient(travel[:, 1], 1 / COMMON_FPS)
-    step_time, rhythm = find_step_time(np.concatenate([apart, knee[:, 0] - knee[:, 1]], axis=1), rise)
+    rhythmic = [_average_feet(relative, valid, apart), knee[:, 0] - knee[:, 1]]
+    step_time, rhythm = find_step_time(np.concatenate(rhythmic, axis=1), rise)
     shoulders = [INDEX["shoulder_r"], INDEX["shoulder_l"]]
     seen = valid[:, shoulders].all(axis=1)
     shoulder = relative[seen][:, shoulders] if seen.mean() > 0.3 else np.zeros((1, 2, 2))
@@ -425,6 +465,14 @@ def _measure_clip(relative, valid, travel, velocity, scale_rate, depth_speed) ->
         "shank_share": shank.mean() / max(thigh.mean(), 1e-3) - 1.0,
         "stance_speed": stance,
     }
+
+
+def _average_feet(relative: np.ndarray, valid: np.ndarray, apart: np.ndarray) -> np.ndarray:
+    """Difference of the feet: ankles and, where seen, heels and toes, whose errors average out."""
+    right, left = _FEET
+    seen = valid[:, right] & valid[:, left]
+    seen = (seen & (seen.mean(axis=0) > 0.7))[..., None]
+    return (apart + ((relative[:, right] - relative[:, left]) * seen).sum(axis=1)) / (1 + seen.sum(axis=1))
 
 
 def _get_quantile(values: np.ndarray, share: float) -> float:

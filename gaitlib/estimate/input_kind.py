@@ -20,7 +20,8 @@ from gaitlib.sense.noise import find_partner
 from gaitlib.walk import KEYPOINTS_3D
 
 _SAID = ("height_known", "log_height", "age_known", "age", "view_known", "view_across", "view_along",
-         "image_known", "focal_known", "duration", "valid_share", "sensors", "mass_known", "bmi")  # fmt: skip
+         "image_known", "focal_known", "log_focal", "focal_sd", "duration", "valid_share", "sensors",
+         "mass_known", "bmi")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,10 @@ def get_kind(name: str) -> InputKind:
 
 
 def name_group(kind: InputKind, features: ClipFeatures) -> str:
-    """Name the group of clips that one is compared with: its site, left and right alike."""
+    """Name the group of a clip: direction of view as perspective tells it, or site, left and right alike."""
+    if kind.name == KEYPOINTS.name:
+        along = abs(float(features.side[_ALONG]))
+        return next(name for name, least in DIRECTIONS.items() if along >= least)
     if len(kind.sites) == 1:
         return kind.sites[0]
     if lacks_gyroscope(features.side):  # few enough clips that sites are calibrated together
@@ -87,6 +91,11 @@ def mirror_features(kind: InputKind, features: ClipFeatures) -> ClipFeatures:
     side[_TURNED] *= -1
     sequence = features.sequence[_ORDER] * _SIGN[:, None]
     return ClipFeatures(sequence, side, features.problem, turned, features.sites)
+
+
+_ALONG = SIDE_FEATURES.index("along")
+DIRECTIONS = {"along": 0.85, "between": 0.4, "across": 0.0}
+"""Group of clips of a camera -> least component of the path along the view."""
 
 
 def _swap_site(site: int) -> int:

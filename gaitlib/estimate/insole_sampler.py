@@ -1,4 +1,4 @@
-"""Training clips of pressure insoles on the fly, and their intervals under simulated shifts."""
+"""Training clips of pressure insoles on the fly."""
 
 from __future__ import annotations
 
@@ -47,11 +47,6 @@ class InsoleSamplerConfig:
     variation: WalkVariation = field(default_factory=WalkVariation)
     irregularity: tuple[float, float] = (0.4, 0.7)
     errors: InsoleErrors = field(default_factory=InsoleErrors)  # scaled log-normally per clip
-
-
-def shift_config(config: InsoleSamplerConfig) -> InsoleSamplerConfig:
-    """Insoles that differ from those of training: errors twice as large, rates that were not there."""
-    return replace(config, errors=config.errors.scale(2.0), rates_hz=(40.0, 64.0, 128.0))
 
 
 def sample_insole_clips(

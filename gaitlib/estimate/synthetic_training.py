@@ -9,7 +9,7 @@ import json
 import multiprocessing
 import time
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,20 +17,28 @@ import pandas as pd
 import xarray as xr
 
 from gaitlib.errors import InputError
-from gaitlib.estimate.assess import measure_activation_errors, tabulate_errors
+from gaitlib.estimate.assess import measure_activation_errors, summarise_errors, tabulate_errors
+from gaitlib.estimate.baseline_estimators import LEG_SHARE_OF_HEIGHT
 from gaitlib.estimate.clip_sampler import (
     Clip,
     GaitPool,
     InertialSamplerConfig,
     SamplerConfig,
     build_pool,
-    sample_clips,
-    sample_inertial_clips,
 )
 from gaitlib.estimate.estimator import GaitEstimator
-from gaitlib.estimate.estimator_network import NetworkConfig
-from gaitlib.estimate.insole_sampler import InsoleSamplerConfig, sample_insole_clips
-from gaitlib.estimate.insole_shifts import calibrate_on_shifts
+from gaitlib.estimate.estimator_network import DESIGNS, NetworkConfig
+from gaitlib.estimate.features import SIDE_FEATURES
+from gaitlib.estimate.insole_sampler import InsoleSamplerConfig
+from gaitlib.estimate.shifts import (
+    DIRECTIONS_OF,
+    SHIFTS,
+    calibrate_on_shifts,
+    measure_shifts,
+    sample_seeded,
+    shift_sampler,
+)
+from gaitlib.estimate.targets import OUTCOME_NAMES
 from gaitlib.estimate.training_loop import compute_loss
 from gaitlib.generate.learnable_gaits import select_verified
 from gaitlib.generate.network_training import fingerprint
@@ -100,15 +108,12 @@ def train_estimator(
     with _open_workers(config.n_workers, parts["fit"], config.sampler) as (sample, executor):
         history = estimator.fit(sample, seed, folder, executor, log, compute_loss)
     train_s = time.perf_counter() - started
-    clips = _sample_here(parts["cal"], config.sampler, [seed, 8], config.n_calibration)
-    estimator.calibrate(clips, config.level)
-    if isinstance(config.sampler, InsoleSamplerConfig):
-        known = table["cohort"].to_numpy()[training], table["cohort"].to_numpy()[calibration]
-        library = pool.take(training), parts["cal"]
-        calibrate_on_shifts(
-            estimator, *library, known, config.sampler, config.n_calibration, config.level, seed
-        )
-    clips = _sample_here(parts["test"], config.sampler, [seed, 9], config.n_test)
+    known = table["cohort"].to_numpy()[training], table["cohort"].to_numpy()[calibration]
+    calibrate_on_shifts(
+        estimator, pool.take(training), parts["cal"], known, config.sampler, config.n_calibration,
+        config.level, seed,
+    )  # fmt: skip
+    clips = sample_seeded(parts["test"], config.sampler, [seed, 9], config.n_test)
     estimator.provenance |= {
         "trained_on": "synthetic walks only",
         **learned_from,
@@ -117,8 +122,65 @@ def train_estimator(
         "activation_errors": measure_activation_errors(estimator, clips)
         if config.network.activation_weight
         else {},
+        "shifted": measure_shifts(estimator, parts["test"], config.sampler, config.n_test // 2, seed),
     }
     return estimator, history, tabulate_errors(estimator, clips)
+
+
+LEFT_OUT = ("stroke", "parkinsons")
+"""Cohorts that no design learns from when designs are compared."""
+
+
+def compare_designs(
+    table: pd.DataFrame, gaits: xr.Dataset, config: TrainingConfig, seed: int, log=None
+) -> pd.DataFrame:
+    """Train every design of a camera's network on the same clips, and test it on shifted clips and cohorts.
+
+    Beside them stands perspective alone, without training, where body height is known. Simulated gaits only.
+    """
+    table, gaits = select_verified(table, gaits)
+    learned = ~table["cohort"].isin(LEFT_OUT).to_numpy()
+    pool = build_pool(gaits, list_persons(table))
+    training, calibration, test = (
+        pool.take(rows[learned[rows]]) for rows in split_people(table, config.held_out_share, seed)
+    )
+    clips = sample_seeded(training, config.sampler, [seed, 7], config.network.n_clips)
+    size = config.network.chunk_clips
+    people = {"none": test, "cohort": pool.take(np.flatnonzero(~learned))}
+    tests = {
+        name: sample_seeded(own, config.sampler, [seed, 9], config.n_test) for name, own in people.items()
+    }
+    for number, name in enumerate(SHIFTS):
+        strange = shift_sampler(config.sampler, name, True)
+        tests[name] = sample_seeded(test, strange, [seed, 10, number], config.n_test)
+    found = []
+    for design in DESIGNS:
+        if log:
+            log(f"design: {design}")
+        chunks = iter(range(len(clips)))
+        estimator = GaitEstimator(replace(config.network, design=design))
+        estimator.fit(lambda _, n, at=chunks: clips[(first := next(at) * size) : first + n], seed, log=log)
+        calibrate_on_shifts(
+            estimator, training, calibration, (), config.sampler, config.n_calibration, config.level, seed
+        )
+        found += [
+            tabulate_errors(estimator, own).assign(design=design, shift=name) for name, own in tests.items()
+        ]
+    found += [_apply_perspective(own).assign(design="perspective", shift=name) for name, own in tests.items()]
+    errors = pd.concat(found, ignore_index=True).replace({"view": DIRECTIONS_OF})
+    summary = summarise_errors(errors, by=["design", "shift", "view", "focal_known"])
+    return summary[summary["outcome"].isin(OUTCOME_NAMES[:3])].reset_index(drop=True)
+
+
+def _apply_perspective(clips: list[Clip]) -> pd.DataFrame:
+    rows = []
+    for clip in clips:
+        side = dict(zip(SIDE_FEATURES, clip.features.side.tolist(), strict=True))
+        row = {"view": clip.view, "focal_known": side["focal_known"] > 0.5, "outcome": "speed_mps"}
+        row |= {"reference": float(clip.truth[0]), "status": "ok", "lower": np.nan, "upper": np.nan}
+        speed = np.exp(side["log_pinhole_speed"] + side["log_height"]) * 1.6 * LEG_SHARE_OF_HEIGHT
+        rows += [row | {"estimate": speed}] if side["height_known"] else []
+    return pd.DataFrame(rows)
 
 
 def sample_held_out(
@@ -135,7 +197,7 @@ def sample_held_out(
         )
     test = split_people(table, config.held_out_share, seed)[2]
     pool = build_pool(gaits.isel(gait=test), list_persons(table.iloc[test]))
-    return _sample_here(pool, config.sampler, [seed, 9], config.n_test)
+    return sample_seeded(pool, config.sampler, [seed, 9], config.n_test)
 
 
 def split_people(
@@ -209,26 +271,20 @@ def draw_conditions(table: pd.DataFrame, n: int, rng: np.random.Generator) -> pd
     return frame
 
 
-def _sample_here(pool: GaitPool, config, seed, n_clips: int) -> list[Clip]:
-    samplers = {InertialSamplerConfig: sample_inertial_clips, InsoleSamplerConfig: sample_insole_clips}
-    sample = samplers.get(type(config), sample_clips)
-    return sample(pool, n_clips, np.random.default_rng(seed), config)
-
-
 def _start_worker(pool: GaitPool, config) -> None:
     end_with_parent()
     _WORKER_POOL["all"] = (pool, config)
 
 
 def _sample_in_worker(seed: int, n_clips: int) -> list[Clip]:
-    return _sample_here(*_WORKER_POOL["all"], seed, n_clips)
+    return sample_seeded(*_WORKER_POOL["all"], seed, n_clips)
 
 
 @contextlib.contextmanager
 def _open_workers(n_workers: int, pool: GaitPool, config):
     """Function that samples, and an executor of spawned processes (None for none)."""
     if n_workers <= 0:
-        yield functools.partial(_sample_here, pool, config), None
+        yield functools.partial(sample_seeded, pool, config), None
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(

@@ -151,6 +151,8 @@ def _draw_forest_reference(ax, lines: list, outcome: str, statistic: str, value,
         for size, kind, source in known.drop_duplicates().itertuples(index=False):
             for end in (-size, size) if statistic == "bias" else (size,):
                 ax.plot([end, end], [y - 0.5, y + 0.5], zorder=1, **style)
+            low = -size if statistic == "bias" else 0.0
+            ax.fill_betweenx([y - 0.5, y + 0.5], low, size, color=MARGIN_COLOUR, alpha=0.16, lw=0, zorder=0.5)
             words = f"{sign}{format_number(size, get_decimals(outcome))} {get_unit(outcome)}".rstrip()
             sources[f"{kind} margin {words}\n({source})"] = None
     return [Line2D([], [], label=text, **style) for text in sources]

@@ -17,7 +17,11 @@ METHODS = {
 """Method -> words for readers."""
 LABELS = {"side": "side", "front": "front", "": "–", "real": "real people", "simulated": "simulated"}
 """Values of the columns `view` and `origin` -> words for narrow columns."""
-_PROSE_UNITS = {"speed_mps": (1.0, "m/s", 2), "step_length_m": (100.0, "cm", 1), "step_time_s": (1.0, "s", 3)}
+_PROSE_UNITS = {
+    "speed_mps": (1.0, "m/s", 2),
+    "step_length_m": (100.0, "cm", 1),
+    "step_time_s": (1000.0, "ms", 0),
+}
 
 
 def choose_row(
@@ -41,7 +45,7 @@ def describe_error(row: pd.Series, outcome: str) -> str:
 
 
 def describe_size(value: float, outcome: str, signed: bool = False) -> str:
-    """Put a size into words, in the units of the prose: m/s, cm, s."""
+    """Put a size into words, in the units of the prose: m/s, cm, ms."""
     factor, unit, decimals = _PROSE_UNITS[outcome]
     sign = "+" if signed and value > 0 else ""
     return f"{sign}{format_number(value * factor, decimals)} {unit}"

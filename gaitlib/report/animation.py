@@ -13,29 +13,37 @@ from gaitlib.body.dimensions import Dimensions, compute_dimensions
 from gaitlib.body.kinematics import compute_sagittal_points
 from gaitlib.body.specification import GRAVITY_MPS2
 from gaitlib.gait import COORDINATES, MUSCLE_GROUPS, SIDES
-from gaitlib.person import Impairment, parse_person
+from gaitlib.person import parse_person
+from gaitlib.report.body_picture import (
+    HEALTHY,
+    PATHS,
+    SEGMENTS,
+    WORDS,
+    draw_impairment,
+    get_part,
+    measure_parts,
+)
 from gaitlib.report.interactive import build_lab, encode
 from gaitlib.sense.trunk_and_arms import add_width_and_arms
 from gaitlib.simulate.library import HEALTHY_COHORTS
 from gaitlib.walk import KEYPOINTS_3D
 
-_HEALTHY = Impairment().flatten()
-
 
 @dataclass(frozen=True)
 class Walker:
-    """One gait to show: a title, the Gait, and the person's segment lengths and mass."""
+    """One gait to show: title, Gait, the person's segment lengths and mass, a picture of what hinders."""
 
     title: str
     gait: xr.Dataset
     dimensions: Dimensions
     mass_kg: float
+    picture: str = ""
 
 
 def choose_walkers(table: pd.DataFrame, gaits: xr.Dataset, example: pd.Series) -> list[Walker]:
     """Choose a gait and its most different companion at about the same speed."""
     near = table[table["verified"].astype(bool) & (table["speed_mps"] - example["speed_mps"]).abs().lt(0.15)]
-    hindered = (near[list(_HEALTHY)].astype(float) - pd.Series(_HEALTHY)).abs().sum(axis=1).idxmax()
+    hindered = (near[list(HEALTHY)].astype(float) - pd.Series(HEALTHY)).abs().sum(axis=1).idxmax()
     return [make_walker(row, gaits) for row in (example, near.loc[hindered])]
 
 
@@ -43,61 +51,51 @@ def make_walker(row: pd.Series, gaits: xr.Dataset) -> Walker:
     """Make a walker of a row of a library's table."""
     person = parse_person({key: row[key] for key in ("age_years", "sex", "height_m", "mass_kg")})
     title = f"{person.age_years:.0f} years, {person.height_m:.2f} m, {row['speed_mps']:.2f} m/s"
+    words = describe_shortly(row)
     if row["cohort"] not in HEALTHY_COHORTS:
-        title += f"; {describe_shortly(row)}"
-    return Walker(title, gaits.sel(gait=row["gait_id"]), compute_dimensions(person), person.mass_kg)
+        title += f"; {words}"
+    gait = gaits.sel(gait=row["gait_id"])
+    return Walker(title, gait, compute_dimensions(person), person.mass_kg, draw_impairment(row, words))
 
 
-_WORDS = {
-    "weakness": ("weak {}", 1.0),
-    "contracture": ("short {}", 0.3),
-    "spasticity": ("spastic {}", 3.0),
-    "limit": ("stiff {}", 40.0),
-    "tone": ("tense {}", 0.5),
-    "rigidity": ("rigid", 1.0),
-    "coactivation": ("antagonists active", 0.5),
-    "bradykinesia": ("slowed", 0.7),
-    "stoop_deg": ("stooped", 40.0),
-    "balance_margin": ("cautious", 1.0),
-    "tilt_deg": ("tilted pelvis", 30.0),
-}
-"""Part of an impairment -> words, and the size that counts as a whole."""
+_NAMES = {"plantarflexors": "calf", "dorsiflexors": "foot lifters", "rect_fem": "rectus femoris",
+          "gastroc": "gastrocnemius"}  # fmt: skip
 
 
 def describe_shortly(row: pd.Series, most: int = 3) -> str:
-    """Name the largest parts of an impairment, such as 'weak plantarflexors left (49 % of strength)'."""
-    sizes = {}
-    for name, healthy in _HEALTHY.items():
-        part = name if name in _WORDS else name.partition("_")[0]
-        sizes[name] = abs(float(row[name]) - healthy) / _WORDS[part][1]
-    found, said = sorted((name for name in sizes if sizes[name] > 0.1), key=sizes.get, reverse=True), {}
-    for name in found:
-        part = name if name in _WORDS else name.partition("_")[0]
-        muscle, _, side = name.removeprefix(part).strip("_").rpartition("_")
-        words = _WORDS[part][0].format(muscle.replace("_", " "))
-        said.setdefault(words, []).append((side, float(row[name])))
-    return ", ".join(_join_sides(words, own) for words, own in list(said.items())[:most]) or "no impairment"
+    """Name the largest parts of an impairment, such as 'weak left calf (49 % of normal)'."""
+    sizes, said = measure_parts(row), {}
+    for name in sorted((name for name in sizes if sizes[name] > 0.1), key=sizes.get, reverse=True):
+        part = get_part(name)
+        group, _, side = name.removeprefix(part).strip("_").rpartition("_")
+        said.setdefault((part, group), []).append((side, float(row[name])))
+    lines = (_join_sides(*key, own) for key, own in list(said.items())[:most])
+    return ", ".join(lines) or "no impairment"
 
 
-def _join_sides(words: str, own: list[tuple[str, float]]) -> str:
-    side = {"r": " right", "l": " left"}.get(own[0][0], "") if len(own) == 1 else ""
-    return (
-        words
-        + side
-        + (f" ({100 * min(v for _, v in own):.0f} % of strength)" if words.startswith("weak") else "")
-    )
+def _join_sides(part: str, group: str, own: list[tuple[str, float]]) -> str:
+    side = {"r": "right ", "l": "left "}.get(own[0][0], "") if len(own) == 1 else ""
+    words = WORDS[part][0].format(side + _NAMES.get(group, group.replace("_", " ")))
+    return words + (f" ({100 * min(v for _, v in own):.0f} % of normal)" if part == "weakness" else "")
 
 
 def build_animation(walkers: Sequence[Walker], name: str = "walkers", still: str = "") -> str:
     """Build the animation of gaits side by side."""
-    groups = [(walker.title, [walker]) for walker in walkers]
+    groups = [(walker.title, [[walker]]) for walker in walkers]
     return build_lab("walk", _pack_groups(groups, list(range(len(groups)))), name, still)
 
 
-def build_viewer(groups: Mapping[str, Sequence[Walker]], shown: Sequence[str], still: str = "") -> str:
-    """Build a viewer in which a reader chooses who walks, and how fast: the gaits of each group by speed."""
+def build_viewer(
+    groups: Mapping[str, Sequence[Sequence[Walker]]], shown: Sequence[str], still: str = ""
+) -> str:
+    """Build a viewer in which a reader chooses who walks, how impaired and how fast.
+
+    Each group is a list of levels from the least to the most impaired; gaits of a level are sorted by speed.
+    """
     names = list(groups)
-    sorted_groups = [(name, sorted(own, key=_get_speed)) for name, own in groups.items()]
+    sorted_groups = [
+        (name, [sorted(level, key=_get_speed) for level in levels]) for name, levels in groups.items()
+    ]
     return build_lab("walk", _pack_groups(sorted_groups, [names.index(n) for n in shown]), "viewer", still)
 
 
@@ -105,17 +103,21 @@ def _get_speed(walker: Walker) -> float:
     return float(walker.gait["speed_mps"])
 
 
-def _pack_groups(groups: list[tuple[str, Sequence[Walker]]], panels: list[int]) -> dict:
+def _pack_groups(groups: list[tuple[str, Sequence[Sequence[Walker]]]], panels: list[int]) -> dict:
     packed, listed = [], []
-    for name, walkers in groups:
-        listed.append({"name": name, "first": len(packed), "count": len(walkers)})
-        packed += [_pack(walker) for walker in walkers]
+    for name, levels in groups:
+        listed.append({"name": name, "levels": []})
+        for walkers in levels:
+            listed[-1]["levels"].append({"first": len(packed), "count": len(walkers)})
+            packed += [_pack(walker) for walker in walkers]
     points = packed[0].pop("names")
     for gait in packed[1:]:
         del gait["names"]
     return {
         "points": points,
         "muscles": list(MUSCLE_GROUPS),
+        "paths": PATHS,
+        "segments": SEGMENTS,
         "gaits": packed,
         "groups": listed,
         "panels": panels,
@@ -162,6 +164,7 @@ def _pack(walker: Walker) -> dict:
     length = float(forward[-1] - forward[0])
     return {
         "title": walker.title,
+        "picture": walker.picture,
         "height_m": round(walker.dimensions.height_m, 3),
         "speed_mps": round(_get_speed(walker), 3),
         "stride_s": round(float(gait["stride_time_s"]), 4),

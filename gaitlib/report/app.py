@@ -27,9 +27,11 @@ from gaitlib.report.report_command import VIDEO_ENDINGS, make_report
 
 ENDINGS = (
     *VIDEO_ENDINGS,
-    *(".csv", ".tsv", ".txt", ".json", ".h5", ".hdf5", ".slp", ".c3d", ".trc", ".bvh", ".mot", ".sto"),
+    *(".csv", ".tsv", ".txt", ".json", ".h5", ".hdf5", ".c3d", ".trc", ".bvh", ".mot", ".sto"),
 )
-_LARGEST_BYTES = 2 * 1024**3
+_LARGEST_BYTES, _LARGEST_EARLIER = 2 * 1024**3, 10 * 1024**2
+_EARLIER = "earlier report"
+"""Name beside the recording, which no recording can have: names end in one of ENDINGS."""
 _MOST_WAITING, _MOST_KEPT = 4, 30
 _OPTIONS = {
     **dict.fromkeys(("height_m", "age_years", "fps"), float),
@@ -89,11 +91,14 @@ class Desk:
         picture = out.with_name("report_people.jpg")
         try:
             out.parent.mkdir()
-            _, files = make_report(path, out, report=tell, **options)
+            earlier = path.with_name(_EARLIER)
+            compare = earlier if earlier.is_file() else None
+            _, files = make_report(path, out, compare=compare, report=tell, **options)
             job["files"] = {file.suffix[1:]: file.read_bytes() for file in files}
             job["state"] = "done"
         except GaitlibError as error:
             text = str(error).replace(f"; {picture} shows the numbers", "")
+            text = text.replace(f"--compare {path.with_name(_EARLIER)}", "The earlier report")
             found = re.search(r"with --person 1 to (\d+)", text)
             job["people"] = int(found[1]) if found else 0
             if picture.is_file():
@@ -174,7 +179,8 @@ def build_application(desk: Desk, port: int):
 
     @stream_request_body
     class Upload(Guarded):
-        stream = path = None
+        stream = path = earlier = None
+        ahead = 0  # bytes of the earlier report that come before the recording
 
         def prepare(self) -> None:
             super().prepare()
@@ -187,6 +193,10 @@ def build_application(desk: Desk, port: int):
                 size = int(self.request.headers.get("Content-Length", -1))
                 if not 0 < size <= _LARGEST_BYTES:
                     raise InputError(f"The file has {size} bytes, expected 1 to {_LARGEST_BYTES}.")
+                ahead = self.get_query_argument("earlier", "0")
+                self.ahead = int(ahead) if ahead.isascii() and ahead.isdigit() else -1
+                if not 0 <= self.ahead <= min(_LARGEST_EARLIER, size - 1):
+                    raise InputError(f"The earlier report is too large, more than {_LARGEST_EARLIER} bytes.")
                 if desk.count_waiting() >= _MOST_WAITING:
                     raise InputError("Too many recordings are waiting; try again when one is done.")
                 if shutil.disk_usage(desk.folder).free < 2 * size:
@@ -195,22 +205,31 @@ def build_application(desk: Desk, port: int):
                 return self.stop(400, str(error))
             self.path = Path(tempfile.mkdtemp(dir=desk.folder)) / name
             self.stream = self.path.open("wb")
+            if self.ahead:
+                self.earlier = self.path.with_name(_EARLIER).open("wb")
 
         def data_received(self, chunk: bytes) -> None:
             if self.stream is not None:
-                self.stream.write(chunk)
+                if self.earlier is not None:
+                    self.earlier.write(chunk[: self.ahead])
+                self.stream.write(chunk[self.ahead :])
+                self.ahead = max(self.ahead - len(chunk), 0)
 
         def post(self) -> None:
-            self.stream.close()
+            self.close()
             path, self.path = self.path, None  # it is the desk's now
             self.finish({"job": desk.take(path, self.options)})
 
         def on_connection_close(self) -> None:
             self.on_finish()
 
+        def close(self) -> None:
+            for stream in (self.stream, self.earlier):
+                if stream is not None:
+                    stream.close()
+
         def on_finish(self) -> None:
-            if self.stream is not None:
-                self.stream.close()
+            self.close()
             if self.path is not None:
                 shutil.rmtree(self.path.parent, ignore_errors=True)
 

@@ -13,6 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import xarray as xr
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -23,6 +24,17 @@ from gaitlib.evaluate.style import COLOURS, STYLE, add_simulated_mark
 RIGHT, LEFT, GREY = COLOURS[0], COLOURS[1], "0.55"
 JOINTS = {"hip": "hip_flexion", "knee": "knee_angle", "ankle": "ankle_angle"}
 TITLES = {"hip": "Hip\nflexion (°)", "knee": "Knee\nflexion (°)", "ankle": "Ankle\ndorsiflexion (°)"}
+MUSCLE_WORDS = {
+    "iliopsoas": "Iliopsoas",
+    "glut_max": "Gluteus maximus",
+    "hamstrings": "Hamstrings",
+    "bifemsh": "Biceps femoris, short head",
+    "rect_fem": "Rectus femoris",
+    "vasti": "Vasti",
+    "gastroc": "Gastrocnemius",
+    "soleus": "Soleus",
+    "tib_ant": "Tibialis anterior",
+}
 _CONTACT_N = 20.0
 _JOINTS = {"hip_flexion": "Hip flexion", "knee_angle": "Knee flexion", "ankle_angle": "Ankle dorsiflexion"}
 _LINES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1, 1, 1)))
@@ -50,8 +62,8 @@ _LIMBS = (
 """Parts of the planar body, with their radii at both ends in body heights; as in interactive.js."""
 
 
-def draw_pose(ax, pose: Mapping) -> None:
-    """Draw one pose of the planar body; the left leg is hatched."""
+def draw_pose(ax, pose: Mapping, pale: float = 0.0) -> None:
+    """Draw one pose of the planar body, its colours mixed with white by `pale`; the left leg is hatched."""
     joints = [np.asarray(pose[name]) for name in ("mid_hip", "knee_r", "ankle_r")]
     tall = np.linalg.norm(np.diff(joints, axis=0), axis=1).sum() / 0.49  # body height, roughly
     middle = (np.asarray(pose["neck"]) + pose["head_top"]) / 2
@@ -61,10 +73,14 @@ def draw_pose(ax, pose: Mapping) -> None:
     ):
         ends = [np.asarray(pose.get(f"{name}_{side}", pose.get(name)), dtype=float) for name in (a, b)]
         outline = _outline_limb(*ends, *(tall * r for r in radii))
-        look = {"facecolor": colour, "edgecolor": "white", "hatch": hatch, "linewidth": 0.5}
+        look = {"facecolor": _mix(colour, pale), "edgecolor": "white", "hatch": hatch, "linewidth": 0.5}
         ax.add_patch(plt.Polygon(outline, zorder=2 + 0.01 * number, **look))
-    ax.add_patch(plt.Circle(middle, 0.062 * tall, color="0.35", zorder=2.1))
+    ax.add_patch(plt.Circle(middle, 0.062 * tall, color=_mix("0.35", pale), zorder=2.1))
     ax.autoscale_view()
+
+
+def _mix(colour: str, pale: float) -> tuple:
+    return tuple((1 - pale) * part + pale for part in to_rgb(colour))
 
 
 def _outline_limb(a: np.ndarray, b: np.ndarray, ra: float, rb: float) -> np.ndarray:

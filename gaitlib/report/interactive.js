@@ -1,4 +1,5 @@
-// Interactive parts of pages: bodies that walk, a library to look through, the size of a study, a camera.
+// Interactive parts of pages: bodies that walk, a library to look through, agreement walk by walk, the size of
+// a study, a camera.
 // gaitlib/report/interactive.py fills in ID, KIND and DATA. Nothing is requested from anywhere.
 (function (root, kind, data) {
   "use strict";
@@ -20,9 +21,13 @@
   }
   function addSlider(parent, label, [low, high, step], value, say, change) {
     const slider = make("input", { type: "range", min: low, max: high, step, value }), shown = make("span");
-    const tell = () => { shown.textContent = say(Number(slider.value)); slider.setAttribute("aria-valuetext", shown.textContent); };
+    const tell = () => {
+      const text = say(Number(slider.value));
+      shown.textContent = text && `: ${text}`;
+      slider.setAttribute("aria-valuetext", text || slider.value);
+    };
     slider.addEventListener("input", () => { tell(); change(Number(slider.value)); });
-    parent.append(make("label", { class: "long" }, make("span", {}, `${label} `, shown), slider));
+    parent.append(make("label", { class: "long" }, make("span", {}, label, shown), slider));
     tell();
     return Object.assign(slider, { tell });
   }
@@ -88,19 +93,6 @@
   }
 
   // ---- Bodies that walk ------------------------------------------------------------------------------
-  // Muscle paths as [segment, share along it, share of its length to the front]; thickness in body heights.
-  const paths = {
-    iliopsoas: [0.013, ["pelvis", 1.0, 0.2], ["pelvis", 0.2, 0.45], ["thigh", 0.2, 0.03]],
-    glut_max: [0.026, ["pelvis", 0.65, -0.45], ["thigh", 0.02, -0.18], ["thigh", 0.28, -0.04]],
-    hamstrings: [0.018, ["pelvis", -0.15, -0.3], ["thigh", 0.5, -0.15], ["shank", 0.08, -0.09]],
-    bifemsh: [0.009, ["thigh", 0.45, -0.03], ["thigh", 0.75, -0.07], ["shank", 0.06, -0.06]],
-    rect_fem: [0.012, ["pelvis", 0.35, 0.45], ["thigh", 0.45, 0.17], ["thigh", 0.97, 0.11], ["shank", 0.1, 0.06]],
-    vasti: [0.02, ["thigh", 0.25, 0.05], ["thigh", 0.65, 0.1], ["thigh", 0.97, 0.08], ["shank", 0.1, 0.05]],
-    gastroc: [0.017, ["thigh", 0.93, -0.05], ["shank", 0.28, -0.16], ["foot", 0.0, 0.25]],
-    soleus: [0.013, ["shank", 0.18, -0.04], ["shank", 0.5, -0.09], ["foot", 0.0, 0.25]],
-    tib_ant: [0.011, ["shank", 0.12, 0.05], ["shank", 0.45, 0.08], ["shank", 0.95, 0.06], ["foot", 0.7, 0.2]],
-  };
-  const segments = { pelvis: ["mid_hip", "lumbar"], thigh: ["mid_hip", "knee"], shank: ["knee", "ankle"], foot: ["heel", "mtp"] };
   // Radii at both ends, in body heights.
   const limbs = {
     leg: [["mid_hip", "knee", 0.052, 0.033], ["knee", "ankle", 0.034, 0.019], ["ankle", "heel", 0.019, 0.017],
@@ -152,13 +144,13 @@
     function drawMuscles(side, alpha) {
       const at = (point) => points[`${point}_${side}`] || points[point];
       const locate = ([segment, along, front]) => {
-        const [a, b] = segments[segment].map(at), dx = b[0] - a[0], dy = b[1] - a[1];
+        const [a, b] = data.segments[segment].map(at), dx = b[0] - a[0], dy = b[1] - a[1];
         const sign = segment === "pelvis" ? -1 : 1;
         return place([a[0] + along * dx - sign * front * dy, a[1] + along * dy + sign * front * dx]);
       };
       const active = read(gait.activation[side], data.muscles.length, share);
       data.muscles.forEach((muscle, i) => {
-        const [thickness, ...path] = paths[muscle], [p, q, r, s] = path.map(locate);
+        const [thickness, ...path] = data.paths[muscle], [p, q, r, s] = path.map(locate);
         context.strokeStyle = getActivity(active[i] / 100, alpha * Math.min(0.4 + active[i] / 10, 1));
         context.lineWidth = thickness * height * scale * (0.9 + 0.005 * active[i]);
         context.beginPath();
@@ -210,26 +202,34 @@
     let seconds = 0;
     const row = make("div", { class: "row" });
     data.panels.forEach((first, number) => {
-      const panel = make("div", { class: "panel" }), title = make("strong"), state = { group: first, gait: null };
+      const panel = make("div", { class: "panel" }), title = make("strong"), state = { group: first, level: 0 };
+      const getLevel = () => groups[state.group].levels[state.level];
       const choose = (n) => {
-        state.gait = data.gaits[groups[state.group].first + n];
-        title.textContent = state.gait.title;
+        state.gait = data.gaits[getLevel().first + n];
+        title.innerHTML = state.gait.picture;  // drawn by gaitlib; words are set as text
+        title.append(make("span", {}, state.gait.title));
         if (state.canvas) { state.canvas.setAttribute("aria-label", `Walking body: ${state.gait.title}`); redraw(); }
       };
       if (groups.length > data.panels.length) {
         const controls = make("div", { class: "controls" });
+        const reset = (slider, last) => { slider.max = last; slider.value = Math.floor(last / 2); slider.disabled = !last; };
+        const show = () => { reset(pace, getLevel().count - 1); choose(Number(pace.value)); pace.tell(); };
         addSelect(controls, number ? "beside" : "who walks", groups.map((group) => group.name), first, (i) => {
           state.group = i;
-          slider.max = groups[i].count - 1;
-          slider.value = Math.floor((groups[i].count - 1) / 2);
-          choose(Number(slider.value));
-          slider.tell();
+          reset(hard, groups[i].levels.length - 1);
+          state.level = Number(hard.value);
+          hard.tell();
+          show();
         });
-        const middle = Math.floor((groups[first].count - 1) / 2);
-        const slider = addSlider(controls, "walking speed", [0, groups[first].count - 1, 1], middle,
-          (n) => `${data.gaits[groups[state.group].first + n].speed_mps.toFixed(2)} m/s`, choose);
+        state.level = Math.floor((groups[first].levels.length - 1) / 2);
+        const hard = addSlider(controls, "impairment", [0, 9, 1], 0, (n) =>
+          (groups[state.group].levels.length < 2 ? "none" : ["mild", "moderate", "severe"][n]), (n) => { state.level = n; show(); });
+        const pace = addSlider(controls, "walking speed", [0, 9, 1], 0,
+          (n) => `${(data.gaits[getLevel().first + n] || state.gait).speed_mps.toFixed(2)} m/s`, choose);
+        reset(hard, groups[first].levels.length - 1);
+        hard.tell();
         panel.append(controls);
-        choose(middle);
+        show();
       } else choose(0);
       panel.append(title);
       state.canvas = addCanvas(panel, `Walking body: ${state.gait.title}`, 22);
@@ -390,6 +390,111 @@
     reset();
   }
 
+  // ---- Agreement, walk by walk -------------------------------------------------------------------------
+  function mountAgreement() {
+    const controls = make("div", { class: "controls" }), chosen = [0, 0, 0, 0];
+    const canvas = addCanvas(stage, "Error of every walk against its size, with bias and limits of agreement", 22);
+    Object.assign(canvas, { tabIndex: 0 });
+    const said = make("output", { class: "count", "aria-live": "polite" });
+    let points = [], spots = [], held = -1, series = null;
+    const axes = [["people", data.groups], ["outcome", data.outcomes.map((o) => o.label)], ["camera from the", data.views], ["method", data.methods]];
+    axes.forEach(([label, names], i) => addSelect(controls, label, names, 0, (value) => { chosen[i] = value; choose(); redraw(); }));
+    stage.prepend(controls);
+    stage.append(said, make("p", { class: "key" }, "solid line: bias; dashed: 95 % limits of agreement; shaded: the declared margin. Point at a walk, or step with the arrow keys: all walks of that person stand out."));
+    const getOutcome = () => data.outcomes[chosen[1]];
+    const say = (v, sign) => {
+      const { factor, digits, unit } = getOutcome(), text = Math.abs(v * factor).toFixed(digits);
+      return `${v < 0 && Number(text) ? "\u2212" : sign ? "+" : ""}${text} ${unit}`;
+    };
+    function choose() {
+      held = -1;
+      series = data.series.find((s) => s.key.every((v, i) => v === chosen[i]));
+      points = series ? Array.from(decode(series.reference), (v, i) => [v / data.scale, decode(series.estimate)[i] / data.scale, series.person[i]]) : [];
+      points.sort((a, b) => a[0] + a[1] - b[0] - b[1]);
+      tell();
+    }
+    function tell() {
+      root.dataset.held = held;
+      if (!series) { said.textContent = "No walk here has both an estimate and a measured value."; return; }
+      const [reference, estimate, person] = points[held] || [];
+      const kind = series.simulated ? "simulated people" : "people";
+      said.textContent = held >= 0
+        ? `${data.people[person]}: ${series.simulated ? "true" : "measured"} ${say(reference)}, estimated ${say(estimate)}, off by ${say(estimate - reference, true)}`
+        : `${series.n_people} ${kind}, ${points.length} walks${series.low === null ? ": too few people for bias and limits" : `: bias ${say(series.bias, true)}, 95 % limits ${say(series.low, true)} to ${say(series.high, true)}`}`;
+    }
+    function hold(i) { if (i !== held) { held = i; tell(); redraw(); } }
+    function find(event) {
+      const box = canvas.getBoundingClientRect(), ratio = canvas.width / box.width;
+      const far = spots.map(([x, y]) => Math.hypot(x - (event.clientX - box.left) * ratio, y - (event.clientY - box.top) * ratio));
+      const best = far.indexOf(Math.min(...far));
+      hold(best >= 0 && far[best] < 26 * ratio ? best : -1);
+    }
+    ["pointermove", "pointerdown"].forEach((name) => canvas.addEventListener(name, find));
+    canvas.addEventListener("pointerleave", () => hold(-1));
+    canvas.addEventListener("keydown", (event) => {
+      const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      if (!step || !points.length) return;
+      event.preventDefault();
+      hold((Math.max(held, step < 0 ? 0 : -1) + step + points.length) % points.length);
+    });
+
+    drawers.push(() => {
+      const [context, ratio] = fit(canvas), { margin, label } = getOutcome();
+      spots = [];
+      if (!series) return;
+      const ends = [series.low, series.high].filter((v) => v !== null), errors = points.map((p) => p[1] - p[0]);
+      const tall = 1.12 * Math.max(...errors.map(Math.abs), ...ends.map(Math.abs), margin);
+      const sizes = points.map((p) => (p[0] + p[1]) / 2), pad = 0.05 * (Math.max(...sizes) - Math.min(...sizes) || 1);
+      const [first, last] = [Math.min(...sizes) - pad, Math.max(...sizes) + pad];
+      const [left, right, top, bottom] = [66, 12, 26, 44].map((v) => v * ratio);
+      const px = (v) => left + ((v - first) / (last - first)) * (canvas.width - left - right);
+      const py = (v) => top + ((tall - v) / (2 * tall)) * (canvas.height - top - bottom);
+      function rule(v, colour, width, dash) {
+        context.strokeStyle = getColour(colour);
+        context.lineWidth = width * ratio;
+        context.setLineDash(dash.map((d) => d * ratio));
+        context.beginPath();
+        context.moveTo(left, py(v));
+        context.lineTo(canvas.width - right, py(v));
+        context.stroke();
+        context.setLineDash([]);
+      }
+      context.fillStyle = getColour("margin");
+      context.globalAlpha = 0.22;
+      context.fillRect(left, py(margin), canvas.width - left - right, py(-margin) - py(margin));
+      context.globalAlpha = 1;
+      rule(0, "faint", 1, []);
+      ends.forEach((v) => rule(v, "ink", 1.4, [6, 4]));
+      if (ends.length) rule(series.bias, "ink", 1.8, []);
+      context.fillStyle = getColour("ink");
+      const tick = (low, high) => [0.2, 0.1, 0.05, 0.02].map((k) => k * 10 ** Math.ceil(Math.log10(high - low))).find((k) => (high - low) / k >= 3);
+      const { factor, unit } = getOutcome();
+      const write = (v, step) => (v * factor).toFixed(Math.max(0, -Math.floor(Math.log10(step * factor) + 1e-9))).replace("-", "\u2212");
+      context.textAlign = "right";
+      for (let step = tick(-tall, tall), v = Math.ceil(-tall / step) * step; v <= tall; v += step) context.fillText(write(Math.abs(v) < step / 2 ? 0 : v, step), left - 8 * ratio, py(v) + 5 * ratio);
+      context.textAlign = "center";
+      for (let step = tick(first, last), v = Math.ceil(first / step) * step; v <= last; v += step) context.fillText(write(v, step), px(v), canvas.height - bottom + 18 * ratio);
+      context.fillText(`${label}, mean of both (${unit})`, (left + canvas.width) / 2, canvas.height - 6 * ratio);
+      context.textAlign = "left";
+      context.fillText(`estimate \u2212 ${series.simulated ? "truth" : "measured"} (${unit})`, 4 * ratio, 16 * ratio);
+      spots = points.map((p, i) => [px(sizes[i]), py(errors[i])]);
+      const person = held >= 0 ? points[held][2] : null;
+      points.forEach((p, i) => {
+        const own = p[2] === person;
+        context.beginPath();
+        context.arc(...spots[i], (i === held ? 7 : own ? 6 : 4.5) * ratio, 0, 7);
+        context.strokeStyle = context.fillStyle = getColour(own ? "left" : "right");
+        context.lineWidth = 1.6 * ratio;
+        context.globalAlpha = own || person === null ? 1 : 0.45;
+        if (own || !series.simulated) context.fill();
+        context.stroke();
+        context.globalAlpha = 1;
+      });
+      if (series.simulated) markSimulated(context, ratio);
+    });
+    choose();
+  }
+
   // ---- The size of a study ---------------------------------------------------------------------------
   function mountSample() {
     const controls = make("div", { class: "controls" }), answer = make("output", { class: "result", "aria-live": "polite" });
@@ -528,7 +633,7 @@
 
   stage.hidden = false;
   if (still) still.hidden = true;
-  ({ walk: mountWalk, library: mountLibrary, sample: mountSample, camera: mountCamera })[kind]();
+  ({ walk: mountWalk, library: mountLibrary, agreement: mountAgreement, sample: mountSample, camera: mountCamera })[kind]();
   redraw();
   window.addEventListener("resize", redraw);
   new MutationObserver(redraw).observe(document.documentElement, { attributeFilter: ["data-theme"] });

@@ -14,6 +14,8 @@ from gaitlib.errors import InputError
 _NO_BREAK = "\u00a0"
 _BROAD_PX = 620
 """Figures wider than this scroll sideways on a phone."""
+_LONG_ROWS = 8
+"""Tables of so many rows come as CSV too, and book.js sorts them."""
 
 BASES = {
     "real": "Real people",
@@ -49,7 +51,7 @@ def show_figure(figure, caption: str, basis: str, n_people=None, n_walks=None, u
     width = width_px * 96 // 150
     kind = "plate broad" if width > _BROAD_PX else "plate"
     data = base64.b64encode(picture).decode()
-    words = f"{_mark_basis(basis, n_people, n_walks, unit)} {html.escape(caption)}"
+    words = f"{_mark_basis(basis, n_people, n_walks, unit)} {_escape(caption)}"
     return HTML(
         f'<figure class="{kind}"><div class="frame"><img src="data:image/png;base64,{data}" '
         f'style="width:{width}px" alt="{html.escape(caption, quote=True)}"></div>'
@@ -73,19 +75,21 @@ def show_markup(markup: str, caption: str, basis: str, n_people=None, n_walks=No
     """Show ready HTML, such as an animation, with its caption and data basis."""
     from IPython.display import HTML
 
-    words = f"{_mark_basis(basis, n_people, n_walks, unit)} {html.escape(caption)}"
+    words = f"{_mark_basis(basis, n_people, n_walks, unit)} {_escape(caption)}"
     return HTML(f'<figure class="plate">{markup}<figcaption>{words}</figcaption></figure>')
 
 
 def show_table(
     table: pd.DataFrame, caption: str, basis: str, n_people=None, n_walks=None, unit: str = "walks"
 ):
-    """Show a table with its caption and data basis; wide ones scroll."""
+    """Show a table with its caption and data basis; wide ones scroll, long ones come as CSV too."""
     from IPython.display import HTML
 
-    table = table.map(lambda value: _keep_together(str(value)))
-    body = table.to_html(index=False, border=0, na_rep="–", justify="left", escape=True, classes="table")
-    words = f"{_mark_basis(basis, n_people, n_walks, unit)} {html.escape(caption)}"
+    shown = table.map(lambda value: _keep_together(str(value)))
+    body = shown.to_html(index=False, border=0, na_rep="–", justify="left", escape=True, classes="table")
+    words = f"{_mark_basis(basis, n_people, n_walks, unit)} {_escape(caption)}"
+    if len(table) >= _LONG_ROWS:
+        words += f" {_link_csv(table, f'{_name_file(caption)}.csv', 'CSV')}"
     return HTML(f'<div class="wide">{body}</div><p class="tablenote">{words}</p>')
 
 
@@ -93,15 +97,34 @@ def show_csv(table: pd.DataFrame, name: str, words: str):
     """Show a link that saves a table as CSV; the file is part of the page."""
     from IPython.display import HTML
 
+    return HTML(f"<p>{_link_csv(table, name, words)}</p>")
+
+
+def _link_csv(table: pd.DataFrame, name: str, words: str) -> str:
     data = base64.b64encode(table.to_csv(index=False).encode()).decode()
-    return HTML(
-        f'<p><a download="{html.escape(name, quote=True)}" href="data:text/csv;charset=utf-8;base64,{data}">'
-        f"{html.escape(words)}</a></p>"
+    return (
+        f'<a download="{html.escape(name, quote=True)}" href="data:text/csv;charset=utf-8;base64,{data}">'
+        f"{html.escape(words)}</a>"
     )
+
+
+def _name_file(caption: str) -> str:
+    return "_".join(re.findall(r"\w+", caption.lower())[:5]) or "table"
+
+
+def set_type(text: str) -> str:
+    """Set numbers as in print: a minus is no hyphen, a percent sign stands apart but stays on the line."""
+    text = re.sub(r"(?<![\w.)-])-(?=[\d.])", "\u2212", text)
+    return re.sub(r"(?<=\d) ?%", f"{_NO_BREAK}%", text)
+
+
+def _escape(text: str) -> str:
+    return html.escape(set_type(text))
 
 
 def _keep_together(text: str) -> str:
     """Let an interval break before its bracket only, and "8 of 12" nowhere."""
+    text = set_type(text)
     text = re.sub(r"\([^()]*\)|\d of \d", lambda found: found[0].replace(" ", _NO_BREAK), text)
     return (
         re.sub(r"(?<=[\d%]) to (?=[\u2212\d])", f"{_NO_BREAK}to{_NO_BREAK}", text) if len(text) < 40 else text
@@ -114,7 +137,7 @@ def show_answer(sentences, basis: str = "real"):
 
     sentences = [sentences] if isinstance(sentences, str) else list(sentences)
     kind = "answer" if basis == "real" else "answer simulated"
-    body = "".join(f"<p>{html.escape(text)}</p>" for text in sentences if text)
+    body = "".join(f"<p>{_escape(text)}</p>" for text in sentences if text)
     return HTML(f'<div class="{kind}" role="note">{body}</div>')
 
 
@@ -122,14 +145,14 @@ def show_list(lines):
     """Show computed lines as a list."""
     from IPython.display import HTML
 
-    return HTML("<ul>" + "".join(f"<li>{html.escape(line)}</li>" for line in lines if line) + "</ul>")
+    return HTML("<ul>" + "".join(f"<li>{_escape(line)}</li>" for line in lines if line) + "</ul>")
 
 
 def show_text(text: str):
     """Show a computed paragraph."""
     from IPython.display import HTML
 
-    return HTML(f"<p>{html.escape(text)}</p>")
+    return HTML(f"<p>{_escape(text)}</p>")
 
 
 def show_all(*parts):

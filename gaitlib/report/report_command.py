@@ -128,7 +128,7 @@ def make_report(
             )
     view = view if answer.recording is None or answer.recording.kind == "keypoints" else None
     places = (Path(name) if name else None for name in (results, compare))
-    visit = build_visit(answer, height_m, age_years, sex, view, group, *places)
+    visit = build_visit(answer, height_m, age_years, sex, view, group, *places, filmed=film is not None)
     if film is not None:
         from gaitlib.report.frames import cut_pictures
 

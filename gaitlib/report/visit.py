@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +36,10 @@ GROUPS = {
     "multiple_sclerosis": "people with multiple sclerosis",
     "dementia": "people with dementia",
 }
+VIDEO_TRIALS = Path(__file__).with_name("video_trials.csv")
+"""Videos of known walks through the whole path, made by `studies/report_videos.py`."""
+_TRUSTED = 0.15
+"""Where drawn walks come out farther off (median), a report of a video leaves out speed and lengths."""
 _RESAMPLES, _SEED = 500, 0
 _WIDEST = 0.4
 """Widest interval of one side that is worth telling, as a share of the value."""
@@ -112,6 +116,7 @@ def build_visit(
     group: str | None = None,
     results: Path | None = None,
     earlier: Path | None = None,
+    filmed: bool = False,
 ) -> Visit:
     """Put together what a report shows; an answer without values is refused with its reason."""
     if not answer.ok:
@@ -121,6 +126,13 @@ def build_visit(
         )
     seen = find_view(answer, view)
     errors, tested = look_up_errors(answer, seen, group, results)
+    trusted, tried = look_up_trials(seen) if filmed else (True, "")
+    if not trusted:
+        lengths = {name for name in answer.values if name.startswith(("speed", "step_length"))}
+        kept = {name: item for name, item in answer.values.items() if name not in lengths}
+        answer = replace(answer, values=kept)
+        if not kept:
+            raise InputError(f"{answer.source}: no report: {tried}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # means over steps that nobody saw
         values, sides = answer.values, _drop_unsure(split_sides(answer))
@@ -140,6 +152,10 @@ def build_visit(
         measures[name] = Measure(**vars(values[name]), usual=low_high, usual_source=source, **known)
     changes, before = compare_visits(measures, earlier, seen) if earlier else ((), "")
     limits = _list_limits(answer, seen, age_years, sex, measures)
+    if trusted:
+        tested = f"{tested} {tried}".strip()
+    else:
+        limits = (tried, *limits)
     return Visit(answer, measures, height_m, age_years, sex, seen, tested, limits, changes, before)
 
 
@@ -210,6 +226,32 @@ def look_up_errors(
         else (f"seen from the {view} as key points of motion capture with the errors of a pose detector")
     )
     return found, f"Tested on {people} real people ({', '.join(names)}), {kind}."
+
+
+def look_up_trials(view: str) -> tuple[bool, str]:
+    """Look up drawn walks of known speed, filmed from a view: whether to trust lengths, and a sentence."""
+    table = pd.read_csv(VIDEO_TRIALS)
+    table = table[(table["what"] == "drawn") & (table["view"].replace("back", "front") == view)]
+    good = table[table["status"] == "ok"]
+    words = {"front": "the front or back"}.get(view, f"the {view}".replace("the oblique", "an oblique view"))
+    if good.empty:
+        return False, f"speed and step length are left out: no video from {words} was ever tested"
+    error = good["speed_mps"] / good["speed_mps_known"] - 1
+    if error.abs().median() > _TRUSTED:
+        return False, (
+            f"speed and step length are left out, as video from {words} does not tell them: in {len(good)} "
+            f"drawn walks of known speed the values were {_show_errors(error)} off; film from the side"
+        )
+    late = (good["step_time_s"] / good["step_time_s_known"] - 1).abs().max()
+    return True, (
+        f"In {len(good)} drawn videos from {words} with known values speed was {_show_errors(error)} off, "
+        f"step time at most {100 * late:.1f} %."
+    )
+
+
+def _show_errors(error: pd.Series) -> str:
+    low, high = (f"{100 * end:+.0f}".replace("-", "−") for end in (error.min(), error.max()))
+    return f"{low} to {high} %"
 
 
 def _read_estimates(folder: Path) -> pd.DataFrame:

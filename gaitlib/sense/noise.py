@@ -156,17 +156,20 @@ def apply_definition_bias(
     """Move body points to where another convention would put them; shape (n_time, n_keypoint, 3).
 
     Detectors mark hips, knees and feet at surface features, marker sets and skeleton files at centres of
-    their own. The offset is fixed to the body, equal on both sides but for a fifth of it, and twice as
-    large at the hips and shoulders.
+    their own. The offset is fixed to the body, equal on both sides but for a fifth of it, twice as large at
+    the hips, and four times at the shoulders: acromion, arm joint, or root of the collar bone. All that is
+    above the hips is twice as far up or down together, as trunks differ in length and lean.
     """
+    trunk = 2.0 * rng.standard_normal()
     shared: dict[str, np.ndarray] = {}
     offset = np.zeros((len(names), 3))
     for row, name in enumerate(names):
         side = get_side(name)
         joint = name[:-2] if side else name
-        factor = 2.0 if joint in ("hip", "shoulder") else 1.0
+        factor = {"hip": 2.0, "shoulder": 4.0}.get(joint, 1.0)
         if joint not in shared:
             shared[joint] = factor * rng.standard_normal(3)
+            shared[joint][1] += trunk * (joint not in _LEG)
         own = shared[joint] + 0.2 * factor * rng.standard_normal(3)
         offset[row] = own * np.array([1.0, 1.0, -1.0 if side == "l" else 1.0])
     return points + bias_m * height_m / 1.7 * offset

@@ -24,6 +24,7 @@ class Page:
     parameters: dict
 
 
+_DESIGNS = "data/experiments/designs.parquet"
 _VARIABILITY = {"variability_walks": 8, "variability_strides": 60, "price_per_core_hour": 0.04}
 """Walks per cohort and strides per walk on the page of the library; the assumed price (euro)."""
 _EXPLORED = {"speeds_per_group": 7, "explored_gaits": 2000, "smallest_group": 10}
@@ -57,7 +58,10 @@ def plan_pages(study: Study) -> dict[str, Page]:
         "2_generate": library | checkpoints | split | training,
         "2_physics": library | split | {"physics_gaits": study.generate.physics_gaits},
         "2_sense": library,
-        "3_train": library | checkpoints | estimate.model_dump(exclude={"insole_clips"}),
+        "3_train": library
+        | checkpoints
+        | estimate.model_dump(exclude={"insole_clips"})
+        | {"designs": _DESIGNS},
     }
     for name, group in evaluate.subgroups.items():
         own = group.model_dump(include={"title", "missing"}) | {

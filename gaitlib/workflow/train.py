@@ -26,6 +26,7 @@ def add_train_parser(subparsers) -> None:
     parser.add_argument("--clips", type=int, help="clips of cameras, in place of the study's number")
     parser.add_argument("--inertial-clips", type=int, help="clips of inertial sensors, likewise")
     parser.add_argument("--only", choices=ESTIMATORS, nargs="+", default=ESTIMATORS, help="train only these")
+    parser.add_argument("--designs", help="compare designs of the camera's network, write this table instead")
     parser.set_defaults(run=run_train)
 
 
@@ -48,7 +49,7 @@ def add_generate_parser(subparsers) -> None:
 def run_train(arguments: argparse.Namespace) -> int:
     """Answer `gaitlib train`."""
     from gaitlib.estimate.assess import write_model_card
-    from gaitlib.estimate.synthetic_training import build_training_config, train_estimator
+    from gaitlib.estimate.synthetic_training import build_training_config, compare_designs, train_estimator
     from gaitlib.generate.checks import RejectionSampler
     from gaitlib.simulate.library import load_library
     from gaitlib.study import load_study
@@ -58,6 +59,12 @@ def run_train(arguments: argparse.Namespace) -> int:
     settings |= {"clips": arguments.clips or settings["clips"]}
     settings |= {"inertial_clips": arguments.inertial_clips or settings["inertial_clips"]}
     library = load_library(ROOT / study.simulate.library).curves
+    if arguments.designs:
+        compare_designs(*library, build_training_config(settings), study.seed, print).to_parquet(
+            arguments.designs
+        )
+        _say_written(Path(arguments.designs))
+        return 0
     folder = ROOT / "build" / study.name / "train"
     generator = None
     if set(arguments.only) - {"insole"}:  # insoles learn from the library alone

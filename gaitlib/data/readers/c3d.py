@@ -148,7 +148,9 @@ def _build_markers(file_name: str, content: dict, subject: str | None) -> xr.Dat
         raise InputError(f"{file_name}: no subject '{subject}'; found {known}")
     if subject is None and len(people) > 1:
         known = ", ".join(people)
-        raise InputError(f"{file_name}: holds markers of {len(people)} people ({known}); choose one of them")
+        raise InputError(
+            f"{file_name}: holds markers of {len(people)} people ({known}); choose with --subject"
+        )
     own = subject or (people[0] if people else "")
     whole, labels = labels, [label.split(":")[-1].strip() for label in labels]
     chosen: dict[str, int] = {}

@@ -24,7 +24,8 @@ def read_opensim_table(path: str | Path) -> pd.DataFrame:
     if end is None or end + 1 >= len(lines):
         raise InputError(f"{name}: no 'endheader' line followed by column names; not a .sto or .mot file?")
     header = _parse_header(lines[:end])
-    columns = lines[end + 1].split()
+    head = lines[end + 1].strip()
+    columns = [word.strip() for word in head.split("\t" if "\t" in head else None)]  # 'right ankle'
     if not columns or columns[0].lower() != "time":
         raise InputError(f"{name} line {end + 2}: the first column is {columns[:1]}, expected 'time'")
     values = read_numbers(path, lines[end + 2 :], len(columns), end + 3)
@@ -74,6 +75,9 @@ def read_trc(path: str | Path) -> xr.Dataset:
     """Read a .trc marker file."""
     name = Path(path).name
     lines = read_text(path).splitlines()
+    if not any("." in line for line in lines[5:]):  # a program of a country that writes 0,5
+        lines[2:3] = [lines[2].replace(",", ".")] if len(lines) > 2 else []
+        lines[5:] = [line.replace(",", ".") for line in lines[5:]]
     if len(lines) < 6 or not lines[0].startswith("PathFileType"):
         raise InputError(
             f"{name}: expected a .trc file that starts with 'PathFileType' and has 5 header lines"

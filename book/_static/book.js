@@ -1,0 +1,27 @@
+// Long tables are sorted by a press on the head of a column: up, down, as it was.
+document.querySelectorAll("article .wide table").forEach((table) => {
+  const body = table.tBodies[0], rows = Array.from(body.rows), heads = Array.from(table.querySelectorAll("thead th"));
+  if (rows.length < 8) return;
+  const read = (row, i) => row.cells[i].textContent.trim().replace(/\u2212/g, "-");
+  const number = (text) => parseFloat(text.replace(/^[^\d.+-]*(?=[\d.+-])/, "").replace(/(\d),(?=\d{3})/g, "$1"));
+  heads.forEach((head, i) => {
+    const button = document.createElement("button"), values = new Map(rows.map((row) => [row, read(row, i)]));
+    const some = [...values.values()].filter((text) => text !== "\u2013");
+    const numeric = some.length > 0 && some.every((text) => !Number.isNaN(number(text)));
+    const empty = (row) => (numeric ? Number.isNaN(number(values.get(row))) : values.get(row) === "\u2013");
+    const compare = numeric
+      ? (a, b) => number(values.get(a)) - number(values.get(b))
+      : (a, b) => values.get(a).localeCompare(values.get(b), "en", { numeric: true });
+    button.type = "button";
+    button.append(...head.childNodes);
+    head.append(button);
+    button.addEventListener("click", () => {
+      const turn = { ascending: "descending", descending: "none" }[head.ariaSort] || "ascending";
+      heads.forEach((other) => other.removeAttribute("aria-sort"));
+      if (turn !== "none") head.ariaSort = turn;
+      const sign = turn === "descending" ? -1 : 1;
+      const sorted = [...rows].sort((a, b) => (empty(a) - empty(b)) || (empty(a) ? 0 : sign * compare(a, b)));
+      body.append(...(turn === "none" ? rows : sorted));
+    });
+  });
+});

@@ -1,0 +1,156 @@
+"""Estimates and intervals that hold under change: simulated people and senses unlike those of training.
+
+Clips of cameras come from held-out people with other cameras, bodies or detectors. For insoles a network is
+trained without each cohort in turn and tried on that cohort, with insoles unlike those of training. The
+errors of all of them together set the intervals: cross-conformal prediction (Vovk 2015, doi
+10.1007/s10472-013-9368-4) with kinds of change as folds. On the same clips what a camera's network has
+learned must earn its place beside perspective.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import torch
+
+from gaitlib.estimate.assess import summarise_errors, tabulate_errors
+from gaitlib.estimate.clip_sampler import (
+    Clip,
+    GaitPool,
+    InertialSamplerConfig,
+    SamplerConfig,
+    sample_clips,
+    sample_inertial_clips,
+)
+from gaitlib.estimate.estimator import GaitEstimator
+from gaitlib.estimate.estimator_network import tell_direction
+from gaitlib.estimate.features import SIDE_FEATURES
+from gaitlib.estimate.insole_sampler import InsoleSamplerConfig, sample_insole_clips
+from gaitlib.estimate.targets import OUTCOME_NAMES
+
+SHIFTS = ("camera", "body", "detector")
+"""What differs from training where intervals of cameras are set and tested."""
+DIRECTIONS_OF = {"side_left": "side", "oblique_back": "oblique"}
+_MIN_GAITS = 5
+_EARNED = 1.05
+_SAMPLERS = {InertialSamplerConfig: sample_inertial_clips, InsoleSamplerConfig: sample_insole_clips}
+
+
+def sample_seeded(pool: GaitPool, config, seed, n_clips: int) -> list[Clip]:
+    """Sample clips of what `config` is for."""
+    return _SAMPLERS.get(type(config), sample_clips)(pool, n_clips, np.random.default_rng(seed), config)
+
+
+def shift_sampler(config, name: str = "", strange: bool = False):
+    """Let cameras, bodies or detectors, or insoles, differ from those of training.
+
+    Cameras differ in one way, or in a `strange` one: intervals are set on the first, tested on the second.
+    """
+    if isinstance(config, InsoleSamplerConfig):  # errors twice as large, rates that were not there
+        return replace(config, errors=config.errors.scale(2.0), rates_hz=(40.0, 64.0, 128.0))
+    errors = config.errors
+    elsewhere, worse = 1.5 * errors.definition_bias_m, errors.scale(1.6)
+    changes: dict = {
+        "camera": {"focal": (0.0, 0.2), "lifted_m": 0.8, "roll_deg": 2.5, "farther": 0.5},
+        "body": {"variation": replace(config.variation, proportion_spread=0.06, angle_offset_deg=6.0)},
+        "detector": {"errors": replace(errors, definition_bias_m=elsewhere)},
+    }
+    if strange:
+        changes = {
+            "camera": {"focal": (-0.6, 0.15), "lifted_m": 1.2, "roll_deg": 3.0, "farther": 0.6},
+            "body": {"variation": replace(config.variation, proportion_spread=0.08, amplitude_spread=0.2)},
+            "detector": {"errors": replace(worse, definition_bias_m=errors.definition_bias_m)},
+        }
+    return replace(config, **changes[name])
+
+
+def calibrate_on_shifts(
+    estimator: GaitEstimator,
+    fit: GaitPool,
+    held_out: GaitPool,
+    cohorts: tuple[np.ndarray, np.ndarray],
+    config,
+    n_clips: int,
+    level: float,
+    seed: int,
+) -> GaitEstimator:
+    """Set the intervals of an estimator; `cohorts` of the gaits in `fit` and in `held_out`."""
+    if isinstance(config, InsoleSamplerConfig):
+        return _leave_cohorts_out(estimator, fit, held_out, cohorts, config, n_clips, level, seed)
+    samplers = [config]
+    if isinstance(config, SamplerConfig):
+        samplers += [shift_sampler(config, name) for name in SHIFTS]
+    n_each = max(1, n_clips // len(samplers))
+    parts = [sample_seeded(held_out, own, [seed, 8, n], n_each) for n, own in enumerate(samplers)]
+    clips = [clip for part in parts for clip in part]
+    choose_trust(estimator, clips)
+    return estimator.calibrate(clips, level)
+
+
+def choose_trust(estimator: GaitEstimator, clips: list[Clip]) -> None:
+    """Let what was learned of speed and step length count, by direction of view, as far as it is needed.
+
+    Not at all where, on clips unlike those of training, perspective alone errs hardly more.
+    """
+    network = estimator.network
+    if not network.residual:
+        return
+    features, truth = [clip.features for clip in clips], np.log([clip.truth[0] for clip in clips])
+    found = []
+    for share in (0.0, 1.0):
+        network.trust.fill_(share)
+        found.append(estimator.predict_raw(features)[0][:, 0])
+    along = torch.tensor([item.side[SIDE_FEATURES.index("along")] for item in features])
+    direction = tell_direction(along).numpy()
+    shares = np.array([0.0, 0.5, 1.0])
+    for number in range(len(network.trust)):
+        rows = direction == number
+        if not rows.any():
+            continue
+        guess = found[0][rows] + shares[:, None] * (found[1] - found[0])[rows]
+        error = np.abs(guess - truth[rows]).mean(axis=1)
+        network.trust[number] = shares[np.argmax(error <= _EARNED * error.min())]
+        estimator.provenance.setdefault("trust", []).append(
+            {"direction": number, "n": int(rows.sum())}
+            | {f"error_{share:g}": round(float(e), 4) for share, e in zip(shares, error, strict=True)}
+        )
+
+
+def _leave_cohorts_out(estimator, fit, held_out, cohorts, config, n_clips, level, seed) -> GaitEstimator:
+    smaller = replace(estimator.config, n_clips=max(estimator.config.n_clips // 4, 50))
+    clips = sample_seeded(fit, config, [seed, 51], 2 * smaller.n_clips)
+    own = cohorts[0][[clip.gait for clip in clips]]
+    names = [name for name in np.unique(own) if (cohorts[1] == name).sum() >= _MIN_GAITS]
+    tried: list[Clip] = []
+    predicted: list[tuple] = []
+    for number, name in enumerate(names):
+        others = [clips[n] for n in np.flatnonzero(own != name)]
+        blind = GaitEstimator(smaller)
+        blind.fit(lambda chunk, size, others=others: _draw(others, chunk, size), seed)
+        pool = held_out.take(np.flatnonzero(cohorts[1] == name))
+        new = sample_seeded(pool, shift_sampler(config), [seed, 52, number], max(n_clips // len(names), 30))
+        predicted.append(blind.predict_raw([clip.features for clip in new])[:2])
+        tried += new
+    estimator.provenance["left_out"] = names
+    location, log_scale = (np.concatenate(part) for part in zip(*predicted, strict=True))
+    return estimator.calibrate(tried, level, (location, log_scale))
+
+
+def _draw(clips: list[Clip], seed: int, size: int) -> list[Clip]:
+    rows = np.random.default_rng(seed).choice(len(clips), size, replace=len(clips) < size)
+    return [clips[n] for n in rows]
+
+
+def measure_shifts(estimator: GaitEstimator, pool: GaitPool, config, n_clips: int, seed: int) -> list[dict]:
+    """Measure errors and coverage where cameras, bodies or detectors differ in a strange way."""
+    if not isinstance(config, SamplerConfig):
+        return []
+    parts = []
+    for number, name in enumerate(SHIFTS):
+        clips = sample_seeded(pool, shift_sampler(config, name, True), [seed, 10, number], n_clips)
+        errors = tabulate_errors(estimator, clips).replace({"view": DIRECTIONS_OF})
+        parts.append(summarise_errors(errors).assign(shift=name))
+    table = pd.concat(parts, ignore_index=True)
+    return table[table["outcome"].isin(OUTCOME_NAMES[:3])].round(4).to_dict("records")
