@@ -114,8 +114,9 @@ class BaselineGenerator:
 class NeighbourGenerator(BaselineGenerator):
     """The library gait with the nearest conditions, plus Gaussian noise on its components."""
 
-    noise = 0.1
-    """In standard deviations of the library."""
+    def __init__(self, noise: float = 0.1) -> None:
+        super().__init__()
+        self.noise = noise  # in standard deviations of the library
 
     def _prepare(self, vectors: np.ndarray) -> None:
         self._library = vectors
@@ -164,8 +165,9 @@ def _find_near_rows(encoded: np.ndarray, library: np.ndarray, rng: np.random.Gen
 class LinearGaussianGenerator(BaselineGenerator):
     """One Gaussian over conditions and components; the open follows the known by linear regression."""
 
-    ridge = 1e-3
-    """Added to the variance of every entry; those of the library are 1."""
+    def __init__(self, ridge: float = 1e-3) -> None:
+        super().__init__()
+        self.ridge = ridge  # added to the variance of every entry; those of the library are 1
 
     def _prepare(self, vectors: np.ndarray) -> None:
         self._mean = vectors.mean(axis=0)
