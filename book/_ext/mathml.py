@@ -1,5 +1,7 @@
 """Formulas as MathML, which browsers draw themselves: no script, no network."""
 
+import html
+import re
 from xml.etree import ElementTree
 
 from docutils import nodes
@@ -12,7 +14,11 @@ _ACCENTS = "ˆˉ˙˜→"
 def draw_formula(text: str, as_block: bool) -> str:
     """Draw a formula; an index stands beside a letter with an accent, where docutils puts it beneath."""
     ElementTree.register_namespace("", _NAMESPACE)
-    formula = ElementTree.fromstring(tex2mathml(text, as_block=as_block))
+    # XML knows five names of signs only; docutils writes some of HTML's too.
+    drawn = re.sub(
+        r"&(?!lt;|gt;|amp;)\w+;", lambda found: html.unescape(found[0]), tex2mathml(text, as_block=as_block)
+    )
+    formula = ElementTree.fromstring(drawn)
     name = f"{{{_NAMESPACE}}}"
     for part in list(formula.iter(f"{name}munderover")):
         base, below, above = part
