@@ -102,8 +102,10 @@ release:  ## gather a release with checksums in build/release: book, library, we
 licences: $(STAMP)  ## list the licence of every package
 	@PYTHONPATH=. $(BIN)/python .ci/licences.py
 
-picture:  ## take the picture of the README from what `make book` computed
-	@cp build/quick/results/picture.png .github/picture.png
+picture:  ## take the picture of the README: a report that `make book` wrote
+	@"$$($(BIN)/python -c 'from gaitlib.doctor import find_chromium; print(find_chromium())')" --headless \
+		--no-sandbox --disable-gpu --hide-scrollbars --window-size=940,822 --screenshot=.github/picture.png \
+		"file://$(CURDIR)/build/quick/results/report_examples/A3_report.html" 2>/dev/null
 
 browser:  ## install Chromium from Debian's packages, for the browser test
 	@if command -v chromium >/dev/null; then chromium --version; \

@@ -213,7 +213,32 @@ def write_samples(folder: str | Path, walk: SampleWalk | None = None) -> list[Sa
     add("leftwards.csv", _tabulate(mirrored[:, pairs]), "walks to the left", **fps)
     add("no_legs.csv", _tabulate(p).filter(regex="nose|shoulder"), "no legs", True, **fps)
 
-    for layout in ("body25", "halpe26", "wholebody133", "coco17"):
+    stamps = {
+        "elapsed_ms": np.arange(len(p)) * 1000 / FPS,
+        "Zeit": np.arange(len(p)) / FPS,
+        "frameTime": np.arange(len(p)) / FPS + 7.0,
+        "unixtime": np.arange(len(p)) / FPS + 1.7e9,
+        "min": np.arange(len(p)) / FPS / 60,
+        "lap": np.arange(len(p)) / FPS,  # says nothing, but rises evenly
+    }
+    for word, values in stamps.items():
+        add(f"times_{word}.csv", _tabulate(p).assign(**{word: values}), f"times named {word}", fps=30.0)
+    per_cent = change(lambda q: q.__setitem__((..., slice(0, 2)), 100 * q[..., :2] / SIZE))
+    add("per_cent.csv", per_cent, "per cent of the picture", True, **fps)
+    add("per_mille.csv", 10 * per_cent, "width and height not in one scale", True, **fps)
+    standing = np.repeat(p[:1], len(p), axis=0) + [250, 10, 0]
+    both = pd.concat([_tabulate(one).assign(frame=np.arange(len(p))) for one in (p, standing)])
+    add("rows_of_two.csv", both.sort_values("frame", kind="stable"), "two people without a column", **fps)
+    places = name_points("coco17").items()
+    named = [
+        {
+            "timestamp_ms": round(n * 1000 / FPS),
+            "keypoints": {name: {"x": u, "y": v, "score": c} for name, k in places for u, v, c in [frame[k]]},
+        }
+        for n, frame in enumerate(p)
+    ]
+    add("named.json", json.dumps(named), "JSON with names and times of its own")
+    for layout in ("body25", "halpe26", "wholebody133", "halpe136", "coco17"):
         body = build_layout(p, layout)
         people = [
             [{"keypoints": frame.ravel().round(2).tolist(), "image_id": f"{n}.jpg", "score": 2.5, "idx": 1}]
@@ -307,6 +332,12 @@ def write_samples(folder: str | Path, walk: SampleWalk | None = None) -> list[Sa
     flat = p * [1, -1, 0]  # Sports2D: pixels with y upwards, metres in the plane of the picture
     add("sports2d_px.trc", _format_trc(flat, "px", "\n"), "Sports2D .trc in pixels")
     add("sports2d_m.trc", _format_trc(walk.points * [1, 1, 0], "m", "\n"), "Sports2D .trc in metres")
+    twice = np.concatenate([walk.points, walk.points + [0, 0, 1]], axis=1)
+    for word, chosen in (("", {}), ("_chosen", {"subject": "B"})):
+        add(
+            f"two_people{word}.trc", _format_trc(twice, "m", owners="AB"), ".trc of two", not chosen, **chosen
+        )
+    add("comma.trc", _format_trc(walk.points, "m").replace(".", ","), ".trc with decimal commas")
     add("sports2d_angles.mot", _format_angles(len(p)), "angles without travel", True)
     add("z_up.trc", _format_trc(walk.points[..., [2, 0, 1]], "m"), ".trc with z up")
     add("empty.trc", _format_trc(walk.points[:0], "m"), ".trc without frames", True)
@@ -369,6 +400,14 @@ def write_samples(folder: str | Path, walk: SampleWalk | None = None) -> list[Sa
         True,
         **site,
     )
+    clock = (pd.Timestamp("2024-05-03 23:59:58") + pd.to_timedelta(t, unit="s")).strftime("%H:%M:%S.%f")
+    counter = (np.arange(len(t)) * 10_000 + 2**32 - 2_000_000) % 2**32
+    add("midnight.csv", sensor(plain, [acc, gyr], Uhrzeit=clock), "times of day over midnight", fps=50.0,
+        site="lower_back")  # fmt: skip
+    add("counter.csv", sensor(plain, [acc, gyr], SampleTimeFine=counter), "a counter begins anew", fps=50.0,
+        site="lower_back")  # fmt: skip
+    units = "x-axis (g)|y-axis (g)|z-axis (g)|x-axis (deg/s)|y-axis (deg/s)|z-axis (deg/s)"
+    add("axes.csv", sensor(units, [acc / 9.80665, np.degrees(gyr)]), "kinds told by units", **site)
     add("no_gyroscope.csv", sensor("acc_x|acc_y|acc_z", [acc]), "accelerometer only", **site)
     add(
         "resting.csv",
@@ -433,10 +472,11 @@ def _format_angles(n: int) -> str:
     return head + "\t".join(["time", *names]) + "\n" + "\n".join(rows) + "\n"
 
 
-def _format_trc(points: np.ndarray, unit: str, after: str = "") -> str:
+def _format_trc(points: np.ndarray, unit: str, after: str = "", owners: str = "") -> str:
     """A .trc file of hips, heels and toes; some writers leave a line empty after the header."""
     names = {
-        f"{side.upper()}{part.title()}": KEYPOINTS_3D.index(f"{part}_{side}")
+        f"{owner}{side.upper()}{part.title()}": n * len(KEYPOINTS_3D) + KEYPOINTS_3D.index(f"{part}_{side}")
+        for n, owner in enumerate([f"{owner}:" for owner in owners] or [""])
         for part in ("hip", "knee", "ankle", "heel", "toe")
         for side in "rl"
     }

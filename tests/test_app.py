@@ -216,7 +216,7 @@ def test_a_person_at_a_browser_gets_a_report(app, walk):
         assert saved.value.suggested_filename == "walk_report.json"
         tab.set_input_files("#earlier", str(saved.value.path()))
         tab.click("#go")
-        tab.wait_for_function("get('said').textContent === 'Done.'")
+        tab.locator("#said", has_text="Done.").wait_for()
         assert "Since the earlier recording: no change" in frame.locator(".short").inner_text()
         browser.close()
     assert not [url for url in asked if not url.startswith(address)] and faults == []

@@ -35,7 +35,7 @@ _MEANINGS = {
     "stride_time_cv": "SD of strides / mean; grows with unsteadiness",
 }
 _MUSCLE_WORDS = (
-    *("Iliopsoas", "Gluteus maximus", "Hamstrings", "Biceps fem. short h.", "Rectus femoris", "Vasti"),
+    *("Iliopsoas", "Gluteus maximus", "Hamstrings", "Biceps (short)", "Rectus femoris", "Vasti"),
     *("Gastrocnemius", "Soleus", "Tibialis anterior"),
 )
 """In the order of MUSCLE_GROUPS."""
@@ -91,7 +91,7 @@ def summarise(visit: Visit) -> list[str]:
             words += f" ({next(name for end, name in _CLASSES if speed.value < end)}, Perry 1995)"
         told.append(words + ".")
     else:
-        told.append("This recording does not tell the walking speed.")
+        told.append("This recording does not tell the walking speed; below stands why.")
     uneven = [
         (label, measures[f"{name}_asymmetry"])
         for name, label in (("step_length", "length"), ("step_time", "time"))
@@ -101,7 +101,8 @@ def summarise(visit: Visit) -> list[str]:
     if clear:
         told.append(f"Right and left differ clearly: {' and '.join(clear)}.")
     elif uneven and all(item.upper < 10 for _, item in uneven):
-        told.append("Right and left steps are alike (less than 10 % apart).")
+        word = "Right and left" if "step_time_r_s" in measures else "Successive"
+        told.append(f"{word} steps are alike (less than 10 % apart).")
     if visit.changes:
         moved = [LABELS[row["outcome"]].lower() for row in visit.changes if row["beyond_error"]]
         known = any(row["beyond_error"] is not None for row in visit.changes)

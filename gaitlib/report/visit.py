@@ -35,6 +35,7 @@ GROUPS = {
     "parkinsons": "people with Parkinson's disease",
     "multiple_sclerosis": "people with multiple sclerosis",
     "dementia": "people with dementia",
+    "stroke": "people after a stroke",
 }
 VIDEO_TRIALS = Path(__file__).with_name("video_trials.csv")
 """Videos of known walks through the whole path, made by `studies/report_videos.py`."""
