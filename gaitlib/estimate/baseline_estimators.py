@@ -13,8 +13,8 @@ Zeni et al. 2008 (doi 10.1016/j.gaitpost.2007.07.007) for events and Stenum et a
    too short), and speed step length over step time.
 4. Leg lengths become metres with thigh + shank = 0.491 of body height (Winter 2009).
 
-Departures: no calibration object; heels are not used, as most layouts lack them; views from the front or
-the back give the step time alone where the focal length is not stated.
+Departures: no calibration object; heels are not used, as most layouts lack them; where the focal length is
+not stated a usual phone's is assumed, which from the front or the back decides the speed.
 
 The ridge regression on clip measures learns from real people, so it may only be judged on people left out.
 The penalty is chosen inside each training part, again by person (nested cross-validation; Varma & Simon
@@ -53,8 +53,8 @@ MIN_SPREAD = 0.25
 """Ankles nearer than this at contact (leg lengths) are not a side view."""
 MIN_TRAVEL_SPEED = 0.15
 """Slower travel (leg lengths per second) is taken as a moving camera or a treadmill."""
-MAX_SPEED_SD = 0.12
-"""Where perspective leaves the logarithm of the speed less certain, the view does not tell it."""
+MAX_SPEED_SD = 0.3
+"""Where perspective leaves the logarithm of the speed less certain than an unknown lens does, it is silent."""
 
 
 def estimate_classical(keypoints: xr.Dataset, height_m: float | None = None) -> Estimate:

@@ -60,8 +60,8 @@ _LOOSE_GRAVITY = {"thigh": (7.0, 14.0), "shank": (7.0, 16.0), "ankle": (8.0, 18.
                   "wrist": (7.0, 19.0)}  # fmt: skip
 """Length of the mean acceleration that passes for gravity (m/s^2), wider where a limb swings: in simulated
 walks of up to 1.95 m/s it is 9.3 to 10.9 on the trunk, and at most 11.4, 12.3, 15.3, 17.8 and 16.1 from thigh
-to wrist (a shank's sensor may sit as low as an ankle's). Without gravity less than the lower end is left; in g
-it is a tenth."""
+to wrist (a shank's sensor may sit as low as an ankle's). Without gravity less than the lower end is left; in
+g it is a tenth."""
 _NEARLY = 0.8
 _UNUSUAL, _USUAL_SPREAD = 0.1, 0.35
 LEG_SHARE = 0.53
