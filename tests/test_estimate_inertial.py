@@ -8,7 +8,12 @@ from sense_toys import make_toy_set
 
 from gaitlib.data.inertial_walks import split_steady_walking, split_turn_trial
 from gaitlib.errors import InputError
-from gaitlib.estimate.clip_sampler import InertialSamplerConfig, build_pool, sample_inertial_clips
+from gaitlib.estimate.clip_sampler import (
+    InertialSamplerConfig,
+    _draw_turning,
+    build_pool,
+    sample_inertial_clips,
+)
 from gaitlib.estimate.estimator import GaitEstimator
 from gaitlib.estimate.estimator_network import NetworkConfig
 from gaitlib.estimate.inertial_features import (
@@ -97,6 +102,10 @@ def test_clips_that_cannot_be_used_say_why():
     assert "too short" in compute_inertial_features(make_signals(duration_s=1.5)).problem
     bare = signals.assign(acceleration=signals["acceleration"] - [0.0, 9.81, 0.0])
     assert "not gravity" in compute_inertial_features(bare).problem
+    for site, scale, passes in (("shank_r", 1.4, True), ("lower_back", 1.4, False), ("foot_l", 0.8, False),
+                                ("shank_r", 1 / 9.81, False), ("foot_l", 3.28, False)):  # fmt: skip
+        scaled = signals.assign(acceleration=signals["acceleration"] * scale)
+        assert ("not gravity" in compute_inertial_features(scaled, site).problem) != passes
     broken = signals.copy(deep=True)
     broken["acceleration"].values[100:150] = np.nan
     assert "gap" in compute_inertial_features(broken).problem
@@ -217,3 +226,10 @@ def test_steady_windows_come_from_the_feet_alone():
     walks = split_steady_walking(recording, "r")
     assert [walk.attrs["walk_id"] for walk in walks] == ["r/0s", "r/11s"]
     assert walks[0].attrs["reference_step_time_s"] == pytest.approx(0.55, abs=0.005)
+
+
+def test_a_turning_path_is_as_curved_in_a_short_clip_as_in_a_long_one():
+    rng, config = np.random.default_rng(0), InertialSamplerConfig(turning_share=1.0)
+    sizes = {n: [np.abs(_draw_turning(n, rng, config)).max() for _ in range(200)] for n in (270, 1200)}
+    assert max(map(max, sizes.values())) < 6 * config.turning_rad_s
+    assert np.median(sizes[270]) > 0.5 * np.median(sizes[1200])

@@ -12,10 +12,10 @@ from gaitlib.errors import InputError
 from gaitlib.estimate.assess import summarise_errors, write_model_card
 from gaitlib.estimate.clip_sampler import SamplerConfig, build_pool, draw_camera, sample_clips
 from gaitlib.estimate.estimator import GaitEstimator
-from gaitlib.estimate.estimator_network import DESIGNS, GaitNetwork, NetworkConfig
+from gaitlib.estimate.estimator_network import DESIGNS, GaitNetwork, NetworkConfig, tell_direction
 from gaitlib.estimate.features import PINHOLE_FEATURES
 from gaitlib.estimate.input_kind import KEYPOINTS, mirror_features
-from gaitlib.estimate.shifts import SHIFTS, shift_sampler
+from gaitlib.estimate.shifts import SHIFTS, choose_trust, shift_sampler
 from gaitlib.estimate.synthetic_training import (
     TrainingConfig,
     list_persons,
@@ -261,6 +261,25 @@ def test_designs_start_from_what_they_are_told(clips):
     assert np.abs(found["residual"] - told[0] - height).mean() < 0.1
     assert np.abs(found["learned"] - told[1] - height).mean() < 0.02
     assert np.abs(found["features"] - told[1] - height).mean() < 0.02
+
+
+def test_what_was_learned_counts_as_far_as_it_earns_its_place(clips):
+    """A constant error of the network is dropped; without that error it would be kept."""
+    estimator = GaitEstimator(SMALL, GaitNetwork(SMALL).eval())
+    features = [clip.features for clip in clips]
+    given = estimator.predict_raw(features)[0][:, 0]
+    with torch.no_grad():
+        estimator.network.head[-1].bias[0] = 3.0
+    off = estimator.predict_raw(features)[0][:, 0]
+    assert 0.02 < np.median(off - given) < 0.2, "bounded by what perspective and the leg leave open"
+    along = np.array([item.side[KEYPOINTS.side.index("along")] for item in features])
+    direction = tell_direction(torch.tensor(along)).numpy()
+    for wanted, best in ((0.0, given), (1.0, off)):
+        choose_trust(estimator, [replace(c, truth=np.r_[np.exp(t), c.truth[1:]])
+                                 for c, t in zip(clips, best, strict=True)])  # fmt: skip
+        assert set(estimator.network.trust[np.unique(direction)].tolist()) == {wanted}
+        assert estimator.predict_raw(features)[0][:, 0] == pytest.approx(best, abs=1e-4)
+    assert len(estimator.provenance["trust"]) == len(np.unique(direction))
 
 
 def test_a_network_without_perspective_is_deaf_to_it(clips):

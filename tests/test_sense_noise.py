@@ -151,6 +151,18 @@ def test_definition_bias_is_symmetric_and_fixed_to_the_body():
     assert np.linalg.norm(right - left * [1, 1, -1]) < np.linalg.norm(right)
 
 
+def test_shoulders_and_trunks_are_marked_less_alike_than_hips():
+    """How high detectors put shoulders over hips must not tell the size of a body."""
+    rng, points = np.random.default_rng(0), np.zeros((1, 19, 3))
+    moved = np.array([apply_definition_bias(points, KEYPOINTS_3D, 1.7, rng, 0.02)[0] for _ in range(400)])
+    spread = {
+        name: moved[:, KEYPOINTS_3D.index(f"{name}_r"), 1].std() for name in ("shoulder", "hip", "knee")
+    }
+    assert spread["shoulder"] > 2 * spread["hip"] > 2 * spread["knee"] > 0.03
+    nose, neck, hip = (moved[:, KEYPOINTS_3D.index(name), 1] for name in ("nose", "neck", "hip_r"))
+    assert np.corrcoef(nose, neck)[0, 1] > 0.6 > abs(np.corrcoef(nose, hip)[0, 1]) + 0.4
+
+
 def test_sides_and_partners_are_told_from_names():
     names = ["nose", "left_knee", "right_knee", "mouth_left", "mouth_right", "knee_l", "knee_r"]
     assert [get_side(name) for name in names] == ["", "l", "r", "l", "r", "l", "r"]

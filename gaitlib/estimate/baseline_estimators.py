@@ -7,13 +7,14 @@ Zeni et al. 2008 (doi 10.1016/j.gaitpost.2007.07.007) for events and Stenum et a
 1. The clip is brought to the person's measure (`gaitlib.estimate.features`).
 2. Initial contact: the ankle is farthest ahead of the hips; in views from the front or the back, where
    nothing is seen of that, the step time comes from the autocorrelation of the sides' difference.
-3. Speed: path of the body before a pinhole camera that stands still (`gaitlib.estimate.geometry`), else step
-   length over step time. Step length: distance of the ankles along the image at initial contact in side
-   views, else speed times step time.
+3. Speed: path of the body before a pinhole camera that stands still (`gaitlib.estimate.geometry`); step
+   length: speed times step time. Where the camera moves, or the view does not tell the speed, step length is
+   the distance of the ankles along the image at initial contact (the rear heel has risen by then, so this is
+   too short), and speed step length over step time.
 4. Leg lengths become metres with thigh + shank = 0.491 of body height (Winter 2009).
 
-Departures: no calibration object; heels are not used, as most layouts lack them; views from the front or
-the back give the step time alone where the focal length is not stated.
+Departures: no calibration object; heels are not used, as most layouts lack them; where the focal length is
+not stated a usual phone's is assumed, which from the front or the back decides the speed.
 
 The ridge regression on clip measures learns from real people, so it may only be judged on people left out.
 The penalty is chosen inside each training part, again by person (nested cross-validation; Varma & Simon
@@ -52,10 +53,8 @@ MIN_SPREAD = 0.25
 """Ankles nearer than this at contact (leg lengths) are not a side view."""
 MIN_TRAVEL_SPEED = 0.15
 """Slower travel (leg lengths per second) is taken as a moving camera or a treadmill."""
-MAX_SPEED_SD = 0.12
-"""Where perspective leaves the logarithm of the speed less certain, the view does not tell it."""
-MAX_ALONG = 0.3
-"""Where more of the path leads along the view, ankles in the image are nearer than steps are long."""
+MAX_SPEED_SD = 0.3
+"""Where perspective leaves the logarithm of the speed less certain than an unknown lens does, it is silent."""
 
 
 def estimate_classical(keypoints: xr.Dataset, height_m: float | None = None) -> Estimate:
@@ -83,7 +82,7 @@ def estimate_classical(keypoints: xr.Dataset, height_m: float | None = None) -> 
         step_length, step_time = steps
     still = fit.speed > MIN_TRAVEL_SPEED and fit.log_speed_sd < MAX_SPEED_SD
     speed = fit.speed if still else step_length / step_time
-    if abs(fit.along) > MAX_ALONG:
+    if still:
         step_length = speed * step_time
     return _build(speed_mps=speed * leg_m, step_length_m=step_length * leg_m, step_time_s=step_time)
 

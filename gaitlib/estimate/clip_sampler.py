@@ -449,6 +449,8 @@ def _draw_turning(n_time: int, rng: np.random.Generator, config: InertialSampler
     """Rate of turning to the left (rad/s) that wanders within a few seconds; none on a straight path."""
     if rng.uniform() >= config.turning_share:
         return None
-    wander = gaussian_filter1d(rng.standard_normal(n_time), rng.uniform(0.4, 1.5) * _SENSED_FPS, mode="wrap")
-    steady = rng.standard_normal()
-    return config.turning_rad_s * (0.6 * steady + 0.8 * wander / max(wander.std(), 1e-9))
+    width, steady = rng.uniform(0.4, 1.5) * _SENSED_FPS, rng.standard_normal()
+    edge = int(4 * width)
+    wander = gaussian_filter1d(rng.standard_normal(n_time + 2 * edge), width, truncate=4.0)[edge:-edge]
+    # The spread of smoothed noise is known; that of a short stretch of it may be next to nothing.
+    return config.turning_rad_s * (0.6 * steady + 0.8 * wander * np.sqrt(2 * np.sqrt(np.pi) * width))

@@ -27,6 +27,7 @@ from gaitlib.estimate.clip_sampler import (
 from gaitlib.estimate.estimator import GaitEstimator
 from gaitlib.estimate.estimator_network import tell_direction
 from gaitlib.estimate.features import SIDE_FEATURES
+from gaitlib.estimate.input_kind import DIRECTIONS
 from gaitlib.estimate.insole_sampler import InsoleSamplerConfig, sample_insole_clips
 from gaitlib.estimate.targets import OUTCOME_NAMES
 
@@ -104,18 +105,15 @@ def choose_trust(estimator: GaitEstimator, clips: list[Clip]) -> None:
         found.append(estimator.predict_raw(features)[0][:, 0])
     along = torch.tensor([item.side[SIDE_FEATURES.index("along")] for item in features])
     direction = tell_direction(along).numpy()
-    shares = np.array([0.0, 0.5, 1.0])
-    for number in range(len(network.trust)):
+    shares, told = np.array([0.0, 0.5, 1.0]), []
+    for number in np.unique(direction):
         rows = direction == number
-        if not rows.any():
-            continue
         guess = found[0][rows] + shares[:, None] * (found[1] - found[0])[rows]
         error = np.abs(guess - truth[rows]).mean(axis=1)
         network.trust[number] = shares[np.argmax(error <= _EARNED * error.min())]
-        estimator.provenance.setdefault("trust", []).append(
-            {"direction": number, "n": int(rows.sum())}
-            | {f"error_{share:g}": round(float(e), 4) for share, e in zip(shares, error, strict=True)}
-        )
+        told.append({"direction": list(DIRECTIONS)[number], "n": int(rows.sum())})
+        told[-1] |= {"trust": float(network.trust[number]), "errors": error.round(4).tolist()}
+    estimator.provenance["trust"] = told
 
 
 def _leave_cohorts_out(estimator, fit, held_out, cohorts, config, n_clips, level, seed) -> GaitEstimator:

@@ -34,9 +34,11 @@ def get_estimator(kept, weights: str, release: str, library: str, kind: str = "k
 
 def describe_release(*trained: GaitEstimator) -> str:
     """Name the library releases that estimators, and the generators of their walks, learned from."""
-    known = [one.provenance for one in trained]
-    own = " and ".join(sorted({about.get("library", "")[:7] for about in known}))
-    made = " and ".join(
-        sorted({about["generator_library"][:7] for about in known if about.get("generator_library")})
-    )
-    return f"library release {own}" + (f", its generated walks from release {made}" if made else "")
+    said: dict[str, list[str]] = {}
+    for one in trained:
+        own, made = (one.provenance.get(key, "")[:7] for key in ("library", "generator_library"))
+        words = f"library release {own}" + (f", its generated walks from release {made}" if made else "")
+        said.setdefault(words, []).append(one.config.kind)
+    if len(said) == 1:
+        return next(iter(said))
+    return "; ".join(f"{' and '.join(kinds)}: {words}" for words, kinds in said.items())
