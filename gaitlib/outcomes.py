@@ -84,11 +84,9 @@ def compute_walk_outcomes(walk: xr.Dataset, events: pd.DataFrame | None = None) 
 
 def measure_walks(walks: list[xr.Dataset], outcomes: Iterable[str]) -> pd.DataFrame:
     """Measure walks from their keypoints in space, free of camera and detector: one row per walk."""
-    keys, size, outcomes = (
-        ["origin", "dataset", "subgroup", "person_id", "walk_id"], ["age_years", "height_m", "mass_kg"],
-        list(outcomes),
-    )  # fmt: skip
-    rows = []
+    keys = ["origin", "dataset", "subgroup", "person_id", "walk_id"]
+    size = ["age_years", "height_m", "mass_kg"]
+    rows, outcomes = [], list(outcomes)
     for walk in walks:
         found, time_s = compute_walk_outcomes(walk), walk["time"].values
         row = {key: walk.attrs.get(key) for key in keys} | {key: walk.attrs.get(key, np.nan) for key in size}

@@ -57,9 +57,10 @@ def _load_lower_back_events(purpose: str) -> list[xr.Dataset]:
 def split_turn_trial(signals: xr.Dataset, events: pd.DataFrame, name: str) -> list[xr.Dataset]:
     """Split a trial of out, U-turn and back into its two straight walks."""
     about = signals.attrs
-    spans = {"out": ("walk_start_s", "turn_start_s"), "back": ("turn_end_s", "walk_end_s")}
+    spans = (("out", "walk_start_s", "turn_start_s"), ("back", "turn_end_s", "walk_end_s"))
     walks = []
-    for way, (start, end) in ((way, (about[name] for name in ends)) for way, ends in spans.items()):
+    for way, first, last in spans:
+        start, end = about[first], about[last]
         if end - start >= _SHORTEST_S:
             inside = events[(events["time_s"] >= start) & (events["time_s"] <= end)]
             place = ("lower_back_events", "healthy_adult", about["person_id"], f"{name}-{way}")

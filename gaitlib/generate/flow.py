@@ -157,6 +157,7 @@ class GaitGenerator:
 
         from gaitlib.generate.flow_network import create_network, parse_generator_config
 
+        path = Path(path)
         tensors, description = read_weights(path, FORM)
         known = sorted(set(description["gait_ids"]) & set(held_out))
         if known:
