@@ -46,3 +46,21 @@ def test_long_tables_come_as_csv():
     assert "data:text/csv" in show_table(table, "Eight rows", "published").data
     assert 'download="eight_rows.csv"' in show_table(table, "Eight rows", "published").data
     assert "data:text/csv" not in show_table(table[:7], "Seven rows", "published").data
+
+
+def test_the_foot_of_a_page_tells_how_long_it_took(tmp_path, monkeypatch):
+    import gaitlib.workflow.execute as execute
+    from gaitlib.study import load_study
+    from gaitlib.workflow import run
+    from gaitlib.workflow.bind import describe_making
+
+    folder = tmp_path / "build" / "quick"
+    (folder / "parameters").mkdir(parents=True)
+    (folder / "parameters" / "1_body.yaml").write_text("seed: 1\n")
+    monkeypatch.setattr(run, "ROOT", tmp_path)
+    moments = iter([10.0, 74.4])
+    monkeypatch.setattr(run.time, "monotonic", lambda: next(moments))
+    monkeypatch.setattr(execute, "execute_notebook", lambda *_: tmp_path)
+    run.run_page("build/quick", "1_body")
+    made = describe_making(load_study(ROOT / "studies/quick.yaml"), tmp_path, "1_body", "Made.")
+    assert "Made. Run time 64 s." in made
