@@ -32,7 +32,7 @@ SMALL_TITLE = "A small book"
 ADDRESS = "http://book.invalid"
 """Where the browser believes the book to be; every request is answered here, none reaches a network."""
 LARGEST_BYTES = 3_000_000
-LONGEST_MS = 2_000
+LONGEST_S = 2.0
 PATIENCE_MS = 120_000
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 800}
 
@@ -132,6 +132,9 @@ class Reader:
         context.set_default_timeout(PATIENCE_MS)
         context.route("**/*", self.answer)
         self.tab = context.new_page()
+        # Time of the processor, which other programs do not lengthen.
+        self.clock = context.new_cdp_session(self.tab)
+        self.clock.send("Performance.enable", {"timeDomain": "threadTicks"})
         self.tab.on("pageerror", lambda error: self.faults.append(str(error)))
         self.tab.on("console", lambda said: self.faults.append(said.text) if said.type == "error" else None)
 
@@ -154,12 +157,18 @@ class Reader:
         self.tab.goto(f"{ADDRESS}/{name}", wait_until="commit")  # the first page leads on to another
         self.tab.wait_for_selector("article.bd-article h1")
         self.tab.wait_for_function(IS_DRAWN)
+        work_s = self.read_clock()
         seen = self.tab.evaluate(LOOK)
         faint = [self.tab.evaluate(FIND_FAINT, theme) for theme in ("dark", "light")]
         self.tab.set_viewport_size(PHONE)
         self.tab.wait_for_function(f"innerWidth === {PHONE['width']}")
         seen["overhang_px"] = self.tab.evaluate("document.documentElement.scrollWidth - innerWidth")
-        return seen | {"faults": list(self.faults), "faint": sum(faint, [])}
+        return seen | {"faults": list(self.faults), "faint": sum(faint, []), "work_s": work_s}
+
+    def read_clock(self) -> float:
+        """Seconds that the processor has worked on this document."""
+        metrics = self.clock.send("Performance.getMetrics")["metrics"]
+        return next(item["value"] for item in metrics if item["name"] == "TaskDuration")
 
 
 IS_DRAWN = "document.readyState === 'complete' && [...document.images].every(image => image.complete)"
@@ -168,7 +177,6 @@ LOOK = """() => {
   const text = element => element ? element.innerText.trim() : "";
   return {
     title: document.title,
-    shown_ms: Math.round(performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? Infinity),
     heading: text(document.querySelector("article.bd-article h1")),
     chapters: find("nav.bd-links a, .sidebar-primary-items__start a").length,
     levels: find("article.bd-article :is(h1, h2, h3, h4, h5, h6)").map(h => Number(h.tagName[1])),
@@ -287,7 +295,7 @@ def test_text_stands_out_in_light_and_dark(seen):
 
 
 def test_pages_show_soon(seen):
-    assert {name: page["shown_ms"] for name, page in seen.items() if page["shown_ms"] > LONGEST_MS} == {}
+    assert {name: page["work_s"] for name, page in seen.items() if not 0 < page["work_s"] < LONGEST_S} == {}
 
 
 def test_pages_are_small(book, seen):

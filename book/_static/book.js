@@ -5,6 +5,7 @@ document.querySelectorAll("article .wide table").forEach((table) => {
   const read = (row, i) => row.cells[i].textContent.trim().replace(/\u2212/g, "-");
   const number = (text) => parseFloat(text.replace(/^[^\d.+-]*(?=[\d.+-])/, "").replace(/(\d),(?=\d{3})/g, "$1"));
   heads.forEach((head, i) => {
+    if (!head.textContent.trim()) return;
     const button = document.createElement("button"), values = new Map(rows.map((row) => [row, read(row, i)]));
     const some = [...values.values()].filter((text) => text !== "\u2013");
     const numeric = some.length > 0 && some.every((text) => !Number.isNaN(number(text)));

@@ -71,6 +71,9 @@ def run_page(folder: str, name: str, threads: int = 1) -> Path:
     target = ROOT / folder / "notebooks" / f"{name}.ipynb"
     page = execute_notebook(ROOT / find_notebook(name), target, values, ROOT)
     seconds = time.monotonic() - started
+    times = ROOT / folder / "times" / f"{name}.json"  # the foot of the page says it
+    times.parent.mkdir(exist_ok=True)
+    times.write_text(json.dumps({"seconds": round(seconds, 1)}), encoding="utf-8")
     print(f"{_MARK}{name}: done in {seconds:.0f} s", flush=True)
     return page
 

@@ -1,0 +1,66 @@
+"""What the book adds to pages when it is built: formulas, parameters, sections, numbers set as in print."""
+
+import sys
+
+import pytest
+
+from gaitlib.environment import ROOT
+from gaitlib.report.page import set_type, show_table
+from gaitlib.workflow.execute import read_parameters
+
+sys.path.insert(0, str(ROOT / "book" / "_ext"))
+import mathml  # noqa: E402
+import page_parts  # noqa: E402
+
+
+def test_an_index_stands_beside_an_accented_letter():
+    drawn = "".join(mathml.draw_formula(r"\hat y_{i} \le \bar\sigma", True).split())
+    assert '<msub><moveraccent="true"><mi>y</mi>' in drawn and drawn.count("<msub>") == 1
+    assert "≤" in drawn and "&le;" not in drawn
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_every_parameter_of_a_page_is_described(path):
+    rows = page_parts.describe_parameters(path).splitlines()[2:]
+    assert [row.split("`")[1] for row in rows] == list(read_parameters(path))
+    assert all(row.count("|") == 5 for row in rows)
+
+
+def test_parameters_say_where_the_study_file_sets_them():
+    text = page_parts.describe_parameters(ROOT / "notebooks" / "3_train.ipynb")
+    assert "`estimate.batch_size`: 1 or more" in text, "not that of another section"
+    text = page_parts.describe_parameters(ROOT / "notebooks" / "4_evaluate.ipynb")
+    assert "`evaluate.bootstrap`: 100 to 100,000" in text and "`evaluate.subgroups.NAME.title`" in text
+    assert "`sense.layout`: coco17, body25" in text
+
+
+def test_numbers_are_set_as_in_print():
+    assert set_type("-5 to 90% (doi 10.1/s1-022-3)") == "\u22125 to 90\u00a0% (doi 10.1/s1-022-3)"
+    assert set_type("3e-05, 2019-2020, -.5") == "3e-05, 2019-2020, \u2212.5"
+
+
+def test_long_tables_come_as_csv():
+    import pandas as pd
+
+    table = pd.DataFrame({"a": range(8)})
+    assert "data:text/csv" in show_table(table, "Eight rows", "published").data
+    assert 'download="eight_rows.csv"' in show_table(table, "Eight rows", "published").data
+    assert "data:text/csv" not in show_table(table[:7], "Seven rows", "published").data
+
+
+def test_the_foot_of_a_page_tells_how_long_it_took(tmp_path, monkeypatch):
+    import gaitlib.workflow.execute as execute
+    from gaitlib.study import load_study
+    from gaitlib.workflow import run
+    from gaitlib.workflow.bind import describe_making
+
+    folder = tmp_path / "build" / "quick"
+    (folder / "parameters").mkdir(parents=True)
+    (folder / "parameters" / "1_body.yaml").write_text("seed: 1\n")
+    monkeypatch.setattr(run, "ROOT", tmp_path)
+    moments = iter([10.0, 74.4])
+    monkeypatch.setattr(run.time, "monotonic", lambda: next(moments))
+    monkeypatch.setattr(execute, "execute_notebook", lambda *_: tmp_path)
+    run.run_page("build/quick", "1_body")
+    made = describe_making(load_study(ROOT / "studies/quick.yaml"), tmp_path, "1_body", "Made.")
+    assert "Made. Run time 64 s." in made
