@@ -13,6 +13,8 @@ from gaitlib.errors import InputError
 from gaitlib.estimate.inertial_features import LIMB_SITES, get_site
 
 _G = 9.80665
+_WILD = np.repeat([400.0, 80.0], 3)
+"""Acceleration (m/s^2) and angular velocity (rad/s) beyond those of a kick."""
 _ACC = (
     r"(?:a|acc|accel|accelerometer|acceleration|accelerometeracceleration|linearacceleration|rawaccel\w*|"
     r"beschleunigung)"
@@ -199,7 +201,7 @@ def convert_signals(source: str, values: np.ndarray, said: str, site: str) -> tu
         notes.append(f"acceleration was in {unit} (its size is gravity), turned into m/s^2")
     if values.shape[1] == 3:
         notes.append("no angular velocity: turns cannot be found, and the intervals are wider")
-        return values * units[unit], notes
+        return _drop_wild(values * units[unit], notes), notes
     stated = next((word for word, pattern in _UNIT_WORDS.items() if re.search(pattern, said)), "")
     lower, upper = limits[part]["turning"]
     fastest = max(limits[other]["turning"][1] for other in limits if other != "picture")
@@ -221,4 +223,13 @@ def convert_signals(source: str, values: np.ndarray, said: str, site: str) -> tu
         )
     elif stated == "deg":
         notes.append("angular velocity has the size of rad/s, not of deg/s")
-    return values * np.repeat([units[unit], turn], 3), notes
+    return _drop_wild(values * np.repeat([units[unit], turn], 3), notes), notes
+
+
+def _drop_wild(values: np.ndarray, notes: list[str]) -> np.ndarray:
+    """Take single samples that no body reaches as not measured."""
+    wild = (np.abs(values) > _WILD[: values.shape[1]]).any(axis=1)
+    if not 0 < wild.mean() < 0.02:
+        return values
+    notes.append(f"{wild.sum()} samples are beyond any motion of a body; taken as not measured")
+    return np.where(wild[:, None], np.nan, values)

@@ -279,7 +279,7 @@ def read_hdf5(path: Path) -> Recording:
             return (_read_sleap if {"tracks", "node_names"} <= set(file) else _read_pandas)(path.name, file)
     except InputError:
         raise
-    except (OSError, LookupError, ValueError, TypeError, RuntimeError, AttributeError, EOFError) as error:
+    except Exception as error:  # whatever HDF5 or a damaged list of names raises
         raise InputError(f"{path.name}: not a readable HDF5 file of DeepLabCut or SLEAP ({error}).") from None
 
 

@@ -45,8 +45,9 @@ def draw_answer(answer, path: str | Path | None = None):
     if recording.kind == "inertial":
         above.plot(time_s, np.linalg.norm(values[:, :3], axis=1), color="0.3", linewidth=0.8)
         above.set_ylabel("acceleration (m/s²)")
-        below.plot(time_s, np.linalg.norm(values[:, 3:], axis=1), color="0.3", linewidth=0.8)
-        below.set_ylabel("angular velocity (rad/s)")
+        blind = values.shape[1] == 3
+        below.plot(time_s, np.linalg.norm(values[:, 3:], axis=1) * (np.nan if blind else 1), "0.3", lw=0.8)
+        below.set_ylabel("no angular velocity" if blind else "angular velocity (rad/s)")
     else:
         if recording.kind == "keypoints":
             paths = trace_legs(values, fps)

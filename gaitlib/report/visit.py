@@ -194,6 +194,11 @@ def look_up_errors(
 
     if answer.recording.kind == "markers":
         return {}, "Measured directly from markers in three dimensions; no estimator was used."
+    if answer.recording.kind == "inertial" and answer.recording.values.shape[1] == 3:
+        return (
+            {},
+            "Not tested on real people with an accelerometer alone: take the values as a first impression.",
+        )
     table = _read_estimates(results or SHIPPED / "data" / "earlier")
     if group is not None and group not in set(table["subgroup"]):
         raise InputError(
