@@ -108,7 +108,8 @@ def train_estimator(
     with _open_workers(config.n_workers, parts["fit"], config.sampler) as (sample, executor):
         history = estimator.fit(sample, seed, folder, executor, log, compute_loss)
     train_s = time.perf_counter() - started
-    known = table["cohort"].to_numpy()[training], table["cohort"].to_numpy()[calibration]
+    cohort = table.get("cohort", pd.Series("", table.index)).to_numpy()
+    known = cohort[training], cohort[calibration]
     calibrate_on_shifts(
         estimator, pool.take(training), parts["cal"], known, config.sampler, config.n_calibration,
         config.level, seed,
