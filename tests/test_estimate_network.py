@@ -278,7 +278,7 @@ def test_what_was_learned_counts_as_far_as_it_earns_its_place(clips):
         choose_trust(estimator, [replace(c, truth=np.r_[np.exp(t), c.truth[1:]])
                                  for c, t in zip(clips, best, strict=True)])  # fmt: skip
         assert set(estimator.network.trust[np.unique(direction)].tolist()) == {wanted}
-        assert estimator.predict_raw(features)[0][:, 0] == pytest.approx(best, abs=1e-4)
+        assert estimator.predict_raw(features)[0][:, 0] == pytest.approx(best, abs=0.01)
     assert len(estimator.provenance["trust"]) == len(np.unique(direction))
 
 

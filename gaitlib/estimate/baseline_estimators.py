@@ -54,7 +54,7 @@ MIN_SPREAD = 0.25
 MIN_TRAVEL_SPEED = 0.15
 """Slower travel (leg lengths per second) is taken as a moving camera or a treadmill."""
 MAX_SPEED_SD = 0.3
-"""Where perspective leaves the logarithm of the speed less certain than an unknown lens does, it is silent."""
+"""Where the logarithm of the speed is less certain than an unknown lens leaves it, perspective is silent."""
 
 
 def estimate_classical(keypoints: xr.Dataset, height_m: float | None = None) -> Estimate:

@@ -33,7 +33,7 @@ from gaitlib.estimate.targets import OUTCOME_NAMES
 
 SHIFTS = ("camera", "body", "detector")
 """What differs from training where intervals of cameras are set and tested."""
-DIRECTIONS_OF = {"side_left": "side", "oblique_back": "oblique"}
+SAME_VIEWS = {"side_left": "side", "oblique_back": "oblique"}
 _MIN_GAITS = 5
 _EARNED = 1.05
 _SAMPLERS = {InertialSamplerConfig: sample_inertial_clips, InsoleSamplerConfig: sample_insole_clips}
@@ -148,7 +148,7 @@ def measure_shifts(estimator: GaitEstimator, pool: GaitPool, config, n_clips: in
     parts = []
     for number, name in enumerate(SHIFTS):
         clips = sample_seeded(pool, shift_sampler(config, name, True), [seed, 10, number], n_clips)
-        errors = tabulate_errors(estimator, clips).replace({"view": DIRECTIONS_OF})
+        errors = tabulate_errors(estimator, clips).replace({"view": SAME_VIEWS})
         parts.append(summarise_errors(errors).assign(shift=name))
     table = pd.concat(parts, ignore_index=True)
     return table[table["outcome"].isin(OUTCOME_NAMES[:3])].round(4).to_dict("records")

@@ -31,7 +31,7 @@ from gaitlib.estimate.estimator_network import DESIGNS, NetworkConfig
 from gaitlib.estimate.features import SIDE_FEATURES
 from gaitlib.estimate.insole_sampler import InsoleSamplerConfig
 from gaitlib.estimate.shifts import (
-    DIRECTIONS_OF,
+    SAME_VIEWS,
     SHIFTS,
     calibrate_on_shifts,
     measure_shifts,
@@ -108,7 +108,8 @@ def train_estimator(
     with _open_workers(config.n_workers, parts["fit"], config.sampler) as (sample, executor):
         history = estimator.fit(sample, seed, folder, executor, log, compute_loss)
     train_s = time.perf_counter() - started
-    known = table["cohort"].to_numpy()[training], table["cohort"].to_numpy()[calibration]
+    cohort = table.get("cohort", pd.Series("", table.index)).to_numpy()
+    known = cohort[training], cohort[calibration]
     calibrate_on_shifts(
         estimator, pool.take(training), parts["cal"], known, config.sampler, config.n_calibration,
         config.level, seed,
@@ -167,7 +168,7 @@ def compare_designs(
             tabulate_errors(estimator, own).assign(design=design, shift=name) for name, own in tests.items()
         ]
     found += [_apply_perspective(own).assign(design="perspective", shift=name) for name, own in tests.items()]
-    errors = pd.concat(found, ignore_index=True).replace({"view": DIRECTIONS_OF})
+    errors = pd.concat(found, ignore_index=True).replace({"view": SAME_VIEWS})
     summary = summarise_errors(errors, by=["design", "shift", "view", "focal_known"])
     return summary[summary["outcome"].isin(OUTCOME_NAMES[:3])].reset_index(drop=True)
 
