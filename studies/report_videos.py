@@ -1,4 +1,6 @@
-"""How right is `gaitlib report` on whole videos? Makes `gaitlib/report/video_trials.csv`, which reports and the book print.
+"""How right is `gaitlib report` on whole videos? Makes `gaitlib/report/video_trials.csv`.
+
+Reports and the book print it.
 
 Three kinds of video, each from the file to the values of the page:
 
