@@ -210,7 +210,7 @@ def convert_signals(source: str, values: np.ndarray, said: str, site: str) -> tu
         turn = np.pi / 180_000
     elif turning > fastest or (stated == "deg" and (turning > upper or np.radians(turning) > lower)):
         turn = np.pi / 180
-    elif turning > upper:
+    elif turning > upper and stated != "rad":
         raise InputError(
             f"{source}: angular velocity of usual size {turning:.3g} is too fast for rad/s and too slow for "
             f"deg/s at the {part}; is that the right site? If so, name the unit in the header: gyr_x (deg/s)."
