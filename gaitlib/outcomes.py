@@ -70,9 +70,9 @@ def compute_walk_outcomes(walk: xr.Dataset, events: pd.DataFrame | None = None) 
     --------
     >>> import gaitlib
     >>> library = gaitlib.load_library()
-    >>> row = library.table.iloc[0]
+    >>> row = library.table.query("cohort == 'healthy_adult' and verified").iloc[0]
     >>> who = gaitlib.Person(**{name: row[name] for name in gaitlib.Person.model_fields})
-    >>> walk = gaitlib.build_walk(library.gaits.isel(gait=0), who, variability=0)
+    >>> walk = gaitlib.build_walk(library.gaits.sel(gait=row["gait_id"]), who, variability=0)
     >>> outcomes = gaitlib.compute_outcomes(walk)
     >>> bool(abs(outcomes["speed_mps"] / row["speed_mps"] - 1) < 0.05)
     True

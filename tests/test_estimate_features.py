@@ -130,11 +130,11 @@ def test_classical_estimate_with_a_panning_camera_uses_the_steps(walk):
 
 
 @pytest.mark.parametrize("view", ["front", "back", "oblique"])
-def test_classical_estimate_from_the_front_needs_the_focal_length(walk, view):
+def test_classical_estimate_from_the_front_is_as_good_as_the_focal_length(walk, view):
     keypoints = look(walk, view=view, distance_m=12.0)
     values = estimate_classical(keypoints).values
     assert values["step_time_s"].value == pytest.approx(0.62 / 1.2, abs=0.02)
-    assert np.isnan(values["speed_mps"].value) == (view != "oblique")
+    assert values["speed_mps"].value == pytest.approx(1.2, rel=0.15)  # by the lens of a usual phone
     keypoints.attrs["focal_length_px"] = keypoints.attrs["camera_focal_length_px"]
     values = estimate_classical(keypoints).values
     assert values["speed_mps"].value == pytest.approx(1.2, rel=0.05)

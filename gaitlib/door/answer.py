@@ -220,9 +220,9 @@ def estimate_gait(
     --------
     >>> import gaitlib
     >>> library = gaitlib.load_library()
-    >>> row = library.table.iloc[0]
+    >>> row = library.table.query("cohort == 'healthy_adult' and verified").iloc[0]
     >>> who = gaitlib.Person(**{name: row[name] for name in gaitlib.Person.model_fields})
-    >>> walk = gaitlib.build_walk(library.gaits.isel(gait=0), who)
+    >>> walk = gaitlib.build_walk(library.gaits.sel(gait=row["gait_id"]), who)
     >>> clip = gaitlib.observe_camera(walk)
     >>> estimate = gaitlib.estimate_gait(clip, height_m=who.height_m)
     >>> bool(abs(estimate.values["speed_mps"].value / row["speed_mps"] - 1) < 0.25)
