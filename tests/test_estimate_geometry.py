@@ -61,7 +61,7 @@ def test_a_camera_that_looks_down_tells_its_focal_length():
     fit = fit_pinhole(*glide(camera))
     prior = camera.image_width_px * np.exp(FOCAL_PRIOR[0])
     guess = abs(np.log(camera.focal_length_px / prior))
-    assert abs(np.log(fit.focal_factor * prior / camera.focal_length_px)) < 0.5 * guess
+    assert abs(np.log(np.exp(fit.log_focal) * prior / camera.focal_length_px)) < 0.5 * guess
     assert fit.log_focal_sd < 0.8 * FOCAL_PRIOR[1]
 
 

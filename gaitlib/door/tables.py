@@ -230,9 +230,16 @@ def find_time(table: Table) -> tuple[np.ndarray | None, np.ndarray | None, set[i
     for n in named:
         # A word such as 'date' beside a time of day does not rise; a column that is called time must.
         sure = re.match("time|t$", cleaned[n]) and n == named[-1]
-        if time_s is None and (sure or _rises(table, n)):
-            time_s = _read_time(table, n, names[n])
+        try:
+            values = _read_time(table, n, names[n])
+        except InputError:
+            if sure:
+                raise
+            continue
+        if sure or values[-1] > 0:
+            time_s = values
             used.add(n)
+            break
     if time_s is None and frames is None:
         for n, name in enumerate(names):
             if not _AXIS.search(name) and table.is_numeric(n) and _rises_evenly(values := table.read(n)):
@@ -255,14 +262,6 @@ def is_time(name: str) -> bool:
 
 def _get_units(table: Table, column: int) -> list[str]:
     return [row[column] for row in table.header if column < len(row)]
-
-
-def _rises(table: Table, column: int) -> bool:
-    try:
-        values = _read_time(table, column, "")
-    except InputError:
-        return False
-    return values[-1] > 0
 
 
 def _rises_evenly(values: np.ndarray) -> bool:

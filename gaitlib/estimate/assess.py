@@ -151,12 +151,7 @@ def write_model_card(path: str | Path, estimator: GaitEstimator, errors: pd.Data
         "|---|---|---|---|---|---|---|",
     ]
     for row in summarise_errors(errors.dropna(subset="reference")).to_dict("records"):
-        factor, unit, digits = _SCALE.get(row["outcome"], _SHARE)
-        lines.append(
-            f"| {row['view']} | {row['outcome']} | {row['n']} | {row['answered']:.0%} | "
-            f"{factor * row['mae']:.{digits}f} {unit} | {factor * row['bias']:+.{digits}f} {unit} | "
-            f"{row['coverage']:.0%} |"
-        )
+        lines.append(_say_row(row, row["view"], row["outcome"], row["n"], f"{row['answered']:.0%}"))
     if about.get("shifted"):
         lines += [
             "",
@@ -167,14 +162,16 @@ def write_model_card(path: str | Path, estimator: GaitEstimator, errors: pd.Data
             "| change | view | outcome | clips | mean absolute error | bias | coverage |",
             "|---|---|---|---|---|---|---|",
         ]
-        for row in about["shifted"]:
-            factor, unit, digits = _SCALE[row["outcome"]]
-            lines.append(
-                f"| {row['shift']} | {row['view']} | {row['outcome']} | {row['n']} | "
-                f"{factor * row['mae']:.{digits}f} {unit} | {factor * row['bias']:+.{digits}f} {unit} | "
-                f"{row['coverage']:.0%} |"
-            )
+        lines += [
+            _say_row(row, row["shift"], row["view"], row["outcome"], row["n"]) for row in about["shifted"]
+        ]
     lines += ["", "Simulated people are not real people: the errors on real people are in the book.", ""]
     path = Path(path)
     path.write_text("\n".join(lines), encoding="utf-8")
     return path
+
+
+def _say_row(row: dict, *first) -> str:
+    factor, unit, digits = _SCALE.get(row["outcome"], _SHARE)
+    errors = f"{factor * row['mae']:.{digits}f} {unit}", f"{factor * row['bias']:+.{digits}f} {unit}"
+    return f"| {' | '.join(map(str, (*first, *errors)))} | {row['coverage']:.0%} |"

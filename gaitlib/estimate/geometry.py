@@ -51,11 +51,6 @@ class PinholeFit:
     misfit: float  # RMS of what the path leaves over, in the errors expected of people (1)
     distance: float  # in the middle of the clip (legs)
 
-    @property
-    def focal_factor(self) -> float:
-        """Focal length over its prior mean."""
-        return float(np.exp(self.log_focal))
-
 
 def fit_pinhole(
     levels: np.ndarray,

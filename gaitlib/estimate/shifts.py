@@ -13,7 +13,6 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-import torch
 
 from gaitlib.estimate.assess import summarise_errors, tabulate_errors
 from gaitlib.estimate.clip_sampler import (
@@ -25,9 +24,7 @@ from gaitlib.estimate.clip_sampler import (
     sample_inertial_clips,
 )
 from gaitlib.estimate.estimator import GaitEstimator
-from gaitlib.estimate.estimator_network import tell_direction
-from gaitlib.estimate.features import SIDE_FEATURES
-from gaitlib.estimate.input_kind import DIRECTIONS
+from gaitlib.estimate.input_kind import DIRECTIONS, name_group
 from gaitlib.estimate.insole_sampler import InsoleSamplerConfig, sample_insole_clips
 from gaitlib.estimate.targets import OUTCOME_NAMES
 
@@ -103,15 +100,15 @@ def choose_trust(estimator: GaitEstimator, clips: list[Clip]) -> None:
     for share in (0.0, 1.0):
         network.trust.fill_(share)
         found.append(estimator.predict_raw(features)[0][:, 0])
-    along = torch.tensor([item.side[SIDE_FEATURES.index("along")] for item in features])
-    direction = tell_direction(along).numpy()
+    names = list(DIRECTIONS)
+    direction = np.array([names.index(name_group(network.kind, item)) for item in features])
     shares, told = np.array([0.0, 0.5, 1.0]), []
     for number in np.unique(direction):
         rows = direction == number
         guess = found[0][rows] + shares[:, None] * (found[1] - found[0])[rows]
         error = np.abs(guess - truth[rows]).mean(axis=1)
         network.trust[number] = shares[np.argmax(error <= _EARNED * error.min())]
-        told.append({"direction": list(DIRECTIONS)[number], "n": int(rows.sum())})
+        told.append({"direction": names[number], "n": int(rows.sum())})
         told[-1] |= {"trust": float(network.trust[number]), "errors": error.round(4).tolist()}
     estimator.provenance["trust"] = told
 
