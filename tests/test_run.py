@@ -93,6 +93,7 @@ def finished(tmp_path_factory):
             os.utime(path, (now - age, now - age))
     order = [
         "1_simulate",
+        "1_effort",
         "1_body",
         "1_impairments",
         "1_cohorts",
@@ -284,6 +285,7 @@ def test_an_unforeseen_exception_is_named_in_the_failure(tmp_path, monkeypatch, 
 
 MADE = {
     "1_simulate": ["1_simulate.json"],
+    "1_effort": ["1_effort.json"],
     "1_body": ["1_body.json"],
     "1_impairments": ["1_impairments.json"],
     "1_cohorts": ["1_cohorts.json"],
