@@ -191,6 +191,31 @@ def compare_unfolded_gradients(request: GaitRequest, cache, seed: int) -> float:
     return float(difference / np.abs(expected).max())
 
 
+def compare_refined(request: GaitRequest, cache, seed: int) -> tuple[float, float]:
+    """Angles, speeds and accelerations of any splines on half the mesh and of the same, refined, at the same
+    times; horizons. Largest relative difference of each.
+    """
+    from gaitlib.simulate.engine import Result
+    from gaitlib.simulate.guess import make_guess
+    from gaitlib.simulate.solve import get_engine, make_task
+
+    rng = np.random.default_rng(seed)
+    coarse, fine = (get_engine(request, cache, coarse=half) for half in (True, False))
+    task = make_task(request)
+    decision = coarse.pack(make_guess(1.0, task.leg_length_m))
+    decision[2:] += 0.01 * rng.normal(size=len(decision) - 2)
+    multipliers = rng.normal(size=(coarse.n_points, len(coarse.layout.get_constraint_mirror_order())))
+    result = Result(True, "", 0, 0.0, 0.0, 0.0, float(decision[1]), decision, multipliers)
+    refined, halves = coarse.refine(result)
+    assert np.allclose(2 * halves[::2], multipliers) and len(halves) == fine.n_points
+    rough, smooth = coarse.evaluate(task, decision), fine.evaluate(task, refined)
+    worst = max(
+        np.abs(rough[name] - smooth[name][::2]).max() / np.abs(rough[name]).max()
+        for name in ("position", "speed", "acceleration", "activation", "tendon_force", "ground_force")
+    )
+    return float(worst), float(abs(coarse.n_points * decision[0] / (fine.n_points * refined[0]) - 1))
+
+
 def measure_balance(request: GaitRequest, cache) -> tuple[float, float]:
     """At a solution: largest multiplier of a bound, largest entry of the Lagrangian's gradient with them.
 

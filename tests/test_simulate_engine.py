@@ -201,6 +201,15 @@ def test_half_a_stride_unfolds_into_a_whole_one_with_its_multipliers(solver, imp
     assert solver(checks.compare_unfolded_gradients, request, get_cache_folder(), 5) < 1e-9
 
 
+@pytest.mark.parametrize("kind", ["half", "stride"])
+def test_a_refined_mesh_carries_the_same_motion(solver, kind):
+    """A cold start is solved on half the mesh: splines keep their course when knots are put between."""
+    motion, time = solver(
+        checks.compare_refined, GaitRequest(CHILD.person, 1.0, kind=kind), get_cache_folder(), 3
+    )
+    assert motion < 1e-9 and time < 1e-12
+
+
 def test_multipliers_of_bounds_follow_from_the_others_at_a_solution(solver):
     """Nothing is left of the Lagrangian's gradient, though only those of the constraints were kept."""
     largest, rest = solver(checks.measure_balance, CHILD, get_cache_folder())

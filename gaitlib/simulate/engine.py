@@ -146,12 +146,14 @@ class Result:
 
 class WalkingEngine:
     """Solver of the walking problem (`kind`: 'half' or 'stride') for bodies of one topology, whose numbers
-    are not compiled; `impaired`: with stretch reflexes and ties between antagonists; `cache`: compiled code.
+    are not compiled; `impaired`: with stretch reflexes and ties between antagonists; `coarse`: on every
+    second mesh point, for a start from afar; `cache`: compiled code.
     """
 
-    def __init__(self, specification: Specification, cache: Path, kind: str, impaired: bool):
+    def __init__(self, specification: Specification, cache: Path, kind: str, impaired: bool, coarse: bool):
         self.kind = kind
-        self.n_points = N_POINTS[kind]
+        self.stride = 2 if coarse else 1
+        self.n_points = N_POINTS[kind] // self.stride
         self.layout = Layout(impaired)
         self._solvers: dict[tuple, ca.Function] = {}
         self._build(specification, Path(cache))
@@ -390,5 +392,23 @@ class WalkingEngine:
         ]
         if self.layout.impaired:
             blocks.append(t.reflex)
-        whole = np.hstack(blocks)
-        return np.concatenate([[t.stride_time_s / len(t.position), t.speed_mps], whole[:n].ravel()])
+        whole = np.hstack(blocks)[:: self.stride]
+        return np.concatenate(
+            [[self.stride * t.stride_time_s / len(t.position), t.speed_mps], whole[:n].ravel()]
+        )
+
+    def refine(self, result: Result) -> tuple[np.ndarray, np.ndarray]:
+        """Carry a solution and its multipliers to a mesh of twice the points: the same splines, exactly."""
+        before, here, after = np.moveaxis(result.decision[self._columns], 1, 0)
+        is_spline = np.zeros(self.layout.size, bool)
+        for part in (0, 3):
+            is_spline[self.layout.split(np.arange(self.layout.size))[part]] = True
+        knots = np.where(is_spline, (before + 6 * here + after) / 8, here)
+        multipliers, order = result.multipliers, self.layout.get_constraint_mirror_order()
+        following = np.roll(multipliers, -1, axis=0)
+        if self.kind == "half":
+            following[-1] = multipliers[0, order]
+        points = np.stack([knots, (here + after) / 2], axis=1).reshape(2 * self.n_points, -1)
+        # The cost is a mean over points, so each of twice as many weighs half as much.
+        halves = np.stack([multipliers, (multipliers + following) / 2], axis=1).reshape(len(points), -1) / 2
+        return np.concatenate([[result.decision[0] / 2, result.speed_mps], points.ravel()]), halves
