@@ -487,6 +487,29 @@ def test_c3d_of_two_people_is_refused_or_chosen(tmp_path):
         c3d.read_c3d(path, subject="Tom")
 
 
+def test_subjects_of_a_trc_are_chosen_as_those_of_a_c3d(tmp_path):
+    names = ["Jim:LHEE", "Ann:LHEE", "Ann:RHEE", "floor"]
+    head = (
+        f"PathFileType\t4\t(X/Y/Z)\ta.trc\nDataRate\tNumFrames\tNumMarkers\tUnits\n100\t2\t{len(names)}\tm\n"
+    )
+    head += "Frame#\tTime\t" + "\t\t\t".join(names) + "\n\t\tX1\n"
+    rows = [f"{n + 1}\t{n / 100}\t" + "\t".join(f"{x}.5" for x in range(12)) for n in range(2)]
+    path = tmp_path / "a.trc"
+    path.write_text(head + "\n".join(rows) + "\n")
+    with pytest.raises(InputError, match="2 people"):
+        opensim_files.read_trc(path)
+    found = opensim_files.read_trc(path, "Ann")["marker_position"]
+    assert list(found["marker"].values) == ["LHEE", "RHEE", "floor"]
+    assert found[0, :, 0].values.tolist() == [3.5, 6.5, 9.5]
+    path.write_text((head + "\n".join(rows)).replace("Jim:", "Ann:L"))
+    for subject in ("Tom", "Jim"):
+        with pytest.raises(InputError, match=f"no subject '{subject}'; found Ann"):
+            estimate_gait(path, subject=subject)
+    (tmp_path / "a.csv").write_text("time,left_knee_x\n0,1\n")
+    with pytest.raises(InputError, match="--subject is for c3d"):
+        estimate_gait(tmp_path / "a.csv", subject="Ann")
+
+
 def test_c3d_model_outputs_are_no_markers_and_events_have_many_names(tmp_path):
     events = [
         ("RHS", "", 0.1),

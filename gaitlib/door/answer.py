@@ -202,7 +202,7 @@ def estimate_gait(
     person : int, optional
         Which person of a picture, counted from the one who walks most.
     subject : str, optional
-        Which subject of a c3d file.
+        Which subject of a c3d or .trc file.
     treadmill : bool
         Whether the person is known to walk on a treadmill.
 

@@ -86,6 +86,10 @@ def read_recording(
 
 
 def _read(path: Path, form: str, layout, site, height_m, subject) -> Recording:
+    if subject is not None and form not in ("c3d", "trc"):
+        raise InputError(
+            f"{path.name}: --subject is for c3d and .trc files, whose markers name their person."
+        )
     if form == "json":
         return read_keypoint_json(path, layout)
     if path.is_dir():
