@@ -16,6 +16,8 @@ from gaitlib.signals import fill_gaps, find_maxima, find_runs, find_turns, smoot
 from gaitlib.walk import find_progression, get_point, validate_walk
 
 _MIN_CONTACT_S = 0.05
+CONTACT_N = 20.0
+"""Force that counts as contact where it is known exactly, as in simulations and references."""
 EVENT_COLUMNS = ("foot", "event", "time_s")
 MAX_GAP_S = 0.1
 """Gaps up to this length are bridged; no event is reported inside a longer one."""
@@ -105,7 +107,7 @@ def check_events(events: pd.DataFrame) -> pd.DataFrame:
 
 
 def detect_events_from_force(
-    time_s: np.ndarray, vertical_force_N: np.ndarray, threshold_N: float = 20.0, periodic: bool = False
+    time_s: np.ndarray, vertical_force_N: np.ndarray, threshold_N: float = CONTACT_N, periodic: bool = False
 ) -> pd.DataFrame:
     """Detect events from the vertical ground force (n, 2) under the right and left foot (N, NaN: not
     measured).

@@ -12,12 +12,11 @@ from gaitlib.data.readers.clinical import read_joint_angle_bands
 from gaitlib.data.reference_tables import load_table
 from gaitlib.data.walks import load_walks
 from gaitlib.events import detect_events
-from gaitlib.gait import resample_phase
+from gaitlib.gait import GRAVITY_MPS2, resample_phase
 from gaitlib.outcomes import compute_walk_outcomes
 from gaitlib.signals import smooth_lowpass
 from gaitlib.walk import get_point
 
-GRAVITY_MPS2 = 9.80665
 JOINTS = {"hip": "hip_flexion", "knee": "knee_angle", "ankle": "ankle_angle"}
 SEGMENT_ANGLES = ("thigh", "knee", "ankle")
 EMG_GROUPS = {

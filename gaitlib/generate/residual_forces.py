@@ -15,9 +15,9 @@ import pandas as pd
 import xarray as xr
 from scipy.ndimage import binary_erosion
 
-from gaitlib.body.specification import GRAVITY_MPS2, Specification, build_specification
+from gaitlib.body.specification import Specification, build_specification
 from gaitlib.events import detect_events
-from gaitlib.gait import COORDINATES
+from gaitlib.gait import COORDINATES, GRAVITY_MPS2
 from gaitlib.person import Person
 from gaitlib.signals import find_runs, smooth_lowpass
 from gaitlib.simulate.workers import make_pool

@@ -11,8 +11,7 @@ import xarray as xr
 
 from gaitlib.body.dimensions import Dimensions, compute_dimensions
 from gaitlib.body.kinematics import compute_sagittal_points
-from gaitlib.body.specification import GRAVITY_MPS2
-from gaitlib.gait import COORDINATES, MUSCLE_GROUPS, SIDES
+from gaitlib.gait import COORDINATES, GRAVITY_MPS2, MUSCLE_GROUPS, SIDES
 from gaitlib.person import parse_person
 from gaitlib.report.body_picture import (
     HEALTHY,

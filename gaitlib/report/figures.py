@@ -20,6 +20,7 @@ from matplotlib.patches import Patch
 
 from gaitlib.evaluate.realism import Band
 from gaitlib.evaluate.style import COLOURS, STYLE, add_simulated_mark
+from gaitlib.events import CONTACT_N
 
 RIGHT, LEFT, GREY = COLOURS[0], COLOURS[1], "0.55"
 JOINTS = {"hip": "hip_flexion", "knee": "knee_angle", "ankle": "ankle_angle"}
@@ -35,7 +36,6 @@ MUSCLE_WORDS = {
     "soleus": "Soleus",
     "tib_ant": "Tibialis anterior",
 }
-_CONTACT_N = 20.0
 _JOINTS = {"hip_flexion": "Hip flexion", "knee_angle": "Knee flexion", "ankle_angle": "Ankle dorsiflexion"}
 _LINES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1, 1, 1)))
 _LEG = ("hip", "knee", "ankle", "heel", "toe")
@@ -274,7 +274,7 @@ def collect_side_curves(gaits: xr.Dataset, people: list[str]) -> SideCurves:
 
 def _find_stance(force: np.ndarray) -> tuple[int, float]:
     """Sample of initial contact, and end of stance in percent of the cycle after it."""
-    loaded = force > _CONTACT_N
+    loaded = force > CONTACT_N
     starts = np.flatnonzero(loaded & ~np.roll(loaded, 1))
     if len(starts) == 0:
         return 0, float("nan")

@@ -15,13 +15,13 @@ import xarray as xr
 
 from gaitlib.body.dimensions import compute_dimensions
 from gaitlib.body.kinematics import compute_sagittal_points
+from gaitlib.events import CONTACT_N
 from gaitlib.person import Impairment
 from gaitlib.schema import read_yaml
 from gaitlib.simulate.plan import TYPICAL_ADULT
 from gaitlib.simulate.request import GaitRequest
 
 SPEED_MPS = 1.2
-_CONTACT_N = 20.0
 N_LEVELS = 5
 
 
@@ -75,7 +75,7 @@ def measure_signs(gait: xr.Dataset) -> dict[str, float]:
         return position.sel(coordinate=name).values[:-1]
 
     right, left = (
-        gait["ground_force"].sel(foot=foot, axis="y").values[:-1] > _CONTACT_N for foot in ("r", "l")
+        gait["ground_force"].sel(foot=foot, axis="y").values[:-1] > CONTACT_N for foot in ("r", "l")
     )
     prints = _find_footprints(gait, right, left)
     stride_m = float(gait["stride_time_s"] * gait["speed_mps"])

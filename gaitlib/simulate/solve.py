@@ -13,8 +13,12 @@ from pathlib import Path  # noqa: E402
 import numpy as np  # noqa: E402
 
 from gaitlib.body.dimensions import compute_dimensions  # noqa: E402
-from gaitlib.body.specification import GRAVITY_MPS2  # noqa: E402
-from gaitlib.gait import COORDINATES, MUSCLES, swap_side  # noqa: E402
+from gaitlib.gait import (  # noqa: E402
+    COORDINATES,
+    GRAVITY_MPS2,
+    MUSCLES,
+    swap_side,
+)
 from gaitlib.person import SPASTIC_GROUPS  # noqa: E402
 from gaitlib.simulate.dynamics import flatten_specification, pack_parameters  # noqa: E402
 from gaitlib.simulate.engine import Result, Task, WalkingEngine  # noqa: E402
