@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from gaitlib.cohorts.schema import COHORTS
+from gaitlib.cohorts.cohort import COHORTS
 from gaitlib.errors import InputError, suggest_name
 from gaitlib.schema import Section, check_values, read_yaml
 

@@ -29,10 +29,10 @@ from gaitlib.data.readers import c3d, opensim_files
 from gaitlib.door import gate
 from gaitlib.door.answer import estimate_gait
 from gaitlib.door.command import add_estimate_parser, run
-from gaitlib.door.inertial import convert_signals
+from gaitlib.door.inertial_tables import convert_signals
+from gaitlib.door.loose_tables import parse_table
 from gaitlib.door.names import ORDERS, find_point, map_names
 from gaitlib.door.recording import Recording
-from gaitlib.door.tables import parse_table
 from gaitlib.door.timing import find_rate, place_in_time
 from gaitlib.errors import GaitlibError, InputError
 from gaitlib.gait import COORDINATES

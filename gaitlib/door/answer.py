@@ -15,7 +15,7 @@ from gaitlib.door.bouts import Bout, find_bouts, find_inertial_bouts, list_runs,
 from gaitlib.door.cleaning import bridge_gaps, clean_points, mark_missing
 from gaitlib.door.formats import read_recording
 from gaitlib.door.gate import check_inertial, check_keypoints, get_part
-from gaitlib.door.inertial import convert_signals
+from gaitlib.door.inertial_tables import convert_signals
 from gaitlib.door.measure import find_walking, measure_bout, stand_up
 from gaitlib.door.people import follow_people
 from gaitlib.door.recording import Recording

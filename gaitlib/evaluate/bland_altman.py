@@ -8,7 +8,7 @@ import numpy as np
 from scipy import special
 
 from gaitlib.errors import InputError
-from gaitlib.evaluate.people import FEATURES, average_within_people, check_pairs
+from gaitlib.evaluate.person_means import FEATURES, average_within_people, check_pairs
 
 Z95 = float(special.ndtri(0.975))
 

@@ -11,7 +11,7 @@ from scipy import stats
 from gaitlib.errors import InputError
 from gaitlib.evaluate.bootstrap import compute_mean_interval
 from gaitlib.evaluate.inputs import check_agreement_table, check_columns, count_walks
-from gaitlib.evaluate.people import FEW_PEOPLE, MIN_PEOPLE
+from gaitlib.evaluate.person_means import FEW_PEOPLE, MIN_PEOPLE
 
 
 def adjust_holm(p_values) -> np.ndarray:

@@ -21,7 +21,7 @@ from gaitlib.evaluate.inputs import (
     get_label,
     read_margins,
 )
-from gaitlib.evaluate.people import FEW_PEOPLE, MIN_PEOPLE
+from gaitlib.evaluate.person_means import FEW_PEOPLE, MIN_PEOPLE
 
 NOT_EVALUATED = "not evaluated on real people"
 SIMULATED = "simulated people, not measured"

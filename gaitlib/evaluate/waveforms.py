@@ -15,7 +15,7 @@ from scipy import stats
 from gaitlib.errors import InputError
 from gaitlib.evaluate.bootstrap import compute_mean_interval
 from gaitlib.evaluate.inputs import format_p
-from gaitlib.evaluate.people import MIN_PEOPLE
+from gaitlib.evaluate.person_means import MIN_PEOPLE
 
 _CHUNK = 500
 _THRESHOLD_P = 0.05

@@ -231,7 +231,7 @@ def _main(words: list[str] | None = None) -> int:
 
 def _build_library(study_file: str) -> None:
     """Build the library of a study as `gaitlib simulate --study` does, and tell the reader how it gets on."""
-    from gaitlib.simulate.cli import build_library_of
+    from gaitlib.simulate.simulate_command import build_library_of
 
     def report(text: str) -> None:
         print(f"{_MARK}library: {text}", flush=True)

@@ -7,8 +7,8 @@ import re
 import numpy as np
 
 from gaitlib.door.gate import get_part, load_limits, measure_sizes
+from gaitlib.door.loose_tables import Table, find_time
 from gaitlib.door.recording import Recording
-from gaitlib.door.tables import Table, find_time
 from gaitlib.errors import InputError
 from gaitlib.estimate.inertial_features import LIMB_SITES, get_site
 from gaitlib.gait import GRAVITY_MPS2
