@@ -76,9 +76,7 @@ def detect_events(walk: xr.Dataset, max_gap_s: float = MAX_GAP_S) -> pd.DataFram
 
 
 def choose_foot_points(walk: xr.Dataset) -> tuple[str, str | None]:
-    """Choose the points of the feet: 'heel' and 'toe' if both feet have them in at least half of the frames
-    in which their ankles are known, else 'ankle' for the heel, None for the toe.
-    """
+    """Choose heel and toe where both feet have them in half of the frames of their ankles, else the ankle."""
 
     def count(name: str) -> int:
         return min(int(np.isfinite(get_point(walk, f"{name}_{side}")).all(axis=1).sum()) for side in SIDES)

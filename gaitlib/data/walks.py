@@ -166,9 +166,7 @@ def _place(
 def _find_frame(
     points: dict[str, np.ndarray], time_s: np.ndarray, up: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of the turn to forward (least-squares line of the mid-hip), up, right; and the origin, on the
-    floor (5th percentile of the lower toe) below the first mid-hip.
-    """
+    """Rows of the turn to forward (line of the mid-hip), up, right; origin on the floor below the hips."""
     middle = (points["hip_r"] + points["hip_l"]) / 2
     seen = np.isfinite(middle).all(axis=1)
     slope = np.polyfit(time_s[seen], middle[seen], 1)[0]

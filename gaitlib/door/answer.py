@@ -34,28 +34,14 @@ _LONGEST_S = 9.0
 
 @dataclass(frozen=True, repr=False)
 class Answer(Estimate):
-    """The answer for one recording; `answer["speed_mps"].value`.
+    """The answer for one recording; `answer["speed_mps"].value`."""
 
-    Parameters
-    ----------
-    strides : float
-        Strides behind the values, over all bouts.
-    bouts : tuple of dict
-        Each with start_s, end_s, way, strides, status and, if it was estimated, its values.
-    notes : tuple of str
-        What was found in the recording, changed or assumed.
-    source, method : str
-        Which file, and how it was read and estimated.
-    recording : Recording, optional
-        The recording as it was estimated, for the plot.
-    """
-
-    strides: float = 0.0
-    bouts: tuple[dict, ...] = ()
-    notes: tuple[str, ...] = ()
+    strides: float = 0.0  # behind the values, over all bouts
+    bouts: tuple[dict, ...] = ()  # start_s, end_s, way, strides, status and, if estimated, values
+    notes: tuple[str, ...] = ()  # what was found in the recording, changed or assumed
     source: str = ""
-    method: str = ""
-    recording: Recording | None = field(default=None, compare=False)
+    method: str = ""  # how it was read and estimated
+    recording: Recording | None = field(default=None, compare=False)  # as it was estimated
 
     def __getitem__(self, name: str) -> Value:
         """Give one outcome."""
@@ -65,18 +51,7 @@ class Answer(Estimate):
         return self.values[name]
 
     def to_dict(self, with_activation: bool = False) -> dict:
-        """Turn into plain values for JSON.
-
-        Parameters
-        ----------
-        with_activation : bool
-            With the curves of muscle activity.
-
-        Returns
-        -------
-        dict
-            Status, each outcome, strides, bouts, quality (the notes), source and method.
-        """
+        """Turn into plain values for JSON."""
         answer = super().to_dict(with_activation)
         answer |= {"strides": round(float(self.strides), 1), "bouts": list(map(_make_plain, self.bouts))}
         return answer | {"quality": list(self.notes), "source": self.source, "method": self.method}
@@ -120,18 +95,7 @@ class Answer(Estimate):
         return f"{head}{f'<table>{titles}{rows}</table>' if rows else ''}<ul>{notes}</ul>"
 
     def plot(self, path: str | Path | None = None):
-        """Draw the track, the contacts found and the bouts.
-
-        Parameters
-        ----------
-        path : path, optional
-            File to write: png, svg or pdf.
-
-        Returns
-        -------
-        matplotlib.figure.Figure
-            The picture.
-        """
+        """Draw the track, the contacts found and the bouts; `path`: png, svg or pdf to write."""
         from gaitlib.door.plot import draw_answer
 
         return draw_answer(self, path)

@@ -1,8 +1,4 @@
-"""Agreement between estimate and reference, the person being the unit.
-
-`compute_agreement` gives every statistic with three intervals: BCa over people, the analytic one where theory
-has one, and the one to print.
-"""
+"""Agreement between estimate and reference, the person being the unit, with intervals."""
 
 from __future__ import annotations
 

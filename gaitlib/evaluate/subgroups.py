@@ -33,11 +33,7 @@ def compute_subgroup_gaps(
     level: float = 0.95,
     n_resamples: int = 2000,
 ) -> pd.DataFrame:
-    """Compute how much worse each subgroup fares than the best one.
-
-    The best group is picked from the same data, so gaps to it are a little too large (winner's curse) and p
-    values a little too small; name a group beforehand where the p value matters.
-    """
+    """Gaps to the best subgroup, which the same data pick: a little too large (winner's curse)."""
     table = check_agreement_table(tidy)
     by = [name for name in check_columns(table, by, ("origin", "outcome")) if name != "subgroup"]
     if against != "best" and against not in set(table["subgroup"]):

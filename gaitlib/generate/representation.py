@@ -181,9 +181,7 @@ def _exchange_sides(channel: str) -> str:
 
 @dataclass
 class Components:
-    """Whitened principal components of a part: `to_vector` (n_coefficients, n_components) whitens,
-    `to_coefficients` undoes it, `share` (n_components,) is the weighted variance explained.
-    """
+    """Whitened principal components of a part; `share` is the weighted variance that each explains."""
 
     mean: np.ndarray
     to_vector: np.ndarray

@@ -122,11 +122,7 @@ _MARGIN_S, _SWING_MARGIN_S, _SHORTEST_S = 0.05, 0.03, 0.25
 
 
 def measure_walk_residual(walk: xr.Dataset, cutoff_hz: float = CUTOFF_HZ) -> dict[str, float] | None:
-    """Measure the residual force of a recorded walk; None where too little of it is known.
-
-    The centre of mass comes from joint centres and segment masses, the ground's force from plates, where both
-    feet are known to stand on a plate of their own or to swing.
-    """
+    """Residual force of a recorded walk where both feet are known to stand on a plate or swing; else None."""
     fps, mass = float(walk.attrs["fps"]), float(walk.attrs["mass_kg"])
     center = sum(
         share * ((1 - place) * get_point(walk, first) + place * get_point(walk, last))

@@ -27,9 +27,7 @@ N_LEVELS = 5
 
 @dataclass(frozen=True)
 class Dose:
-    """An impairment that grows: title, unit of a level, levels from none to most, and what a level x means,
-    part of the impairment -> a and b of a + b x.
-    """
+    """An impairment that grows; a level x means, for each part of the impairment, a + b x."""
 
     title: str
     unit: str

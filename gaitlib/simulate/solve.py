@@ -29,11 +29,7 @@ from gaitlib.simulate.solution import SolvedGait  # noqa: E402
 
 
 def fit_multipliers(layout: Layout, multipliers: np.ndarray, n_points: int) -> np.ndarray:
-    """Fit the multipliers of a neighbour to the problem at hand; shape (n_points, n_constraints).
-
-    The cost is a mean over points, so each of twice as many weighs half as much. Half of a stride without
-    symmetry serves as it is; constraints that the neighbour did not have begin at zero.
-    """
+    """Fit a neighbour's multipliers: a mean over twice as many points halves them; new ones begin at zero."""
     order = layout.get_constraint_mirror_order()
     n, m = multipliers.shape
     points = np.zeros((n, len(order)))
