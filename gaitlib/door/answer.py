@@ -17,7 +17,9 @@ from gaitlib.door.formats import read_recording
 from gaitlib.door.gate import check_inertial, check_keypoints, get_part
 from gaitlib.door.inertial_tables import convert_signals
 from gaitlib.door.measure import find_walking, measure_bout, stand_up
+from gaitlib.door.names import build_points, get_order
 from gaitlib.door.people import follow_people
+from gaitlib.door.plot import draw_answer
 from gaitlib.door.recording import Recording
 from gaitlib.door.timing import place_in_time, thin_out
 from gaitlib.door.upright import check_proportions, scale_picture, turn_upright
@@ -96,8 +98,6 @@ class Answer(Estimate):
 
     def plot(self, path: str | Path | None = None):
         """Draw the track, the contacts found and the bouts; `path`: png, svg or pdf to write."""
-        from gaitlib.door.plot import draw_answer
-
         return draw_answer(self, path)
 
 
@@ -234,8 +234,6 @@ def _read_array(data, fps, layout, site, confidence) -> Recording:
         if site is not None:
             data = build_signals(values, fps, site)
         else:
-            from gaitlib.door.names import build_points, get_order
-
             if values.ndim != 3 or len(values) == 0 or values.shape[2] != 2:
                 raise InputError(
                     f"keypoints: found shape {values.shape}, expected (time, keypoint, 2) with frames."

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gaitlib.body.dimensions import compute_dimensions
 from gaitlib.body.kinematics import compute_sagittal_points
 from gaitlib.data.readers.bvh import read_bvh
 from gaitlib.data.readers.c3d import read_c3d
@@ -16,6 +17,8 @@ from gaitlib.door.names import build_points, find_point, map_names
 from gaitlib.door.recording import POINT, Recording
 from gaitlib.environment import require
 from gaitlib.errors import InputError
+from gaitlib.gait import COORDINATES
+from gaitlib.person import Person
 
 _LEG_M = (0.35, 1.15)
 """Thigh plus shank of people from two years of age to the tallest (m)."""
@@ -122,10 +125,6 @@ def _measure_leg(points: np.ndarray) -> float:
 
 def read_coordinate_file(path: Path, height_m: float | None) -> Recording:
     """Read OpenSim coordinates (.mot, .sto): a skeleton of the stated height walks with these angles."""
-    from gaitlib.body.dimensions import compute_dimensions
-    from gaitlib.gait import COORDINATES
-    from gaitlib.person import Person
-
     table = read_coordinates(path)
     names = {str(name): n for n, name in enumerate(table["coordinate"].values)}
     missing = [
