@@ -1,7 +1,7 @@
 """Ablations, and error against the number of real training people: `python studies/ablate.py STUDY`.
 
 Real people on whom a synthetic-trained network is tested never enter it. Networks that learn from real people
-are cross-validated by person; their rows say so by `n_train`. `gaitlib.evaluate.training_runs` reads it.
+are cross-validated by person; their rows say so by `n_train`. `notebooks/5_compare.ipynb` reads it.
 """
 
 from __future__ import annotations

@@ -288,7 +288,7 @@ def report(word: str, table: pd.DataFrame, limits: pd.DataFrame) -> None:
 
 def report_sites(source: WalkSource, n: int = 200) -> None:
     """Print how often a sensor worn at one part passes as worn at another, its units being converted."""
-    from gaitlib.door.inertial import convert_signals
+    from gaitlib.door.inertial_tables import convert_signals
 
     table = pd.DataFrame(0.0, index=PARTS, columns=PARTS)
     for signals, fps, _ in (source.wear() for _ in range(n)):

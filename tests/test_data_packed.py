@@ -19,7 +19,7 @@ from gaitlib.data import fetch, packed
 from gaitlib.data.data_command import format_list
 from gaitlib.data.inertial_walks import load_inertial_walks
 from gaitlib.data.manifest import find_obstacle, load_manifest, parse_manifest
-from gaitlib.data.readers.insole import read_insole_people, read_insole_walk
+from gaitlib.data.readers.insole_recordings import read_insole_people, read_insole_walk
 from gaitlib.data.walks import load_walks
 from gaitlib.errors import AbsentData, InputError
 

@@ -25,6 +25,7 @@ from library_fakes import build_solved, fake_solve, make_plan, run_cluster, wait
 import gaitlib.simulate.build as build_module
 from gaitlib.cli import main
 from gaitlib.errors import InputError, WorkError
+from gaitlib.simulate import simulate_command
 from gaitlib.simulate.build import PartStore, Progress, build_library, lock_folder, make_arrays, open_executor
 from gaitlib.simulate.library import (
     analyse_failures,
@@ -296,8 +297,8 @@ def test_a_study_builds_the_library_it_reads_and_goes_on_after_an_interruption(t
 
     executor = DirectExecutor()
     executor.close = lambda: None
-    monkeypatch.setattr(build_module, "open_executor", lambda *_: executor)
-    monkeypatch.setattr(build_module, "build_library", functools.partial(build_library, solve=solve))
+    monkeypatch.setattr(simulate_command, "open_executor", lambda *_: executor)
+    monkeypatch.setattr(simulate_command, "build_library", functools.partial(build_library, solve=solve))
     with pytest.raises(KeyboardInterrupt):
         run._main(["library", str(tmp_path / "toy.yaml")])
     assert not (tmp_path / "toy/library/gaits.nc").exists(), "no half a library for the pages"

@@ -38,7 +38,7 @@ ENGINES = {
         "solve",
         "unfold",
     },
-    "opensim": {"opensim_files", "opensim_model", "replay"},
+    "opensim": {"opensim_export", "opensim_model", "replay"},
 }
 """Worker modules: only spawned processes import them."""
 GEOMETRY = ("gaitlib.body.dimensions", "gaitlib.body.kinematics")
@@ -203,6 +203,11 @@ def find_arrows():
 def test_every_part_has_its_place():
     parts = {get_part(module) for module in read_modules()} - {""}
     assert parts <= {*CHAIN, *BENEATH, *ON_TOP}
+
+
+def test_no_two_modules_share_a_name():
+    names = [module.rpartition(".")[2] for module in read_modules()]
+    assert sorted(name for name in set(names) if names.count(name) > 1) == []
 
 
 def is_geometry(name):

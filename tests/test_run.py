@@ -151,7 +151,7 @@ def test_a_margin_of_one_subgroup_runs_that_page_only(project):
 
 
 def test_changed_code_runs_the_pages_that_import_it(project):
-    (project / "gaitlib/evaluate/training_runs.py").open("a", encoding="utf-8").write("\n# changed\n")
+    (project / "gaitlib/evaluate/subgroups.py").open("a", encoding="utf-8").write("\n# changed\n")
     assert list_pages(project) == BEHIND
 
 

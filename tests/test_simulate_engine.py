@@ -10,8 +10,8 @@ import engine_checks as checks
 import numpy as np
 import pytest
 
-from gaitlib.body.specification import GRAVITY_MPS2, Structure
-from gaitlib.gait import COORDINATES, swap_side
+from gaitlib.body.specification import Structure
+from gaitlib.gait import COORDINATES, GRAVITY_MPS2, swap_side
 from gaitlib.person import Impairment, Person
 from gaitlib.simulate.request import CostWeights, GaitRequest
 from gaitlib.simulate.workers import get_cache_folder, make_pool

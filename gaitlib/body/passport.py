@@ -10,6 +10,7 @@ import pandas as pd
 from gaitlib.body.dimensions import compute_dimensions
 from gaitlib.body.parameter_tables import load_muscles
 from gaitlib.body.specification import Specification, build_specification
+from gaitlib.gait import GRAVITY_MPS2
 from gaitlib.person import Person
 
 RANGE_DEG = {"hip_flexion": (-20.0, 90.0), "knee_angle": (0.0, 110.0), "ankle_angle": (-30.0, 20.0)}
@@ -99,7 +100,7 @@ def describe_people(people: dict[str, Person]) -> pd.DataFrame:
         force = sum(m.max_isometric_force_n for m in muscles if m.name in ("soleus_r", "gastroc_r"))
         parts = d.thigh_kg, d.shank_kg, d.foot_kg + d.toes_kg, d.pelvis_kg + d.trunk_kg
         shares = [part / mass for part in parts]
-        rows.append((label, d.leg_length_m / d.height_m, *shares, force / (mass * 9.80665)))
+        rows.append((label, d.leg_length_m / d.height_m, *shares, force / (mass * GRAVITY_MPS2)))
     names = ["who", "leg_length_share", "thigh_share", "shank_share", "foot_share", "rest_share"]
     return pd.DataFrame(rows, columns=[*names, "plantarflexors_bw"])
 

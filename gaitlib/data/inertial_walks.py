@@ -113,11 +113,7 @@ def _load_freezing(purpose: str) -> list[xr.Dataset]:
 
 
 def split_steady_walking(recording: xr.Dataset, name: str) -> list[xr.Dataset]:
-    """Split a recording of the freezing set into windows of steady walking, by the feet alone.
-
-    A swing is a peak of the foot's angular velocity about its principal axis above half of the 95th
-    percentile, at least 0.6 s after the one before.
-    """
+    """Split into windows of steady walking; a swing is a peak of the foot above half of its 95 % quantile."""
     fps, time_s = recording.attrs["fps"], recording["time"].values
     frozen = recording["freezing"].values
     calm = np.ones(len(time_s), dtype=bool)

@@ -41,7 +41,10 @@ READERS = {
         "*.ts": "clinical:read_stride_table",
         "subject-description.txt": "clinical:read_stride_people",
     },
-    "gaitpdb": {"demographics.txt": "insole:read_insole_people", "*_*.txt": "insole:read_insole_walk"},
+    "gaitpdb": {
+        "demographics.txt": "insole_recordings:read_insole_people",
+        "*_*.txt": "insole_recordings:read_insole_walk",
+    },
     "speed_steplength_age": {"*.csv": "clinical:read_speed_step_length"},
     "cp_video_benchmark": {"Fig2a-d.csv": "clinical:read_video_benchmark"},
     "adult_walk_3d_moco": {

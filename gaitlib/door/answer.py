@@ -15,9 +15,11 @@ from gaitlib.door.bouts import Bout, find_bouts, find_inertial_bouts, list_runs,
 from gaitlib.door.cleaning import bridge_gaps, clean_points, mark_missing
 from gaitlib.door.formats import read_recording
 from gaitlib.door.gate import check_inertial, check_keypoints, get_part
-from gaitlib.door.inertial import convert_signals
+from gaitlib.door.inertial_tables import convert_signals
 from gaitlib.door.measure import find_walking, measure_bout, stand_up
+from gaitlib.door.names import build_points, get_order
 from gaitlib.door.people import follow_people
+from gaitlib.door.plot import draw_answer
 from gaitlib.door.recording import Recording
 from gaitlib.door.timing import place_in_time, thin_out
 from gaitlib.door.upright import check_proportions, scale_picture, turn_upright
@@ -34,28 +36,14 @@ _LONGEST_S = 9.0
 
 @dataclass(frozen=True, repr=False)
 class Answer(Estimate):
-    """The answer for one recording; `answer["speed_mps"].value`.
+    """The answer for one recording; `answer["speed_mps"].value`."""
 
-    Parameters
-    ----------
-    strides : float
-        Strides behind the values, over all bouts.
-    bouts : tuple of dict
-        Each with start_s, end_s, way, strides, status and, if it was estimated, its values.
-    notes : tuple of str
-        What was found in the recording, changed or assumed.
-    source, method : str
-        Which file, and how it was read and estimated.
-    recording : Recording, optional
-        The recording as it was estimated, for the plot.
-    """
-
-    strides: float = 0.0
-    bouts: tuple[dict, ...] = ()
-    notes: tuple[str, ...] = ()
+    strides: float = 0.0  # behind the values, over all bouts
+    bouts: tuple[dict, ...] = ()  # start_s, end_s, way, strides, status and, if estimated, values
+    notes: tuple[str, ...] = ()  # what was found in the recording, changed or assumed
     source: str = ""
-    method: str = ""
-    recording: Recording | None = field(default=None, compare=False)
+    method: str = ""  # how it was read and estimated
+    recording: Recording | None = field(default=None, compare=False)  # as it was estimated
 
     def __getitem__(self, name: str) -> Value:
         """Give one outcome."""
@@ -65,18 +53,7 @@ class Answer(Estimate):
         return self.values[name]
 
     def to_dict(self, with_activation: bool = False) -> dict:
-        """Turn into plain values for JSON.
-
-        Parameters
-        ----------
-        with_activation : bool
-            With the curves of muscle activity.
-
-        Returns
-        -------
-        dict
-            Status, each outcome, strides, bouts, quality (the notes), source and method.
-        """
+        """Turn into plain values for JSON."""
         answer = super().to_dict(with_activation)
         answer |= {"strides": round(float(self.strides), 1), "bouts": list(map(_make_plain, self.bouts))}
         return answer | {"quality": list(self.notes), "source": self.source, "method": self.method}
@@ -120,20 +97,7 @@ class Answer(Estimate):
         return f"{head}{f'<table>{titles}{rows}</table>' if rows else ''}<ul>{notes}</ul>"
 
     def plot(self, path: str | Path | None = None):
-        """Draw the track, the contacts found and the bouts.
-
-        Parameters
-        ----------
-        path : path, optional
-            File to write: png, svg or pdf.
-
-        Returns
-        -------
-        matplotlib.figure.Figure
-            The picture.
-        """
-        from gaitlib.door.plot import draw_answer
-
+        """Draw the track, the contacts found and the bouts; `path`: png, svg or pdf to write."""
         return draw_answer(self, path)
 
 
@@ -202,7 +166,7 @@ def estimate_gait(
     person : int, optional
         Which person of a picture, counted from the one who walks most.
     subject : str, optional
-        Which subject of a c3d file.
+        Which subject of a c3d or .trc file.
     treadmill : bool
         Whether the person is known to walk on a treadmill.
 
@@ -270,8 +234,6 @@ def _read_array(data, fps, layout, site, confidence) -> Recording:
         if site is not None:
             data = build_signals(values, fps, site)
         else:
-            from gaitlib.door.names import build_points, get_order
-
             if values.ndim != 3 or len(values) == 0 or values.shape[2] != 2:
                 raise InputError(
                     f"keypoints: found shape {values.shape}, expected (time, keypoint, 2) with frames."

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from gaitlib.body.specification import GRAVITY_MPS2
 from gaitlib.errors import WorkError
 from gaitlib.estimate.clip_sampler import Clip, GaitPool
-from gaitlib.estimate.insole_features import CONTACT_N, compute_insole_arrays
+from gaitlib.estimate.insole_features import compute_insole_arrays
 from gaitlib.estimate.targets import OUTCOME_NAMES, WalkEvents, measure_window
-from gaitlib.events import find_force_contacts
+from gaitlib.events import CONTACT_N, find_force_contacts
+from gaitlib.gait import GRAVITY_MPS2
 from gaitlib.sense.insole import (
     InsoleErrors,
     LoadWalk,

@@ -32,10 +32,7 @@ class AucDifference(NamedTuple):
 
 
 def compute_auc(positive, score, level: float = 0.95) -> Auc:
-    """Compute the chance that a positive person scores higher than a negative one, ties counting half.
-
-    Interval: DeLong et al. 1988, doi 10.2307/2531595.
-    """
+    """Chance that a positive person scores higher than a negative one (DeLong 1988, doi 10.2307/2531595)."""
     positive, scores = _check(positive, [score])
     (area,), covariance = _compute_delong(positive, scores)
     m, n = int(positive.sum()), int((~positive).sum())

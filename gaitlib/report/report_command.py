@@ -48,7 +48,7 @@ def add_report_parser(subparsers) -> argparse.ArgumentParser:
         "--image-size", nargs=2, type=int, dest="image_size_px", metavar=("WIDTH", "HEIGHT"),
         help="image size (px)",
     )  # fmt: skip
-    parser.add_argument("--subject", help="which subject of a c3d file")
+    parser.add_argument("--subject", help="which subject of a c3d or .trc file")
     parser.add_argument("--treadmill", action="store_true", help="the person walks on a treadmill")
     parser.set_defaults(run=run)
     return parser

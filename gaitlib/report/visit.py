@@ -16,6 +16,7 @@ from gaitlib.door.answer import Answer
 from gaitlib.door.sides import is_side_on, split_sides
 from gaitlib.environment import SHIPPED
 from gaitlib.errors import InputError
+from gaitlib.evaluate.agreement import compute_agreement
 
 KIND, VERSION = "gaitlib-report", 1
 NAMES = (
@@ -190,8 +191,6 @@ def look_up_errors(
     answer: Answer, view: str, group: str | None = None, results: Path | None = None
 ) -> tuple[dict[str, dict], str]:
     """Look up what was found on real people for this view: error and detectable change, and a sentence."""
-    from gaitlib.evaluate.agreement import compute_agreement
-
     if answer.recording.kind == "markers":
         return {}, "Measured directly from markers in three dimensions; no estimator was used."
     if answer.recording.kind == "inertial" and answer.recording.values.shape[1] == 3:

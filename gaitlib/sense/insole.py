@@ -18,9 +18,8 @@ import numpy as np
 import xarray as xr
 from scipy.ndimage import gaussian_filter1d
 
-from gaitlib.body.specification import GRAVITY_MPS2
 from gaitlib.errors import InputError
-from gaitlib.gait import COORDINATES, SIDES
+from gaitlib.gait import COORDINATES, GRAVITY_MPS2, SIDES
 from gaitlib.generate.foot_contact import compute_foot_contact, share_load, stack_dimensions
 from gaitlib.person import Person
 from gaitlib.sense.walk_variation import NO_VARIATION, WalkVariation, draw_phase

@@ -23,7 +23,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from gaitlib.body.dimensions import Dimensions
-from gaitlib.body.specification import GRAVITY_MPS2
+from gaitlib.gait import GRAVITY_MPS2
 from gaitlib.sense.segments import PITCH_SEGMENTS
 from gaitlib.walk import KEYPOINTS_3D
 

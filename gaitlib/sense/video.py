@@ -54,11 +54,7 @@ def read_video(
     start: tuple[int, Box] | None = None,
     report: Callable[[int, int], None] | None = None,
 ) -> xr.Dataset:
-    """Find the keypoints of one person in a video, in both halves of it at once.
-
-    With `start`, a frame and the person's box in it, that person is followed from there on; `report` is told
-    how many frames of how many are done.
-    """
+    """Find the keypoints of one person, or of the one in the box `start`; both halves at once."""
     require("video")
     path = Path(path)
     rate, n_frames = read_head(path, fps)

@@ -123,9 +123,7 @@ REPORT_S = 30.0
 
 
 class Progress:
-    """Progress of a build: a bar on the terminal, a line every half minute in a log file; `report` is called
-    in place of both, `quiet` counts only. `done`, `failed`: finished before this sitting.
-    """
+    """Progress of a build: a bar, a line every half minute in a log, or `report`; `quiet` counts only."""
 
     def __init__(self, total: int, done: int = 0, failed: int = 0, quiet: bool = False, report=None):
         from tqdm import tqdm

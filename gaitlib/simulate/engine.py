@@ -1,8 +1,4 @@
-"""The optimal-control problem of walking, built once and solved for any body, impairment and task.
-
-Half a stride with left/right symmetry or a whole stride without: direct collocation on cubic splines, see
-`gaitlib.simulate.problem`. Derivatives of one mesh point are compiled and assembled for IPOPT.
-"""
+"""The walking problem (half or whole stride), built once, compiled per mesh point, solved by IPOPT."""
 
 from __future__ import annotations
 
@@ -145,9 +141,8 @@ class Result:
 
 
 class WalkingEngine:
-    """Solver of the walking problem (`kind`: 'half' or 'stride') for bodies of one topology, whose numbers
-    are not compiled; `impaired`: with stretch reflexes and ties between antagonists; `coarse`: on every
-    second mesh point, for a start from afar; `cache`: compiled code.
+    """Solver of the walking problem (`kind`: half or stride) for any body; `coarse`: on every second mesh
+    point, for a start from afar; `cache`: compiled code.
     """
 
     def __init__(self, specification: Specification, cache: Path, kind: str, impaired: bool, coarse: bool):
@@ -166,11 +161,7 @@ class WalkingEngine:
         near: bool = False,
         time_limit_s: float = 60.0,
     ) -> Result:
-        """Solve one gait.
-
-        From a distance the curvature of the constraints misleads: some iterations with smoothed friction and
-        the curvature of the cost alone make a better guess first.
-        """
+        """Solve a gait; from afar, smoothed iterations with the curvature of the cost alone come first."""
         lower, upper = self._get_bounds(task)
         iterations = 0
         *before, start = choose_starts(near, multipliers is not None)

@@ -13,8 +13,12 @@ from pathlib import Path  # noqa: E402
 import numpy as np  # noqa: E402
 
 from gaitlib.body.dimensions import compute_dimensions  # noqa: E402
-from gaitlib.body.specification import GRAVITY_MPS2  # noqa: E402
-from gaitlib.gait import COORDINATES, MUSCLES, swap_side  # noqa: E402
+from gaitlib.gait import (  # noqa: E402
+    COORDINATES,
+    GRAVITY_MPS2,
+    MUSCLES,
+    swap_side,
+)
 from gaitlib.person import SPASTIC_GROUPS  # noqa: E402
 from gaitlib.simulate.dynamics import flatten_specification, pack_parameters  # noqa: E402
 from gaitlib.simulate.engine import Result, Task, WalkingEngine  # noqa: E402
@@ -25,11 +29,7 @@ from gaitlib.simulate.solution import SolvedGait  # noqa: E402
 
 
 def fit_multipliers(layout: Layout, multipliers: np.ndarray, n_points: int) -> np.ndarray:
-    """Fit the multipliers of a neighbour to the problem at hand; shape (n_points, n_constraints).
-
-    The cost is a mean over points, so each of twice as many weighs half as much. Half of a stride without
-    symmetry serves as it is; constraints that the neighbour did not have begin at zero.
-    """
+    """Fit a neighbour's multipliers: a mean over twice as many points halves them; new ones begin at zero."""
     order = layout.get_constraint_mirror_order()
     n, m = multipliers.shape
     points = np.zeros((n, len(order)))

@@ -1,8 +1,4 @@
-"""Notebooks as checked programs: parameters are checked before a kernel starts, outputs are scrubbed after.
-
-Papermill itself only warns about a parameter that a notebook does not have, and leaves user names and paths
-in the metadata.
-"""
+"""Notebooks as checked programs: parameters are checked before a kernel starts, outputs scrubbed after."""
 
 from __future__ import annotations
 
@@ -218,10 +214,7 @@ def _dump(notebook: dict) -> str:
 
 
 def _run_in_kernel(source: Path, partial: Path, values: dict, root: Path) -> None:
-    """Run a notebook; again from its first cell, once, if its kernel ends or never answers.
-
-    Kernels talk through files of a folder of their own: pages that start together would race for TCP ports.
-    """
+    """Run a notebook, once again if its kernel dies; kernels use files, as pages would race for TCP ports."""
     import papermill
     from traitlets.config import Config
 

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from gaitlib.environment import ROOT, set_threads
 from gaitlib.errors import InputError, WorkError
-from gaitlib.study import Study
+from gaitlib.study import Study, load_study
+from gaitlib.workflow.bind import build_book
 from gaitlib.workflow.execute import describe_fault
 from gaitlib.workflow.pages import find_notebook, prepare_pages
 
@@ -213,8 +214,6 @@ def _main(words: list[str] | None = None) -> int:
             folder = ROOT / "build" / _load(arguments.study).name
             _build_library(arguments.study)
         else:
-            from gaitlib.workflow.bind import build_book
-
             study = _load(arguments.study)
             folder = ROOT / "build" / study.name
             print(f"{_MARK}book: started", flush=True)
@@ -231,7 +230,7 @@ def _main(words: list[str] | None = None) -> int:
 
 def _build_library(study_file: str) -> None:
     """Build the library of a study as `gaitlib simulate --study` does, and tell the reader how it gets on."""
-    from gaitlib.simulate.cli import build_library_of
+    from gaitlib.simulate.simulate_command import build_library_of
 
     def report(text: str) -> None:
         print(f"{_MARK}library: {text}", flush=True)
@@ -242,8 +241,6 @@ def _build_library(study_file: str) -> None:
 
 
 def _load(study_file: str) -> Study:
-    from gaitlib.study import load_study
-
     return load_study(ROOT / study_file)
 
 
