@@ -150,8 +150,8 @@ def test_a_margin_of_one_subgroup_runs_that_page_only(project):
 
 
 def test_changed_code_runs_the_pages_that_import_it(project):
-    (project / "gaitlib/evaluate/subgroups.py").open("a", encoding="utf-8").write("\n# changed\n")
-    assert list_pages(project) == BEHIND
+    (project / "gaitlib/simulate/doses.py").open("a", encoding="utf-8").write("\n# changed\n")
+    assert list_pages(project) == {"1_impairments", "0_answer", "book"}
 
 
 def test_changed_library_runs_everything_that_reads_it(project):
