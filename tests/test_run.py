@@ -276,7 +276,7 @@ def test_an_unforeseen_exception_is_named_in_the_failure(tmp_path, monkeypatch, 
         raise OSError("disk full")
 
     monkeypatch.setattr(run, "run_page", fail)
-    assert run._main(["page", str(tmp_path), "1_library"]) == 1
+    assert run.main(["page", str(tmp_path), "1_library"]) == 1
     message = json.loads((tmp_path / "failures" / "1_library.json").read_text())["message"]
     assert message == "a fault of this program, please report it (OSError: disk full)"
     assert "Traceback" in capsys.readouterr().err
@@ -334,10 +334,10 @@ def test_each_failed_page_is_one_short_line(tmp_path, monkeypatch):
     (folder / "failures").mkdir(parents=True)
     messages = {"1_simulate": "walks.c3d is damaged:\n remove it", "2_sense": "out of memory, " * 300}
     for name, message in messages.items():
-        run._fail(folder, name, message)
+        run.note_failure(folder, name, message)
     monkeypatch.setattr(run, "list_outdated", lambda study: ["0_answer", "2_sense", "book"])
     with pytest.raises(WorkError) as caught:
-        run._raise_failures(folder, 1, "studies/quick.yaml")
+        run.raise_failures(folder, 1, "studies/quick.yaml")
     first, second, last = str(caught.value).splitlines()
     assert first == "walks.c3d is damaged: remove it [page 1_simulate; build/quick/run.log]"
     assert second.startswith("out of memory") and " ... [page 2_sense" in second and len(second) < 300

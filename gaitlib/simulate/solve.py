@@ -109,8 +109,8 @@ def solve_request(
     if start is None:
         result = _solve_cold(engine, request, time_limit_s)
     else:
-        result = _solve_near(engine, task, start, time_limit_s)
-    return _unfold(request, engine, result, time.process_time() - started)
+        result = solve_near(engine, task, start, time_limit_s)
+    return complete_stride(request, engine, result, time.process_time() - started)
 
 
 def _solve_cold(engine: WalkingEngine, request: GaitRequest, time_limit_s: float) -> Result:
@@ -124,7 +124,8 @@ def _solve_cold(engine: WalkingEngine, request: GaitRequest, time_limit_s: float
     return result
 
 
-def _solve_near(engine: WalkingEngine, task: Task, start: Trajectory, time_limit_s: float) -> Result:
+def solve_near(engine: WalkingEngine, task: Task, start: Trajectory, time_limit_s: float) -> Result:
+    """Solve from a neighbour, scaled to the leg length at hand."""
     guess = engine.pack(start)
     if start.leg_length_m is not None:
         guess = engine.scale_height(guess, task.leg_length_m / start.leg_length_m)
@@ -136,7 +137,7 @@ def _solve_near(engine: WalkingEngine, task: Task, start: Trajectory, time_limit
     return engine.solve(task, guess, near=True, time_limit_s=time_limit_s)
 
 
-def _unfold(request: GaitRequest, engine: WalkingEngine, result: Result, cpu_s: float) -> SolvedGait:
+def complete_stride(request: GaitRequest, engine: WalkingEngine, result: Result, cpu_s: float) -> SolvedGait:
     """Complete half a stride with its mirror image and move phase 0 to right initial contact."""
     half = request.kind == "half"
     share = 0.5 if half else 1.0
