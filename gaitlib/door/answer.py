@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gaitlib.door.bouts import Bout, find_bouts, find_inertial_bouts, list_runs, trace_legs
+from gaitlib.door.bouts import Bout, find_bouts, find_inertial_bouts, trace_legs
 from gaitlib.door.cleaning import bridge_gaps, clean_points, mark_missing
 from gaitlib.door.formats import read_recording
 from gaitlib.door.gate import check_inertial, check_keypoints, get_part
@@ -29,6 +29,7 @@ from gaitlib.estimate.predict import build_signals, check_known, check_labels, c
 from gaitlib.estimate.targets import UNITS, Estimate, Value
 from gaitlib.outcomes import OUTCOMES
 from gaitlib.sense.layouts import WALK_LAYOUT, build_image_keypoints, convert_layout
+from gaitlib.signals import find_runs
 
 _LONGEST_S = 9.0
 """Longer bouts are estimated in parts, as the estimator was trained on clips of 2 to 7 s."""
@@ -304,7 +305,7 @@ def _estimate_keypoints(recording: Recording, known: dict, treadmill: bool) -> A
     paths = trace_legs(values, fps)
     bouts = find_bouts(paths)
     results = [(part, ask(part)) for whole in bouts for part in cut_bout(whole, fps)]
-    longest = max((last - first for first, last in list_runs(paths.seen)), default=0) / fps
+    longest = max((last - first for first, last in find_runs(paths.seen)), default=0) / fps
     reason = "no walking found: no stretch of at least 2 s in which the legs step and the body goes one way"
     if longest < 2:
         reason = f"too short: the legs are in view for {longest:.2f} s in a row, at least 2 s needed"

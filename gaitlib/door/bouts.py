@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.ndimage import gaussian_filter1d, percentile_filter, uniform_filter1d
 
 from gaitlib.door.recording import LEG_POINTS
+from gaitlib.signals import find_runs
 
 MIN_BOUT_S = 2.0
 _WINDOW_S = 1.0
@@ -101,12 +102,6 @@ def drop_short(flags: np.ndarray, least: int) -> np.ndarray:
     return ~close_gaps(~flags, least - 1) if flags.any() and not flags.all() else flags
 
 
-def list_runs(flags: np.ndarray) -> list[tuple[int, int]]:
-    """First and last + 1 of every run of true frames."""
-    edges = np.flatnonzero(np.diff(np.r_[0, flags.astype(int), 0]))
-    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
-
-
 def find_bouts(paths: LegPaths) -> list[Bout]:
     """Find the stretches in which the legs step and the body goes one way."""
     fps = paths.fps
@@ -120,7 +115,7 @@ def find_bouts(paths: LegPaths) -> list[Bout]:
     across = _differentiate(paths.hip[:, 0], fps) / paths.scale
     depth = -_differentiate(np.log(paths.scale), fps, 0.5)
     bouts = []
-    for first, last in list_runs(active):
+    for first, last in find_runs(active):
         bouts += _split_by_way(across[first:last], depth[first:last], first, fps)
     return [bout for bout in bouts if bout.last - bout.first >= MIN_BOUT_S * fps - 0.5]
 
@@ -176,7 +171,7 @@ def _take(speed: np.ndarray, least: float, start: int, fps: float, ways: tuple[s
     parts = []
     for sign, way in ((1, ways[0]), (-1, ways[1])):
         fast = drop_short(close_gaps(sign * speed > least, int(0.25 * fps)), int(0.5 * fps))
-        parts += [Bout(start + first, start + last, way) for first, last in list_runs(fast)]
+        parts += [Bout(start + first, start + last, way) for first, last in find_runs(fast)]
     return sorted(parts, key=lambda bout: bout.first)
 
 
@@ -200,11 +195,11 @@ def find_inertial_bouts(values: np.ndarray, fps: float, limb: bool) -> tuple[lis
     notes, bouts = [], []
     can_turn = not limb and values.shape[1] == 6
     turning = _find_turns(filled, fps) if can_turn else np.zeros(len(values), dtype=bool)
-    for first, last in list_runs(active):
+    for first, last in find_runs(active):
         whole = Bout(first, last, "straight")
         first += reach if first > 0 and seen[first - 1] else 0
         last -= reach if last < len(values) and seen[last] else 0
-        parts = [Bout(first + a, first + b, "straight") for a, b in list_runs(~turning[first:last])]
+        parts = [Bout(first + a, first + b, "straight") for a, b in find_runs(~turning[first:last])]
         parts = [part for part in parts if part.last - part.first >= MIN_BOUT_S * fps - 0.5]
         if not parts and turning[first:last].any():
             notes.append("no straight stretch of 2 s: turns are included")
@@ -222,7 +217,7 @@ def _find_turns(values: np.ndarray, fps: float) -> np.ndarray:
     rate = rate - np.median(rate)
     turning = np.zeros(len(rate), dtype=bool)
     for sign in (1, -1):
-        for first, last in list_runs(sign * rate > _TURN_RAD_S):
+        for first, last in find_runs(sign * rate > _TURN_RAD_S):
             if abs(rate[first:last].sum()) / fps > _TURN_RAD:
                 turning[first:last] = True
     return turning

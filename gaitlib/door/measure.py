@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from gaitlib.door.bouts import MIN_BOUT_S, Bout, close_gaps, drop_short, fill_gaps, list_runs, smooth
+from gaitlib.door.bouts import MIN_BOUT_S, Bout, close_gaps, drop_short, fill_gaps, smooth
 from gaitlib.door.recording import POINT, Recording
 from gaitlib.errors import InputError
 from gaitlib.outcomes import compute_walk_outcomes, explain_missing
+from gaitlib.signals import find_runs
 from gaitlib.walk import build_walk
 
 _HIPS = [POINT["hip_r"], POINT["hip_l"]]
@@ -71,7 +72,7 @@ def find_walking(points: np.ndarray, fps: float) -> tuple[list[Bout], np.ndarray
         notes.append(
             f"the person stays in place and the stance foot moves back at {belt:.2f} m/s: a treadmill"
         )
-        runs = list_runs(close_gaps(seen, int(0.1 * fps)))
+        runs = find_runs(close_gaps(seen, int(0.1 * fps)))
         return [Bout(a, b, "treadmill") for a, b in runs if b - a >= 1.0 * fps], moved, notes
     direction = np.linalg.svd(velocity[seen & (speed > 0.5 * usual)], full_matrices=False)[2][0]
     along = velocity @ direction
@@ -80,7 +81,7 @@ def find_walking(points: np.ndarray, fps: float) -> tuple[list[Bout], np.ndarray
     for sign in (1, -1):
         going = close_gaps(seen, int(0.1 * fps)) & straight & (sign * along > 0)
         going = drop_short(close_gaps(going, int(0.2 * fps)), int(0.5 * fps))
-        bouts += [Bout(a, b, "forth" if sign > 0 else "back") for a, b in list_runs(going)]
+        bouts += [Bout(a, b, "forth" if sign > 0 else "back") for a, b in find_runs(going)]
     bouts = [bout for bout in bouts if bout.last - bout.first >= 0.8 * fps]
     return sorted(bouts, key=lambda bout: bout.first), points, notes
 
