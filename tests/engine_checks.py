@@ -81,19 +81,19 @@ def differentiate_problem(request: GaitRequest, cache, seed: int) -> tuple[float
     w = w + 1e-3 * rng.normal(size=w.size)
     p = np.concatenate([task.body, [1.0], task.parameters])
     direction = rng.normal(size=w.size) * np.append(0.1, np.append(0.1, np.ones(w.size - 2)))
-    lam = rng.normal(size=engine._lower.size)
+    lam = rng.normal(size=engine.lower.size)
     h = 1e-6
 
     def lagrangian_gradient(x):
-        _, jacobian = engine._derivatives["jac_g"](x, p)
-        _, gradient = engine._derivatives["grad_f"](x, p)
+        _, jacobian = engine.derivatives["jac_g"](x, p)
+        _, gradient = engine.derivatives["grad_f"](x, p)
         return np.array(gradient).ravel() + np.array(jacobian.T @ lam).ravel()
 
-    _, jacobian = engine._derivatives["jac_g"](w, p)
-    values = [np.array(engine._derivatives["jac_g"](w + s * h * direction, p)[0]).ravel() for s in (1, -1)]
+    _, jacobian = engine.derivatives["jac_g"](w, p)
+    values = [np.array(engine.derivatives["jac_g"](w + s * h * direction, p)[0]).ravel() for s in (1, -1)]
     slope = (values[0] - values[1]) / (2 * h)
     error_j = np.abs(np.array(jacobian @ direction).ravel() - slope).max() / np.abs(slope).max()
-    upper = engine._derivatives["hess_lag"](w, p, 1.0, lam)
+    upper = engine.derivatives["hess_lag"](w, p, 1.0, lam)
     dense = np.array(upper.full())
     hessian = dense + np.triu(dense, 1).T
     curve = (lagrangian_gradient(w + h * direction) - lagrangian_gradient(w - h * direction)) / (2 * h)
@@ -178,8 +178,8 @@ def compare_unfolded_gradients(request: GaitRequest, cache, seed: int) -> float:
     p = np.concatenate([task.body, [0.0], task.parameters])
 
     def compute(engine, w, values):
-        gradient = np.array(engine._derivatives["grad_f"](w, p)[1]).ravel()
-        jacobian = engine._derivatives["jac_g"](w, p)[1].sparse()
+        gradient = np.array(engine.derivatives["grad_f"](w, p)[1]).ravel()
+        jacobian = engine.derivatives["jac_g"](w, p)[1].sparse()
         return gradient + jacobian.T @ np.concatenate([values.ravel(), np.zeros(N_PINS)])
 
     doubled = fit_multipliers(layout, multipliers, whole.n_points)
@@ -230,11 +230,11 @@ def measure_balance(request: GaitRequest, cache) -> tuple[float, float]:
     assert solved.converged
     engine, task = get_engine(request, cache), make_task(request)
     x, p = engine.pack(solved.start), np.concatenate([task.body, [0.0], task.parameters])
-    lower, upper = engine._get_bounds(task)
+    lower, upper = engine.get_bounds(task)
     multipliers = np.concatenate([solved.start.multipliers.ravel(), np.zeros(N_PINS)])
-    bounds = engine._balance_bounds({"x0": x, "p": p, "lbx": lower, "ubx": upper, "lam_g0": multipliers})
-    gradient = np.array(engine._derivatives["grad_f"](x, p)[1]).ravel()
-    jacobian = engine._derivatives["jac_g"](x, p)[1].sparse()
+    bounds = engine.balance_bounds({"x0": x, "p": p, "lbx": lower, "ubx": upper, "lam_g0": multipliers})
+    gradient = np.array(engine.derivatives["grad_f"](x, p)[1]).ravel()
+    jacobian = engine.derivatives["jac_g"](x, p)[1].sparse()
     rest, pins = gradient + jacobian.T @ multipliers + bounds, jacobian[-N_PINS:].toarray().T
     rest -= pins @ np.linalg.lstsq(pins, rest)[0]
     return float(np.abs(bounds).max()), float(np.abs(rest).max())

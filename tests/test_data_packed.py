@@ -92,7 +92,7 @@ def compare_all(item_id, names, manifest):
     assert names
     for name in names:
         original = packed.read_recording(item_id, name, manifest.items[item_id].roles[0], manifest)
-        small = packed._read_packed(item_id, name, manifest)
+        small = packed.read_packed(item_id, name, manifest)
         recipe = packing.RECIPES.get((item_id, packed.find_pattern(item_id, name)), packing.Recipe())
         assert_alike(original, small, recipe.step, f"{item_id}/{name}")
 

@@ -71,7 +71,7 @@ def write(walk, tmp_path, edit, name="walk.csv"):
     picture = walk.picture.copy()
     picture = picture if (edited := edit(picture)) is None else edited
     path = tmp_path / name
-    door_samples._tabulate(picture).to_csv(path, index=False)
+    door_samples.tabulate(picture).to_csv(path, index=False)
     return path
 
 
@@ -176,7 +176,7 @@ def test_a_treadmill_is_found_and_from_the_front_must_be_stated(walk):
 
 def test_a_long_gap_splits_and_a_short_one_does_not(walk, tmp_path):
     def rows(gap):
-        table = door_samples._tabulate(walk.picture)
+        table = door_samples.tabulate(walk.picture)
         table.insert(0, "time", np.arange(len(table)) / 60)
         path = tmp_path / f"{len(gap)}.csv"
         table.drop(index=gap).to_csv(path, index=False)

@@ -10,10 +10,10 @@ from mannequin import SIZE, draw_frame, film_walk, write_video
 from gaitlib.cli import main
 from gaitlib.environment import find_missing
 from gaitlib.errors import InputError
-from gaitlib.report.frames import _draw_frame
+from gaitlib.report.frames import draw_person
 from gaitlib.sense.film import read_film
 from gaitlib.sense.layouts import convert_layout
-from gaitlib.sense.video import _place, is_video, iterate_frames, read_video
+from gaitlib.sense.video import is_video, iterate_frames, place_frames, read_video
 
 pytestmark = pytest.mark.skipif(bool(find_missing("video")), reason="the extra 'video' is not installed")
 FRAMES = 12
@@ -69,18 +69,18 @@ def test_a_turned_phone_is_turned_back(truth, tmp_path):
 
 def test_time_stamps_count_where_frames_come_unevenly():
     even = [0.0, 0.1, 0.2, 0.3]
-    assert _place(even, 10.0, True) == pytest.approx(even)
+    assert place_frames(even, 10.0, True) == pytest.approx(even)
     uneven = [5.0, 5.1, 5.3, 5.4]
-    assert _place(uneven, 10.0, True) == pytest.approx([0.0, 0.1, 0.3, 0.4])
-    assert _place(uneven, 10.0, False) == pytest.approx(even)  # a rate that the user gives
-    assert _place([0.0, 0.0, 0.0, 0.0], 10.0, True) == pytest.approx(even)  # a file without stamps
+    assert place_frames(uneven, 10.0, True) == pytest.approx([0.0, 0.1, 0.3, 0.4])
+    assert place_frames(uneven, 10.0, False) == pytest.approx(even)  # a rate that the user gives
+    assert place_frames([0.0, 0.0, 0.0, 0.0], 10.0, True) == pytest.approx(even)  # a file without stamps
 
 
 def test_faces_and_surroundings_are_blurred(truth):
     image = draw_frame(truth, 4)
     image[:, ::8] = 0  # stripes show what stays sharp
     at = dict(zip(truth["keypoint"].values, truth["pixel_position"].values[4], strict=True))
-    blurred, sharp = (_draw_frame(image, at, blur) for blur in (True, False))
+    blurred, sharp = (draw_person(image, at, blur) for blur in (True, False))
 
     def count_edges(picture, rows):
         return np.abs(np.diff(picture[rows].astype(float), axis=1)).mean()

@@ -221,7 +221,7 @@ def test_dask_scheduler_and_two_workers_one_killed_during_the_run(tmp_path, buil
 
 
 def test_no_scheduler_is_one_clear_error(monkeypatch):
-    monkeypatch.setattr(build_module, "_PATIENCE_S", 0.5)
+    monkeypatch.setattr(build_module, "PATIENCE_S", 0.5)
     with pytest.raises(InputError, match="--scheduler: missing"):
         open_executor("dask")
     with pytest.raises(InputError, match="tcp://127.0.0.1:9.*no Dask scheduler answers"):
@@ -300,11 +300,11 @@ def test_a_study_builds_the_library_it_reads_and_goes_on_after_an_interruption(t
     monkeypatch.setattr(simulate_command, "open_executor", lambda *_: executor)
     monkeypatch.setattr(simulate_command, "build_library", functools.partial(build_library, solve=solve))
     with pytest.raises(KeyboardInterrupt):
-        run._main(["library", str(tmp_path / "toy.yaml")])
+        run.main(["library", str(tmp_path / "toy.yaml")])
     assert not (tmp_path / "toy/library/gaits.nc").exists(), "no half a library for the pages"
     (tmp_path / "toy/again").touch()
     capsys.readouterr()
-    assert run._main(["library", str(tmp_path / "toy.yaml")]) == 0
+    assert run.main(["library", str(tmp_path / "toy.yaml")]) == 0
     told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("@ library: ")]
     table = load_library(tmp_path / "toy/library").run
     done = sum(1 for gait_id in set(solved[:3]) if gait_id in set(table["gait_id"]))
@@ -508,8 +508,8 @@ def test_cost_of_a_million_gaits_counts_failures_and_bytes():
 
 def test_a_dearer_branch_is_not_inherited_where_a_cheaper_one_exists(tmp_path, monkeypatch):
     """The first solve falls on a dearer branch; others inherit it or find the cheaper one by chance."""
-    monkeypatch.setattr(build_module, "_CHECK_EVERY", 1)
-    monkeypatch.setattr(build_module, "_CHECK_AFTER", 3)
+    monkeypatch.setattr(build_module, "CHECK_EVERY", 1)
+    monkeypatch.setattr(build_module, "CHECK_AFTER", 3)
 
     def solve(request, start=None, time_limit_s=60.0):
         lucky = int(request.gait_id, 16) % 3 == 0
@@ -519,8 +519,8 @@ def test_a_dearer_branch_is_not_inherited_where_a_cheaper_one_exists(tmp_path, m
         return solved, {"reasons": []}
 
     table = build(make_plan(), tmp_path / "checked", solve)
-    monkeypatch.setattr(build_module, "_CHECK_AFTER", 10**6)
-    monkeypatch.setattr(build_module, "_CHECK_EVERY", 10**6)
+    monkeypatch.setattr(build_module, "CHECK_AFTER", 10**6)
+    monkeypatch.setattr(build_module, "CHECK_EVERY", 10**6)
     unchecked = build(make_plan(), tmp_path / "unchecked", solve)
     assert (table["cost"] == 2.0).mean() < 0.5 * (unchecked["cost"] == 2.0).mean()
     assert table["branch_spread"].max() == 1.0
@@ -528,6 +528,6 @@ def test_a_dearer_branch_is_not_inherited_where_a_cheaper_one_exists(tmp_path, m
 
 
 def test_a_single_gait_has_nothing_to_be_checked_against(tmp_path, monkeypatch):
-    monkeypatch.setattr(build_module, "_CHECK_EVERY", 1)
+    monkeypatch.setattr(build_module, "CHECK_EVERY", 1)
     table = build(make_plan()[:1], tmp_path, lambda request, *_: (build_solved(request), {"reasons": []}))
     assert table["verified"].tolist() == [True]

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gaitlib.door.bouts import Bout, find_bouts, find_inertial_bouts, list_runs, trace_legs
+from gaitlib.door.bouts import Bout, find_bouts, find_inertial_bouts, trace_legs
 from gaitlib.door.cleaning import bridge_gaps, clean_points, mark_missing
 from gaitlib.door.formats import read_recording
 from gaitlib.door.gate import check_inertial, check_keypoints, get_part
@@ -29,6 +29,7 @@ from gaitlib.estimate.predict import build_signals, check_known, check_labels, c
 from gaitlib.estimate.targets import UNITS, Estimate, Value
 from gaitlib.outcomes import OUTCOMES
 from gaitlib.sense.layouts import WALK_LAYOUT, build_image_keypoints, convert_layout
+from gaitlib.signals import find_runs
 
 _LONGEST_S = 9.0
 """Longer bouts are estimated in parts, as the estimator was trained on clips of 2 to 7 s."""
@@ -211,7 +212,7 @@ def estimate_gait(
         known = {"height_m": height_m, "age_years": age_years, "view": view, "method": method}
         known |= {"focal_length_px": focal_length_px, "estimator": estimator}
         if recording.kind == "markers":
-            return _measure_markers(recording, height_m)
+            return measure_markers(recording, height_m)
         if recording.kind == "inertial":
             return _estimate_inertial(recording, known)
         recording = scale_picture(mark_missing(recording))
@@ -278,7 +279,7 @@ def _read_array(data, fps, layout, site, confidence) -> Recording:
     )
 
 
-def _cut(bout: Bout, fps: float) -> list[Bout]:
+def cut_bout(bout: Bout, fps: float) -> list[Bout]:
     """Parts of a long bout."""
     n = max(int(np.ceil((bout.last - bout.first) / fps / _LONGEST_S)), 1)
     edges = np.linspace(bout.first, bout.last, n + 1).astype(int)
@@ -303,8 +304,8 @@ def _estimate_keypoints(recording: Recording, known: dict, treadmill: bool) -> A
 
     paths = trace_legs(values, fps)
     bouts = find_bouts(paths)
-    results = [(part, ask(part)) for whole in bouts for part in _cut(whole, fps)]
-    longest = max((last - first for first, last in list_runs(paths.seen)), default=0) / fps
+    results = [(part, ask(part)) for whole in bouts for part in cut_bout(whole, fps)]
+    longest = max((last - first for first, last in find_runs(paths.seen)), default=0) / fps
     reason = "no walking found: no stretch of at least 2 s in which the legs step and the body goes one way"
     if longest < 2:
         reason = f"too short: the legs are in view for {longest:.2f} s in a row, at least 2 s needed"
@@ -333,7 +334,7 @@ def _estimate_inertial(recording: Recording, known: dict) -> Answer:
         return estimate_clip(build_signals(values[bout.rows], fps, site), site=site, **options)
 
     bouts, notes = find_inertial_bouts(values, fps, get_part(site) in LIMB_SITES)
-    results = [(part, ask(part)) for whole in bouts for part in _cut(whole, fps)]
+    results = [(part, ask(part)) for whole in bouts for part in cut_bout(whole, fps)]
     known_s = np.isfinite(values).all(axis=1).sum() / fps
     reason = "no walking found: no stretch of at least 2 s in which the sensor moves as with steps"
     if known_s < 2:
@@ -342,7 +343,8 @@ def _estimate_inertial(recording: Recording, known: dict) -> Answer:
     return _combine(recording, results, method, notes, reason)
 
 
-def _measure_markers(recording: Recording, height_m: float | None) -> Answer:
+def measure_markers(recording: Recording, height_m: float | None) -> Answer:
+    """Measure gait parameters from points in space, bout by bout."""
     recording, nan = stand_up(recording), float("nan")
     fps = recording.facts["fps"]
     bouts, points, notes = find_walking(recording.values, fps)

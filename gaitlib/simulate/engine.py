@@ -162,7 +162,7 @@ class WalkingEngine:
         time_limit_s: float = 60.0,
     ) -> Result:
         """Solve a gait; from afar, smoothed iterations with the curvature of the cost alone come first."""
-        lower, upper = self._get_bounds(task)
+        lower, upper = self.get_bounds(task)
         iterations = 0
         *before, start = choose_starts(near, multipliers is not None)
         for rough in before:
@@ -185,12 +185,12 @@ class WalkingEngine:
             "p": np.concatenate([task.body, [smooth], task.parameters]),
             "lbx": lower,
             "ubx": upper,
-            "lbg": self._lower,
-            "ubg": self._upper,
+            "lbg": self.lower,
+            "ubg": self.upper,
         }
         if multipliers is not None:
             arguments["lam_g0"] = np.concatenate([multipliers.ravel(), np.zeros(N_PINS)])
-            arguments["lam_x0"] = self._balance_bounds(arguments)
+            arguments["lam_x0"] = self.balance_bounds(arguments)
         solution = solver(**arguments)
         stats = solver.stats()
         g = np.array(solution["g"]).ravel()
@@ -200,18 +200,18 @@ class WalkingEngine:
             status=str(stats["return_status"]),
             iterations=int(stats["iter_count"]),
             cost=float(solution["f"]),
-            constraint_violation=float(max(np.max(self._lower - g), np.max(g - self._upper), 0.0)),
+            constraint_violation=float(max(np.max(self.lower - g), np.max(g - self.upper), 0.0)),
             horizon_s=self.n_points * float(decision[0]),
             speed_mps=float(decision[1]),
             decision=decision,
             multipliers=np.array(solution["lam_g"]).ravel()[:-N_PINS].reshape(self.n_points, -1),
         )
 
-    def _balance_bounds(self, arguments: dict) -> np.ndarray:
+    def balance_bounds(self, arguments: dict) -> np.ndarray:
         """Multipliers of the bounds where a start lies: what its constraints leave of the cost's gradient."""
         x, p = arguments["x0"], arguments["p"]
-        _, gradient = self._derivatives["grad_f"](x, p)
-        _, jacobian = self._derivatives["jac_g"](x, p)
+        _, gradient = self.derivatives["grad_f"](x, p)
+        _, jacobian = self.derivatives["jac_g"](x, p)
         rest = -np.array(gradient + ca.mtimes(jacobian.T, arguments["lam_g0"])).ravel()
         at_lower = (x - arguments["lbx"] < _AT_BOUND) & (rest < 0)
         at_upper = (arguments["ubx"] - x < _AT_BOUND) & (rest > 0)
@@ -314,14 +314,14 @@ class WalkingEngine:
         # A mirrored neighbour can turn an entry of the upper triangle into one of the lower.
         hess = gather_sparse(np.minimum(first, second), np.maximum(first, second), (n_w, n_w), block)
         self._nlp = {"x": w, "p": p, "f": f, "g": g}
-        self._derivatives = {
+        self.derivatives = {
             "grad_f": ca.Function("nlp_grad_f", [w, p], [f, f_gradient], ["x", "p"], ["f", "grad_f_x"]),
             "jac_g": ca.Function("nlp_jac_g", [w, p], [g, jac], ["x", "p"], ["g", "jac_g_x"]),
             "hess_lag": ca.Function(
                 "nlp_hess_l", [w, p, sigma, lam], [hess], ["x", "p", "lam_f", "lam_g"], ["hess_gamma_x_x"]
             ),
         }
-        whole = self._derivatives["hess_lag"]
+        whole = self.derivatives["hess_lag"]
         self._cost_hessian = ca.Function(
             "nlp_hess_l",
             [w, p, sigma, lam],
@@ -330,7 +330,7 @@ class WalkingEngine:
             ["hess_gamma_x_x"],
         )
         bounds = [np.concatenate([np.tile(b, n), np.zeros(N_PINS)]) for b in (point.lower, point.upper)]
-        self._lower, self._upper = bounds
+        self.lower, self.upper = bounds
 
     def _build_pins(self, w):
         """Fix what the equations leave free: where the walk begins, and at which phase."""
@@ -342,7 +342,8 @@ class WalkingEngine:
         bend = v[index("knee_angle_r")] - v[index("knee_angle_l")]
         return ca.vertcat(q[index("pelvis_tx")], self.n_points * (swing - 0.5 * bend))
 
-    def _get_bounds(self, task: Task) -> tuple[np.ndarray, np.ndarray]:
+    def get_bounds(self, task: Task) -> tuple[np.ndarray, np.ndarray]:
+        """Bounds of all variables of a task."""
         lower, upper = self.layout.get_bounds(task.leg_length_m)
         lower[N_Q : N_Q + N_M] = np.maximum(lower[N_Q : N_Q + N_M], task.least_activation)
         heads = np.array([np.divide(task.horizon_s, self.n_points), task.speed_mps])
@@ -361,7 +362,7 @@ class WalkingEngine:
                 "no_nlp_grad": True,
                 "calc_lam_p": False,
             }
-            options |= self._derivatives | rough
+            options |= self.derivatives | rough
             self._solvers[key] = ca.nlpsol("walk", "ipopt", self._nlp, options)
         return self._solvers[key]
 

@@ -112,8 +112,8 @@ def solve_request(
     else:
         engine.prepare(True, start.multipliers is not None, time_limit_s)
         started = time.process_time()
-        result = _solve_near(engine, task, *fit_start(engine, task, start), time_limit_s)
-    return _unfold(request, engine, result, time.process_time() - started)
+        result = solve_near(engine, task, *fit_start(engine, task, start), time_limit_s)
+    return complete_stride(request, engine, result, time.process_time() - started)
 
 
 def _solve_cold(
@@ -128,7 +128,7 @@ def _solve_cold(
     distinct = {round(r.cost, 4): r for r in first if r.converged}.values()
     landed = [coarse.solve(task, r.decision, r.multipliers, time_limit_s=time_limit_s) for r in distinct]
     best = min(landed or first, key=lambda r: (not r.converged, r.cost))
-    result = _solve_near(engine, task, *coarse.refine(best), time_limit_s)
+    result = solve_near(engine, task, *coarse.refine(best), time_limit_s)
     result.iterations += sum(r.iterations for r in (*first, *landed))
     return result
 
@@ -143,7 +143,7 @@ def fit_start(engine: WalkingEngine, task: Task, start: Trajectory) -> tuple[np.
     return guess, multipliers
 
 
-def _solve_near(
+def solve_near(
     engine: WalkingEngine, task: Task, guess: np.ndarray, multipliers: np.ndarray | None, time_limit_s: float
 ) -> Result:
     """Solve from a neighbour's solution, with its multipliers where there are any and they lead on."""
@@ -154,7 +154,7 @@ def _solve_near(
     return engine.solve(task, guess, near=True, time_limit_s=time_limit_s)
 
 
-def _unfold(request: GaitRequest, engine: WalkingEngine, result: Result, cpu_s: float) -> SolvedGait:
+def complete_stride(request: GaitRequest, engine: WalkingEngine, result: Result, cpu_s: float) -> SolvedGait:
     """Complete half a stride with its mirror image and move phase 0 to right initial contact."""
     half = request.kind == "half"
     share = 0.5 if half else 1.0
