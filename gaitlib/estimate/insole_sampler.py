@@ -17,6 +17,7 @@ from gaitlib.sense.insole import (
     LoadWalk,
     build_load_walk,
     measure_load,
+    settle_load,
     slow_down,
 )
 from gaitlib.sense.walk_variation import WalkVariation
@@ -60,11 +61,8 @@ def sample_insole_clips(
         duration = float(np.exp(rng.uniform(*np.log(config.duration_s))))
         leg = float(np.exp(config.leg_spread * rng.standard_normal()))
         walk = build_varied_loads(pool, index, duration, leg, rng, config)
-        truth = measure_loads(walk, pool.curves.persons[index].mass_kg)
-        if truth is None:
-            continue
         for _ in range(config.clips_per_walk):
-            clip = _wear_insoles(walk, truth, pool, index, rng, config)
+            clip = _wear_insoles(walk, pool, index, rng, config)
             if clip is not None and len(clips) < n_clips:
                 clips.append(clip)
         if len(clips) >= n_clips:
@@ -85,7 +83,7 @@ def build_varied_loads(pool: GaitPool, index: int, duration_s: float, leg: float
 
 
 def measure_loads(walk: LoadWalk, mass_kg: float) -> np.ndarray | None:
-    """Measure the true outcomes of a steady walk from its exact force; shape (n_outcome,)."""
+    """Measure the true outcomes of a steady walk from its force; shape (n_outcome,)."""
     weight = mass_kg * GRAVITY_MPS2
     found = [find_force_contacts(walk.time_s, foot * weight, CONTACT_N) for foot in walk.load.sum(axis=2).T]
     contact = np.concatenate([lands for lands, _ in found])
@@ -103,8 +101,14 @@ def measure_loads(walk: LoadWalk, mass_kg: float) -> np.ndarray | None:
     return found
 
 
-def _wear_insoles(walk: LoadWalk, truth, pool: GaitPool, index: int, rng, config) -> Clip | None:
+def _wear_insoles(walk: LoadWalk, pool: GaitPool, index: int, rng, config) -> Clip | None:
     person = pool.curves.persons[index]
+    errors = config.errors.scale(float(np.exp(rng.normal(-0.2, 0.5))))
+    settling_s = errors.settling_s * rng.exponential()
+    # Contact is contact in the shoe, as in recordings of people: it outlasts that with the floor.
+    truth = measure_loads(replace(walk, load=settle_load(walk.load, settling_s)), person.mass_kg)
+    if truth is None:
+        return None
     load = walk.load
     if rng.uniform() < config.turning_share:
         length = walk.time_s[-1]
@@ -114,8 +118,7 @@ def _wear_insoles(walk: LoadWalk, truth, pool: GaitPool, index: int, rng, config
             load, centres[centres < length], rng.uniform(0.4, 1.0), rng.uniform(0.5, 0.9), stands
         )
     fps = float(rng.choice(config.rates_hz))
-    errors = config.errors.scale(float(np.exp(rng.normal(-0.2, 0.5))))
-    force = measure_load(load, fps, rng, errors).sum(axis=2) * person.mass_kg * GRAVITY_MPS2
+    force = measure_load(load, fps, rng, errors, settling_s).sum(axis=2) * person.mass_kg * GRAVITY_MPS2
     known = rng.uniform(size=3) < (
         1 - config.height_unknown_share, 1 - config.mass_unknown_share, config.age_known_share
     )  # fmt: skip

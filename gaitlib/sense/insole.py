@@ -120,8 +120,14 @@ def slow_down(
     return np.concatenate([before, walked, after])
 
 
+def settle_load(load: np.ndarray, settling_s: float) -> np.ndarray:
+    """Let shoe and cells follow loads: what is felt in the shoe lasts longer than what the floor carries."""
+    return gaussian_filter1d(load, settling_s * LOAD_FPS, axis=0, mode="nearest") if settling_s > 0 else load
+
+
 def measure_load(
-    load: np.ndarray, fps: float, rng: np.random.Generator | None = None, errors: InsoleErrors | None = None
+    load: np.ndarray, fps: float, rng: np.random.Generator | None = None, errors: InsoleErrors | None = None,
+    settling_s: float | None = None,
 ) -> np.ndarray:
     """Measure loads with insoles; shape (n_time, 2, 3), body weights as the insoles tell them."""
     if errors is None:
@@ -136,9 +142,8 @@ def measure_load(
         + errors.region_gain_share * rng.standard_normal((feet, regions))
     )
     gain *= 1.0 - rng.binomial(_CELLS, errors.missing_share, size=(feet, regions)) / _CELLS
-    settling = errors.settling_s * rng.exponential()
-    felt = gaussian_filter1d(load, settling * LOAD_FPS, axis=0, mode="nearest") if settling > 0 else load
-    felt = np.minimum(felt, rng.uniform(*errors.greatest_share, size=(feet, regions))) * gain
+    settling_s = errors.settling_s * rng.exponential() if settling_s is None else settling_s
+    felt = np.minimum(settle_load(load, settling_s), rng.uniform(*errors.greatest_share, size=(feet, regions))) * gain
     new = np.arange(int((len(load) - 1) / LOAD_FPS * fps + 1e-6) + 1) * LOAD_FPS / fps
     taken = _interpolate(new, np.arange(len(felt)), felt)
     share = 1.0 / regions
