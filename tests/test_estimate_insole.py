@@ -28,6 +28,7 @@ from gaitlib.sense.insole import (
     LOAD_FPS,
     InsoleErrors,
     build_load_walk,
+    compare_rise,
     compute_region_load,
     get_travel,
     measure_load,
@@ -94,6 +95,27 @@ def test_a_walk_carries_the_weight_and_goes_at_the_speed_of_its_gait(library, po
         walk = build_load_walk(pool.load[n], travel, stride, 20 * stride, np.random.default_rng(0))
         assert walk.load.sum(axis=(1, 2)).mean() == pytest.approx(1.0, abs=0.02)
         assert walk.forward_m[-1] / walk.time_s[-1] == pytest.approx(table["speed_mps"][n], rel=0.02)
+
+
+def test_contact_in_the_shoe_outlasts_contact_with_the_floor(pool):
+    soft = replace(STEADY_CLIP, errors=replace(STEADY_CLIP.errors, settling_s=0.02))
+    clips = [sample_insole_clips(pool, 12, np.random.default_rng(5), config) for config in (STEADY_CLIP, soft)]
+    stance, double = (
+        [np.mean([clip.truth[OUTCOME_NAMES.index(name)] for clip in own]) for own in clips]
+        for name in ("stance_share", "double_support_share")
+    )
+    assert 0.005 < stance[1] - stance[0] < 0.06
+    assert double[1] - double[0] == pytest.approx(2 * (stance[1] - stance[0]), rel=0.2)
+
+
+def test_the_force_is_brought_to_the_rise_of_people(pool):
+    n = 5
+    about = 0.5 * pool.curves.stride_time_s[n], 1.0, pool.curves.dimensions[n].leg_length_m
+    factor = compare_rise(pool.load[n], *about)
+    total = pool.load[n].sum(axis=(1, 2), keepdims=True)
+    lifted = pool.load[n] * (1 + factor * (total - 1)) / total
+    assert factor != pytest.approx(1.0, abs=0.02) and 0.5 < factor < 2.0
+    assert compare_rise(lifted, *about) == pytest.approx(1.0, abs=1e-3)
 
 
 def test_a_perfect_insole_tells_the_load_and_a_real_one_errs(library):

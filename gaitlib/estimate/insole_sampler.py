@@ -16,6 +16,7 @@ from gaitlib.sense.insole import (
     InsoleErrors,
     LoadWalk,
     build_load_walk,
+    compare_rise,
     measure_load,
     settle_load,
     slow_down,
@@ -40,9 +41,10 @@ class InsoleSamplerConfig:
     # standard deviation of the logarithm of leg length beyond what body height tells (1), as
     # `WalkVariation.proportion_spread`
     leg_spread: float = 0.03
-    # standard deviation of the logarithm of a factor on what the force has beyond body weight (1): a planar
-    # body with one trunk rises less than people do, so the height of humps is not to be relied on; assumed
-    flatness_spread: float = 0.3
+    # standard deviation of the logarithm of a factor on what the force has beyond body weight, once it lifts
+    # the trunk as far as people's (1): rises of healthy adults at one speed spread by a fifth (Orendurff 2004),
+    # and the adult of the calibration role rises 30 % less than they do
+    flatness_spread: float = 0.25
     turning_share: float = 0.6  # share of walks with turns, every 8 to 25 s (0-1)
     # how walks vary; mean and standard deviation of the logarithm of a factor on it
     variation: WalkVariation = field(default_factory=WalkVariation)
@@ -75,11 +77,12 @@ def build_varied_loads(pool: GaitPool, index: int, duration_s: float, leg: float
     factor = min(np.exp(rng.normal(*config.irregularity)), _MOST_IRREGULAR) * rng.uniform(0.2, 1.3)
     variation = config.variation.scale(rng.uniform(0.2, 1.3))
     variation = replace(variation, stride_time_cv=factor * config.variation.stride_time_cv)
-    flatness = float(np.exp(config.flatness_spread * rng.standard_normal()))
-    return build_load_walk(
-        pool.load[index], leg * pool.curves.curves[index, :, 1],
-        float(np.sqrt(leg) * pool.curves.stride_time_s[index]), duration_s, rng, variation, flatness,
-    )  # fmt: skip
+    load, travel = pool.load[index], leg * pool.curves.curves[index, :, 1]
+    stride_s = float(np.sqrt(leg) * pool.curves.stride_time_s[index])
+    leg_length_m = leg * pool.curves.dimensions[index].leg_length_m
+    flatness = compare_rise(load, 0.5 * stride_s, float(travel.mean()) / stride_s, leg_length_m)
+    flatness *= float(np.exp(config.flatness_spread * rng.standard_normal()))
+    return build_load_walk(load, travel, stride_s, duration_s, rng, variation, flatness)
 
 
 def measure_loads(walk: LoadWalk, mass_kg: float) -> np.ndarray | None:

@@ -3,7 +3,8 @@
 The vertical force of a simulated gait is shared out among the contact spheres of each foot and repeated
 stride by stride, with the timing of `gaitlib.sense.walk_variation`. Where a stride takes longer or shorter
 than the solved one, what its force has beyond body weight changes with the square of the pace, as
-accelerations do. Sensors then err: gain, offset, dead cells, saturation, slow shoe and cells, noise.
+accelerations do. A planar body of least effort rises less than people do, least when it walks fast
+(`gaitlib.sense.trunk_and_arms`); that part of the force is brought to theirs. Sensors then err: gain, offset, dead cells, saturation, slow shoe and cells, noise.
 
 Sizes of errors are assumed and wide: insoles of the kind used on patients report a total that is off by
 tens of percent (in the recordings of PhysioNet gaitpdb walkers weigh 1.28 times their weight, a number that
@@ -23,11 +24,13 @@ from gaitlib.errors import InputError
 from gaitlib.gait import COORDINATES, SIDES
 from gaitlib.generate.foot_contact import compute_foot_contact, share_load, stack_dimensions
 from gaitlib.person import Person
+from gaitlib.sense.trunk_and_arms import expect_excursion
 from gaitlib.sense.walk_variation import NO_VARIATION, WalkVariation, draw_phase
 
 REGIONS = ("heel", "ball", "toes")
 _CELLS = np.array([3, 3, 2])
 """Cells of an insole under each region."""
+_RISE_RANGE = (0.5, 2.0)
 LOAD_FPS = 100.0
 """Samples per second of built walks (Hz): a stride of 100 points holds no more."""
 
@@ -72,6 +75,14 @@ class LoadWalk:
     time_s: np.ndarray  # (n_time,), at `LOAD_FPS`
     load: np.ndarray  # (n_time, 2, 3): of right and left foot, by region (body weights)
     forward_m: np.ndarray  # (n_time,): path of the pelvis (m)
+
+
+def compare_rise(load: np.ndarray, step_s: float, speed_mps: float, leg_length_m: float) -> float:
+    """How far people's trunk rises at this speed and step, over what these loads (101, 2, 3) lift theirs."""
+    wave = np.exp(4j * np.pi * np.linspace(0.0, 1.0, len(load))[:-1])
+    own = 4 * abs(np.mean(load.sum(axis=(1, 2))[:-1] * wave)) * GRAVITY_MPS2 / (2 * np.pi / step_s) ** 2
+    wanted = expect_excursion("rise", speed_mps, leg_length_m, speed_mps * step_s)
+    return float(np.clip(wanted / max(own, 1e-4), *_RISE_RANGE))
 
 
 def build_load_walk(
