@@ -28,13 +28,14 @@ from gaitlib.sense.insole import (
     LOAD_FPS,
     InsoleErrors,
     build_load_walk,
-    compare_rise,
     compute_region_load,
     get_travel,
+    lift_load,
     measure_load,
     observe_insoles,
     slow_down,
 )
+from gaitlib.sense.trunk_and_arms import expect_excursion
 from gaitlib.sense.walk_variation import NO_VARIATION
 from gaitlib.simulate.library import load_library
 
@@ -99,7 +100,7 @@ def test_a_walk_carries_the_weight_and_goes_at_the_speed_of_its_gait(library, po
 
 def test_contact_in_the_shoe_outlasts_contact_with_the_floor(pool):
     soft = replace(STEADY_CLIP, errors=replace(STEADY_CLIP.errors, settling_s=0.02))
-    clips = [sample_insole_clips(pool, 12, np.random.default_rng(5), config) for config in (STEADY_CLIP, soft)]
+    clips = [sample_insole_clips(pool, 12, np.random.default_rng(5), own) for own in (STEADY_CLIP, soft)]
     stance, double = (
         [np.mean([clip.truth[OUTCOME_NAMES.index(name)] for clip in own]) for own in clips]
         for name in ("stance_share", "double_support_share")
@@ -109,13 +110,14 @@ def test_contact_in_the_shoe_outlasts_contact_with_the_floor(pool):
 
 
 def test_the_force_is_brought_to_the_rise_of_people(pool):
-    n = 5
-    about = 0.5 * pool.curves.stride_time_s[n], 1.0, pool.curves.dimensions[n].leg_length_m
-    factor = compare_rise(pool.load[n], *about)
-    total = pool.load[n].sum(axis=(1, 2), keepdims=True)
-    lifted = pool.load[n] * (1 + factor * (total - 1)) / total
-    assert factor != pytest.approx(1.0, abs=0.02) and 0.5 < factor < 2.0
-    assert compare_rise(lifted, *about) == pytest.approx(1.0, abs=1e-3)
+    n, speed_mps = 5, 1.3
+    step_s, leg_m = 0.5 * pool.curves.stride_time_s[n], pool.curves.dimensions[n].leg_length_m
+    lifted = lift_load(pool.load[n], step_s, speed_mps, leg_m)
+    total = lifted.sum(axis=(1, 2))[:-1]
+    wave = 2 * abs(np.mean(total * np.exp(4j * np.pi * np.arange(100) / 100)))
+    rise_m = 2 * wave * 9.80665 / (2 * np.pi / step_s) ** 2
+    assert rise_m == pytest.approx(expect_excursion("rise", speed_mps, leg_m, speed_mps * step_s), rel=1e-3)
+    assert np.abs(lifted - pool.load[n]).max() > 0.005 and total.mean() == pytest.approx(1.0, abs=0.02)
 
 
 def test_a_perfect_insole_tells_the_load_and_a_real_one_errs(library):

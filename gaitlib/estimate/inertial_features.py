@@ -7,8 +7,9 @@
    repeats from stride to stride), after Moe-Nilssen 1998 (doi 10.1016/S0268-0033(98)00089-8).
 4. Three channels remain: vertical and forward acceleration, angular velocity in the sagittal plane.
 5. Measures of the whole clip: step time from autocorrelation (Moe-Nilssen & Helbostad 2004, doi
-   10.1016/S0021-9290(03)00233-1; on the trunk also at the stride, where uneven steps repeat better), a first guess of speed from the rise of the trunk (Zijlstra & Hof 2003,
-   doi 10.1016/S0966-6362(02)00190-X).
+   10.1016/S0021-9290(03)00233-1; on the trunk also at the stride, where uneven steps repeat better), a
+   first guess of speed from the rise of the trunk (Zijlstra & Hof 2003, doi
+   10.1016/S0966-6362(02)00190-X).
 
 The simulated body is planar, so what happens sideways is not simulated and not read.
 

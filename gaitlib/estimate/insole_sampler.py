@@ -16,7 +16,7 @@ from gaitlib.sense.insole import (
     InsoleErrors,
     LoadWalk,
     build_load_walk,
-    compare_rise,
+    lift_load,
     measure_load,
     settle_load,
     slow_down,
@@ -42,8 +42,8 @@ class InsoleSamplerConfig:
     # `WalkVariation.proportion_spread`
     leg_spread: float = 0.03
     # standard deviation of the logarithm of a factor on what the force has beyond body weight, once it lifts
-    # the trunk as far as people's (1): rises of healthy adults at one speed spread by a fifth (Orendurff 2004),
-    # and the adult of the calibration role rises 30 % less than they do
+    # the trunk as far as people's (1): rises of healthy adults at one speed spread by a fifth (Orendurff
+    # 2004), and the adult of the calibration role rises 30 % less than they do
     flatness_spread: float = 0.25
     turning_share: float = 0.6  # share of walks with turns, every 8 to 25 s (0-1)
     # how walks vary; mean and standard deviation of the logarithm of a factor on it
@@ -77,11 +77,11 @@ def build_varied_loads(pool: GaitPool, index: int, duration_s: float, leg: float
     factor = min(np.exp(rng.normal(*config.irregularity)), _MOST_IRREGULAR) * rng.uniform(0.2, 1.3)
     variation = config.variation.scale(rng.uniform(0.2, 1.3))
     variation = replace(variation, stride_time_cv=factor * config.variation.stride_time_cv)
-    load, travel = pool.load[index], leg * pool.curves.curves[index, :, 1]
+    travel = leg * pool.curves.curves[index, :, 1]
     stride_s = float(np.sqrt(leg) * pool.curves.stride_time_s[index])
     leg_length_m = leg * pool.curves.dimensions[index].leg_length_m
-    flatness = compare_rise(load, 0.5 * stride_s, float(travel.mean()) / stride_s, leg_length_m)
-    flatness *= float(np.exp(config.flatness_spread * rng.standard_normal()))
+    load = lift_load(pool.load[index], 0.5 * stride_s, float(travel.mean()) / stride_s, leg_length_m)
+    flatness = float(np.exp(config.flatness_spread * rng.standard_normal()))
     return build_load_walk(load, travel, stride_s, duration_s, rng, variation, flatness)
 
 
@@ -107,12 +107,11 @@ def measure_loads(walk: LoadWalk, mass_kg: float) -> np.ndarray | None:
 def _wear_insoles(walk: LoadWalk, pool: GaitPool, index: int, rng, config) -> Clip | None:
     person = pool.curves.persons[index]
     errors = config.errors.scale(float(np.exp(rng.normal(-0.2, 0.5))))
-    settling_s = errors.settling_s * rng.exponential()
+    load = settle_load(walk.load, errors.settling_s * rng.exponential())
     # Contact is contact in the shoe, as in recordings of people: it outlasts that with the floor.
-    truth = measure_loads(replace(walk, load=settle_load(walk.load, settling_s)), person.mass_kg)
+    truth = measure_loads(replace(walk, load=load), person.mass_kg)
     if truth is None:
         return None
-    load = walk.load
     if rng.uniform() < config.turning_share:
         length = walk.time_s[-1]
         centres = np.cumsum(rng.uniform(8.0, 25.0, int(length / 8.0) + 1))
@@ -121,7 +120,8 @@ def _wear_insoles(walk: LoadWalk, pool: GaitPool, index: int, rng, config) -> Cl
             load, centres[centres < length], rng.uniform(0.4, 1.0), rng.uniform(0.5, 0.9), stands
         )
     fps = float(rng.choice(config.rates_hz))
-    force = measure_load(load, fps, rng, errors, settling_s).sum(axis=2) * person.mass_kg * GRAVITY_MPS2
+    weight = person.mass_kg * GRAVITY_MPS2
+    force = weight * measure_load(load, fps, rng, replace(errors, settling_s=0.0)).sum(axis=2)
     known = rng.uniform(size=3) < (
         1 - config.height_unknown_share, 1 - config.mass_unknown_share, config.age_known_share
     )  # fmt: skip

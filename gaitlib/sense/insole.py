@@ -3,8 +3,9 @@
 The vertical force of a simulated gait is shared out among the contact spheres of each foot and repeated
 stride by stride, with the timing of `gaitlib.sense.walk_variation`. Where a stride takes longer or shorter
 than the solved one, what its force has beyond body weight changes with the square of the pace, as
-accelerations do. A planar body of least effort rises less than people do, least when it walks fast
-(`gaitlib.sense.trunk_and_arms`); that part of the force is brought to theirs. Sensors then err: gain, offset, dead cells, saturation, slow shoe and cells, noise.
+accelerations do. For training, the part of the force that lifts the trunk is brought to that of people, as
+`gaitlib.sense.trunk_and_arms` does with the trunk. Sensors then err: gain, offset, dead cells, saturation,
+slow shoe and cells, noise.
 
 Sizes of errors are assumed and wide: insoles of the kind used on patients report a total that is off by
 tens of percent (in the recordings of PhysioNet gaitpdb walkers weigh 1.28 times their weight, a number that
@@ -77,12 +78,16 @@ class LoadWalk:
     forward_m: np.ndarray  # (n_time,): path of the pelvis (m)
 
 
-def compare_rise(load: np.ndarray, step_s: float, speed_mps: float, leg_length_m: float) -> float:
-    """How far people's trunk rises at this speed and step, over what these loads (101, 2, 3) lift theirs."""
-    wave = np.exp(4j * np.pi * np.linspace(0.0, 1.0, len(load))[:-1])
-    own = 4 * abs(np.mean(load.sum(axis=(1, 2))[:-1] * wave)) * GRAVITY_MPS2 / (2 * np.pi / step_s) ** 2
+def lift_load(load: np.ndarray, step_s: float, speed_mps: float, leg_length_m: float) -> np.ndarray:
+    """Let loads (101, 2, 3) lift the trunk as far as people's rises at this speed and step."""
+    total, turns = load.sum(axis=(1, 2)), np.linspace(0.0, 1.0, len(load))
+    wave = np.exp(-4j * np.pi * turns)
+    size = 2 * np.mean((total * wave.conj())[:-1])
+    own = 2 * abs(size) * GRAVITY_MPS2 / (2 * np.pi / step_s) ** 2
     wanted = expect_excursion("rise", speed_mps, leg_length_m, speed_mps * step_s)
-    return float(np.clip(wanted / max(own, 1e-4), *_RISE_RANGE))
+    more = np.clip(wanted / max(own, 1e-4), *_RISE_RANGE) - 1
+    lifted = np.clip(total + more * (size * wave).real, 0.1, None)
+    return (load * (lifted / np.maximum(total, 0.05))[:, None, None]).astype(load.dtype)
 
 
 def build_load_walk(
@@ -137,8 +142,7 @@ def settle_load(load: np.ndarray, settling_s: float) -> np.ndarray:
 
 
 def measure_load(
-    load: np.ndarray, fps: float, rng: np.random.Generator | None = None, errors: InsoleErrors | None = None,
-    settling_s: float | None = None,
+    load: np.ndarray, fps: float, rng: np.random.Generator | None = None, errors: InsoleErrors | None = None
 ) -> np.ndarray:
     """Measure loads with insoles; shape (n_time, 2, 3), body weights as the insoles tell them."""
     if errors is None:
@@ -153,8 +157,8 @@ def measure_load(
         + errors.region_gain_share * rng.standard_normal((feet, regions))
     )
     gain *= 1.0 - rng.binomial(_CELLS, errors.missing_share, size=(feet, regions)) / _CELLS
-    settling_s = errors.settling_s * rng.exponential() if settling_s is None else settling_s
-    felt = np.minimum(settle_load(load, settling_s), rng.uniform(*errors.greatest_share, size=(feet, regions))) * gain
+    felt = settle_load(load, errors.settling_s * rng.exponential())
+    felt = np.minimum(felt, rng.uniform(*errors.greatest_share, size=(feet, regions))) * gain
     new = np.arange(int((len(load) - 1) / LOAD_FPS * fps + 1e-6) + 1) * LOAD_FPS / fps
     taken = _interpolate(new, np.arange(len(felt)), felt)
     share = 1.0 / regions

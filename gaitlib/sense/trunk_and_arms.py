@@ -137,8 +137,8 @@ PELVIS_SHARE = 0.85
 SURGE_SHARE = 0.78
 """Share of the simulated speeding up and slowing down of the hips that people have."""
 USUAL_STEP = 60 * 0.0063 * np.sqrt(GRAVITY_MPS2 / PUBLISHED_LEG_M**3)
-"""Square of the usual step (in leg lengths) over dynamically similar speed: step length over cadence is 0.0063
-m min in healthy adults at any speed (Sekiya & Nagasaki 1998, doi 10.1016/S0966-6362(98)00016-4)."""
+"""Square of the usual step (in leg lengths) over dynamically similar speed: step length over cadence is
+0.0063 m min in healthy adults at any speed (Sekiya & Nagasaki 1998, doi 10.1016/S0966-6362(98)00016-4)."""
 _LEAST_SHARE = {"rise": 0.01, "sway": 0.02}
 _MOST = 3.0
 _HIPS = [KEYPOINTS_3D.index(f"hip_{side}") for side in "rl"]
@@ -154,7 +154,7 @@ _SHARE = np.array(
 def expect_excursion(
     kind: str, speed_mps: float, leg_length_m: float, step_length_m: float | None = None
 ) -> float:
-    """Peak-to-peak excursion of the centre of mass in healthy people; rise by their step, usual if not given."""
+    """Peak-to-peak excursion of the centre of mass in healthy people; rise by the step, else usual."""
     slope, start = _LINES[kind]
     similar_speed = speed_mps / np.sqrt(GRAVITY_MPS2 * leg_length_m)
     share = start + slope * similar_speed
@@ -171,7 +171,8 @@ def move_trunk(
     middle = points[:, _HIPS].mean(axis=1)
     step = _fit_wave(middle[:, 1], 2 * turns)
     step_m = 0.5 * (middle[-1, 0] - middle[0, 0]) / (turns[-1] - turns[0])
-    wanted = expect_excursion("rise", speed_mps, leg_length_m, step_m) * np.exp(spread * rng.standard_normal())
+    wanted = expect_excursion("rise", speed_mps, leg_length_m, step_m)
+    wanted *= np.exp(spread * rng.standard_normal())
     factor = min(wanted / max(2 * np.abs(step), 1e-4), _MOST)
     rise = ((factor - 1) * step * np.exp(-4j * np.pi * turns)).real
     wanted = expect_excursion("sway", speed_mps, leg_length_m) * np.exp(spread * rng.standard_normal())
