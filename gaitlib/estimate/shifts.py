@@ -1,11 +1,10 @@
 """Estimates and intervals that hold under change: simulated people and senses unlike those of training.
 
-Clips of cameras come from held-out people with other cameras, bodies or detectors, those of inertial sensors
-half from other bodies, trunks and sensors. For insoles a network is
-trained without each cohort in turn and tried on that cohort, with insoles unlike those of training. The
-errors of all of them together set the intervals: cross-conformal prediction (Vovk 2015, doi
-10.1007/s10472-013-9368-4) with kinds of change as folds. On the same clips what a camera's network has
-learned must earn its place beside perspective.
+Clips come from held-out people with other cameras, bodies or detectors, or with other trunks and inertial
+sensors. For insoles a network is trained without each cohort in turn and tried on that cohort, with insoles
+unlike those of training. The errors of all of them together set the intervals: cross-conformal prediction
+(Vovk 2015, doi 10.1007/s10472-013-9368-4) with kinds of change as folds. On the same clips what a camera's
+network has learned must earn its place beside perspective.
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ def shift_sampler(config, name: str = "", strange: bool = False):
         own = config.walks.variation
         bent = {"amplitude_spread": 0.08} if strange else {"angle_offset_deg": 4.0}
         own = replace(own, proportion_spread=0.05, trunk_spread=1.5 * own.trunk_spread, **bent)
-        walks = replace(config.walks, variation=own)
+        walks = replace(config.walks, variation=own, clips_per_walk=2)  # more people in as many clips
         return replace(config, errors=config.errors.scale(size), walks=walks)
     errors = config.errors
     elsewhere, worse = 1.5 * errors.definition_bias_m, errors.scale(1.6)
@@ -87,8 +86,8 @@ def calibrate_on_shifts(
     """Set the intervals of an estimator; `cohorts` of the gaits in `fit` and in `held_out`."""
     if isinstance(config, InsoleSamplerConfig):
         return _leave_cohorts_out(estimator, fit, held_out, cohorts, config, n_clips, level, seed)
-    samplers = [config]
-    samplers += [shift_sampler(config, name) for name in _SHIFTS[type(config)]]
+    samplers = [shift_sampler(config, name) for name in _SHIFTS[type(config)]]
+    samplers = [config, *samplers] if isinstance(config, SamplerConfig) else samplers
     n_each = max(1, n_clips // len(samplers))
     parts = [sample_seeded(held_out, own, [seed, 8, n], n_each) for n, own in enumerate(samplers)]
     clips = [clip for part in parts for clip in part]
