@@ -55,8 +55,9 @@ def shift_sampler(config, name: str = "", strange: bool = False):
         own = config.walks.variation
         bent = {"amplitude_spread": 0.08} if strange else {"angle_offset_deg": 4.0}
         own = replace(own, proportion_spread=0.05, trunk_spread=1.5 * own.trunk_spread, **bent)
-        walks = replace(config.walks, variation=own, clips_per_walk=2)  # more people in as many clips
-        return replace(config, errors=config.errors.scale(size), walks=walks)
+        # more people in as many clips, and enough clips of every site
+        walks = replace(config.walks, variation=own, clips_per_walk=2)
+        return replace(config, errors=config.errors.scale(size), walks=walks, lower_back_share=0.2)
     errors = config.errors
     elsewhere, worse = 1.5 * errors.definition_bias_m, errors.scale(1.6)
     changes: dict = {
