@@ -44,7 +44,7 @@ def test_rhythm_is_found_among_tracks_that_show_none(step_s):
     rng, time = np.random.default_rng(0), np.arange(300) / 50
     noise = np.cumsum(rng.standard_normal((300, 7)), axis=0)
     clear = np.sin(np.pi * time / step_s)[:, None] + 0.1 * rng.standard_normal((300, 1))
-    usual = np.log(0.55)
+    usual = np.log(step_s) + 0.2
     found, sd = find_rhythm(np.hstack([clear, noise[:, :6]]), noise[:, 6], usual)
     assert found == pytest.approx(step_s, rel=0.03) and sd < 0.15
     assert find_rhythm(noise, noise[:, 6], usual)[1] > sd
