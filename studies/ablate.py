@@ -126,7 +126,9 @@ def _observe(study) -> tuple[list, pd.DataFrame]:
     return clips, measure_walks(walks, study.evaluate.outcomes)
 
 
-def train_variants(library, generator, settings, seed: int, folder: Path, log=None, names=tuple(ARMS)) -> dict:
+def train_variants(
+    library, generator, settings, seed: int, folder: Path, log=None, names=tuple(ARMS)
+) -> dict:
     """Train the estimator in full and with something left out."""
     config = build_training_config(settings | {"pretrain_clips": 0})
     n_pretrain = settings["pretrain_clips"] or max(settings["clips"] // 3, 1)
