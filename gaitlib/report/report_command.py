@@ -101,7 +101,7 @@ def make_report(
     from gaitlib.report.visit import build_visit
     from gaitlib.sense.video import is_video
 
-    _check_person(height_m, age_years)
+    _check_stated(height_m, age_years, lens_mm)
     path = Path(file)
     out = Path(out) if out else path.with_name(f"{path.stem}_report.html")
     if out.suffix.lower() not in (".html", ".htm"):
@@ -163,17 +163,17 @@ def _find_focal(lens_mm: float | None, size: tuple[int, int] | None) -> float | 
     """Focal length (px) of a stated lens."""
     if lens_mm is None:
         return None
-    if not 10 <= lens_mm <= 300:
-        raise InputError(f"--lens: found {lens_mm:g}, expected 10 to 300 mm (35 mm equivalent).")
     if size is None:
         raise InputError("--lens: the size of the image is needed as well; give --image-size WIDTH HEIGHT.")
     return lens_mm / _EQUIVALENT_WIDTH_MM * max(size)
 
 
-def _check_person(height_m: float | None, age_years: float | None) -> None:
+def _check_stated(height_m: float | None, age_years: float | None, lens_mm: float | None) -> None:
     if height_m is None:
         raise InputError("--height: not given; the body height in metres is needed, such as --height 1.72.")
     if not 0.6 <= height_m <= 2.3:
         raise InputError(f"--height: found {height_m:g}, expected 0.6 to 2.3. Give it in metres.")
     if age_years is not None and not 2 <= age_years <= 110:
         raise InputError(f"--age: found {age_years:g}, expected 2 to 110 years.")
+    if lens_mm is not None and not 10 <= lens_mm <= 300:
+        raise InputError(f"--lens: found {lens_mm:g}, expected 10 to 300 mm (35 mm equivalent).")
