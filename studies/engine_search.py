@@ -97,7 +97,7 @@ class Bench:
     def solve(self, request: GaitRequest, starts: list, cold: tuple[int, ...]) -> tuple[object, list]:
         """Cheapest solution from solved neighbours and from textbook guesses; costs of all that converged."""
         from gaitlib.simulate.guess import make_guess
-        from gaitlib.simulate.solve import solve_near, complete_stride, fit_start, get_engine, make_task
+        from gaitlib.simulate.solve import complete_stride, fit_start, get_engine, make_task, solve_near
 
         engine, task = get_engine(request, self.cache), make_task(request)
         began, results = time.process_time(), []

@@ -123,6 +123,8 @@ def test_bad_videos_are_one_clear_sentence(truth, two_people, tmp_path, capsys):
     assert (
         main(["report", str(tmp_path / "two.avi")]) == 2 and "--height: not given" in capsys.readouterr().err
     )
+    assert main(["report", str(tmp_path / "two.avi"), "--height", "1.7", "--lens", "5"]) == 2
+    assert "--lens: found 5, expected 10 to 300 mm" in capsys.readouterr().err
     assert not list(tmp_path.glob("*.html"))
 
 
@@ -169,7 +171,8 @@ def test_a_filmed_walk_becomes_a_page(tmp_path, monkeypatch):
         frames.append(draw_frame(keypoints, n, image))
     path = write_video(tmp_path / "walk.avi", frames)
     out = tmp_path / "page.html"
-    assert main(["report", str(path), "--height", f"{walk.attrs['height_m']}", "--out", str(out)]) == 0
+    assert main(["report", str(path), "--height", f"{walk.attrs['height_m']}", "--out", str(out),
+                 "--lens", "34.6"]) == 0  # fmt: skip
     found = json.loads(out.with_suffix(".json").read_text())
     step = compute_walk_outcomes(walk)["step_time_s"]
     assert found["values"]["step_time_s"]["value"] == pytest.approx(step, abs=1 / 30)

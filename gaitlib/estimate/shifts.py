@@ -34,6 +34,8 @@ SAME_VIEWS = {"side_left": "side", "oblique_back": "oblique"}
 _MIN_GAITS = 5
 _EARNED = 1.05
 _SHIFTS = {SamplerConfig: SHIFTS, InertialSamplerConfig: ("sensors",), InsoleSamplerConfig: ("insoles",)}
+_PERSPECTIVE_ALONE = ("between", "across")
+"""Directions in which nothing learned counts; decided after a count of real people (see Decisions)."""
 _SAMPLERS = {InertialSamplerConfig: sample_inertial_clips, InsoleSamplerConfig: sample_insole_clips}
 
 
@@ -92,14 +94,14 @@ def calibrate_on_shifts(
     n_each = max(1, n_clips // len(samplers))
     parts = [sample_seeded(held_out, own, [seed, 8, n], n_each) for n, own in enumerate(samplers)]
     clips = [clip for part in parts for clip in part]
-    choose_trust(estimator, clips)
+    choose_trust(estimator, clips, _PERSPECTIVE_ALONE)
     return estimator.calibrate(clips, level)
 
 
-def choose_trust(estimator: GaitEstimator, clips: list[Clip]) -> None:
+def choose_trust(estimator: GaitEstimator, clips: list[Clip], decided: tuple[str, ...] = ()) -> None:
     """Let what was learned of speed and step length count, by direction of view, as far as it is needed.
 
-    Not at all where, on clips unlike those of training, perspective alone errs hardly more.
+    Not at all where perspective alone errs hardly more on clips unlike those of training, or as `decided`.
     """
     network = estimator.network
     if not network.residual:
@@ -116,7 +118,8 @@ def choose_trust(estimator: GaitEstimator, clips: list[Clip]) -> None:
         rows = direction == number
         guess = found[0][rows] + shares[:, None] * (found[1] - found[0])[rows]
         error = np.abs(guess - truth[rows]).mean(axis=1)
-        network.trust[number] = shares[np.argmax(error <= _EARNED * error.min())]
+        enough = 0 if names[number] in decided else np.argmax(error <= _EARNED * error.min())
+        network.trust[number] = shares[enough]
         told.append({"direction": names[number], "n": int(rows.sum())})
         told[-1] |= {"trust": float(network.trust[number]), "errors": error.round(4).tolist()}
     estimator.provenance["trust"] = told
