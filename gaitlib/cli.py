@@ -20,8 +20,11 @@ COMMANDS = {
         "list, fetch and verify recordings of people",
     ),
     "run": ("gaitlib.workflow.run:add_run_parser", "run a study and build its book"),
-    "simulate": ("gaitlib.simulate.cli:add_simulate_parser", "solve the gait of a person"),
-    "library": ("gaitlib.simulate.cli:add_library_parser", "check, join and release gait libraries"),
+    "simulate": ("gaitlib.simulate.simulate_command:add_simulate_parser", "solve the gait of a person"),
+    "library": (
+        "gaitlib.simulate.simulate_command:add_library_parser",
+        "check, join and release gait libraries",
+    ),
     "generate": (
         "gaitlib.workflow.train:add_generate_parser",
         "train the generator, or make strides with it",

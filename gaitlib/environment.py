@@ -1,7 +1,4 @@
-"""Where the project lies, its pinned environment, and what of it is installed.
-
-`make lock` uses this module, which needs nothing beyond Python itself.
-"""
+"""Where the project lies, its pinned environment and what of it is installed; needs Python alone."""
 
 from __future__ import annotations
 

@@ -16,6 +16,8 @@ from gaitlib.signals import fill_gaps, find_maxima, find_runs, find_turns, smoot
 from gaitlib.walk import find_progression, get_point, validate_walk
 
 _MIN_CONTACT_S = 0.05
+CONTACT_N = 20.0
+"""Force that counts as contact where it is known exactly, as in simulations and references."""
 EVENT_COLUMNS = ("foot", "event", "time_s")
 MAX_GAP_S = 0.1
 """Gaps up to this length are bridged; no event is reported inside a longer one."""
@@ -74,9 +76,7 @@ def detect_events(walk: xr.Dataset, max_gap_s: float = MAX_GAP_S) -> pd.DataFram
 
 
 def choose_foot_points(walk: xr.Dataset) -> tuple[str, str | None]:
-    """Choose the points of the feet: 'heel' and 'toe' if both feet have them in at least half of the frames
-    in which their ankles are known, else 'ankle' for the heel, None for the toe.
-    """
+    """Choose heel and toe where both feet have them in half of the frames of their ankles, else the ankle."""
 
     def count(name: str) -> int:
         return min(int(np.isfinite(get_point(walk, f"{name}_{side}")).all(axis=1).sum()) for side in SIDES)
@@ -105,7 +105,7 @@ def check_events(events: pd.DataFrame) -> pd.DataFrame:
 
 
 def detect_events_from_force(
-    time_s: np.ndarray, vertical_force_N: np.ndarray, threshold_N: float = 20.0, periodic: bool = False
+    time_s: np.ndarray, vertical_force_N: np.ndarray, threshold_N: float = CONTACT_N, periodic: bool = False
 ) -> pd.DataFrame:
     """Detect events from the vertical ground force (n, 2) under the right and left foot (N, NaN: not
     measured).

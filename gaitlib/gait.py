@@ -15,6 +15,7 @@ import xarray as xr
 
 from gaitlib.errors import InputError
 
+GRAVITY_MPS2 = 9.80665
 N_PHASE = 101
 """Points of one stride: 0 to 100 % from right initial contact."""
 

@@ -13,7 +13,13 @@ import xarray as xr
 import yaml
 
 from gaitlib.errors import InputError
-from gaitlib.events import check_events, choose_foot_points, detect_events, detect_events_from_force
+from gaitlib.events import (
+    CONTACT_N,
+    check_events,
+    choose_foot_points,
+    detect_events,
+    detect_events_from_force,
+)
 from gaitlib.gait import COORDINATES, SIDES, validate_gait
 from gaitlib.signals import fill_gaps
 from gaitlib.walk import KEYPOINTS_3D, build_walk, find_progression, get_point, validate_walk
@@ -21,7 +27,6 @@ from gaitlib.walk import KEYPOINTS_3D, build_walk, find_progression, get_point, 
 MIN_STEPS = 2
 _LANDING_SHARE = (0.03, 0.10)
 _MAX_GAP_S = 0.1
-_CONTACT_N = 20.0
 
 
 @dataclass(frozen=True)
@@ -286,11 +291,11 @@ def _get_dimensions(gait: xr.Dataset):
 def _detect_periodic_events(gait: xr.Dataset, n_strides: int) -> pd.DataFrame | None:
     """Events of equal strides from the ground force; None without force under both feet."""
     force = gait["ground_force"].sel(axis="y").transpose("phase", "foot").values
-    if force.max(axis=0).min() < 2 * _CONTACT_N:
+    if force.max(axis=0).min() < 2 * CONTACT_N:
         return None
     stride_s = float(gait["stride_time_s"])
     time_s = gait["phase"].values / 100.0 * stride_s
-    once = detect_events_from_force(time_s, force, _CONTACT_N, periodic=True)
+    once = detect_events_from_force(time_s, force, periodic=True)
     if len(once) != 4:
         return None
     return pd.concat([once.assign(time_s=once["time_s"] + count * stride_s) for count in range(n_strides)])

@@ -7,7 +7,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from gaitlib.cohorts.schema import COHORTS
+from gaitlib.cohorts.cohort import COHORTS
+from gaitlib.data.manifest import load_manifest
 from gaitlib.errors import InputError, suggest_name
 from gaitlib.schema import Section, check_values, read_yaml
 
@@ -191,8 +192,6 @@ class Beside(Section):
         if absent:
             raise ValueError(f"kind '{self.kind}' needs {' and '.join(absent)}")
         if self.dataset:
-            from gaitlib.data.manifest import load_manifest
-
             try:
                 load_manifest().get_item(self.dataset)
             except InputError as error:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gaitlib.environment import SHIPPED
 from gaitlib.errors import WorkError
 from gaitlib.person import Impairment, Person
 
@@ -108,7 +109,6 @@ def generate_gaits(
     >>> gaits["position"].dims, table["within_library"].all().item()
     (('gait', 'phase', 'coordinate'), True)
     """
-    from gaitlib.environment import SHIPPED
     from gaitlib.generate.checks import RejectionSampler
     from gaitlib.generate.flow import GaitGenerator
 

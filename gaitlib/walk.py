@@ -120,10 +120,7 @@ def get_point(walk: xr.Dataset, keypoint: str) -> np.ndarray:
 
 
 def find_progression(walk: xr.Dataset) -> np.ndarray:
-    """Find the horizontal walking direction of one straight pass; unit vector, shape (3,).
-
-    It is that of the least-squares line of the mid-hip over time; somebody who hardly moves has none.
-    """
+    """Horizontal walking direction of a straight pass: the line of the mid-hip over time; unit vector."""
     time_s, middle = walk["time"].values, get_point(walk, "mid_hip")
     seen = np.isfinite(middle).all(axis=1)
     if seen.sum() < 2:

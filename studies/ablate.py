@@ -1,12 +1,14 @@
 """Ablations, and error against the number of real training people: `python studies/ablate.py STUDY`.
 
 Real people on whom a synthetic-trained network is tested never enter it. Networks that learn from real people
-are cross-validated by person; their rows say so by `n_train`. `gaitlib.evaluate.training_runs` reads it.
+are cross-validated by person; their rows say so by `n_train`. `notebooks/5_compare.ipynb` reads it. With
+`--clips 4000 --generator data/generator/generator.safetensors` one seed takes about half an hour on one core.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import hashlib
 import pickle
 from dataclasses import replace
@@ -27,11 +29,13 @@ from gaitlib.estimate.synthetic_training import (
     build_training_config,
     list_persons,
     split_library,
+    split_people,
     train_estimator,
 )
 from gaitlib.estimate.targets import OUTCOME_NAMES
 from gaitlib.estimate.training_loop import pretrain_network
 from gaitlib.generate.checks import RejectionSampler
+from gaitlib.generate.learnable_gaits import select_verified
 from gaitlib.generate.network_training import build_network
 from gaitlib.outcomes import measure_walks
 from gaitlib.sense.observe import observe_walks
@@ -48,6 +52,8 @@ ARMS = {
     "pretrained": "with masked pre-training on synthetic sequences",
     "no_generator": "without generated gaits",
     "no_noise": "without detector errors",
+    "no_geometry": "without perspective",
+    "no_shifts": "intervals set on clips like those of training",
     "healthy_adults_only": "healthy adults only, without generated gaits",
     "real_only": "real people only",
     "real_after_pretraining": "real people, after masked pre-training on synthetic sequences",
@@ -67,6 +73,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("study", help="study file, such as studies/full.yaml")
     parser.add_argument("--generator", help="generator file; trained first if not given")
     parser.add_argument("--clips", type=int, help="clips of each training, in place of the study's number")
+    parser.add_argument("--seeds", type=int, default=3, help="trainings of each kind; they differ by seed")
+    parser.add_argument("--only", choices=("ablation", "efficiency"), help="one kind; the rest is kept")
     parser.add_argument("--output", default="data/experiments/estimates.parquet", help="table to write")
     return parser
 
@@ -85,19 +93,28 @@ def run_experiments(arguments: argparse.Namespace) -> None:
     sampler = (
         RejectionSampler(generator, outcomes=False) if generator and settings["generated_gaits"] else None
     )
-    estimators = train_variants(library, sampler, settings, study.seed, folder, print)
     clips, reference = _observe(study)
-    tables = [
-        estimate_variant(name, estimator, clips, reference, study.seed)
-        for name, estimator in estimators.items()
-    ]
-    tables.append(tables[0].assign(kind="efficiency", arm="synthetic people only"))
-    pretrained = pretrain_start(library, estimators["full"], settings, study.seed, print)
-    tables += compare_starts(
-        estimators["full"], pretrained, clips, reference, study.seed, print, folder=folder / "estimates"
-    )
+    tables = []
+    for seed in range(study.seed, study.seed + arguments.seeds):
+        told = clips, reference, seed
+        own = folder / str(seed)
+        if arguments.only == "efficiency":
+            full = train_variants(library, sampler, settings, seed, own, print, ("full",))["full"]
+        else:
+            estimators = train_variants(library, sampler, settings, seed, own, print)
+            tables += [estimate_variant(name, estimator, *told) for name, estimator in estimators.items()]
+            full = estimators["full"]
+        if arguments.only != "ablation":
+            tables.append(
+                estimate_variant("full", full, *told).assign(kind="efficiency", arm="synthetic people only")
+            )
+            pretrained = pretrain_start(library, full, settings, seed, print)
+            tables += compare_starts(full, pretrained, *told, print, folder=own / "estimates")
     output = Path(arguments.output)
     output.parent.mkdir(parents=True, exist_ok=True)
+    if arguments.only and output.is_file():
+        before = pd.read_parquet(output)
+        tables.append(before[before["kind"] != arguments.only])
     pd.concat(tables, ignore_index=True)[list(COLUMNS)].to_parquet(output)
     print(f"written: {output}")
 
@@ -109,10 +126,13 @@ def _observe(study) -> tuple[list, pd.DataFrame]:
     return clips, measure_walks(walks, study.evaluate.outcomes)
 
 
-def train_variants(library, generator, settings: dict, seed: int, folder: Path, log=None) -> dict:
+def train_variants(
+    library, generator, settings, seed: int, folder: Path, log=None, names=tuple(ARMS)
+) -> dict:
     """Train the estimator in full and with something left out."""
     config = build_training_config(settings | {"pretrain_clips": 0})
     n_pretrain = settings["pretrain_clips"] or max(settings["clips"] // 3, 1)
+    blind = replace(config.network, design="learned")
     clean = SamplerConfig(noise_free_share=1.0, unchanged_share=config.sampler.unchanged_share)
     variants = {
         "full": (library, config, generator),
@@ -124,12 +144,21 @@ def train_variants(library, generator, settings: dict, seed: int, folder: Path, 
         "no_generator": (library, replace(config, n_generated=0), None),
         "no_noise": (library, replace(config, sampler=clean), generator),
         "healthy_adults_only": (select_healthy_adults(*library), replace(config, n_generated=0), None),
+        "no_geometry": (library, replace(config, network=blind), generator),
     }
     trained = {}
     for name, (people, own, sampler) in variants.items():
+        if name not in names:
+            continue
         if log:
             log(f"training: {name}")
         trained[name] = train_estimator(*people, own, seed, folder / name, sampler, log)[0]
+    if "no_shifts" in names:
+        table, gaits = select_verified(*library)
+        rows = split_people(table, config.held_out_share, seed)[1]
+        pool = build_pool(gaits.isel(gait=rows), list_persons(table.iloc[rows]))
+        like = sample_clips(pool, config.n_calibration, np.random.default_rng([seed, 8]), config.sampler)
+        trained["no_shifts"] = copy.copy(trained["full"]).calibrate(like, config.level)
     return trained
 
 

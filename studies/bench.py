@@ -328,7 +328,7 @@ def solve_cohorts(
     """Solve people of all cohorts, drawn at random, and count what is verified, how fast, in how much
     memory.
     """
-    from gaitlib.cohorts.schema import COHORTS
+    from gaitlib.cohorts.cohort import COHORTS
     from gaitlib.simulate.build import LocalExecutor, Progress, build_library
     from gaitlib.simulate.plan import plan_library
     from gaitlib.simulate.workers import measure_peak_bytes

@@ -97,12 +97,12 @@ class Bench:
     def solve(self, request: GaitRequest, starts: list, cold: tuple[int, ...]) -> tuple[object, list]:
         """Cheapest solution from solved neighbours and from textbook guesses; costs of all that converged."""
         from gaitlib.simulate.guess import make_guess
-        from gaitlib.simulate.solve import _solve_near, _unfold, get_engine, make_task
+        from gaitlib.simulate.solve import complete_stride, fit_start, get_engine, make_task, solve_near
 
         engine, task = get_engine(request, self.cache), make_task(request)
         began, results = time.process_time(), []
         for start in starts:
-            results.append(_solve_near(engine, task, start, 12.0))
+            results.append(solve_near(engine, task, *fit_start(engine, task, start), 12.0))
         for variant in cold:
             guess = engine.pack(make_guess(request.speed_mps, task.leg_length_m, variant))
             results.append(engine.solve(task, guess, time_limit_s=15.0))
@@ -110,7 +110,9 @@ class Bench:
         if not good:
             return None, []
         best = min(good, key=lambda r: r.cost)
-        return _unfold(request, engine, best, time.process_time() - began), sorted(r.cost for r in good)
+        return complete_stride(request, engine, best, time.process_time() - began), sorted(
+            r.cost for r in good
+        )
 
     def follow(self, setting: dict, start, speed_mps: float, target_mps: float):
         """Follow a solution in steps of less than 0.1 m/s: a larger step can fall to a dearer branch."""

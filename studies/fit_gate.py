@@ -39,15 +39,15 @@ from gaitlib.body.kinematics import compute_sagittal_points  # noqa: E402
 from gaitlib.data.measured_curves import load_leg_angles  # noqa: E402
 from gaitlib.data.walks import load_walks  # noqa: E402
 from gaitlib.door import gate  # noqa: E402
-from gaitlib.door.answer import _cut  # noqa: E402
+from gaitlib.door.answer import cut_bout  # noqa: E402
 from gaitlib.door.bouts import find_bouts, find_inertial_bouts, trace_legs  # noqa: E402
 from gaitlib.errors import InputError  # noqa: E402
 from gaitlib.estimate.clip_sampler import (  # noqa: E402
     InertialSamplerConfig,
     SamplerConfig,
     VariedWalk,
-    _detect,
     build_varied_walk,
+    detect,
     draw_camera,
     shift_stride,
 )
@@ -148,7 +148,7 @@ class WalkSource:
             step = max(int(round(FPS / camera.fps)), 1)
             points = points[::step]
             pixels = project_points(points, points[:, _HIPS].mean(axis=1), camera)
-            pixels, level, span = _detect(pixels, FPS / step, self.rng, _CAMERA)
+            pixels, level, span = detect(pixels, FPS / step, self.rng, _CAMERA)
         return np.concatenate([pixels, level[..., None]], axis=-1)[span], FPS / step
 
     def wear(self) -> tuple[np.ndarray, float, float]:
@@ -165,14 +165,14 @@ class WalkSource:
 
 def measure_film(values: np.ndarray, fps: float) -> list[dict]:
     """Measure every stretch of a film that the door would estimate."""
-    bouts = [part for whole in find_bouts(trace_legs(values, fps)) for part in _cut(whole, fps)]
+    bouts = [part for whole in find_bouts(trace_legs(values, fps)) for part in cut_bout(whole, fps)]
     return [found for bout in bouts if (found := gate.measure_picture(values[bout.rows], fps))]
 
 
 def measure_sensor(values: np.ndarray, fps: float, part: str) -> list[dict]:
     """Measure every stretch of one sensor's signals that the door would estimate."""
     whole = find_inertial_bouts(values, fps, part in LIMB_SITES)[0]
-    bouts = [bout for one in whole for bout in _cut(one, fps)]
+    bouts = [bout for one in whole for bout in cut_bout(one, fps)]
     sizes = dict(zip(gate.SIZES, gate.measure_sizes(values), strict=True))
     return [gate.measure_signal(values[bout.rows], fps, part) | sizes for bout in bouts]
 
@@ -288,7 +288,7 @@ def report(word: str, table: pd.DataFrame, limits: pd.DataFrame) -> None:
 
 def report_sites(source: WalkSource, n: int = 200) -> None:
     """Print how often a sensor worn at one part passes as worn at another, its units being converted."""
-    from gaitlib.door.inertial import convert_signals
+    from gaitlib.door.inertial_tables import convert_signals
 
     table = pd.DataFrame(0.0, index=PARTS, columns=PARTS)
     for signals, fps, _ in (source.wear() for _ in range(n)):

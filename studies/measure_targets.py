@@ -12,7 +12,7 @@ FOLDER = Path(__file__).parents[1] / "data" / "targets"
 
 
 def measure_people() -> pd.DataFrame:
-    """Features of one person a row, mean of both sides, as `gaitlib.evaluate.populations` names them."""
+    """Features of one person a row, mean of both sides, as `notebooks/1_cohorts.ipynb` names them."""
     data = read_joint_angle_bands(get_path("wbds_joint_angles", "Parkinsons_Data.csv", "calibrate"))
     own = (data["group"] == "healthy_adult") & (data["plane"] == "sagittal")
     data = data.isel(record=own.values)

@@ -5,7 +5,8 @@ Reports and the book print it.
 Three kinds of video, each from the file to the values of the page:
 
 - drawn walks: simulated walks of the library as a figure with flesh (`tests/mannequin.py`), whose speed and
-  step time are known, in four views;
+  step time are known, in four views. Their true joints go through the same estimator, and both ways the lens
+  is told as well, so that the errors of detector, lens and estimator can be told apart;
 - the side view of two people who walk (sports2d). Nobody measured them: their speed is taken from the path of
   the hips and their apparent size, their step time from the rhythm of the distance between the ankles;
 - four views of a person who balances, alone and beside somebody who stands (pose2sim): no walk, so the right
@@ -27,6 +28,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 from gaitlib.door.answer import estimate_gait
 from gaitlib.environment import ROOT
@@ -46,10 +48,10 @@ _HEIGHTS_M = (1.80, 1.65)
 _LEG_SHARE = 0.491
 
 
-def draw_walk(folder: Path, speed_mps: float, view: str) -> tuple[Path, float, dict]:
-    """Draw the walk of an adult of the library; path, body height and true outcomes."""
+def draw_walk(folder: Path, speed_mps: float, view: str) -> tuple[Path, float, dict, xr.Dataset]:
+    """Draw the walk of an adult of the library; path, body height, true outcomes, true joints."""
     sys.path.insert(0, str(ROOT / "tests"))
-    from mannequin import film_video
+    from mannequin import film_video, frame_video
 
     from gaitlib.estimate.synthetic_training import list_persons
 
@@ -62,8 +64,21 @@ def draw_walk(folder: Path, speed_mps: float, view: str) -> tuple[Path, float, d
         gaits.isel(gait=[place]), person, np.random.default_rng(1), duration_s=6.0, fps=60.0
     )
     path = folder / f"drawn_{view}_{speed_mps:g}.avi"
-    film_video(path, walk, view, focal_px=_FOCAL_PX, distance_m=_DISTANCE_M[view])
-    return path, person.height_m, compute_walk_outcomes(walk)
+    place = {"focal_px": _FOCAL_PX, "distance_m": _DISTANCE_M[view]}
+    joints = frame_video(walk, view, **place)
+    film_video(path, walk, view, **place)
+    return path, person.height_m, compute_walk_outcomes(walk), joints
+
+
+def tell_apart(seen: xr.Dataset, joints: xr.Dataset, height_m: float) -> dict[str, float]:
+    """Speed (m/s) from the detector's points with the lens told, and from true joints without and with it."""
+    found = {}
+    for name, points, focal in (
+        ("lens", seen, _FOCAL_PX), ("joints", joints, None), ("joints_lens", joints, _FOCAL_PX)
+    ):  # fmt: skip
+        answer = estimate_gait(points, height_m=height_m, focal_length_px=focal)
+        found[f"speed_mps_{name}"] = round(answer.values["speed_mps"].value, 4) if answer.ok else np.nan
+    return found
 
 
 def measure_plainly(film: Film, height_m: float) -> dict:
@@ -92,7 +107,9 @@ def measure_plainly(film: Film, height_m: float) -> dict:
     return {"speed_mps": float(speed), "step_time_s": (int(np.argmax(rhythm[window])) + window.start) / fps}
 
 
-def try_video(path: Path, height_m: float, known: dict | None, what: str, view: str, person=None) -> dict:
+def try_video(
+    path: Path, height_m: float, known: dict | None, what: str, view: str, person=None, joints=None
+) -> dict:
     """Read one video and compare what the page would say; `known` None asks for a plain measurement."""
     wall, cpu = time.perf_counter(), time.process_time()
     row = {
@@ -116,6 +133,7 @@ def try_video(path: Path, height_m: float, known: dict | None, what: str, view: 
             row[name] = round(answer.values[name].value, 4) if answer.ok else np.nan
             for end in ("lower", "upper"):
                 row[f"{name}_{end}"] = round(getattr(answer.values[name], end), 4) if answer.ok else np.nan
+        row |= {} if joints is None else tell_apart(film.keypoints, joints, height_m)
     except InputError as error:
         row["status"] = str(error)
     row |= {"wall_s": round(time.perf_counter() - wall, 1), "cpu_s": round(time.process_time() - cpu, 1)}
@@ -134,8 +152,8 @@ def main(arguments: list[str] | None = None) -> None:
         if options.only in (None, "drawn"):
             for view in _VIEWS:
                 for speed in _SPEEDS_MPS:
-                    path, height_m, truth = draw_walk(Path(drawn), speed, view)
-                    rows.append(try_video(path, height_m, truth, "drawn", view))
+                    path, height_m, truth, joints = draw_walk(Path(drawn), speed, view)
+                    rows.append(try_video(path, height_m, truth, "drawn", view, joints=joints))
     if options.only in (None, "walkers"):
         for person, height_m in enumerate(_HEIGHTS_M, start=1):
             path = folder / "Sports2D/Demo/demo.mp4"

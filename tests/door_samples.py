@@ -102,7 +102,7 @@ def build_layout(picture: np.ndarray, layout: str) -> np.ndarray:
     return values
 
 
-def _tabulate(
+def tabulate(
     picture: np.ndarray, style: str = "{name}_{axis}", axes: str = "uv", layout: str = "coco17"
 ) -> pd.DataFrame:
     columns = {}
@@ -134,31 +134,31 @@ def write_samples(folder: str | Path, walk: SampleWalk | None = None) -> list[Sa
     def change(edit: Callable) -> pd.DataFrame:
         spoilt = p.copy()
         edit(spoilt)
-        return _tabulate(spoilt)
+        return tabulate(spoilt)
 
     some = rng.uniform(size=p.shape[:2]) < 0.02
-    add("plain.csv", _tabulate(p), "one column per coordinate", **fps)
+    add("plain.csv", tabulate(p), "one column per coordinate", **fps)
     add(
         "upper_case.csv",
-        _tabulate(p, "{name}.{axis}", "XY").rename(columns=str.upper),
+        tabulate(p, "{name}.{axis}", "XY").rename(columns=str.upper),
         "upper case, points",
         **fps,
     )
     add(
         "tab_comma.txt",
-        lambda f: _tabulate(p).to_csv(f, sep="\t", decimal=",", index=False, encoding="utf-16"),
+        lambda f: tabulate(p).to_csv(f, sep="\t", decimal=",", index=False, encoding="utf-16"),
         "tabs, decimal commas, UTF-16",
         **fps,
     )
     add(
         "milliseconds.csv",
-        _tabulate(p).assign(time_ms=np.round(np.arange(len(p)) * 1000 / FPS)),
+        tabulate(p).assign(time_ms=np.round(np.arange(len(p)) * 1000 / FPS)),
         "time in ms",
         fps=30.0,
     )
     add(
         "frames.csv",
-        _tabulate(p).assign(frame=np.arange(len(p)))[lambda t: t["frame"] % 7 != 3],
+        tabulate(p).assign(frame=np.arange(len(p)))[lambda t: t["frame"] % 7 != 3],
         "frame numbers, gaps",
         **fps,
     )
@@ -202,16 +202,16 @@ def write_samples(folder: str | Path, walk: SampleWalk | None = None) -> list[Sa
     )
     still = np.concatenate([np.repeat(p[:1], 150, axis=0), p, np.repeat(p[-1:], 150, axis=0)])
     still[..., :2] += rng.normal(0, 0.7, still[..., :2].shape)
-    add("stands_walks_stands.csv", _tabulate(still), "standing before and after", **fps)
-    add("stands.csv", _tabulate(still[:150]), "only standing", True, **fps)
+    add("stands_walks_stands.csv", tabulate(still), "standing before and after", **fps)
+    add("stands.csv", tabulate(still[:150]), "only standing", True, **fps)
     mirrored = p[:, ::1].copy()
     mirrored[..., 0] = SIZE[0] - p[..., 0]
     pairs = [
         KEYPOINTS_3D.index(n[:-1] + {"r": "l", "l": "r"}[n[-1]]) if n[-2:] in ("_r", "_l") else k
         for k, n in enumerate(KEYPOINTS_3D)
     ]
-    add("leftwards.csv", _tabulate(mirrored[:, pairs]), "walks to the left", **fps)
-    add("no_legs.csv", _tabulate(p).filter(regex="nose|shoulder"), "no legs", True, **fps)
+    add("leftwards.csv", tabulate(mirrored[:, pairs]), "walks to the left", **fps)
+    add("no_legs.csv", tabulate(p).filter(regex="nose|shoulder"), "no legs", True, **fps)
 
     stamps = {
         "elapsed_ms": np.arange(len(p)) * 1000 / FPS,
@@ -222,12 +222,12 @@ def write_samples(folder: str | Path, walk: SampleWalk | None = None) -> list[Sa
         "lap": np.arange(len(p)) / FPS,  # says nothing, but rises evenly
     }
     for word, values in stamps.items():
-        add(f"times_{word}.csv", _tabulate(p).assign(**{word: values}), f"times named {word}", fps=30.0)
+        add(f"times_{word}.csv", tabulate(p).assign(**{word: values}), f"times named {word}", fps=30.0)
     per_cent = change(lambda q: q.__setitem__((..., slice(0, 2)), 100 * q[..., :2] / SIZE))
     add("per_cent.csv", per_cent, "per cent of the picture", True, **fps)
     add("per_mille.csv", 10 * per_cent, "width and height not in one scale", True, **fps)
     standing = np.repeat(p[:1], len(p), axis=0) + [250, 10, 0]
-    both = pd.concat([_tabulate(one).assign(frame=np.arange(len(p))) for one in (p, standing)])
+    both = pd.concat([tabulate(one).assign(frame=np.arange(len(p))) for one in (p, standing)])
     add("rows_of_two.csv", both.sort_values("frame", kind="stable"), "two people without a column", **fps)
     places = name_points("coco17").items()
     named = [
@@ -289,7 +289,7 @@ def write_samples(folder: str | Path, walk: SampleWalk | None = None) -> list[Sa
         columns=["timestamp", "landmark", "x", "y", "visibility"],
     )
     add("long.csv", long, "one row per point")
-    sleap = _tabulate(p, "{name}.{axis}", "xy")
+    sleap = tabulate(p, "{name}.{axis}", "xy")
     sleap.insert(0, "frame_idx", np.arange(len(p)))
     sleap.insert(0, "track", "track_0")
     add("sleap.csv", sleap, "SLEAP table", **fps)

@@ -81,19 +81,19 @@ def differentiate_problem(request: GaitRequest, cache, seed: int) -> tuple[float
     w = w + 1e-3 * rng.normal(size=w.size)
     p = np.concatenate([task.body, [1.0], task.parameters])
     direction = rng.normal(size=w.size) * np.append(0.1, np.append(0.1, np.ones(w.size - 2)))
-    lam = rng.normal(size=engine._lower.size)
+    lam = rng.normal(size=engine.lower.size)
     h = 1e-6
 
     def lagrangian_gradient(x):
-        _, jacobian = engine._derivatives["jac_g"](x, p)
-        _, gradient = engine._derivatives["grad_f"](x, p)
+        _, jacobian = engine.derivatives["jac_g"](x, p)
+        _, gradient = engine.derivatives["grad_f"](x, p)
         return np.array(gradient).ravel() + np.array(jacobian.T @ lam).ravel()
 
-    _, jacobian = engine._derivatives["jac_g"](w, p)
-    values = [np.array(engine._derivatives["jac_g"](w + s * h * direction, p)[0]).ravel() for s in (1, -1)]
+    _, jacobian = engine.derivatives["jac_g"](w, p)
+    values = [np.array(engine.derivatives["jac_g"](w + s * h * direction, p)[0]).ravel() for s in (1, -1)]
     slope = (values[0] - values[1]) / (2 * h)
     error_j = np.abs(np.array(jacobian @ direction).ravel() - slope).max() / np.abs(slope).max()
-    upper = engine._derivatives["hess_lag"](w, p, 1.0, lam)
+    upper = engine.derivatives["hess_lag"](w, p, 1.0, lam)
     dense = np.array(upper.full())
     hessian = dense + np.triu(dense, 1).T
     curve = (lagrangian_gradient(w + h * direction) - lagrangian_gradient(w - h * direction)) / (2 * h)
@@ -178,8 +178,8 @@ def compare_unfolded_gradients(request: GaitRequest, cache, seed: int) -> float:
     p = np.concatenate([task.body, [0.0], task.parameters])
 
     def compute(engine, w, values):
-        gradient = np.array(engine._derivatives["grad_f"](w, p)[1]).ravel()
-        jacobian = engine._derivatives["jac_g"](w, p)[1].sparse()
+        gradient = np.array(engine.derivatives["grad_f"](w, p)[1]).ravel()
+        jacobian = engine.derivatives["jac_g"](w, p)[1].sparse()
         return gradient + jacobian.T @ np.concatenate([values.ravel(), np.zeros(N_PINS)])
 
     doubled = fit_multipliers(layout, multipliers, whole.n_points)
@@ -189,6 +189,31 @@ def compare_unfolded_gradients(request: GaitRequest, cache, seed: int) -> float:
     assert np.allclose(found[:N_HEAD], expected[:N_HEAD])
     difference = np.abs(2 * found[N_HEAD : N_HEAD + size] - expected[N_HEAD:]).max()
     return float(difference / np.abs(expected).max())
+
+
+def compare_refined(request: GaitRequest, cache, seed: int) -> tuple[float, float]:
+    """Angles, speeds and accelerations of any splines on half the mesh and of the same, refined, at the same
+    times; horizons. Largest relative difference of each.
+    """
+    from gaitlib.simulate.engine import Result
+    from gaitlib.simulate.guess import make_guess
+    from gaitlib.simulate.solve import get_engine, make_task
+
+    rng = np.random.default_rng(seed)
+    coarse, fine = (get_engine(request, cache, coarse=half) for half in (True, False))
+    task = make_task(request)
+    decision = coarse.pack(make_guess(1.0, task.leg_length_m))
+    decision[2:] += 0.01 * rng.normal(size=len(decision) - 2)
+    multipliers = rng.normal(size=(coarse.n_points, len(coarse.layout.get_constraint_mirror_order())))
+    result = Result(True, "", 0, 0.0, 0.0, 0.0, float(decision[1]), decision, multipliers)
+    refined, halves = coarse.refine(result)
+    assert np.allclose(2 * halves[::2], multipliers) and len(halves) == fine.n_points
+    rough, smooth = coarse.evaluate(task, decision), fine.evaluate(task, refined)
+    worst = max(
+        np.abs(rough[name] - smooth[name][::2]).max() / np.abs(rough[name]).max()
+        for name in ("position", "speed", "acceleration", "activation", "tendon_force", "ground_force")
+    )
+    return float(worst), float(abs(coarse.n_points * decision[0] / (fine.n_points * refined[0]) - 1))
 
 
 def measure_balance(request: GaitRequest, cache) -> tuple[float, float]:
@@ -205,11 +230,11 @@ def measure_balance(request: GaitRequest, cache) -> tuple[float, float]:
     assert solved.converged
     engine, task = get_engine(request, cache), make_task(request)
     x, p = engine.pack(solved.start), np.concatenate([task.body, [0.0], task.parameters])
-    lower, upper = engine._get_bounds(task)
+    lower, upper = engine.get_bounds(task)
     multipliers = np.concatenate([solved.start.multipliers.ravel(), np.zeros(N_PINS)])
-    bounds = engine._balance_bounds({"x0": x, "p": p, "lbx": lower, "ubx": upper, "lam_g0": multipliers})
-    gradient = np.array(engine._derivatives["grad_f"](x, p)[1]).ravel()
-    jacobian = engine._derivatives["jac_g"](x, p)[1].sparse()
+    bounds = engine.balance_bounds({"x0": x, "p": p, "lbx": lower, "ubx": upper, "lam_g0": multipliers})
+    gradient = np.array(engine.derivatives["grad_f"](x, p)[1]).ravel()
+    jacobian = engine.derivatives["jac_g"](x, p)[1].sparse()
     rest, pins = gradient + jacobian.T @ multipliers + bounds, jacobian[-N_PINS:].toarray().T
     rest -= pins @ np.linalg.lstsq(pins, rest)[0]
     return float(np.abs(bounds).max()), float(np.abs(rest).max())

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from gaitlib.evaluate.agreement import STATISTICS, compute_agreement, evaluate_statistics
-from gaitlib.evaluate.people import average_within_people
+from gaitlib.evaluate.person_means import average_within_people
 
 
 def build_table(groups, methods=(("synthetic", 0.02, 0.06), ("ridge_real", 0.0, 0.06)), seed=0, **columns):

@@ -75,17 +75,23 @@ def write_video(path, frames, fps=30.0):
     return path
 
 
-def film_video(path, walk, view="side", size=(1280, 720), focal_px=1100.0, distance_m=7.5, fps=30.0, times=1):
-    """Draw a walk in a room, from when it is in the picture until it leaves it, as often as asked."""
-    import cv2
-
+def frame_video(walk, view="side", size=(1280, 720), focal_px=1100.0, distance_m=7.5, fps=30.0):
+    """Image keypoints of a walk (layout walk19) from when it is in the picture until it leaves it."""
     shape = {"image_width_px": size[0], "image_height_px": size[1], "focal_length_px": focal_px}
     points = project_walk(walk, build_camera(view, fps=fps, distance_m=distance_m, **shape), "walk19")
     places = points["pixel_position"].values
     inside = np.flatnonzero(((places > 5) & (places < np.array(size) - 5)).all(axis=(1, 2)))
+    return points.isel(time=inside).assign_coords(time=np.arange(len(inside)) / fps)
+
+
+def film_video(path, walk, view="side", size=(1280, 720), focal_px=1100.0, distance_m=7.5, fps=30.0, times=1):
+    """Draw such a walk in a room, as often as asked."""
+    import cv2
+
+    points = frame_video(walk, view, size, focal_px, distance_m, fps)
     code = "MJPG" if path.suffix == ".avi" else "mp4v"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*code), fps, size)
-    for n in [*inside] * times:
+    for n in [*range(points.sizes["time"])] * times:
         image = np.full((size[1], size[0], 3), 205, np.uint8)
         image[int(0.62 * size[1]) :] = 135
         writer.write(draw_frame(points, n, image, far_shade=0.6))

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 import tree_checks as checks
 
-from gaitlib.body.specification import GRAVITY_MPS2
-from gaitlib.gait import TRANSLATIONS
+from gaitlib.gait import GRAVITY_MPS2, TRANSLATIONS
 from gaitlib.person import Person
 from gaitlib.simulate.request import GaitRequest
 

@@ -55,8 +55,8 @@ def test_listed_moment_arms_meet_ours_but_for_the_short_one():
 
 def test_moment_arm_is_minus_the_slope_of_the_path():
     for group, joint in (("gastroc", "knee_angle"), ("rect_fem", "hip_flexion"), ("soleus", "ankle_angle")):
-        angles = passport._place(group, joint, np.array([10.0, 40.0]))
-        step = passport._place(group, joint, np.degrees([1e-5, 1e-5]))
+        angles = passport.place_angles(group, joint, np.array([10.0, 40.0]))
+        step = passport.place_angles(group, joint, np.degrees([1e-5, 1e-5]))
         slope = passport.compute_path_length(group, angles + step)
         slope = (slope - passport.compute_path_length(group, angles - step)) / 2e-5
         np.testing.assert_allclose(passport.compute_moment_arm(group, joint, angles), -slope, atol=1e-8)

@@ -9,9 +9,9 @@ import pytest
 import yaml
 from scipy.stats import qmc, spearmanr
 
+from gaitlib.cohorts.cohort import COHORTS, PARTS, VARIABLES, Cohort, Variable, load_cohort, read_cohort
 from gaitlib.cohorts.growth import build_person, compute_comfortable_speed
 from gaitlib.cohorts.sample import CORNER_EVERY, sample_cohort
-from gaitlib.cohorts.schema import COHORTS, PARTS, VARIABLES, Cohort, Variable, load_cohort, read_cohort
 from gaitlib.errors import InputError
 from gaitlib.person import Impairment, Person
 

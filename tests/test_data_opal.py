@@ -180,7 +180,7 @@ def test_passes_lie_between_turns_and_the_shanks_time_steps_as_the_mat():
         if np.isfinite(walk.attrs.get("swing_step_time_s", np.nan))
     ]
     assert len(gaps) >= 50 and np.abs(gaps).mean() < 0.003
-    for name, first in inertial_walks._MAT_FILES.values():
+    for name, first in inertial_walks.MAT_FILES.values():
         table = read_mat_passes(get_path("opal_gaitrite", name, "evaluate"))
         for path in get_paths("opal_gaitrite", "evaluate", "S*-dataMIMU.mat"):
             passes = table[table["person"] == int(path.name[1:4]) - first]

@@ -19,7 +19,7 @@ from gaitlib.data import fetch, packed
 from gaitlib.data.data_command import format_list
 from gaitlib.data.inertial_walks import load_inertial_walks
 from gaitlib.data.manifest import find_obstacle, load_manifest, parse_manifest
-from gaitlib.data.readers.insole import read_insole_people, read_insole_walk
+from gaitlib.data.readers.insole_recordings import read_insole_people, read_insole_walk
 from gaitlib.data.walks import load_walks
 from gaitlib.errors import AbsentData, InputError
 
@@ -92,7 +92,7 @@ def compare_all(item_id, names, manifest):
     assert names
     for name in names:
         original = packed.read_recording(item_id, name, manifest.items[item_id].roles[0], manifest)
-        small = packed._read_packed(item_id, name, manifest)
+        small = packed.read_packed(item_id, name, manifest)
         recipe = packing.RECIPES.get((item_id, packed.find_pattern(item_id, name)), packing.Recipe())
         assert_alike(original, small, recipe.step, f"{item_id}/{name}")
 

@@ -29,10 +29,10 @@ from gaitlib.data.readers import c3d, opensim_files
 from gaitlib.door import gate
 from gaitlib.door.answer import estimate_gait
 from gaitlib.door.command import add_estimate_parser, run
-from gaitlib.door.inertial import convert_signals
+from gaitlib.door.inertial_tables import convert_signals
+from gaitlib.door.loose_tables import parse_table
 from gaitlib.door.names import ORDERS, find_point, map_names
 from gaitlib.door.recording import Recording
-from gaitlib.door.tables import parse_table
 from gaitlib.door.timing import find_rate, place_in_time
 from gaitlib.errors import GaitlibError, InputError
 from gaitlib.gait import COORDINATES
@@ -71,7 +71,7 @@ def write(walk, tmp_path, edit, name="walk.csv"):
     picture = walk.picture.copy()
     picture = picture if (edited := edit(picture)) is None else edited
     path = tmp_path / name
-    door_samples._tabulate(picture).to_csv(path, index=False)
+    door_samples.tabulate(picture).to_csv(path, index=False)
     return path
 
 
@@ -176,7 +176,7 @@ def test_a_treadmill_is_found_and_from_the_front_must_be_stated(walk):
 
 def test_a_long_gap_splits_and_a_short_one_does_not(walk, tmp_path):
     def rows(gap):
-        table = door_samples._tabulate(walk.picture)
+        table = door_samples.tabulate(walk.picture)
         table.insert(0, "time", np.arange(len(table)) / 60)
         path = tmp_path / f"{len(gap)}.csv"
         table.drop(index=gap).to_csv(path, index=False)
@@ -485,6 +485,29 @@ def test_c3d_of_two_people_is_refused_or_chosen(tmp_path):
     ) == pytest.approx(0.002)
     with pytest.raises(InputError, match="no subject 'Tom'"):
         c3d.read_c3d(path, subject="Tom")
+
+
+def test_subjects_of_a_trc_are_chosen_as_those_of_a_c3d(tmp_path):
+    names = ["Jim:LHEE", "Ann:LHEE", "Ann:RHEE", "floor"]
+    head = (
+        f"PathFileType\t4\t(X/Y/Z)\ta.trc\nDataRate\tNumFrames\tNumMarkers\tUnits\n100\t2\t{len(names)}\tm\n"
+    )
+    head += "Frame#\tTime\t" + "\t\t\t".join(names) + "\n\t\tX1\n"
+    rows = [f"{n + 1}\t{n / 100}\t" + "\t".join(f"{x}.5" for x in range(12)) for n in range(2)]
+    path = tmp_path / "a.trc"
+    path.write_text(head + "\n".join(rows) + "\n")
+    with pytest.raises(InputError, match="2 people"):
+        opensim_files.read_trc(path)
+    found = opensim_files.read_trc(path, "Ann")["marker_position"]
+    assert list(found["marker"].values) == ["LHEE", "RHEE", "floor"]
+    assert found[0, :, 0].values.tolist() == [3.5, 6.5, 9.5]
+    path.write_text((head + "\n".join(rows)).replace("Jim:", "Ann:L"))
+    for subject in ("Tom", "Jim"):
+        with pytest.raises(InputError, match=f"no subject '{subject}'; found Ann"):
+            estimate_gait(path, subject=subject)
+    (tmp_path / "a.csv").write_text("time,left_knee_x\n0,1\n")
+    with pytest.raises(InputError, match="--subject is for c3d"):
+        estimate_gait(tmp_path / "a.csv", subject="Ann")
 
 
 def test_c3d_model_outputs_are_no_markers_and_events_have_many_names(tmp_path):

@@ -6,7 +6,7 @@ from toys import make_toy_walk
 
 from gaitlib.errors import InputError
 from gaitlib.estimate.baseline_estimators import LEG_SHARE_OF_HEIGHT, estimate_classical
-from gaitlib.estimate.features import N_CHANNELS, SIDE_FEATURES, compute_features, find_step_time
+from gaitlib.estimate.features import N_CHANNELS, SIDE_FEATURES, compute_features, find_rhythm, find_step_time
 from gaitlib.sense.camera import Camera, build_camera, project_walk
 from gaitlib.sense.layouts import build_image_keypoints
 
@@ -36,6 +36,18 @@ def test_step_time_of_a_known_rhythm():
     assert step_time == pytest.approx(1.13 / 2, abs=0.004)
     assert rhythm > 0.9
     assert find_step_time(np.random.default_rng(0).standard_normal((250, 2)))[1] < 0.4
+
+
+@pytest.mark.parametrize("step_s", [0.35, 0.62, 1.4])
+def test_rhythm_is_found_among_tracks_that_show_none(step_s):
+    """One clear track among noisy ones tells the step time, also of the slowest walkers; doubt is told."""
+    rng, time = np.random.default_rng(0), np.arange(300) / 50
+    noise = np.cumsum(rng.standard_normal((300, 7)), axis=0)
+    clear = np.sin(np.pi * time / step_s)[:, None] + 0.1 * rng.standard_normal((300, 1))
+    usual = np.log(step_s) + 0.2
+    found, sd = find_rhythm(np.hstack([clear, noise[:, :6]]), noise[:, 6], usual)
+    assert found == pytest.approx(step_s, rel=0.03) and sd < 0.15
+    assert find_rhythm(noise, noise[:, 6], usual)[1] > sd
 
 
 def test_the_size_of_the_image_does_not_matter(walk):

@@ -10,8 +10,8 @@ from gaitlib.data.inertial_walks import split_steady_walking, split_turn_trial
 from gaitlib.errors import InputError
 from gaitlib.estimate.clip_sampler import (
     InertialSamplerConfig,
-    _draw_turning,
     build_pool,
+    draw_turning,
     sample_inertial_clips,
 )
 from gaitlib.estimate.estimator import GaitEstimator
@@ -230,6 +230,6 @@ def test_steady_windows_come_from_the_feet_alone():
 
 def test_a_turning_path_is_as_curved_in_a_short_clip_as_in_a_long_one():
     rng, config = np.random.default_rng(0), InertialSamplerConfig(turning_share=1.0)
-    sizes = {n: [np.abs(_draw_turning(n, rng, config)).max() for _ in range(200)] for n in (270, 1200)}
+    sizes = {n: [np.abs(draw_turning(n, rng, config)).max() for _ in range(200)] for n in (270, 1200)}
     assert max(map(max, sizes.values())) < 6 * config.turning_rad_s
     assert np.median(sizes[270]) > 0.5 * np.median(sizes[1200])

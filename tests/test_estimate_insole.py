@@ -30,10 +30,12 @@ from gaitlib.sense.insole import (
     build_load_walk,
     compute_region_load,
     get_travel,
+    lift_load,
     measure_load,
     observe_insoles,
     slow_down,
 )
+from gaitlib.sense.trunk_and_arms import expect_excursion
 from gaitlib.sense.walk_variation import NO_VARIATION
 from gaitlib.simulate.library import load_library
 
@@ -94,6 +96,28 @@ def test_a_walk_carries_the_weight_and_goes_at_the_speed_of_its_gait(library, po
         walk = build_load_walk(pool.load[n], travel, stride, 20 * stride, np.random.default_rng(0))
         assert walk.load.sum(axis=(1, 2)).mean() == pytest.approx(1.0, abs=0.02)
         assert walk.forward_m[-1] / walk.time_s[-1] == pytest.approx(table["speed_mps"][n], rel=0.02)
+
+
+def test_contact_in_the_shoe_outlasts_contact_with_the_floor(pool):
+    soft = replace(STEADY_CLIP, errors=replace(STEADY_CLIP.errors, settling_s=0.02))
+    clips = [sample_insole_clips(pool, 12, np.random.default_rng(5), own) for own in (STEADY_CLIP, soft)]
+    stance, double = (
+        [np.mean([clip.truth[OUTCOME_NAMES.index(name)] for clip in own]) for own in clips]
+        for name in ("stance_share", "double_support_share")
+    )
+    assert 0.005 < stance[1] - stance[0] < 0.06
+    assert double[1] - double[0] == pytest.approx(2 * (stance[1] - stance[0]), rel=0.2)
+
+
+def test_the_force_is_brought_to_the_rise_of_people(pool):
+    n, speed_mps = 5, 1.3
+    step_s, leg_m = 0.5 * pool.curves.stride_time_s[n], pool.curves.dimensions[n].leg_length_m
+    lifted = lift_load(pool.load[n], step_s, speed_mps, leg_m)
+    total = lifted.sum(axis=(1, 2))[:-1]
+    wave = 2 * abs(np.mean(total * np.exp(4j * np.pi * np.arange(100) / 100)))
+    rise_m = 2 * wave * 9.80665 / (2 * np.pi / step_s) ** 2
+    assert rise_m == pytest.approx(expect_excursion("rise", speed_mps, leg_m, speed_mps * step_s), rel=1e-3)
+    assert np.abs(lifted - pool.load[n]).max() > 0.005 and total.mean() == pytest.approx(1.0, abs=0.02)
 
 
 def test_a_perfect_insole_tells_the_load_and_a_real_one_errs(library):

@@ -13,7 +13,7 @@ from gaitlib.errors import InputError
 from gaitlib.evaluate.agreement import STATISTICS, compute_agreement
 from gaitlib.evaluate.bland_altman import compute_bland_altman, compute_proportional_bias
 from gaitlib.evaluate.bootstrap import compute_bca_interval, compute_mean_interval, draw_person_weights
-from gaitlib.evaluate.people import FEW_PEOPLE
+from gaitlib.evaluate.person_means import FEW_PEOPLE
 from gaitlib.evaluate.reliability import compute_ccc, compute_icc
 
 

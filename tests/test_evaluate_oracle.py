@@ -14,7 +14,7 @@ pingouin = pytest.importorskip("pingouin", reason="optional; `make oracle` has i
 
 from gaitlib.evaluate.agreement import compute_agreement  # noqa: E402
 from gaitlib.evaluate.analytic import compute_welch_interval  # noqa: E402
-from gaitlib.evaluate.discrimination import _fit_discriminant, compute_auc  # noqa: E402
+from gaitlib.evaluate.discrimination import compute_auc, fit_discriminant  # noqa: E402
 from gaitlib.evaluate.equivalence import compute_tost  # noqa: E402
 from gaitlib.evaluate.power import compute_detectable_difference  # noqa: E402
 from gaitlib.evaluate.subgroups import adjust_holm  # noqa: E402
@@ -86,7 +86,7 @@ def test_area_under_the_curve_and_discriminant(rng):
         metrics.roc_auc_score(positive, features[:, 0])
     )
     fitted = analysis.LinearDiscriminantAnalysis(solver="lsqr").fit(features, positive).coef_[0]
-    ours = _fit_discriminant(features[positive], features[~positive])
+    ours = fit_discriminant(features[positive], features[~positive])
     assert ours / np.linalg.norm(ours) == pytest.approx(fitted / np.linalg.norm(fitted), abs=1e-6)
 
 

@@ -1,4 +1,4 @@
-"""Simulated people beside a population: known percentiles, known angles, faulty folders."""
+"""Simulated people beside a population: known percentiles, known angles."""
 
 from __future__ import annotations
 
@@ -6,20 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pytest
 import xarray as xr
+from notebook_cells import read_definitions
 
-from gaitlib.errors import InputError
-from gaitlib.evaluate.populations import (
-    FRAME_DEG,
-    compare_percentiles,
-    compare_ranks,
-    measure_features,
-    read_targets,
-)
 from gaitlib.gait import COORDINATES
 
 TARGETS = Path(__file__).parents[1] / "data" / "targets"
+PAGE = read_definitions("1_cohorts")
+FRAME_DEG, measure_features = PAGE["FRAME_DEG"], PAGE["measure_features"]
 
 
 def make_gaits(shift_left_deg: float = 0.0) -> xr.Dataset:
@@ -74,26 +68,22 @@ def test_sides_count_alike():
 
 
 def test_a_population_agrees_with_itself_and_not_with_a_shifted_one():
-    targets, ranks = read_targets(TARGETS, "cerebral_palsy")
+    names = ("cerebral_palsy", "cerebral_palsy_rank_correlation")
+    targets, ranks = (pd.read_csv(TARGETS / f"{name}.csv", index_col="feature") for name in names)
     own = pd.DataFrame(
         {
             name: np.interp(np.arange(0, 101, 5), [5, 25, 50, 75, 95], row.iloc[:5])
             for name, row in targets.iterrows()
         }
     )
-    table = compare_percentiles(own, targets)
+    table = PAGE["compare_percentiles"](own, targets)
     assert len(table) == 3 * len(targets) and table["agrees"].all()
     np.testing.assert_allclose(table["difference"], 0, atol=1e-9)
     own["hip_flexion_min_deg"] += 6
-    moved = compare_percentiles(own, targets).set_index(["feature", "percentile"])["agrees"]
+    moved = PAGE["compare_percentiles"](own, targets).set_index(["feature", "percentile"])["agrees"]
     assert not moved["hip_flexion_min_deg", 50] and moved["speed_mps", 50]
-    pairs = compare_ranks(own, ranks)
+    pairs = PAGE["compare_ranks"](own, ranks)
     assert len(pairs) == len(ranks) * (len(ranks) - 1) // 2
     np.testing.assert_allclose(pairs["simulated"], 1)
     speed = pairs[(pairs["first"] == "speed_mps") & (pairs["second"] == "step_length_m")]
     assert speed["people"].item() == 0.93
-
-
-def test_missing_targets_are_named(tmp_path):
-    with pytest.raises(InputError, match="dementia.csv: found no such file"):
-        read_targets(tmp_path, "dementia")

@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from evaluate_toys import build_table
+from notebook_cells import read_definitions
 
 from gaitlib.errors import InputError
 from gaitlib.evaluate.agreement import list_statistics
 from gaitlib.evaluate.bias_model import MIXED, fit_bias_model
 from gaitlib.evaluate.discrimination import compute_auc, compute_pair_auc
 from gaitlib.evaluate.subgroups import compute_subgroup_gaps
-from gaitlib.evaluate.training_runs import summarise_runs
 from gaitlib.evaluate.words import compare_with_margin
 
 MARGINS = {"speed_mps": {"value": 0.1, "kind": "clinical", "source": "test source"}}
@@ -109,7 +109,6 @@ def test_trainings_of_several_seeds_are_no_people():
         for arm, n in (("synthetic people", 0), ("real people", 5), ("real people", 20))
         for seed in (1, 2)
     ]
-    runs = summarise_runs(pd.concat(parts), MARGINS, "side", np.random.default_rng(0), 200)
+    summarise_runs = read_definitions("5_compare")["summarise_runs"]
+    runs = summarise_runs(pd.concat(parts), "side", MARGINS, np.random.default_rng(0), 200)
     assert len(runs) == 3 and (runs["n_people"] == 23).all()
-    with pytest.raises(InputError, match=r"kind, arm, n_train, seed missing.*python studies.ablate"):
-        summarise_runs(table, MARGINS, "side", np.random.default_rng(0), 200)

@@ -10,10 +10,10 @@ from mannequin import SIZE, draw_frame, film_walk, write_video
 from gaitlib.cli import main
 from gaitlib.environment import find_missing
 from gaitlib.errors import InputError
-from gaitlib.report.frames import _draw_frame
+from gaitlib.report.frames import draw_person
 from gaitlib.sense.film import read_film
 from gaitlib.sense.layouts import convert_layout
-from gaitlib.sense.video import _place, is_video, iterate_frames, read_video
+from gaitlib.sense.video import is_video, iterate_frames, place_frames, read_video
 
 pytestmark = pytest.mark.skipif(bool(find_missing("video")), reason="the extra 'video' is not installed")
 FRAMES = 12
@@ -69,18 +69,18 @@ def test_a_turned_phone_is_turned_back(truth, tmp_path):
 
 def test_time_stamps_count_where_frames_come_unevenly():
     even = [0.0, 0.1, 0.2, 0.3]
-    assert _place(even, 10.0, True) == pytest.approx(even)
+    assert place_frames(even, 10.0, True) == pytest.approx(even)
     uneven = [5.0, 5.1, 5.3, 5.4]
-    assert _place(uneven, 10.0, True) == pytest.approx([0.0, 0.1, 0.3, 0.4])
-    assert _place(uneven, 10.0, False) == pytest.approx(even)  # a rate that the user gives
-    assert _place([0.0, 0.0, 0.0, 0.0], 10.0, True) == pytest.approx(even)  # a file without stamps
+    assert place_frames(uneven, 10.0, True) == pytest.approx([0.0, 0.1, 0.3, 0.4])
+    assert place_frames(uneven, 10.0, False) == pytest.approx(even)  # a rate that the user gives
+    assert place_frames([0.0, 0.0, 0.0, 0.0], 10.0, True) == pytest.approx(even)  # a file without stamps
 
 
 def test_faces_and_surroundings_are_blurred(truth):
     image = draw_frame(truth, 4)
     image[:, ::8] = 0  # stripes show what stays sharp
     at = dict(zip(truth["keypoint"].values, truth["pixel_position"].values[4], strict=True))
-    blurred, sharp = (_draw_frame(image, at, blur) for blur in (True, False))
+    blurred, sharp = (draw_person(image, at, blur) for blur in (True, False))
 
     def count_edges(picture, rows):
         return np.abs(np.diff(picture[rows].astype(float), axis=1)).mean()
@@ -123,6 +123,8 @@ def test_bad_videos_are_one_clear_sentence(truth, two_people, tmp_path, capsys):
     assert (
         main(["report", str(tmp_path / "two.avi")]) == 2 and "--height: not given" in capsys.readouterr().err
     )
+    assert main(["report", str(tmp_path / "two.avi"), "--height", "1.7", "--lens", "5"]) == 2
+    assert "--lens: found 5, expected 10 to 300 mm" in capsys.readouterr().err
     assert not list(tmp_path.glob("*.html"))
 
 
@@ -169,7 +171,8 @@ def test_a_filmed_walk_becomes_a_page(tmp_path, monkeypatch):
         frames.append(draw_frame(keypoints, n, image))
     path = write_video(tmp_path / "walk.avi", frames)
     out = tmp_path / "page.html"
-    assert main(["report", str(path), "--height", f"{walk.attrs['height_m']}", "--out", str(out)]) == 0
+    assert main(["report", str(path), "--height", f"{walk.attrs['height_m']}", "--out", str(out),
+                 "--lens", "34.6"]) == 0  # fmt: skip
     found = json.loads(out.with_suffix(".json").read_text())
     step = compute_walk_outcomes(walk)["step_time_s"]
     assert found["values"]["step_time_s"]["value"] == pytest.approx(step, abs=1 / 30)

@@ -25,6 +25,7 @@ from library_fakes import build_solved, fake_solve, make_plan, run_cluster, wait
 import gaitlib.simulate.build as build_module
 from gaitlib.cli import main
 from gaitlib.errors import InputError, WorkError
+from gaitlib.simulate import simulate_command
 from gaitlib.simulate.build import PartStore, Progress, build_library, lock_folder, make_arrays, open_executor
 from gaitlib.simulate.library import (
     analyse_failures,
@@ -220,7 +221,7 @@ def test_dask_scheduler_and_two_workers_one_killed_during_the_run(tmp_path, buil
 
 
 def test_no_scheduler_is_one_clear_error(monkeypatch):
-    monkeypatch.setattr(build_module, "_PATIENCE_S", 0.5)
+    monkeypatch.setattr(build_module, "PATIENCE_S", 0.5)
     with pytest.raises(InputError, match="--scheduler: missing"):
         open_executor("dask")
     with pytest.raises(InputError, match="tcp://127.0.0.1:9.*no Dask scheduler answers"):
@@ -296,14 +297,14 @@ def test_a_study_builds_the_library_it_reads_and_goes_on_after_an_interruption(t
 
     executor = DirectExecutor()
     executor.close = lambda: None
-    monkeypatch.setattr(build_module, "open_executor", lambda *_: executor)
-    monkeypatch.setattr(build_module, "build_library", functools.partial(build_library, solve=solve))
+    monkeypatch.setattr(simulate_command, "open_executor", lambda *_: executor)
+    monkeypatch.setattr(simulate_command, "build_library", functools.partial(build_library, solve=solve))
     with pytest.raises(KeyboardInterrupt):
-        run._main(["library", str(tmp_path / "toy.yaml")])
+        run.main(["library", str(tmp_path / "toy.yaml")])
     assert not (tmp_path / "toy/library/gaits.nc").exists(), "no half a library for the pages"
     (tmp_path / "toy/again").touch()
     capsys.readouterr()
-    assert run._main(["library", str(tmp_path / "toy.yaml")]) == 0
+    assert run.main(["library", str(tmp_path / "toy.yaml")]) == 0
     told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("@ library: ")]
     table = load_library(tmp_path / "toy/library").run
     done = sum(1 for gait_id in set(solved[:3]) if gait_id in set(table["gait_id"]))
@@ -507,8 +508,8 @@ def test_cost_of_a_million_gaits_counts_failures_and_bytes():
 
 def test_a_dearer_branch_is_not_inherited_where_a_cheaper_one_exists(tmp_path, monkeypatch):
     """The first solve falls on a dearer branch; others inherit it or find the cheaper one by chance."""
-    monkeypatch.setattr(build_module, "_CHECK_EVERY", 1)
-    monkeypatch.setattr(build_module, "_CHECK_AFTER", 3)
+    monkeypatch.setattr(build_module, "CHECK_EVERY", 1)
+    monkeypatch.setattr(build_module, "CHECK_AFTER", 3)
 
     def solve(request, start=None, time_limit_s=60.0):
         lucky = int(request.gait_id, 16) % 3 == 0
@@ -518,8 +519,8 @@ def test_a_dearer_branch_is_not_inherited_where_a_cheaper_one_exists(tmp_path, m
         return solved, {"reasons": []}
 
     table = build(make_plan(), tmp_path / "checked", solve)
-    monkeypatch.setattr(build_module, "_CHECK_AFTER", 10**6)
-    monkeypatch.setattr(build_module, "_CHECK_EVERY", 10**6)
+    monkeypatch.setattr(build_module, "CHECK_AFTER", 10**6)
+    monkeypatch.setattr(build_module, "CHECK_EVERY", 10**6)
     unchecked = build(make_plan(), tmp_path / "unchecked", solve)
     assert (table["cost"] == 2.0).mean() < 0.5 * (unchecked["cost"] == 2.0).mean()
     assert table["branch_spread"].max() == 1.0
@@ -527,6 +528,6 @@ def test_a_dearer_branch_is_not_inherited_where_a_cheaper_one_exists(tmp_path, m
 
 
 def test_a_single_gait_has_nothing_to_be_checked_against(tmp_path, monkeypatch):
-    monkeypatch.setattr(build_module, "_CHECK_EVERY", 1)
+    monkeypatch.setattr(build_module, "CHECK_EVERY", 1)
     table = build(make_plan()[:1], tmp_path, lambda request, *_: (build_solved(request), {"reasons": []}))
     assert table["verified"].tolist() == [True]

@@ -173,7 +173,7 @@ def test_parameters_cell_holds_plain_typed_values_only(tmp_path, text):
 
 
 def test_wrong_parameter_stops_before_any_kernel(tmp_path, monkeypatch):
-    monkeypatch.setattr(runner, "_run_in_kernel", lambda *_: pytest.fail("a kernel was prepared"))
+    monkeypatch.setattr(runner, "run_in_kernel", lambda *_: pytest.fail("a kernel was prepared"))
     path = write_notebook(tmp_path / "page.ipynb")
     with pytest.raises(InputError, match="'nmae' is unknown"):
         execute_notebook(path, tmp_path / "out.ipynb", {"nmae": "b"}, tmp_path)

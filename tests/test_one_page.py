@@ -172,9 +172,9 @@ def test_what_is_no_earlier_report_is_named(walk, tmp_path, text, expected):
 def test_markers_give_measured_values_without_an_estimator(walk):
     answer = replace(estimate(walk.picture, walk.height_m))
     recording = answer.recording.change(kind="markers", values=walk.points)
-    from gaitlib.door.answer import _measure_markers
+    from gaitlib.door.answer import measure_markers
 
-    visit = build_visit(_measure_markers(recording, walk.height_m), walk.height_m)
+    visit = build_visit(measure_markers(recording, walk.height_m), walk.height_m)
     assert visit.measures["speed_mps"].value == pytest.approx(walk.truth["speed_mps"], rel=0.01)
     assert "no estimator" in visit.tested and visit.answer.activation is None
     right, left = (visit.measures[f"step_time_{side}_s"].value for side in "rl")

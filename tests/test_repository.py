@@ -38,7 +38,7 @@ ENGINES = {
         "solve",
         "unfold",
     },
-    "opensim": {"opensim_files", "opensim_model", "replay"},
+    "opensim": {"opensim_export", "opensim_model", "replay"},
 }
 """Worker modules: only spawned processes import them."""
 GEOMETRY = ("gaitlib.body.dimensions", "gaitlib.body.kinematics")
@@ -203,6 +203,31 @@ def find_arrows():
 def test_every_part_has_its_place():
     parts = {get_part(module) for module in read_modules()} - {""}
     assert parts <= {*CHAIN, *BENEATH, *ON_TOP}
+
+
+def test_no_two_modules_share_a_name():
+    names = [module.rpartition(".")[2] for module in read_modules()]
+    assert sorted(name for name in set(names) if names.count(name) > 1) == []
+
+
+def test_private_names_stay_in_their_module():
+    """Neither another module nor a test reaches for what a module keeps to itself."""
+    reached = []
+    for place, tree in read_programs():
+        modules = set()
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "gaitlib":
+                modules |= {alias.asname or alias.name for alias in node.names}
+                reached += [f"{place}: {alias.name}" for alias in node.names if alias.name.startswith("_")]
+        for node in ast.walk(tree):
+            owner = getattr(getattr(node, "value", None), "id", "")
+            if (
+                isinstance(node, ast.Attribute)
+                and owner in modules
+                and re.match(r"_[a-zA-Z].*[^_]$", node.attr)
+            ):
+                reached.append(f"{place} line {node.lineno}: {owner}.{node.attr}")
+    assert reached == []
 
 
 def is_geometry(name):

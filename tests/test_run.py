@@ -93,6 +93,7 @@ def finished(tmp_path_factory):
             os.utime(path, (now - age, now - age))
     order = [
         "1_simulate",
+        "1_effort",
         "1_body",
         "1_impairments",
         "1_cohorts",
@@ -150,8 +151,8 @@ def test_a_margin_of_one_subgroup_runs_that_page_only(project):
 
 
 def test_changed_code_runs_the_pages_that_import_it(project):
-    (project / "gaitlib/evaluate/training_runs.py").open("a", encoding="utf-8").write("\n# changed\n")
-    assert list_pages(project) == BEHIND
+    (project / "gaitlib/simulate/doses.py").open("a", encoding="utf-8").write("\n# changed\n")
+    assert list_pages(project) == {"1_impairments", "0_answer", "book"}
 
 
 def test_changed_library_runs_everything_that_reads_it(project):
@@ -276,7 +277,7 @@ def test_an_unforeseen_exception_is_named_in_the_failure(tmp_path, monkeypatch, 
         raise OSError("disk full")
 
     monkeypatch.setattr(run, "run_page", fail)
-    assert run._main(["page", str(tmp_path), "1_library"]) == 1
+    assert run.main(["page", str(tmp_path), "1_library"]) == 1
     message = json.loads((tmp_path / "failures" / "1_library.json").read_text())["message"]
     assert message == "a fault of this program, please report it (OSError: disk full)"
     assert "Traceback" in capsys.readouterr().err
@@ -284,6 +285,7 @@ def test_an_unforeseen_exception_is_named_in_the_failure(tmp_path, monkeypatch, 
 
 MADE = {
     "1_simulate": ["1_simulate.json"],
+    "1_effort": ["1_effort.json"],
     "1_body": ["1_body.json"],
     "1_impairments": ["1_impairments.json"],
     "1_cohorts": ["1_cohorts.json"],
@@ -334,10 +336,10 @@ def test_each_failed_page_is_one_short_line(tmp_path, monkeypatch):
     (folder / "failures").mkdir(parents=True)
     messages = {"1_simulate": "walks.c3d is damaged:\n remove it", "2_sense": "out of memory, " * 300}
     for name, message in messages.items():
-        run._fail(folder, name, message)
+        run.note_failure(folder, name, message)
     monkeypatch.setattr(run, "list_outdated", lambda study: ["0_answer", "2_sense", "book"])
     with pytest.raises(WorkError) as caught:
-        run._raise_failures(folder, 1, "studies/quick.yaml")
+        run.raise_failures(folder, 1, "studies/quick.yaml")
     first, second, last = str(caught.value).splitlines()
     assert first == "walks.c3d is damaged: remove it [page 1_simulate; build/quick/run.log]"
     assert second.startswith("out of memory") and " ... [page 2_sense" in second and len(second) < 300

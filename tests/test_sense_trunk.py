@@ -7,6 +7,7 @@ from scipy.spatial.transform import Rotation
 from sense_toys import make_library_walk
 
 from gaitlib import load_library
+from gaitlib.body.specification import GRAVITY_MPS2
 from gaitlib.data.packed import read_recording
 from gaitlib.data.plug_in_gait import build_pelvis
 from gaitlib.estimate.clip_sampler import InertialSamplerConfig, build_pool, sample_inertial_clips
@@ -19,6 +20,7 @@ from gaitlib.sense.trunk_and_arms import (
     PELVIS_SHARE,
     PEOPLES_PELVIS_DEG,
     SURGE_SHARE,
+    USUAL_STEP,
     expect_excursion,
     move_trunk,
     steady_pelvis,
@@ -59,12 +61,22 @@ def test_excursions_scale_with_the_body_at_dynamically_similar_speed():
     assert expect_excursion("sway", 9.0, 0.9) > 0
 
 
+def test_longer_steps_than_usual_at_a_speed_rise_by_their_square():
+    usual = np.sqrt(USUAL_STEP * 1.25 / np.sqrt(GRAVITY_MPS2 * 0.93)) * 0.93
+    assert usual == pytest.approx(np.sqrt(0.0063 * 60 * 1.25))  # step length over cadence is 0.0063 m min
+    rises = [expect_excursion("rise", 1.25, 0.93, factor * usual) for factor in (1.0, 1.2)]
+    assert rises[0] == pytest.approx(expect_excursion("rise", 1.25, 0.93))
+    assert rises[1] == pytest.approx(1.44 * rises[0])
+
+
 @pytest.mark.parametrize("speed_mps", [0.5, 1.1, 1.7])
 def test_trunk_rises_and_sways_as_far_as_asked_while_feet_stay(walk, speed_mps):
     points, turns = walk
     moved = move_trunk(points, turns, speed_mps, LEG_M, np.random.default_rng(0), 0.0)
     middle = moved[:, HIPS].mean(axis=1)
-    assert np.ptp(middle[:, 1]) == pytest.approx(expect_excursion("rise", speed_mps, LEG_M), rel=0.2)
+    step_m = 0.5 * np.ptp(points[:, HIPS, 0].mean(axis=1)) / np.ptp(turns)
+    rise_m = expect_excursion("rise", speed_mps, LEG_M, step_m)
+    assert np.ptp(middle[:, 1]) == pytest.approx(rise_m, rel=0.2)
     assert np.ptp(middle[:, 2]) == pytest.approx(expect_excursion("sway", speed_mps, LEG_M), rel=0.1)
     np.testing.assert_array_equal(moved[:, FEET], points[:, FEET])
     surge, own = (detrend(values[:, HIPS, 0].mean(axis=1))[150:-150] for values in (moved, points))

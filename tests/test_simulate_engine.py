@@ -10,8 +10,8 @@ import engine_checks as checks
 import numpy as np
 import pytest
 
-from gaitlib.body.specification import GRAVITY_MPS2, Structure
-from gaitlib.gait import COORDINATES, swap_side
+from gaitlib.body.specification import Structure
+from gaitlib.gait import COORDINATES, GRAVITY_MPS2, swap_side
 from gaitlib.person import Impairment, Person
 from gaitlib.simulate.request import CostWeights, GaitRequest
 from gaitlib.simulate.workers import get_cache_folder, make_pool
@@ -199,6 +199,15 @@ def test_half_a_stride_unfolds_into_a_whole_one_with_its_multipliers(solver, imp
     """So a solution of one is a solution of the other, and warm-starts it."""
     request = GaitRequest(CHILD.person, 1.0, Impairment(**impairment))
     assert solver(checks.compare_unfolded_gradients, request, get_cache_folder(), 5) < 1e-9
+
+
+@pytest.mark.parametrize("kind", ["half", "stride"])
+def test_a_refined_mesh_carries_the_same_motion(solver, kind):
+    """A cold start is solved on half the mesh: splines keep their course when knots are put between."""
+    motion, time = solver(
+        checks.compare_refined, GaitRequest(CHILD.person, 1.0, kind=kind), get_cache_folder(), 3
+    )
+    assert motion < 1e-9 and time < 1e-12
 
 
 def test_multipliers_of_bounds_follow_from_the_others_at_a_solution(solver):

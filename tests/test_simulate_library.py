@@ -13,8 +13,8 @@ import pytest
 from library_fakes import run_cluster
 
 from gaitlib.cli import main
+from gaitlib.cohorts.cohort import COHORTS
 from gaitlib.cohorts.growth import compute_typical_stride_time
-from gaitlib.cohorts.schema import COHORTS
 from gaitlib.data.manifest import load_manifest
 from gaitlib.errors import InputError
 from gaitlib.gait import COORDINATES, MUSCLES, N_PHASE

@@ -62,12 +62,7 @@ class Dimensions:
 
 
 def compute_dimensions(person: Person) -> Dimensions:
-    """Compute the segment lengths and masses of a person.
-
-    The mass of a leg segment is its adult share, times the relative leg length, times what the head leaves
-    relative to an adult; the trunk (with head and arms) takes the rest. Jensen's regressions of the leg
-    segments themselves were not in reach.
-    """
+    """Compute segment lengths and masses; the trunk (with head and arms) takes what the legs leave."""
     sitting = load_sitting_height()
     adult_ratio = float(sitting[-1, 1])
     ratio = float(np.interp(person.age_years, *sitting.T))

@@ -24,12 +24,7 @@ _UNUSED_INERTIA_KGM2 = 0.01
 
 
 def build_model(specification: Specification) -> opensim.Model:
-    """Build the OpenSim model of a person.
-
-    Paths are `FunctionBasedPath` polynomials, muscles `DeGrooteFregly2016Muscle`, contact
-    `SmoothSphereHalfSpaceForce`, passive torques `ExpressionBasedCoordinateForce`; the trunk has a
-    coordinate actuator of unit optimal force named `lumbar`.
-    """
+    """Build the OpenSim model of a person; the actuator `lumbar` (unit optimal force) turns the trunk."""
     opensim.Logger.setLevelString("Error")
     model = opensim.Model()
     model.setName("gaitlib_planar")

@@ -10,6 +10,7 @@ import pandas as pd
 from gaitlib.body.dimensions import compute_dimensions
 from gaitlib.body.parameter_tables import load_muscles
 from gaitlib.body.specification import Specification, build_specification
+from gaitlib.gait import GRAVITY_MPS2
 from gaitlib.person import Person
 
 RANGE_DEG = {"hip_flexion": (-20.0, 90.0), "knee_angle": (0.0, 110.0), "ankle_angle": (-30.0, 20.0)}
@@ -41,7 +42,7 @@ def compare_moment_arms(published: dict[tuple[str, str], np.ndarray]) -> pd.Data
     rows = []
     for (group, joint), members in published.items():
         angles = list_angles()[joint]
-        own = 100 * compute_moment_arm(group, joint, _place(group, joint, angles))
+        own = 100 * compute_moment_arm(group, joint, place_angles(group, joint, angles))
         low, high = 100 * members.min(axis=0), 100 * members.max(axis=0)
         outside = 10 * np.maximum(0, np.maximum(low - own, own - high))
         for values in zip(angles, own, low, high, outside, strict=True):
@@ -55,7 +56,7 @@ def compare_with_literature() -> pd.DataFrame:
     table = pd.read_csv(Path(__file__).with_name("published_moment_arms.csv"))
     angles = np.arange(20.0, 91.0, 5.0)
     pairs = zip(table["group"], table["joint"], strict=True)
-    own = [100 * np.abs(compute_moment_arm(*pair, _place(*pair, angles))) for pair in pairs]
+    own = [100 * np.abs(compute_moment_arm(*pair, place_angles(*pair, angles))) for pair in pairs]
     table["own_low_cm"], table["own_high_cm"] = np.min(own, axis=1), np.max(own, axis=1)
     table["met"] = (table["own_low_cm"] <= table["high_cm"]) & (table["own_high_cm"] >= table["low_cm"])
     return table
@@ -99,12 +100,13 @@ def describe_people(people: dict[str, Person]) -> pd.DataFrame:
         force = sum(m.max_isometric_force_n for m in muscles if m.name in ("soleus_r", "gastroc_r"))
         parts = d.thigh_kg, d.shank_kg, d.foot_kg + d.toes_kg, d.pelvis_kg + d.trunk_kg
         shares = [part / mass for part in parts]
-        rows.append((label, d.leg_length_m / d.height_m, *shares, force / (mass * 9.80665)))
+        rows.append((label, d.leg_length_m / d.height_m, *shares, force / (mass * GRAVITY_MPS2)))
     names = ["who", "leg_length_share", "thigh_share", "shank_share", "foot_share", "rest_share"]
     return pd.DataFrame(rows, columns=[*names, "plantarflexors_bw"])
 
 
-def _place(group: str, joint: str, angles_deg: np.ndarray) -> np.ndarray:
+def place_angles(group: str, joint: str, angles_deg: np.ndarray) -> np.ndarray:
+    """Angles (n, joints of the group) of one joint, the others straight."""
     joints = load_muscles()["muscles"][group]["joints"]
     placed = np.zeros((len(angles_deg), len(joints)))
     placed[:, joints.index(joint)] = np.radians(angles_deg)

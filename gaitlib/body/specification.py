@@ -25,7 +25,6 @@ from gaitlib.body.parameter_tables import load_muscles, load_segments
 from gaitlib.gait import COORDINATES, MUSCLE_GROUPS, SIDES
 from gaitlib.person import Impairment, Person
 
-GRAVITY_MPS2 = 9.80665
 REFERENCE_MASS_KG, REFERENCE_HEIGHT_M = 75.0, 1.70
 """Body of the generic model whose maximal forces the muscle table holds."""
 

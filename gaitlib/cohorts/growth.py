@@ -13,9 +13,9 @@ from __future__ import annotations
 import numpy as np
 
 from gaitlib.body.dimensions import compute_dimensions
+from gaitlib.gait import GRAVITY_MPS2
 from gaitlib.person import Person
 
-GRAVITY_MPS2 = 9.80665
 STEP_LENGTH_FACTOR, STEP_LENGTH_EXPONENT = 1.126, 0.5
 STATURE_SD, BODY_MASS_INDEX_SD = 0.042, 0.13
 """Between people of one age and sex, as shares of the mean."""

@@ -16,13 +16,9 @@ import pandas as pd
 from scipy.special import ndtr, ndtri
 
 from gaitlib.body.dimensions import compute_dimensions
-from gaitlib.cohorts.growth import (
-    GRAVITY_MPS2,
-    build_person,
-    compute_comfortable_speed,
-    compute_typical_stride_time,
-)
-from gaitlib.cohorts.schema import GROUPED_PARTS, PARTS, VARIABLES, Cohort, Pattern, load_cohort
+from gaitlib.cohorts.cohort import GROUPED_PARTS, PARTS, VARIABLES, Cohort, Pattern, load_cohort
+from gaitlib.cohorts.growth import build_person, compute_comfortable_speed, compute_typical_stride_time
+from gaitlib.gait import GRAVITY_MPS2
 from gaitlib.person import STRENGTH_GROUPS
 
 CORNER_EVERY = 4

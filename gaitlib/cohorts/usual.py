@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from gaitlib.cohorts.cohort import ByAge, load_cohort
 from gaitlib.cohorts.growth import build_person, compute_comfortable_speed, compute_typical_stride_time
-from gaitlib.cohorts.schema import ByAge, load_cohort
 
 AGES = (3.0, 95.0)
 _PEOPLE = 1.96

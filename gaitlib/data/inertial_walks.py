@@ -26,7 +26,7 @@ _MIN_STRIDE_S = 0.6
 _MIN_STRIDES = 4
 _MAX_STRIDE_CV = 0.2
 _TURN_RAD_S, _TURN_SMOOTHING_S = np.radians(25.0), 0.5
-_MAT_FILES = {"older_adult": ("GaitRite-Elderly.mat", 1), "stroke": ("GaitRite-Stroke.mat", 21)}
+MAT_FILES = {"older_adult": ("GaitRite-Elderly.mat", 1), "stroke": ("GaitRite-Stroke.mat", 21)}
 """Group -> its mat file and the number in the file name of the first person there; others have no mat."""
 
 
@@ -113,11 +113,7 @@ def _load_freezing(purpose: str) -> list[xr.Dataset]:
 
 
 def split_steady_walking(recording: xr.Dataset, name: str) -> list[xr.Dataset]:
-    """Split a recording of the freezing set into windows of steady walking, by the feet alone.
-
-    A swing is a peak of the foot's angular velocity about its principal axis above half of the 95th
-    percentile, at least 0.6 s after the one before.
-    """
+    """Split into windows of steady walking; a swing is a peak of the foot above half of its 95 % quantile."""
     fps, time_s = recording.attrs["fps"], recording["time"].values
     frozen = recording["freezing"].values
     calm = np.ones(len(time_s), dtype=bool)
@@ -145,7 +141,7 @@ def split_steady_walking(recording: xr.Dataset, name: str) -> list[xr.Dataset]:
 
 def _load_opal(purpose: str) -> list[xr.Dataset]:
     item, walks, passes = "opal_gaitrite", [], {}
-    for group, (name, first) in _MAT_FILES.items():
+    for group, (name, first) in MAT_FILES.items():
         table = read_mat_passes(get_path(item, name, purpose))
         passes |= {first + n: (group, own) for n, own in table.groupby("person")}
     for path in get_paths(item, purpose, "S*-dataMIMU.mat"):

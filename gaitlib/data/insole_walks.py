@@ -13,11 +13,7 @@ _FACTS = ("height_m", "mass_kg", "age_years", "sex", "hoehn_yahr", "updrs_motor"
 
 
 def load_insole_walks(dataset_id: str, purpose: str = "evaluate") -> list[xr.Dataset]:
-    """Load the walks of a set of real people on insoles: `force` (N) over time and foot.
-
-    Attribute `task` is 'usual' or 'counting' (backwards while walking), `reference_speed_mps` the speed that
-    the laboratory timed.
-    """
+    """Load walks on insoles: `force` (N), task (usual, counting) and the speed that the laboratory timed."""
     if dataset_id != "gaitpdb":
         raise InputError(f"data item '{dataset_id}' has no walks on insoles; known: gaitpdb")
     people = read_recording(dataset_id, "demographics.txt", purpose).set_index("person_id")

@@ -12,12 +12,11 @@ from gaitlib.data.readers.clinical import read_joint_angle_bands
 from gaitlib.data.reference_tables import load_table
 from gaitlib.data.walks import load_walks
 from gaitlib.events import detect_events
-from gaitlib.gait import resample_phase
+from gaitlib.gait import GRAVITY_MPS2, resample_phase
 from gaitlib.outcomes import compute_walk_outcomes
 from gaitlib.signals import smooth_lowpass
 from gaitlib.walk import get_point
 
-GRAVITY_MPS2 = 9.80665
 JOINTS = {"hip": "hip_flexion", "knee": "knee_angle", "ankle": "ankle_angle"}
 SEGMENT_ANGLES = ("thigh", "knee", "ankle")
 EMG_GROUPS = {
@@ -59,10 +58,7 @@ def _resample(curves: np.ndarray) -> np.ndarray:
 
 
 def load_joint_angles(group: str = "healthy_adult", medication: str = "") -> dict[str, np.ndarray]:
-    """Sagittal joint angles of adults, both sides averaged, degrees; (people, 101).
-
-    Healthy adults have the role calibrate, people with Parkinson's disease ('on', 'off') evaluate.
-    """
+    """Sagittal joint angles of adults, both sides averaged, degrees; (people, 101)."""
     data = _read_joint_angles(group, medication)
     angles = {}
     for joint in JOINTS:
@@ -167,10 +163,7 @@ def _cut_strides(events: pd.DataFrame, side: str) -> list[np.ndarray]:
 
 
 def load_speed_law() -> pd.DataFrame:
-    """Speed and step length of young and older adults, free of body size (role: calibrate).
-
-    Speed over the root of gravity times leg length, step length over leg length.
-    """
+    """Speed (Froude) and step length over leg length of young and older adults (role: calibrate)."""
     table = load_table("speed_steplength_age", "calibrate")
     leg = table["leg_length_m"]
     free = {"speed": table["speed_mps"] / np.sqrt(GRAVITY_MPS2 * leg), "step": table["step_length_m"] / leg}

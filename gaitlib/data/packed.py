@@ -41,7 +41,10 @@ READERS = {
         "*.ts": "clinical:read_stride_table",
         "subject-description.txt": "clinical:read_stride_people",
     },
-    "gaitpdb": {"demographics.txt": "insole:read_insole_people", "*_*.txt": "insole:read_insole_walk"},
+    "gaitpdb": {
+        "demographics.txt": "insole_recordings:read_insole_people",
+        "*_*.txt": "insole_recordings:read_insole_walk",
+    },
     "speed_steplength_age": {"*.csv": "clinical:read_speed_step_length"},
     "cp_video_benchmark": {"Fig2a-d.csv": "clinical:read_video_benchmark"},
     "adult_walk_3d_moco": {
@@ -74,7 +77,7 @@ def read_recording(item_id: str, filename: str, purpose: str, manifest: Manifest
         except AbsentData:
             if not shipped:
                 raise
-    return _read_packed(item_id, filename, manifest)
+    return read_packed(item_id, filename, manifest)
 
 
 def list_recordings(item_id: str, pattern: str = "*", manifest: Manifest | None = None) -> list[str]:
@@ -105,7 +108,8 @@ def read_original(item_id: str, pattern: str, path: Path):
     return getattr(import_module(f"gaitlib.data.readers.{module}"), function)(path)
 
 
-def _read_packed(item_id: str, filename: str, manifest: Manifest):
+def read_packed(item_id: str, filename: str, manifest: Manifest):
+    """Read one recording from the packed form."""
     name = f"{FOLDER}/{item_id}.nc"
     path = ROOT / name
     if not has_right_hash(path, manifest.artefacts[name]):

@@ -116,12 +116,7 @@ def compute_hip_center(pelvis: dict[str, np.ndarray], sign: float) -> np.ndarray
 def compute_chord_center(
     proximal: np.ndarray, lateral: np.ndarray, segment: np.ndarray, offset_m: float, rotation_rad: float = 0.0
 ) -> np.ndarray:
-    """Compute a joint centre by the chord construction; shape (time, 3).
-
-    The centre lies `offset_m` medial of the lateral marker, sees proximal centre and lateral marker under a
-    right angle, and lies in the plane of proximal centre, lateral marker and segment marker, after turning
-    that plane about the line from proximal centre to lateral marker.
-    """
+    """Compute a joint centre, `offset_m` medial of the lateral marker, by the chord construction."""
     chord = lateral - proximal
     length = np.linalg.norm(chord, axis=-1, keepdims=True)
     axis = chord / length

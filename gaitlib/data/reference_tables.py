@@ -35,11 +35,7 @@ def load_stride_people(item_id: str, groups: Iterable[str], purpose: str) -> pd.
 
 
 def summarise_strides(strides: pd.DataFrame, first_s: float = 20.0) -> dict[str, float]:
-    """Summarise the stride table of one person who walks up and down a hallway.
-
-    As the authors of the set: the first 20 s are left out, and strides more than three standard deviations
-    from the person's median (the turns at the end of the hallway).
-    """
+    """Summarise strides as the authors do: without the first 20 s and strides beyond 3 SD (turns)."""
     columns = ["stride_time_l_s", "stride_time_r_s"]
     kept = strides[strides["elapsed_s"] > strides["elapsed_s"].iloc[0] + first_s]
     times = kept[columns]

@@ -18,6 +18,7 @@ from gaitlib.data.readers.bvh import read_bvh
 from gaitlib.data.readers.c3d import C3dRecording
 from gaitlib.data.readers.clinical import read_diagnoses
 from gaitlib.errors import InputError
+from gaitlib.events import CONTACT_N
 from gaitlib.signals import find_runs
 from gaitlib.walk import KEYPOINTS_3D, build_walk
 
@@ -165,9 +166,7 @@ def _place(
 def _find_frame(
     points: dict[str, np.ndarray], time_s: np.ndarray, up: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of the turn to forward (least-squares line of the mid-hip), up, right; and the origin, on the
-    floor (5th percentile of the lower toe) below the first mid-hip.
-    """
+    """Rows of the turn to forward (line of the mid-hip), up, right; origin on the floor below the hips."""
     middle = (points["hip_r"] + points["hip_l"]) / 2
     seen = np.isfinite(middle).all(axis=1)
     slope = np.polyfit(time_s[seen], middle[seen], 1)[0]
@@ -208,7 +207,7 @@ def _compute_ground_force(recording: C3dRecording, points: dict, turn: np.ndarra
     for plate in recording.plates["plate"].values:
         values = recording.plates["plate_force"].sel(plate=plate).values
         center = recording.plates["center_of_pressure"].sel(plate=plate).values
-        loaded = np.flatnonzero(values[:, 2] > 20.0)
+        loaded = np.flatnonzero(values[:, 2] > CONTACT_N)
         if len(loaded) == 0 or np.any(np.diff(loaded) > 1):
             continue  # nobody, or stepped on more than once
         start_s, end_s = plate_time[loaded[[0, -1]]]

@@ -11,13 +11,15 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gaitlib.door.bouts import Bout, find_bouts, find_inertial_bouts, list_runs, trace_legs
+from gaitlib.door.bouts import Bout, find_bouts, find_inertial_bouts, trace_legs
 from gaitlib.door.cleaning import bridge_gaps, clean_points, mark_missing
 from gaitlib.door.formats import read_recording
 from gaitlib.door.gate import check_inertial, check_keypoints, get_part
-from gaitlib.door.inertial import convert_signals
+from gaitlib.door.inertial_tables import convert_signals
 from gaitlib.door.measure import find_walking, measure_bout, stand_up
+from gaitlib.door.names import build_points, get_order
 from gaitlib.door.people import follow_people
+from gaitlib.door.plot import draw_answer
 from gaitlib.door.recording import Recording
 from gaitlib.door.timing import place_in_time, thin_out
 from gaitlib.door.upright import check_proportions, scale_picture, turn_upright
@@ -27,6 +29,7 @@ from gaitlib.estimate.predict import build_signals, check_known, check_labels, c
 from gaitlib.estimate.targets import UNITS, Estimate, Value
 from gaitlib.outcomes import OUTCOMES
 from gaitlib.sense.layouts import WALK_LAYOUT, build_image_keypoints, convert_layout
+from gaitlib.signals import find_runs
 
 _LONGEST_S = 9.0
 """Longer bouts are estimated in parts, as the estimator was trained on clips of 2 to 7 s."""
@@ -34,28 +37,14 @@ _LONGEST_S = 9.0
 
 @dataclass(frozen=True, repr=False)
 class Answer(Estimate):
-    """The answer for one recording; `answer["speed_mps"].value`.
+    """The answer for one recording; `answer["speed_mps"].value`."""
 
-    Parameters
-    ----------
-    strides : float
-        Strides behind the values, over all bouts.
-    bouts : tuple of dict
-        Each with start_s, end_s, way, strides, status and, if it was estimated, its values.
-    notes : tuple of str
-        What was found in the recording, changed or assumed.
-    source, method : str
-        Which file, and how it was read and estimated.
-    recording : Recording, optional
-        The recording as it was estimated, for the plot.
-    """
-
-    strides: float = 0.0
-    bouts: tuple[dict, ...] = ()
-    notes: tuple[str, ...] = ()
+    strides: float = 0.0  # behind the values, over all bouts
+    bouts: tuple[dict, ...] = ()  # start_s, end_s, way, strides, status and, if estimated, values
+    notes: tuple[str, ...] = ()  # what was found in the recording, changed or assumed
     source: str = ""
-    method: str = ""
-    recording: Recording | None = field(default=None, compare=False)
+    method: str = ""  # how it was read and estimated
+    recording: Recording | None = field(default=None, compare=False)  # as it was estimated
 
     def __getitem__(self, name: str) -> Value:
         """Give one outcome."""
@@ -65,18 +54,7 @@ class Answer(Estimate):
         return self.values[name]
 
     def to_dict(self, with_activation: bool = False) -> dict:
-        """Turn into plain values for JSON.
-
-        Parameters
-        ----------
-        with_activation : bool
-            With the curves of muscle activity.
-
-        Returns
-        -------
-        dict
-            Status, each outcome, strides, bouts, quality (the notes), source and method.
-        """
+        """Turn into plain values for JSON."""
         answer = super().to_dict(with_activation)
         answer |= {"strides": round(float(self.strides), 1), "bouts": list(map(_make_plain, self.bouts))}
         return answer | {"quality": list(self.notes), "source": self.source, "method": self.method}
@@ -120,20 +98,7 @@ class Answer(Estimate):
         return f"{head}{f'<table>{titles}{rows}</table>' if rows else ''}<ul>{notes}</ul>"
 
     def plot(self, path: str | Path | None = None):
-        """Draw the track, the contacts found and the bouts.
-
-        Parameters
-        ----------
-        path : path, optional
-            File to write: png, svg or pdf.
-
-        Returns
-        -------
-        matplotlib.figure.Figure
-            The picture.
-        """
-        from gaitlib.door.plot import draw_answer
-
+        """Draw the track, the contacts found and the bouts; `path`: png, svg or pdf to write."""
         return draw_answer(self, path)
 
 
@@ -202,7 +167,7 @@ def estimate_gait(
     person : int, optional
         Which person of a picture, counted from the one who walks most.
     subject : str, optional
-        Which subject of a c3d file.
+        Which subject of a c3d or .trc file.
     treadmill : bool
         Whether the person is known to walk on a treadmill.
 
@@ -247,7 +212,7 @@ def estimate_gait(
         known = {"height_m": height_m, "age_years": age_years, "view": view, "method": method}
         known |= {"focal_length_px": focal_length_px, "estimator": estimator}
         if recording.kind == "markers":
-            return _measure_markers(recording, height_m)
+            return measure_markers(recording, height_m)
         if recording.kind == "inertial":
             return _estimate_inertial(recording, known)
         recording = scale_picture(mark_missing(recording))
@@ -270,8 +235,6 @@ def _read_array(data, fps, layout, site, confidence) -> Recording:
         if site is not None:
             data = build_signals(values, fps, site)
         else:
-            from gaitlib.door.names import build_points, get_order
-
             if values.ndim != 3 or len(values) == 0 or values.shape[2] != 2:
                 raise InputError(
                     f"keypoints: found shape {values.shape}, expected (time, keypoint, 2) with frames."
@@ -316,7 +279,7 @@ def _read_array(data, fps, layout, site, confidence) -> Recording:
     )
 
 
-def _cut(bout: Bout, fps: float) -> list[Bout]:
+def cut_bout(bout: Bout, fps: float) -> list[Bout]:
     """Parts of a long bout."""
     n = max(int(np.ceil((bout.last - bout.first) / fps / _LONGEST_S)), 1)
     edges = np.linspace(bout.first, bout.last, n + 1).astype(int)
@@ -341,8 +304,8 @@ def _estimate_keypoints(recording: Recording, known: dict, treadmill: bool) -> A
 
     paths = trace_legs(values, fps)
     bouts = find_bouts(paths)
-    results = [(part, ask(part)) for whole in bouts for part in _cut(whole, fps)]
-    longest = max((last - first for first, last in list_runs(paths.seen)), default=0) / fps
+    results = [(part, ask(part)) for whole in bouts for part in cut_bout(whole, fps)]
+    longest = max((last - first for first, last in find_runs(paths.seen)), default=0) / fps
     reason = "no walking found: no stretch of at least 2 s in which the legs step and the body goes one way"
     if longest < 2:
         reason = f"too short: the legs are in view for {longest:.2f} s in a row, at least 2 s needed"
@@ -371,7 +334,7 @@ def _estimate_inertial(recording: Recording, known: dict) -> Answer:
         return estimate_clip(build_signals(values[bout.rows], fps, site), site=site, **options)
 
     bouts, notes = find_inertial_bouts(values, fps, get_part(site) in LIMB_SITES)
-    results = [(part, ask(part)) for whole in bouts for part in _cut(whole, fps)]
+    results = [(part, ask(part)) for whole in bouts for part in cut_bout(whole, fps)]
     known_s = np.isfinite(values).all(axis=1).sum() / fps
     reason = "no walking found: no stretch of at least 2 s in which the sensor moves as with steps"
     if known_s < 2:
@@ -380,7 +343,8 @@ def _estimate_inertial(recording: Recording, known: dict) -> Answer:
     return _combine(recording, results, method, notes, reason)
 
 
-def _measure_markers(recording: Recording, height_m: float | None) -> Answer:
+def measure_markers(recording: Recording, height_m: float | None) -> Answer:
+    """Measure gait parameters from points in space, bout by bout."""
     recording, nan = stand_up(recording), float("nan")
     fps = recording.facts["fps"]
     bouts, points, notes = find_walking(recording.values, fps)

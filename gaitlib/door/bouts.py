@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.ndimage import gaussian_filter1d, percentile_filter, uniform_filter1d
 
 from gaitlib.door.recording import LEG_POINTS
+from gaitlib.signals import find_runs
 
 MIN_BOUT_S = 2.0
 _WINDOW_S = 1.0
@@ -54,8 +55,8 @@ def trace_legs(values: np.ndarray, fps: float) -> LegPaths:
     """Trace hips, knees and ankles of (time, 19, 3) in the person's own leg lengths."""
     points = values[:, LEG_POINTS, :2]
     seen = np.isfinite(points).all(axis=-1).sum(axis=1) >= 4
-    present = _close(seen, int(round(_PATIENCE_S * fps)))
-    filled = _smooth(fill_gaps(points), 0.04 * fps)
+    present = close_gaps(seen, int(round(_PATIENCE_S * fps)))
+    filled = smooth(fill_gaps(points), 0.04 * fps)
     filled[~present] = np.nan
     hips, knees, ankles = filled[:, 0:2], filled[:, 2:4], filled[:, 4:6]
     lengths = np.linalg.norm(knees - hips, axis=-1) + np.linalg.norm(ankles - knees, axis=-1)
@@ -72,10 +73,11 @@ def _follow_scale(lengths: np.ndarray, fps: float) -> np.ndarray:
     filled = np.interp(np.arange(len(lengths)), rows, lengths[rows])
     window = min(max(int(round(1.2 * fps)), 3), len(filled))
     upper = percentile_filter(filled, 80, window, mode="nearest")
-    return np.maximum(_smooth(upper, 0.4 * fps), 1e-9)
+    return np.maximum(smooth(upper, 0.4 * fps), 1e-9)
 
 
-def _smooth(values: np.ndarray, sigma: float) -> np.ndarray:
+def smooth(values: np.ndarray, sigma: float) -> np.ndarray:
+    """Smooth (time, ...) with a Gaussian of `sigma` frames."""
     return gaussian_filter1d(values, sigma, axis=0, mode="nearest")
 
 
@@ -85,7 +87,7 @@ def fill_gaps(values: np.ndarray) -> np.ndarray:
     return table.interpolate(limit_direction="both").to_numpy().reshape(values.shape)
 
 
-def _close(flags: np.ndarray, patience: int) -> np.ndarray:
+def close_gaps(flags: np.ndarray, patience: int) -> np.ndarray:
     """Fill gaps of up to `patience` frames between true ones."""
     rows = np.flatnonzero(flags)
     closed = flags.copy()
@@ -95,14 +97,9 @@ def _close(flags: np.ndarray, patience: int) -> np.ndarray:
     return closed
 
 
-def _drop_short(flags: np.ndarray, least: int) -> np.ndarray:
-    return ~_close(~flags, least - 1) if flags.any() and not flags.all() else flags
-
-
-def list_runs(flags: np.ndarray) -> list[tuple[int, int]]:
-    """First and last + 1 of every run of true frames."""
-    edges = np.flatnonzero(np.diff(np.r_[0, flags.astype(int), 0]))
-    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
+def drop_short(flags: np.ndarray, least: int) -> np.ndarray:
+    """Drop runs of fewer than `least` true frames."""
+    return ~close_gaps(~flags, least - 1) if flags.any() and not flags.all() else flags
 
 
 def find_bouts(paths: LegPaths) -> list[Bout]:
@@ -114,11 +111,11 @@ def find_bouts(paths: LegPaths) -> list[Bout]:
         return []
     usual = float(np.quantile(activity[seen], 0.85))
     active = seen & (activity > _ACTIVE_SHARE * usual)
-    active = _drop_short(_close(active & seen, int(0.2 * fps)) & paths.seen, int(1.0 * fps))
+    active = drop_short(close_gaps(active & seen, int(0.2 * fps)) & paths.seen, int(1.0 * fps))
     across = _differentiate(paths.hip[:, 0], fps) / paths.scale
     depth = -_differentiate(np.log(paths.scale), fps, 0.5)
     bouts = []
-    for first, last in list_runs(active):
+    for first, last in find_runs(active):
         bouts += _split_by_way(across[first:last], depth[first:last], first, fps)
     return [bout for bout in bouts if bout.last - bout.first >= MIN_BOUT_S * fps - 0.5]
 
@@ -147,7 +144,7 @@ def _differentiate(path: np.ndarray, fps: float, over_s: float = 0.2) -> np.ndar
     width = min(int(3 * over_s * fps), len(filled) - 1)
     # mirrored about its ends, a steady walk stays steady there
     padded = np.pad(filled, width, mode="reflect", reflect_type="odd")
-    return np.gradient(_smooth(padded, over_s * fps))[width : width + len(filled)] * fps
+    return np.gradient(smooth(padded, over_s * fps))[width : width + len(filled)] * fps
 
 
 def _split_by_way(across: np.ndarray, depth: np.ndarray, start: int, fps: float) -> list[Bout]:
@@ -173,15 +170,15 @@ def _split_by_way(across: np.ndarray, depth: np.ndarray, start: int, fps: float)
 def _take(speed: np.ndarray, least: float, start: int, fps: float, ways: tuple[str, str]) -> list[Bout]:
     parts = []
     for sign, way in ((1, ways[0]), (-1, ways[1])):
-        fast = _drop_short(_close(sign * speed > least, int(0.25 * fps)), int(0.5 * fps))
-        parts += [Bout(start + first, start + last, way) for first, last in list_runs(fast)]
+        fast = drop_short(close_gaps(sign * speed > least, int(0.25 * fps)), int(0.5 * fps))
+        parts += [Bout(start + first, start + last, way) for first, last in find_runs(fast)]
     return sorted(parts, key=lambda bout: bout.first)
 
 
 def find_inertial_bouts(values: np.ndarray, fps: float, limb: bool) -> tuple[list[Bout], list[str]]:
     """Find the stretches in which an inertial sensor moves as a walker's: no standing, turn or gap."""
     known = np.isfinite(values).all(axis=1)
-    seen = _close(known, max(int(0.1 * fps), 1))
+    seen = close_gaps(known, max(int(0.1 * fps), 1))
     rows = np.flatnonzero(known)
     if len(rows) < 2:
         return [], []
@@ -194,15 +191,15 @@ def find_inertial_bouts(values: np.ndarray, fps: float, limb: bool) -> tuple[lis
     activity = np.sqrt(np.maximum(uniform_filter1d((size - mean) ** 2, width), 0))
     usual = float(np.quantile(activity[seen], 0.85))
     active = seen & (activity > max(_ACTIVE_SHARE * usual, 0.15))
-    active = _drop_short(_close(active, int(0.3 * fps)) & seen, int(1.5 * fps))
+    active = drop_short(close_gaps(active, int(0.3 * fps)) & seen, int(1.5 * fps))
     notes, bouts = [], []
     can_turn = not limb and values.shape[1] == 6
     turning = _find_turns(filled, fps) if can_turn else np.zeros(len(values), dtype=bool)
-    for first, last in list_runs(active):
+    for first, last in find_runs(active):
         whole = Bout(first, last, "straight")
         first += reach if first > 0 and seen[first - 1] else 0
         last -= reach if last < len(values) and seen[last] else 0
-        parts = [Bout(first + a, first + b, "straight") for a, b in list_runs(~turning[first:last])]
+        parts = [Bout(first + a, first + b, "straight") for a, b in find_runs(~turning[first:last])]
         parts = [part for part in parts if part.last - part.first >= MIN_BOUT_S * fps - 0.5]
         if not parts and turning[first:last].any():
             notes.append("no straight stretch of 2 s: turns are included")
@@ -216,11 +213,11 @@ def _find_turns(values: np.ndarray, fps: float) -> np.ndarray:
     """Where the trunk turns about the vertical as in a turn of the path."""
     mean = np.median(values[:, :3], axis=0)
     up = mean / max(np.linalg.norm(mean), 1e-9)
-    rate = _smooth(values[:, 3:] @ up, 0.35 * fps)
+    rate = smooth(values[:, 3:] @ up, 0.35 * fps)
     rate = rate - np.median(rate)
     turning = np.zeros(len(rate), dtype=bool)
     for sign in (1, -1):
-        for first, last in list_runs(sign * rate > _TURN_RAD_S):
+        for first, last in find_runs(sign * rate > _TURN_RAD_S):
             if abs(rate[first:last].sum()) / fps > _TURN_RAD:
                 turning[first:last] = True
     return turning

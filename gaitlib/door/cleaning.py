@@ -6,9 +6,9 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 from scipy.ndimage import median_filter
 
-from gaitlib.door.bouts import list_runs
 from gaitlib.door.recording import LEG_POINTS, POINT, Recording
 from gaitlib.sense.noise import find_partner
+from gaitlib.signals import find_runs
 from gaitlib.walk import KEYPOINTS_3D
 
 _PARTNER = find_partner(list(KEYPOINTS_3D))
@@ -87,7 +87,7 @@ def _find_frozen(values: np.ndarray, fps: float, leg: float) -> np.ndarray:
     moving = known.any(axis=1) & ~(still.sum(axis=1) > 0.8 * np.maximum(known.sum(axis=1), 1))
     frozen, least = np.zeros_like(still), max(int(round(_FROZEN_S * fps)), 4)
     for column in range(still.shape[1]):
-        for first, last in list_runs(still[:, column]):
+        for first, last in find_runs(still[:, column]):
             frozen[first:last, column] = last - first >= least and moving[first:last].mean() > 0.5
     return frozen
 
@@ -142,7 +142,7 @@ def bridge_gaps(values: np.ndarray, fps: float) -> np.ndarray:
         if len(rows) < 8:
             continue
         gaps = [
-            (a, b) for a, b in list_runs(~known) if 0 < a and b < len(known) and b - a <= _BRIDGE_S * fps + 1
+            (a, b) for a, b in find_runs(~known) if 0 < a and b < len(known) and b - a <= _BRIDGE_S * fps + 1
         ]
         empty = np.concatenate([np.arange(a, b) for a, b in gaps]) if gaps else rows[:0]
         bridged[empty, column, :2] = CubicSpline(rows, values[rows, column, :2])(empty)

@@ -31,7 +31,7 @@ def add_estimate_parser(subparsers) -> argparse.ArgumentParser:
     parser.add_argument(
         "--person", type=int, help="which person in the picture, 1 being the one who walks most"
     )
-    parser.add_argument("--subject", help="which subject of a c3d file")
+    parser.add_argument("--subject", help="which subject of a c3d or .trc file")
     parser.add_argument("--treadmill", action="store_true", help="the person walks on a treadmill")
     parser.add_argument("--height", type=float, help="body height (m)")
     parser.add_argument("--age", type=float, help="age (years)")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from gaitlib.door.inertial import find_inertial_columns, read_inertial
+from gaitlib.door.inertial_tables import find_inertial_columns, read_inertial
 from gaitlib.door.keypoints import (
     find_keypoint_columns,
     is_long,
@@ -13,10 +13,10 @@ from gaitlib.door.keypoints import (
     read_keypoint_json,
     read_keypoint_table,
 )
+from gaitlib.door.loose_tables import parse_table, read_words
 from gaitlib.door.names import find_point
 from gaitlib.door.recording import Recording
 from gaitlib.door.spatial import read_bvh_file, read_c3d_file, read_coordinate_file, read_trc_file
-from gaitlib.door.tables import parse_table, read_words
 from gaitlib.errors import GaitlibError, InputError
 
 FORMATS = ("json", "hdf5", "c3d", "trc", "bvh", "opensim", "keypoints", "inertial")
@@ -86,6 +86,10 @@ def read_recording(
 
 
 def _read(path: Path, form: str, layout, site, height_m, subject) -> Recording:
+    if subject is not None and form not in ("c3d", "trc"):
+        raise InputError(
+            f"{path.name}: --subject is for c3d and .trc files, whose markers name their person."
+        )
     if form == "json":
         return read_keypoint_json(path, layout)
     if path.is_dir():

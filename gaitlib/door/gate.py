@@ -140,10 +140,7 @@ def measure_picture(clip: np.ndarray, fps: float) -> dict[str, float]:
 
 
 def measure_signal(signal: np.ndarray, fps: float, site: str) -> dict[str, float]:
-    """Measure what tells walking from other movements in the signals of one sensor (time, 6).
-
-    Of an accelerometer alone (time, 3) what needs its rotation is NaN, which no limit declines.
-    """
+    """Measure what tells walking in the signals (time, 6) of a sensor; NaN where (time, 3) do not tell."""
     trunk, blind = site in TRUNK_SITES, signal.shape[1] == 3
     signal = fill_gaps(np.hstack([signal, np.zeros_like(signal)]) if blind else signal)
     smooth = resample_signals(signal, fps)

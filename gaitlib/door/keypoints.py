@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from gaitlib.door.loose_tables import Table, clean_name, find_time, guess_unit, is_time, read_words
 from gaitlib.door.names import BY_COUNT, build_points, find_point, get_order, map_names, require_legs
 from gaitlib.door.recording import Recording
-from gaitlib.door.tables import Table, clean_name, find_time, guess_unit, is_time, read_words
 from gaitlib.errors import InputError
 
 _AXES = {"x": "x", "u": "x", "px": "x", "y": "y", "v": "y", "py": "y", "z": "z", "presence": "-"}

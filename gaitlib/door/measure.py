@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from gaitlib.door.bouts import MIN_BOUT_S, Bout, _close, _drop_short, _smooth, fill_gaps, list_runs
+from gaitlib.door.bouts import MIN_BOUT_S, Bout, close_gaps, drop_short, fill_gaps, smooth
 from gaitlib.door.recording import POINT, Recording
 from gaitlib.errors import InputError
 from gaitlib.outcomes import compute_walk_outcomes, explain_missing
+from gaitlib.signals import find_runs
 from gaitlib.walk import build_walk
 
 _HIPS = [POINT["hip_r"], POINT["hip_l"]]
@@ -61,7 +62,7 @@ def find_walking(points: np.ndarray, fps: float) -> tuple[list[Bout], np.ndarray
     if seen.sum() < MIN_BOUT_S * 0.5 * fps:
         return [], points, []
     filled = fill_gaps(np.where(seen[:, None], hip, np.nan))
-    velocity = np.gradient(_smooth(filled, 0.15 * fps), axis=0) * fps
+    velocity = np.gradient(smooth(filled, 0.15 * fps), axis=0) * fps
     speed = np.linalg.norm(velocity, axis=1)
     usual, notes = float(np.quantile(speed[seen], 0.7)), []
     if usual < 2 * _MIN_SPEED_MPS or np.ptp(filled, axis=0).max() < 0.6:
@@ -71,16 +72,16 @@ def find_walking(points: np.ndarray, fps: float) -> tuple[list[Bout], np.ndarray
         notes.append(
             f"the person stays in place and the stance foot moves back at {belt:.2f} m/s: a treadmill"
         )
-        runs = list_runs(_close(seen, int(0.1 * fps)))
+        runs = find_runs(close_gaps(seen, int(0.1 * fps)))
         return [Bout(a, b, "treadmill") for a, b in runs if b - a >= 1.0 * fps], moved, notes
     direction = np.linalg.svd(velocity[seen & (speed > 0.5 * usual)], full_matrices=False)[2][0]
     along = velocity @ direction
     straight = np.abs(along) > np.maximum(0.6 * usual, 0.85 * speed)
     bouts = []
     for sign in (1, -1):
-        going = _close(seen, int(0.1 * fps)) & straight & (sign * along > 0)
-        going = _drop_short(_close(going, int(0.2 * fps)), int(0.5 * fps))
-        bouts += [Bout(a, b, "forth" if sign > 0 else "back") for a, b in list_runs(going)]
+        going = close_gaps(seen, int(0.1 * fps)) & straight & (sign * along > 0)
+        going = drop_short(close_gaps(going, int(0.2 * fps)), int(0.5 * fps))
+        bouts += [Bout(a, b, "forth" if sign > 0 else "back") for a, b in find_runs(going)]
     bouts = [bout for bout in bouts if bout.last - bout.first >= 0.8 * fps]
     return sorted(bouts, key=lambda bout: bout.first), points, notes
 

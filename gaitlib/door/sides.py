@@ -20,10 +20,7 @@ _FRAME_SHARE, _LENGTH_SHARE = 0.5, 0.015
 
 
 def split_sides(answer: Answer) -> dict[str, Value]:
-    """Split step time and length into right and left, in the proportion of the steps seen.
-
-    The mean of both sides stays the estimate; its interval is widened by the spread between steps.
-    """
+    """Split step time and length into right and left as steps are seen, whose spread widens the interval."""
     steps, found = list_steps(answer), {}
     for column, name in (("time_s", "step_time"), ("length", "step_length")):
         unit = name.replace("step_time", "s").replace("step_length", "m")
@@ -65,11 +62,7 @@ def is_side_on(part: np.ndarray, fps: float) -> bool:
 
 
 def list_steps(answer: Answer) -> pd.DataFrame:
-    """Find the steps that the recording shows: side that lands, time (s), length in units of the recording.
-
-    Empty for sensors and for views in which no foot goes ahead of the other. Lengths lie between resting
-    places, as in `gaitlib.outcomes`; NaN where the picture moves along, or is not taken from the side.
-    """
+    """List the steps seen: side that lands, time (s), length (NaN where the picture moves or is oblique)."""
     rows: list[tuple[str, float, float]] = []
     recording = answer.recording
     fps, values = recording.facts["fps"], recording.values
@@ -108,10 +101,7 @@ def _read_prints(time_s: np.ndarray, feet: np.ndarray, moments: np.ndarray, side
 
 
 def _even_out_depth(prints: np.ndarray, sides: np.ndarray, width: float | None, sign: float) -> np.ndarray:
-    """Bring both feet to one scale: the nearer foot looks larger, though strides of both are equally long.
-
-    Scaled about the middle of the picture, or of the walk where the size of the picture is not known.
-    """
+    """Bring both feet to one scale: the nearer looks larger, though strides of both are equally long."""
     known = {side: np.diff(prints[sides == side]) for side in "rl"}
     strides = {side: np.median(own) for side in "rl" if len(own := known[side][np.isfinite(known[side])])}
     if len(strides) < 2 or min(strides.values()) <= 0:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gaitlib.body.dimensions import compute_dimensions
 from gaitlib.body.kinematics import compute_sagittal_points
 from gaitlib.data.readers.bvh import read_bvh
 from gaitlib.data.readers.c3d import read_c3d
@@ -16,6 +17,8 @@ from gaitlib.door.names import build_points, find_point, map_names
 from gaitlib.door.recording import POINT, Recording
 from gaitlib.environment import require
 from gaitlib.errors import InputError
+from gaitlib.gait import COORDINATES
+from gaitlib.person import Person
 
 _LEG_M = (0.35, 1.15)
 """Thigh plus shank of people from two years of age to the tallest (m)."""
@@ -26,20 +29,12 @@ _PELVIS = {
 _BACK = ("SACR", "LPSI", "RPSI", "LPSIS", "RPSIS", "V.Sacral", "L_IPS", "R_IPS", "LBWT", "RBWT")
 
 
-def build_from_markers(dataset, form: str, subject: str | None = None) -> Recording:
+def build_from_markers(dataset, form: str) -> Recording:
     """Bring markers (time, marker, space) to the points of a Walk; skin markers stand for joints."""
     names = [str(name) for name in dataset["marker"].values]
     source = str(dataset.attrs["source_file"])
     values = dataset["marker_position"].values
     values = np.where((values == 0).all(axis=2, keepdims=True), np.nan, values)  # a mark for 'not seen'
-    owners = [name.rpartition(":")[0] for name in names]
-    people = [name for name in dict.fromkeys(owners) if name]
-    if len(people) > 1 and subject not in people:
-        raise InputError(
-            f"{source}: holds markers of {len(people)} people ({', '.join(people)}); choose with --subject."
-        )
-    own = [n for n, owner in enumerate(owners) if len(people) < 2 or owner == subject]
-    names, values = [names[n].rpartition(":")[2] for n in own], values[:, own]
     points = build_points(values, names)
     lower = {name.lower(): n for n, name in enumerate(names)}
     added = []
@@ -80,9 +75,9 @@ def read_c3d_file(path: Path, subject: str | None) -> Recording:
 
 def read_trc_file(path: Path, subject: str | None) -> Recording:
     """Read a .trc file: markers, or pixels as Sports2D writes them."""
-    dataset = read_trc(path)
+    dataset = read_trc(path, subject)
     if dataset["marker_position"].attrs["units"] != "px":
-        return build_from_markers(dataset, "trc markers", subject)
+        return build_from_markers(dataset, "trc markers")
     names = [str(name) for name in dataset["marker"].values]
     pixels = build_points(dataset["marker_position"].values[..., :2], names)
     pixels[..., 1] *= -1 if np.nanmedian(pixels[..., 1]) < 0 else 1
@@ -130,10 +125,6 @@ def _measure_leg(points: np.ndarray) -> float:
 
 def read_coordinate_file(path: Path, height_m: float | None) -> Recording:
     """Read OpenSim coordinates (.mot, .sto): a skeleton of the stated height walks with these angles."""
-    from gaitlib.body.dimensions import compute_dimensions
-    from gaitlib.gait import COORDINATES
-    from gaitlib.person import Person
-
     table = read_coordinates(path)
     names = {str(name): n for n, name in enumerate(table["coordinate"].values)}
     missing = [

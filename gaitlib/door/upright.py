@@ -68,10 +68,7 @@ def scale_picture(recording: Recording) -> Recording:
 
 
 def check_proportions(recording: Recording) -> None:
-    """Refuse a body seen from the side whose thighs and shanks change their lengths as they swing.
-
-    With x too small by s, dy^2 = L^2 - dx^2 / s^2: the slope tells the scale of x against that of y.
-    """
+    """Refuse a side view whose legs change length in swing (dy^2 = L^2 - dx^2 / s^2: scale of x is s)."""
     values = recording.values
     scale = trace_legs(values, recording.facts["fps"]).scale
     legs = values[:, [[POINT[f"{joint}_{side}"] for joint in ("hip", "knee", "ankle")] for side in "rl"], :2]

@@ -155,9 +155,9 @@ def write_model_card(path: str | Path, estimator: GaitEstimator, errors: pd.Data
     if about.get("shifted"):
         lines += [
             "",
-            "## Where cameras, bodies or detectors are unlike those of training",
+            "## Where views, bodies or sensors are unlike those of training",
             "",
-            "Intervals were set on some changes of cameras, bodies, detectors; these are others.",
+            "Intervals were set on some changes of views, bodies, sensors; these are others.",
             "",
             "| change | view | outcome | clips | mean absolute error | bias | coverage |",
             "|---|---|---|---|---|---|---|",

@@ -316,7 +316,7 @@ def _shoot_clip(walk: VariedWalk, activation, index: int, rng, config: SamplerCo
     share = (place - left)[:, None, None]
     seen = (1 - share) * seen[left] + share * seen[left + 1]
     pixels = project_points(seen, seen[:, _HIPS].mean(axis=1), camera)
-    pixels, confidence, span = _detect(pixels, camera.fps, rng, config)
+    pixels, confidence, span = detect(pixels, camera.fps, rng, config)
     if span is None:
         return None
     edges = (first_row / WALK_FPS + frame / camera.fps for frame in (span.start, span.stop))
@@ -345,7 +345,7 @@ def _draw_side_information(walk: VariedWalk, camera: Camera, rng, config: Sample
     return SideInformation(*(fact if here else None for fact, here in zip(facts, known, strict=True)))
 
 
-def _detect(pixels: np.ndarray, fps: float, rng, config: SamplerConfig):
+def detect(pixels: np.ndarray, fps: float, rng, config: SamplerConfig):
     """Layout, detector error, earlier smoothing; the span of frames in which the person is in the image."""
     layout = str(rng.choice(_TRAINED_LAYOUTS))
     to_common = get_read_matrix(layout) @ get_build_matrix(layout)
@@ -418,7 +418,7 @@ def _wear_sensors(
     edges = start - _EDGE_S, start + duration + _EDGE_S
     rows = slice(*(int(edge * _SENSED_FPS) for edge in edges))
     points, pitch = walk.points[rows], walk.pitch_rad[rows]
-    turning = _draw_turning(len(points), rng, config)
+    turning = draw_turning(len(points), rng, config)
     signals = measure_motion(points, pitch, _SENSED_FPS, walk.height_m, names, fps, rng, errors, turning)
     signals = signals[int(_EDGE_S * fps) : -int(_EDGE_S * fps)]
     if rng.uniform() < config.accelerometer_share:
@@ -445,7 +445,7 @@ def _draw_sites(rng: np.random.Generator, config: InertialSamplerConfig) -> list
     return [int(rng.integers(len(SITES)))]
 
 
-def _draw_turning(n_time: int, rng: np.random.Generator, config: InertialSamplerConfig) -> np.ndarray | None:
+def draw_turning(n_time: int, rng: np.random.Generator, config: InertialSamplerConfig) -> np.ndarray | None:
     """Rate of turning to the left (rad/s) that wanders within a few seconds; none on a straight path."""
     if rng.uniform() >= config.turning_share:
         return None

@@ -37,23 +37,12 @@ SampleClips = Callable[[int, int], list[Clip]]
 
 @dataclass
 class GaitEstimator:
-    """Outcomes and muscle activity from keypoints or inertial sensors, each with an interval.
+    """Outcomes and muscle activity from keypoints or worn sensors, each with an interval."""
 
-    Parameters
-    ----------
-    config : NetworkConfig
-        Size and training of the network, and what it reads.
-    network : GaitNetwork, optional
-        Set by `fit` or `load`.
-    calibration : Calibration, optional
-        Set by `calibrate` or `load`.
-    provenance : dict
-        Plain values kept in the file: what it was trained on, seed, sampler.
-    """
-
-    config: NetworkConfig = field(default_factory=NetworkConfig)
-    network: GaitNetwork | None = None
-    calibration: Calibration | None = None
+    config: NetworkConfig = field(default_factory=NetworkConfig)  # its size, its training, what it reads
+    network: GaitNetwork | None = None  # set by `fit` or `load`
+    calibration: Calibration | None = None  # set by `calibrate` or `load`
+    # plain values kept in the file: what it was trained on, seed, sampler
     provenance: dict = field(default_factory=dict)
 
     def fit(
@@ -65,27 +54,10 @@ class GaitEstimator:
         log=None,
         compute_loss: Callable = compute_loss,
     ) -> pd.DataFrame:
-        """Train on clips sampled on the fly.
+        """Train on clips sampled on the fly, ahead in other processes if there is an `executor`.
 
-        Parameters
-        ----------
-        sample_clips : callable
-            (seed, number) -> list of Clip.
-        seed : int
-            Everything random follows from it.
-        folder : path, optional
-            Where checkpoints are kept; an interrupted training goes on from there.
-        executor : concurrent.futures.Executor, optional
-            Samples ahead in other processes.
-        log : callable, optional
-            Called with a line of text now and then.
-        compute_loss : callable
-            Loss, with the arguments of `gaitlib.estimate.training_loop.compute_loss`.
-
-        Returns
-        -------
-        pandas.DataFrame
-            One row per chunk: clips seen, loss, median absolute error per outcome on the network's scales.
+        An interrupted training goes on from the checkpoints in `folder`. Returns one row per chunk: clips
+        seen, loss, median absolute error per outcome on the network's scales.
         """
         network = build_network(lambda: GaitNetwork(self.config), torch.Generator().manual_seed(seed))
         if self.config.pretrain_clips:
@@ -99,21 +71,10 @@ class GaitEstimator:
     def calibrate(
         self, clips: list[Clip], level: float = 0.9, predicted: tuple[np.ndarray, np.ndarray] | None = None
     ) -> GaitEstimator:
-        """Set intervals and the limits of abstention on held-out synthetic people.
+        """Set intervals and the limits of abstention on clips of people that `fit` has not seen.
 
-        Parameters
-        ----------
-        clips : list of Clip
-            Clips of people that `fit` has not seen.
-        level : float
-            Coverage wanted (0-1).
-        predicted : tuple of arrays, optional
-            Location and logarithm of the scale of these clips by networks like this one, if not its own.
-
-        Returns
-        -------
-        GaitEstimator
-            Itself.
+        `predicted` is location and logarithm of the scale of these clips by networks like this one, if not
+        its own.
         """
         features, error = [clip.features for clip in clips], None
         if predicted is None:
@@ -128,27 +89,9 @@ class GaitEstimator:
         return self
 
     def predict(self, data: xr.Dataset, height_m: float | None = None, site: str | None = None) -> Estimate:
-        """Estimate the outcomes of one clip.
+        """Estimate the outcomes of one clip of keypoints or inertial signals.
 
-        Parameters
-        ----------
-        data : xarray.Dataset
-            Image keypoints (see `gaitlib.sense.layouts.build_image_keypoints`), or inertial signals (see
-            `gaitlib.estimate.inertial_features.compute_inertial_features`).
-        height_m : float, optional
-            Body height (m); attribute `height_m` of the data if not given.
-        site : str, optional
-            Where an inertial sensor is worn; attribute `site` or coordinate `sensor` if not given.
-
-        Returns
-        -------
-        Estimate
-            Values with intervals, or an abstention with its reason.
-
-        Raises
-        ------
-        InputError
-            If the data are not of the kind that this estimator reads.
+        Body height (m) and site are those of the data (`height_m`, `site` or `sensor`) if not given.
         """
         height = get_height(data, height_m)
         wanted = "pixel_position" if self.config.kind == "keypoints" else "acceleration"
@@ -160,24 +103,7 @@ class GaitEstimator:
         return self.predict_features([compute_inertial_features(data, site, height, age)])[0]
 
     def predict_features(self, features: list[ClipFeatures]) -> list[Estimate]:
-        """Estimate the outcomes of many clips.
-
-        Parameters
-        ----------
-        features : list of ClipFeatures
-            From `gaitlib.estimate.features.compute_features` or
-            `gaitlib.estimate.inertial_features.compute_inertial_features`.
-
-        Returns
-        -------
-        list of Estimate
-            In the same order.
-
-        Raises
-        ------
-        InputError
-            If the estimator was not fitted and calibrated.
-        """
+        """Estimate the outcomes of many clips, in the same order."""
         if self.calibration is None:
             raise InputError("GaitEstimator: not calibrated; call fit() and calibrate(), or load().")
         results: list[Estimate] = [build_abstention(item.problem) for item in features]
@@ -202,19 +128,10 @@ class GaitEstimator:
         return results
 
     def predict_raw(self, features: list[ClipFeatures]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Predict on the network's scales, averaged with the mirrored clip.
+        """Predict clips without problems on the network's scales, averaged with the mirrored clip.
 
-        Parameters
-        ----------
-        features : list of ClipFeatures
-            Without problems.
-
-        Returns
-        -------
-        location, log_scale : array, shape (n, n_outcome)
-            See `gaitlib.estimate.targets.encode_outcomes`.
-        activation : array, shape (n, 2, 9, 101)
-            Muscle activity of the right and the left leg as they appear in the features.
+        Location and logarithm of the scale (n, n_outcome), see `gaitlib.estimate.targets.encode_outcomes`;
+        muscle activity (n, 2, 9, 101) of the right and the left leg as they appear in the features.
         """
         network = self._get_network()
         order = np.argsort([item.sequence.shape[-1] for item in features])
@@ -238,13 +155,7 @@ class GaitEstimator:
         return self.network
 
     def save(self, path) -> None:
-        """Write weights, calibration and provenance to one safetensors file.
-
-        Parameters
-        ----------
-        path : path
-            File to write.
-        """
+        """Write weights, calibration and provenance to one safetensors file."""
         if self.network is None or self.calibration is None:
             raise InputError("GaitEstimator: nothing to save; call fit() and calibrate() first.")
         about = {"config": asdict(self.config), "provenance": self.provenance}
@@ -253,23 +164,7 @@ class GaitEstimator:
 
     @classmethod
     def load(cls, path) -> GaitEstimator:
-        """Read an estimator.
-
-        Parameters
-        ----------
-        path : path
-            File written by `save`.
-
-        Returns
-        -------
-        GaitEstimator
-            Ready to predict.
-
-        Raises
-        ------
-        InputError
-            If the file is missing, of another kind or version, or was changed.
-        """
+        """Read an estimator that `save` wrote; refuse a file of another kind or version, or changed."""
         tensors, about = read_weights(path, FORM)
         values = {key: tuple(v) if isinstance(v, list) else v for key, v in about["config"].items()}
         estimator = cls(NetworkConfig(**values), provenance=about["provenance"])

@@ -25,12 +25,12 @@ DESIGNS = ("learned", "features", "residual")
 """How the network of a camera uses perspective (`gaitlib.estimate.geometry`): not at all; as measures of the
 clip; as measures and as what the speed is corrected from, weighed against the speed of the standing foot and
 that of a usual person of this cadence."""
-_USUAL_SPEED, _USUAL_SD, _LEAST_SD, _LEG_SD, _MOVING = 1.3, 0.25, 0.02, 0.05, 0.5
+_USUAL_SPEED, _USUAL_SD, _LEAST_SD, _LEG_SD, _MOVING, _RHYTHM_SD = 1.3, 0.25, 0.02, 0.05, 0.5, 0.03
 """Speed of a usual person (legs per second at a step time of 0.55 s) and spread of its logarithm; least error
 of perspective; spread of the leg length as seen, which no base tells and which bounds, with what perspective
-leaves open, what may be learned; excess of the foot's speed (logarithm) that tells a moving camera. Measured
-on simulated clips. Step length over cadence hardly varies (Sekiya & Nagasaki 1998, doi
-10.1016/S0966-6362(98)00016-4), so usual speed goes with the square of cadence."""
+leaves open, what may be learned; excess of the foot's speed (logarithm) that tells a moving camera; least
+error of a step time. Measured on simulated clips. Step length over cadence hardly varies (Sekiya & Nagasaki
+1998, doi 10.1016/S0966-6362(98)00016-4), so usual speed goes with the square of cadence."""
 _REFERENCE_HEIGHT_M = 1.6
 _CORRECTION = 0.2
 _SLIGHT_CORRECTION = 0.02
@@ -211,12 +211,14 @@ class GaitNetwork(nn.Module):
         height = height + float(np.log(_REFERENCE_HEIGHT_M))
         first = 2 * len(TARGETS) + 1 + 2 * self.config.n_components
         octave = out[:, first : first + len(_OCTAVES)].softmax(dim=1) @ out.new_tensor(_OCTAVES)
-        rhythm = at["log_step_time"] + float(np.log(0.55)) + float(np.log(2)) * octave
+        rhythm = at["log_step_time"] + float(np.log(0.55))
+        step_time = rhythm + float(np.log(2)) * octave + _CORRECTION * out[:, 2]
         speed = at["log_best_speed"] + _CORRECTION * out[:, 0]
         if self.residual:
-            speed = self._correct_bases(out, side, rhythm)
-        found = {"speed_mps": speed + float(np.log(0.49)) + height}
-        found["step_time_s"] = rhythm + _CORRECTION * out[:, 2]
+            spread = (side[:, self.kind.side.index("log_rhythm_sd")] - 4.0).exp()
+            step_time = rhythm + _bound(step_time - rhythm, (spread**2 + _RHYTHM_SD**2).sqrt())
+            speed = self._correct_bases(out, side, step_time)
+        found = {"speed_mps": speed + float(np.log(0.49)) + height, "step_time_s": step_time}
         found["step_length_m"] = found["speed_mps"] + found["step_time_s"] + _SLIGHT_CORRECTION * out[:, 1]
         for n, target in enumerate(TARGETS):
             if target.size:
@@ -245,8 +247,12 @@ class GaitNetwork(nn.Module):
         given = (bases * (-known).softmax(dim=1)).sum(dim=1)
         learned = (bases * (out[:, -self.n_bases :] - known).softmax(dim=1)).sum(dim=1)
         bound = (spread**2 / 9 + _LEG_SD**2).sqrt()
-        learned = learned + bound * torch.tanh(_CORRECTION * out[:, 0] / bound)
+        learned = learned + _bound(_CORRECTION * out[:, 0], bound)
         return given + self.trust[tell_direction(along)] * (learned - given)
+
+
+def _bound(correction: torch.Tensor, limit: torch.Tensor) -> torch.Tensor:
+    return limit * torch.tanh(correction / limit)
 
 
 def tell_direction(along: torch.Tensor) -> torch.Tensor:

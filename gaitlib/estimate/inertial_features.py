@@ -7,8 +7,9 @@
    repeats from stride to stride), after Moe-Nilssen 1998 (doi 10.1016/S0268-0033(98)00089-8).
 4. Three channels remain: vertical and forward acceleration, angular velocity in the sagittal plane.
 5. Measures of the whole clip: step time from autocorrelation (Moe-Nilssen & Helbostad 2004, doi
-   10.1016/S0021-9290(03)00233-1), a first guess of speed from the rise of the trunk (Zijlstra & Hof 2003,
-   doi 10.1016/S0966-6362(02)00190-X).
+   10.1016/S0021-9290(03)00233-1; on the trunk also at the stride, where uneven steps repeat better), a
+   first guess of speed from the rise of the trunk (Zijlstra & Hof 2003, doi
+   10.1016/S0966-6362(02)00190-X).
 
 The simulated body is planar, so what happens sideways is not simulated and not read.
 
@@ -62,7 +63,7 @@ _LOOSE_GRAVITY = {"thigh": (7.0, 14.0), "shank": (7.0, 16.0), "ankle": (8.0, 18.
 walks of up to 1.95 m/s it is 9.3 to 10.9 on the trunk, and at most 11.4, 12.3, 15.3, 17.8 and 16.1 from thigh
 to wrist (a shank's sensor may sit as low as an ankle's). Without gravity less than the lower end is left; in
 g it is a tenth."""
-_NEARLY = 0.8
+_NEARLY, _NEARLY_TWICE = 0.8, 0.9
 _UNUSUAL, _USUAL_SPREAD = 0.1, 0.35
 LEG_SHARE = 0.53
 """Leg length over body height."""
@@ -193,7 +194,7 @@ def align_signals(values: np.ndarray, trunk: bool) -> np.ndarray:
     if trunk:
         # What is slower than strides is a turn of the path or of the trunk.
         horizontal = horizontal - gaussian_filter1d(horizontal, _SLOW_S * COMMON_FPS, axis=0, mode="nearest")
-        lag = max(int(round(find_period(vertical[:, None], *STEP_TIME_RANGE_S)[0] * COMMON_FPS)), 1)
+        lag = max(int(round(find_period(vertical[:, None], *STEP_TIME_RANGE_S, True)[0] * COMMON_FPS)), 1)
         same, other = horizontal[lag:] + horizontal[:-lag], horizontal[lag:] - horizontal[:-lag]
         forward = np.linalg.eigh(same.T @ same - other.T @ other)[1][:, -1]
         across = np.array([-forward[1], forward[0]])
@@ -214,9 +215,13 @@ def align_signals(values: np.ndarray, trunk: bool) -> np.ndarray:
     return np.stack([vertical, horizontal @ forward, sagittal], axis=1) / _UNITS
 
 
-def find_period(signal: np.ndarray, shortest_s: float, longest_s: float) -> tuple[float, float]:
-    """Find the shortest time after which a signal nearly repeats; times at the ends of the range count
-    less.
+def find_period(
+    signal: np.ndarray, shortest_s: float, longest_s: float, twice: bool = False
+) -> tuple[float, float]:
+    """Find the shortest time after which a signal nearly repeats, and how well it repeats; times at the ends
+    of the range count less.
+
+    With `twice` it need only repeat after twice that time, as steps do that differ between right and left.
     """
     first, last = int(np.ceil(shortest_s * COMMON_FPS)), int(longest_s * COMMON_FPS)
     centred = signal - signal.mean(axis=0)
@@ -224,22 +229,29 @@ def find_period(signal: np.ndarray, shortest_s: float, longest_s: float) -> tupl
     if last - first < 3 or not centred.std() > 1e-9:
         return 0.5 * (shortest_s + longest_s), 0.0
     lags = np.arange(first - 1, last + 2)
-    correlation = correlate_with_itself(centred)[lags]
+    correlation = correlate_with_itself(centred)
+    found, known = correlation[lags], 2 * lags < int(0.75 * len(centred))
+    if twice:
+        found = found + np.where(known, correlation[np.where(known, 2 * lags, 0)], found**2)
     usual = np.sqrt(shortest_s * longest_s)
-    score = correlation - _UNUSUAL * (np.log(lags / COMMON_FPS / usual) / _USUAL_SPREAD) ** 2
+    score = found - _UNUSUAL * (np.log(lags / COMMON_FPS / usual) / _USUAL_SPREAD) ** 2
     inner = score[1:-1]
-    peak = (inner >= score[:-2]) & (inner >= score[2:]) & (inner > _NEARLY * inner.max())
+    nearly = _NEARLY_TWICE if twice else _NEARLY
+    peak = (inner >= score[:-2]) & (inner >= score[2:]) & (inner > nearly * inner.max())
     best = (int(np.argmax(peak)) if peak.any() else int(np.argmax(inner))) + 1
-    before, at, after = correlation[best - 1 : best + 2]
+    fold = 2 if twice and known[best] else 1
+    place = fold * lags[best] + np.arange(-fold + 1, fold)
+    place = int(place[np.argmax(correlation[place])])
+    before, at, after = correlation[place - 1 : place + 2]
     bend = before - 2 * at + after
     shift = 0.5 * (before - after) / bend if abs(bend) > 1e-9 else 0.0
-    return float(first - 1 + best + np.clip(shift, -0.5, 0.5)) / COMMON_FPS, float(at)
+    return float(place + np.clip(shift, -0.5, 0.5)) / fold / COMMON_FPS, float(at)
 
 
 def find_signal_step_time(sequence: np.ndarray, trunk: bool) -> tuple[float, float]:
     """Find the step time (s) of aligned signals, and how steady it is."""
     if trunk:
-        return find_period(sequence[:, :2], *STEP_TIME_RANGE_S)
+        return find_period(sequence[:, :2], *STEP_TIME_RANGE_S, twice=True)
     low, high = STEP_TIME_RANGE_S
     known = sequence[:, 2:] if np.any(sequence[:, 2]) else sequence[:, :2]
     stride, strength = find_period(known, 2 * low, 2 * high)

@@ -26,24 +26,12 @@ _SAID = ("height_known", "log_height", "age_known", "age", "view_known", "view_a
 
 @dataclass(frozen=True)
 class InputKind:
-    """A kind of input.
+    """A kind of input."""
 
-    Parameters
-    ----------
-    name : str
-        'keypoints', 'inertial' or 'insole'.
-    n_channels : int
-        Channels per sequence.
-    side : tuple of str
-        Names of `ClipFeatures.side`.
-    sites : tuple of str
-        Where sequences may come from.
-    """
-
-    name: str
-    n_channels: int
-    side: tuple[str, ...]
-    sites: tuple[str, ...]
+    name: str  # 'keypoints', 'inertial' or 'insole'
+    n_channels: int  # per sequence
+    side: tuple[str, ...]  # names of `ClipFeatures.side`
+    sites: tuple[str, ...]  # where sequences may come from
 
     @property
     def watched(self) -> list[int]:

@@ -20,11 +20,10 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from gaitlib.body.specification import GRAVITY_MPS2
 from gaitlib.errors import InputError
 from gaitlib.estimate.features import MIN_DURATION_S, ClipFeatures, check_fps, describe_person
 from gaitlib.events import find_force_contacts
-from gaitlib.gait import SIDES
+from gaitlib.gait import GRAVITY_MPS2, SIDES
 
 COURSE = ("first_hump", "valley", "second_hump", "loading_rate", "unloading_rate", "first_hump_time",
           "second_hump_time")  # fmt: skip
@@ -40,8 +39,6 @@ N_INSOLE_CHANNELS = 3
 INSOLE_SITES = ("feet",)
 N_POINTS = 100
 """Points of a stride."""
-CONTACT_N = 20.0
-"""Force that counts as contact where it is known exactly, as in simulations and references."""
 _OFFSET_QUANTILE = 10
 _THRESHOLD = 0.05
 _MIN_STRIDES = 4

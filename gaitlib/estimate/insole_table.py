@@ -15,7 +15,6 @@ from gaitlib.estimate.baseline_estimators import predict_left_out, split_into_fo
 from gaitlib.estimate.estimator_network import GaitNetwork
 from gaitlib.estimate.features import ClipFeatures
 from gaitlib.estimate.insole_features import (
-    CONTACT_N,
     COURSE,
     INSOLE_FEATURES,
     STEADY,
@@ -23,6 +22,7 @@ from gaitlib.estimate.insole_features import (
     find_steady_strides,
 )
 from gaitlib.estimate.training_loop import batch_features
+from gaitlib.events import CONTACT_N
 from gaitlib.generate.network_training import take_step
 
 RIDGE_FEATURES = ("log_height", "log_step_time", *(f"start_{name}" for name in STEADY[1:]),

@@ -74,27 +74,7 @@ def check_labels(data, layout: str | None, site: str | None) -> None:
 
 
 def build_signals(values: np.ndarray, fps: float | None, site: str) -> xr.Dataset:
-    """Label the signals of one inertial sensor.
-
-    Parameters
-    ----------
-    values : array, shape (n_time, 6) or (n_time, 3)
-        Acceleration (m/s^2, with gravity), angular velocity (rad/s); without a gyroscope acceleration alone.
-    fps : float
-        Samples per second.
-    site : str
-        Where it is worn.
-
-    Returns
-    -------
-    xarray.Dataset
-        For `gaitlib.estimate.inertial_features.compute_inertial_features`.
-
-    Raises
-    ------
-    InputError
-        If shape, rate or site are wrong.
-    """
+    """Label a sensor's acceleration (m/s^2, with gravity) and, in three more columns, turning (rad/s)."""
     from gaitlib.estimate.inertial_features import get_site
 
     get_site(site)
@@ -124,25 +104,7 @@ def _build_keypoints(pixels, fps, layout, confidence, image_size_px, focal_lengt
 
 
 def check_known(age_years: float | None, view: str | None) -> dict[str, float]:
-    """Check what is stated of a person and a view.
-
-    Parameters
-    ----------
-    age_years : float or None
-        Age (years).
-    view : str or None
-        A name of `gaitlib.sense.camera.VIEWS`.
-
-    Returns
-    -------
-    dict of str to float
-        Attributes of a clip: stated_age_years, stated_azimuth_deg.
-
-    Raises
-    ------
-    InputError
-        If one is out of range or unknown.
-    """
+    """Check what is stated of a person and a view."""
     known: dict[str, float] = {}
     if age_years is not None:
         if not 2 <= age_years <= 110:
@@ -156,25 +118,7 @@ def check_known(age_years: float | None, view: str | None) -> dict[str, float]:
 
 
 def load_shipped_estimator(kind: str = "keypoints", path: str | Path | None = None):
-    """Load an estimator that comes with the project.
-
-    Parameters
-    ----------
-    kind : {'keypoints', 'inertial', 'insole'}
-        What it reads.
-    path : path, optional
-        Another file.
-
-    Returns
-    -------
-    GaitEstimator
-        Ready to predict.
-
-    Raises
-    ------
-    InputError
-        If there is none.
-    """
+    """Load an estimator that comes with the project."""
     from gaitlib.estimate.estimator import GaitEstimator
 
     return GaitEstimator.load(SHIPPED / SHIPPED_ESTIMATORS[kind] if path is None else path)

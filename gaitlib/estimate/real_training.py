@@ -72,6 +72,8 @@ def _choose_length(start, features, latent, people, chosen, epochs, rng) -> int:
 def _fit(start, features, latent, rows, epochs, rng) -> list[GaitNetwork]:
     """Train on some clips; the network after each of the lengths."""
     network = copy.deepcopy(start)
+    if network.residual:
+        network.trust.fill_(1.0)  # what is learned from people counts in every view
     optimiser = torch.optim.AdamW(network.parameters(), lr=_LEARNING_RATE, weight_decay=1e-2)
     kept = []
     for epoch in range(1, max(epochs) + 1):

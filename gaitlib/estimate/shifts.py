@@ -1,10 +1,10 @@
 """Estimates and intervals that hold under change: simulated people and senses unlike those of training.
 
-Clips of cameras come from held-out people with other cameras, bodies or detectors. For insoles a network is
-trained without each cohort in turn and tried on that cohort, with insoles unlike those of training. The
-errors of all of them together set the intervals: cross-conformal prediction (Vovk 2015, doi
-10.1007/s10472-013-9368-4) with kinds of change as folds. On the same clips what a camera's network has
-learned must earn its place beside perspective.
+Clips come from held-out people with other cameras, bodies or detectors, or with other trunks and inertial
+sensors. For insoles a network is trained without each cohort in turn and tried on that cohort, with insoles
+unlike those of training. The errors of all of them together set the intervals: cross-conformal prediction
+(Vovk 2015, doi 10.1007/s10472-013-9368-4) with kinds of change as folds. On the same clips what a camera's
+network has learned must earn its place beside perspective.
 """
 
 from __future__ import annotations
@@ -33,6 +33,9 @@ SHIFTS = ("camera", "body", "detector")
 SAME_VIEWS = {"side_left": "side", "oblique_back": "oblique"}
 _MIN_GAITS = 5
 _EARNED = 1.05
+_SHIFTS = {SamplerConfig: SHIFTS, InertialSamplerConfig: ("sensors",), InsoleSamplerConfig: ("insoles",)}
+_PERSPECTIVE_ALONE = ("between", "across")
+"""Directions in which nothing learned counts; decided after a count of real people (see Decisions)."""
 _SAMPLERS = {InertialSamplerConfig: sample_inertial_clips, InsoleSamplerConfig: sample_insole_clips}
 
 
@@ -42,12 +45,21 @@ def sample_seeded(pool: GaitPool, config, seed, n_clips: int) -> list[Clip]:
 
 
 def shift_sampler(config, name: str = "", strange: bool = False):
-    """Let cameras, bodies or detectors, or insoles, differ from those of training.
+    """Let cameras, bodies or detectors, or worn sensors, differ from those of training.
 
-    Cameras differ in one way, or in a `strange` one: intervals are set on the first, tested on the second.
+    They differ in one way, or in a `strange` one: intervals are set on the first, tested on the second.
     """
-    if isinstance(config, InsoleSamplerConfig):  # errors twice as large, rates that were not there
-        return replace(config, errors=config.errors.scale(2.0), rates_hz=(40.0, 64.0, 128.0))
+    size = 1.5 if strange else 2.0
+    if isinstance(config, InsoleSamplerConfig):  # rates that were not there, humps unlike those of training
+        rates, flatness = ((30.0, 75.0), 0.45) if strange else ((40.0, 64.0, 128.0), config.flatness_spread)
+        return replace(config, errors=config.errors.scale(size), rates_hz=rates, flatness_spread=flatness)
+    if isinstance(config, InertialSamplerConfig):  # trunks, joint curves and errors of the sensors at once
+        own = config.walks.variation
+        bent = {"amplitude_spread": 0.08} if strange else {"angle_offset_deg": 4.0}
+        own = replace(own, proportion_spread=0.05, trunk_spread=1.5 * own.trunk_spread, **bent)
+        # more people in as many clips, and enough clips of every site
+        walks = replace(config.walks, variation=own, clips_per_walk=2)
+        return replace(config, errors=config.errors.scale(size), walks=walks, lower_back_share=0.2)
     errors = config.errors
     elsewhere, worse = 1.5 * errors.definition_bias_m, errors.scale(1.6)
     changes: dict = {
@@ -77,20 +89,19 @@ def calibrate_on_shifts(
     """Set the intervals of an estimator; `cohorts` of the gaits in `fit` and in `held_out`."""
     if isinstance(config, InsoleSamplerConfig):
         return _leave_cohorts_out(estimator, fit, held_out, cohorts, config, n_clips, level, seed)
-    samplers = [config]
-    if isinstance(config, SamplerConfig):
-        samplers += [shift_sampler(config, name) for name in SHIFTS]
+    samplers = [shift_sampler(config, name) for name in _SHIFTS[type(config)]]
+    samplers = [config, *samplers] if isinstance(config, SamplerConfig) else samplers
     n_each = max(1, n_clips // len(samplers))
     parts = [sample_seeded(held_out, own, [seed, 8, n], n_each) for n, own in enumerate(samplers)]
     clips = [clip for part in parts for clip in part]
-    choose_trust(estimator, clips)
+    choose_trust(estimator, clips, _PERSPECTIVE_ALONE)
     return estimator.calibrate(clips, level)
 
 
-def choose_trust(estimator: GaitEstimator, clips: list[Clip]) -> None:
+def choose_trust(estimator: GaitEstimator, clips: list[Clip], decided: tuple[str, ...] = ()) -> None:
     """Let what was learned of speed and step length count, by direction of view, as far as it is needed.
 
-    Not at all where, on clips unlike those of training, perspective alone errs hardly more.
+    Not at all where perspective alone errs hardly more on clips unlike those of training, or as `decided`.
     """
     network = estimator.network
     if not network.residual:
@@ -107,7 +118,8 @@ def choose_trust(estimator: GaitEstimator, clips: list[Clip]) -> None:
         rows = direction == number
         guess = found[0][rows] + shares[:, None] * (found[1] - found[0])[rows]
         error = np.abs(guess - truth[rows]).mean(axis=1)
-        network.trust[number] = shares[np.argmax(error <= _EARNED * error.min())]
+        enough = 0 if names[number] in decided else np.argmax(error <= _EARNED * error.min())
+        network.trust[number] = shares[enough]
         told.append({"direction": names[number], "n": int(rows.sum())})
         told[-1] |= {"trust": float(network.trust[number]), "errors": error.round(4).tolist()}
     estimator.provenance["trust"] = told
@@ -139,11 +151,9 @@ def _draw(clips: list[Clip], seed: int, size: int) -> list[Clip]:
 
 
 def measure_shifts(estimator: GaitEstimator, pool: GaitPool, config, n_clips: int, seed: int) -> list[dict]:
-    """Measure errors and coverage where cameras, bodies or detectors differ in a strange way."""
-    if not isinstance(config, SamplerConfig):
-        return []
+    """Measure errors and coverage where cameras, bodies, detectors or sensors differ in a strange way."""
     parts = []
-    for number, name in enumerate(SHIFTS):
+    for number, name in enumerate(_SHIFTS[type(config)]):
         clips = sample_seeded(pool, shift_sampler(config, name, True), [seed, 10, number], n_clips)
         errors = tabulate_errors(estimator, clips).replace({"view": SAME_VIEWS})
         parts.append(summarise_errors(errors).assign(shift=name))

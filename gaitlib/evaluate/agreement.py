@@ -1,8 +1,4 @@
-"""Agreement between estimate and reference, the person being the unit.
-
-`compute_agreement` gives every statistic with three intervals: BCa over people, the analytic one where theory
-has one, and the one to print.
-"""
+"""Agreement between estimate and reference, the person being the unit, with intervals."""
 
 from __future__ import annotations
 
@@ -16,7 +12,13 @@ from gaitlib.evaluate.analytic import compute_analytic_intervals, compute_jackkn
 from gaitlib.evaluate.bland_altman import Z95
 from gaitlib.evaluate.bootstrap import compute_bca_interval, compute_jackknife, draw_person_weights
 from gaitlib.evaluate.inputs import check_agreement_table
-from gaitlib.evaluate.people import FEATURES, FEW_PEOPLE, MIN_PEOPLE, PersonFeatures, average_within_people
+from gaitlib.evaluate.person_means import (
+    FEATURES,
+    FEW_PEOPLE,
+    MIN_PEOPLE,
+    PersonFeatures,
+    average_within_people,
+)
 from gaitlib.evaluate.reliability import compute_ccc
 
 

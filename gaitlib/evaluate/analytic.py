@@ -13,7 +13,7 @@ from gaitlib.evaluate.bland_altman import (
     get_chi2_quantiles,
     split_error_variance,
 )
-from gaitlib.evaluate.people import FEATURES, PersonFeatures
+from gaitlib.evaluate.person_means import FEATURES, PersonFeatures
 from gaitlib.evaluate.reliability import compute_ccc, compute_icc
 
 

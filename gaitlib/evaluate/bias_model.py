@@ -11,7 +11,7 @@ from scipy import stats
 
 from gaitlib.errors import InputError
 from gaitlib.evaluate.inputs import check_agreement_table, count_walks
-from gaitlib.evaluate.people import MIN_PEOPLE
+from gaitlib.evaluate.person_means import MIN_PEOPLE
 
 MIXED = "mixed model, random person effect"
 CLUSTERED = "linear model, errors clustered by person"

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import special
 
 from gaitlib.errors import InputError
-from gaitlib.evaluate.people import FEATURES, average_within_people, check_pairs
+from gaitlib.evaluate.person_means import FEATURES, average_within_people, check_pairs
 
 Z95 = float(special.ndtri(0.975))
 
@@ -115,9 +115,7 @@ def compute_variance_limits(parts: ErrorVariance, n_people: int, level: float) -
 
 
 def compute_limit_margins(parts: ErrorVariance, n_people: int, level: float) -> tuple[float, float]:
-    """Compute how far the interval of a limit reaches in- and outwards: exact with one walk each (Carkeet
-    2015, noncentral t), otherwise MOVER (Zou 2013).
-    """
+    """How far limits reach in- and outwards: Carkeet 2015 with one walk each, else MOVER (Zou 2013)."""
     sd, root = np.sqrt(parts.total), np.sqrt(n_people)
     if parts.df_within == 0:
         ends = special.nctdtrit(n_people - 1, Z95 * root, np.array([0.5 - level / 2, 0.5 + level / 2]))
@@ -128,10 +126,7 @@ def compute_limit_margins(parts: ErrorVariance, n_people: int, level: float) -> 
 
 
 class ProportionalBias(NamedTuple):
-    """Error as a straight line in magnitude: error = intercept + slope * magnitude, and its spread likewise.
-
-    `slope_p` tests a constant bias, `sd_slope_p` a constant spread. `against` names the magnitude.
-    """
+    """Error and its spread as straight lines in magnitude (`against`); `slope_p`, `sd_slope_p`: constancy."""
 
     against: str
     intercept: float

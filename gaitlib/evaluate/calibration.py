@@ -10,7 +10,7 @@ from scipy import stats
 
 from gaitlib.errors import InputError
 from gaitlib.evaluate.inputs import check_agreement_table, check_columns, count_walks
-from gaitlib.evaluate.people import FEW_PEOPLE
+from gaitlib.evaluate.person_means import FEW_PEOPLE
 
 DEFAULT_BY = ("origin", "subgroup", "outcome", "method", "view")
 

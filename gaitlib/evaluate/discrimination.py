@@ -32,10 +32,7 @@ class AucDifference(NamedTuple):
 
 
 def compute_auc(positive, score, level: float = 0.95) -> Auc:
-    """Compute the chance that a positive person scores higher than a negative one, ties counting half.
-
-    Interval: DeLong et al. 1988, doi 10.2307/2531595.
-    """
+    """Chance that a positive person scores higher than a negative one (DeLong 1988, doi 10.2307/2531595)."""
     positive, scores = _check(positive, [score])
     (area,), covariance = _compute_delong(positive, scores)
     m, n = int(positive.sum()), int((~positive).sum())
@@ -82,14 +79,14 @@ def compute_pair_auc(positive, features, level: float = 0.95) -> Auc:
     wins = np.empty((len(a), len(b)))
     for i in range(len(a)):
         for j in range(len(b)):
-            direction = _fit_discriminant(np.delete(a, i, axis=0), np.delete(b, j, axis=0))
+            direction = fit_discriminant(np.delete(a, i, axis=0), np.delete(b, j, axis=0))
             gap = float((a[i] - b[j]) @ direction)
             wins[i, j] = (gap > 0) + 0.5 * (gap == 0)
     (area,), covariance = _summarise_wins([wins])
     return _build_auc(area, float(np.sqrt(covariance[0, 0])), len(a), len(b), level)
 
 
-def _fit_discriminant(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def fit_discriminant(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Direction of Fisher's discriminant; the pseudo-inverse bears features that do not vary."""
     inside = np.concatenate([a - a.mean(axis=0), b - b.mean(axis=0)])
     return np.linalg.pinv(inside.T @ inside / (len(inside) - 2)) @ (a.mean(axis=0) - b.mean(axis=0))

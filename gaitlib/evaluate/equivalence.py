@@ -11,7 +11,7 @@ import pandas as pd
 from gaitlib.errors import InputError
 from gaitlib.evaluate.bootstrap import compute_mean_interval
 from gaitlib.evaluate.inputs import check_agreement_table, check_columns, read_margins
-from gaitlib.evaluate.people import FEW_PEOPLE, MIN_PEOPLE
+from gaitlib.evaluate.person_means import FEW_PEOPLE, MIN_PEOPLE
 from gaitlib.evaluate.subgroups import adjust_holm
 
 DEFAULT_BY = ("origin", "subgroup", "outcome", "view")

@@ -31,7 +31,7 @@ from gaitlib.evaluate.inputs import (
     get_shown,
     read_margins,
 )
-from gaitlib.evaluate.people import MIN_PEOPLE
+from gaitlib.evaluate.person_means import MIN_PEOPLE
 from gaitlib.evaluate.style import (
     COLOURS,
     HEIGHT_IN,

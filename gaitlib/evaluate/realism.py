@@ -1,8 +1,4 @@
-"""How near simulated gaits come to real people, and why they differ where they do.
-
-Curves run over the stride of their own leg, 101 points (the last repeats the first); groups are arrays (n,
-101).
-"""
+"""How near simulated gaits come to real people; curves of a leg over its stride, groups (n, 101)."""
 
 from __future__ import annotations
 
@@ -103,11 +99,7 @@ def compare_activation(simulated: np.ndarray, measured: np.ndarray) -> dict:
 
 
 def compare_speed_law(own: pd.DataFrame, law: pd.DataFrame) -> pd.DataFrame:
-    """Compare step length at a given speed with the measured power law, both free of body size, by age group.
-
-    `own` has age_years, speed and step of simulated adults whose stride time was free; `law` has person_id,
-    age_group ('young', 'older'), speed and step of real ones.
-    """
+    """Compare step length at equal speed (free of body size) of `own` free strides with people's `law`."""
     rows = []
     for group, part in law.groupby("age_group", sort=False):
         exponent, factor = np.polyfit(np.log(part["speed"]), np.log(part["step"]), 1)

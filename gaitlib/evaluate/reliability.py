@@ -12,9 +12,7 @@ from gaitlib.errors import InputError
 
 
 def compute_icc(ratings, level: float = 0.95) -> pd.DataFrame:
-    """Compute the six intraclass correlations of Shrout & Fleiss 1979 (doi 10.1037/0033-2909.86.2.420), with
-    limits as McGraw & Wong 1996 (doi 10.1037/1082-989X.1.1.30).
-    """
+    """Intraclass correlations (Shrout & Fleiss 1979); limits McGraw & Wong 1996, 10.1037/1082-989X.1.1.30."""
     ratings = np.asarray(ratings, dtype=float)
     if ratings.ndim != 2 or ratings.shape[0] < 3 or ratings.shape[1] < 2 or not np.isfinite(ratings).all():
         raise InputError(
@@ -91,9 +89,7 @@ class Concordance(NamedTuple):
 
 
 def compute_ccc(reference, estimate, level: float = 0.95) -> Concordance:
-    """Compute the concordance correlation of one pair per person (Lin 1989, doi 10.2307/2532051; variance as
-    corrected in Biometrics 2000;56:324).
-    """
+    """Concordance correlation, one pair a person (Lin 1989; variance as in Biometrics 2000;56:324)."""
     x, y = np.asarray(reference, dtype=float), np.asarray(estimate, dtype=float)
     if x.shape != y.shape or x.ndim != 1 or x.size < 3 or not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise InputError(

@@ -11,7 +11,7 @@ from scipy import stats
 from gaitlib.errors import InputError
 from gaitlib.evaluate.bootstrap import compute_mean_interval
 from gaitlib.evaluate.inputs import check_agreement_table, check_columns, count_walks
-from gaitlib.evaluate.people import FEW_PEOPLE, MIN_PEOPLE
+from gaitlib.evaluate.person_means import FEW_PEOPLE, MIN_PEOPLE
 
 
 def adjust_holm(p_values) -> np.ndarray:
@@ -33,11 +33,7 @@ def compute_subgroup_gaps(
     level: float = 0.95,
     n_resamples: int = 2000,
 ) -> pd.DataFrame:
-    """Compute how much worse each subgroup fares than the best one.
-
-    The best group is picked from the same data, so gaps to it are a little too large (winner's curse) and p
-    values a little too small; name a group beforehand where the p value matters.
-    """
+    """Gaps to the best subgroup, which the same data pick: a little too large (winner's curse)."""
     table = check_agreement_table(tidy)
     by = [name for name in check_columns(table, by, ("origin", "outcome")) if name != "subgroup"]
     if against != "best" and against not in set(table["subgroup"]):

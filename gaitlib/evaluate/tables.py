@@ -21,7 +21,7 @@ from gaitlib.evaluate.inputs import (
     get_label,
     read_margins,
 )
-from gaitlib.evaluate.people import FEW_PEOPLE, MIN_PEOPLE
+from gaitlib.evaluate.person_means import FEW_PEOPLE, MIN_PEOPLE
 
 NOT_EVALUATED = "not evaluated on real people"
 SIMULATED = "simulated people, not measured"
@@ -143,10 +143,7 @@ def _list_missing(rows: list[dict], expected, by: Sequence[str]) -> list[dict]:
 def format_agreement_table(
     table: pd.DataFrame, statistics: Sequence[str] = SHOWN, labels: Mapping[str, str] | None = None
 ) -> pd.DataFrame:
-    """Format a raw agreement table for print: strings only, "–" marks what is undefined.
-
-    `statistics`: names of `STATISTICS`, or "loa" for both limits of agreement in one column.
-    """
+    """Format a raw agreement table for print ("–": undefined); "loa" is both limits in one column."""
     unknown = [name for name in statistics if name not in STATISTICS and name != "loa"]
     if unknown:
         raise InputError(f"statistics: {', '.join(unknown)} unknown; there are {', '.join(STATISTICS)}, loa.")

@@ -1,7 +1,4 @@
-"""Gait-cycle curves: distance to normal, share inside a band, cluster permutation test, bursts of muscles.
-
-One curve per person and joint: the person is the unit here too.
-"""
+"""Curves of the gait cycle, one per person: distance to normal, bands, cluster permutation, bursts."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ from scipy import stats
 from gaitlib.errors import InputError
 from gaitlib.evaluate.bootstrap import compute_mean_interval
 from gaitlib.evaluate.inputs import format_p
-from gaitlib.evaluate.people import MIN_PEOPLE
+from gaitlib.evaluate.person_means import MIN_PEOPLE
 
 _CHUNK = 500
 _THRESHOLD_P = 0.05
@@ -73,10 +70,7 @@ def compare_curves(
     rng: np.random.Generator,
     n_resamples: int = 1000,
 ) -> pd.DataFrame:
-    """Compare the curves of two groups, joint by joint; shapes (people, sides, points).
-
-    Range of motion per leg, then averaged; everything else on the average of both legs.
-    """
+    """Compare curves (people, sides, points) of two groups by joint; range of motion is taken per leg."""
     rows = []
     for joint in first:
         ranges = [np.ptp(group[joint], axis=2).mean(axis=1) for group in (first, second)]

@@ -1,7 +1,4 @@
-"""GaitGenerator: strides of any person, learned from the simulated library by conditional flow matching.
-
-A trained one is kept as safetensors with its description, checked on reading.
-"""
+"""GaitGenerator: strides of any person, learned from the library by conditional flow matching."""
 
 from __future__ import annotations
 
@@ -184,9 +181,7 @@ class GaitGenerator:
     def sample_vectors(
         self, encoded: np.ndarray, seed: int | torch.Generator = 0, noise: np.ndarray | None = None
     ) -> np.ndarray:
-        """Sample vectors (n, n_entries), known conditions (standardised, NaN where open) kept; of near
-        `noise` to start from come near strides.
-        """
+        """Sample vectors (n, n_entries), known conditions (standardised, NaN where open) kept."""
         import torch
 
         from gaitlib.generate.flow_network import sample_flow

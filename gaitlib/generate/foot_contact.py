@@ -10,8 +10,8 @@ import pandas as pd
 import xarray as xr
 
 from gaitlib.body.dimensions import Dimensions, compute_dimensions
-from gaitlib.body.specification import GRAVITY_MPS2, Structure, build_spheres
-from gaitlib.gait import COORDINATES, SIDES
+from gaitlib.body.specification import Structure, build_spheres
+from gaitlib.gait import COORDINATES, GRAVITY_MPS2, SIDES
 from gaitlib.person import Person
 
 _UNLOADED_SHARE = 0.05

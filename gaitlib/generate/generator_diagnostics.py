@@ -9,8 +9,7 @@ al. 2020 (arXiv 2002.09797).
 
 Dose and response: the person and the task differ from gait to gait, so the response to an impairment is the
 coefficient of its dose in a linear regression that also holds speed, height, age and the other impairments;
-the generated strides have the conditions of the solved gaits one by one. Interpolation and extrapolation: a
-second flow that never saw some severities of impairment.
+the generated strides have the conditions of the solved gaits one by one.
 """
 
 from __future__ import annotations
@@ -29,7 +28,6 @@ from gaitlib.generate.checks import OUTCOME_NAMES, OUTCOME_TOLERANCE, compare_wi
 from gaitlib.generate.conditions import BASE_CONDITIONS, get_healthy
 from gaitlib.generate.curve_corrections import compute_joint_speed
 from gaitlib.generate.flow import GaitGenerator
-from gaitlib.generate.flow_network import parse_generator_config
 from gaitlib.generate.foot_contact import measure_foot_contact
 from gaitlib.generate.learnable_gaits import find_nearest, place_gaits, select_verified
 from gaitlib.generate.representation import GRAVITY_MPS2, build_groups, flatten_variable, remove_travel
@@ -309,18 +307,6 @@ class _Pairs:
         return found | {"solved_lower": low, "solved_upper": high}
 
 
-def split_by_dose(conditions: pd.DataFrame) -> np.ndarray:
-    """Split gaits by the severity of their worst impairment; shape (n,)."""
-    doses = np.array([np.zeros(len(conditions)), *list_doses(conditions).values()])
-    severity = (doses / np.maximum(doses.max(axis=1, keepdims=True), 1e-12)).max(axis=0)
-    impaired = severity[severity > _SMALLEST_DOSE]
-    if not len(impaired):
-        return np.full(len(conditions), "seen")
-    low, high, far = np.quantile(impaired, [0.4, 0.6, 0.8])
-    part = np.where((severity >= low) & (severity <= high) & (severity > _SMALLEST_DOSE), "gap", "seen")
-    return np.where((severity > far) & (severity > _SMALLEST_DOSE), "beyond", part)
-
-
 def _build_design(conditions: pd.DataFrame, doses: dict[str, np.ndarray]) -> np.ndarray:
     speed, height = conditions["speed_mps"].to_numpy(float), conditions["height_m"].to_numpy(float)
     age = conditions["age_years"].to_numpy(float)
@@ -339,57 +325,6 @@ def _fit_slope(design: np.ndarray, values: np.ndarray, column: int) -> float:
 def _resample(people: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     chosen = rng.choice(np.unique(people), size=len(np.unique(people)))
     return np.concatenate([np.flatnonzero(people == person) for person in chosen])
-
-
-FEWEST_UNSEEN = 5
-PARTS = ("seen", "gap", "beyond")
-
-
-def measure_unseen(
-    flow: GaitGenerator,
-    train: tuple[pd.DataFrame, xr.Dataset],
-    test: tuple[pd.DataFrame, xr.Dataset],
-    steps: int,
-    seed: int = 0,
-    folder: str | Path | None = None,
-) -> pd.DataFrame:
-    """Train a flow without some severities and ask it for them; deg."""
-    scale = flow.representation.conditions
-    parts = split_by_dose(pd.concat([scale.read(train[0]), scale.read(test[0])], ignore_index=True))
-    of_train, of_test = parts[: len(train[0])], parts[len(train[0]) :]
-    config = parse_generator_config(flow.config.model_dump() | {"steps": steps})
-    other = GaitGenerator().fit(*_take(train, of_train == "seen"), config, seed, folder)
-    result = []
-    for part in PARTS:
-        sets = [_take(test, of_test == part)]
-        sets += [_take(train, of_train == part)] if part != "seen" else []
-        sets = [pair for pair in sets if len(pair[0])]
-        row = {"part": part, "n_gaits": sum(len(pair[0]) for pair in sets)}
-        for name, healthy in (("asked", False), ("ignored", True)):
-            errors = [_measure_errors(other, *pair, seed, healthy) for pair in sets]
-            enough = row["n_gaits"] >= FEWEST_UNSEEN
-            row[name] = float(np.concatenate(errors).mean()) if enough else np.nan
-        result.append(row)
-    return pd.DataFrame(result)
-
-
-def _take(pair: tuple[pd.DataFrame, xr.Dataset], chosen: np.ndarray) -> tuple[pd.DataFrame, xr.Dataset]:
-    rows = np.flatnonzero(chosen)
-    return pair[0].iloc[rows].reset_index(drop=True), pair[1].isel(gait=rows)
-
-
-def _measure_errors(
-    model: GaitGenerator, table: pd.DataFrame, gaits: xr.Dataset, seed: int, healthy: bool
-) -> np.ndarray:
-    conditions = model.representation.conditions.read(table)
-    conditions["stride_time_s"] = gaits["stride_time_s"].to_numpy()
-    if healthy:
-        impaired = [name for name in conditions if name not in BASE_CONDITIONS]
-        conditions = conditions.assign(**{name: get_healthy(name) for name in impaired})
-    _, made = model.sample(conditions, seed)
-    angles = ~np.isin(COORDINATES, TRANSLATIONS)
-    both = [np.degrees(flatten_variable(part, "position")[..., angles]) for part in (gaits, made)]
-    return np.sqrt(((both[0] - both[1]) ** 2).mean(axis=(1, 2)))
 
 
 _LINES = {

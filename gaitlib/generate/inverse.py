@@ -24,13 +24,11 @@ from gaitlib.generate.learnable_gaits import select_learnable
 from gaitlib.generate.network_training import use_one_thread
 from gaitlib.generate.representation import VectorLayout
 
-LEVELS = (0.5, 0.8, 0.9)
 CURVE_NOISE = 0.4
 """Noise on the components (standard deviations of the library)."""
 
 _COPIES, _MOST_COPIES = 20, 20_000
 _IMPAIRED_SHARE = 0.7
-_HEALTHY_WITHIN = 1e-6
 
 
 class ImpairmentPosterior:
@@ -121,37 +119,3 @@ class ImpairmentPosterior:
             often_open=(),
             jitter=jitter,
         )
-
-
-def measure_calibration(
-    posterior: ImpairmentPosterior, table: pd.DataFrame, gaits: xr.Dataset, n_samples: int = 200
-) -> pd.DataFrame:
-    """Measure how often the truth lies within the intervals of the posterior."""
-    truth = posterior.representation.conditions.read(table)[list(posterior.names)].to_numpy(dtype=float)
-    samples = posterior.sample(table, gaits, n_samples)
-    scale = posterior.representation.conditions
-    span = (scale.upper - scale.lower)[len(BASE_CONDITIONS) :]
-    middle = np.median(samples, axis=1)
-    prior = np.array([get_healthy(name) for name in posterior.names])
-    tolerance = 0.01 * span
-    inside = {}
-    for level in LEVELS:
-        low, high = np.quantile(samples, [0.5 - level / 2, 0.5 + level / 2], axis=1)
-        inside[level] = (truth >= low - tolerance) & (truth <= high + tolerance)
-    impaired = np.abs(truth - prior) > _HEALTHY_WITHIN
-    rows = []
-    for place, name in [(slice(None), "all"), *enumerate(posterior.names)]:
-        unit = span if name == "all" else 1.0
-        error, blind = (np.abs(v - truth)[:, place] / unit for v in (middle, prior))
-        for who, chosen in (("everyone", np.ones_like(impaired)), ("impaired", impaired)):
-            part = chosen[:, place]
-            count = int(part.any(axis=1).sum()) if name == "all" else int(part.sum())
-            row = {"impairment": name, "who": who, "n_gaits": count}
-            for level in LEVELS:
-                row[f"covered_{level:.0%}".rstrip("%")] = _average(inside[level][:, place][part])
-            rows.append(row | {"mae": _average(error[part]), "mae_prior": _average(blind[part])})
-    return pd.DataFrame(rows)
-
-
-def _average(values: np.ndarray) -> float:
-    return float(np.mean(values)) if len(values) else float("nan")

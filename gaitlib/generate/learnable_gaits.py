@@ -51,11 +51,7 @@ def hash_library(table: pd.DataFrame, gaits: xr.Dataset) -> str:
 
 
 def select_learnable(table: pd.DataFrame, gaits: xr.Dataset) -> tuple[pd.DataFrame, xr.Dataset]:
-    """Keep the verified gaits that have relatives in the library.
-
-    A solver may end in a local optimum that obeys physics and yet is no walking gait. Such solutions lie
-    far from all others; a generator that learned them would repeat them, so they are set aside.
-    """
+    """Keep the verified gaits that have relatives: isolated ones may be local optima that are no walking."""
     table, gaits = select_verified(table, gaits)
     if len(table) < _FEWEST:
         return table, gaits

@@ -1,7 +1,4 @@
-"""What the trainings of all networks share: weights from a generator, steps, averaging, checkpoints.
-
-Imports torch: only modules that train or sample import this one.
-"""
+"""What all trainings share: weights from a generator, steps, averaging, checkpoints (imports torch)."""
 
 from __future__ import annotations
 

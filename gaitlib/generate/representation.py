@@ -27,9 +27,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gaitlib.body.specification import GRAVITY_MPS2
 from gaitlib.errors import InputError
-from gaitlib.gait import COORDINATES, MUSCLES, N_PHASE, SIDES, TRANSLATIONS, swap_side
+from gaitlib.gait import COORDINATES, GRAVITY_MPS2, MUSCLES, N_PHASE, SIDES, TRANSLATIONS, swap_side
 from gaitlib.generate.conditions import ConditionScale, fit_condition_scale, is_impairment, spread_impairments
 from gaitlib.generate.foot_contact import measure_contact_shift
 from gaitlib.simulate.library import build_gait_set
@@ -182,9 +181,7 @@ def _exchange_sides(channel: str) -> str:
 
 @dataclass
 class Components:
-    """Whitened principal components of a part: `to_vector` (n_coefficients, n_components) whitens,
-    `to_coefficients` undoes it, `share` (n_components,) is the weighted variance explained.
-    """
+    """Whitened principal components of a part; `share` is the weighted variance that each explains."""
 
     mean: np.ndarray
     to_vector: np.ndarray

@@ -13,15 +13,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy.ndimage import binary_erosion
 
-from gaitlib.body.specification import GRAVITY_MPS2, Specification, build_specification
-from gaitlib.events import detect_events
-from gaitlib.gait import COORDINATES
+from gaitlib.body.specification import Specification, build_specification
+from gaitlib.gait import COORDINATES, GRAVITY_MPS2
 from gaitlib.person import Person
-from gaitlib.signals import find_runs, smooth_lowpass
+from gaitlib.signals import smooth_lowpass
 from gaitlib.simulate.workers import make_pool
-from gaitlib.walk import get_point
 
 
 def compute_inverse_dynamics(
@@ -106,61 +103,3 @@ def smooth_stride(values: np.ndarray, stride_time_s: float, cutoff_hz: float | N
     strides = np.concatenate([values[:-1]] * 5)
     smooth = smooth_lowpass(strides, n / stride_time_s, cutoff_hz)[2 * n : 3 * n]
     return np.concatenate([smooth, smooth[:1]])
-
-
-_SEGMENTS = (
-    ("neck", "head_top", 0.081, 0.5),
-    ("mid_hip", "neck", 0.497, 0.56),
-    *((f"shoulder_{s}", f"elbow_{s}", 0.028, 0.436) for s in "rl"),
-    *((f"elbow_{s}", f"wrist_{s}", 0.022, 0.682) for s in "rl"),
-    *((f"hip_{s}", f"knee_{s}", 0.100, 0.433) for s in "rl"),
-    *((f"knee_{s}", f"ankle_{s}", 0.0465, 0.433) for s in "rl"),
-    *((f"ankle_{s}", f"toe_{s}", 0.0145, 0.5) for s in "rl"),
-)
-"""From, to, share of body mass, place of the centre of mass on the way (Winter 2009, table 4.1)."""
-_MARGIN_S, _SWING_MARGIN_S, _SHORTEST_S = 0.05, 0.03, 0.25
-
-
-def measure_walk_residual(walk: xr.Dataset, cutoff_hz: float = CUTOFF_HZ) -> dict[str, float] | None:
-    """Measure the residual force of a recorded walk; None where too little of it is known.
-
-    The centre of mass comes from joint centres and segment masses, the ground's force from plates, where both
-    feet are known to stand on a plate of their own or to swing.
-    """
-    fps, mass = float(walk.attrs["fps"]), float(walk.attrs["mass_kg"])
-    center = sum(
-        share * ((1 - place) * get_point(walk, first) + place * get_point(walk, last))
-        for first, last, share, place in _SEGMENTS
-    ) / sum(share for *_, share, _ in _SEGMENTS)
-    force = _fill_swing(walk)
-    known = np.isfinite(force).all(axis=(1, 2))
-    runs = [run for run in find_runs(np.isfinite(center).all(axis=1)) if run[1] - run[0] > 1.0 * fps]
-    if not runs:
-        return None
-    start, end = max(runs, key=lambda run: run[1] - run[0])
-    path = smooth_lowpass(center[start:end, :2], fps, cutoff_hz)
-    acceleration = np.gradient(np.gradient(path, 1.0 / fps, axis=0), 1.0 / fps, axis=0)
-    ground = smooth_lowpass(np.nan_to_num(force[start:end, :, :2]).sum(axis=1), fps, cutoff_hz)
-    residual = mass * (acceleration + [0.0, GRAVITY_MPS2]) - ground
-    margin = round(_MARGIN_S * fps)
-    usable = known[start:end].copy()
-    if margin:
-        usable = binary_erosion(usable, iterations=margin)
-    usable[:margin] = usable[len(usable) - margin :] = False
-    if usable.sum() < _SHORTEST_S * fps:
-        return None
-    return summarise_residual(residual[usable], mass) | {"duration_s": float(usable.sum() / fps)}
-
-
-def _fill_swing(walk: xr.Dataset) -> np.ndarray:
-    """Ground force (time, foot, space) with zeros where a foot swings, by its points."""
-    force, time_s = walk["ground_force"].values.copy(), walk["time"].values
-    events = detect_events(walk)
-    for foot, side in enumerate("rl"):
-        own = events[events["foot"] == side]
-        for left_s in own.loc[own["event"] == "toe_off", "time_s"]:
-            lands = own.loc[(own["event"] == "initial_contact") & (own["time_s"] > left_s), "time_s"]
-            if len(lands):
-                swing = (time_s > left_s + _SWING_MARGIN_S) & (time_s < lands.iloc[0] - _SWING_MARGIN_S)
-                force[:, foot] = np.where(swing[:, None] & np.isnan(force[:, foot]), 0.0, force[:, foot])
-    return force

@@ -11,8 +11,7 @@ import xarray as xr
 
 from gaitlib.body.dimensions import Dimensions, compute_dimensions
 from gaitlib.body.kinematics import compute_sagittal_points
-from gaitlib.body.specification import GRAVITY_MPS2
-from gaitlib.gait import COORDINATES, MUSCLE_GROUPS, SIDES
+from gaitlib.gait import COORDINATES, GRAVITY_MPS2, MUSCLE_GROUPS, SIDES
 from gaitlib.person import parse_person
 from gaitlib.report.body_picture import (
     HEALTHY,
@@ -88,10 +87,7 @@ def build_animation(walkers: Sequence[Walker], name: str = "walkers", still: str
 def build_viewer(
     groups: Mapping[str, Sequence[Sequence[Walker]]], shown: Sequence[str], still: str = ""
 ) -> str:
-    """Build a viewer in which a reader chooses who walks, how impaired and how fast.
-
-    Each group is a list of levels from the least to the most impaired; gaits of a level are sorted by speed.
-    """
+    """Build a viewer of who walks, how impaired (levels from least to most) and how fast (gaits by speed)."""
     names = list(groups)
     sorted_groups = [
         (name, [sorted(level, key=_get_speed) for level in levels]) for name, levels in groups.items()
@@ -125,10 +121,7 @@ def _pack_groups(groups: list[tuple[str, Sequence[Sequence[Walker]]]], panels: l
 
 
 def compute_pressure_centre(gait: xr.Dataset, dimensions: Dimensions) -> np.ndarray:
-    """Estimate where the ground force acts under each foot; shape (101, 2), m.
-
-    The foot's own mass is neglected: the ground force's moment about the ankle balances the ankle moment.
-    """
+    """Where the ground force balances the ankle moment under each (massless) foot; shape (101, 2), m."""
     points = compute_sagittal_points(gait["position"].values, dimensions)
     centre = np.zeros((gait.sizes["phase"], 2))
     for column, side in enumerate(SIDES):
@@ -143,8 +136,7 @@ def compute_pressure_centre(gait: xr.Dataset, dimensions: Dimensions) -> np.ndar
 
 
 def _pack(walker: Walker) -> dict:
-    """Numbers of one gait, every second hundredth of the stride: points and places in mm, forces in % of
-    body weight, activation in %."""
+    """Numbers of every second hundredth of a stride: mm, % of body weight, % of activation."""
     gait = walker.gait
     position = gait["position"].values
     forward = position[:, COORDINATES.index("pelvis_tx")]

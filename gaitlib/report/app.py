@@ -34,7 +34,7 @@ _EARLIER = "earlier report"
 """Name beside the recording, which no recording can have: names end in one of ENDINGS."""
 _MOST_WAITING, _MOST_KEPT = 4, 30
 _OPTIONS = {
-    **dict.fromkeys(("height_m", "age_years", "fps"), float),
+    **dict.fromkeys(("height_m", "age_years", "fps", "lens_mm"), float),
     **{"person": int, "sex": str, "site": str, "view": str},
 }
 """What the page may ask for, with its type."""

@@ -1,8 +1,4 @@
-"""Figures of gaits the way clinics read them: own-side cycle, degrees, toe-off line, left and right told
-apart twice.
-
-Loads matplotlib: import it only where figures are drawn.
-"""
+"""Figures of gaits as clinics read them: own-side cycle, degrees, sides told apart twice."""
 
 from __future__ import annotations
 
@@ -20,6 +16,7 @@ from matplotlib.patches import Patch
 
 from gaitlib.evaluate.realism import Band
 from gaitlib.evaluate.style import COLOURS, STYLE, add_simulated_mark
+from gaitlib.events import CONTACT_N
 
 RIGHT, LEFT, GREY = COLOURS[0], COLOURS[1], "0.55"
 JOINTS = {"hip": "hip_flexion", "knee": "knee_angle", "ankle": "ankle_angle"}
@@ -35,7 +32,6 @@ MUSCLE_WORDS = {
     "soleus": "Soleus",
     "tib_ant": "Tibialis anterior",
 }
-_CONTACT_N = 20.0
 _JOINTS = {"hip_flexion": "Hip flexion", "knee_angle": "Knee flexion", "ankle_angle": "Ankle dorsiflexion"}
 _LINES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1, 1, 1)))
 _LEG = ("hip", "knee", "ankle", "heel", "toe")
@@ -120,10 +116,7 @@ def plot_cycles(
     band: str = "",
     sharey: bool = False,
 ) -> Figure:
-    """Draw curves over the stride, three panels a row: means of groups, of the group `band` also the SD.
-
-    A panel has for each group its curves (n, 101), or their summary.
-    """
+    """Draw curves (n, 101) over the stride, or their summary: means, of the group `band` also the SD."""
     n_columns, n_rows = min(3, len(panels)), -(-len(panels) // 3)
     size = (3.2 * n_columns if n_columns > 2 else 8.2, 3.7 if n_rows == 1 else 2.9 * n_rows)
     with plt.rc_context(STYLE):
@@ -223,23 +216,11 @@ def draw_pixels(ax, pose: xr.Dataset) -> None:
 
 @dataclass(frozen=True)
 class SideCurves:
-    """Sagittal joint angles of a group of people, each leg over its own stride.
+    """Sagittal joint angles of a group of people, each leg over its own stride."""
 
-    Attributes
-    ----------
-    angles : dict
-        Joint -> array, shape (people, 2, 101), right before left, in degrees; flexion and dorsiflexion are
-        positive.
-    people : list of str
-        In the order of the arrays.
-    toe_off : array, shape (people, 2)
-        End of stance (% of the own stride); NaN where not known.
-    simulated : bool
-        Whether the people are simulated.
-    """
-
-    angles: dict[str, np.ndarray]
+    angles: dict[str, np.ndarray]  # joint -> (people, 2, 101), right before left, degrees
     people: list[str]
+    # end of stance (people, 2), % of the own stride; NaN where not known
     toe_off: np.ndarray = field(default_factory=lambda: np.empty((0, 2)))
     simulated: bool = False
 
@@ -274,7 +255,7 @@ def collect_side_curves(gaits: xr.Dataset, people: list[str]) -> SideCurves:
 
 def _find_stance(force: np.ndarray) -> tuple[int, float]:
     """Sample of initial contact, and end of stance in percent of the cycle after it."""
-    loaded = force > _CONTACT_N
+    loaded = force > CONTACT_N
     starts = np.flatnonzero(loaded & ~np.roll(loaded, 1))
     if len(starts) == 0:
         return 0, float("nan")

@@ -33,14 +33,14 @@ def cut_pictures(film: Film, answer, blur: bool = True) -> tuple[str, ...]:
         if index not in rows:
             continue
         at = dict(zip(points["keypoint"].values, points.values[index], strict=True))
-        picture = _draw_frame(image, at, blur)
+        picture = draw_person(image, at, blur)
         if picture is not None:
             data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 80])[1].tobytes()
             shown.append("data:image/jpeg;base64," + base64.b64encode(data).decode())
     return tuple(shown)
 
 
-def _draw_frame(image: np.ndarray, at: dict, blur: bool) -> np.ndarray | None:
+def draw_person(image: np.ndarray, at: dict, blur: bool) -> np.ndarray | None:
     """The person with the skeleton; face and surroundings are blurred."""
     import cv2
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from gaitlib.door.command import add_estimate_parser, run
 from gaitlib.errors import WorkError
 from gaitlib.sense.layouts import get_layout
 from gaitlib.walk import KEYPOINTS_3D
@@ -22,8 +23,6 @@ _MARKERS = [f"{part}_{side}" for part in ("hip", "knee", "ankle", "heel", "toe")
 
 def run_commands(page: Path, folder: Path) -> list[str]:
     """Run every `gaitlib estimate` of a page; words and picture go to a folder, as NAME.txt and NAME.svg."""
-    from gaitlib.door.command import add_estimate_parser, run
-
     folder.mkdir(parents=True, exist_ok=True)
     write_files(folder)
     parser, done = argparse.ArgumentParser(), []

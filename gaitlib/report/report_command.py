@@ -14,6 +14,8 @@ from gaitlib.errors import InputError
 if TYPE_CHECKING:
     from gaitlib.report.visit import Visit
 
+_EQUIVALENT_WIDTH_MM = 34.6
+"""Longer side of a picture of 4 by 3 whose diagonal is that of 35 mm film: phones state their lens so."""
 VIDEO_ENDINGS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".3gp")
 
 
@@ -40,6 +42,11 @@ def add_report_parser(subparsers) -> argparse.ArgumentParser:
         "--results", help="results of a run to take the test from, such as build/quick/results"
     )
     parser.add_argument("--view", help="where the camera stands: side, oblique, front, back")
+    parser.add_argument(
+        "--lens", type=float, dest="lens_mm", metavar="MM",
+        help="focal length, 35 mm equivalent, as phones state it (main lens 24 to 28; times the crop of the "
+        "video); from the front and back it decides how well the speed is known",
+    )  # fmt: skip
     parser.add_argument("--site", help="where the inertial sensor is worn, such as lower_back")
     parser.add_argument("--fps", type=float, help="frames or samples per second, where the file does not say")
     parser.add_argument("--layout", help="order of numbered points, where the file does not say")
@@ -48,7 +55,7 @@ def add_report_parser(subparsers) -> argparse.ArgumentParser:
         "--image-size", nargs=2, type=int, dest="image_size_px", metavar=("WIDTH", "HEIGHT"),
         help="image size (px)",
     )  # fmt: skip
-    parser.add_argument("--subject", help="which subject of a c3d file")
+    parser.add_argument("--subject", help="which subject of a c3d or .trc file")
     parser.add_argument("--treadmill", action="store_true", help="the person walks on a treadmill")
     parser.set_defaults(run=run)
     return parser
@@ -78,6 +85,7 @@ def make_report(
     group: str | None = None,
     results: str | Path | None = None,
     view: str | None = None,
+    lens_mm: float | None = None,
     site: str | None = None,
     fps: float | None = None,
     layout: str | None = None,
@@ -93,7 +101,7 @@ def make_report(
     from gaitlib.report.visit import build_visit
     from gaitlib.sense.video import is_video
 
-    _check_person(height_m, age_years)
+    _check_stated(height_m, age_years, lens_mm)
     path = Path(file)
     out = Path(out) if out else path.with_name(f"{path.stem}_report.html")
     if out.suffix.lower() not in (".html", ".htm"):
@@ -112,14 +120,17 @@ def make_report(
 
         film = read_film(path, out, person, fps, report)
         try:
-            answer = estimate_gait(film.keypoints, **known)
+            seen = film.keypoints.attrs
+            focal = _find_focal(lens_mm, (seen["image_width_px"], seen["image_height_px"]))
+            answer = estimate_gait(film.keypoints, focal_length_px=focal, **known)
         except InputError as error:  # the door sees an array, the reader a file
             raise InputError(str(error).replace("array: ", f"video {path.name}: ", 1)) from None
         answer = replace(answer, source=path.name, notes=(*film.notes, *answer.notes), method=film.method)
     else:
         known |= {"format": format, "layout": layout, "site": site, "subject": subject}
         size = tuple(image_size_px) if image_size_px else None
-        answer = estimate_gait(path, fps, image_size_px=size, person=person, **known)
+        focal = _find_focal(lens_mm, size)
+        answer = estimate_gait(path, fps, image_size_px=size, person=person, focal_length_px=focal, **known)
         people = answer.recording.facts.get("people", 1) if answer.recording else 1
         if people > 1 and person is None:
             raise InputError(
@@ -128,7 +139,8 @@ def make_report(
             )
     view = view if answer.recording is None or answer.recording.kind == "keypoints" else None
     places = (Path(name) if name else None for name in (results, compare))
-    visit = build_visit(answer, height_m, age_years, sex, view, group, *places, filmed=film is not None)
+    filmed = {"filmed": film is not None, "lens_told": lens_mm is not None}
+    visit = build_visit(answer, height_m, age_years, sex, view, group, *places, **filmed)
     if film is not None:
         from gaitlib.report.frames import cut_pictures
 
@@ -147,10 +159,21 @@ def make_report(
     return visit, files
 
 
-def _check_person(height_m: float | None, age_years: float | None) -> None:
+def _find_focal(lens_mm: float | None, size: tuple[int, int] | None) -> float | None:
+    """Focal length (px) of a stated lens."""
+    if lens_mm is None:
+        return None
+    if size is None:
+        raise InputError("--lens: the size of the image is needed as well; give --image-size WIDTH HEIGHT.")
+    return lens_mm / _EQUIVALENT_WIDTH_MM * max(size)
+
+
+def _check_stated(height_m: float | None, age_years: float | None, lens_mm: float | None) -> None:
     if height_m is None:
         raise InputError("--height: not given; the body height in metres is needed, such as --height 1.72.")
     if not 0.6 <= height_m <= 2.3:
         raise InputError(f"--height: found {height_m:g}, expected 0.6 to 2.3. Give it in metres.")
     if age_years is not None and not 2 <= age_years <= 110:
         raise InputError(f"--age: found {age_years:g}, expected 2 to 110 years.")
+    if lens_mm is not None and not 10 <= lens_mm <= 300:
+        raise InputError(f"--lens: found {lens_mm:g}, expected 10 to 300 mm (35 mm equivalent).")

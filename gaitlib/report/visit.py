@@ -16,6 +16,7 @@ from gaitlib.door.answer import Answer
 from gaitlib.door.sides import is_side_on, split_sides
 from gaitlib.environment import SHIPPED
 from gaitlib.errors import InputError
+from gaitlib.evaluate.agreement import compute_agreement
 
 KIND, VERSION = "gaitlib-report", 1
 NAMES = (
@@ -118,6 +119,7 @@ def build_visit(
     results: Path | None = None,
     earlier: Path | None = None,
     filmed: bool = False,
+    lens_told: bool = False,
 ) -> Visit:
     """Put together what a report shows; an answer without values is refused with its reason."""
     if not answer.ok:
@@ -127,7 +129,7 @@ def build_visit(
         )
     seen = find_view(answer, view)
     errors, tested = look_up_errors(answer, seen, group, results)
-    trusted, tried = look_up_trials(seen) if filmed else (True, "")
+    trusted, tried = look_up_trials(seen, lens_told) if filmed else (True, "")
     if not trusted:
         lengths = {name for name in answer.values if name.startswith(("speed", "step_length"))}
         kept = {name: item for name, item in answer.values.items() if name not in lengths}
@@ -190,8 +192,6 @@ def look_up_errors(
     answer: Answer, view: str, group: str | None = None, results: Path | None = None
 ) -> tuple[dict[str, dict], str]:
     """Look up what was found on real people for this view: error and detectable change, and a sentence."""
-    from gaitlib.evaluate.agreement import compute_agreement
-
     if answer.recording.kind == "markers":
         return {}, "Measured directly from markers in three dimensions; no estimator was used."
     if answer.recording.kind == "inertial" and answer.recording.values.shape[1] == 3:
@@ -234,7 +234,7 @@ def look_up_errors(
     return found, f"Tested on {people} real people ({', '.join(names)}), {kind}."
 
 
-def look_up_trials(view: str) -> tuple[bool, str]:
+def look_up_trials(view: str, lens_told: bool = False) -> tuple[bool, str]:
     """Look up drawn walks of known speed, filmed from a view: whether to trust lengths, and a sentence."""
     table = pd.read_csv(VIDEO_TRIALS)
     table = table[(table["what"] == "drawn") & (table["view"].replace("back", "front") == view)]
@@ -242,16 +242,18 @@ def look_up_trials(view: str) -> tuple[bool, str]:
     words = {"front": "the front or back"}.get(view, f"the {view}".replace("the oblique", "an oblique view"))
     if good.empty:
         return False, f"speed and step length are left out: no video from {words} was ever tested"
-    error = good["speed_mps"] / good["speed_mps_known"] - 1
+    told = lens_told and "speed_mps_lens" in good
+    error = good["speed_mps_lens" if told else "speed_mps"] / good["speed_mps_known"] - 1
     if error.abs().median() > _TRUSTED:
         return False, (
             f"speed and step length are left out, as video from {words} does not tell them: in {len(good)} "
             f"drawn walks of known speed the values were {_show_errors(error)} off; film from the side"
+            f"{'' if told else ' or state the lens (--lens)'}"
         )
     late = (good["step_time_s"] / good["step_time_s_known"] - 1).abs().max()
     return True, (
-        f"In {len(good)} drawn videos from {words} with known values speed was {_show_errors(error)} off, "
-        f"step time at most {100 * late:.1f} %."
+        f"In {len(good)} drawn videos from {words} with known values{' and lens' if told else ''} speed was "
+        f"{_show_errors(error)} off, step time at most {100 * late:.1f} %."
     )
 
 

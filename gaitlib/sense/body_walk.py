@@ -204,10 +204,7 @@ def _share_load(position: np.ndarray, force_n: np.ndarray, dimensions: Dimension
 
 
 def _interpolate_strides(curves: np.ndarray, stride: np.ndarray, phase: np.ndarray) -> np.ndarray:
-    """Curves over time; strides of different gaits are cross-faded over the last fifth.
-
-    Cubic (Catmull & Rom 1974) and periodic: between straight pieces an accelerometer would feel kinks.
-    """
+    """Curves over time, strides cross-faded over the last fifth; cubic, as a sensor would feel kinks."""
     n_gait, n_phase = curves.shape[:2]
     period = n_phase - 1
     place = phase * period

@@ -34,52 +34,21 @@ NEAREST_DEPTH_M = 0.2
 
 @dataclass(frozen=True)
 class Camera:
-    """A camera and where it stands.
+    """A camera and where it stands; the focal length is that of a usual phone (3/4 of the image width)."""
 
-    Parameters
-    ----------
-    azimuth_deg : float
-        Direction from the middle of the path to the camera; see the module.
-    distance_m : float
-        Horizontal distance from the middle of the path (m).
-    height_m : float
-        Height of the lens above the floor (m).
-    focal_length_px : float
-        Focal length (px); the default, three quarters of the image width, is that of a usual phone (26 mm).
-    image_width_px, image_height_px : int
-        Image size (px).
-    fps : float
-        Frames per second.
-    motion : str
-        'fixed', 'panning' (turns about its vertical axis with the person) or 'hand_held' (turns with the
-        person and shakes).
-    aim_height_m : float
-        Height of the point in the middle of the path that the camera looks at (m).
-    roll_deg : float
-        Rotation about the optical axis (deg).
-    pan_lag_s : float
-        Delay of the panning behind the person (s).
-    distortion_k1 : float
-        First radial distortion coefficient (1); negative is barrel.
-    shake_deg : float
-        Standard deviation of the shake of a hand-held camera about each axis (deg); assumed.
-    shake_seed : int
-        Which shake.
-    """
-
-    azimuth_deg: float = 90.0
-    distance_m: float = 5.0
-    height_m: float = 1.0
+    azimuth_deg: float = 90.0  # see the module
+    distance_m: float = 5.0  # from the middle of the path
+    height_m: float = 1.0  # of the lens above the floor
     focal_length_px: float = 1440.0
     image_width_px: int = 1920
     image_height_px: int = 1080
     fps: float = 60.0
-    motion: str = "fixed"
-    aim_height_m: float = 0.9
+    motion: str = "fixed"  # or 'panning' (follows the person), 'hand_held' (follows and shakes)
+    aim_height_m: float = 0.9  # of what it looks at in the middle of the path
     roll_deg: float = 0.0
-    pan_lag_s: float = 0.0
-    distortion_k1: float = 0.0
-    shake_deg: float = 0.4
+    pan_lag_s: float = 0.0  # behind the person
+    distortion_k1: float = 0.0  # radial; negative is barrel
+    shake_deg: float = 0.4  # SD about each axis; assumed
     shake_seed: int = 0
 
     def __post_init__(self) -> None:
@@ -99,25 +68,7 @@ class Camera:
 
 
 def build_camera(view: str, **changes) -> Camera:
-    """Build a camera for a named view that shows a walk of about 8 m.
-
-    Parameters
-    ----------
-    view : str
-        A name of `VIEWS`.
-    **changes
-        Any field of `Camera`.
-
-    Returns
-    -------
-    Camera
-        Side views stand 6 m away, front and back views 9 m, oblique ones 8 m, if not changed.
-
-    Raises
-    ------
-    InputError
-        If the view is unknown.
-    """
+    """Build a camera for a view of `VIEWS` on a walk of about 8 m; any field of `Camera` may be changed."""
     if view not in VIEWS:
         raise InputError(f"view: found '{view}', expected one of {', '.join(VIEWS)}.")
     distance = {"side": 6.0, "side_left": 6.0, "front": 9.0, "back": 9.0}.get(view, 8.0)
@@ -125,29 +76,7 @@ def build_camera(view: str, **changes) -> Camera:
 
 
 def project_walk(walk: xr.Dataset, camera: Camera, layout: str = "walk19") -> xr.Dataset:
-    """Project a Walk into a camera image.
-
-    Parameters
-    ----------
-    walk : xarray.Dataset
-        A Walk: `keypoint_position(time, keypoint, space)` in m, walking along +x.
-    camera : Camera
-        The camera.
-    layout : str
-        Layout of the keypoints wanted; see `gaitlib.sense.layouts`.
-
-    Returns
-    -------
-    xarray.Dataset
-        Image keypoints at the camera's frame rate: `pixel_position` px, `confidence` 1 where a point is seen,
-        0 and NaN where it is unknown, behind the camera or outside the image. Attributes: those of the Walk,
-        layout, fps, image size, view, camera_motion and the camera itself (`camera_<field>`).
-
-    Raises
-    ------
-    InputError
-        If the Walk is shorter than two frames or the layout is unknown.
-    """
+    """Project a Walk into an image: `pixel_position` (px) and `confidence` (1 seen, 0 else) over time."""
     time_in = walk["time"].values
     points_in = walk["keypoint_position"].values
     n_frames = int(np.floor((time_in[-1] - time_in[0]) * camera.fps + 1e-6)) + 1
@@ -172,22 +101,7 @@ def project_walk(walk: xr.Dataset, camera: Camera, layout: str = "walk19") -> xr
 
 
 def project_points(points: np.ndarray, middle: np.ndarray, camera: Camera) -> np.ndarray:
-    """Project points (array form of `project_walk`).
-
-    Parameters
-    ----------
-    points : array, shape (n_time, n_point, 3)
-        Positions (m).
-    middle : array, shape (n_time, 3)
-        Middle of the hips (m): the path is taken from it, and a panning camera follows it.
-    camera : Camera
-        The camera.
-
-    Returns
-    -------
-    array, shape (n_time, n_point, 2)
-        Pixels (u right, v down); NaN outside the image or nearer than `NEAREST_DEPTH_M`.
-    """
+    """Project points (time, point, 3) to pixels (u right, v down); the path follows the mid-hip `middle`."""
     known = middle[np.isfinite(middle).all(axis=1)]
     if len(known) == 0:
         return np.full((*points.shape[:2], 2), np.nan)

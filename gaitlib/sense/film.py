@@ -29,10 +29,7 @@ class Film:
 def read_film(
     path: Path, out: Path, person: int | None = None, fps: float | None = None, report=None
 ) -> Film:
-    """Read a video; where several people are in it, one has to be chosen from a picture with numbers.
-
-    `report` is told how many frames of how many are done.
-    """
+    """Read a video; of several people one has to be chosen from a picture with numbers."""
     require("video")
     rate, count = read_head(path, fps)
     if rate < _LEAST_FPS:

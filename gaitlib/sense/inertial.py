@@ -29,8 +29,8 @@ import xarray as xr
 from scipy.interpolate import make_interp_spline
 from scipy.spatial.transform import Rotation
 
-from gaitlib.body.specification import GRAVITY_MPS2
 from gaitlib.errors import InputError
+from gaitlib.gait import GRAVITY_MPS2
 from gaitlib.sense.segments import PITCH_SEGMENTS, compute_rotation, estimate_pitch, get_point
 from gaitlib.signals import smooth_lowpass
 from gaitlib.walk import KEYPOINTS_3D
@@ -98,11 +98,7 @@ def draw_placement(
 def draw_impacts(
     points: np.ndarray, fps: float, time_s: np.ndarray, rng: np.random.Generator, errors: InertialErrors
 ) -> Callable[[str], np.ndarray]:
-    """Draw the vibration that foot impact sends through the body.
-
-    The sensor is displaced by t^2 exp(-t/tau) sin(2 pi f t), upwards and, three tenths of it, backwards, so
-    it comes back to where it was: the velocity that the foot loses on landing is in the rigid motion.
-    """
+    """Draw the vibration t^2 exp(-t/tau) sin(2 pi f t) of a landing: the sensor comes back to its place."""
     middle = get_point(points, "mid_hip")
     speed = abs(middle[-1, 0] - middle[0, 0]) * fps / max(len(middle) - 1, 1)
     size = errors.impact_mps2 * speed / 1.2 * rng.gamma(2.0, 0.5)

@@ -3,7 +3,9 @@
 The vertical force of a simulated gait is shared out among the contact spheres of each foot and repeated
 stride by stride, with the timing of `gaitlib.sense.walk_variation`. Where a stride takes longer or shorter
 than the solved one, what its force has beyond body weight changes with the square of the pace, as
-accelerations do. Sensors then err: gain, offset, dead cells, saturation, slow shoe and cells, noise.
+accelerations do. For training, the part of the force that lifts the trunk is brought to that of people, as
+`gaitlib.sense.trunk_and_arms` does with the trunk. Sensors then err: gain, offset, dead cells, saturation,
+slow shoe and cells, noise.
 
 Sizes of errors are assumed and wide: insoles of the kind used on patients report a total that is off by
 tens of percent (in the recordings of PhysioNet gaitpdb walkers weigh 1.28 times their weight, a number that
@@ -18,16 +20,17 @@ import numpy as np
 import xarray as xr
 from scipy.ndimage import gaussian_filter1d
 
-from gaitlib.body.specification import GRAVITY_MPS2
 from gaitlib.errors import InputError
-from gaitlib.gait import COORDINATES, SIDES
+from gaitlib.gait import COORDINATES, GRAVITY_MPS2, SIDES
 from gaitlib.generate.foot_contact import compute_foot_contact, share_load, stack_dimensions
 from gaitlib.person import Person
+from gaitlib.sense.trunk_and_arms import expect_excursion
 from gaitlib.sense.walk_variation import NO_VARIATION, WalkVariation, draw_phase
 
 REGIONS = ("heel", "ball", "toes")
 _CELLS = np.array([3, 3, 2])
 """Cells of an insole under each region."""
+_RISE_RANGE = (0.5, 2.0)
 LOAD_FPS = 100.0
 """Samples per second of built walks (Hz): a stride of 100 points holds no more."""
 
@@ -72,6 +75,18 @@ class LoadWalk:
     time_s: np.ndarray  # (n_time,), at `LOAD_FPS`
     load: np.ndarray  # (n_time, 2, 3): of right and left foot, by region (body weights)
     forward_m: np.ndarray  # (n_time,): path of the pelvis (m)
+
+
+def lift_load(load: np.ndarray, step_s: float, speed_mps: float, leg_length_m: float) -> np.ndarray:
+    """Let loads (101, 2, 3) lift the trunk as far as people's rises at this speed and step."""
+    total, turns = load.sum(axis=(1, 2)), np.linspace(0.0, 1.0, len(load))
+    wave = np.exp(-4j * np.pi * turns)
+    size = 2 * np.mean((total * wave.conj())[:-1])
+    own = 2 * abs(size) * GRAVITY_MPS2 / (2 * np.pi / step_s) ** 2
+    wanted = expect_excursion("rise", speed_mps, leg_length_m, speed_mps * step_s)
+    more = np.clip(wanted / max(own, 1e-4), *_RISE_RANGE) - 1
+    lifted = np.clip(total + more * (size * wave).real, 0.1, None)
+    return (load * (lifted / np.maximum(total, 0.05))[:, None, None]).astype(load.dtype)
 
 
 def build_load_walk(
@@ -120,6 +135,11 @@ def slow_down(
     return np.concatenate([before, walked, after])
 
 
+def settle_load(load: np.ndarray, settling_s: float) -> np.ndarray:
+    """Let shoe and cells follow loads: what is felt in the shoe lasts longer than what the floor carries."""
+    return gaussian_filter1d(load, settling_s * LOAD_FPS, axis=0, mode="nearest") if settling_s > 0 else load
+
+
 def measure_load(
     load: np.ndarray, fps: float, rng: np.random.Generator | None = None, errors: InsoleErrors | None = None
 ) -> np.ndarray:
@@ -136,8 +156,7 @@ def measure_load(
         + errors.region_gain_share * rng.standard_normal((feet, regions))
     )
     gain *= 1.0 - rng.binomial(_CELLS, errors.missing_share, size=(feet, regions)) / _CELLS
-    settling = errors.settling_s * rng.exponential()
-    felt = gaussian_filter1d(load, settling * LOAD_FPS, axis=0, mode="nearest") if settling > 0 else load
+    felt = settle_load(load, errors.settling_s * rng.exponential())
     felt = np.minimum(felt, rng.uniform(*errors.greatest_share, size=(feet, regions))) * gain
     new = np.arange(int((len(load) - 1) / LOAD_FPS * fps + 1e-6) + 1) * LOAD_FPS / fps
     taken = _interpolate(new, np.arange(len(felt)), felt)

@@ -122,9 +122,7 @@ def get_read_matrix(layout: str) -> np.ndarray:
 
 
 def combine_points(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Combine points linearly; NaN where a contributing point is NaN or nothing contributes; shape (...,
-    n_out, n_space).
-    """
+    """Combine points linearly; NaN where a part is NaN or nothing contributes; (..., n_out, n_space)."""
     unknown = ~np.isfinite(points)
     combined = matrix @ np.where(unknown, 0.0, points)
     if unknown.any():

@@ -92,9 +92,7 @@ def load_measured() -> dict:
 
 
 def compute_autocorrelation(error: np.ndarray, n_lags: int) -> np.ndarray:
-    """Compute the autocorrelation of errors about zero, pooled over views, points and axes; shape
-    (n_lags,).
-    """
+    """Autocorrelation of errors about zero, pooled over views, points and axes; shape (n_lags,)."""
     n_time = error.shape[1]
     power = np.nanmean(error**2)
     pairs = [error[:, : n_time - lag] * error[:, lag:] for lag in range(n_lags)]

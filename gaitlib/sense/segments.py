@@ -27,9 +27,7 @@ _Z = np.array([0.0, 0.0, 1.0])
 
 
 def compute_pitch(position: np.ndarray) -> np.ndarray:
-    """Compute the sagittal rotation of `PITCH_SEGMENTS` from the coordinates of the planar body; shape (...,
-    4), rad.
-    """
+    """Sagittal rotation of `PITCH_SEGMENTS` from the planar body's coordinates; shape (..., 4), rad."""
 
     def get(name: str) -> np.ndarray:
         return position[..., _COLUMN[name]]
@@ -40,9 +38,7 @@ def compute_pitch(position: np.ndarray) -> np.ndarray:
 
 
 def estimate_pitch(points: np.ndarray) -> np.ndarray:
-    """Estimate the sagittal rotation of `PITCH_SEGMENTS` where only points are known, as in a real walk;
-    shape (n_time, 4), rad.
-    """
+    """Sagittal rotation of `PITCH_SEGMENTS` from points, as of a real walk; shape (n_time, 4), rad."""
     up = get_point(points, "mid_shoulder") - get_point(points, "mid_hip")
     lean = np.arctan2(-up[:, 0], up[:, 1])
     soles = [get_point(points, f"toe_{side}") - get_point(points, f"heel_{side}") for side in SIDES]

@@ -54,11 +54,7 @@ def read_video(
     start: tuple[int, Box] | None = None,
     report: Callable[[int, int], None] | None = None,
 ) -> xr.Dataset:
-    """Find the keypoints of one person in a video, in both halves of it at once.
-
-    With `start`, a frame and the person's box in it, that person is followed from there on; `report` is told
-    how many frames of how many are done.
-    """
+    """Find the keypoints of one person, or of the one in the box `start`; both halves at once."""
     require("video")
     path = Path(path)
     rate, n_frames = read_head(path, fps)
@@ -80,7 +76,7 @@ def read_video(
     attributes = {"layout": LAYOUT, "fps": rate, "image_width_px": size[0], "image_height_px": size[1]}
     attributes |= {"source": path.name, "detector": f"MediaPipe Pose, complexity {MODEL_COMPLEXITY}"}
     confidence = np.where(inside, poses[..., 2], 0.0)
-    time_s = _place([stamp for stamp, _ in found], rate, fps is None)
+    time_s = place_frames([stamp for stamp, _ in found], rate, fps is None)
     return build_image_keypoints(time_s, pixels, confidence, attributes)
 
 
@@ -239,7 +235,7 @@ def _hide_outside(image: np.ndarray, near: Box, lost: int) -> np.ndarray:
     return hidden
 
 
-def _place(stamps: list[float], rate: float, trusted: bool) -> np.ndarray:
+def place_frames(stamps: list[float], rate: float, trusted: bool) -> np.ndarray:
     """Times of frames (s): even, unless the time stamps of the file say clearly otherwise."""
     even, told = np.arange(len(stamps)) / rate, np.array(stamps) - stamps[0]
     rises = len(told) > 1 and (np.diff(told) > 0).all()

@@ -86,9 +86,7 @@ on the floor. A camera hardly sees it; the second derivative does."""
 def vary_angles(
     base: np.ndarray, turns: np.ndarray, rng: np.random.Generator, variation: WalkVariation
 ) -> np.ndarray:
-    """Shift, stretch and bend the joint curves; both sides alike but for the share of asymmetry; shape
-    (n_time, 12).
-    """
+    """Shift, stretch and bend joint curves, alike but for the share of asymmetry; shape (n_time, 12)."""
     varied = base.copy()
     wander = _draw_wander(turns, rng) * variation.stride_amplitude_cv
     for name, weight in (("hip_flexion", 1.0), ("knee_angle", 1.0), ("ankle_angle", 0.8), ("mtp_angle", 0.5)):

@@ -123,9 +123,7 @@ REPORT_S = 30.0
 
 
 class Progress:
-    """Progress of a build: a bar on the terminal, a line every half minute in a log file; `report` is called
-    in place of both, `quiet` counts only. `done`, `failed`: finished before this sitting.
-    """
+    """Progress of a build: a bar, a line every half minute in a log, or `report`; `quiet` counts only."""
 
     def __init__(self, total: int, done: int = 0, failed: int = 0, quiet: bool = False, report=None):
         from tqdm import tqdm
@@ -162,7 +160,7 @@ class Progress:
 
 
 EXECUTORS = ("local", "dask")
-_PATIENCE_S = 15.0
+PATIENCE_S = 15.0
 """A scheduler that does not answer within this time is not there."""
 
 
@@ -205,7 +203,7 @@ class DaskExecutor(LocalExecutor):
                 "--scheduler: missing; name a scheduler such as tcp://host:8786 (start: dask scheduler)."
             )
         try:
-            self._client = Client(address, timeout=_PATIENCE_S, set_as_default=False)
+            self._client = Client(address, timeout=PATIENCE_S, set_as_default=False)
         except (OSError, ValueError) as error:
             raise InputError(
                 f"--scheduler {address}: no Dask scheduler answers there ({type(error).__name__})."
@@ -282,7 +280,7 @@ _RETRY_AFTER = 256
 _MAX_CRASHES = 3
 _MAX_COLD = 5
 _CANCEL_CHECK_S = 5.0
-_CHECK_EVERY, _CHECK_AFTER = 20, 50
+CHECK_EVERY, CHECK_AFTER = 20, 50
 """One of so many verified gaits is solved again from another neighbour, once so many starts are known: the
 problem has local optima, and a library inherits them from neighbour to neighbour."""
 _CHECK_AMONG = 8
@@ -413,7 +411,7 @@ class _Builder:
         if self.retries and (self.n_finished >= self.retries[0][0] or not self.pending):
             return self.retries.popleft()[1], 1
         # With a single start there is no other line to check against.
-        if self.checks and len(self.starts) > 1 and (len(self.starts) >= _CHECK_AFTER or not self.pending):
+        if self.checks and len(self.starts) > 1 and (len(self.starts) >= CHECK_AFTER or not self.pending):
             return self.checks.popleft(), _CHECK
         if not self.pending:
             return None, 0
@@ -548,7 +546,7 @@ class _Builder:
         self.progress.count(bool(row["verified"]))
         if row["verified"]:
             self._add_starts([_Start(job.gait_id)], self.places[[self.rank[job.gait_id]]])
-            if int(job.gait_id, 16) % _CHECK_EVERY == 0:
+            if int(job.gait_id, 16) % CHECK_EVERY == 0:
                 self._plan_check(_Start(job.gait_id))
 
     def _add_starts(self, starts: list[_Start], places: np.ndarray) -> None:

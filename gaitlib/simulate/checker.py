@@ -1,7 +1,4 @@
-"""OpenSim in a child of the solving process: CasADi and OpenSim never share one.
-
-A plain child with pipes, not a process pool: workers of a cluster may not be allowed to own pools.
-"""
+"""OpenSim in a child of the solving process with pipes: a cluster's workers may not own process pools."""
 
 from __future__ import annotations
 

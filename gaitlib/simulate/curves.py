@@ -9,11 +9,8 @@ import pandas as pd
 import xarray as xr
 
 from gaitlib.events import detect_events_from_force
-from gaitlib.gait import MUSCLE_GROUPS
+from gaitlib.gait import GRAVITY_MPS2, MUSCLE_GROUPS
 from gaitlib.simulate.library import mark_impaired
-
-_GRAVITY_MPS2 = 9.80665
-_CONTACT_N = 20.0
 
 
 def get_leg_curves(gait: xr.Dataset, side: str) -> dict | None:
@@ -24,7 +21,7 @@ def get_leg_curves(gait: xr.Dataset, side: str) -> dict | None:
     Body weight is that of the Gait's person, else the mean vertical force over the stride.
     """
     force = gait["ground_force"].sel(axis="y").transpose("phase", "foot").values
-    events = detect_events_from_force(gait["phase"].values / 100.0, force, _CONTACT_N, periodic=True)
+    events = detect_events_from_force(gait["phase"].values / 100.0, force, periodic=True)
     own = events[events["foot"] == side]
     contacts, offs = (
         own.loc[own["event"] == event, "time_s"].to_numpy() for event in ("initial_contact", "toe_off")
@@ -34,7 +31,7 @@ def get_leg_curves(gait: xr.Dataset, side: str) -> dict | None:
     shift = int(round(100 * contacts[0])) % 100
     weight = float(force[:-1].sum(axis=1).mean())
     if "person" in gait.attrs:
-        weight = _GRAVITY_MPS2 * json.loads(gait.attrs["person"])["mass_kg"]
+        weight = GRAVITY_MPS2 * json.loads(gait.attrs["person"])["mass_kg"]
 
     def roll(values: np.ndarray) -> np.ndarray:
         return np.roll(values[:-1], -shift)

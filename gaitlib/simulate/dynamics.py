@@ -17,14 +17,13 @@ import numpy as np
 from gaitlib.body.parameter_tables import load_muscles
 from gaitlib.body.specification import (
     FIBER_DAMPING,
-    GRAVITY_MPS2,
     MAX_CONTRACTION_VELOCITY,
     PASSIVE_STRAIN_AT_MAX_FORCE,
     TENDON_STRAIN_AT_MAX_FORCE,
     Contact,
     Specification,
 )
-from gaitlib.gait import COORDINATES
+from gaitlib.gait import COORDINATES, GRAVITY_MPS2
 
 N_BODY_NUMBERS = 6
 MUSCLE_FIELDS = ("max_isometric_force_n", "optimal_fiber_length_m", "tendon_length_m", "pennation_rad",

@@ -1,8 +1,4 @@
-"""The optimal-control problem of walking, built once and solved for any body, impairment and task.
-
-Half a stride with left/right symmetry or a whole stride without: direct collocation on cubic splines, see
-`gaitlib.simulate.problem`. Derivatives of one mesh point are compiled and assembled for IPOPT.
-"""
+"""The walking problem (half or whole stride), built once, compiled per mesh point, solved by IPOPT."""
 
 from __future__ import annotations
 
@@ -145,13 +141,14 @@ class Result:
 
 
 class WalkingEngine:
-    """Solver of the walking problem (`kind`: 'half' or 'stride') for bodies of one topology, whose numbers
-    are not compiled; `impaired`: with stretch reflexes and ties between antagonists; `cache`: compiled code.
+    """Solver of the walking problem (`kind`: half or stride) for any body; `coarse`: on every second mesh
+    point, for a start from afar; `cache`: compiled code.
     """
 
-    def __init__(self, specification: Specification, cache: Path, kind: str, impaired: bool):
+    def __init__(self, specification: Specification, cache: Path, kind: str, impaired: bool, coarse: bool):
         self.kind = kind
-        self.n_points = N_POINTS[kind]
+        self.stride = 2 if coarse else 1
+        self.n_points = N_POINTS[kind] // self.stride
         self.layout = Layout(impaired)
         self._solvers: dict[tuple, ca.Function] = {}
         self._build(specification, Path(cache))
@@ -164,12 +161,8 @@ class WalkingEngine:
         near: bool = False,
         time_limit_s: float = 60.0,
     ) -> Result:
-        """Solve one gait.
-
-        From a distance the curvature of the constraints misleads: some iterations with smoothed friction and
-        the curvature of the cost alone make a better guess first.
-        """
-        lower, upper = self._get_bounds(task)
+        """Solve a gait; from afar, smoothed iterations with the curvature of the cost alone come first."""
+        lower, upper = self.get_bounds(task)
         iterations = 0
         *before, start = choose_starts(near, multipliers is not None)
         for rough in before:
@@ -192,12 +185,12 @@ class WalkingEngine:
             "p": np.concatenate([task.body, [smooth], task.parameters]),
             "lbx": lower,
             "ubx": upper,
-            "lbg": self._lower,
-            "ubg": self._upper,
+            "lbg": self.lower,
+            "ubg": self.upper,
         }
         if multipliers is not None:
             arguments["lam_g0"] = np.concatenate([multipliers.ravel(), np.zeros(N_PINS)])
-            arguments["lam_x0"] = self._balance_bounds(arguments)
+            arguments["lam_x0"] = self.balance_bounds(arguments)
         solution = solver(**arguments)
         stats = solver.stats()
         g = np.array(solution["g"]).ravel()
@@ -207,18 +200,18 @@ class WalkingEngine:
             status=str(stats["return_status"]),
             iterations=int(stats["iter_count"]),
             cost=float(solution["f"]),
-            constraint_violation=float(max(np.max(self._lower - g), np.max(g - self._upper), 0.0)),
+            constraint_violation=float(max(np.max(self.lower - g), np.max(g - self.upper), 0.0)),
             horizon_s=self.n_points * float(decision[0]),
             speed_mps=float(decision[1]),
             decision=decision,
             multipliers=np.array(solution["lam_g"]).ravel()[:-N_PINS].reshape(self.n_points, -1),
         )
 
-    def _balance_bounds(self, arguments: dict) -> np.ndarray:
+    def balance_bounds(self, arguments: dict) -> np.ndarray:
         """Multipliers of the bounds where a start lies: what its constraints leave of the cost's gradient."""
         x, p = arguments["x0"], arguments["p"]
-        _, gradient = self._derivatives["grad_f"](x, p)
-        _, jacobian = self._derivatives["jac_g"](x, p)
+        _, gradient = self.derivatives["grad_f"](x, p)
+        _, jacobian = self.derivatives["jac_g"](x, p)
         rest = -np.array(gradient + ca.mtimes(jacobian.T, arguments["lam_g0"])).ravel()
         at_lower = (x - arguments["lbx"] < _AT_BOUND) & (rest < 0)
         at_upper = (arguments["ubx"] - x < _AT_BOUND) & (rest > 0)
@@ -321,14 +314,14 @@ class WalkingEngine:
         # A mirrored neighbour can turn an entry of the upper triangle into one of the lower.
         hess = gather_sparse(np.minimum(first, second), np.maximum(first, second), (n_w, n_w), block)
         self._nlp = {"x": w, "p": p, "f": f, "g": g}
-        self._derivatives = {
+        self.derivatives = {
             "grad_f": ca.Function("nlp_grad_f", [w, p], [f, f_gradient], ["x", "p"], ["f", "grad_f_x"]),
             "jac_g": ca.Function("nlp_jac_g", [w, p], [g, jac], ["x", "p"], ["g", "jac_g_x"]),
             "hess_lag": ca.Function(
                 "nlp_hess_l", [w, p, sigma, lam], [hess], ["x", "p", "lam_f", "lam_g"], ["hess_gamma_x_x"]
             ),
         }
-        whole = self._derivatives["hess_lag"]
+        whole = self.derivatives["hess_lag"]
         self._cost_hessian = ca.Function(
             "nlp_hess_l",
             [w, p, sigma, lam],
@@ -337,7 +330,7 @@ class WalkingEngine:
             ["hess_gamma_x_x"],
         )
         bounds = [np.concatenate([np.tile(b, n), np.zeros(N_PINS)]) for b in (point.lower, point.upper)]
-        self._lower, self._upper = bounds
+        self.lower, self.upper = bounds
 
     def _build_pins(self, w):
         """Fix what the equations leave free: where the walk begins, and at which phase."""
@@ -349,7 +342,8 @@ class WalkingEngine:
         bend = v[index("knee_angle_r")] - v[index("knee_angle_l")]
         return ca.vertcat(q[index("pelvis_tx")], self.n_points * (swing - 0.5 * bend))
 
-    def _get_bounds(self, task: Task) -> tuple[np.ndarray, np.ndarray]:
+    def get_bounds(self, task: Task) -> tuple[np.ndarray, np.ndarray]:
+        """Bounds of all variables of a task."""
         lower, upper = self.layout.get_bounds(task.leg_length_m)
         lower[N_Q : N_Q + N_M] = np.maximum(lower[N_Q : N_Q + N_M], task.least_activation)
         heads = np.array([np.divide(task.horizon_s, self.n_points), task.speed_mps])
@@ -368,7 +362,7 @@ class WalkingEngine:
                 "no_nlp_grad": True,
                 "calc_lam_p": False,
             }
-            options |= self._derivatives | rough
+            options |= self.derivatives | rough
             self._solvers[key] = ca.nlpsol("walk", "ipopt", self._nlp, options)
         return self._solvers[key]
 
@@ -390,5 +384,23 @@ class WalkingEngine:
         ]
         if self.layout.impaired:
             blocks.append(t.reflex)
-        whole = np.hstack(blocks)
-        return np.concatenate([[t.stride_time_s / len(t.position), t.speed_mps], whole[:n].ravel()])
+        whole = np.hstack(blocks)[:: self.stride]
+        return np.concatenate(
+            [[self.stride * t.stride_time_s / len(t.position), t.speed_mps], whole[:n].ravel()]
+        )
+
+    def refine(self, result: Result) -> tuple[np.ndarray, np.ndarray]:
+        """Carry a solution and its multipliers to a mesh of twice the points: the same splines, exactly."""
+        before, here, after = np.moveaxis(result.decision[self._columns], 1, 0)
+        is_spline = np.zeros(self.layout.size, bool)
+        for part in (0, 3):
+            is_spline[self.layout.split(np.arange(self.layout.size))[part]] = True
+        knots = np.where(is_spline, (before + 6 * here + after) / 8, here)
+        multipliers, order = result.multipliers, self.layout.get_constraint_mirror_order()
+        following = np.roll(multipliers, -1, axis=0)
+        if self.kind == "half":
+            following[-1] = multipliers[0, order]
+        points = np.stack([knots, (here + after) / 2], axis=1).reshape(2 * self.n_points, -1)
+        # The cost is a mean over points, so each of twice as many weighs half as much.
+        halves = np.stack([multipliers, (multipliers + following) / 2], axis=1).reshape(len(points), -1) / 2
+        return np.concatenate([[result.decision[0] / 2, result.speed_mps], points.ravel()]), halves

@@ -74,7 +74,7 @@ def export_gait(gait_id: str, out: Path, library: Path | None = None) -> list[st
     except OSError as error:
         raise WorkError(f"{out}: the folder cannot be made ({error.strerror}).") from None
     exported = prepare_export(gait, request.specification)
-    write = "gaitlib.simulate.opensim_files:write_files"
+    write = "gaitlib.simulate.opensim_export:write_files"
     return call_apart(write, request.specification, exported, Path(out), gait_id)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gaitlib.body.specification import COMPLIANT_GROUPS
-from gaitlib.gait import COORDINATES, MUSCLES, N_PHASE
+from gaitlib.gait import COORDINATES, GRAVITY_MPS2, MUSCLES, N_PHASE
 from gaitlib.person import SPASTIC_GROUPS
 
 _PHASE_PERCENT = np.array([0, 12, 30, 50, 62, 74, 88, 100.0])
@@ -50,7 +50,7 @@ def make_guess(speed_mps: float, leg_length_m: float, variant: int = 0) -> Traje
     """Make a first guess of a stride."""
     from scipy.interpolate import CubicSpline
 
-    natural_s = np.sqrt(leg_length_m / 9.80665)
+    natural_s = np.sqrt(leg_length_m / GRAVITY_MPS2)
     froude = np.clip(speed_mps * natural_s / leg_length_m, 0.08, 0.8)
     half_time = float(1.02 * natural_s * (0.42 / froude) ** 0.45 * 1.75)
     amplitude = speed_mps * half_time / (0.75 * leg_length_m)

@@ -13,10 +13,9 @@ import pandas as pd
 import xarray as xr
 
 from gaitlib.body.dimensions import compute_dimensions
-from gaitlib.body.specification import GRAVITY_MPS2
 from gaitlib.cohorts.growth import STEP_LENGTH_EXPONENT, STEP_LENGTH_FACTOR
 from gaitlib.environment import write_atomically
-from gaitlib.gait import N_PHASE
+from gaitlib.gait import GRAVITY_MPS2, N_PHASE
 from gaitlib.person import IMPAIRMENT_COLUMNS, Impairment, Person
 from gaitlib.simulate.compact import fold, unfold
 from gaitlib.simulate.guess import Trajectory, make_guess_from_gait

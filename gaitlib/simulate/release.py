@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 
 import gaitlib
-from gaitlib.cohorts.schema import COHORTS, load_cohort
+from gaitlib.cohorts.cohort import COHORTS, load_cohort
 from gaitlib.environment import ROOT, SHIPPED, hash_file
 from gaitlib.errors import InputError, WorkError
 from gaitlib.gait import COORDINATES, TRANSLATIONS, validate_gait

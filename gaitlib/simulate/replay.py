@@ -11,8 +11,8 @@ import numpy as np
 import opensim
 
 from gaitlib.body.opensim_model import build_model, find_speed_columns
-from gaitlib.body.specification import COMPLIANT_GROUPS, GRAVITY_MPS2, Specification
-from gaitlib.gait import COORDINATES, MUSCLES
+from gaitlib.body.specification import COMPLIANT_GROUPS, Specification
+from gaitlib.gait import COORDINATES, GRAVITY_MPS2, MUSCLES
 from gaitlib.simulate.solution import REPLAY_FIELDS, SolvedGait
 
 

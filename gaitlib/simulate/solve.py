@@ -13,8 +13,12 @@ from pathlib import Path  # noqa: E402
 import numpy as np  # noqa: E402
 
 from gaitlib.body.dimensions import compute_dimensions  # noqa: E402
-from gaitlib.body.specification import GRAVITY_MPS2  # noqa: E402
-from gaitlib.gait import COORDINATES, MUSCLES, swap_side  # noqa: E402
+from gaitlib.gait import (  # noqa: E402
+    COORDINATES,
+    GRAVITY_MPS2,
+    MUSCLES,
+    swap_side,
+)
 from gaitlib.person import SPASTIC_GROUPS  # noqa: E402
 from gaitlib.simulate.dynamics import flatten_specification, pack_parameters  # noqa: E402
 from gaitlib.simulate.engine import Result, Task, WalkingEngine  # noqa: E402
@@ -25,11 +29,7 @@ from gaitlib.simulate.solution import SolvedGait  # noqa: E402
 
 
 def fit_multipliers(layout: Layout, multipliers: np.ndarray, n_points: int) -> np.ndarray:
-    """Fit the multipliers of a neighbour to the problem at hand; shape (n_points, n_constraints).
-
-    The cost is a mean over points, so each of twice as many weighs half as much. Half of a stride without
-    symmetry serves as it is; constraints that the neighbour did not have begin at zero.
-    """
+    """Fit a neighbour's multipliers: a mean over twice as many points halves them; new ones begin at zero."""
     order = layout.get_constraint_mirror_order()
     n, m = multipliers.shape
     points = np.zeros((n, len(order)))
@@ -48,9 +48,9 @@ _STRIDE_TIME_S = (0.4, 3.0)
 _engines: dict[tuple, WalkingEngine] = {}
 
 
-def get_engine(request: GaitRequest, cache: Path) -> WalkingEngine:
+def get_engine(request: GaitRequest, cache: Path, coarse: bool = False) -> WalkingEngine:
     """Get this process's engine for a request, building it at the first call."""
-    key = (str(cache), request.kind, request.impairment.needs_reflexes)
+    key = (str(cache), request.kind, request.impairment.needs_reflexes, coarse)
     if key not in _engines:
         _engines[key] = WalkingEngine(request.specification, Path(cache), *key[1:])
     return _engines[key]
@@ -103,40 +103,58 @@ def solve_request(
 ) -> SolvedGait:
     """Solve one request, warm from a neighbour or cold from several starts."""
     engine, task = get_engine(request, cache), make_task(request)
-    near = start is not None
-    engine.prepare(near, near and start.multipliers is not None, time_limit_s)
-    started = time.process_time()
     if start is None:
-        result = _solve_cold(engine, request, time_limit_s)
+        coarse = get_engine(request, cache, coarse=True)
+        for each, near, warm in ((coarse, False, False), (coarse, True, True), (engine, True, True)):
+            each.prepare(near, warm, time_limit_s)
+        started = time.process_time()
+        result = _solve_cold(engine, coarse, request, time_limit_s)
     else:
-        result = _solve_near(engine, task, start, time_limit_s)
-    return _unfold(request, engine, result, time.process_time() - started)
+        engine.prepare(True, start.multipliers is not None, time_limit_s)
+        started = time.process_time()
+        result = solve_near(engine, task, *fit_start(engine, task, start), time_limit_s)
+    return complete_stride(request, engine, result, time.process_time() - started)
 
 
-def _solve_cold(engine: WalkingEngine, request: GaitRequest, time_limit_s: float) -> Result:
-    """Solve from textbook guesses without the terms of the landing, then with them from the cheapest."""
-    easy = make_task(replace(request, weights=request.weights.without_landing))
+def _solve_cold(
+    engine: WalkingEngine, coarse: WalkingEngine, request: GaitRequest, time_limit_s: float
+) -> Result:
+    """Solve on half the mesh from textbook guesses, without the terms of the landing and then with them; the
+    cheapest solution goes on to the whole mesh.
+    """
+    task, easy = make_task(request), make_task(replace(request, weights=request.weights.without_landing))
     guesses = [make_guess(request.speed_mps, easy.leg_length_m, k) for k in range(len(GUESSES_DEG))]
-    results = [engine.solve(easy, engine.pack(g), time_limit_s=time_limit_s) for g in guesses]
-    first = min(results, key=lambda r: (not r.converged, r.cost))
-    result = engine.solve(make_task(request), first.decision, first.multipliers, time_limit_s=time_limit_s)
-    result.iterations += sum(r.iterations for r in results)
+    first = [coarse.solve(easy, coarse.pack(g), time_limit_s=time_limit_s) for g in guesses]
+    distinct = {round(r.cost, 4): r for r in first if r.converged}.values()
+    landed = [coarse.solve(task, r.decision, r.multipliers, time_limit_s=time_limit_s) for r in distinct]
+    best = min(landed or first, key=lambda r: (not r.converged, r.cost))
+    result = solve_near(engine, task, *coarse.refine(best), time_limit_s)
+    result.iterations += sum(r.iterations for r in (*first, *landed))
     return result
 
 
-def _solve_near(engine: WalkingEngine, task: Task, start: Trajectory, time_limit_s: float) -> Result:
-    guess = engine.pack(start)
+def fit_start(engine: WalkingEngine, task: Task, start: Trajectory) -> tuple[np.ndarray, np.ndarray | None]:
+    """Fit a neighbour's solution to the leg length and the problem at hand: guess and multipliers."""
+    guess, multipliers = engine.pack(start), start.multipliers
     if start.leg_length_m is not None:
         guess = engine.scale_height(guess, task.leg_length_m / start.leg_length_m)
-    if start.multipliers is not None:
-        multipliers = fit_multipliers(engine.layout, start.multipliers, engine.n_points)
+    if multipliers is not None:
+        multipliers = fit_multipliers(engine.layout, multipliers, engine.n_points)
+    return guess, multipliers
+
+
+def solve_near(
+    engine: WalkingEngine, task: Task, guess: np.ndarray, multipliers: np.ndarray | None, time_limit_s: float
+) -> Result:
+    """Solve from a neighbour's solution, with its multipliers where there are any and they lead on."""
+    if multipliers is not None:
         result = engine.solve(task, guess, multipliers, time_limit_s=time_limit_s)
         if result.converged:
             return result
     return engine.solve(task, guess, near=True, time_limit_s=time_limit_s)
 
 
-def _unfold(request: GaitRequest, engine: WalkingEngine, result: Result, cpu_s: float) -> SolvedGait:
+def complete_stride(request: GaitRequest, engine: WalkingEngine, result: Result, cpu_s: float) -> SolvedGait:
     """Complete half a stride with its mirror image and move phase 0 to right initial contact."""
     half = request.kind == "half"
     share = 0.5 if half else 1.0

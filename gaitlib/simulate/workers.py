@@ -1,7 +1,4 @@
-"""Run solver and OpenSim in processes of their own.
-
-CasADi and OpenSim cannot share a process; notebooks and tests import neither and call this module.
-"""
+"""Solver and OpenSim in processes of their own; notebooks and tests import neither but call this module."""
 
 from __future__ import annotations
 

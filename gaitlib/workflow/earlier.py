@@ -16,6 +16,7 @@ import pandas as pd
 
 from gaitlib.environment import ROOT, hash_file
 from gaitlib.errors import AbsentData, InputError
+from gaitlib.report.page import join_words
 from gaitlib.workflow.results import Results
 
 FOLDER = ROOT / "data" / "earlier"
@@ -105,7 +106,6 @@ def show_label(kept: Results):
 def describe_absent(item_id: str, parts: list[str], revision: str = "") -> str:
     """Say in one sentence what is absent, what stands in, and how to get the recordings."""
     from gaitlib.data.manifest import load_manifest
-    from gaitlib.report.page import join_words
 
     item = load_manifest().items.get(item_id)
     title = f"{item.title} ({item_id})" if item else item_id

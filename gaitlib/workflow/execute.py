@@ -1,8 +1,4 @@
-"""Notebooks as checked programs: parameters are checked before a kernel starts, outputs are scrubbed after.
-
-Papermill itself only warns about a parameter that a notebook does not have, and leaves user names and paths
-in the metadata.
-"""
+"""Notebooks as checked programs: parameters are checked before a kernel starts, outputs scrubbed after."""
 
 from __future__ import annotations
 
@@ -99,7 +95,7 @@ def execute_notebook(source: str | Path, target: str | Path, values: dict, root:
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         partial = Path(folder) / target.name
         try:
-            _run_in_kernel(source, partial, values, root)
+            run_in_kernel(source, partial, values, root)
         except PapermillExecutionError as error:
             text = _dump(scrub_notebook(read_notebook(partial), target.stem, root))
             failed.write_text(text, encoding="utf-8")
@@ -217,11 +213,8 @@ def _dump(notebook: dict) -> str:
     return json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 
 
-def _run_in_kernel(source: Path, partial: Path, values: dict, root: Path) -> None:
-    """Run a notebook; again from its first cell, once, if its kernel ends or never answers.
-
-    Kernels talk through files of a folder of their own: pages that start together would race for TCP ports.
-    """
+def run_in_kernel(source: Path, partial: Path, values: dict, root: Path) -> None:
+    """Run a notebook, once again if its kernel dies; kernels use files, as pages would race for TCP ports."""
     import papermill
     from traitlets.config import Config
 

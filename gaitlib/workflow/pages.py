@@ -51,6 +51,7 @@ def plan_pages(study: Study) -> dict[str, Page]:
     }
     values = {
         "1_simulate": {"doses": "data/doses"} | study.simulate.model_dump(),
+        "1_effort": {"trials": "studies/engine_trials.csv"},
         "1_body": {},
         "1_impairments": {"library": "data/doses"},
         "1_cohorts": library | {"targets": "data/targets", "bootstrap": 2000},

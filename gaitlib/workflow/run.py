@@ -16,7 +16,8 @@ from pathlib import Path
 
 from gaitlib.environment import ROOT, set_threads
 from gaitlib.errors import InputError, WorkError
-from gaitlib.study import Study
+from gaitlib.study import Study, load_study
+from gaitlib.workflow.bind import build_book
 from gaitlib.workflow.execute import describe_fault
 from gaitlib.workflow.pages import find_notebook, prepare_pages
 
@@ -38,7 +39,7 @@ def run_study(study_file: str | Path, cores: int | None = None, dry: bool = Fals
         path.unlink()
     started = time.monotonic()
     code = _call_snakemake(study_file, cores, folder, dry)
-    _raise_failures(folder, code, study_file)
+    raise_failures(folder, code, study_file)
     index = folder / "book" / "index.html"
     if not dry:
         seconds, where = time.monotonic() - started, index.relative_to(ROOT)
@@ -154,7 +155,8 @@ def _interrupt(number, frame) -> None:
     raise KeyboardInterrupt
 
 
-def _fail(folder: Path, name: str, message: str) -> int:
+def note_failure(folder: Path, name: str, message: str) -> int:
+    """Write down which page failed and why; the exit status."""
     path = folder / "failures" / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"name": name, "message": message}), encoding="utf-8")
@@ -162,7 +164,7 @@ def _fail(folder: Path, name: str, message: str) -> int:
     return 1
 
 
-def _raise_failures(folder: Path, code: int, study_file: str) -> None:
+def raise_failures(folder: Path, code: int, study_file: str) -> None:
     """One short line per failed page, cause and remedy first; a last one for the pages that wait for them."""
     failures = [json.loads(path.read_text()) for path in sorted((folder / "failures").glob("*.json"))]
     log = f"build/{folder.name}/run.log"
@@ -193,7 +195,7 @@ def _get_last_lines(text: str, n: int = 4) -> str:
     return " | ".join([line.strip() for line in text.splitlines() if line.strip()][-n:])
 
 
-def _main(words: list[str] | None = None) -> int:
+def main(words: list[str] | None = None) -> int:
     """What the workflow's rules call; not for people."""
     parser = argparse.ArgumentParser(prog="python -m gaitlib.workflow.run")
     parts = parser.add_subparsers(dest="part", required=True)
@@ -213,8 +215,6 @@ def _main(words: list[str] | None = None) -> int:
             folder = ROOT / "build" / _load(arguments.study).name
             _build_library(arguments.study)
         else:
-            from gaitlib.workflow.bind import build_book
-
             study = _load(arguments.study)
             folder = ROOT / "build" / study.name
             print(f"{_MARK}book: started", flush=True)
@@ -222,16 +222,16 @@ def _main(words: list[str] | None = None) -> int:
             print(f"{_MARK}book: done", flush=True)
     except (InputError, WorkError) as error:
         traceback.print_exc()  # to the log, where the whole message and its cause are looked up
-        return _fail(folder, name, str(error))
+        return note_failure(folder, name, str(error))
     except Exception as error:
         traceback.print_exc()
-        return _fail(folder, name, describe_fault(type(error).__name__, str(error)))
+        return note_failure(folder, name, describe_fault(type(error).__name__, str(error)))
     return 0
 
 
 def _build_library(study_file: str) -> None:
     """Build the library of a study as `gaitlib simulate --study` does, and tell the reader how it gets on."""
-    from gaitlib.simulate.cli import build_library_of
+    from gaitlib.simulate.simulate_command import build_library_of
 
     def report(text: str) -> None:
         print(f"{_MARK}library: {text}", flush=True)
@@ -242,10 +242,8 @@ def _build_library(study_file: str) -> None:
 
 
 def _load(study_file: str) -> Study:
-    from gaitlib.study import load_study
-
     return load_study(ROOT / study_file)
 
 
 if __name__ == "__main__":
-    sys.exit(_main())
+    sys.exit(main())

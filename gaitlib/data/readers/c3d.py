@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gaitlib.data.readers.text_tables import build_markers
+from gaitlib.data.readers.text_tables import build_markers, choose_subject
 from gaitlib.errors import InputError
 
 _LENGTH_M = {"mm": 1e-3, "cm": 1e-2, "m": 1.0}
@@ -141,25 +141,15 @@ def _build_markers(file_name: str, content: dict, subject: str | None) -> xr.Dat
     labels = labels[: positions.shape[1]] + [f"unnamed_{i}" for i in range(len(labels), positions.shape[1])]
     listed = [name for group in _OUTPUT_GROUPS for name in _get_values(parameters, "POINT", group)]
     outputs = {str(name).strip() for name in listed}
-    owners = [label.split(":")[0].strip() if ":" in label else "" for label in labels]
-    people = [name for name in dict.fromkeys(owners) if name and not name.startswith("*")]
-    if subject is not None and subject not in people:
-        known = ", ".join(people) or "markers without subject"
-        raise InputError(f"{file_name}: no subject '{subject}'; found {known}")
-    if subject is None and len(people) > 1:
-        known = ", ".join(people)
-        raise InputError(
-            f"{file_name}: holds markers of {len(people)} people ({known}); choose with --subject"
-        )
-    own = subject or (people[0] if people else "")
-    whole, labels = labels, [label.split(":")[-1].strip() for label in labels]
-    chosen: dict[str, int] = {}
-    for n in sorted(range(len(labels)), key=lambda n: owners[n] != own):
-        if owners[n] in (own, "") and not ({whole[n], labels[n]} & outputs or _OUTPUT_NAME.search(labels[n])):
-            chosen.setdefault(labels[n], n)
-    keep = sorted(chosen.values())
-    if not keep:
+    places = [
+        n
+        for n, label in enumerate(labels)
+        if not ({label, name := label.split(":")[-1].strip()} & outputs or _OUTPUT_NAME.search(name))
+    ]
+    if not places:
         raise InputError(f"{file_name}: holds no markers beside model outputs")
+    chosen = choose_subject(file_name, [labels[n] for n in places], subject)
+    keep = [places[n] for n in chosen.values()]
     units = _get_values(parameters, "POINT", "UNITS") or ["mm"]
     if units[0] not in _LENGTH_M:
         raise InputError(f"{file_name}: POINT:UNITS is {units[0]!r}; expected mm, cm or m")
@@ -168,8 +158,8 @@ def _build_markers(file_name: str, content: dict, subject: str | None) -> xr.Dat
         raise InputError(f"{file_name}: the frame rate is {fps}; expected above zero")
     hidden = np.asarray(content["data"]["meta_points"]["residuals"])[0] < 0
     positions = np.where(hidden[None], np.nan, positions)[:, keep] * _LENGTH_M[units[0]]
-    names, time_s = [labels[index] for index in keep], np.arange(positions.shape[2]) / fps
-    return build_markers(file_name, time_s, names, positions.transpose(2, 1, 0), fps)
+    time_s = np.arange(positions.shape[2]) / fps
+    return build_markers(file_name, time_s, list(chosen), positions.transpose(2, 1, 0), fps)
 
 
 def _build_analog(content: dict) -> xr.Dataset:

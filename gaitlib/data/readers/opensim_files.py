@@ -9,7 +9,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gaitlib.data.readers.text_tables import build_markers, read_numbers, read_text, require_columns
+from gaitlib.data.readers.text_tables import (
+    build_markers,
+    choose_subject,
+    read_numbers,
+    read_text,
+    require_columns,
+)
 from gaitlib.errors import InputError
 
 _TRANSLATION = re.compile(r"_t[xyz]$", re.IGNORECASE)
@@ -71,8 +77,8 @@ def read_coordinates(path: str | Path) -> xr.Dataset:
     )
 
 
-def read_trc(path: str | Path) -> xr.Dataset:
-    """Read a .trc marker file."""
+def read_trc(path: str | Path, subject: str | None = None) -> xr.Dataset:
+    """Read a .trc marker file; of several people the one that is named."""
     name = Path(path).name
     lines = read_text(path).splitlines()
     if not any("." in line for line in lines[5:]):  # a program of a country that writes 0,5
@@ -106,7 +112,9 @@ def read_trc(path: str | Path) -> xr.Dataset:
     steps = np.diff(time_s)
     rate = _read_rate(header) or float(1 / np.median(steps))
     unit_name = "px" if unit == "px" else "m"
-    return build_markers(name, time_s, markers, positions * _UNITS[unit], rate, unit_name)
+    places = choose_subject(name, markers, subject)
+    positions = positions[:, list(places.values())] * _UNITS[unit]
+    return build_markers(name, time_s, list(places), positions, rate, unit_name)
 
 
 def _read_times(name: str, header: dict, table: np.ndarray) -> np.ndarray:

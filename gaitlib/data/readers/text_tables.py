@@ -71,6 +71,25 @@ def build_markers(
     )
 
 
+def choose_subject(file_name: str, labels: list[str], subject: str | None) -> dict[str, int]:
+    """Find the places of one person's markers by name (`Ann:LKNE`), and of those that name nobody."""
+    owners = [label.split(":")[0].strip() if ":" in label else "" for label in labels]
+    people = [name for name in dict.fromkeys(owners) if name and not name.startswith("*")]
+    known = ", ".join(people) or "markers without subject"
+    if subject is not None and subject not in people:
+        raise InputError(f"{file_name}: no subject '{subject}'; found {known}")
+    if subject is None and len(people) > 1:
+        raise InputError(
+            f"{file_name}: holds markers of {len(people)} people ({known}); choose with --subject"
+        )
+    own = subject or (people[0] if people else "")
+    places: dict[str, int] = {}
+    for n in sorted(range(len(labels)), key=lambda n: owners[n] != own):
+        if owners[n] in (own, ""):
+            places.setdefault(labels[n].split(":")[-1].strip(), n)
+    return dict(sorted(places.items(), key=lambda item: item[1]))
+
+
 def require_columns(name: str, found: Iterable[str], required: Iterable[str]) -> None:
     """Check that all columns are there."""
     found = list(found)

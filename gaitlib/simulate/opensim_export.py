@@ -114,11 +114,7 @@ def _find_excitation(model, state, gait: ExportedGait, n_halvings: int = 30) -> 
 
 
 def _measure_ground_forces(model, state, gait: ExportedGait) -> tuple[list[str], np.ndarray]:
-    """Force of the gait under each part of the feet.
-
-    The gait's force under a foot is shared between its parts as the model's contact spheres share it, and
-    acts at their centre of pressure.
-    """
+    """Force of the gait under each part of the feet, shared as the model's contact spheres share it."""
     forces = model.getForceSet()
     every = [opensim.SmoothSphereHalfSpaceForce.safeDownCast(forces.get(i)) for i in range(forces.getSize())]
     owners = [[c for c in every if c is not None and _get_body(c) == body] for body in LOADED_BODIES]

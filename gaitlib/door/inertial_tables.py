@@ -7,12 +7,12 @@ import re
 import numpy as np
 
 from gaitlib.door.gate import get_part, load_limits, measure_sizes
+from gaitlib.door.loose_tables import Table, find_time
 from gaitlib.door.recording import Recording
-from gaitlib.door.tables import Table, find_time
 from gaitlib.errors import InputError
 from gaitlib.estimate.inertial_features import LIMB_SITES, get_site
+from gaitlib.gait import GRAVITY_MPS2
 
-_G = 9.80665
 _WILD = np.repeat([400.0, 80.0], 3)
 """Acceleration (m/s^2) and angular velocity (rad/s) beyond those of a kick."""
 _ACC = (
@@ -189,7 +189,7 @@ def convert_signals(source: str, values: np.ndarray, said: str, site: str) -> tu
     (gravity, turning), limits, notes = measure_sizes(values), load_limits(), []
     part = get_part(site)
     lower, upper = limits[part]["gravity"]
-    units = {"m/s^2": 1.0, "g": _G, "mg": _G / 1000}
+    units = {"m/s^2": 1.0, "g": GRAVITY_MPS2, "mg": GRAVITY_MPS2 / 1000}
     unit = next((word for word, factor in units.items() if lower < gravity * factor < upper), None)
     if unit is None:
         raise InputError(

@@ -9,8 +9,21 @@ from pathlib import Path
 from gaitlib.environment import require
 from gaitlib.errors import InputError, WorkError
 from gaitlib.person import parse_impairment, parse_person
-from gaitlib.simulate.build import EXECUTORS
+from gaitlib.simulate.build import EXECUTORS, build_library, open_executor
 from gaitlib.simulate.export import add_export_parser
+from gaitlib.simulate.library import analyse_failures, describe_library, load_library
+from gaitlib.simulate.plan import plan_library, select_shard
+from gaitlib.simulate.release import (
+    export_library,
+    format_manifest,
+    merge_libraries,
+    resolve_gaits,
+    verify_library,
+)
+from gaitlib.simulate.request import GaitRequest
+from gaitlib.simulate.solution import build_gait_dataset
+from gaitlib.simulate.workers import call_apart, simulate_request
+from gaitlib.study import load_study
 
 
 def add_library_parser(subparsers) -> None:
@@ -41,8 +54,6 @@ def run_library(arguments: argparse.Namespace) -> int:
 
 
 def _show(arguments) -> int:
-    from gaitlib.simulate.library import analyse_failures, describe_library, load_library
-
     table = load_library(arguments.folder).run
     print(json.dumps(describe_library(table), indent=1))
     if "pattern" in table:
@@ -51,8 +62,6 @@ def _show(arguments) -> int:
 
 
 def _verify(arguments) -> int:
-    from gaitlib.simulate.release import resolve_gaits, verify_library
-
     if arguments.resolve:
         require("simulate")
     faults = verify_library(arguments.folder)
@@ -67,16 +76,11 @@ def _verify(arguments) -> int:
 
 
 def _merge(arguments) -> int:
-    from gaitlib.simulate.library import describe_library
-    from gaitlib.simulate.release import merge_libraries
-
     print(json.dumps(describe_library(merge_libraries(arguments.target, arguments.sources)), indent=1))
     return 0
 
 
 def _export(arguments) -> int:
-    from gaitlib.simulate.release import export_library, format_manifest
-
     facts = export_library(arguments.folder, arguments.target, arguments.max_mb, arguments.made_by)
     shown = ("gaits", "verified", "curves", "bytes", "error")
     print(json.dumps({name: facts[name] for name in shown}, indent=1))
@@ -120,10 +124,6 @@ def run_simulate(arguments: argparse.Namespace) -> int:
     """Answer the command."""
     if arguments.study is not None:
         return _build_library(arguments)
-    from gaitlib.simulate.request import GaitRequest
-    from gaitlib.simulate.solution import build_gait_dataset
-    from gaitlib.simulate.workers import call_apart, simulate_request
-
     if not 0.2 <= arguments.speed <= MAX_SPEED_MPS:
         raise InputError(
             f"--speed: found {arguments.speed} m/s, expected a walking speed of 0.2 to {MAX_SPEED_MPS} m/s."
@@ -161,9 +161,6 @@ def _parse_weakness(texts: list[str]) -> dict[str, float]:
 
 
 def _build_library(arguments: argparse.Namespace) -> int:
-    from gaitlib.simulate.library import describe_library
-    from gaitlib.study import load_study
-
     study = load_study(arguments.study)
     if study.library is None:
         raise InputError(f"{arguments.study.name}: has no section `library`; see studies/full.yaml for one.")
@@ -182,9 +179,6 @@ def build_library_of(
     study, folder: Path | None = None, shard: str = "", limit: int | None = None, report=None
 ):
     """Build the library that a study describes; a build that was interrupted goes on."""
-    from gaitlib.simulate.build import build_library, open_executor
-    from gaitlib.simulate.plan import plan_library, select_shard
-
     section = study.library
     plan = plan_library(section.cohorts, study.seed, section.stride_share, section.free_time_share)
     plan = select_shard(plan, shard) if shard else plan

@@ -213,10 +213,7 @@ def clean_name(name: str) -> str:
 
 
 def find_time(table: Table) -> tuple[np.ndarray | None, np.ndarray | None, set[int]]:
-    """Find times (s) and frame numbers of the rows, and the columns that hold them.
-
-    Columns that say so in their names, or else that rise by even steps, as nothing that is measured does.
-    """
+    """Find times (s), frame numbers and their columns, by name or because they alone rise evenly."""
     time_s = frames = None
     names = table.names or [""] * len(table.columns)
     cleaned = list(map(clean_name, names))
