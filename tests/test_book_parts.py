@@ -19,6 +19,11 @@ def test_an_index_stands_beside_an_accented_letter():
     assert "≤" in drawn and "&le;" not in drawn
 
 
+def test_the_limit_of_a_sum_may_be_a_formula():
+    drawn = "".join(mathml.draw_formula(r"\sum_{j=1}^{n_i} x_j", True).split())
+    assert "<munderover>" in drawn and "<moveraccent" not in drawn
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
 def test_every_parameter_of_a_page_is_described(path):
     rows = page_parts.describe_parameters(path).splitlines()[2:]
@@ -36,6 +41,7 @@ def test_parameters_say_where_the_study_file_sets_them():
 
 def test_numbers_are_set_as_in_print():
     assert set_type("-5 to 90% (doi 10.1/s1-022-3)") == "\u22125 to 90\u00a0% (doi 10.1/s1-022-3)"
+    assert set_type("-0.0 (+0, -0.05)") == "0.0 (0, \u22120.05)"
     assert set_type("3e-05, 2019-2020, -.5") == "3e-05, 2019-2020, \u2212.5"
 
 

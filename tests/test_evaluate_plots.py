@@ -5,6 +5,7 @@ import matplotlib
 matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import pytest
 from evaluate_toys import build_table
@@ -39,7 +40,7 @@ def test_figures_state_unit_basis_and_margin(draw):
     texts = get_texts(draw(REAL, "speed_mps", "synthetic", margins=MARGINS))
     assert "Real people: 11 people, 23 walks" in texts
     assert any("m/s" in text and "eference" in text for text in texts)
-    assert "clinical margin ±0.100 m/s\n(Perera 2006)" in texts
+    assert "clinical margin ±0.10 m/s\n(Perera 2006)" in texts
     assert "SIMULATED" not in texts
 
 
@@ -116,3 +117,17 @@ def test_nothing_overlaps_on_the_page():
     legend = ax.figure.legends[0].get_window_extent()
     assert legend.y1 <= ax.xaxis.label.get_window_extent().y0 + 1
     assert legend.x1 <= ax.figure.bbox.x1 + 1
+
+
+def test_axes_points_and_margin_are_drawn_in_the_unit_of_their_label():
+    lengths = REAL[REAL["method"] == "synthetic"].assign(outcome="step_length_m")
+    margins = {"step_length_m": (0.036, "source")}
+    ax = plot_bland_altman(lengths, "step_length_m", "synthetic", margins=margins)
+    error = 100 * (lengths["estimate"] - lengths["reference"])
+    drawn = np.concatenate([points.get_offsets()[:, 1] for points in ax.collections])
+    np.testing.assert_allclose(sorted(drawn), sorted(error))
+    assert "clinical margin ±3.6 cm\n(source)" in get_texts(ax) and ax.get_ylabel().endswith("(cm)")
+    table = build_agreement_table(lengths, n_resamples=200)
+    ax = plot_forest(table, "step_length_m", "mae")
+    drawn = [line.get_xdata()[0] for line in ax.lines if line.get_marker() not in ("", "None")]
+    np.testing.assert_allclose(sorted(drawn), sorted(100 * table["mae"]))

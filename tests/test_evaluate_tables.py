@@ -15,7 +15,13 @@ from gaitlib.evaluate.calibration import (
 )
 from gaitlib.evaluate.discrimination import compute_auc
 from gaitlib.evaluate.equivalence import compare_methods, compute_tost
-from gaitlib.evaluate.inputs import check_agreement_table, format_interval, get_label, read_margins
+from gaitlib.evaluate.inputs import (
+    check_agreement_table,
+    format_interval,
+    format_outcome,
+    get_label,
+    read_margins,
+)
 from gaitlib.evaluate.power import compute_detectable_difference, compute_provable_margin
 from gaitlib.evaluate.subgroups import compute_subgroup_gaps
 from gaitlib.evaluate.tables import (
@@ -185,12 +191,16 @@ def test_printed_table_is_text_with_units():
 
 
 def test_labels_and_numbers_as_printed():
-    assert get_label("step_length_m") == "Step length (m)"
-    assert get_label("step_time_s") == "Step time (s)"
+    assert get_label("step_length_m") == "Step length (cm)"
+    assert get_label("step_time_s") == "Step time (ms)"
     assert get_label("cadence_spm") == "Cadence (steps/min)"
-    assert get_label("stance_share") == "Stance share"
+    assert get_label("stance_share") == "Stance (% of the stride)"
     assert format_interval(-0.0001, -0.2, 0.1, 2) == "0.00 (−0.20 to 0.10)"
     assert format_interval(np.nan, 0, 1, 2) == "–"
+    assert get_label("stride_time_cv") == "Stride time variability (%)"
+    assert format_outcome("step_length_m", 0.0123, -0.004, 0.02) == "1.2 (−0.4 to 2.0)"
+    assert format_outcome("step_time_s", 0.0104) == "10" and format_outcome("speed_mps", 0.0274) == "0.027"
+    assert format_outcome("speed_mps", 0.0274, 0.02, 0.031, brief=True) == "0.03 (0.02 to 0.03)"
 
 
 def test_people_table():

@@ -105,6 +105,7 @@ def test_the_book_can_show_every_formula(path):
             text = "".join(cell["source"])
             for display, inline in re.findall(r"\$\$(.+?)\$\$|(?<!\$)\$([^$\n]+)\$(?!\$)", text, re.DOTALL):
                 tex2mathml((display or inline).strip())
+                assert not re.search(r"frac\s*[^{\s]", display or inline), "its fractions need braces"
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -22,7 +22,7 @@ def draw_formula(text: str, as_block: bool) -> str:
     name = f"{{{_NAMESPACE}}}"
     for part in list(formula.iter(f"{name}munderover")):
         base, below, above = part
-        if (above.text or "").strip() in _ACCENTS:
+        if (sign := (above.text or "").strip()) and sign in _ACCENTS:  # the limit of a sum may be a formula
             part.tag, part[:] = f"{name}msub", []
             letter = ElementTree.SubElement(part, f"{name}mover", accent="true")
             letter.extend([base, above])

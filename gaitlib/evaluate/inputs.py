@@ -16,8 +16,29 @@ REQUIRED_COLUMNS = ("subgroup", *_KEYS, "reference", "estimate", "status")
 OPTIONAL_COLUMNS = {"dataset": "", "view": "", "lower": np.nan, "upper": np.nan}
 SIMULATED_DATASETS = ("simulated", "generated")
 ROW_KEY = ("origin", "dataset", "subgroup", "person_id", "walk_id", "view", "outcome", "method")
-SUFFIX_UNITS = {"_mps": ("m/s", 3), "_spm": ("steps/min", 1), "_share": ("", 3), "_deg": ("°", 1),
-                "_m": ("m", 3), "_s": ("s", 3)}  # fmt: skip
+
+
+class Shown(NamedTuple):
+    """How readers see an outcome: unit, what its value is multiplied by, decimals in tables and in prose."""
+
+    unit: str
+    factor: float
+    decimals: int
+    brief: int
+
+
+_PERCENT = Shown("%", 100, 1, 1)
+_SHOWN = {
+    "_mps": Shown("m/s", 1, 3, 2),
+    "_spm": Shown("steps/min", 1, 1, 0),
+    "_share": Shown("% of the stride", 100, 1, 1),
+    "_asymmetry": _PERCENT,
+    "_cv": _PERCENT,
+    "_deg": Shown("°", 1, 1, 0),
+    "_index": Shown("", 1, 1, 1),
+    "_m": Shown("cm", 100, 1, 1),
+    "_s": Shown("ms", 1000, 0, 0),
+}
 
 
 def check_agreement_table(tidy: pd.DataFrame) -> pd.DataFrame:
@@ -112,22 +133,17 @@ def read_margins(margins: Mapping | None) -> dict[str, Margin]:
     return found
 
 
-def get_unit(outcome: str) -> str:
-    """Get the unit from the end of an outcome's name."""
-    return next((unit for suffix, (unit, _) in SUFFIX_UNITS.items() if outcome.endswith(suffix)), "")
-
-
-def get_decimals(outcome: str) -> int:
-    """Get how many decimals an outcome is printed with."""
-    return next((n for suffix, (_, n) in SUFFIX_UNITS.items() if outcome.endswith(suffix)), 3)
+def get_shown(outcome: str) -> Shown:
+    """Tell how an outcome is shown, by the end of its name."""
+    return next((how for suffix, how in _SHOWN.items() if outcome.endswith(suffix)), Shown("", 1, 3, 2))
 
 
 def get_label(outcome: str) -> str:
-    """Get a readable name: "step_length_m" becomes "Step length (m)"."""
-    suffix = next((s for s in SUFFIX_UNITS if outcome.endswith(s)), "")
-    stem = outcome.removesuffix(suffix) if suffix != "_share" else outcome
-    unit = get_unit(outcome)
-    name = stem.replace("_", " ").strip().capitalize()
+    """Get a readable name: "step_length_m" becomes "Step length (cm)"."""
+    suffix = next((s for s in _SHOWN if outcome.endswith(s)), "")
+    stem = outcome if suffix in ("_asymmetry", "_index") else outcome.removesuffix(suffix)
+    stem += "_variability" if suffix == "_cv" else ""
+    name, unit = stem.replace("_", " ").strip().capitalize(), get_shown(outcome).unit
     return f"{name} ({unit})" if unit else name
 
 
@@ -147,6 +163,15 @@ def format_interval(value: float, lower: float, upper: float, decimals: int) -> 
     if not np.isfinite(value) or not (np.isfinite(lower) and np.isfinite(upper)):
         return text
     return f"{text} ({format_number(lower, decimals)} to {format_number(upper, decimals)})"
+
+
+def format_outcome(
+    outcome: str, value: float, lower: float = np.nan, upper: float = np.nan, *, brief: bool = False
+) -> str:
+    """Format "value (lower to upper)" in the unit that readers see; `brief`: with the decimals of prose."""
+    how = get_shown(outcome)
+    ends = (how.factor * end for end in (value, lower, upper))
+    return format_interval(*ends, how.brief if brief else how.decimals)
 
 
 def format_p(p: float) -> str:

@@ -23,12 +23,12 @@ from gaitlib.evaluate.agreement import STATISTICS
 from gaitlib.evaluate.bias_model import BiasModel
 from gaitlib.evaluate.bland_altman import compute_bland_altman, compute_proportional_bias
 from gaitlib.evaluate.inputs import (
+    Shown,
     check_agreement_table,
     format_interval,
     format_number,
-    get_decimals,
     get_label,
-    get_unit,
+    get_shown,
     read_margins,
 )
 from gaitlib.evaluate.person_means import MIN_PEOPLE
@@ -44,6 +44,7 @@ from gaitlib.evaluate.style import (
     get_style,
 )
 from gaitlib.evaluate.tables import NOT_EVALUATED
+from gaitlib.evaluate.words import describe_size
 
 
 def plot_forest(
@@ -69,6 +70,11 @@ def plot_forest(
             f"outcome: {outcome!r} not in the table; there are {', '.join(sorted(set(table['outcome'])))}."
         )
     labels = dict(labels or {})
+    factor = 100 if statistic == "interval_coverage" else get_shown(outcome).factor
+    if statistic == "interval_coverage" or STATISTICS[statistic].has_unit:
+        ends = [statistic, f"{statistic}_lower", f"{statistic}_upper"]
+        part = part.assign(**{name: factor * part[name] for name in ends})
+        reference_value = None if reference_value is None else factor * reference_value
     keys = list(dict.fromkeys([*rows, "origin"]))
     lines = list(part.groupby(keys, sort=False))
     styles = {name: get_style(i) for i, name in enumerate(n for n in dict.fromkeys(part["method"]) if n)}
@@ -148,21 +154,22 @@ def _draw_forest_reference(ax, lines: list, outcome: str, statistic: str, value,
     sign, sources = ("±" if statistic == "bias" else ""), {}
     for y, (_, line) in enumerate(lines):
         known = line.loc[line["margin"].notna(), ["margin", "margin_kind", "margin_source"]]
-        for size, kind, source in known.drop_duplicates().itertuples(index=False):
+        for declared, kind, source in known.drop_duplicates().itertuples(index=False):
+            size = get_shown(outcome).factor * declared
             for end in (-size, size) if statistic == "bias" else (size,):
                 ax.plot([end, end], [y - 0.5, y + 0.5], zorder=1, **style)
             low = -size if statistic == "bias" else 0.0
             ax.fill_betweenx([y - 0.5, y + 0.5], low, size, color=MARGIN_COLOUR, alpha=0.16, lw=0, zorder=0.5)
-            words = f"{sign}{format_number(size, get_decimals(outcome))} {get_unit(outcome)}".rstrip()
+            words = f"{sign}{describe_size(declared, outcome)}".rstrip()
             sources[f"{kind} margin {words}\n({source})"] = None
     return [Line2D([], [], label=text, **style) for text in sources]
 
 
 def _label_forest(ax: Axes, outcome: str, statistic: str, only_simulated: bool) -> None:
     name = get_label(outcome).split(" (")[0]
-    unit = f" ({get_unit(outcome)})" if get_unit(outcome) else ""
+    unit = f" ({get_shown(outcome).unit})" if get_shown(outcome).unit else ""
     if statistic == "interval_coverage":
-        ax.set_xlabel("Share of intervals holding the truth")
+        ax.set_xlabel("Intervals holding the truth (%)")
         ax.set_title(f"{name}: interval coverage", loc="left", pad=22)
     else:
         item = STATISTICS[statistic]
@@ -195,16 +202,16 @@ def plot_bland_altman(
     if against not in ("mean", "reference"):
         raise InputError(f"against: found {against!r}, expected 'mean' or 'reference'.")
     rows = _select(tidy, outcome, method)
-    labels, unit, decimals = dict(labels or {}), get_unit(outcome), get_decimals(outcome)
+    labels, unit = dict(labels or {}), get_shown(outcome).unit
     with plt.rc_context(STYLE):
         ax = ax or plt.subplots(figsize=(WIDTH_IN, HEIGHT_IN), layout="constrained")[1]
         error = rows["estimate"] - rows["reference"]
         x = rows["reference"] if against == "reference" else (rows["estimate"] + rows["reference"]) / 2
         handles = _draw_points(ax, x, error, rows[group], labels)
         ax.axhline(0, color="0.75", linewidth=1, zorder=0)
-        handles += _draw_margin(ax, margins, outcome, decimals, unit, around_identity=False)
+        handles += _draw_margin(ax, margins, outcome, around_identity=False)
         if rows["person"].nunique() >= MIN_PEOPLE:
-            handles += _draw_limits(ax, rows, decimals, unit)
+            handles += _draw_limits(ax, rows, get_shown(outcome))
             if proportional:
                 handles += _draw_sloping_limits(ax, rows, x, against, unit)
         name = get_label(outcome)
@@ -229,7 +236,7 @@ def plot_scatter(
 ) -> Axes:
     """Draw estimates against the reference with the identity and the clinical margin."""
     rows = _select(tidy, outcome, method)
-    labels, unit, decimals = dict(labels or {}), get_unit(outcome), get_decimals(outcome)
+    labels = dict(labels or {})
     with plt.rc_context(STYLE):
         ax = ax or plt.subplots(figsize=(WIDTH_IN, HEIGHT_IN + 0.6), layout="constrained")[1]
         given = rows[rows["lower"].notna()] if intervals else rows.iloc[:0]
@@ -245,7 +252,7 @@ def plot_scatter(
             ax.set(xlim=ends, ylim=ends)
             ax.plot(ends, ends, color="0.3", linewidth=1.3, zorder=1)
             handles.append(Line2D([], [], color="0.3", linewidth=1.3, label="identity: estimate = reference"))
-        handles += _draw_margin(ax, margins, outcome, decimals, unit, around_identity=True)
+        handles += _draw_margin(ax, margins, outcome, around_identity=True)
         ax.set_aspect("equal", adjustable="box")
         name = get_label(outcome)
         ax.set_xlabel(f"{name}, reference")
@@ -259,7 +266,8 @@ def _select(tidy: pd.DataFrame, outcome: str, method: str) -> pd.DataFrame:
     rows = table[(table["outcome"] == outcome) & (table["method"] == method) & (table["status"] == "ok")]
     if rows["origin"].nunique() > 1:
         raise InputError("origin: real and simulated people in one figure; filter the table first.")
-    return rows
+    values = rows[["reference", "estimate", "lower", "upper"]]
+    return rows.assign(**(get_shown(outcome).factor * values))
 
 
 def _draw_points(ax: Axes, x, y, groups: pd.Series, labels: Mapping) -> list:
@@ -273,21 +281,23 @@ def _draw_points(ax: Axes, x, y, groups: pd.Series, labels: Mapping) -> list:
     return handles
 
 
-def _draw_margin(ax, margins, outcome: str, decimals: int, unit: str, around_identity: bool) -> list:
+def _draw_margin(ax, margins, outcome: str, around_identity: bool) -> list:
     margin = read_margins(margins).get(outcome)
     if margin is None or not ax.collections:
         return []
+    size = get_shown(outcome).factor * margin.value
     style = {"color": MARGIN_COLOUR, "alpha": 0.18, "zorder": 0, "lw": 0}
     if around_identity:
         ends = np.array(ax.get_xlim())
-        ax.fill_between(ends, ends - margin.value, ends + margin.value, **style)
+        ax.fill_between(ends, ends - size, ends + size, **style)
     else:
-        ax.axhspan(-margin.value, margin.value, **style)
-    text = f"{margin.kind} margin ±{format_number(margin.value, decimals)} {unit}".rstrip()
+        ax.axhspan(-size, size, **style)
+    text = f"{margin.kind} margin ±{describe_size(margin.value, outcome)}".rstrip()
     return [Patch(color=MARGIN_COLOUR, alpha=0.3, lw=0, label=f"{text}\n({margin.source})")]
 
 
-def _draw_limits(ax: Axes, rows: pd.DataFrame, decimals: int, unit: str) -> list:
+def _draw_limits(ax: Axes, rows: pd.DataFrame, how: Shown) -> list:
+    unit, decimals = how.unit, how.decimals
     found = compute_bland_altman(rows["reference"], rows["estimate"], rows["person"])
     ax.axhline(found.bias, color="0.15", linewidth=1.6, zorder=2)
     ax.axhspan(found.bias_lower, found.bias_upper, color="0.5", alpha=0.22, zorder=1, lw=0)

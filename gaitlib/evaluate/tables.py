@@ -17,7 +17,7 @@ from gaitlib.evaluate.inputs import (
     count_walks,
     format_interval,
     format_number,
-    get_decimals,
+    format_outcome,
     get_label,
     read_margins,
 )
@@ -160,7 +160,7 @@ def format_agreement_table(
     level = table.attrs.get("level", 0.95)
     for name in statistics:
         column = "95 % limits of agreement" if name == "loa" else f"{STATISTICS[name].label} ({level:.0%} CI)"
-        shown[column] = [_format_statistic(row, name) for _, row in table.iterrows()]
+        shown[column] = [format_statistic(row, name) for _, row in table.iterrows()]
     if table["interval_coverage"].notna().any():
         ends = table[["interval_coverage", "interval_coverage_lower", "interval_coverage_upper"]]
         shown["Intervals holding the truth"] = [
@@ -177,20 +177,20 @@ def _format_count(used: int, all_of_them: int) -> str:
     return str(used) if used == all_of_them or all_of_them == 0 else f"{used} of {all_of_them}"
 
 
-def _format_statistic(row: pd.Series, name: str) -> str:
-    decimals = get_decimals(row["outcome"])
+def format_statistic(row: Mapping, name: str) -> str:
+    """Format one statistic of a row with its interval, in the unit that readers see; "loa": both limits."""
     if name == "loa":
         if not np.isfinite(row["loa_lower"]):
             return "–"
-        return f"{format_number(row['loa_lower'], decimals)} to {format_number(row['loa_upper'], decimals)}"
-    decimals = decimals if STATISTICS[name].has_unit else 2
-    return format_interval(row[name], row[f"{name}_lower"], row[f"{name}_upper"], decimals)
+        return " to ".join(format_outcome(row["outcome"], row[end]) for end in ("loa_lower", "loa_upper"))
+    ends = row[name], row[f"{name}_lower"], row[f"{name}_upper"]
+    return format_outcome(row["outcome"], *ends) if STATISTICS[name].has_unit else format_interval(*ends, 2)
 
 
 def _format_within(row: pd.Series) -> str:
     if not np.isfinite(row["within_margin"]):
         return "–"
-    return f"{row['within_margin']:.0%} (±{format_number(row['margin'], get_decimals(row['outcome']))})"
+    return f"{row['within_margin']:.0%} (±{format_outcome(row['outcome'], row['margin'])})"
 
 
 def build_people_table(people: pd.DataFrame, by: str = "subgroup") -> pd.DataFrame:

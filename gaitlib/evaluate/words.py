@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from gaitlib.evaluate.inputs import format_number
+from gaitlib.evaluate.inputs import format_outcome, get_shown
 
 NOT_EVALUATED = "Not evaluated on real people."
 OUTCOME_WORDS = {"speed_mps": "walking speed", "step_length_m": "step length", "step_time_s": "step time"}
@@ -17,11 +17,6 @@ METHODS = {
 """Method -> words for readers."""
 LABELS = {"side": "side", "front": "front", "": "–", "real": "real people", "simulated": "simulated"}
 """Values of the columns `view` and `origin` -> words for narrow columns."""
-_PROSE_UNITS = {
-    "speed_mps": (1.0, "m/s", 2),
-    "step_length_m": (100.0, "cm", 1),
-    "step_time_s": (1000.0, "ms", 0),
-}
 
 
 def choose_row(
@@ -36,19 +31,17 @@ def choose_row(
 
 def describe_error(row: pd.Series, outcome: str) -> str:
     """Put a mean absolute error with its interval into words."""
-    factor, unit, decimals = _PROSE_UNITS[outcome]
-    value, low, high = (row[name] * factor for name in ("mae", "mae_lower", "mae_upper"))
-    text = f"{format_number(value, decimals)} {unit}"
-    if not (np.isfinite(low) and np.isfinite(high)):
+    text = describe_size(row["mae"], outcome)
+    if not np.isfinite([row["mae_lower"], row["mae_upper"]]).all():
         return text
-    return f"{text} (95 % interval {format_number(low, decimals)} to {format_number(high, decimals)})"
+    low, high = (format_outcome(outcome, row[end], brief=True) for end in ("mae_lower", "mae_upper"))
+    return f"{text} (95 % interval {low} to {high})"
 
 
 def describe_size(value: float, outcome: str, signed: bool = False) -> str:
-    """Put a size into words, in the units of the prose: m/s, cm, ms."""
-    factor, unit, decimals = _PROSE_UNITS[outcome]
+    """Put a size into words: m/s, cm, ms."""
     sign = "+" if signed and value > 0 else ""
-    return f"{sign}{format_number(value * factor, decimals)} {unit}"
+    return f"{sign}{format_outcome(outcome, value, brief=True)} {get_shown(outcome).unit}"
 
 
 def compare_with_margin(row: pd.Series, margin: float) -> str:

@@ -113,8 +113,9 @@ def _name_file(caption: str) -> str:
 
 
 def set_type(text: str) -> str:
-    """Set numbers as in print: a minus is no hyphen, a percent sign stands apart but stays on the line."""
+    """Set numbers as in print: a minus is no hyphen, zero has no sign, a percent sign stays on the line."""
     text = re.sub(r"(?<![\w.)-])-(?=[\d.])", "\u2212", text)
+    text = re.sub(r"(?<![\w.)])[+\u2212](?=0(?:\.0+)?(?![\w.]))", "", text)
     return re.sub(r"(?<=\d) ?%", f"{_NO_BREAK}%", text)
 
 
