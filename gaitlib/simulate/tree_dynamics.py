@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import casadi as ca
 import numpy as np
-from tree import Curve, Frame, Tree, TreeBody
+
+from gaitlib.body.tree import Curve, Frame, Tree, TreeBody
 
 
 @dataclass(frozen=True)
@@ -192,7 +193,7 @@ def _move_joint(body: TreeBody, q, u, udot):
     place_rate = differentiate(place)
     results = [rotation, place, place_rate, differentiate(place_rate), spin, differentiate(spin)]
     results += [ca.jacobian(place_rate, v), ca.jacobian(spin, v)]
-    return ca.Function("joint", [x, v, a], results).call([q, u, udot])
+    return ca.substitute(results, [x, v, a], [q, u, udot])
 
 
 def _get_frame(frame: Frame):
