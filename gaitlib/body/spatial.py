@@ -38,7 +38,6 @@ from gaitlib.person import Impairment, Person
 PELVIS = ("pelvis_tilt", "pelvis_list", "pelvis_rotation", "pelvis_tx", "pelvis_ty", "pelvis_tz")
 LUMBAR = ("lumbar_extension", "lumbar_bending", "lumbar_rotation")
 LEG = (
-    "hip_flexion", "hip_adduction", "hip_rotation", "knee_angle", "ankle_angle", "subtalar_angle", "mtp_angle")
     "hip_flexion",
     "hip_adduction",
     "hip_rotation",

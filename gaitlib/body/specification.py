@@ -272,9 +272,7 @@ def build_muscles(
                     pennation_rad=entry["pennation_rad"],
                     path_scale=scale,
                     compliant=compliant,
-                    passive_strain=getattr(
-                        structure, f"{planar}_passive_strain", PASSIVE_STRAIN_AT_MAX_FORCE
-                    ),
+                    passive_strain=strain,
                 )
             )
     return tuple(muscles)
