@@ -39,7 +39,7 @@ def fit_multipliers(layout: Layout, multipliers: np.ndarray, n_points: int) -> n
     return n / n_points * points[:n_points]
 
 
-_CONTACT_SHARE = 0.03
+CONTACT_SHARE = 0.03
 """A foot is on the ground above this share of body weight."""
 
 _STRIDE_TIME_S = (0.4, 3.0)
@@ -157,7 +157,7 @@ def _unfold(request: GaitRequest, engine: WalkingEngine, result: Result, cpu_s: 
         position[len(position) // 2 :, travel] += 0.5 * stride_length
     ground = complete("ground_force", [1, 0])
     vertical = ground[:, 0, 1]
-    on = vertical > _CONTACT_SHARE * request.specification.mass_kg * GRAVITY_MPS2
+    on = vertical > CONTACT_SHARE * request.specification.mass_kg * GRAVITY_MPS2
     contacts = np.flatnonzero(on & ~np.roll(on, 1))
     offset = int(contacts[0]) if len(contacts) else 0
     activation = complete("activation", m_order)

@@ -129,7 +129,7 @@ def compute_forces(tree: Tree, motion: Mapping[str, BodyMotion], loads: Mapping[
     tau = ca.SX.zeros(len(tree.coordinates))
     for body in reversed(tree.bodies):
         own = motion[body.name]
-        force, moment = _move_mass(body, own)
+        force, moment = move_mass(body, own)
         for load, point in (loads or {}).get(body.name, []):
             force -= own.rotation.T @ load
             moment -= own.rotation.T @ ca.cross(point - own.origin, load)
@@ -141,7 +141,7 @@ def compute_forces(tree: Tree, motion: Mapping[str, BodyMotion], loads: Mapping[
     return tau
 
 
-def _move_mass(body: TreeBody, own: BodyMotion):
+def move_mass(body: TreeBody, own: BodyMotion):
     """Force, and moment about the body's origin, that its motion needs, in its own axes."""
     com = ca.vertcat(*body.com_m)
     xx, yy, zz, xy, xz, yz = body.inertia_kgm2
@@ -193,7 +193,7 @@ def _move_joint(body: TreeBody, q, u, udot):
     place_rate = differentiate(place)
     results = [rotation, place, place_rate, differentiate(place_rate), spin, differentiate(spin)]
     results += [ca.jacobian(place_rate, v), ca.jacobian(spin, v)]
-    return ca.substitute(results, [x, v, a], [q, u, udot])
+    return ca.substitute(results, [x, v, a], [ca.densify(value) for value in (q, u, udot)])
 
 
 def _get_frame(frame: Frame):
