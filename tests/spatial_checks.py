@@ -9,6 +9,7 @@ N_POINTS = 50
 
 def make_states(request, cache, seed: int) -> dict[str, np.ndarray]:
     """States at the points of a random stride, feet in and above the floor, and what is missing there."""
+    from gaitlib.simulate.problem import RESIDUAL_SCALE
     from gaitlib.simulate.spatial_engine import N_HEAD, SpatialEngine, make_spatial_task
 
     engine = SpatialEngine(cache, N_POINTS)
@@ -21,8 +22,9 @@ def make_states(request, cache, seed: int) -> dict[str, np.ndarray]:
     height[:] = task.leg_length_m * rng.uniform(0.85, 1.02, N_POINTS)
     p = np.concatenate([task.body, [0.0]])
     constraints = np.array(engine._derivatives["jac_g"](decision, p)[0]).ravel()[:-2].reshape(N_POINTS, -1)
+    scale = RESIDUAL_SCALE * request.specification.torque_scale
     return engine.evaluate(task, decision) | {
-        "residual": constraints[:, :23],
+        "residual": scale * constraints[:, :23],
         "tendon_error": constraints[:, 23:27],
     }
 

@@ -19,7 +19,7 @@ from gaitlib.gait import MUSCLES as PLANAR_MUSCLES
 from gaitlib.gait import swap_side
 from gaitlib.simulate.engine import N_POINTS, Task, WalkingEngine, compile_functions, gather_sparse
 from gaitlib.simulate.guess import Trajectory, fit_spline, get_coordinate_ranges
-from gaitlib.simulate.problem import N_HEAD, TORQUE_SCALE_NM
+from gaitlib.simulate.problem import N_HEAD, RESIDUAL_SCALE, TORQUE_SCALE_NM
 from gaitlib.simulate.request import GaitRequest
 from gaitlib.simulate.spatial_problem import MUSCLES, TENDONS, Element, build_elements, flip_row
 
@@ -105,6 +105,11 @@ class SpatialEngine(WalkingEngine):
         self._solvers = {}
         self.elements = build_elements()
         self._build_parts(Path(cache))
+
+    @property
+    def solvers(self) -> list[ca.Function]:
+        """Solvers that have been built."""
+        return list(self._solvers.values())
 
     def _build_parts(self, cache: Path) -> None:
         made, blocks = [], []
@@ -284,7 +289,7 @@ class SpatialEngine(WalkingEngine):
             "speed": velocity,
             "acceleration": pick("s", COORDINATES) / step**2,
             "activation": pick("act", MUSCLES),
-            "torque": pick("torque", LUMBAR),
+            "torque": pick("torque", LUMBAR) * TORQUE_SCALE_NM / (RESIDUAL_SCALE * scale),
             "tendon_force": pick("pull", TENDONS),
             "tendon_rate": pick("rate", TENDONS) / step,
             "ground_force": force,

@@ -91,9 +91,9 @@ class SpatialWeights:
     """Weights of what only a body in space has, beside `CostWeights`, in the same scaled terms.
 
     `list_acceleration`, `turn_acceleration` of the pelvis about the forward and upward axis,
-    `side_acceleration` of the pelvis sideways, `bending`, `turning` the lean of the trunk to the side and its
-    turn, `other_effort` of muscle groups without a planar counterpart, `separation` what feet cost that come
-    nearer than `separation_m`.
+    `side_acceleration` of the pelvis sideways, `pelvis_list`, `pelvis_turn` its angles, `bending`, `turning`
+    the lean of the trunk to the side and its turn, `other_effort` of muscle groups without a planar
+    counterpart, `separation` what feet cost that come nearer than `separation_m`.
     """
 
     list_acceleration: float = 0.1
@@ -101,6 +101,8 @@ class SpatialWeights:
     side_acceleration: float = 0.3
     bending: float = 3.0
     turning: float = 1.0
+    pelvis_list: float = 0.0
+    pelvis_turn: float = 1.0
     other_effort: float = 0.5
     separation: float = 0.01
     separation_m: float = 0.05
@@ -284,7 +286,9 @@ def _build_joint() -> Element:
         swift |= {"pelvis_list": SPATIAL_WEIGHTS.list_acceleration}
         swift |= {"pelvis_rotation": SPATIAL_WEIGHTS.turn_acceleration}
         swift |= {"pelvis_tz": SPATIAL_WEIGHTS.side_acceleration}
-        held = {"pelvis_tilt": (w.tilt, -np.radians(request.impairment.tilt_deg + request.structure.tilt))}
+        held = {"pelvis_list": (SPATIAL_WEIGHTS.pelvis_list, 0.0)}
+        held |= {"pelvis_rotation": (SPATIAL_WEIGHTS.pelvis_turn, 0.0)}
+        held |= {"pelvis_tilt": (w.tilt, -np.radians(request.impairment.tilt_deg + request.structure.tilt))}
         size = TORQUE_SCALE_NM * specification.torque_scale
         values = []
         for name in COORDINATES:

@@ -49,12 +49,21 @@ def solve_spatial(
     result = engine.solve(task, guess, start.multipliers if near else None, True, time_limit_s)
     if near and not result.converged:
         result = engine.solve(task, guess, near=True, time_limit_s=time_limit_s)
-    return _unfold(request, result, task.leg_length_m, time.process_time() - started)
+    return _unfold(request, result, time.process_time() - started)
 
 
-def _unfold(request: GaitRequest, result: Result, leg_length_m: float, cpu_s: float) -> SolvedGait:
+def measure_functions(cache: Path) -> dict[str, float]:
+    """Measure the functions of the problem in the last run of every solver of this process (CPU time)."""
+    stats = [solver.stats() for solver in _engines[str(cache)].solvers]
+    names = [name for name in stats[0] if name.startswith("t_proc_nlp_")]
+    spent, whole = sum(s[name] for s in stats for name in names), sum(s["t_proc_total"] for s in stats)
+    return {"function_s": spent / sum(s["iter_count"] for s in stats), "linear_share": 1 - spent / whole}
+
+
+def _unfold(request: GaitRequest, result: Result, cpu_s: float) -> SolvedGait:
     """Complete half a stride with its mirror image and move phase 0 to right initial contact."""
     outputs, stride_time = result.outputs, 2 * result.horizon_s
+    torque_scale = request.specification.torque_scale
     length = result.speed_mps * stride_time
     sides = np.array([-1.0 if name in MIRRORED else 1.0 for name in COORDINATES])
     q_order = _order(COORDINATES)
@@ -81,10 +90,10 @@ def _unfold(request: GaitRequest, result: Result, leg_length_m: float, cpu_s: fl
         speed_mps=result.speed_mps,
         position=periodic,
         activation=curves["activation"],
-        torque=curves["torque"],
+        torque=curves["torque"] / torque_scale,
         tendon_force=curves["tendon_force"],
         reflex=np.zeros((n, 0)),
-        leg_length_m=leg_length_m,
+        leg_length_m=request.specification.leg_length_m,
         multipliers=result.multipliers,
     )
 
