@@ -66,8 +66,8 @@ def measure_simulate(study) -> dict[str, float]:
 def measure_spatial(study) -> dict[str, float]:
     """Solve an adult's walk in space, from the shipped planar gait and from a solution in space; CPU seconds.
 
-    `function_s` is what all functions of the problem take in an iteration of the cold solve, `linear_share` the
-    share of the solver's time that they leave, nearly all of it linear algebra.
+    `function_s` is what all functions of the problem take in an iteration of the cold solve, `linear_share`
+    the share of the solver's time that they leave, nearly all of it linear algebra.
     """
     from gaitlib.simulate import workers
     from gaitlib.simulate.neighbours import LibraryStarts, find_nearest
