@@ -12,7 +12,7 @@ def make_states(request, cache, seed: int) -> dict[str, np.ndarray]:
     from gaitlib.simulate.problem import RESIDUAL_SCALE
     from gaitlib.simulate.spatial_engine import N_HEAD, SpatialEngine, make_spatial_task
 
-    engine = SpatialEngine(cache, N_POINTS)
+    engine = SpatialEngine(cache, "half")
     task = make_spatial_task(request, engine.elements)
     rng = np.random.default_rng(seed)
     lower, upper = engine._get_bounds(task)
@@ -35,7 +35,7 @@ def compare_derivatives(request, cache, seed: int) -> dict[str, float]:
 
     from gaitlib.simulate.spatial_engine import SpatialEngine, make_spatial_task
 
-    engine = SpatialEngine(cache, N_POINTS)
+    engine = SpatialEngine(cache, "half")
     task = make_spatial_task(request, engine.elements)
     rng = np.random.default_rng(seed)
     lower, upper = engine._get_bounds(task)

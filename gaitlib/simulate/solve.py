@@ -42,7 +42,7 @@ def fit_multipliers(layout: Layout, multipliers: np.ndarray, n_points: int) -> n
 CONTACT_SHARE = 0.03
 """A foot is on the ground above this share of body weight."""
 
-_STRIDE_TIME_S = (0.4, 3.0)
+STRIDE_TIME_S = (0.4, 3.0)
 """Range in which the cost chooses a free stride time (s)."""
 
 _engines: dict[tuple, WalkingEngine] = {}
@@ -81,7 +81,7 @@ def make_task(request: GaitRequest) -> Task:
     gains = [impairment.get("spasticity", MUSCLES[i][:-2], MUSCLES[i][-1]) for i in SPASTIC]
     weights = [getattr(request.weights, f.name) for f in fields(request.weights)]
     share = 0.5 if request.kind == "half" else 1.0
-    times = _STRIDE_TIME_S if request.stride_time_s is None else (request.stride_time_s,) * 2
+    times = STRIDE_TIME_S if request.stride_time_s is None else (request.stride_time_s,) * 2
     half_range = 0.5 * request.speed_range_mps
     return Task(
         body=pack_parameters(flatten_specification(specification)),

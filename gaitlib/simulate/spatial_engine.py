@@ -1,7 +1,7 @@
-"""The walking problem in space, assembled from its elements for IPOPT (half a stride, left and right alike).
+"""The walking problem in space, assembled from its elements for IPOPT.
 
 Coordinates and tendon forces are splines as in the plane. What elements see, y, is a fixed linear map of the
-decision vector: values and scaled derivatives at the points, mirrored where the half stride ends.
+decision vector: values and scaled derivatives at the points, mirrored where half a stride ends.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from gaitlib.simulate.engine import N_POINTS, Task, WalkingEngine, compile_funct
 from gaitlib.simulate.guess import Trajectory, fit_spline, get_coordinate_ranges
 from gaitlib.simulate.problem import N_HEAD, RESIDUAL_SCALE, TORQUE_SCALE_NM
 from gaitlib.simulate.request import GaitRequest
-from gaitlib.simulate.spatial_problem import MUSCLES, TENDONS, Element, build_elements, flip_row
+from gaitlib.simulate.solve import STRIDE_TIME_S
+from gaitlib.simulate.spatial_problem import MUSCLES, TENDONS, Element, build_elements
 
 N_Q, N_M, N_T = len(COORDINATES), len(MUSCLES), len(TENDONS)
 _SIZE = N_Q + N_M + len(LUMBAR) + N_T
@@ -71,12 +72,13 @@ def make_spatial_task(request: GaitRequest, elements: list[Element]) -> Task:
     """Turn a request into the numbers of the walking problem."""
     specification = build_spatial_specification(request.person, request.impairment, request.structure)
     numbers = [np.ravel(element.pack(request, specification)) for element in elements]
-    times = (0.4, 3.0) if request.stride_time_s is None else (request.stride_time_s,) * 2
+    share = 0.5 if request.kind == "half" else 1.0
+    times = STRIDE_TIME_S if request.stride_time_s is None else (request.stride_time_s,) * 2
     return Task(
         body=np.concatenate(numbers),
         parameters=np.zeros(0),
         leg_length_m=specification.leg_length_m,
-        horizon_s=(0.5 * times[0], 0.5 * times[1]),
+        horizon_s=(share * times[0], share * times[1]),
         speed_mps=(request.speed_mps, request.speed_mps),
         least_activation=np.zeros(N_M),
     )
@@ -97,11 +99,13 @@ class _Part:
 
 
 class SpatialEngine(WalkingEngine):
-    """Solver of the walking problem in space, for bodies of any size; `cache`: compiled code."""
+    """Solver of the walking problem in space (`kind`: 'half' or 'stride'), for bodies of any size; `cache`:
+    compiled code.
+    """
 
-    def __init__(self, cache: Path, n_points: int = N_POINTS["half"]):
-        self.kind = "half"
-        self.n_points = n_points
+    def __init__(self, cache: Path, kind: str):
+        self.kind = kind
+        self.n_points = N_POINTS[kind]
         self._solvers = {}
         self.elements = build_elements()
         self._build_parts(Path(cache))
@@ -146,8 +150,9 @@ class SpatialEngine(WalkingEngine):
         sign = np.array([-1.0 if name.rpartition(":")[2] in MIRRORED else 1.0 for name in _DECISIONS])
         around = {-1: np.roll(place, 1, axis=0), 0: place, 1: np.roll(place, -1, axis=0)}
         factor = {k: np.ones((n, _SIZE)) for k in around}
-        around[-1][0], factor[-1][0] = around[-1][0][order], sign
-        around[1][-1], factor[1][-1] = around[1][-1][order], sign
+        if self.kind == "half":
+            around[-1][0], factor[-1][0] = around[-1][0][order], sign
+            around[1][-1], factor[1][-1] = around[1][-1][order], sign
         spline = {
             "q": {-1: 1 / 6, 0: 4 / 6, 1: 1 / 6},
             "u": {-1: -0.5, 1: 0.5},
@@ -304,12 +309,15 @@ class SpatialEngine(WalkingEngine):
 
     def pack(self, trajectory: Trajectory) -> np.ndarray:
         """Pack a stride into a decision vector."""
-        t, every = trajectory, len(trajectory.position) // (2 * self.n_points)
-        position, tendon = t.position[::every], t.tendon_force[::every]
-        torque = t.torque[::every] / TORQUE_SCALE_NM
-        whole = np.hstack([fit_spline(position), t.activation[::every], torque, fit_spline(tendon)])
-        half = whole[: self.n_points].ravel()
-        return np.concatenate([[t.stride_time_s / len(position), t.speed_mps], half])
+        t = trajectory
+        blocks = [
+            fit_spline(t.position),
+            t.activation,
+            t.torque / TORQUE_SCALE_NM,
+            fit_spline(t.tendon_force),
+        ]
+        points = np.hstack(blocks)[: self.n_points].ravel()
+        return np.concatenate([[t.stride_time_s / len(t.position), t.speed_mps], points])
 
 
 def _swap(name: str) -> str:
@@ -317,10 +325,14 @@ def _swap(name: str) -> str:
     return kind + colon + swap_side(rest)
 
 
-def get_multiplier_order() -> tuple[np.ndarray, np.ndarray]:
-    """Order and sign of a point's constraints after left and right are exchanged."""
-    order = np.array([_CONSTRAINTS.index(_swap(name)) for name in _CONSTRAINTS])
-    return order, np.array([-1.0 if flip_row(name).startswith("-") else 1.0 for name in _CONSTRAINTS])
+def fit_spatial_multipliers(multipliers: np.ndarray, n_points: int) -> np.ndarray:
+    """Fit the multipliers of a neighbour to half a stride or a whole one; the cost is a mean over points."""
+    n = len(multipliers)
+    if n < n_points:
+        order = [_CONSTRAINTS.index(_swap(name)) for name in _CONSTRAINTS]
+        sign = np.array([-1.0 if name in MIRRORED else 1.0 for name in _CONSTRAINTS])
+        multipliers = np.concatenate([multipliers, sign * multipliers[:, order]])
+    return n / n_points * multipliers[:n_points]
 
 
 def _differentiate(element: Element) -> tuple[list[ca.Function], ca.Sparsity, ca.Sparsity]:

@@ -20,24 +20,33 @@ from gaitlib.simulate.guess import Trajectory  # noqa: E402
 from gaitlib.simulate.request import GaitRequest  # noqa: E402
 from gaitlib.simulate.solution import SolvedGait  # noqa: E402
 from gaitlib.simulate.solve import CONTACT_SHARE  # noqa: E402
-from gaitlib.simulate.spatial_engine import SpatialEngine, lift, make_spatial_task  # noqa: E402
+from gaitlib.simulate.spatial_engine import (  # noqa: E402
+    SpatialEngine,
+    fit_spatial_multipliers,
+    lift,
+    make_spatial_task,
+)
 from gaitlib.simulate.spatial_problem import MUSCLES, TENDONS  # noqa: E402
 
-_engines: dict[str, SpatialEngine] = {}
+_engines: dict[tuple[str, str], SpatialEngine] = {}
+_KNOWN = ("weakness", "contracture", "limit", "rigidity", "stoop_deg", "tilt_deg")
+"""Parts of an impairment that a body in space has so far."""
 
 
 def solve_spatial(
     request: GaitRequest, cache: Path, start: Trajectory, time_limit_s: float = 600.0
 ) -> SolvedGait:
     """Solve one gait in space, from a planar stride or from a solution in space."""
-    if request.kind != "half" or request.impairment.needs_reflexes:
+    parts = request.impairment.model_dump()
+    unknown = [name for name, value in parts.items() if value and name not in _KNOWN]
+    if unknown or request.speed_range_mps:
         raise InputError(
-            f"kind '{request.kind}', reflexes {request.impairment.needs_reflexes}: a gait in space is half a "
-            "stride without reflexes so far; ask for kind 'half' and no spasticity or coactivation."
+            f"gait in space: found {', '.join(unknown) or 'a free speed'}, which a body in space does not have; "
+            f"expected a prescribed speed and no impairment but {', '.join(_KNOWN)}."
         )
-    key = str(cache)
+    key = str(cache), request.kind
     if key not in _engines:
-        _engines[key] = SpatialEngine(Path(cache))
+        _engines[key] = SpatialEngine(Path(cache), request.kind)
     engine = _engines[key]
     task = make_spatial_task(request, engine.elements)
     near = start.multipliers is not None and start.position.shape[1] == len(COORDINATES)
@@ -45,8 +54,11 @@ def solve_spatial(
     started = time.process_time()
     if start.position.shape[1] != len(COORDINATES):
         start = lift(start)
-    guess = engine.scale_height(engine.pack(start), task.leg_length_m / start.leg_length_m)
-    result = engine.solve(task, guess, start.multipliers if near else None, True, time_limit_s)
+    guess = engine.scale_height(
+        engine.pack(start), task.leg_length_m / (start.leg_length_m or task.leg_length_m)
+    )
+    multipliers = fit_spatial_multipliers(start.multipliers, engine.n_points) if near else None
+    result = engine.solve(task, guess, multipliers, True, time_limit_s)
     if near and not result.converged:
         result = engine.solve(task, guess, near=True, time_limit_s=time_limit_s)
     return _unfold(request, result, time.process_time() - started)
@@ -54,7 +66,7 @@ def solve_spatial(
 
 def measure_functions(cache: Path) -> dict[str, float]:
     """Measure the functions of the problem in the last run of every solver of this process (CPU time)."""
-    stats = [solver.stats() for solver in _engines[str(cache)].solvers]
+    stats = [solver.stats() for solver in _engines[str(cache), "half"].solvers]
     names = [name for name in stats[0] if name.startswith("t_proc_nlp_")]
     spent, whole = sum(s[name] for s in stats for name in names), sum(s["t_proc_total"] for s in stats)
     return {"function_s": spent / sum(s["iter_count"] for s in stats), "linear_share": 1 - spent / whole}
@@ -62,20 +74,22 @@ def measure_functions(cache: Path) -> dict[str, float]:
 
 def _unfold(request: GaitRequest, result: Result, cpu_s: float) -> SolvedGait:
     """Complete half a stride with its mirror image and move phase 0 to right initial contact."""
-    outputs, stride_time = result.outputs, 2 * result.horizon_s
+    half = request.kind == "half"
+    outputs, stride_time = result.outputs, (2 if half else 1) * result.horizon_s
     torque_scale = request.specification.torque_scale
     length = result.speed_mps * stride_time
     sides = np.array([-1.0 if name in MIRRORED else 1.0 for name in COORDINATES])
     q_order = _order(COORDINATES)
 
     def complete(name: str, order, sign=1.0) -> np.ndarray:
-        return np.concatenate([outputs[name], sign * outputs[name][:, order]])
+        return np.concatenate([outputs[name], sign * outputs[name][:, order]]) if half else outputs[name]
 
     curves = {
         name: complete(name, q_order, sides) for name in ("position", "speed", "acceleration", "joint_moment")
     }
     n, travel = len(curves["position"]), COORDINATES.index("pelvis_tx")
-    curves["position"][n // 2 :, travel] += 0.5 * length
+    if half:
+        curves["position"][n // 2 :, travel] += 0.5 * length
     curves |= {"activation": complete("activation", _order(MUSCLES))}
     curves |= {name: complete(name, _order(TENDONS)) for name in ("tendon_force", "tendon_rate")}
     curves["torque"] = complete("torque", [0, 1, 2], np.array([1.0, -1.0, -1.0]))
