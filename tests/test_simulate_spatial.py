@@ -90,5 +90,5 @@ def test_halves_of_the_stride_mirror_each_other(solved):
 
 def test_what_is_not_there_yet_is_refused(adult, casadi_process, solved):
     asked = replace(adult, impairment=Impairment(spasticity={"soleus": 1.0}))
-    with pytest.raises(InputError, match="spasticity.*does not have"):
+    with pytest.raises(InputError, match="spasticity"):
         casadi_process(run_spatial, asked, get_cache_folder(), solved.start)

@@ -41,8 +41,8 @@ def solve_spatial(
     unknown = [name for name, value in parts.items() if value and name not in _KNOWN]
     if unknown or request.speed_range_mps:
         raise InputError(
-            f"gait in space: found {', '.join(unknown) or 'a free speed'}, which a body in space does not have; "
-            f"expected a prescribed speed and no impairment but {', '.join(_KNOWN)}."
+            f"gait in space: found {', '.join(unknown) or 'a free speed'}, which a body in space does not "
+            f"have; expected a prescribed speed and no impairment but {', '.join(_KNOWN)}."
         )
     key = str(cache), request.kind
     if key not in _engines:
