@@ -6,7 +6,10 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread per solve, one process per core
 
+import hashlib  # noqa: E402
+import json  # noqa: E402
 import time  # noqa: E402
+from dataclasses import asdict  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import numpy as np  # noqa: E402
@@ -26,9 +29,11 @@ from gaitlib.simulate.spatial_engine import (  # noqa: E402
     lift,
     make_spatial_task,
 )
-from gaitlib.simulate.spatial_problem import MUSCLES, TENDONS  # noqa: E402
+from gaitlib.simulate.spatial_problem import MUSCLES, SPATIAL_WEIGHTS, TENDONS  # noqa: E402
 
 _engines: dict[tuple[str, str], SpatialEngine] = {}
+SPATIAL_VERSION = 1
+"""Raised by hand when equations or settings in space change the solutions."""
 _KNOWN = ("weakness", "contracture", "limit", "rigidity", "stoop_deg", "tilt_deg")
 """Parts of an impairment that a body in space has so far."""
 
@@ -70,6 +75,12 @@ def measure_functions(cache: Path) -> dict[str, float]:
     names = [name for name in stats[0] if name.startswith("t_proc_nlp_")]
     spent, whole = sum(s[name] for s in stats for name in names), sum(s["t_proc_total"] for s in stats)
     return {"function_s": spent / sum(s["iter_count"] for s in stats), "linear_share": 1 - spent / whole}
+
+
+def name_gait(request: GaitRequest) -> str:
+    """Hash of everything that determines a solution in space."""
+    content = [SPATIAL_VERSION, request.gait_id, asdict(SPATIAL_WEIGHTS)]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _unfold(request: GaitRequest, result: Result, cpu_s: float) -> SolvedGait:
@@ -122,7 +133,7 @@ def _unfold(request: GaitRequest, result: Result, cpu_s: float) -> SolvedGait:
     position[:, travel] -= position[0, travel]
     rolled["lumbar_torque_nm"] = rolled.pop("torque")
     return SolvedGait(
-        gait_id=request.gait_id,
+        gait_id=name_gait(request),
         converged=result.converged,
         status=result.status,
         iterations=result.iterations,
