@@ -98,7 +98,7 @@ class SpatialWeights:
 
     list_acceleration: float = 0.1
     turn_acceleration: float = 0.1
-    side_acceleration: float = 0.3
+    side_acceleration: float = 100.0
     bending: float = 3.0
     turning: float = 1.0
     pelvis_list: float = 0.0
