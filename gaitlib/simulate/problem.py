@@ -39,7 +39,7 @@ REFLEX_THRESHOLD = 0.2
 
 ACCELERATION_SCALE, ACTIVATION_RATE_SCALE = 50.0, 10.0
 TORQUE_SCALE_NM, RESIDUAL_SCALE = 20.0, 20.0
-_WATT_PER_KG = 5.0
+WATT_PER_KG = 5.0
 """About what a person walking needs."""
 
 TASK_FIELDS = (
@@ -202,7 +202,7 @@ def _compute_cost(q, v, a, activation, rate, torque, forces, speed, named, weigh
     metabolic = compute_metabolic_power(activation, forces["fiber_speed"], muscles) / named["mass_kg"]
     distance = named["reference_speed_mps"] / speed
     # What a landing costs grows with the cube of the speed; of the slow it is not asked to vanish.
-    lost = distance**3 / ca.sqrt(1 + (distance / 1.5) ** 6) / named["mass_kg"] / _WATT_PER_KG
+    lost = distance**3 / ca.sqrt(1 + (distance / 1.5) ** 6) / named["mass_kg"] / WATT_PER_KG
 
     def pair(values, joint):
         return values[index(f"{joint}_r")] ** 2 + values[index(f"{joint}_l")] ** 2
@@ -219,7 +219,7 @@ def _compute_cost(q, v, a, activation, rate, torque, forces, speed, named, weigh
         named["bradykinesia"] * (q[index("hip_flexion_r")] - q[index("hip_flexion_l")]) ** 2,
         ca.sumsqr(passive),
         1,
-        ca.dot(effort, metabolic) / _WATT_PER_KG,
+        ca.dot(effort, metabolic) / WATT_PER_KG,
         (a[index("pelvis_tilt")] / ACCELERATION_SCALE) ** 2,
         *[pair(a, joint) / ACCELERATION_SCALE**2 for joint in ("hip_flexion", "knee_angle")],
         (q[index("pelvis_tilt")] - named["tilt_rad"]) ** 2,

@@ -47,11 +47,11 @@ from gaitlib.simulate.dynamics import (
     evaluate_polynomial,
 )
 from gaitlib.simulate.problem import (
-    _WATT_PER_KG,
     ACCELERATION_SCALE,
     ACTIVATION_RATE_SCALE,
     RESIDUAL_SCALE,
     TORQUE_SCALE_NM,
+    WATT_PER_KG,
     compute_metabolic_power,
 )
 from gaitlib.simulate.request import GaitRequest
@@ -236,7 +236,7 @@ def _pack_leg(request, specification, named, side: str, scale: float) -> list[fl
     ]
     d, weights = compute_dimensions(request.person), request.weights
     slowness = np.sqrt(0.2 * GRAVITY_MPS2 * specification.leg_length_m) / request.speed_mps
-    lost = slowness**3 / np.sqrt(1 + (slowness / 1.5) ** 6) / specification.mass_kg / _WATT_PER_KG
+    lost = slowness**3 / np.sqrt(1 + (slowness / 1.5) ** 6) / specification.mass_kg / WATT_PER_KG
     x, y, _ = get_subtalar_place(d, "r")
     forward, down = d.mtp_ahead_of_ankle_m + d.toe_ahead_of_mtp_m - x, d.ankle_height_m + y
     reach = 0.01 * (d.thigh_m + d.shank_m + d.ankle_height_m)
@@ -414,7 +414,7 @@ def _build_muscle(n: int, compliant: bool, groups: list[str]) -> Element:
         values = []
         for name in names:
             effort = _weigh_effort(request, name[:-2])
-            dear = effort * request.weights.minetti / specification.mass_kg / _WATT_PER_KG
+            dear = effort * request.weights.minetti / specification.mass_kg / WATT_PER_KG
             scale = 1 / (RESIDUAL_SCALE * specification.torque_scale)
             numbers = [getattr(named[name], field) for field in MUSCLE_FIELDS]
             prices = [scale, _weigh_share(name[:-2]) * effort * request.weights.activation, dear]
