@@ -75,7 +75,7 @@ def compute_motion(tree: Tree, q, u, udot) -> dict[str, BodyMotion]:
 
 
 def move_mass(body: TreeBody, own: BodyMotion):
-    """Force, and moment about the body's origin, that its motion needs, in its own axes."""
+    """Compute force and moment about the body's origin that its motion needs, in its own axes."""
     com = ca.vertcat(*body.com_m)
     xx, yy, zz, xy, xz, yz = body.inertia_kgm2
     inertia = ca.vertcat(ca.horzcat(xx, xy, xz), ca.horzcat(xy, yy, yz), ca.horzcat(xz, yz, zz))
@@ -146,6 +146,7 @@ def _rotate(axis: tuple[float, float, float], angle):
 
 
 def evaluate_curve(curve: Curve, x):
+    """Evaluate a function of one coordinate."""
     if curve.kind == "constant":
         return ca.SX(curve.numbers[0])
     if curve.kind == "polynomial":
