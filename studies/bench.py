@@ -63,6 +63,44 @@ def measure_simulate(study) -> dict[str, float]:
     }
 
 
+def measure_spatial(study) -> dict[str, float]:
+    """Solve an adult's walk in space, from the shipped planar gait and from a solution in space; CPU seconds.
+
+    `function_s` is what all functions of the problem take in an iteration of the cold solve, `linear_share`
+    the share of the solver's time that they leave, nearly all of it linear algebra.
+    """
+    from gaitlib.simulate import workers
+    from gaitlib.simulate.neighbours import LibraryStarts, find_nearest
+
+    shipped = LibraryStarts()
+    first, second = ask_adult(1.3), ask_adult(1.2)
+    start = shipped.make(find_nearest(shipped.table, first))
+    with tempfile.TemporaryDirectory() as cache, workers.make_pool(1) as pool:
+
+        def run(function, *inputs):
+            return pool.submit(function, *inputs).result()
+
+        started = time.perf_counter()
+        cold = run(workers.run_spatial, first, Path(cache), start)
+        wall = time.perf_counter() - started
+        shares = run(workers.measure_spatial_functions, Path(cache))
+        warm = run(workers.run_spatial, second, Path(cache), cold.start)
+        peak = run(workers.measure_peak_bytes)
+    if not (cold.converged and warm.converged):
+        raise WorkError(f"gaits in space: {cold.status}, {warm.status}")
+    replays = workers.replay_gaits([first, second], [cold, warm])
+    found = {
+        "engine_s": wall - cold.cpu_s,
+        "cold_s": cold.cpu_s,
+        "cold_iterations": cold.iterations,
+        "warm_s": warm.cpu_s,
+        "warm_iterations": warm.iterations,
+        "peak_mb": peak / 1e6,
+        "verified_share": sum(not replay["reasons"] for replay in replays) / 2,
+    }
+    return {f"simulate3d.{name}": value for name, value in (found | shares).items()}
+
+
 def ask_adult(speed_mps: float, calf: float = 1.0):
     """Ask for a typical adult at a typical stride time; with a weak right calf as a full stride."""
     from gaitlib.cohorts.growth import compute_typical_stride_time
@@ -378,6 +416,13 @@ SIMULATE_KEYS = tuple(
 COHORT_KEYS = tuple(
     f"simulate.{name}" for name in ("verified_share", "gaits_per_hour", "strides_per_hour", "peak_mb")
 )
+SPATIAL_KEYS = tuple(
+    f"simulate3d.{name}"
+    for name in (
+        *("engine_s", "cold_s", "cold_iterations", "warm_s", "warm_iterations", "peak_mb", "verified_share"),
+        *("function_s", "linear_share"),
+    )
+)
 LIBRARY_KEYS = (
     "library.gaits_verified",
     "library.gaits_with_curves",
@@ -398,6 +443,7 @@ DOOR_KEYS = tuple(
 BENCHES = (
     Bench(SIMULATE_KEYS, measure_simulate),
     Bench(COHORT_KEYS, measure_cohorts),
+    Bench(SPATIAL_KEYS, measure_spatial),
     Bench(LIBRARY_KEYS, measure_library),
     Bench(
         (

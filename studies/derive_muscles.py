@@ -1,8 +1,9 @@
-"""Lump the 3D leg muscles of a published full-body model into nine sagittal groups.
+"""Lump the 3D leg muscles of a published full-body model into groups.
 
-Run once to make `gaitlib/body/muscle_table.json` (`python studies/derive_muscles.py MODEL.osim OUT.json`).
-The model is `subject_walk_scaled.osim` (Rajagopal et al. 2016, doi 10.1109/TBME.2016.2586891; Lai et al.
-2017, doi 10.1007/s10439-017-1852-y).
+Run once to make `gaitlib/body/muscle_table.json`, nine sagittal groups (`python studies/derive_muscles.py
+MODEL.osim OUT.json`), and with `--spatial` `gaitlib/body/spatial_muscles.json`, 23 groups in space. The model
+is `subject_walk_scaled.osim` (Rajagopal et al. 2016, doi 10.1109/TBME.2016.2586891; Lai et al. 2017, doi
+10.1007/s10439-017-1852-y).
 
 Steps: (1) evaluate the path length of every muscle over a grid of sagittal joint angles, the rest of the
 body neutral; (2) average the paths of a group weighted by maximal isometric force, so that the moment
@@ -16,9 +17,12 @@ from __future__ import annotations
 import itertools
 import json
 import sys
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import opensim
+from scipy.stats import qmc
 
 GROUP_MEMBERS = {
     "iliopsoas": ("iliacus", "psoas"),
@@ -50,6 +54,134 @@ DEGREE = {1: 6, 2: 6}
 LENGTH_WEIGHT = 3.0
 """Weight of a length error against a moment arm error. The source model's gastrocnemius is at odds with
 itself near the straight knee: its moment arms differ from the slope of its length by up to 4 mm."""
+
+HIP = ("hip_flexion", "hip_adduction", "hip_rotation")
+ANKLE = ("ankle_angle", "subtalar_angle")
+SPATIAL = {
+    "iliopsoas": (HIP, "iliacus psoas"),
+    "glut_max": (HIP, "glmax1 glmax2 glmax3"),
+    "glut_med_ant": (HIP, "glmed1"),
+    "glut_med_post": (HIP, "glmed2 glmed3"),
+    "glut_min": (HIP, "glmin1 glmin2 glmin3"),
+    "piriformis": (HIP, "piri"),
+    "add_long": (HIP, "addlong addbrev"),
+    "add_mag": (HIP, "addmagDist addmagIsch addmagMid addmagProx"),
+    "tfl": ((*HIP, "knee_angle"), "tfl"),
+    "gracilis": ((*HIP, "knee_angle"), "grac"),
+    "sartorius": ((*HIP, "knee_angle"), "sart"),
+    "hamstrings_lat": ((*HIP, "knee_angle"), "bflh"),
+    "hamstrings_med": ((*HIP, "knee_angle"), "semimem semiten"),
+    "rect_fem": ((*HIP, "knee_angle"), "recfem"),
+    "bifemsh": (("knee_angle",), "bfsh"),
+    "vasti": (("knee_angle",), "vasint vaslat vasmed"),
+    "gastroc": (("knee_angle", *ANKLE), "gaslat gasmed"),
+    "soleus": (ANKLE, "soleus"),
+    "tib_ant": (ANKLE, "tibant"),
+    "toe_ext": (ANKLE, "edl ehl"),
+    "tib_post": (ANKLE, "tibpost"),
+    "toe_flex": (ANKLE, "fdl fhl"),
+    "peronei": (ANKLE, "perbrev perlong"),
+}
+"""Groups of the body in space: joints and members."""
+SPATIAL_RANGE_DEG = {
+    "hip_flexion": (-30.0, 75.0),
+    "hip_adduction": (-20.0, 20.0),
+    "hip_rotation": (-25.0, 25.0),
+    "knee_angle": (0.0, 100.0),
+    "ankle_angle": (-35.0, 30.0),
+    "subtalar_angle": (-20.0, 20.0),
+}
+SPATIAL_DEGREE = {1: 6, 2: 5, 3: 4, 4: 4}
+SPATIAL_POINTS, STEP_RAD, JUMP_MM = 1024, 0.01, 8.0
+
+
+def derive_spatial(model_path: str, out_path: str) -> None:
+    """Derive the table of the body in space; moment arms are slopes of the length, by differences."""
+    opensim.Logger.setLevelString("Error")
+    model = _free_subtalar_joints(model_path)
+    state = model.initSystem()
+    low, high = np.radians(list(SPATIAL_RANGE_DEG.values())).T
+    angles = qmc.scale(qmc.Sobol(6, seed=1).random(SPATIAL_POINTS), low, high)
+    names = [name for _, members in SPATIAL.values() for name in members.split()]
+    muscles = [model.getMuscles().get(f"{name}_r") for name in names]
+    coordinates = [model.getCoordinateSet().get(f"{name}_r") for name in SPATIAL_RANGE_DEG]
+    kneecap = model.getCoordinateSet().get("knee_angle_r_beta")
+
+    def measure(point: np.ndarray) -> list[float]:
+        for coordinate, value in zip(coordinates, point, strict=True):
+            coordinate.setValue(state, float(value), False)
+        kneecap.setValue(state, float(point[list(SPATIAL_RANGE_DEG).index("knee_angle")]), False)
+        model.realizePosition(state)
+        return [muscle.getLength(state) for muscle in muscles]
+
+    lengths = np.array([measure(point) for point in angles])
+    steps = STEP_RAD * np.eye(6)
+    arms = [[np.subtract(measure(p - h), measure(p + h)) / (2 * STEP_RAD) for h in steps] for p in angles]
+    arms = np.array(arms)
+    table = {
+        "source": "Rajagopal 2016 (doi 10.1109/TBME.2016.2586891), Lai 2017 (doi 10.1007/s10439-017-1852-y), "
+        "lumped from subject_walk_scaled.osim by studies/derive_muscles.py --spatial",
+        "reference_lengths_m": _measure_segments(model, model.initSystem()),
+        "muscles": {},
+    }
+    for group, (joints, members) in SPATIAL.items():
+        place = [names.index(name) for name in members.split()]
+        columns = [list(SPATIAL_RANGE_DEG).index(joint) for joint in joints]
+        force = np.array([muscles[i].get_max_isometric_force() for i in place])
+        length = lengths[:, place] @ force / force.sum()
+        arm = np.array([arms[:, c][:, place] @ force / force.sum() for c in columns]).T
+        kept = np.full(len(angles), True)
+        for _ in range(4):  # a path that jumps from one side of a wrapping surface to the other has no slope
+            fit = _fit(angles[kept][:, columns], length[kept], arm[kept], SPATIAL_DEGREE[len(joints)])
+            exponents, coefficients, errors = fit
+            off = np.array(list(_fit_errors(exponents, coefficients, angles[:, columns], arm)))
+            kept = (abs(off) < max(JUMP_MM, 3 * errors[1])).all(axis=0)
+        entry = {
+            "members": members.split(),
+            "joints": list(joints),
+            "max_isometric_force_n": float(force.sum()),
+        }
+        for key, read in PARAMETERS.items():
+            values = [getattr(muscles[i], read)() for i in place]
+            entry[key] = round(float(np.average(values, weights=force)), 5)
+        entry |= {"exponents": exponents.tolist(), "coefficients": np.round(coefficients, 7).tolist()}
+        entry |= {"length_rms_mm": round(errors[0], 2), "moment_arm_rms_mm": round(errors[1], 2)}
+        table["muscles"][group] = entry
+        print(
+            group, errors, np.mean(kept), np.percentile(abs(off[:, kept]), 99), 100 * arm[kept].mean(axis=0)
+        )
+    with open(out_path, "w", encoding="utf-8") as file:
+        json.dump(table, file)
+        file.write("\n")
+
+
+PARAMETERS = {
+    "optimal_fiber_length_m": "get_optimal_fiber_length",
+    "tendon_slack_length_m": "get_tendon_slack_length",
+    "pennation_rad": "get_pennation_angle_at_optimal",
+}
+
+
+def _fit_errors(exponents, coefficients, angles, arm):
+    for joint in range(angles.shape[1]):
+        lowered = exponents.copy()
+        lowered[:, joint] = np.maximum(lowered[:, joint] - 1, 0)
+        slope = (exponents[:, joint] * np.prod(angles[:, None, :] ** lowered[None], axis=2)) @ coefficients
+        yield 1000 * (slope + arm[:, joint])
+
+
+def _free_subtalar_joints(model_path: str):
+    """The source welds the subtalar joint, in frames whose z axis is the published axis."""
+    text = Path(model_path).read_text(encoding="utf-8")
+    for side in "rl":
+        head, tail = text.split(f'<WeldJoint name="subtalar_{side}">')
+        joint, tail = tail.split("</WeldJoint>", 1)
+        angle = f'<coordinates><Coordinate name="subtalar_angle_{side}"/></coordinates>'
+        text = f'{head}<PinJoint name="subtalar_{side}">{angle}{joint}</PinJoint>{tail}'
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "free.osim"
+        path.write_text(text, encoding="utf-8")
+        return opensim.Model(str(path))
 
 
 def main(model_path: str, out_path: str) -> None:
@@ -99,7 +231,9 @@ def _lump(model, state, group: str) -> dict:
         )
     for coordinate in coordinates:
         coordinate.setValue(state, 0.0)
-    exponents, coefficients, errors = _fit(np.array(angles), np.array(lengths), np.array(arms))
+    exponents, coefficients, errors = _fit(
+        np.array(angles), np.array(lengths), np.array(arms), DEGREE[len(joints)]
+    )
 
     def mean(values: list[float]) -> float:
         return float(np.average(values, weights=force))
@@ -118,9 +252,8 @@ def _lump(model, state, group: str) -> dict:
     }
 
 
-def _fit(angles: np.ndarray, lengths: np.ndarray, arms: np.ndarray):
+def _fit(angles: np.ndarray, lengths: np.ndarray, arms: np.ndarray, degree: int):
     n_joints = angles.shape[1]
-    degree = DEGREE[n_joints]
     exponents = np.array(
         [e for e in itertools.product(range(degree + 1), repeat=n_joints) if sum(e) <= degree]
     )
@@ -143,4 +276,5 @@ def _rms(values: np.ndarray) -> float:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    derive = derive_spatial if "--spatial" in sys.argv else main
+    derive(*[argument for argument in sys.argv[1:] if argument != "--spatial"])

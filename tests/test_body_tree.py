@@ -7,7 +7,6 @@ import dataclasses
 import numpy as np
 import pytest
 import tree_checks as checks
-from tree import load_tree, write_tree
 
 from gaitlib.data.fetch import get_path
 from gaitlib.errors import InputError
@@ -139,17 +138,6 @@ def test_parameters_may_be_symbols(opensim_process, casadi_process, tmp_path):
         rtol=1e-9,
         atol=1e-8,
     )
-
-
-def test_tree_survives_json(opensim_process, tmp_path):
-    path = str(tmp_path / "joints.osim")
-    opensim_process(checks.write_joint_model, path)
-    tree = opensim_process(checks.read, path)
-    write_tree(tree, tmp_path / "tree.json")
-    assert load_tree(tmp_path / "tree.json") == tree
-    (tmp_path / "bad.json").write_text('{"name": "x"}')
-    with pytest.raises(InputError, match="bad.json"):
-        load_tree(tmp_path / "bad.json")
 
 
 @pytest.mark.parametrize(

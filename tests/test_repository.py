@@ -28,15 +28,14 @@ BENEATH = (
 ON_TOP = ("cli", "doctor", "verbs")
 ENGINES = {
     "casadi": {
-        "assembly",
-        "compiled",
         "dynamics",
         "engine",
-        "metabolism",
-        "muscle",
         "problem",
         "solve",
-        "unfold",
+        "spatial_engine",
+        "spatial_problem",
+        "spatial_solve",
+        "tree_dynamics",
     },
     "opensim": {"opensim_export", "opensim_model", "replay"},
 }

@@ -118,14 +118,14 @@ def compute_by_opensim(path: str, n: int, seed: int, still: tuple[str, ...] = ()
 
 def compute_by_engine(tree, q, u, udot) -> np.ndarray:
     """Inverse dynamics generated from a tree."""
-    from tree_dynamics import evaluate_inverse_dynamics
+    from tree_forces import evaluate_inverse_dynamics
 
     return evaluate_inverse_dynamics(tree, q, u, udot)
 
 
 def compute_reduced(tree, q, u, udot) -> np.ndarray:
     """Inverse dynamics in the coordinates that move on their own."""
-    from tree_dynamics import build_reduced_inverse_dynamics
+    from tree_forces import build_reduced_inverse_dynamics
 
     return np.array(build_reduced_inverse_dynamics(tree)(q.T, u.T, udot.T)).T
 
@@ -135,6 +135,13 @@ def write_planar_model(path: str, request) -> None:
     from gaitlib.body.opensim_model import write_model
 
     write_model(request.specification, path)
+
+
+def write_spatial_model(path: str, specification) -> None:
+    """Write the model of a person in space."""
+    from gaitlib.body.opensim_model import build_spatial_model
+
+    build_spatial_model(specification).printToXML(path)
 
 
 def write_broken_model(path: str, fault: str) -> None:
@@ -181,7 +188,7 @@ def write_pendulum(path: str, length_m: float, mass_kg: float, gyration_m: float
 def swing_freely(tree, q0: np.ndarray, u0: np.ndarray, step_s: float, n_steps: int) -> tuple:
     """Let a tree move on its own (fourth-order Runge-Kutta): coordinates, kinetic energy, work of gravity."""
     import casadi as ca
-    from tree_dynamics import build_inverse_dynamics
+    from tree_forces import build_inverse_dynamics
 
     inverse = build_inverse_dynamics(tree)
     n = len(tree.coordinates)
@@ -232,7 +239,9 @@ def stand(request, heights_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def load_bodies(tree, q: np.ndarray, load: np.ndarray, offset: np.ndarray) -> dict[str, tuple]:
     """Per body: forces that a load at a point of it spares, and minus its virtual work (by differences)."""
     import casadi as ca
-    from tree_dynamics import compute_forces, compute_motion
+    from tree_forces import compute_forces
+
+    from gaitlib.simulate.tree_dynamics import compute_motion
 
     n = len(tree.coordinates)
     x, still = ca.SX.sym("x", n), ca.SX.zeros(n)
@@ -256,7 +265,9 @@ def compute_with_symbols(tree, q, u, udot) -> np.ndarray:
     import dataclasses
 
     import casadi as ca
-    from tree_dynamics import build_inverse_dynamics, compute_forces, compute_motion
+    from tree_forces import build_inverse_dynamics, compute_forces
+
+    from gaitlib.simulate.tree_dynamics import compute_motion
 
     numbers = ca.SX.sym("numbers", len(tree.bodies), 10)
     bodies = tuple(

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import opensim
-from tree import Axis, Curve, Frame, Tree, TreeBody, TreeCoordinate
 
+from gaitlib.body.tree import Axis, Curve, Frame, Tree, TreeBody, TreeCoordinate
 from gaitlib.errors import InputError
 
 _X, _Y, _Z = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)

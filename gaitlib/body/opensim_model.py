@@ -8,6 +8,7 @@ import numpy as np
 import opensim
 
 from gaitlib.body.parameter_tables import load_muscles
+from gaitlib.body.spatial import LUMBAR, SpatialSpecification, load_spatial_muscles
 from gaitlib.body.specification import (
     FIBER_DAMPING,
     MAX_CONTRACTION_VELOCITY,
@@ -16,6 +17,7 @@ from gaitlib.body.specification import (
     Contact,
     Specification,
 )
+from gaitlib.body.tree import TreeBody
 from gaitlib.errors import WorkError
 from gaitlib.gait import COORDINATES
 
@@ -31,17 +33,75 @@ def build_model(specification: Specification) -> opensim.Model:
     bodies = {"ground": model.getGround()}
     for body in specification.bodies:
         bodies[body.name] = _add_body(model, body, bodies[body.parent])
+    owner = {c: b.name for b in specification.bodies for c in b.coordinates}
+    _add_forces(model, specification, bodies, owner, load_muscles(), {"lumbar": "lumbar_extension"})
+    return model
+
+
+def build_spatial_model(specification: SpatialSpecification) -> opensim.Model:
+    """Build the OpenSim model of a person in space, of the same parts; trunk actuators bear the names of
+    their coordinates with `_torque`.
+    """
+    opensim.Logger.setLevelString("Error")
+    model = opensim.Model()
+    model.setName(specification.tree.name)
+    bodies = {"ground": model.getGround()}
+    for body in specification.tree.bodies:
+        bodies[body.name] = _hang_body(model, body, bodies[body.parent])
+    owner = {c: b.name for b in specification.tree.bodies for c in b.coordinates}
+    actuators = {f"{name}_torque": name for name in LUMBAR}
+    _add_forces(model, specification, bodies, owner, load_spatial_muscles(), actuators)
+    return model
+
+
+def _add_forces(model, specification, bodies, owner, table, actuators) -> None:
     _add_contact(model, specification, bodies)
     for muscle in specification.muscles:
-        _add_muscle(model, specification, muscle)
+        _add_muscle(model, muscle, table["muscles"][muscle.group], owner)
     for passive in specification.passive:
         _add_passive(model, passive)
-    actuator = opensim.CoordinateActuator("lumbar_extension")
-    actuator.setName("lumbar")
-    actuator.setOptimalForce(1.0)
-    model.addForce(actuator)
+    for name, coordinate in actuators.items():
+        actuator = opensim.CoordinateActuator(coordinate)
+        actuator.setName(name)
+        actuator.setOptimalForce(1.0)
+        model.addForce(actuator)
     model.finalizeConnections()
-    return model
+
+
+def _hang_body(model, body: TreeBody, parent):
+    """A pin of any direction where one coordinate turns, a custom joint where several do."""
+    part = opensim.Body(
+        body.name, body.mass_kg, opensim.Vec3(*body.com_m), opensim.Inertia(*body.inertia_kgm2)
+    )
+    model.addBody(part)
+    location, zero = opensim.Vec3(*body.parent_frame.origin_m), opensim.Vec3(0)
+    name = body.joint
+    if len(body.coordinates) == 1:
+        x, y, z = body.turns[0].direction
+        turn = opensim.Vec3(np.arctan2(-y, z), np.arcsin(x), 0)
+        joint = opensim.PinJoint(name, parent, location, turn, part, zero, turn)
+    else:
+        transform = opensim.SpatialTransform()
+        for kind, axes in (("rotation", body.turns), ("translation", body.shifts)):
+            for i, axis in enumerate(axes):
+                part_axis = getattr(transform, f"upd_{kind}{i + 1}")()
+                coordinates = opensim.ArrayStr()
+                coordinates.append(body.coordinates[axis.coordinate])
+                part_axis.setCoordinateNames(coordinates)
+                part_axis.setAxis(opensim.Vec3(*axis.direction))
+                function = opensim.LinearFunction(1.0, 0.0)
+                function.this.disown()  # the axis owns it now
+                part_axis.setFunction(function)
+        joint = opensim.CustomJoint(name, parent, location, zero, part, zero, zero, transform)
+        joint.finalizeFromProperties()  # makes the coordinates
+    for i, coordinate_name in enumerate(body.coordinates):
+        coordinate = joint.upd_coordinates(i)
+        coordinate.setName(coordinate_name)
+        reach = 100.0 if coordinate_name[-2:-1] == "t" else 3.2
+        coordinate.setRangeMin(-reach)
+        coordinate.setRangeMax(reach)
+    model.addJoint(joint)
+    return part
 
 
 def write_model(specification: Specification, path: Path) -> None:
@@ -69,7 +129,7 @@ def _add_body(model, body: Body, parent):
     return part
 
 
-def _add_contact(model, specification: Specification, bodies) -> None:
+def _add_contact(model, specification, bodies) -> None:
     floor = opensim.ContactHalfSpace(
         opensim.Vec3(0), opensim.Vec3(0, 0, -np.pi / 2), model.getGround(), "floor"
     )
@@ -77,11 +137,11 @@ def _add_contact(model, specification: Specification, bodies) -> None:
     c: Contact = specification.contact
     for sphere in specification.spheres:
         geometry = opensim.ContactSphere(
-            sphere.radius_m, opensim.Vec3(*sphere.location_m, 0.0), bodies[sphere.body], sphere.name
+            sphere.radius_m, opensim.Vec3(*(*sphere.location_m, 0.0)[:3]), bodies[sphere.body], sphere.name
         )
         model.addContactGeometry(geometry)
         force = opensim.SmoothSphereHalfSpaceForce(f"contact_{sphere.name}", geometry, floor)
-        force.set_stiffness(c.stiffness_pa)
+        force.set_stiffness(c.stiffness_pa * getattr(sphere, "share", 1.0))
         force.set_dissipation(c.dissipation_s_m)
         force.set_static_friction(c.friction)
         force.set_dynamic_friction(c.friction)
@@ -93,8 +153,7 @@ def _add_contact(model, specification: Specification, bodies) -> None:
         model.addForce(force)
 
 
-def _add_muscle(model, specification: Specification, muscle) -> None:
-    entry = load_muscles()["muscles"][muscle.group]
+def _add_muscle(model, muscle, entry: dict, owner: dict[str, str]) -> None:
     part = opensim.DeGrooteFregly2016Muscle()
     part.setName(muscle.name)
     part.set_max_isometric_force(muscle.max_isometric_force_n)
@@ -116,7 +175,6 @@ def _add_muscle(model, specification: Specification, muscle) -> None:
         coefficients, exponents.shape[1], int(exponents.sum(axis=1).max())
     )
     path = opensim.FunctionBasedPath()
-    owner = {c: b.name for b in specification.bodies for c in b.coordinates}
     names = opensim.StdVectorString()
     for joint in muscle.joints:
         names.append(f"/jointset/{owner[joint]}_joint/{joint}")
@@ -138,10 +196,10 @@ def _add_passive(model, passive) -> None:
     model.addForce(force)
 
 
-def find_speed_columns(model: opensim.Model, state: opensim.State) -> list[int]:
+def find_speed_columns(model: opensim.Model, state: opensim.State, names=COORDINATES) -> list[int]:
     """Find where the speed of each coordinate lies in the state of the multibody tree."""
     columns = []
-    for coordinate in (model.getCoordinateSet().get(name) for name in COORDINATES):
+    for coordinate in (model.getCoordinateSet().get(name) for name in names):
         coordinate.setSpeedValue(state, 1.0)
         columns.append(int(np.argmax(state.getU().to_numpy())))
         coordinate.setSpeedValue(state, 0.0)

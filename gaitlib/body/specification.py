@@ -16,6 +16,7 @@ Pandy 2001 (doi 10.1115/1.1392310) with own round numbers; toe stiffness after F
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -192,10 +193,10 @@ def build_specification(
     dimensions = compute_dimensions(person)
     torque_scale = person.mass_kg * person.height_m / (REFERENCE_MASS_KG * REFERENCE_HEIGHT_M)
     return Specification(
-        bodies=_build_bodies(dimensions),
-        muscles=_build_muscles(person, impairment, dimensions, structure),
+        bodies=build_bodies(dimensions),
+        muscles=build_muscles(load_muscles(), MUSCLE_GROUPS, person, impairment, dimensions, structure),
         spheres=build_spheres(dimensions, structure),
-        passive=_build_passive(torque_scale, impairment, structure),
+        passive=build_passive(torque_scale, impairment, structure),
         contact=Contact(stiffness_pa=2.0e6 * (person.mass_kg / REFERENCE_MASS_KG)),
         mass_kg=person.mass_kg,
         leg_length_m=dimensions.leg_length_m,
@@ -203,7 +204,8 @@ def build_specification(
     )
 
 
-def _build_bodies(d: Dimensions) -> tuple[Body, ...]:
+def build_bodies(d: Dimensions) -> tuple[Body, ...]:
+    """Segments of a body of these lengths and masses."""
     height = d.height_m
     bodies = [
         Body("pelvis", "ground", ("pelvis_tilt", "pelvis_tx", "pelvis_ty"), (0.0, 0.0), d.pelvis_kg,
@@ -232,10 +234,15 @@ def _build_bodies(d: Dimensions) -> tuple[Body, ...]:
     return tuple(bodies)
 
 
-def _build_muscles(
-    person: Person, impairment: Impairment, d: Dimensions, structure: Structure
+def build_muscles(
+    table: dict,
+    groups: Iterable[str],
+    person: Person,
+    impairment: Impairment,
+    d: Dimensions,
+    structure: Structure,
 ) -> tuple[Muscle, ...]:
-    table = load_muscles()
+    """Scale the muscle groups of a table to a person; a group is impaired as the planar one that holds it."""
     reference = table["reference_lengths_m"]
     thigh, shank = d.thigh_m / reference["thigh_m"], d.shank_m / reference["shank_m"]
     volume = person.mass_kg * person.height_m / (REFERENCE_MASS_KG * REFERENCE_HEIGHT_M)
@@ -243,29 +250,36 @@ def _build_muscles(
     age_strength = compute_age_strength(person.age_years)
     muscles = []
     for side in SIDES:
-        for group in MUSCLE_GROUPS:
-            entry = table["muscles"][group]
+        for group in groups:
+            entry, planar = table["muscles"][group], get_planar_group(group)
             scale = shank if "ankle_angle" in entry["joints"] else thigh
             compliant = group in COMPLIANT_GROUPS
+            strength = impairment.get_strength(planar, side) if planar else 1.0
             force = entry["max_isometric_force_n"] * volume / fiber_scale * age_strength
-            left = impairment.get("contracture", group, side)
+            left = impairment.get("contracture", planar, side)
             stretch = 1.0 if compliant else RIGID_TENDON_STRETCH
-            slack = _compute_slack(group, left, structure)
+            strain = getattr(structure, f"{planar}_passive_strain", PASSIVE_STRAIN_AT_MAX_FORCE)
+            slack = _compute_slack(planar, left, structure)
             muscles.append(
                 Muscle(
                     name=f"{group}_{side}",
                     group=group,
                     joints=tuple(f"{joint}_{side}" for joint in entry["joints"]),
-                    max_isometric_force_n=force * impairment.get_strength(group, side),
+                    max_isometric_force_n=force * strength,
                     optimal_fiber_length_m=entry["optimal_fiber_length_m"] * scale * left,
                     tendon_length_m=entry["tendon_slack_length_m"] * stretch * scale * slack,
                     pennation_rad=entry["pennation_rad"],
                     path_scale=scale,
                     compliant=compliant,
-                    passive_strain=getattr(structure, f"{group}_passive_strain", PASSIVE_STRAIN_AT_MAX_FORCE),
+                    passive_strain=strain,
                 )
             )
     return tuple(muscles)
+
+
+def get_planar_group(group: str) -> str | None:
+    """Get the planar group that a group of the body in space belongs to; None where the plane has none."""
+    return next((name for name in MUSCLE_GROUPS if group.startswith(name)), None)
 
 
 def _compute_slack(group: str, contracture: float, structure: Structure) -> float:
@@ -287,9 +301,10 @@ def build_spheres(d: Dimensions, structure: Structure) -> tuple[Sphere, ...]:
     return tuple(Sphere(f"{name}_{s}", f"{body}_{s}", *place) for s in SIDES for name, body, *place in places)
 
 
-def _build_passive(
+def build_passive(
     torque_scale: float, impairment: Impairment, structure: Structure
 ) -> tuple[PassiveTorque, ...]:
+    """Passive torques of the planar joints."""
     stops_deg = {
         "lumbar_extension": (-25.0 - impairment.stoop_deg, 25.0 + impairment.tilt_deg),
         "hip_flexion": (structure.hip_stop, 100.0),

@@ -45,10 +45,14 @@ class Checker:
 
 
 def run_replay(request, solved) -> dict:
-    """Replay one solution in OpenSim in this (worker) process."""
+    """Replay one solution, in the plane or in space, in OpenSim in this (worker) process."""
+    from gaitlib.body.spatial import COORDINATES, build_spatial_specification
     from gaitlib.simulate.replay import replay_gait
 
-    replay = replay_gait(request.specification, solved)
+    specification = request.specification
+    if solved.position.shape[1] == len(COORDINATES):
+        specification = build_spatial_specification(request.person, request.impairment, request.structure)
+    replay = replay_gait(specification, solved)
     return replay | {"reasons": list_reasons(replay)}
 
 

@@ -222,7 +222,7 @@ def build_force_function(specification: Specification) -> ca.Function:
 
 
 def compute_contact_force(penetration, normal_velocity, slip_velocity, radius, contact, smooth_friction):
-    """Force of the ground on a sphere, as OpenSim's `SmoothSphereHalfSpaceForce`."""
+    """Force of the ground on a sphere, as OpenSim's `SmoothSphereHalfSpaceForce`: normal, along the slip."""
     stiffness, dissipation, friction, viscous, transition = (contact[i] for i in range(5))
     defaults = Contact()
     k = 0.5 * stiffness ** (2 / 3)
@@ -232,7 +232,7 @@ def compute_contact_force(penetration, normal_velocity, slip_velocity, radius, c
     normal = normal * (
         0.5 + 0.5 * ca.tanh(defaults.hunt_crossley_smoothing * (normal_velocity + 2 / (3 * dissipation)))
     )
-    slip = ca.sqrt(slip_velocity**2 + defaults.constant_force)
+    slip = ca.sqrt(ca.sumsqr(slip_velocity) + defaults.constant_force)
     ratio = slip / transition
     rounded = ratio / (1 + ratio**8) ** 0.125
     saturation = smooth_friction * rounded + (1 - smooth_friction) * ca.fmin(ratio, 1)
@@ -340,7 +340,7 @@ def _compute_muscles(specification, symbols, index, q, v, activation, tendon_for
         parameters = symbols.muscles[row, :]
         scale = parameters[4]
         angles = ca.SX.sym("angles", len(columns))
-        length = _evaluate_polynomial(angles, entry["exponents"], entry["coefficients"])
+        length = evaluate_polynomial(angles, entry["exponents"], entry["coefficients"])
         path = ca.Function("path", [angles], [length, ca.jacobian(length, angles)])
         value, slope = path(q[columns])
         speed = scale * ca.mtimes(slope, v[columns])
@@ -371,19 +371,21 @@ def _compute_muscles(specification, symbols, index, q, v, activation, tendon_for
     return collected | {"muscle_moment": moment, "tendon_residual": ca.vertcat(*residuals)}
 
 
-def _evaluate_polynomial(angles, exponents, coefficients):
+def evaluate_polynomial(angles, exponents, coefficients):
     """Nested (Horner) evaluation in the last angle, then the first."""
     exponents = np.asarray(exponents)
     if exponents.shape[1] == 1:
-        order = np.argsort(exponents[:, 0])[::-1]
+        order = np.argsort(exponents[:, 0])[::-1].tolist()
         total = 0
         for i in order:
             total = total * angles[0] + coefficients[i]
         return total
     total = 0
     for power in range(int(exponents[:, 0].max()), -1, -1):
-        rows = exponents[:, 0] == power
-        inner = _evaluate_polynomial(angles[1:], exponents[rows][:, 1:], np.asarray(coefficients)[rows])
+        rows = np.flatnonzero(exponents[:, 0] == power)
+        inner = evaluate_polynomial(
+            angles[1:], exponents[rows][:, 1:], [coefficients[i] for i in rows.tolist()]
+        )
         total = total * angles[0] + inner
     return total
 

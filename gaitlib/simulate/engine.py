@@ -29,7 +29,7 @@ from gaitlib.simulate.problem import (
 )
 
 
-def compile_functions(functions: list[ca.Function], folder: Path) -> list[ca.Function]:
+def compile_functions(functions: list[ca.Function], folder: Path, level: str = "-O2") -> list[ca.Function]:
     """Compile functions together, or return them unchanged without a C compiler; the file appears whole."""
     compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
@@ -48,7 +48,7 @@ def compile_functions(functions: list[ca.Function], folder: Path) -> list[ca.Fun
             code.write_text(source, encoding="utf-8")
             built = Path(scratch) / "engine.so"
             subprocess.run(
-                [compiler, "-O2", "-fPIC", "-shared", "-o", str(built), str(code), "-lm"],
+                [compiler, level, "-fPIC", "-shared", "-o", str(built), str(code), "-lm"],
                 check=True,
                 capture_output=True,
             )

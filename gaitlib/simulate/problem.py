@@ -39,7 +39,7 @@ REFLEX_THRESHOLD = 0.2
 
 ACCELERATION_SCALE, ACTIVATION_RATE_SCALE = 50.0, 10.0
 TORQUE_SCALE_NM, RESIDUAL_SCALE = 20.0, 20.0
-_WATT_PER_KG = 5.0
+WATT_PER_KG = 5.0
 """About what a person walking needs."""
 
 TASK_FIELDS = (
@@ -199,10 +199,10 @@ def _compute_cost(q, v, a, activation, rate, torque, forces, speed, named, weigh
     stopped = [i for i, name in enumerate(COORDINATES) if name[:3] in ("hip", "kne", "ank", "lum")]
     passive = forces["passive_moment"][stopped] / (TORQUE_SCALE_NM * named["torque_scale"])
     vertical = forces["ground_force"][:, 1] / named["weight_n"]
-    metabolic = _compute_metabolic_power(activation, forces["fiber_speed"], muscles) / named["mass_kg"]
+    metabolic = compute_metabolic_power(activation, forces["fiber_speed"], muscles) / named["mass_kg"]
     distance = named["reference_speed_mps"] / speed
     # What a landing costs grows with the cube of the speed; of the slow it is not asked to vanish.
-    lost = distance**3 / ca.sqrt(1 + (distance / 1.5) ** 6) / named["mass_kg"] / _WATT_PER_KG
+    lost = distance**3 / ca.sqrt(1 + (distance / 1.5) ** 6) / named["mass_kg"] / WATT_PER_KG
 
     def pair(values, joint):
         return values[index(f"{joint}_r")] ** 2 + values[index(f"{joint}_l")] ** 2
@@ -219,7 +219,7 @@ def _compute_cost(q, v, a, activation, rate, torque, forces, speed, named, weigh
         named["bradykinesia"] * (q[index("hip_flexion_r")] - q[index("hip_flexion_l")]) ** 2,
         ca.sumsqr(passive),
         1,
-        ca.dot(effort, metabolic) / _WATT_PER_KG,
+        ca.dot(effort, metabolic) / WATT_PER_KG,
         (a[index("pelvis_tilt")] / ACCELERATION_SCALE) ** 2,
         *[pair(a, joint) / ACCELERATION_SCALE**2 for joint in ("hip_flexion", "knee_angle")],
         (q[index("pelvis_tilt")] - named["tilt_rad"]) ** 2,
@@ -231,7 +231,7 @@ def _compute_cost(q, v, a, activation, rate, torque, forces, speed, named, weigh
     return ca.dot(weights, terms) * (1 - named["per_distance"] + named["per_distance"] * distance)
 
 
-def _compute_metabolic_power(activation, fiber_speed, muscles):
+def compute_metabolic_power(activation, fiber_speed, muscles):
     """Metabolic power of each muscle (W) after Minetti & Alexander: activation times a function of speed."""
     # Beyond these speeds the published fraction has a pole; gait rarely comes near.
     speed = 0.9 * ca.tanh(-fiber_speed / MAX_CONTRACTION_VELOCITY / 0.9)

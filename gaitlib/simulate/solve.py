@@ -39,10 +39,10 @@ def fit_multipliers(layout: Layout, multipliers: np.ndarray, n_points: int) -> n
     return n / n_points * points[:n_points]
 
 
-_CONTACT_SHARE = 0.03
+CONTACT_SHARE = 0.03
 """A foot is on the ground above this share of body weight."""
 
-_STRIDE_TIME_S = (0.4, 3.0)
+STRIDE_TIME_S = (0.4, 3.0)
 """Range in which the cost chooses a free stride time (s)."""
 
 _engines: dict[tuple, WalkingEngine] = {}
@@ -81,7 +81,7 @@ def make_task(request: GaitRequest) -> Task:
     gains = [impairment.get("spasticity", MUSCLES[i][:-2], MUSCLES[i][-1]) for i in SPASTIC]
     weights = [getattr(request.weights, f.name) for f in fields(request.weights)]
     share = 0.5 if request.kind == "half" else 1.0
-    times = _STRIDE_TIME_S if request.stride_time_s is None else (request.stride_time_s,) * 2
+    times = STRIDE_TIME_S if request.stride_time_s is None else (request.stride_time_s,) * 2
     half_range = 0.5 * request.speed_range_mps
     return Task(
         body=pack_parameters(flatten_specification(specification)),
@@ -175,7 +175,7 @@ def complete_stride(request: GaitRequest, engine: WalkingEngine, result: Result,
         position[len(position) // 2 :, travel] += 0.5 * stride_length
     ground = complete("ground_force", [1, 0])
     vertical = ground[:, 0, 1]
-    on = vertical > _CONTACT_SHARE * request.specification.mass_kg * GRAVITY_MPS2
+    on = vertical > CONTACT_SHARE * request.specification.mass_kg * GRAVITY_MPS2
     contacts = np.flatnonzero(on & ~np.roll(on, 1))
     offset = int(contacts[0]) if len(contacts) else 0
     activation = complete("activation", m_order)

@@ -84,6 +84,20 @@ def run_solve(request: GaitRequest, cache: Path, start=None, time_limit_s: float
     return solve_request(request, cache, start, time_limit_s)
 
 
+def run_spatial(request: GaitRequest, cache: Path, start, time_limit_s: float = 600.0):
+    """Solve one request in space in this (worker) process, from a planar stride or one in space."""
+    from gaitlib.simulate.spatial_solve import solve_spatial
+
+    return solve_spatial(request, cache, start, time_limit_s)
+
+
+def measure_spatial_functions(cache: Path) -> dict[str, float]:
+    """Measure what the functions of the problem in space took in this (worker) process so far."""
+    from gaitlib.simulate.spatial_solve import measure_functions
+
+    return measure_functions(cache)
+
+
 def run_gait(request: GaitRequest, start=None, time_limit_s: float = 60.0) -> tuple:
     """Solve one request in this (worker) process and check it in OpenSim, in a child of this process."""
     with _busy:

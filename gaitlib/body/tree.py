@@ -1,16 +1,11 @@
 """A tree of rigid bodies in plain numbers: what any OpenSim model is, freed of OpenSim.
 
-The reader (`tree_reader`, OpenSim) makes it, the dynamics (`tree_dynamics`,
-CasADi) are generated from it; as JSON it crosses from one process to the other.
+The dynamics (`gaitlib.simulate.tree_dynamics`, CasADi) are generated from it; its numbers may be symbols.
 """
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
-from pathlib import Path
-
-from gaitlib.errors import InputError
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -111,48 +106,3 @@ class Tree:
     def mass_kg(self) -> float:
         """Mass of all bodies (kg)."""
         return sum(body.mass_kg for body in self.bodies)
-
-
-def write_tree(tree: Tree, path: Path) -> None:
-    """Write a tree as JSON."""
-    Path(path).write_text(json.dumps(asdict(tree), indent=1) + "\n", encoding="utf-8")
-
-
-def load_tree(path: Path) -> Tree:
-    """Load a tree that `write_tree` wrote."""
-    path = Path(path)
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        return Tree(
-            data["name"],
-            tuple(data["gravity_mps2"]),
-            tuple(_parse_body(body) for body in data["bodies"]),
-            tuple(_parse_coordinate(coordinate) for coordinate in data["coordinates"]),
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{path.name}: not a readable tree of bodies ({error}); write it with `write_tree`."
-        ) from None
-
-
-def _parse_curve(data: dict) -> Curve:
-    return Curve(data["kind"], tuple(data["numbers"]))
-
-
-def _parse_axis(data: dict) -> Axis:
-    return Axis(tuple(data["direction"]), _parse_curve(data["curve"]), data["coordinate"])
-
-
-def _parse_body(data: dict) -> TreeBody:
-    frames = {
-        key: Frame(tuple(data[key]["rotation"]), tuple(data[key]["origin_m"]))
-        for key in ("parent_frame", "child_frame")
-    }
-    axes = {key: tuple(_parse_axis(axis) for axis in data[key]) for key in ("turns", "shifts")}
-    plain = {key: tuple(data[key]) for key in ("coordinates", "com_m", "inertia_kgm2")}
-    return TreeBody(**{**data, **frames, **axes, **plain})
-
-
-def _parse_coordinate(data: dict) -> TreeCoordinate:
-    curve = data["follows_curve"]
-    return TreeCoordinate(**{**data, "follows_curve": None if curve is None else _parse_curve(curve)})

@@ -1,6 +1,6 @@
-"""Equations of motion of any tree of bodies in space, generated from its numbers (CasADi).
+"""Motion of any tree of bodies in space, generated from its numbers (CasADi).
 
-Recursive Newton-Euler inverse dynamics (Featherstone 2008, Rigid Body Dynamics Algorithms, doi
+The forward half of recursive Newton-Euler dynamics (Featherstone 2008, Rigid Body Dynamics Algorithms, doi
 10.1007/978-1-4899-7560-7, chapter 5), each body in its own axes. What a joint does to its child follows
 from the child's pose by differentiation, so that joints whose axes are functions of a coordinate need
 nothing of their own.
@@ -8,12 +8,12 @@ nothing of their own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import casadi as ca
 import numpy as np
-from tree import Curve, Frame, Tree, TreeBody
+
+from gaitlib.body.tree import Curve, Frame, Tree, TreeBody
 
 
 @dataclass(frozen=True)
@@ -36,53 +36,6 @@ class BodyMotion:
     moving: ca.SX | None = None
     turning: ca.SX | None = None
     columns: tuple[int, ...] = ()
-
-
-def build_inverse_dynamics(tree: Tree) -> ca.Function:
-    """Generate the inverse dynamics of a tree."""
-    n = len(tree.coordinates)
-    q, u, udot = (ca.SX.sym(name, n) for name in ("q", "u", "udot"))
-    return ca.Function(
-        "inverse_dynamics",
-        [q, u, udot],
-        [compute_forces(tree, compute_motion(tree, q, u, udot))],
-        ["q", "u", "udot"],
-        ["tau"],
-    )
-
-
-def build_reduced_inverse_dynamics(tree: Tree) -> ca.Function:
-    """Generate the inverse dynamics in the coordinates that move on their own."""
-    free = [c.name for c in tree.coordinates if c.free]
-    q, v, a = (ca.SX.sym(name, len(free)) for name in ("q", "u", "udot"))
-    every = ca.vertcat(*[_follow(tree, c, free, q) for c in tree.coordinates])
-    speed = ca.jtimes(every, q, v)
-    acceleration = ca.jtimes(speed, q, v) + ca.jtimes(every, q, a)
-    tau = compute_forces(tree, compute_motion(tree, every, speed, acceleration))
-    return ca.Function(
-        "reduced_inverse_dynamics",
-        [q, v, a],
-        [ca.mtimes(ca.jacobian(every, q).T, tau)],
-        ["q", "u", "udot"],
-        ["tau"],
-    )
-
-
-def evaluate_inverse_dynamics(tree: Tree, q: np.ndarray, u: np.ndarray, udot: np.ndarray) -> np.ndarray:
-    """Evaluate the inverse dynamics at many states; shape (m, n)."""
-    function = build_inverse_dynamics(tree)
-    return np.array(function(q.T, u.T, udot.T)).T
-
-
-def _follow(tree: Tree, coordinate, free: list[str], q):
-    if coordinate.free:
-        return q[free.index(coordinate.name)]
-    if coordinate.follows is None:
-        return ca.SX(coordinate.default)
-    leader = next(c for c in tree.coordinates if c.name == coordinate.follows)
-    return coordinate.follows_scale * _evaluate_curve(
-        coordinate.follows_curve, _follow(tree, leader, free, q)
-    )
 
 
 def compute_motion(tree: Tree, q, u, udot) -> dict[str, BodyMotion]:
@@ -121,27 +74,8 @@ def compute_motion(tree: Tree, q, u, udot) -> dict[str, BodyMotion]:
     return motion
 
 
-def compute_forces(tree: Tree, motion: Mapping[str, BodyMotion], loads: Mapping[str, list] | None = None):
-    """Compute the generalised forces that a motion needs; shape (n,)."""
-    zero = ca.SX(3, 1)
-    forces, moments = ({name: zero for name in motion} for _ in range(2))
-    tau = ca.SX.zeros(len(tree.coordinates))
-    for body in reversed(tree.bodies):
-        own = motion[body.name]
-        force, moment = _move_mass(body, own)
-        for load, point in (loads or {}).get(body.name, []):
-            force -= own.rotation.T @ load
-            moment -= own.rotation.T @ ca.cross(point - own.origin, load)
-        force = own.turn @ (forces[body.name] + force)
-        moment = own.turn @ (moments[body.name] + moment)
-        tau[list(own.columns)] = own.turning.T @ moment + own.moving.T @ force
-        forces[body.parent] += force
-        moments[body.parent] += moment + ca.cross(own.place, force)
-    return tau
-
-
-def _move_mass(body: TreeBody, own: BodyMotion):
-    """Force, and moment about the body's origin, that its motion needs, in its own axes."""
+def move_mass(body: TreeBody, own: BodyMotion):
+    """Compute force and moment about the body's origin that its motion needs, in its own axes."""
     com = ca.vertcat(*body.com_m)
     xx, yy, zz, xy, xz, yz = body.inertia_kgm2
     inertia = ca.vertcat(ca.horzcat(xx, xy, xz), ca.horzcat(xy, yy, yz), ca.horzcat(xz, yz, zz))
@@ -165,12 +99,12 @@ def _move_joint(body: TreeBody, q, u, udot):
     turn, spin = ca.SX.eye(3), ca.SX(3, 1)
     rates = []
     for axis in body.turns:
-        angle = _evaluate_curve(axis.curve, None if axis.coordinate is None else x[axis.coordinate])
+        angle = evaluate_curve(axis.curve, None if axis.coordinate is None else x[axis.coordinate])
         rates.append((turn @ ca.sparsify(ca.SX(list(axis.direction))), angle))
         turn = turn @ _rotate(axis.direction, angle)
     shift = ca.SX(3, 1)
     for axis in body.shifts:
-        length = _evaluate_curve(axis.curve, None if axis.coordinate is None else x[axis.coordinate])
+        length = evaluate_curve(axis.curve, None if axis.coordinate is None else x[axis.coordinate])
         shift += ca.sparsify(ca.SX(list(axis.direction))) * length
     rotation = outer @ turn @ inner.T
     place = outer_origin + outer @ shift - rotation @ inner_origin
@@ -192,7 +126,7 @@ def _move_joint(body: TreeBody, q, u, udot):
     place_rate = differentiate(place)
     results = [rotation, place, place_rate, differentiate(place_rate), spin, differentiate(spin)]
     results += [ca.jacobian(place_rate, v), ca.jacobian(spin, v)]
-    return ca.Function("joint", [x, v, a], results).call([q, u, udot])
+    return ca.substitute(results, [x, v, a], [ca.densify(value) for value in (q, u, udot)])
 
 
 def _get_frame(frame: Frame):
@@ -211,7 +145,8 @@ def _rotate(axis: tuple[float, float, float], angle):
     return ca.sparsify(turn)
 
 
-def _evaluate_curve(curve: Curve, x):
+def evaluate_curve(curve: Curve, x):
+    """Evaluate a function of one coordinate."""
     if curve.kind == "constant":
         return ca.SX(curve.numbers[0])
     if curve.kind == "polynomial":
