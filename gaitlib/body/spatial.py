@@ -19,7 +19,6 @@ from pathlib import Path
 
 from gaitlib.body.dimensions import Dimensions, compute_dimensions
 from gaitlib.body.specification import (
-    GRAVITY_MPS2,
     REFERENCE_HEIGHT_M,
     REFERENCE_MASS_KG,
     Contact,
@@ -32,7 +31,7 @@ from gaitlib.body.specification import (
     build_spheres,
 )
 from gaitlib.body.tree import Axis, Curve, Frame, Tree, TreeBody, TreeCoordinate
-from gaitlib.gait import SIDES
+from gaitlib.gait import GRAVITY_MPS2, SIDES
 from gaitlib.person import Impairment, Person
 
 PELVIS = ("pelvis_tilt", "pelvis_list", "pelvis_rotation", "pelvis_tx", "pelvis_ty", "pelvis_tz")

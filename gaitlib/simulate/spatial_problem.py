@@ -32,11 +32,10 @@ from gaitlib.body.specification import (
     ACTIVATION_TIME_S,
     COMPLIANT_GROUPS,
     DEACTIVATION_TIME_S,
-    GRAVITY_MPS2,
     get_planar_group,
 )
 from gaitlib.body.tree import Frame, Tree, TreeBody
-from gaitlib.gait import SIDES
+from gaitlib.gait import GRAVITY_MPS2, SIDES
 from gaitlib.simulate.dynamics import (
     CONTACT_FIELDS,
     MUSCLE_FIELDS,
