@@ -1,7 +1,7 @@
 # `make help` lists the targets. Each one first sees to the environment in .venv; that is skipped when
 # requirements.lock and pyproject.toml are as they were.
 .DEFAULT_GOAL := help
-.PHONY: help setup book full test test-all test-book book2 oracle bench bench-moco lint data doctor lock licences release picture browser clean distclean
+.PHONY: help setup book full test test-all test-book book2 pdf oracle bench bench-moco lint data doctor lock licences release picture browser clean distclean
 .NOTPARALLEL:
 
 VENV := .venv
@@ -59,6 +59,15 @@ book2: $(STAMP)  ## the built book's sources through jupyter-book 2, strictly, i
 	@test -d build/book2/env || "$(BIN)/python" -m venv build/book2/env
 	@build/book2/env/bin/python -m pip --disable-pip-version-check -qq install 'jupyter-book==2.1.7'
 	@$(BIN)/python .ci/book_two.py build/book2/env/bin/jupyter-book build/quick/book_source
+
+pdf: $(STAMP)  ## the built book as one PDF, build/quick/book.pdf (needs Chromium)
+	@PYTHONPATH=build/quick/book_source/_ext:. $(BIN)/jupyter-book build build/quick/book_source \
+		--path-output build/pdf --builder custom --custom-builder singlehtml > build/pdf.log 2>&1 \
+		|| { tail -20 build/pdf.log >&2; exit 1; }
+	@"$$($(BIN)/python -c 'from gaitlib.doctor import find_chromium; print(find_chromium())')" --headless \
+		--no-sandbox --disable-gpu --no-pdf-header-footer --print-to-pdf=build/quick/book.pdf \
+		"file://$(CURDIR)/build/pdf/_build/singlehtml/0_answer.html" 2>/dev/null
+	@ls -l build/quick/book.pdf
 
 oracle: $(STAMP)  ## the statistics against pingouin, scikit-learn and MNE, in an environment of their own
 	@test -d build/oracle || "$(BIN)/python" -m venv build/oracle
