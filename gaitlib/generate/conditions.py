@@ -88,7 +88,7 @@ _RANGES = {
     "height_m": (0.85, 2.10),
     "mass_kg": (10.0, 160.0),
     "speed_mps": (0.1, 3.0),
-    "stride_time_s": (0.4, 4.0),
+    "stride_time_s": (0.4, 5.0),
 }
 _BODY_MASS_INDEX = (11.0, 45.0)
 _LOGARITHMIC = frozenset(_RANGES)
