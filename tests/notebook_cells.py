@@ -20,8 +20,11 @@ def is_definition(node):
 
 def read_definitions(stem, **given):
     """Imports, functions and constants of a notebook as a dict; `given` are names that functions use."""
-    names = dict(given)
-    for tree in list_trees(stem):
+    parameters, *trees = list_trees(stem)
+    names = {}
+    exec(compile(parameters, stem, "exec"), names)
+    names |= given
+    for tree in trees:
         tree.body = [node for node in tree.body if is_definition(node)]
         exec(compile(tree, stem, "exec"), names)
     return names

@@ -15,7 +15,7 @@ def make_states(request, cache, seed: int) -> dict[str, np.ndarray]:
     engine = SpatialEngine(cache, "half")
     task = make_spatial_task(request, engine.elements)
     rng = np.random.default_rng(seed)
-    lower, upper = engine._get_bounds(task)
+    lower, upper = engine.get_bounds(task)
     decision = lower + (0.3 + 0.4 * rng.random(len(lower))) * (upper - lower)
     decision[0], decision[1] = 0.05, request.speed_mps
     height = decision[N_HEAD:].reshape(N_POINTS, -1)[:, 4]
@@ -38,11 +38,11 @@ def compare_derivatives(request, cache, seed: int) -> dict[str, float]:
     engine = SpatialEngine(cache, "half")
     task = make_spatial_task(request, engine.elements)
     rng = np.random.default_rng(seed)
-    lower, upper = engine._get_bounds(task)
+    lower, upper = engine.get_bounds(task)
     decision = lower + (0.45 + 0.1 * rng.random(len(lower))) * (upper - lower)
     decision[0] = 0.03
     p, step = np.concatenate([task.body, [1.0]]), 1e-7 * rng.normal(size=len(lower))
-    multipliers = rng.normal(size=len(engine._lower))
+    multipliers = rng.normal(size=len(engine.lower))
     d = engine.derivatives
 
     def evaluate(x):

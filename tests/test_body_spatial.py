@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tree_checks as checks
 
-from gaitlib.body.spatial import COORDINATES, build_spatial_specification, load_spatial_muscles
+from gaitlib.body.spatial_body import COORDINATES, build_spatial_specification, load_spatial_muscles
 from gaitlib.person import Impairment, Person
 
 PEOPLE = {

@@ -243,7 +243,7 @@ def test_generated_gaits_join_those_of_the_training_people(toys):
 def test_the_model_card_says_what_it_is(trained, tmp_path):
     card = write_model_card(tmp_path / "card.md", trained[0], trained[2], "a command").read_text()
     assert "synthetic walks only" in card and "`a command`" in card
-    plain, shifted = card.split("## Where cameras, bodies or detectors")
+    plain, shifted = card.split("## Where views, bodies or sensors")
     assert plain.count("| speed_mps |") == trained[2]["view"].nunique()
     assert all(f"| {change} | side | speed_mps |" in shifted for change in SHIFTS)
 

@@ -111,7 +111,7 @@ def test_a_split_names_the_whole_library_whatever_the_order(library):
     assert len(pd.unique(table["gait_id"])) == len(table)
 
 
-@pytest.mark.parametrize("change", [{"weights": ""}, {"weights_release": "18A7"}])
+@pytest.mark.parametrize("change", [{"weights": "", "weights_release": OTHER}, {"weights_release": "18A7"}])
 def test_a_release_of_no_weights_and_a_malformed_one_are_refused(change):
     values = yaml.safe_load(QUICK.read_text(encoding="utf-8"))
     values["estimate"] |= change

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import spatial_checks as checks
 
-from gaitlib.body.spatial import COORDINATES, MIRRORED, build_spatial_specification
+from gaitlib.body.spatial_body import COORDINATES, MIRRORED, build_spatial_specification
 from gaitlib.cohorts.growth import compute_typical_stride_time
 from gaitlib.errors import InputError
 from gaitlib.gait import swap_side

@@ -8,7 +8,7 @@ import numpy as np
 import opensim
 
 from gaitlib.body.parameter_tables import load_muscles
-from gaitlib.body.spatial import LUMBAR, SpatialSpecification, load_spatial_muscles
+from gaitlib.body.spatial_body import LUMBAR, SpatialSpecification, load_spatial_muscles
 from gaitlib.body.specification import (
     FIBER_DAMPING,
     MAX_CONTRACTION_VELOCITY,

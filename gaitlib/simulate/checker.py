@@ -46,7 +46,7 @@ class Checker:
 
 def run_replay(request, solved) -> dict:
     """Replay one solution, in the plane or in space, in OpenSim in this (worker) process."""
-    from gaitlib.body.spatial import COORDINATES, build_spatial_specification
+    from gaitlib.body.spatial_body import COORDINATES, build_spatial_specification
     from gaitlib.simulate.replay import replay_gait
 
     specification = request.specification

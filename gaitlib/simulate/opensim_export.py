@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import opensim
 
 from gaitlib.body.opensim_model import build_model
 from gaitlib.body.specification import Specification
+from gaitlib.errors import WorkError
 from gaitlib.gait import COORDINATES, MUSCLES, SIDES
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 LOADED_BODIES = tuple(f"{part}_{side}" for side in SIDES for part in ("foot", "toes"))
 """Bodies that touch the ground."""
 
+_LEAST_BALANCED = 0.8
+"""Share of the rows in which OpenSim must find the balance of all tendons."""
 _CUTOFF_HZ = -1.0
 """No filter: the curves are smooth, and a filter would pad and bend their ends."""
 
@@ -82,12 +86,19 @@ def _balance_tendons(model, state, gait: ExportedGait) -> tuple[list[str], np.nd
     """States of compliant tendons: the forces in balance with their fibres (a Gait does not hold them)."""
     muscles = [opensim.DeGrooteFregly2016Muscle.safeDownCast(model.getForceSet().get(m)) for m in MUSCLES]
     compliant = [muscle for muscle in muscles if not muscle.get_ignore_tendon_compliance()]
-    force = np.zeros((len(gait.time_s), len(compliant)))
+    force = np.full((len(gait.time_s), len(compliant)), np.nan)
     for row in range(len(gait.time_s) if compliant else 0):
         _put(model, state, gait, row)
         model.realizeVelocity(state)
-        model.equilibrateMuscles(state)
-        force[row] = [m.getStateVariableValue(state, "normalized_tendon_force") for m in compliant]
+        # Of an almost slack tendon OpenSim finds no balance: those few rows follow from their neighbours.
+        with contextlib.suppress(RuntimeError):
+            model.equilibrateMuscles(state)
+            force[row] = [m.getStateVariableValue(state, "normalized_tendon_force") for m in compliant]
+    found = np.isfinite(force).all(axis=1)
+    if compliant and found.mean() < _LEAST_BALANCED:
+        raise WorkError(f"OpenSim balances tendons in {found.sum()} of {len(found)} rows only")
+    for column in force.T:
+        column[~found] = np.interp(gait.time_s[~found], gait.time_s[found], column[found])
     return [f"{m.getAbsolutePathString()}/normalized_tendon_force" for m in compliant], force
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import opensim
 
-from gaitlib.body import spatial
+from gaitlib.body import spatial_body as spatial
 from gaitlib.body.opensim_model import build_model, build_spatial_model, find_speed_columns
 from gaitlib.body.specification import COMPLIANT_GROUPS, Specification
 from gaitlib.gait import COORDINATES, GRAVITY_MPS2, MUSCLES

@@ -12,7 +12,7 @@ from pathlib import Path
 import casadi as ca
 import numpy as np
 
-from gaitlib.body.spatial import COORDINATES, LUMBAR, MIRRORED, build_spatial_specification
+from gaitlib.body.spatial_body import COORDINATES, LUMBAR, MIRRORED, build_spatial_specification
 from gaitlib.body.specification import COMPLIANT_GROUPS, get_planar_group
 from gaitlib.gait import COORDINATES as PLANAR_COORDINATES
 from gaitlib.gait import MUSCLES as PLANAR_MUSCLES
@@ -239,7 +239,7 @@ class SpatialEngine(WalkingEngine):
         self._cost_hessian = ca.Function("nlp_hess_l", [w, p, sigma, lam], [bare], ends, ["hess_gamma_x_x"])
         lower = np.where([name.startswith("rise") for name in _CONSTRAINTS], -np.inf, 0.0)
         upper = np.where([name.startswith("fall") for name in _CONSTRAINTS], np.inf, 0.0)
-        self._lower, self._upper = (np.concatenate([np.tile(b, n), np.zeros(2)]) for b in (lower, upper))
+        self.lower, self.upper = (np.concatenate([np.tile(b, n), np.zeros(2)]) for b in (lower, upper))
 
     def _build_pin_rows(self) -> ca.DM:
         """Fix where the walk begins, and at which phase: the right leg is most forward at the start."""
@@ -251,7 +251,7 @@ class SpatialEngine(WalkingEngine):
             rows[1, self._names[f"u:knee_angle_{side}"]] = -0.5 * sign * self.n_points
         return ca.sparsify(ca.mtimes(rows, self._map))
 
-    def _get_bounds(self, task: Task) -> tuple[np.ndarray, np.ndarray]:
+    def get_bounds(self, task: Task) -> tuple[np.ndarray, np.ndarray]:
         planar, bounds = get_coordinate_ranges(task.leg_length_m), []
         for name in COORDINATES:
             reach = np.radians(_RANGES_DEG.get(name[:-2] if name[-2:] in ("_r", "_l") else name, 0.0))

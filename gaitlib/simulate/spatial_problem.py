@@ -16,7 +16,7 @@ import casadi as ca
 import numpy as np
 
 from gaitlib.body.dimensions import compute_dimensions
-from gaitlib.body.spatial import (
+from gaitlib.body.spatial_body import (
     COORDINATES,
     LEG,
     LUMBAR,

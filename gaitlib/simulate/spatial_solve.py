@@ -14,7 +14,7 @@ from pathlib import Path  # noqa: E402
 
 import numpy as np  # noqa: E402
 
-from gaitlib.body.spatial import COORDINATES, MIRRORED  # noqa: E402
+from gaitlib.body.spatial_body import COORDINATES, MIRRORED  # noqa: E402
 from gaitlib.errors import InputError  # noqa: E402
 from gaitlib.gait import (
     GRAVITY_MPS2,  # noqa: E402
