@@ -199,11 +199,11 @@ def test_benchmark_recomputed(monkeypatch):
     item = {"dataset": "cp_video_benchmark", "about": names["load_manifest"]().items["cp_video_benchmark"]}
     table = names["show_predictions"](item).set_index("Quantity")
     expected = {
-        "Walking speed (m/s)": ("0.131", "0.73"),
-        "Step length (m), derived": ("0.058", "0.65"),
-        "Step time (s), derived": ("0.045", "0.78"),
+        "Speed (m/s)": ("0.131", "0.73"),
+        "Step length (cm)": ("5.8", "0.65"),
+        "Step time (ms)": ("45", "0.78"),
         "Cadence (steps/min)": ("9.6", "0.79"),
-        "Gait Deviation Index": ("5.6", "0.75"),
+        "Gait deviation index": ("5.6", "0.75"),
     }
     for name, (mae, r) in expected.items():
         assert (table.loc[name, "MAE"], table.loc[name, "r"]) == (mae, r)
