@@ -374,20 +374,17 @@ class WalkingEngine:
 
     def pack(self, trajectory: Trajectory) -> np.ndarray:
         """Pack a trajectory into a decision vector."""
-        n = self.n_points
-        t = trajectory
+        every, t = self.stride, trajectory
         blocks = [
-            fit_spline(t.position),
-            t.activation,
-            t.torque[:, None] / TORQUE_SCALE_NM,
-            fit_spline(t.tendon_force),
+            fit_spline(t.position[::every]),
+            t.activation[::every],
+            t.torque[::every, None] / TORQUE_SCALE_NM,
+            fit_spline(t.tendon_force[::every]),
         ]
         if self.layout.impaired:
-            blocks.append(t.reflex)
-        whole = np.hstack(blocks)[:: self.stride]
-        return np.concatenate(
-            [[self.stride * t.stride_time_s / len(t.position), t.speed_mps], whole[:n].ravel()]
-        )
+            blocks.append(t.reflex[::every])
+        whole = np.hstack(blocks)
+        return np.concatenate([[t.stride_time_s / len(whole), t.speed_mps], whole[: self.n_points].ravel()])
 
     def refine(self, result: Result) -> tuple[np.ndarray, np.ndarray]:
         """Carry a solution and its multipliers to a mesh of twice the points: the same splines, exactly."""
