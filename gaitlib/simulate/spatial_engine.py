@@ -252,6 +252,7 @@ class SpatialEngine(WalkingEngine):
         return ca.sparsify(ca.mtimes(rows, self._map))
 
     def get_bounds(self, task: Task) -> tuple[np.ndarray, np.ndarray]:
+        """Get the bounds of the decision vector."""
         planar, bounds = get_coordinate_ranges(task.leg_length_m), []
         for name in COORDINATES:
             reach = np.radians(_RANGES_DEG.get(name[:-2] if name[-2:] in ("_r", "_l") else name, 0.0))
