@@ -97,7 +97,14 @@ class Bench:
     def solve(self, request: GaitRequest, starts: list, cold: tuple[int, ...]) -> tuple[object, list]:
         """Cheapest solution from solved neighbours and from textbook guesses; costs of all that converged."""
         from gaitlib.simulate.guess import make_guess
-        from gaitlib.simulate.solve import complete_stride, fit_start, get_engine, make_task, solve_near
+        from gaitlib.simulate.solve import (
+            MIRROR,
+            complete_stride,
+            fit_start,
+            get_engine,
+            make_task,
+            solve_near,
+        )
 
         engine, task = get_engine(request, self.cache), make_task(request)
         began, results = time.process_time(), []
@@ -110,7 +117,8 @@ class Bench:
         if not good:
             return None, []
         best = min(good, key=lambda r: r.cost)
-        return complete_stride(request, engine, best, time.process_time() - began), sorted(
+        spent = time.process_time() - began
+        return complete_stride(request, request.gait_id, best, spent, COORDINATES, MIRROR), sorted(
             r.cost for r in good
         )
 

@@ -113,7 +113,8 @@ def solve_request(
         engine.prepare(True, start.multipliers is not None, time_limit_s)
         started = time.process_time()
         result = solve_near(engine, task, *fit_start(engine, task, start), time_limit_s)
-    return complete_stride(request, engine, result, time.process_time() - started)
+    spent = time.process_time() - started
+    return complete_stride(request, request.gait_id, result, spent, COORDINATES, MIRROR)
 
 
 def _solve_cold(
@@ -154,43 +155,45 @@ def solve_near(
     return engine.solve(task, guess, near=True, time_limit_s=time_limit_s)
 
 
-def complete_stride(request: GaitRequest, engine: WalkingEngine, result: Result, cpu_s: float) -> SolvedGait:
-    """Complete half a stride with its mirror image and move phase 0 to right initial contact."""
+def complete_stride(
+    request: GaitRequest,
+    gait_id: str,
+    result: Result,
+    cpu_s: float,
+    coordinates: tuple[str, ...],
+    mirror: dict,
+) -> SolvedGait:
+    """Complete half a stride with its mirror image and move phase 0 to right initial contact.
+
+    `mirror`: by output, the order of its columns and their sign after left and right are exchanged.
+    """
     half = request.kind == "half"
-    share = 0.5 if half else 1.0
-    stride_time = result.horizon_s / share
+    stride_time = result.horizon_s / (0.5 if half else 1.0)
     stride_length = result.speed_mps * stride_time
-    outputs = result.outputs
-    q_order = [COORDINATES.index(swap_side(name)) for name in COORDINATES]
-    m_order = _order_mirrored(range(len(MUSCLES)))
-    t_order, r_order = _order_mirrored(COMPLIANT), _order_mirrored(SPASTIC)
-    travel = COORDINATES.index("pelvis_tx")
+    travel = coordinates.index("pelvis_tx")
 
-    def complete(name: str, order) -> np.ndarray:
-        values = outputs[name]
-        return np.concatenate([values, values[:, order]]) if half else values
+    def complete(name: str) -> np.ndarray:
+        values, (order, sign) = result.outputs[name], mirror[name]
+        return np.concatenate([values, sign * values[:, order]]) if half else values
 
-    position = complete("position", q_order)
+    curves = {name: complete(name) for name in mirror if name != "reflex"}
+    curves["torque"] = np.squeeze(curves["torque"])  # of the plane: one
+    position, n = curves["position"], len(curves["position"])
     if half:
-        position[len(position) // 2 :, travel] += 0.5 * stride_length
-    ground = complete("ground_force", [1, 0])
-    vertical = ground[:, 0, 1]
-    on = vertical > CONTACT_SHARE * request.specification.mass_kg * GRAVITY_MPS2
+        position[n // 2 :, travel] += 0.5 * stride_length
+    on = curves["ground_force"][:, 0, 1] > CONTACT_SHARE * request.specification.mass_kg * GRAVITY_MPS2
     contacts = np.flatnonzero(on & ~np.roll(on, 1))
     offset = int(contacts[0]) if len(contacts) else 0
-    activation = complete("activation", m_order)
-    tendon = complete("tendon_force", t_order)
-    no_reflex = np.zeros((len(position), len(SPASTIC)))
     periodic = position.copy()
-    periodic[:, travel] -= np.arange(len(position)) / len(position) * stride_length
-    trajectory = Trajectory(
+    periodic[:, travel] -= np.arange(n) / n * stride_length
+    start = Trajectory(
         stride_time_s=stride_time,
         speed_mps=result.speed_mps,
         position=periodic,
-        activation=activation,
-        torque=complete("torque", [0]).ravel() / request.specification.torque_scale,
-        tendon_force=tendon,
-        reflex=complete("reflex", r_order) if request.impairment.needs_reflexes else no_reflex,
+        activation=curves["activation"],
+        torque=curves["torque"] / request.specification.torque_scale,
+        tendon_force=curves["tendon_force"],
+        reflex=complete("reflex") if request.impairment.needs_reflexes else np.zeros((n, len(SPASTIC))),
         leg_length_m=request.specification.leg_length_m,
         multipliers=result.multipliers,
     )
@@ -199,36 +202,43 @@ def complete_stride(request: GaitRequest, engine: WalkingEngine, result: Result,
         rolled = np.roll(values, -offset, axis=0)
         return np.concatenate([rolled, rolled[:1]])
 
-    position = roll(position)
-    position[len(position) - 1 - offset :, travel] += stride_length
+    rolled = {name: roll(values) for name, values in curves.items()}
+    position = rolled["position"]
+    position[n - offset :, travel] += stride_length
     position[-1, travel] = position[0, travel] + stride_length
     position[:, travel] -= position[0, travel]
+    rolled["lumbar_torque_nm"] = rolled.pop("torque")
     return SolvedGait(
-        gait_id=request.gait_id,
+        gait_id=gait_id,
         converged=result.converged,
         status=result.status,
         iterations=result.iterations,
         cpu_s=cpu_s,
         cost=result.cost,
         constraint_violation=result.constraint_violation,
-        muscles_at_bound_share=float(np.mean(activation > 0.99)),
+        muscles_at_bound_share=float(np.mean(curves["activation"] > 0.99)),
         stride_time_s=stride_time,
         speed_mps=result.speed_mps,
         phase_offset=offset,
-        position=position,
-        speed=roll(complete("speed", q_order)),
-        acceleration=roll(complete("acceleration", q_order)),
-        activation=roll(activation),
-        tendon_force=roll(tendon),
-        tendon_rate=roll(complete("tendon_rate", t_order)),
-        lumbar_torque_nm=roll(complete("torque", [0]).ravel()),
-        joint_moment=roll(complete("joint_moment", q_order)),
-        ground_force=roll(ground),
-        start=trajectory,
+        start=start,
+        **rolled,
     )
 
 
-def _order_mirrored(muscles) -> list[int]:
-    """Order of some muscles, given by index, after left and right are exchanged."""
-    names = [MUSCLES[i] for i in muscles]
+def order_mirrored(names) -> list[int]:
+    """Order of some names after left and right are exchanged."""
     return [names.index(swap_side(name)) for name in names]
+
+
+_SPASTIC, _TENDONS = ([MUSCLES[i] for i in places] for places in (SPASTIC, COMPLIANT))
+MIRROR = {
+    **dict.fromkeys(
+        ("position", "speed", "acceleration", "joint_moment"), (order_mirrored(COORDINATES), 1.0)
+    ),
+    "activation": (order_mirrored(MUSCLES), 1.0),
+    **dict.fromkeys(("tendon_force", "tendon_rate"), (order_mirrored(_TENDONS), 1.0)),
+    "torque": ([0], 1.0),
+    "ground_force": ([1, 0], 1.0),
+    "reflex": (order_mirrored(_SPASTIC), 1.0),
+}
+"""Outputs of the planar body after left and right are exchanged."""
