@@ -19,16 +19,14 @@ from pathlib import Path
 
 from gaitlib.body.dimensions import Dimensions, compute_dimensions
 from gaitlib.body.specification import (
-    REFERENCE_HEIGHT_M,
-    REFERENCE_MASS_KG,
+    Body,
     Contact,
     Muscle,
     PassiveTorque,
+    Sphere,
     Structure,
-    build_bodies,
     build_muscles,
-    build_passive,
-    build_spheres,
+    build_specification,
 )
 from gaitlib.body.tree import Axis, Curve, Frame, Tree, TreeBody, TreeCoordinate
 from gaitlib.gait import GRAVITY_MPS2, SIDES
@@ -114,16 +112,16 @@ def build_spatial_specification(
     """Build the numeric body of a person in space."""
     impairment, structure = impairment or Impairment(), structure or Structure()
     dimensions, table = compute_dimensions(person), load_spatial_muscles()
-    torque_scale = person.mass_kg * person.height_m / (REFERENCE_MASS_KG * REFERENCE_HEIGHT_M)
+    planar = build_specification(person, impairment, structure)
     return SpatialSpecification(
-        tree=_build_tree(dimensions),
+        tree=_build_tree(dimensions, planar.bodies),
         muscles=build_muscles(table, table["muscles"], person, impairment, dimensions, structure),
-        spheres=_build_spheres(dimensions, structure),
-        passive=build_passive(torque_scale, impairment, structure) + _build_stops(torque_scale),
-        contact=Contact(stiffness_pa=2.0e6 * (person.mass_kg / REFERENCE_MASS_KG)),
-        mass_kg=person.mass_kg,
-        leg_length_m=dimensions.leg_length_m,
-        torque_scale=torque_scale,
+        spheres=_build_spheres(dimensions, planar.spheres),
+        passive=planar.passive + _build_stops(planar.torque_scale),
+        contact=planar.contact,
+        mass_kg=planar.mass_kg,
+        leg_length_m=planar.leg_length_m,
+        torque_scale=planar.torque_scale,
     )
 
 
@@ -138,9 +136,9 @@ def get_subtalar_place(d: Dimensions, side: str) -> tuple[float, float, float]:
     return x, y, z if side == "r" else -z
 
 
-def _build_tree(d: Dimensions) -> Tree:
+def _build_tree(d: Dimensions, planar: tuple[Body, ...]) -> Tree:
     bodies = []
-    for body in build_bodies(d):
+    for body in planar:
         kind, _, side = body.name.partition("_")
         kx, ky = {"pelvis": _PELVIS_GYRATION, "torso": _TRUNK_GYRATION}.get(kind, (0.0, 0.0))
         inertia = [body.mass_kg * (k * d.height_m) ** 2 for k in (kx, ky)] + [body.inertia_kgm2]
@@ -218,9 +216,9 @@ def _hang(name, parent, joint, place, mass, com, inertia) -> TreeBody:
     )
 
 
-def _build_spheres(d: Dimensions, structure: Structure) -> tuple[SpatialSphere, ...]:
+def _build_spheres(d: Dimensions, planar: tuple[Sphere, ...]) -> tuple[SpatialSphere, ...]:
     spheres = []
-    for sphere in build_spheres(d, structure):
+    for sphere in planar:
         part, side = sphere.name.split("_")
         outward = 1.0 if side == "r" else -1.0
         shift = get_subtalar_place(d, side) if sphere.body.startswith("foot") else (0.0, 0.0, 0.0)

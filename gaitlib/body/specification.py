@@ -193,10 +193,10 @@ def build_specification(
     dimensions = compute_dimensions(person)
     torque_scale = person.mass_kg * person.height_m / (REFERENCE_MASS_KG * REFERENCE_HEIGHT_M)
     return Specification(
-        bodies=build_bodies(dimensions),
+        bodies=_build_bodies(dimensions),
         muscles=build_muscles(load_muscles(), MUSCLE_GROUPS, person, impairment, dimensions, structure),
         spheres=build_spheres(dimensions, structure),
-        passive=build_passive(torque_scale, impairment, structure),
+        passive=_build_passive(torque_scale, impairment, structure),
         contact=Contact(stiffness_pa=2.0e6 * (person.mass_kg / REFERENCE_MASS_KG)),
         mass_kg=person.mass_kg,
         leg_length_m=dimensions.leg_length_m,
@@ -204,8 +204,7 @@ def build_specification(
     )
 
 
-def build_bodies(d: Dimensions) -> tuple[Body, ...]:
-    """Segments of a body of these lengths and masses."""
+def _build_bodies(d: Dimensions) -> tuple[Body, ...]:
     height = d.height_m
     bodies = [
         Body("pelvis", "ground", ("pelvis_tilt", "pelvis_tx", "pelvis_ty"), (0.0, 0.0), d.pelvis_kg,
@@ -301,10 +300,9 @@ def build_spheres(d: Dimensions, structure: Structure) -> tuple[Sphere, ...]:
     return tuple(Sphere(f"{name}_{s}", f"{body}_{s}", *place) for s in SIDES for name, body, *place in places)
 
 
-def build_passive(
+def _build_passive(
     torque_scale: float, impairment: Impairment, structure: Structure
 ) -> tuple[PassiveTorque, ...]:
-    """Passive torques of the planar joints."""
     stops_deg = {
         "lumbar_extension": (-25.0 - impairment.stoop_deg, 25.0 + impairment.tilt_deg),
         "hip_flexion": (structure.hip_stop, 100.0),
