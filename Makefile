@@ -12,6 +12,8 @@ IS_311 := -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'
 STAMP := $(VENV)/.gaitlib-$(shell cat requirements.lock pyproject.toml | cksum | cut -d' ' -f1)
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 PYTEST := $(BIN)/python -m pytest --quiet
+CHROMIUM = "$$($(BIN)/python -c 'from gaitlib.doctor import find_chromium; print(find_chromium())')" \
+	--headless --no-sandbox --disable-gpu
 WORKERS ?= 2
 CORES ?= 2
 
@@ -64,8 +66,7 @@ pdf: $(STAMP)  ## the built book as one PDF, build/quick/book.pdf (needs Chromiu
 	@PYTHONPATH=build/quick/book_source/_ext:. $(BIN)/jupyter-book build build/quick/book_source \
 		--path-output build/pdf --builder custom --custom-builder singlehtml > build/pdf.log 2>&1 \
 		|| { tail -20 build/pdf.log >&2; exit 1; }
-	@"$$($(BIN)/python -c 'from gaitlib.doctor import find_chromium; print(find_chromium())')" --headless \
-		--no-sandbox --disable-gpu --no-pdf-header-footer --print-to-pdf=build/quick/book.pdf \
+	@$(CHROMIUM) --no-pdf-header-footer --print-to-pdf=build/quick/book.pdf \
 		"file://$(CURDIR)/build/pdf/_build/singlehtml/0_answer.html" 2>/dev/null
 	@ls -l build/quick/book.pdf
 
@@ -112,8 +113,7 @@ licences: $(STAMP)  ## list the licence of every package
 	@PYTHONPATH=. $(BIN)/python .ci/licences.py
 
 picture:  ## take the picture of the README: a report that `make book` wrote
-	@"$$($(BIN)/python -c 'from gaitlib.doctor import find_chromium; print(find_chromium())')" --headless \
-		--no-sandbox --disable-gpu --hide-scrollbars --window-size=940,822 --screenshot=.github/picture.png \
+	@$(CHROMIUM) --hide-scrollbars --window-size=940,822 --screenshot=.github/picture.png \
 		"file://$(CURDIR)/build/quick/results/report_examples/A3_report.html" 2>/dev/null
 
 browser:  ## install Chromium from Debian's packages, for the browser test

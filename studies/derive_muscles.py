@@ -141,9 +141,8 @@ def derive_spatial(model_path: str, out_path: str) -> None:
             "joints": list(joints),
             "max_isometric_force_n": float(force.sum()),
         }
-        for key, read in PARAMETERS.items():
-            values = [getattr(muscles[i], read)() for i in place]
-            entry[key] = round(float(np.average(values, weights=force)), 5)
+        means = _average_parameters([muscles[i] for i in place], force)
+        entry |= {key: round(value, 5) for key, value in means.items()}
         entry |= {"exponents": exponents.tolist(), "coefficients": np.round(coefficients, 7).tolist()}
         entry |= {"length_rms_mm": round(errors[0], 2), "moment_arm_rms_mm": round(errors[1], 2)}
         table["muscles"][group] = entry
@@ -155,19 +154,27 @@ def derive_spatial(model_path: str, out_path: str) -> None:
         file.write("\n")
 
 
-PARAMETERS = {
-    "optimal_fiber_length_m": "get_optimal_fiber_length",
-    "tendon_slack_length_m": "get_tendon_slack_length",
-    "pennation_rad": "get_pennation_angle_at_optimal",
-}
+def _average_parameters(muscles: list, force: np.ndarray) -> dict[str, float]:
+    """Parameters of a group: means of its members, weighed by their force."""
+    read = {
+        "optimal_fiber_length_m": [m.get_optimal_fiber_length() for m in muscles],
+        "tendon_slack_length_m": [m.get_tendon_slack_length() for m in muscles],
+        "pennation_rad": [m.get_pennation_angle_at_optimal() for m in muscles],
+    }
+    return {key: float(np.average(values, weights=force)) for key, values in read.items()}
 
 
 def _fit_errors(exponents, coefficients, angles, arm):
+    for joint, slopes in enumerate(_list_slopes(angles, exponents)):
+        yield 1000 * (slopes @ coefficients + arm[:, joint])
+
+
+def _list_slopes(angles: np.ndarray, exponents: np.ndarray):
+    """Derivatives of the terms of a polynomial with respect to each angle; shape (n, n_terms)."""
     for joint in range(angles.shape[1]):
         lowered = exponents.copy()
         lowered[:, joint] = np.maximum(lowered[:, joint] - 1, 0)
-        slope = (exponents[:, joint] * np.prod(angles[:, None, :] ** lowered[None], axis=2)) @ coefficients
-        yield 1000 * (slope + arm[:, joint])
+        yield exponents[:, joint] * np.prod(angles[:, None, :] ** lowered[None], axis=2)
 
 
 def _free_subtalar_joints(model_path: str):
@@ -234,17 +241,11 @@ def _lump(model, state, group: str) -> dict:
     exponents, coefficients, errors = _fit(
         np.array(angles), np.array(lengths), np.array(arms), DEGREE[len(joints)]
     )
-
-    def mean(values: list[float]) -> float:
-        return float(np.average(values, weights=force))
-
     return {
         "members": list(GROUP_MEMBERS[group]),
         "joints": list(joints),
         "max_isometric_force_n": float(force.sum() + sum(m.get_max_isometric_force() for m in added)),
-        "optimal_fiber_length_m": mean([m.get_optimal_fiber_length() for m in muscles]),
-        "tendon_slack_length_m": mean([m.get_tendon_slack_length() for m in muscles]),
-        "pennation_rad": mean([m.get_pennation_angle_at_optimal() for m in muscles]),
+        **_average_parameters(muscles, force),
         "exponents": exponents.tolist(),
         "coefficients": coefficients.tolist(),
         "length_rms_mm": errors[0],
@@ -258,12 +259,7 @@ def _fit(angles: np.ndarray, lengths: np.ndarray, arms: np.ndarray, degree: int)
         [e for e in itertools.product(range(degree + 1), repeat=n_joints) if sum(e) <= degree]
     )
     basis = np.prod(angles[:, None, :] ** exponents[None], axis=2)
-    slopes = []
-    for joint in range(n_joints):
-        lowered = exponents.copy()
-        lowered[:, joint] = np.maximum(lowered[:, joint] - 1, 0)
-        slopes.append(exponents[:, joint] * np.prod(angles[:, None, :] ** lowered[None], axis=2))
-    system = np.concatenate([LENGTH_WEIGHT * basis] + slopes)
+    system = np.concatenate([LENGTH_WEIGHT * basis, *_list_slopes(angles, exponents)])
     target = np.concatenate([LENGTH_WEIGHT * lengths] + [-arms[:, j] for j in range(n_joints)])
     coefficients = np.linalg.lstsq(system, target, rcond=None)[0]
     residual = 1000 * (system @ coefficients - target)
