@@ -87,10 +87,12 @@ class InertialErrors:
 
 
 def draw_placement(
-    height_m: float, rng: np.random.Generator, errors: InertialErrors
+    height_m: float, rng: np.random.Generator, errors: InertialErrors, reach_share: float = 0.0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw how far a sensor sits from where it should."""
+    """Draw how far a sensor sits from the usual place; `reach_share` is `Placement.reach_share`."""
     offset = errors.placement_share * height_m * rng.standard_normal(3)
+    if errors.placement_share:
+        offset[1] += reach_share * height_m * rng.uniform(-1.0, 1.0)
     turn = np.deg2rad(errors.misalignment_deg) * rng.standard_normal(3)
     return offset, Rotation.from_rotvec(turn).as_matrix()
 
@@ -198,19 +200,21 @@ class Placement:
     origin: str  # point of the walk that the offset is counted from
     # forward, up and outward (right of the body for sensors of the middle), share of body height
     offset_share: tuple[float, float, float]
+    # how far above or below that it may be worn, as "at the shank" says no more (share of body height)
+    reach_share: float = 0.0
 
 
 def _place_both_sides() -> dict[str, Placement]:
     places = {
-        "thigh": ("thigh", "hip", (0.045, -0.12, 0.02)),
-        "shank": ("shank", "knee", (0.03, -0.09, -0.005)),
-        "ankle": ("shank", "ankle", (0.01, 0.03, 0.025)),
-        "foot": ("foot", "ankle", (0.040, -0.012, 0.0)),
-        "wrist": ("forearm", "wrist", (0.0, 0.01, 0.018)),
+        "thigh": ("thigh", "hip", (0.045, -0.12, 0.02), 0.05),
+        "shank": ("shank", "knee", (0.03, -0.125, -0.005), 0.075),
+        "ankle": ("shank", "ankle", (0.01, 0.03, 0.025), 0.0),
+        "foot": ("foot", "ankle", (0.040, -0.012, 0.0), 0.0),
+        "wrist": ("forearm", "wrist", (0.0, 0.01, 0.018), 0.0),
     }
     return {
-        f"{site}_{side}": Placement(f"{segment}_{side}", f"{origin}_{side}", offset)
-        for site, (segment, origin, offset) in places.items()
+        f"{site}_{side}": Placement(f"{segment}_{side}", f"{origin}_{side}", offset, reach)
+        for site, (segment, origin, offset, reach) in places.items()
         for side in "rl"
     }
 
@@ -223,7 +227,8 @@ SITES: dict[str, Placement] = {
 """Site -> where the sensor sits: on the skin over the fifth lumbar vertebra, over the breastbone, on the
 front of thigh and shin, above the outer ankle, on the instep, on the back of the wrist. Offsets are shares of
 body height, at the lower back of the adult set aside (hind spines of the pelvis, and 3 cm up), else assumed;
-the real ones scatter around them (`InertialErrors.placement_share`)."""
+the real ones scatter around them (`InertialErrors.placement_share`). A thigh and a shank are long: a sensor
+is worn anywhere between knee and ankle."""
 
 
 def sense_motion(
@@ -310,7 +315,7 @@ def _place_sensors(points, pitch_rad, height_m, sites, rng, errors) -> tuple[np.
         offset = height_m * np.array(place.offset_share) * (1, 1, -1 if site.endswith("_l") else 1)
         turn = np.eye(3)
         if errors is not None:
-            shift, turn = draw_placement(height_m, rng, errors)
+            shift, turn = draw_placement(height_m, rng, errors, place.reach_share)
             offset = offset + shift
         paths.append(get_point(points, place.origin) + rotation @ offset)
         rotations.append(rotation @ turn)
