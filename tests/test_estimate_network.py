@@ -282,6 +282,20 @@ def test_what_was_learned_counts_as_far_as_it_earns_its_place(clips):
     assert len(estimator.provenance["trust"]) == len(np.unique(direction))
 
 
+def test_from_a_camera_a_step_is_speed_times_step_time(clips):
+    estimator = GaitEstimator(SMALL, GaitNetwork(SMALL).eval())
+    with torch.no_grad():
+        estimator.network.head[-1].bias[:3] = torch.tensor([1.0, 3.0, 1.0])
+    speed, length, step_time = estimator.predict_raw([clip.features for clip in clips])[0][:, :3].T
+    assert length == pytest.approx(speed + step_time, abs=1e-5)
+
+
+def test_the_clearest_clip_has_no_better_clock_than_its_frames(trained):
+    limits = trained[0].calibration.groups.values()
+    step_time = OUTCOME_NAMES.index("step_time_s")
+    assert all(np.flatnonzero(own.floor).tolist() == [step_time] for own in limits)
+
+
 def test_a_network_without_perspective_is_deaf_to_it(clips):
     features = [clip.features for clip in clips]
     columns = [KEYPOINTS.side.index(name) for name in PINHOLE_FEATURES]
@@ -299,14 +313,18 @@ def test_shifted_clips_differ_from_those_of_training(toys):
     pool = build_pool(toys[1], list_persons(toys[0]))
     wide = replace(EASY, views=(("any", 1.0),))
     focal = {}
-    for strange in (False, True):
+    others = {
+        "usual": wide,
+        "other": shift_sampler(wide, "camera"),
+        "strange": shift_sampler(wide, "camera", True),
+    }
+    for name, config in others.items():
         rng = np.random.default_rng(0)
         path = np.array([[0.0, 0.9, 0.0], [5.0, 0.9, 0.0]])
-        cameras = [draw_camera(path, 1.7, rng, shift_sampler(wide, "camera", strange)) for _ in range(200)]
-        focal[strange] = np.median(
-            [c.focal_length_px / max(c.image_width_px, c.image_height_px) for c in cameras]
-        )
-    assert focal[True] < np.exp(wide.focal[0]) < focal[False]
+        cameras = [draw_camera(path, 1.7, rng, config) for _ in range(200)]
+        shares = [c.focal_length_px / max(c.image_width_px, c.image_height_px) for c in cameras]
+        focal[name] = np.median(shares), np.std(np.log(shares))
+    assert focal["strange"][0] < 0.8 * focal["usual"][0] and focal["other"][1] > 1.2 * focal["usual"][1]
     spread = {}
     for name in ("none", "detector"):
         config = wide if name == "none" else shift_sampler(wide, name, True)

@@ -76,8 +76,9 @@ def train_estimator(
     walk_sampler=None,
     log=None,
     compute_loss=compute_loss,
+    start: GaitEstimator | None = None,
 ) -> tuple[GaitEstimator, pd.DataFrame, pd.DataFrame]:
-    """Train, calibrate and test an estimator on synthetic people."""
+    """Train, calibrate and test an estimator on synthetic people; `start` is one to go on from."""
     config = config or TrainingConfig()
     table, gaits = select_verified(table, gaits)
     training, calibration, test = split_people(table, config.held_out_share, seed)
@@ -101,12 +102,14 @@ def train_estimator(
         "n_generated_gaits": int(n_generated),
         "sampler": asdict(config.sampler),
     }
+    if start is not None:
+        learned_from["start_clips"] = _check_start(start, config, learned_from, seed)
     if folder is not None:
         what = json.dumps(learned_from) + fingerprint(compute_loss)
         folder = Path(folder) / hashlib.sha256(what.encode()).hexdigest()[:12]
     estimator, started = GaitEstimator(config.network), time.perf_counter()
     with _open_workers(config.n_workers, parts["fit"], config.sampler) as (sample, executor):
-        history = estimator.fit(sample, seed, folder, executor, log, compute_loss)
+        history = estimator.fit(sample, seed, folder, executor, log, compute_loss, start)
     train_s = time.perf_counter() - started
     cohort = table.get("cohort", pd.Series("", table.index)).to_numpy()
     known = cohort[training], cohort[calibration]
@@ -126,6 +129,18 @@ def train_estimator(
         "shifted": measure_shifts(estimator, parts["test"], config.sampler, config.n_test // 2, seed),
     }
     return estimator, history, tabulate_errors(estimator, clips)
+
+
+def _check_start(start: GaitEstimator, config: TrainingConfig, learned_from: dict, seed: int) -> int:
+    """Check that those held out now were held out then; clips that the earlier weights learned from."""
+    shared = ("library", "held_out_share")
+    found = {key: start.provenance.get(key) for key in ("seed", *shared)} | {"kind": start.config.kind}
+    expected = {"seed": seed} | {key: learned_from[key] for key in shared} | {"kind": config.network.kind}
+    if found != expected or start.config.width != config.network.width:
+        raise InputError(
+            f"start: found weights of {found}, expected {expected}, width {config.network.width}."
+        )
+    return start.config.n_clips + start.provenance.get("start_clips", 0)
 
 
 LEFT_OUT = ("stroke", "parkinsons")
