@@ -240,6 +240,19 @@ def test_generated_gaits_join_those_of_the_training_people(toys):
     assert len(errors) == 20 * len(OUTCOME_NAMES) and set(errors["outcome"]) == set(OUTCOME_NAMES)
 
 
+def test_training_goes_on_from_earlier_weights(trained, toys, tmp_path):
+    few = replace(SMALL, n_clips=200, learning_rate=1e-9)
+    config = TrainingConfig(few, EASY, held_out_share=0.4, n_calibration=40, n_test=10, n_workers=0)
+    further, _, errors = train_estimator(*toys, config, seed=0, start=trained[0])
+    for name, value in trained[0].network.state_dict().items():
+        if name != "trust":
+            assert further.network.state_dict()[name] == pytest.approx(value, abs=1e-5), name
+    card = write_model_card(tmp_path / "card.md", further, errors, "a command").read_text()
+    assert "200 clips after 600 of the weights before them" in card
+    with pytest.raises(InputError, match="'seed': 0"):
+        train_estimator(*toys, config, seed=1, start=trained[0])
+
+
 def test_the_model_card_says_what_it_is(trained, tmp_path):
     card = write_model_card(tmp_path / "card.md", trained[0], trained[2], "a command").read_text()
     assert "synthetic walks only" in card and "`a command`" in card

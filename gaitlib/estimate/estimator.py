@@ -55,10 +55,11 @@ class GaitEstimator:
         compute_loss: Callable = compute_loss,
         start: GaitEstimator | None = None,
     ) -> pd.DataFrame:
-        """Train on clips sampled on the fly, ahead in other processes if there is an `executor`, from `start` on.
+        """Train on clips sampled on the fly, ahead in other processes if there is an `executor`.
 
-        An interrupted training goes on from the checkpoints in `folder`. Returns one row per chunk: clips
-        seen, loss, median absolute error per outcome on the network's scales.
+        Weights begin as those of `start`, or at random. An interrupted training goes on from the checkpoints
+        in `folder`. Returns one row per chunk: clips seen, loss, median absolute error per outcome on the
+        network's scales.
         """
         network = build_network(lambda: GaitNetwork(self.config), torch.Generator().manual_seed(seed))
         if start is not None:
