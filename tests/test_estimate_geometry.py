@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gaitlib.estimate.geometry import LENS, LENSES, fit_pinhole
+from gaitlib.estimate.geometry import FOCAL_PRIOR, fit_pinhole
 from gaitlib.sense.camera import Camera, project_points
 
 LEG_M, FPS, SPEED = 0.85, 50.0, 1.3
@@ -52,17 +52,17 @@ def test_from_the_side_the_focal_length_hardly_matters():
 
 def test_from_the_front_an_unknown_lens_leaves_the_speed_open():
     known, unknown = (fit_pinhole(*glide(look(0.0)), focal) for focal in (1440.0, None))
-    assert unknown.log_speed_sd > 0.085 > 0.07 > known.log_speed_sd
+    assert unknown.log_speed_sd > 0.15 > 0.07 > known.log_speed_sd
     assert abs(np.log(unknown.speed * LEG_M / SPEED)) < 2 * unknown.log_speed_sd
 
 
 def test_a_camera_that_looks_down_tells_its_focal_length():
     camera = look(60.0, height_m=4.0, aim_height_m=0.9, distance_m=5.0, focal_length_px=1000.0)
     fit = fit_pinhole(*glide(camera))
-    prior = camera.image_width_px * np.exp(LENS)
+    prior = camera.image_width_px * np.exp(FOCAL_PRIOR[0])
     guess = abs(np.log(camera.focal_length_px / prior))
     assert abs(np.log(np.exp(fit.log_focal) * prior / camera.focal_length_px)) < 0.5 * guess
-    assert fit.log_focal_sd < 0.8 * LENSES[1][2]
+    assert fit.log_focal_sd < 0.8 * FOCAL_PRIOR[1]
 
 
 @pytest.mark.parametrize("azimuth_deg", [0.0, 70.0])

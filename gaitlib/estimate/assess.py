@@ -116,8 +116,6 @@ def write_model_card(path: str | Path, estimator: GaitEstimator, errors: pd.Data
     about, kind = estimator.provenance, estimator.config.kind
     n_weights = sum(p.numel() for p in estimator.network.parameters())
     clips, left_out = f"{estimator.config.n_clips} clips", about.get("left_out")
-    if about.get("start_clips"):
-        clips += f" after {about['start_clips']} of the weights before them"
     if estimator.config.pretrain_clips:
         clips += f" after masked sequence modelling on {estimator.config.pretrain_clips}"
     lines = [

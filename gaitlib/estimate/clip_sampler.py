@@ -22,7 +22,7 @@ from gaitlib.estimate.features import (
     SideInformation,
     compute_features_from_arrays,
 )
-from gaitlib.estimate.geometry import LENSES
+from gaitlib.estimate.geometry import FOCAL_PRIOR
 from gaitlib.estimate.inertial_features import SITES, compute_inertial_arrays
 from gaitlib.estimate.targets import WalkEvents, find_walk_events, measure_window
 from gaitlib.events import detect_events_from_force
@@ -130,9 +130,9 @@ class SamplerConfig:
 
     duration_s: tuple[float, float] = (2.1, 7.0)  # shortest and longest clip (s)
     # mixture of views: 'side', 'end' (front or back), 'any', each with its weight
-    views: tuple[tuple[str, float], ...] = (("side", 0.3), ("end", 0.45), ("any", 0.25))
-    # share, mean and SD of the logarithm of the focal length over the longer side of the image
-    lenses: tuple[tuple[float, float, float], ...] = LENSES
+    views: tuple[tuple[str, float], ...] = (("side", 0.35), ("end", 0.3), ("any", 0.35))
+    # mean and standard deviation of the logarithm of the focal length over the longer side of the image
+    focal: tuple[float, float] = FOCAL_PRIOR
     lifted_m: float = 0.4  # mean height of the camera beyond some 1.1 m (m)
     roll_deg: float = 1.5  # standard deviation of its roll (deg)
     clock_error: float = 0.0  # standard deviation of the logarithm of stated over true frame rate
@@ -224,7 +224,7 @@ def draw_camera(
     width, height = [(1920, 1080), (1280, 720), (640, 480), (1080, 1920)][
         int(rng.choice(4, p=[0.5, 0.2, 0.2, 0.1]))
     ]
-    _, mean, spread = config.lenses[int(rng.choice(len(config.lenses), p=[own[0] for own in config.lenses]))]
+    mean, spread = config.focal
     focal = max(width, height) * np.clip(np.exp(rng.normal(mean, spread)), 0.35, 1.4)
     # A camera is placed for a walkway, whoever walks: its distance must not tell the speed.
     path = max(np.ptp(middle[:, 0]), rng.uniform(*config.walkway_m))

@@ -53,17 +53,13 @@ class GaitEstimator:
         executor=None,
         log=None,
         compute_loss: Callable = compute_loss,
-        start: GaitEstimator | None = None,
     ) -> pd.DataFrame:
         """Train on clips sampled on the fly, ahead in other processes if there is an `executor`.
 
-        Weights begin as those of `start`, or at random. An interrupted training goes on from the checkpoints
-        in `folder`. Returns one row per chunk: clips seen, loss, median absolute error per outcome on the
-        network's scales.
+        An interrupted training goes on from the checkpoints in `folder`. Returns one row per chunk: clips
+        seen, loss, median absolute error per outcome on the network's scales.
         """
         network = build_network(lambda: GaitNetwork(self.config), torch.Generator().manual_seed(seed))
-        if start is not None:
-            network.load_state_dict(start._get_network().state_dict())
         if self.config.pretrain_clips:
             pretrain_network(network, sample_clips, seed, self.config.pretrain_clips, executor, log)
         self.network, history = fit_network(

@@ -219,8 +219,7 @@ class GaitNetwork(nn.Module):
             step_time = rhythm + _bound(step_time - rhythm, (spread**2 + _RHYTHM_SD**2).sqrt())
             speed = self._correct_bases(out, side, step_time)
         found = {"speed_mps": speed + float(np.log(0.49)) + height, "step_time_s": step_time}
-        slight = 0.0 if self.residual else _SLIGHT_CORRECTION * out[:, 1]  # a step is speed times step time
-        found["step_length_m"] = found["speed_mps"] + found["step_time_s"] + slight
+        found["step_length_m"] = found["speed_mps"] + found["step_time_s"] + _SLIGHT_CORRECTION * out[:, 1]
         for n, target in enumerate(TARGETS):
             if target.size:
                 given = f"start_{target.name}"  # where a measure of the clip tells the outcome by itself

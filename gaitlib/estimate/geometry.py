@@ -15,12 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-LENS = float(np.log(0.78))
-"""Logarithm of a usual focal length over the longer side of the image: phones have 0.66 to 0.81 (23 to 28 mm,
-as they state it) and crop their videos by up to a quarter."""
-LENSES = ((0.7, LENS, 0.12), (0.3, LENS, 0.45))
-"""Share, mean and SD of this logarithm: phones, and all other cameras (two SD are 29 to 115 degrees of view).
-Shares are assumed: most people film with a phone."""
+FOCAL_PRIOR = (float(np.log(0.78)), 0.3)
+"""Mean and SD of the logarithm of the focal length over the longer side of the image: phones have 0.72 and
+crop their videos; two SD are 32 to 98 degrees of view."""
 _FOCAL_WITHOUT_IMAGE = (6.0, 0.5)  # times the apparent leg length, with the SD of its logarithm
 _FOCAL_KNOWN_SD = 0.01
 _BIN_S = 0.2
@@ -73,12 +70,11 @@ def fit_pinhole(
     size = np.array(image_size_px) if image_size_px else None
     centre = 0.5 * size if size is not None else levels[:, 1].mean(axis=0)
     if size is not None:
-        prior, spread = float(size.max() * np.exp(LENS)), LENSES[0][2]
+        prior, spread = float(size.max() * np.exp(FOCAL_PRIOR[0])), FOCAL_PRIOR[1]
     else:
         prior, spread = _FOCAL_WITHOUT_IMAGE[0] / typical, _FOCAL_WITHOUT_IMAGE[1]
     guess = np.log((focal_length_px or prior) / prior)
     spread = _FOCAL_KNOWN_SD if focal_length_px else spread
-    of_a_kind = bool(focal_length_px) or size is None
     n_bin = max(4, int(len(levels) / fps / _BIN_S))
     edges = np.linspace(0, len(levels), n_bin + 1).astype(int)
     count = np.add.reduceat(known.astype(float), edges[:-1], axis=0)
@@ -105,8 +101,6 @@ def fit_pinhole(
         scaled = residual * trust
         robust = 1.0 / np.sqrt(1.0 + (scaled / 3.0) ** 2)
         weighted = jacobian * (trust * robust) ** 2
-        if not of_a_kind:
-            deviation[0] = _spread_lens(values[0])
         normal = weighted @ jacobian.T + np.diag(deviation**-2.0)
         step = np.linalg.solve(normal, weighted @ residual + (mean - values) / deviation**2)
         limit = np.abs(step[[_AT["focal"], _AT["tilt"], _AT["depth"]]]).max()
@@ -127,13 +121,6 @@ def fit_pinhole(
         float(values[_AT["tilt"]]), hip + float(values[_AT["below"]]), float(values[_AT["shoulder"]]),
         float(hip), misfit, float(np.exp(values[_AT["depth"]])),
     )  # fmt: skip
-
-
-def _spread_lens(offset: float) -> float:
-    """SD about the usual lens that stands for the mixture of lenses at this offset (expectation step)."""
-    share, _, spread = np.array(LENSES).T
-    chance = share / spread * np.exp(-0.5 * (offset / spread) ** 2)
-    return float(np.sqrt(chance.sum() / (chance / spread**2).sum()))
 
 
 def _start(inverse_scale, hips, prior: float, guess: float, fps: float) -> np.ndarray:

@@ -24,7 +24,6 @@ from gaitlib.estimate.clip_sampler import (
     sample_inertial_clips,
 )
 from gaitlib.estimate.estimator import GaitEstimator
-from gaitlib.estimate.geometry import LENSES
 from gaitlib.estimate.input_kind import DIRECTIONS, name_group
 from gaitlib.estimate.insole_sampler import InsoleSamplerConfig, sample_insole_clips
 from gaitlib.estimate.targets import OUTCOME_NAMES
@@ -66,17 +65,18 @@ def shift_sampler(config, name: str = "", strange: bool = False):
     errors = config.errors
     elsewhere, worse = 1.5 * errors.definition_bias_m, errors.scale(1.6)
     changes: dict = {
-        "camera": {"lenses": ((1.0, *LENSES[1][1:]),), "lifted_m": 0.8, "roll_deg": 2.5, "farther": 0.5},
+        "camera": {"focal": (0.0, 0.2), "lifted_m": 0.8, "roll_deg": 2.5, "farther": 0.5},
         "body": {"variation": replace(config.variation, proportion_spread=0.06, angle_offset_deg=6.0)},
         "detector": {"errors": replace(errors, definition_bias_m=elsewhere)},
     }
     if strange:
         changes = {
-            "camera": {"lenses": ((1.0, -0.6, 0.15),), "lifted_m": 1.2, "roll_deg": 3.0, "farther": 0.6},
+            "camera": {"focal": (-0.6, 0.15), "lifted_m": 1.2, "roll_deg": 3.0, "farther": 0.6},
             "body": {"variation": replace(config.variation, proportion_spread=0.08, amplitude_spread=0.2)},
             "detector": {"errors": replace(worse, definition_bias_m=errors.definition_bias_m)},
         }
-    return replace(config, clock_error=_CLOCK_ERROR, **changes[name])
+    # more people in as many clips
+    return replace(config, clock_error=_CLOCK_ERROR, clips_per_walk=2, **changes[name])
 
 
 def calibrate_on_shifts(

@@ -76,9 +76,9 @@ def train_estimator(
     walk_sampler=None,
     log=None,
     compute_loss=compute_loss,
-    start: GaitEstimator | None = None,
+    fitted: GaitEstimator | None = None,
 ) -> tuple[GaitEstimator, pd.DataFrame, pd.DataFrame]:
-    """Train, calibrate and test an estimator on synthetic people; `start` is one to go on from."""
+    """Train, calibrate and test an estimator on synthetic people; one already `fitted` is only calibrated."""
     config = config or TrainingConfig()
     table, gaits = select_verified(table, gaits)
     training, calibration, test = split_people(table, config.held_out_share, seed)
@@ -102,15 +102,18 @@ def train_estimator(
         "n_generated_gaits": int(n_generated),
         "sampler": asdict(config.sampler),
     }
-    if start is not None:
-        learned_from["start_clips"] = _check_start(start, config, learned_from, seed)
     if folder is not None:
         what = json.dumps(learned_from) + fingerprint(compute_loss)
         folder = Path(folder) / hashlib.sha256(what.encode()).hexdigest()[:12]
-    estimator, started = GaitEstimator(config.network), time.perf_counter()
-    with _open_workers(config.n_workers, parts["fit"], config.sampler) as (sample, executor):
-        history = estimator.fit(sample, seed, folder, executor, log, compute_loss, start)
-    train_s = time.perf_counter() - started
+    if fitted is not None:
+        _check_held_out(fitted, config, seed)
+        estimator, history = fitted, pd.DataFrame()
+    else:
+        estimator, started = GaitEstimator(config.network), time.perf_counter()
+        with _open_workers(config.n_workers, parts["fit"], config.sampler) as (sample, executor):
+            history = estimator.fit(sample, seed, folder, executor, log, compute_loss)
+        estimator.provenance |= {"trained_on": "synthetic walks only", **learned_from}
+        estimator.provenance["train_s"] = round(time.perf_counter() - started, 1)
     cohort = table.get("cohort", pd.Series("", table.index)).to_numpy()
     known = cohort[training], cohort[calibration]
     calibrate_on_shifts(
@@ -119,9 +122,6 @@ def train_estimator(
     )  # fmt: skip
     clips = sample_seeded(parts["test"], config.sampler, [seed, 9], config.n_test)
     estimator.provenance |= {
-        "trained_on": "synthetic walks only",
-        **learned_from,
-        "train_s": round(train_s, 1),
         "n_held_out_gaits": int(len(calibration) + len(test)),
         "activation_errors": measure_activation_errors(estimator, clips)
         if config.network.activation_weight
@@ -129,18 +129,6 @@ def train_estimator(
         "shifted": measure_shifts(estimator, parts["test"], config.sampler, config.n_test // 2, seed),
     }
     return estimator, history, tabulate_errors(estimator, clips)
-
-
-def _check_start(start: GaitEstimator, config: TrainingConfig, learned_from: dict, seed: int) -> int:
-    """Check that those held out now were held out then; clips that the earlier weights learned from."""
-    shared = ("library", "held_out_share")
-    found = {key: start.provenance.get(key) for key in ("seed", *shared)} | {"kind": start.config.kind}
-    expected = {"seed": seed} | {key: learned_from[key] for key in shared} | {"kind": config.network.kind}
-    if found != expected or start.config.width != config.network.width:
-        raise InputError(
-            f"start: found weights of {found}, expected {expected}, width {config.network.width}."
-        )
-    return start.config.n_clips + start.provenance.get("start_clips", 0)
 
 
 LEFT_OUT = ("stroke", "parkinsons")
@@ -204,6 +192,13 @@ def sample_held_out(
 ) -> list[Clip]:
     """Sample clips of the people on whom the training of an estimator was tested."""
     table, gaits = select_verified(table, gaits)
+    _check_held_out(estimator, config, seed)
+    test = split_people(table, config.held_out_share, seed)[2]
+    pool = build_pool(gaits.isel(gait=test), list_persons(table.iloc[test]))
+    return sample_seeded(pool, config.sampler, [seed, 9], config.n_test)
+
+
+def _check_held_out(estimator: GaitEstimator, config: TrainingConfig, seed: int) -> None:
     known = estimator.provenance
     found, expected = (known.get("held_out_share"), known.get("seed")), (config.held_out_share, seed)
     if found != expected:
@@ -211,9 +206,6 @@ def sample_held_out(
             f"estimator: trained with held-out share {found[0]}, seed {found[1]}; expected {expected[0]}, "
             f"seed {expected[1]}; train it again with 'gaitlib train'."
         )
-    test = split_people(table, config.held_out_share, seed)[2]
-    pool = build_pool(gaits.isel(gait=test), list_persons(table.iloc[test]))
-    return sample_seeded(pool, config.sampler, [seed, 9], config.n_test)
 
 
 def split_people(

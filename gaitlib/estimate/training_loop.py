@@ -97,7 +97,7 @@ def fit_network(
         buffer = [*buffer, clips][-config.buffer_chunks :]
         if number < first:
             continue
-        if number == 0 and not network.activation_basis.any():  # else the scales are those of the start
+        if number == 0:
             _standardise(network, average, clips)
         rng = np.random.default_rng([seed, number])
         row = _train_chunk(
