@@ -1,5 +1,6 @@
 """The trained estimator: learns, covers, abstains, comes back from its file."""
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -238,6 +239,23 @@ def test_generated_gaits_join_those_of_the_training_people(toys):
     assert estimator.provenance["library"] == hash_gaits(toys[0]["gait_id"].to_list())
     assert estimator.provenance["n_library_gaits"] + estimator.provenance["n_held_out_gaits"] == 60
     assert len(errors) == 20 * len(OUTCOME_NAMES) and set(errors["outcome"]) == set(OUTCOME_NAMES)
+
+
+def test_the_clearest_clip_has_no_better_clock_than_its_frames(trained):
+    step_time = OUTCOME_NAMES.index("step_time_s")
+    limits = trained[0].calibration.groups.values()
+    assert all(np.flatnonzero(own.floor).tolist() == [step_time] for own in limits)
+
+
+def test_intervals_alone_are_set_again(trained, toys):
+    again = copy.deepcopy(trained[0])
+    config = TrainingConfig(SMALL, EASY, held_out_share=0.4, n_calibration=120, n_test=10, n_workers=0)
+    further, history, _ = train_estimator(*toys, config, seed=0, fitted=again)
+    assert len(history) == 0 and further.calibration.groups and further.provenance["train_s"]
+    for before, after in zip(trained[0].network.parameters(), further.network.parameters(), strict=True):
+        assert torch.equal(before, after)
+    with pytest.raises(InputError, match="seed 1"):
+        train_estimator(*toys, config, seed=1, fitted=again)
 
 
 def test_the_model_card_says_what_it_is(trained, tmp_path):

@@ -135,6 +135,7 @@ class SamplerConfig:
     focal: tuple[float, float] = FOCAL_PRIOR
     lifted_m: float = 0.4  # mean height of the camera beyond some 1.1 m (m)
     roll_deg: float = 1.5  # standard deviation of its roll (deg)
+    clock_error: float = 0.0  # standard deviation of the logarithm of stated over true frame rate
     walkway_m: tuple[float, float] = (2.0, 9.0)  # shortest and longest walkway that it is placed for (m)
     farther: float = 0.35  # mean of the logarithm of its distance over the nearest that shows the walk
     clips_per_walk: int = 6  # clips with different cameras from each walk
@@ -323,8 +324,9 @@ def _shoot_clip(walk: VariedWalk, activation, index: int, rng, config: SamplerCo
     truth = measure_window(walk.events, *edges)
     if truth is None:
         return None
+    stated_fps = camera.fps * float(np.exp(config.clock_error * rng.standard_normal()))
     features = compute_features_from_arrays(
-        pixels[span], confidence[span], camera.fps, _draw_side_information(walk, camera, rng, config)
+        pixels[span], confidence[span], stated_fps, _draw_side_information(walk, camera, rng, config)
     )
     if features.problem:
         return None

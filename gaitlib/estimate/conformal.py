@@ -19,12 +19,16 @@ import numpy as np
 from gaitlib.errors import InputError
 from gaitlib.estimate.features import ClipFeatures
 from gaitlib.estimate.input_kind import InputKind, get_kind, name_group
+from gaitlib.estimate.targets import OUTCOME_NAMES
 
 _DISTANCE_QUANTILE = 0.999
 _DISTANCE_MARGIN = 1.5
 _MIN_RHYTHM_QUANTILE = 0.002
 _MAX_MIN_RHYTHM = 0.3
 _MIN_CLIPS = 30
+_CLOCK_FLOOR = 0.005
+"""Least scale of a step time seen by a camera (logarithm): frames are no better clock. Without it, intervals
+of the clearest simulated clips from the side held 84 % where those of the others held 92."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class GroupLimits:
     max_distance: float  # greatest Mahalanobis distance taken as known ground
     min_rhythm: float  # least rhythm taken as walking
     n_clips: int  # clips used
+    floor: np.ndarray | float = 0.0  # (n_outcome,): least scale per outcome
 
 
 @dataclass(frozen=True)
@@ -88,7 +93,7 @@ def calibrate_intervals(
             f"for a coverage of {level:g}."
         )
     side = np.array([item.side for item in features])
-    scores = np.abs(truth - location) / np.exp(log_scale)
+    scores = np.abs(truth - location) / np.hypot(np.exp(log_scale), _get_floor(kind))
     groups = {}
     for name in np.unique(names):
         rows = names == name
@@ -108,7 +113,13 @@ def _calibrate_group(kind: InputKind, side: np.ndarray, scores: np.ndarray, leve
     limit = _DISTANCE_MARGIN * float(np.quantile(distance, _DISTANCE_QUANTILE))
     rhythm = float(np.quantile(side[:, kind.side.index("rhythm")], _MIN_RHYTHM_QUANTILE))
     factor = np.array([_quantile(column[np.isfinite(column)], level) for column in scores.T])
-    return GroupLimits(factor, centre, precision, limit, min(rhythm, _MAX_MIN_RHYTHM), len(side))
+    rhythm = min(rhythm, _MAX_MIN_RHYTHM)
+    return GroupLimits(factor, centre, precision, limit, rhythm, len(side), _get_floor(kind))
+
+
+def _get_floor(kind: InputKind) -> np.ndarray:
+    """Least scale per outcome, added to the predicted one as errors add."""
+    return _CLOCK_FLOOR * (np.array(OUTCOME_NAMES) == "step_time_s") * (kind.name == "keypoints")
 
 
 def _quantile(scores: np.ndarray, level: float) -> np.ndarray:
@@ -128,7 +139,7 @@ def apply_calibration(
     if name not in calibration.groups:
         return location, location, f"no training for this site: {name}"
     group = calibration.groups[name]
-    half = group.factor * np.exp(log_scale)
+    half = group.factor * np.hypot(np.exp(log_scale), group.floor)
     rhythm = float(features.side[kind.side.index("rhythm")])
     parts = _weigh_parts(features.side[None, kind.watched].astype(float), group.centre, group.precision)[0]
     distance = float(np.sqrt(max(parts.sum(), 0.0)))

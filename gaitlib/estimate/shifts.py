@@ -33,6 +33,8 @@ SHIFTS = ("camera", "body", "detector")
 SAME_VIEWS = {"side_left": "side", "oblique_back": "oblique"}
 _MIN_GAITS = 5
 _EARNED = 1.05
+_CLOCK_ERROR = 0.005
+"""Of shifted cameras: frame rates are rounded, phones write frames unevenly; assumed."""
 _SHIFTS = {SamplerConfig: SHIFTS, InertialSamplerConfig: ("sensors",), InsoleSamplerConfig: ("insoles",)}
 _PERSPECTIVE_ALONE = ("between", "across")
 """Directions in which nothing learned counts; decided after a count of real people (see Decisions)."""
@@ -73,7 +75,8 @@ def shift_sampler(config, name: str = "", strange: bool = False):
             "body": {"variation": replace(config.variation, proportion_spread=0.08, amplitude_spread=0.2)},
             "detector": {"errors": replace(worse, definition_bias_m=errors.definition_bias_m)},
         }
-    return replace(config, **changes[name])
+    # more people in as many clips
+    return replace(config, clock_error=_CLOCK_ERROR, clips_per_walk=2, **changes[name])
 
 
 def calibrate_on_shifts(

@@ -76,8 +76,9 @@ def train_estimator(
     walk_sampler=None,
     log=None,
     compute_loss=compute_loss,
+    fitted: GaitEstimator | None = None,
 ) -> tuple[GaitEstimator, pd.DataFrame, pd.DataFrame]:
-    """Train, calibrate and test an estimator on synthetic people."""
+    """Train, calibrate and test an estimator on synthetic people; one already `fitted` is only calibrated."""
     config = config or TrainingConfig()
     table, gaits = select_verified(table, gaits)
     training, calibration, test = split_people(table, config.held_out_share, seed)
@@ -104,10 +105,15 @@ def train_estimator(
     if folder is not None:
         what = json.dumps(learned_from) + fingerprint(compute_loss)
         folder = Path(folder) / hashlib.sha256(what.encode()).hexdigest()[:12]
-    estimator, started = GaitEstimator(config.network), time.perf_counter()
-    with _open_workers(config.n_workers, parts["fit"], config.sampler) as (sample, executor):
-        history = estimator.fit(sample, seed, folder, executor, log, compute_loss)
-    train_s = time.perf_counter() - started
+    if fitted is not None:
+        _check_held_out(fitted, config, seed)
+        estimator, history = fitted, pd.DataFrame()
+    else:
+        estimator, started = GaitEstimator(config.network), time.perf_counter()
+        with _open_workers(config.n_workers, parts["fit"], config.sampler) as (sample, executor):
+            history = estimator.fit(sample, seed, folder, executor, log, compute_loss)
+        estimator.provenance |= {"trained_on": "synthetic walks only", **learned_from}
+        estimator.provenance["train_s"] = round(time.perf_counter() - started, 1)
     cohort = table.get("cohort", pd.Series("", table.index)).to_numpy()
     known = cohort[training], cohort[calibration]
     calibrate_on_shifts(
@@ -116,9 +122,6 @@ def train_estimator(
     )  # fmt: skip
     clips = sample_seeded(parts["test"], config.sampler, [seed, 9], config.n_test)
     estimator.provenance |= {
-        "trained_on": "synthetic walks only",
-        **learned_from,
-        "train_s": round(train_s, 1),
         "n_held_out_gaits": int(len(calibration) + len(test)),
         "activation_errors": measure_activation_errors(estimator, clips)
         if config.network.activation_weight
@@ -189,6 +192,13 @@ def sample_held_out(
 ) -> list[Clip]:
     """Sample clips of the people on whom the training of an estimator was tested."""
     table, gaits = select_verified(table, gaits)
+    _check_held_out(estimator, config, seed)
+    test = split_people(table, config.held_out_share, seed)[2]
+    pool = build_pool(gaits.isel(gait=test), list_persons(table.iloc[test]))
+    return sample_seeded(pool, config.sampler, [seed, 9], config.n_test)
+
+
+def _check_held_out(estimator: GaitEstimator, config: TrainingConfig, seed: int) -> None:
     known = estimator.provenance
     found, expected = (known.get("held_out_share"), known.get("seed")), (config.held_out_share, seed)
     if found != expected:
@@ -196,9 +206,6 @@ def sample_held_out(
             f"estimator: trained with held-out share {found[0]}, seed {found[1]}; expected {expected[0]}, "
             f"seed {expected[1]}; train it again with 'gaitlib train'."
         )
-    test = split_people(table, config.held_out_share, seed)[2]
-    pool = build_pool(gaits.isel(gait=test), list_persons(table.iloc[test]))
-    return sample_seeded(pool, config.sampler, [seed, 9], config.n_test)
 
 
 def split_people(

@@ -26,6 +26,9 @@ def add_train_parser(subparsers) -> None:
     parser.add_argument("--clips", type=int, help="clips of cameras, in place of the study's number")
     parser.add_argument("--inertial-clips", type=int, help="clips of inertial sensors, likewise")
     parser.add_argument("--only", choices=ESTIMATORS, nargs="+", default=ESTIMATORS, help="train only these")
+    parser.add_argument(
+        "--intervals", action="store_true", help="keep weights in --output, set intervals again"
+    )
     parser.add_argument("--designs", help="compare designs of the camera's network, write this table instead")
     parser.set_defaults(run=run_train)
 
@@ -49,6 +52,7 @@ def add_generate_parser(subparsers) -> None:
 def run_train(arguments: argparse.Namespace) -> int:
     """Answer `gaitlib train`."""
     from gaitlib.estimate.assess import write_model_card
+    from gaitlib.estimate.estimator import GaitEstimator
     from gaitlib.estimate.synthetic_training import build_training_config, compare_designs, train_estimator
     from gaitlib.generate.checks import RejectionSampler
     from gaitlib.simulate.library import load_library
@@ -67,7 +71,7 @@ def run_train(arguments: argparse.Namespace) -> int:
         return 0
     folder = ROOT / "build" / study.name / "train"
     generator = None
-    if set(arguments.only) - {"insole"}:  # insoles learn from the library alone
+    if set(arguments.only) - {"insole"} and not arguments.intervals:  # insoles learn from the library alone
         generator = obtain_generator(arguments.generator, study, library, folder)
     output = Path(arguments.output)
     output.mkdir(parents=True, exist_ok=True)
@@ -75,8 +79,11 @@ def run_train(arguments: argparse.Namespace) -> int:
         uses = generator and settings["generated_gaits"] and kind != "insole"
         sampler = RejectionSampler(generator, outcomes=False) if uses else None
         config = build_training_config(settings, kind)
-        estimator, _, errors = train_estimator(*library, config, study.seed, folder / kind, sampler, print)
         path = output / f"{kind}.safetensors"
+        fitted = GaitEstimator.load(path) if arguments.intervals else None
+        estimator, _, errors = train_estimator(
+            *library, config, study.seed, folder / kind, sampler, print, fitted=fitted
+        )
         estimator.save(path)
         _say_written(path)
         print(f"written: {write_model_card(output / f'{kind}.md', estimator, errors, _repeat(arguments))}")
@@ -164,4 +171,5 @@ def _repeat(arguments: argparse.Namespace) -> str:
     words += ["--clips", str(arguments.clips)] if arguments.clips else []
     words += ["--inertial-clips", str(arguments.inertial_clips)] if arguments.inertial_clips else []
     words += ["--only", *arguments.only] if tuple(arguments.only) != ESTIMATORS else []
+    words += ["--intervals"] if arguments.intervals else []
     return " ".join(words)
