@@ -14,7 +14,7 @@ from transforms import mirror_gait
 
 from gaitlib.body.dimensions import compute_dimensions
 from gaitlib.body.kinematics import compute_sagittal_points
-from gaitlib.data.measured_curves import compute_segment_angles
+from gaitlib.outcomes import compute_segment_angles
 from gaitlib.evaluate.realism import (
     NORMAL_PATTERN,
     Band,

@@ -13,7 +13,7 @@ from gaitlib.data.reference_tables import load_table
 from gaitlib.data.walks import load_walks
 from gaitlib.events import detect_events
 from gaitlib.gait import GRAVITY_MPS2, resample_phase
-from gaitlib.outcomes import compute_walk_outcomes
+from gaitlib.outcomes import compute_segment_angles, compute_walk_outcomes
 from gaitlib.signals import smooth_lowpass
 from gaitlib.walk import get_point
 
@@ -111,26 +111,14 @@ def load_children() -> tuple[dict[str, np.ndarray], pd.DataFrame]:
             names = ("hip", "knee", "ankle", "heel", "toe")
             curves = compute_segment_angles({name: get_point(walk, f"{name}_{side}") for name in names})
             for moments in _cut_strides(events, side):
-                for name, curve in curves.items():
-                    strides[name].append(np.interp(moments, walk["time"].values, curve))
+                for name, own in strides.items():
+                    own.append(np.interp(moments, walk["time"].values, curves[name]))
         for name, values in strides.items():
             angles[name].append(np.nanmean(values, axis=0))
         speed = compute_walk_outcomes(walk, events)["speed_mps"]
         about = {name: walk.attrs[name] for name in ("person_id", "height_m")}
         people.append(about | {"speed_mps": speed})
     return {name: np.array(values) for name, values in angles.items()}, pd.DataFrame(people)
-
-
-def compute_segment_angles(point: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Thigh to vertical, knee and ankle angle (degrees) from joint centres and foot points; (time,) each."""
-
-    def lean(upper: np.ndarray, lower: np.ndarray) -> np.ndarray:
-        return np.degrees(np.arctan2(lower[:, 0] - upper[:, 0], upper[:, 1] - lower[:, 1]))
-
-    thigh, shank = lean(point["hip"], point["knee"]), lean(point["knee"], point["ankle"])
-    heel, toe = point["heel"], point["toe"]
-    foot = np.degrees(np.arctan2(toe[:, 1] - heel[:, 1], toe[:, 0] - heel[:, 0]))
-    return {"thigh": thigh, "knee": thigh - shank, "ankle": foot - shank}
 
 
 def load_children_emg() -> dict[str, np.ndarray]:
