@@ -20,13 +20,14 @@ from gaitlib.events import (
     detect_events,
     detect_events_from_force,
 )
-from gaitlib.gait import COORDINATES, SIDES, validate_gait
+from gaitlib.gait import COORDINATES, N_PHASE, SIDES, validate_gait
 from gaitlib.signals import fill_gaps
 from gaitlib.walk import KEYPOINTS_3D, build_walk, find_progression, get_point, validate_walk
 
 MIN_STEPS = 2
 _LANDING_SHARE = (0.03, 0.10)
 _MAX_GAP_S = 0.1
+_LEG = ("hip", "knee", "ankle", "heel", "toe")
 
 
 @dataclass(frozen=True)
@@ -148,6 +149,26 @@ def compute_segment_angles(point: dict[str, np.ndarray]) -> dict[str, np.ndarray
     return {"thigh": thigh, "knee": thigh - shank, "ankle": foot - shank, "foot": foot}
 
 
+def compute_leg_curves(
+    time_s: np.ndarray, points: dict[str, np.ndarray], events: pd.DataFrame
+) -> dict[str, np.ndarray]:
+    """Mean angles of `compute_segment_angles` over the strides of each leg, right first; (2, 101) each.
+
+    Paths (time, 2 or 3) forward and up of hip, knee, ankle, heel and toe of both sides; NaN where unknown.
+    """
+    legs = []
+    for side in SIDES:
+        own = events[(events["foot"] == side) & (events["event"] == "initial_contact")]["time_s"].to_numpy()
+        angles = compute_segment_angles({name: points[f"{name}_{side}"] for name in _LEG})
+        moments = [np.linspace(*ends, N_PHASE) for ends in zip(own[:-1], own[1:], strict=True)]
+        unknown = [np.full(N_PHASE, np.nan)]
+        legs.append({
+            name: np.mean([np.interp(own, time_s, curve) for own in moments] or unknown, axis=0)
+            for name, curve in angles.items()
+        })  # fmt: skip
+    return {name: np.stack([leg[name] for leg in legs]) for name in legs[0]}
+
+
 def _read_paths(walk: xr.Dataset) -> _Paths:
     forward = find_progression(walk)
     rightward = np.array([-forward[2], 0.0, forward[0]])
@@ -166,8 +187,7 @@ def _read_paths(walk: xr.Dataset) -> _Paths:
 
 def _read_bends(points: dict[str, np.ndarray], max_gap: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
     """Knee flexion and slope of the sole of both legs."""
-    joints = "hip", "knee", "ankle", "heel", "toe"
-    legs = [compute_segment_angles({name: points[f"{name}_{side}"] for name in joints}) for side in SIDES]
+    legs = [compute_segment_angles({name: points[f"{name}_{side}"] for name in _LEG}) for side in SIDES]
 
     def fill(name: str) -> np.ndarray:
         filled = [fill_gaps(leg[name], max_gap) for leg in legs]
