@@ -91,8 +91,10 @@ def test_welch_interval_of_two_known_samples():
 def test_the_deviation_index_is_100_and_10_in_healthy_people_and_falls_with_distance():
     rng = np.random.default_rng(3)
     normal = {joint: rng.normal(size=(40, 1)) * np.ones(51) + rng.normal(size=(40, 51)) for joint in "hk"}
-    each = [score_deviation({j: c[[n]] for j, c in normal.items()},
-                            {j: np.delete(c, n, axis=0) for j, c in normal.items()}) for n in range(40)]  # fmt: skip
+    each = []
+    for n in range(40):
+        rest = {joint: np.delete(curves, n, axis=0) for joint, curves in normal.items()}
+        each.append(score_deviation({joint: curves[[n]] for joint, curves in normal.items()}, rest)[0])
     assert np.mean(each) == pytest.approx(100, abs=1) and np.std(each) == pytest.approx(10, abs=1)
     centre = {joint: curves.mean(axis=0) for joint, curves in normal.items()}
     shape = rng.normal(size=51)

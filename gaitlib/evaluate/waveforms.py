@@ -109,8 +109,8 @@ def score_deviation(curves: Mapping[str, np.ndarray], normal: Mapping[str, np.nd
     """Compute a deviation index: healthy people have mean 100 and standard deviation 10; (people,).
 
     The logarithm of the distance is scaled as Schwartz and Rozumalski (2008) do, doi
-    10.1016/j.gaitpost.2008.05.001. Departures: the distance is that of the profile score, in degrees, not one
-    of fifteen features drawn from the curves of a clinic; with other than the nine published curves a variant.
+    10.1016/j.gaitpost.2008.05.001. Departures: distance as in the profile score, in degrees, not that
+    of fifteen features drawn from the curves of a clinic; fewer than the nine published curves may be given.
     """
     usual = np.log(score_normal(normal)["profile"])
     off = np.log(compute_profile_scores(curves, normal)["profile"])
