@@ -20,13 +20,14 @@ from gaitlib.events import (
     detect_events,
     detect_events_from_force,
 )
-from gaitlib.gait import COORDINATES, SIDES, validate_gait
+from gaitlib.gait import COORDINATES, N_PHASE, SIDES, validate_gait
 from gaitlib.signals import fill_gaps
 from gaitlib.walk import KEYPOINTS_3D, build_walk, find_progression, get_point, validate_walk
 
 MIN_STEPS = 2
 _LANDING_SHARE = (0.03, 0.10)
 _MAX_GAP_S = 0.1
+_LEG = ("hip", "knee", "ankle", "heel", "toe")
 
 
 @dataclass(frozen=True)
@@ -121,13 +122,51 @@ def explain_missing(outcomes: dict[str, float]) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class _Paths:
-    """Paths over time: hips along (n,), heels along and across (n, 2), where all of that is known (n,)."""
+    """Paths over time: hips along (n,), heels along and across (n, 2), where all of that is known (n,); knee
+    flexion and slope of the sole, degrees (n, 2)."""
 
     time_s: np.ndarray
     hip: np.ndarray
     along: np.ndarray
     across: np.ndarray
     known: np.ndarray
+    knee: np.ndarray
+    sole: np.ndarray
+
+
+def compute_segment_angles(point: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Sagittal angles of a leg (degrees; (time,) each) from its joints and foot points, forward and up.
+
+    Thigh to vertical, knee flexion, ankle, and the sole from heel to toe to the floor (toes up positive).
+    """
+
+    def lean(upper: np.ndarray, lower: np.ndarray) -> np.ndarray:
+        return np.degrees(np.arctan2(lower[:, 0] - upper[:, 0], upper[:, 1] - lower[:, 1]))
+
+    thigh, shank = lean(point["hip"], point["knee"]), lean(point["knee"], point["ankle"])
+    heel, toe = point["heel"], point["toe"]
+    foot = np.degrees(np.arctan2(toe[:, 1] - heel[:, 1], toe[:, 0] - heel[:, 0]))
+    return {"thigh": thigh, "knee": thigh - shank, "ankle": foot - shank, "foot": foot}
+
+
+def compute_leg_curves(
+    time_s: np.ndarray, points: dict[str, np.ndarray], events: pd.DataFrame
+) -> dict[str, np.ndarray]:
+    """Mean angles of `compute_segment_angles` over the strides of each leg, right first; (2, 101) each.
+
+    Paths (time, 2 or 3) forward and up of hip, knee, ankle, heel and toe of both sides; NaN where unknown.
+    """
+    legs = []
+    for side in SIDES:
+        own = events[(events["foot"] == side) & (events["event"] == "initial_contact")]["time_s"].to_numpy()
+        angles = compute_segment_angles({name: points[f"{name}_{side}"] for name in _LEG})
+        moments = [np.linspace(*ends, N_PHASE) for ends in zip(own[:-1], own[1:], strict=True)]
+        unknown = [np.full(N_PHASE, np.nan)]
+        legs.append({
+            name: np.mean([np.interp(own, time_s, curve) for own in moments] or unknown, axis=0)
+            for name, curve in angles.items()
+        })  # fmt: skip
+    return {name: np.stack([leg[name] for leg in legs]) for name in legs[0]}
 
 
 def _read_paths(walk: xr.Dataset) -> _Paths:
@@ -141,7 +180,20 @@ def _read_paths(walk: xr.Dataset) -> _Paths:
     filled, known = zip(*(fill_gaps(curve, max_gap) for curve in curves), strict=True)
     values = np.where(np.stack(known, axis=1), np.stack(filled, axis=1), np.nan)
     seen = np.isfinite(values).all(axis=1)
-    return _Paths(walk["time"].values, values[:, 0], values[:, 1:3], values[:, 3:5], seen)
+    plane = np.stack([forward, [0.0, 1.0, 0.0]], axis=1)
+    bends = _read_bends({name: get_point(walk, name) @ plane for name in KEYPOINTS_3D}, max_gap)
+    return _Paths(walk["time"].values, values[:, 0], values[:, 1:3], values[:, 3:5], seen, *bends)
+
+
+def _read_bends(points: dict[str, np.ndarray], max_gap: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """Knee flexion and slope of the sole of both legs."""
+    legs = [compute_segment_angles({name: points[f"{name}_{side}"] for name in _LEG}) for side in SIDES]
+
+    def fill(name: str) -> np.ndarray:
+        filled = [fill_gaps(leg[name], max_gap) for leg in legs]
+        return np.stack([np.where(known, curve, np.nan) for curve, known in filled], axis=1)
+
+    return fill("knee"), fill("foot")
 
 
 def _compute(paths: _Paths, events: pd.DataFrame) -> dict[str, float]:
@@ -184,7 +236,20 @@ def _compute(paths: _Paths, events: pd.DataFrame) -> dict[str, float]:
     outcomes["step_length_asymmetry"] = _compare_sides(lengths, side)
     toe_offs = events[events["event"] == "toe_off"]
     outcomes |= _compute_support(times, np.array(feet), stride_ends, toe_offs, usual_stride)
-    return outcomes
+    return outcomes | _compute_angles(paths, times, np.array(feet), stride_ends)
+
+
+def _compute_angles(paths: _Paths, times, feet, stride_ends) -> dict[str, float]:
+    """Angles of the knee over strides and of the sole at contact."""
+    rows = [np.searchsorted(paths.time_s, (times[end - 2], times[end])) for end in stride_ends]
+    bends = [paths.knee[slice(*own), feet[end]] for own, end in zip(rows, stride_ends, strict=True)]
+    soles = [_read(paths, moment, paths.sole[:, foot]) for moment, foot in zip(times, feet, strict=True)]
+    found = {
+        "foot_strike_angle_deg": (soles, feet),
+        "knee_range_deg": ([np.ptp(bend) for bend in bends], feet[stride_ends]),
+        "knee_flexion_peak_deg": ([bend.max() for bend in bends], feet[stride_ends]),
+    }
+    return {name: _mean_sides(np.array(values), side) for name, (values, side) in found.items()}
 
 
 def _compute_support(times, feet, stride_ends, toe_offs: pd.DataFrame, stride_s: float) -> dict[str, float]:
@@ -261,7 +326,8 @@ def compute_gait_outcomes(gait: xr.Dataset, dimensions=None) -> dict[str, float]
     else:  # the same without the detour over a Walk, which takes four times as long
         along = np.stack([points[f"heel_{side}"][:, 0] for side in SIDES], axis=1)
         known = np.isfinite(along).all(axis=1)
-        paths = _Paths(time_s, points["mid_hip"][:, 0], along, np.zeros((n_time, 2)), known)
+        bends = _read_bends(points | dict.fromkeys(("hip_r", "hip_l"), points["mid_hip"]))
+        paths = _Paths(time_s, points["mid_hip"][:, 0], along, np.zeros((n_time, 2)), known, *bends)
         outcomes = _compute(paths, events)
     return outcomes | {"n_steps": 2.0, "step_width_m": float("nan"), "stride_time_cv": float("nan")}
 

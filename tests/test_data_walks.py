@@ -14,7 +14,7 @@ from gaitlib.data import plug_in_gait, walks
 from gaitlib.data.emg import compute_envelopes
 from gaitlib.data.packed import list_recordings, read_recording
 from gaitlib.data.readers.c3d import C3dRecording
-from gaitlib.data.walks import compute_adult_joints
+from gaitlib.data.walks import compute_adult_joints, find_live_channels
 from gaitlib.errors import InputError
 from gaitlib.events import detect_events
 from gaitlib.outcomes import compute_walk_outcomes
@@ -258,6 +258,23 @@ def test_children_emg(children):
     flat = {walk.attrs["person_id"] for walk, alive in zip(children, live, strict=True) if not alive}
     assert flat == {"HC040A", "HC055A"}
     assert set(children[0]["channel"].values) >= {"gastroc_r", "tib_ant_l", "rect_fem_r", "hamstrings_l"}
+    for walk in children:  # one leg each, and of nine of the ten all four muscles
+        own = [str(name) for name in walk["channel"].values[walk["emg_live"].values]]
+        assert len({name[-1] for name in own}) <= 1 and len(own) in (0, 3, 4)
+    assert sum(walk["emg_live"].values.sum() for walk in children) == 39
+
+
+def test_open_inputs_are_no_muscles():
+    rng, time_s = np.random.default_rng(0), np.arange(3000) / 1000
+    on = np.sin(2 * np.pi * time_s) > 0.6
+    muscle = rng.normal(size=3000) * np.where(on, 0.1, 0.01)
+    knock = np.where(np.arange(3000) == 1500, 4.0, rng.normal(0, 0.0005, 3000))
+    noise, quiet, busy = (rng.normal(0, size, 3000) for size in (1.0, 0.0005, 0.05))
+    names = ["gastroc_r", "tib_ant_r", "rect_fem_r", "gastroc_l", "tib_ant_l", "rect_fem_l"]
+    signals = np.stack([muscle, knock, noise, muscle, muscle, quiet], axis=1)
+    assert find_live_channels(signals, names, 1000.0).tolist() == [False] * 3 + [True] * 2 + [False]
+    signals[:, [1, 5]] = np.stack([muscle, busy], axis=1)  # both legs alike: both count
+    assert find_live_channels(signals, names, 1000.0).tolist() == [True, True, False, True, True, False]
 
 
 def test_patients_are_45_people_and_80_walks(patients):

@@ -44,6 +44,9 @@ def hand_compute():
         "stride_time_cv": strides.std(ddof=1) / strides.mean(),
         "step_time_asymmetry": compare(steps),
         "step_length_asymmetry": compare(lengths),
+        "foot_strike_angle_deg": page.STRIKE_DEG,
+        "knee_range_deg": page.KNEE_DEG[1] - page.KNEE_DEG[0],
+        "knee_flexion_peak_deg": page.KNEE_DEG[1],
         "n_steps": len(steps),
     }
 

@@ -14,7 +14,6 @@ from transforms import mirror_gait
 
 from gaitlib.body.dimensions import compute_dimensions
 from gaitlib.body.kinematics import compute_sagittal_points
-from gaitlib.data.measured_curves import compute_segment_angles
 from gaitlib.evaluate.realism import (
     NORMAL_PATTERN,
     Band,
@@ -24,6 +23,7 @@ from gaitlib.evaluate.realism import (
     compare_speed_law,
 )
 from gaitlib.gait import COORDINATES, MUSCLES, build_gait
+from gaitlib.outcomes import compute_segment_angles
 from gaitlib.person import Impairment, Person
 from gaitlib.report import animation
 from gaitlib.report.body_picture import TINTS, draw_impairment

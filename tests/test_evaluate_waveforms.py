@@ -5,7 +5,13 @@ import pytest
 
 from gaitlib.errors import InputError
 from gaitlib.evaluate.analytic import compute_welch_interval
-from gaitlib.evaluate.waveforms import compute_band_share, compute_profile_scores, find_clusters
+from gaitlib.evaluate.waveforms import (
+    compute_band_share,
+    compute_profile_scores,
+    find_clusters,
+    score_deviation,
+    score_normal,
+)
 
 PHASE = np.linspace(0, 1, 101)
 
@@ -80,3 +86,19 @@ def test_welch_interval_of_two_known_samples():
     oracle = stats.ttest_ind(a, b, equal_var=False).confidence_interval()
     assert compute_welch_interval(a, b) == pytest.approx((a.mean() - b.mean(), oracle.low, oracle.high))
     assert np.isnan(compute_welch_interval(a, [1.0])).all()
+
+
+def test_the_deviation_index_is_100_and_10_in_healthy_people_and_falls_with_distance():
+    rng = np.random.default_rng(3)
+    normal = {joint: rng.normal(size=(40, 1)) * np.ones(51) + rng.normal(size=(40, 51)) for joint in "hk"}
+    each = []
+    for n in range(40):
+        rest = {joint: np.delete(curves, n, axis=0) for joint, curves in normal.items()}
+        each.append(score_deviation({joint: curves[[n]] for joint, curves in normal.items()}, rest)[0])
+    assert np.mean(each) == pytest.approx(100, abs=1) and np.std(each) == pytest.approx(10, abs=1)
+    centre = {joint: curves.mean(axis=0) for joint, curves in normal.items()}
+    shape = rng.normal(size=51)
+    near, far = (score_deviation({j: (c + size * shape)[None] for j, c in centre.items()}, normal)[0]
+                 for size in (2.0, 4.0))  # fmt: skip
+    spread = np.log(score_normal(normal)["profile"]).std(ddof=1)
+    assert near - far == pytest.approx(10 * np.log(2) / spread)

@@ -22,6 +22,8 @@ CONTACTS = (("r", 0.30, 0.00), ("l", 0.90, 0.55), ("r", 1.40, 1.20), ("l", 2.02,
 """The example: foot, time of initial contact (s), place of the footprint along the way (m)."""
 TOE_OFFS = (("r", 1.02), ("l", 1.63), ("r", 2.16), ("l", 2.72))
 SPEED_MPS = 1.05
+KNEE_DEG, STRIKE_DEG = (8.0, 60.0), 20.0
+"""Knee flexion in stance and in mid-swing, slope of the sole in swing up to contact."""
 HALF_WIDTH_M = 0.06
 _HIP_START_M = 0.2
 _END_S, _FPS = 3.4, 100.0
@@ -40,6 +42,9 @@ PICTURES = {
     "stride_time_cv": ("time", [(0, 2), (1, 3), (2, 4), (3, 5)]),
     "step_time_asymmetry": ("time", [(1, 2), (2, 3)]),
     "step_length_asymmetry": ("ground", [(1, 2), (2, 3)]),
+    "foot_strike_angle_deg": ("leg", []),
+    "knee_range_deg": ("leg", []),
+    "knee_flexion_peak_deg": ("leg", []),
     "n_steps": ("time", [(0, 1), (1, 2), (2, 3), (3, 4), (4, 5)]),
 }
 """Outcome -> what is drawn, and the spans marked: numbers are contacts, 'r2' is the second toe-off of r."""
@@ -59,8 +64,12 @@ def build_example(end_s: float = _END_S, hidden: tuple[float, float] | None = No
             np.full_like(time_s, across),
         ]
         heel = [_move_heel(time_s, foot), np.full_like(time_s, 0.03), np.full_like(time_s, across)]
-        points[:, places[f"hip_{foot}"]] = np.transpose(hip)
-        points[:, places[f"heel_{foot}"]] = np.transpose(heel)
+        bend, slope = (np.deg2rad(angle) for angle in _bend_leg(time_s, foot))
+        knee = [hip[0], np.full_like(time_s, 0.47), hip[2]]
+        ankle = [knee[0] - 0.4 * np.sin(bend), knee[1] - 0.4 * np.cos(bend), hip[2]]
+        toe = [heel[0] + 0.2 * np.cos(slope), heel[1] + 0.2 * np.sin(slope), hip[2]]
+        for name, path in {"hip": hip, "knee": knee, "ankle": ankle, "heel": heel, "toe": toe}.items():
+            points[:, places[f"{name}_{foot}"]] = np.transpose(path)
     if hidden:
         points[(time_s > hidden[0]) & (time_s < hidden[1]), places["heel_l"]] = np.nan
     return build_walk(
@@ -78,6 +87,16 @@ def _move_heel(time_s: np.ndarray, foot: str) -> np.ndarray:
         share = np.clip((time_s - off) / (landing - off), 0, 1)
         place += (end - start) * (3 * share**2 - 2 * share**3)
     return place
+
+
+def _bend_leg(time_s: np.ndarray, foot: str) -> tuple[np.ndarray, np.ndarray]:
+    """Knee flexion and slope of the sole (degrees) of the example."""
+    lands = np.array([moment for side, moment, _ in CONTACTS if side == foot])
+    share = np.interp(time_s, [2 * lands[0] - lands[1], *lands, 2 * lands[-1] - lands[-2]], range(-1, 4)) % 1
+    bend = np.interp(share, [0.0, 0.5, 0.7, 0.75, 0.95, 1.0], np.array(KNEE_DEG)[[0, 0, 1, 1, 0, 0]])
+    ends = [0.0, 0.02, 0.1, 0.5, 0.65, 0.9, 1.0]
+    slope = np.interp(share, ends, [STRIKE_DEG, STRIKE_DEG, 0.0, 0.0, -40.0, STRIKE_DEG, STRIKE_DEG])
+    return bend, slope
 
 
 def list_events(n_contacts: int = len(CONTACTS), toe_off: bool = True) -> pd.DataFrame:
@@ -178,7 +197,7 @@ def draw_card(name: str, path: str | Path) -> None:
     kind, spans = PICTURES[name]
     with plt.rc_context({**STYLE, "svg.hashsalt": name}):
         figure, ax = plt.subplots(figsize=(6.2, 2.5), layout="constrained")
-        (_draw_time if kind == "time" else _draw_ground)(ax, spans, kind)
+        {"time": _draw_time, "leg": _draw_leg}.get(kind, _draw_ground)(ax, spans, kind)
         figure.savefig(path, metadata={"Date": None, "Creator": None})
         plt.close(figure)
 
@@ -241,6 +260,26 @@ def _draw_ground(ax, spans: list, kind: str) -> None:
         yticks=[],
         xlabel="Way (m); ● heel at its footprint, seen from above",
     )
+    ax.spines["left"].set_visible(False)
+
+
+def _draw_leg(ax, spans: list, kind: str) -> None:
+    from gaitlib.evaluate.style import COLOURS
+
+    lean = np.deg2rad([20, 10, -5, -15, 5, 25, 20])  # of the thigh; the cards measure none
+    for number, moment in enumerate(np.linspace(CONTACTS[0][1], CONTACTS[2][1], 7)):
+        bend, slope = (float(angle[0]) for angle in _bend_leg(np.array([moment]), "r"))
+        turns = [lean[number], lean[number] - np.deg2rad(bend)]
+        x = number + np.cumsum([0.0, *0.42 * np.sin(turns)])
+        y = 0.9 - np.cumsum([0.0, *0.42 * np.cos(turns)])
+        ends, foot = np.array([-0.06, 0.2]), np.deg2rad(slope)
+        ax.plot(x, y, "o-", color=COLOURS[0], linewidth=2.2, markersize=4)
+        sole = x[-1] + ends * np.cos(foot), y[-1] - 0.05 + ends * np.sin(foot)
+        ax.plot(*sole, color=COLOURS[0], linewidth=4)
+        ax.text(number, 1.0, f"sole {slope:.0f}°\nknee {bend:.0f}°", ha="center", fontsize=10)
+    ax.set(xlim=(-0.7, 6.7), ylim=(-0.1, 1.25), xticks=range(7), yticks=[], aspect="equal")
+    ax.set(xticklabels=["0", "", "", "50", "", "", "100"])
+    ax.set(xlabel="Right leg over its stride (%), from contact to contact")
     ax.spines["left"].set_visible(False)
 
 

@@ -13,9 +13,9 @@ from gaitlib.data.reference_tables import load_table
 from gaitlib.data.walks import load_walks
 from gaitlib.events import detect_events
 from gaitlib.gait import GRAVITY_MPS2, resample_phase
-from gaitlib.outcomes import compute_walk_outcomes
+from gaitlib.outcomes import compute_leg_curves, compute_walk_outcomes
 from gaitlib.signals import smooth_lowpass
-from gaitlib.walk import get_point
+from gaitlib.walk import KEYPOINTS_3D, get_point
 
 JOINTS = {"hip": "hip_flexion", "knee": "knee_angle", "ankle": "ankle_angle"}
 SEGMENT_ANGLES = ("thigh", "knee", "ankle")
@@ -106,31 +106,14 @@ def load_children() -> tuple[dict[str, np.ndarray], pd.DataFrame]:
     people = []
     for walk in load_walks("td_children_c3d", "evaluate"):
         events = detect_events(walk)
-        strides: dict[str, list] = {name: [] for name in SEGMENT_ANGLES}
-        for side in "rl":
-            names = ("hip", "knee", "ankle", "heel", "toe")
-            curves = compute_segment_angles({name: get_point(walk, f"{name}_{side}") for name in names})
-            for moments in _cut_strides(events, side):
-                for name, curve in curves.items():
-                    strides[name].append(np.interp(moments, walk["time"].values, curve))
-        for name, values in strides.items():
-            angles[name].append(np.nanmean(values, axis=0))
+        points = {name: get_point(walk, name) for name in KEYPOINTS_3D}
+        curves = compute_leg_curves(walk["time"].values, points, events)
+        for name, own in angles.items():
+            own.append(np.nanmean(curves[name], axis=0))
         speed = compute_walk_outcomes(walk, events)["speed_mps"]
         about = {name: walk.attrs[name] for name in ("person_id", "height_m")}
         people.append(about | {"speed_mps": speed})
     return {name: np.array(values) for name, values in angles.items()}, pd.DataFrame(people)
-
-
-def compute_segment_angles(point: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Thigh to vertical, knee and ankle angle (degrees) from joint centres and foot points; (time,) each."""
-
-    def lean(upper: np.ndarray, lower: np.ndarray) -> np.ndarray:
-        return np.degrees(np.arctan2(lower[:, 0] - upper[:, 0], upper[:, 1] - lower[:, 1]))
-
-    thigh, shank = lean(point["hip"], point["knee"]), lean(point["knee"], point["ankle"])
-    heel, toe = point["heel"], point["toe"]
-    foot = np.degrees(np.arctan2(toe[:, 1] - heel[:, 1], toe[:, 0] - heel[:, 0]))
-    return {"thigh": thigh, "knee": thigh - shank, "ankle": foot - shank}
 
 
 def load_children_emg() -> dict[str, np.ndarray]:

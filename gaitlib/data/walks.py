@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from gaitlib.data.emg import filter_envelope
 from gaitlib.data.fetch import get_path
 from gaitlib.data.manifest import load_manifest
 from gaitlib.data.packed import PACKED, list_recordings, read_recording
@@ -90,7 +91,9 @@ _SUBGROUPS = {
 }
 _EMG_NAMES = {"Rect": "rect_fem", "Hams": "hamstrings", "Gast": "gastroc", "Tib Ant": "tib_ant",
               "Tib Post": "tib_post"}  # fmt: skip
-_EMG_LIVE_SD = 0.005
+_EMG_SD_V, _EMG_RISE = (0.005, 0.2), (2.0, 50.0)
+"""What a working electrode gives: standard deviation of the signal, peak of its envelope over the median.
+Open inputs rest below it, or are noise at full scale that never pauses, or hold nothing but a knock."""
 _UNKNOWN = {"mass_kg": float("nan"), "age_years": float("nan"), "sex": "unknown"}
 _MIN_SPEED_SHARE = 0.4
 _SWING_MARGIN_S = 0.1
@@ -236,8 +239,19 @@ def _add_emg(walk: xr.Dataset, recording: C3dRecording, start_s: float, end_s: f
     emg = np.stack(signals, axis=1)
     walk = walk.assign_coords(emg_time=analog["analog_time"].values[inside.values] - start_s, channel=names)
     walk["emg"] = (("emg_time", "channel"), emg, {"units": "V"})
-    walk["emg_live"] = ("channel", emg.std(axis=0) > _EMG_LIVE_SD)
+    walk["emg_live"] = ("channel", find_live_channels(emg, names, 1.0 / float(np.diff(walk["emg_time"])[0])))
     return walk
+
+
+def find_live_channels(emg: np.ndarray, names: list[str], fps: float) -> np.ndarray:
+    """Find the channels (V, (time, channel)) with a muscle on them; each child wore electrodes on one leg."""
+    envelope = filter_envelope(emg, fps)
+    rise = envelope.max(axis=0) / np.maximum(np.median(envelope, axis=0), 1e-12)
+    bounds = ((emg.std(axis=0), _EMG_SD_V), (rise, _EMG_RISE))
+    live = np.all([(values > low) & (values < high) for values, (low, high) in bounds], axis=0)
+    sides = np.array([name[-1] for name in names])
+    count = np.array([live[sides == side].sum() for side in sides])
+    return live & (count == count.max())
 
 
 def _load_neuro(purpose: str) -> list[xr.Dataset]:

@@ -105,6 +105,18 @@ def score_normal(normal: Mapping[str, np.ndarray]) -> pd.DataFrame:
     return pd.concat([compute_profile_scores(*pair) for pair in zip(own, rest, strict=True)])
 
 
+def score_deviation(curves: Mapping[str, np.ndarray], normal: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Compute a deviation index: healthy people have mean 100 and standard deviation 10; (people,).
+
+    The logarithm of the distance is scaled as Schwartz and Rozumalski (2008) do, doi
+    10.1016/j.gaitpost.2008.05.001. Departures: distance as in the profile score, in degrees, not that
+    of fifteen features drawn from the curves of a clinic; fewer than the nine published curves may be given.
+    """
+    usual = np.log(score_normal(normal)["profile"])
+    off = np.log(compute_profile_scores(curves, normal)["profile"])
+    return (100.0 - 10.0 * (off - usual.mean()) / usual.std(ddof=1)).to_numpy()
+
+
 def find_clusters(
     first: np.ndarray,
     second: np.ndarray,

@@ -76,7 +76,7 @@ def plan_pages(study: Study) -> dict[str, Page]:
         }
         values[f"{SUBGROUP_PAGE}_{name}"] = library | weights | split | asked | bootstrap | camera | own
     values |= {
-        "4_signals": library | weights | bootstrap | camera,
+        "4_signals": library | weights | split | bootstrap | camera,
         "5_compare": summary | bootstrap | {"experiments": evaluate.experiments} | told_apart,
         "6_report": library | {"recordings": ""},
         "explore": library | _EXPLORED | {name: v for name, v in summary.items() if name != "methods"},
