@@ -6,15 +6,16 @@ import argparse
 import json
 from pathlib import Path
 
+from gaitlib.door.answer import estimate_gait
+from gaitlib.door.formats import FORMATS
+from gaitlib.door.names import ORDERS
 from gaitlib.errors import InputError
+from gaitlib.estimate.predict import load_shipped_estimator
+from gaitlib.sense.camera import VIEWS
 
 
 def add_estimate_parser(subparsers) -> argparse.ArgumentParser:
     """Add the command to the program."""
-    from gaitlib.door.formats import FORMATS
-    from gaitlib.door.names import ORDERS
-    from gaitlib.sense.camera import VIEWS
-
     parser = subparsers.add_parser(
         "estimate",
         help="speed, steps, phases of the stride and muscle activity from keypoints, a sensor or markers",
@@ -52,9 +53,6 @@ def add_estimate_parser(subparsers) -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    from gaitlib.door.answer import estimate_gait
-    from gaitlib.estimate.predict import load_shipped_estimator
-
     answer = estimate_gait(
         args.file,
         args.fps,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from scipy.special import stdtrit
 
 from gaitlib.door.answer import Answer
 from gaitlib.door.bouts import trace_legs
@@ -47,8 +48,6 @@ def split_sides(answer: Answer) -> dict[str, Value]:
 
 def _compute_half_width(values: np.ndarray, finest: float) -> float:
     """Half the 90 % interval of a mean, with what a single contact can be off."""
-    from scipy.special import stdtrit
-
     spread = stdtrit(len(values) - 1, 0.95) * values.std(ddof=1) / np.sqrt(len(values))
     return float(np.hypot(spread, finest))
 

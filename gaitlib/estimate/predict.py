@@ -9,7 +9,9 @@ import xarray as xr
 
 from gaitlib.environment import SHIPPED
 from gaitlib.errors import InputError
+from gaitlib.estimate.baseline_estimators import estimate_classical
 from gaitlib.estimate.features import check_fps
+from gaitlib.estimate.inertial_features import get_site
 from gaitlib.estimate.targets import Estimate
 from gaitlib.sense.camera import VIEWS
 from gaitlib.sense.layouts import build_image_keypoints
@@ -47,8 +49,6 @@ def estimate_clip(
     inertial = "acceleration" in data
     data = data.assign_attrs(check_known(age_years, view))
     if method == "classical":
-        from gaitlib.estimate.baseline_estimators import estimate_classical
-
         if inertial:
             raise InputError("method: 'classical' reads image keypoints only.")
         return estimate_classical(data, height_m)
@@ -75,8 +75,6 @@ def check_labels(data, layout: str | None, site: str | None) -> None:
 
 def build_signals(values: np.ndarray, fps: float | None, site: str) -> xr.Dataset:
     """Label a sensor's acceleration (m/s^2, with gravity) and, in three more columns, turning (rad/s)."""
-    from gaitlib.estimate.inertial_features import get_site
-
     get_site(site)
     if values.ndim != 2 or values.shape[1] not in (3, 6) or len(values) == 0:
         raise InputError(

@@ -12,11 +12,12 @@ import pandas as pd
 
 import gaitlib
 from gaitlib.cohorts.usual import AGES, compute_usual
+from gaitlib.data.manifest import load_manifest
 from gaitlib.door.answer import Answer
 from gaitlib.door.sides import is_side_on, split_sides
 from gaitlib.environment import SHIPPED
 from gaitlib.errors import InputError
-from gaitlib.evaluate.agreement import compute_agreement
+from gaitlib.evaluate.detectable import compare_values, compute_detectable
 
 KIND, VERSION = "gaitlib-report", 1
 NAMES = (
@@ -25,24 +26,10 @@ NAMES = (
     *("double_support_share", "stride_time_cv"),
 )
 """What a report holds, in its order."""
-GROUPS = {
-    "healthy_adult": "healthy adults",
-    "joint": "adults with a joint disease",
-    "neurological": "adults with a neurological disorder",
-    "weakness": "adults with muscle weakness",
-    "child": "typically developing children",
-    "cerebral_palsy": "children with cerebral palsy",
-    "older_adult": "older adults",
-    "parkinsons": "people with Parkinson's disease",
-    "multiple_sclerosis": "people with multiple sclerosis",
-    "dementia": "people with dementia",
-    "stroke": "people after a stroke",
-}
 VIDEO_TRIALS = Path(__file__).with_name("video_trials.csv")
 """Videos of known walks through the whole path, made by `studies/report_videos.py`."""
 _TRUSTED = 0.15
 """Where drawn walks come out farther off (median), a report of a video leaves out speed and lengths."""
-_RESAMPLES, _SEED = 500, 0
 _WIDEST = 0.4
 """Widest interval of one side that is worth telling, as a share of the value."""
 
@@ -207,17 +194,8 @@ def look_up_errors(
     method = "classical" if "classical" in answer.method else "synthetic"
     table = table[(table["view"] == view) & (table["method"] == method) & (table["status"] == "ok")]
     table = table[table["subgroup"] == group] if group else table
-    found: dict[str, dict] = {}
-    for name, rows in table.dropna(subset=["reference", "estimate"]).groupby("outcome"):
-        if name not in answer.values or rows["person_id"].nunique() < 4:
-            continue
-        factor = 100.0 if answer.values[name].unit == "%" else 1.0
-        person = rows["dataset"].astype(str) + "/" + rows["person_id"].astype(str)
-        rng = np.random.default_rng(_SEED)
-        pair = (rows[key].to_numpy(dtype=float) * factor for key in ("reference", "estimate"))
-        told = compute_agreement(*pair, person.to_numpy(), rng, _RESAMPLES)["value"]
-        found[str(name)] = {"mae": float(told["mae"]), "detectable": float(told["mdc95"])}
-        found[str(name)]["people"] = int(person.nunique())
+    percent = {name for name, item in answer.values.items() if item.unit == "%"}
+    found = compute_detectable(table[table["outcome"].isin(list(answer.values))], percent)
     if "cadence_spm" not in found and "step_time_s" in found and "cadence_spm" in answer.values:
         share = answer.values["cadence_spm"].value / answer.values["step_time_s"].value
         found["cadence_spm"] = {key: found["step_time_s"][key] * share for key in ("mae", "detectable")}
@@ -225,7 +203,8 @@ def look_up_errors(
     if not found:
         return {}, f"Not tested on real people for this view ({view}): take the values as a first impression."
     people = max(item["people"] for item in found.values())
-    names = [GROUPS.get(item, item) for item in dict.fromkeys(table["subgroup"])]
+    words = load_manifest().groups
+    names = [words.get(item, item) for item in dict.fromkeys(table["subgroup"])]
     kind = (
         f"with a sensor on the {view.replace('_', ' ')}"
         if answer.recording.kind == "inertial"
@@ -278,19 +257,17 @@ def compare_visits(measures: dict[str, Measure], path: Path, view: str) -> tuple
         raise InputError(f"--compare {path}: cannot be read as JSON ({error}).") from None
     if not isinstance(earlier, dict) or earlier.get("kind") != KIND or earlier.get("version") != VERSION:
         raise InputError(f"--compare {path}: found no report; give the .json that gaitlib report wrote.")
-    rows = []
-    for name, now in measures.items():
-        before = earlier.get("values", {}).get(name)
-        if before is None:
-            continue
-        if not isinstance(before, dict) or before.get("unit") != now.unit or before.get("value") is None:
-            raise InputError(f"--compare {path}: values.{name}: expected a value in {now.unit}.")
-        change = now.value - before["value"]
-        row = {"outcome": name, "before": before["value"], "now": now.value, "change": change}
-        row |= {"unit": now.unit, "detectable": now.detectable, "beyond_error": None}
-        if now.detectable is not None:
-            row["beyond_error"] = bool(abs(change) > now.detectable)
-        rows.append(row)
+    before = {
+        name: item
+        for name, item in earlier.get("values", {}).items()
+        if name in measures and item is not None
+    }
+    for name, item in before.items():
+        unit = measures[name].unit
+        if not isinstance(item, dict) or item.get("unit") != unit or item.get("value") is None:
+            raise InputError(f"--compare {path}: values.{name}: expected a value in {unit}.")
+    now = {name: (item.value, item.unit, item.detectable) for name, item in measures.items()}
+    rows = compare_values({name: item["value"] for name, item in before.items()}, now)
     source = str(earlier.get("source", Path(path).name))
     other = str(earlier.get("view", ""))
     return tuple(rows), source if other == view else f"{source} (seen otherwise: {other or 'unknown'})"

@@ -14,11 +14,13 @@ import time
 import traceback
 from pathlib import Path
 
+import yaml
+
 from gaitlib.environment import ROOT, set_threads
 from gaitlib.errors import InputError, WorkError
 from gaitlib.study import Study, load_study
 from gaitlib.workflow.bind import build_book
-from gaitlib.workflow.execute import describe_fault
+from gaitlib.workflow.execute import describe_fault, execute_notebook
 from gaitlib.workflow.pages import find_notebook, prepare_pages
 
 _MARK = "@ "
@@ -60,10 +62,6 @@ def list_outdated(study_file: str | Path) -> list[str]:
 
 def run_page(folder: str, name: str, threads: int = 1) -> Path:
     """Run the notebook of one page, with the parameters that `prepare_pages` wrote."""
-    import yaml
-
-    from gaitlib.workflow.execute import execute_notebook
-
     set_threads(threads)
     path = ROOT / folder / "parameters" / f"{name}.yaml"
     values = yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -9,7 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gaitlib.door.answer import estimate_gait
 from gaitlib.errors import InputError
+from gaitlib.report.frames import cut_pictures
+from gaitlib.report.one_page import write_page
+from gaitlib.report.visit import build_visit
+from gaitlib.sense.film import read_film, show_progress
+from gaitlib.sense.video import is_video
 
 if TYPE_CHECKING:
     from gaitlib.report.visit import Visit
@@ -21,8 +27,6 @@ VIDEO_ENDINGS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".3gp"
 
 def add_report_parser(subparsers) -> argparse.ArgumentParser:
     """Add the command to the program."""
-    from gaitlib.report.visit import GROUPS
-
     parser = subparsers.add_parser(
         "report",
         help="one page on one recording: video, keypoints, inertial sensor or markers",
@@ -37,7 +41,7 @@ def add_report_parser(subparsers) -> argparse.ArgumentParser:
     parser.add_argument("--compare", metavar="JSON", help="an earlier report of the same person")
     parser.add_argument("--person", type=int, help="which person; of a video, counted from the left")
     parser.add_argument("--show-face", action="store_true", help="do not blur the face in frames of a video")
-    parser.add_argument("--group", help=f"whose test to print: {', '.join(GROUPS)}; all if not given")
+    parser.add_argument("--group", help="whose test to print, by the name of their group; all if not given")
     parser.add_argument(
         "--results", help="results of a run to take the test from, such as build/quick/results"
     )
@@ -63,8 +67,6 @@ def add_report_parser(subparsers) -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    from gaitlib.sense.film import show_progress
-
     options = {name: value for name, value in vars(args).items() if name not in ("command", "run")}
     visit, files = make_report(**options, report=show_progress)
     print(visit.answer.describe())
@@ -96,11 +98,6 @@ def make_report(
     report: Callable[[int, int], None] | None = None,
 ) -> tuple[Visit, list[Path]]:
     """Write page, JSON and CSV on one recording; the options are those of the command."""
-    from gaitlib.door.answer import estimate_gait
-    from gaitlib.report.one_page import write_page
-    from gaitlib.report.visit import build_visit
-    from gaitlib.sense.video import is_video
-
     _check_stated(height_m, age_years, lens_mm)
     path = Path(file)
     out = Path(out) if out else path.with_name(f"{path.stem}_report.html")
@@ -116,8 +113,6 @@ def make_report(
     known = {"height_m": height_m, "age_years": age_years, "view": view, "treadmill": treadmill}
     film = None
     if is_video(path) or path.suffix.lower() in VIDEO_ENDINGS:
-        from gaitlib.sense.film import read_film
-
         film = read_film(path, out, person, fps, report)
         try:
             seen = film.keypoints.attrs
@@ -142,8 +137,6 @@ def make_report(
     filmed = {"filmed": film is not None, "lens_told": lens_mm is not None}
     visit = build_visit(answer, height_m, age_years, sex, view, group, *places, **filmed)
     if film is not None:
-        from gaitlib.report.frames import cut_pictures
-
         visit = replace(visit, pictures=cut_pictures(film, answer, not show_face))
     texts = (
         write_page(visit),
