@@ -1,4 +1,4 @@
-"""Gaits chosen from a library, and their curves over the stride of each leg."""
+"""Curves of gaits over the stride of each leg."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ import json
 from dataclasses import dataclass, field
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
 from gaitlib.events import CONTACT_N, detect_events_from_force
 from gaitlib.gait import GRAVITY_MPS2, MUSCLE_GROUPS
-from gaitlib.simulate.library import mark_impaired
 
 JOINTS = {"hip": "hip_flexion", "knee": "knee_angle", "ankle": "ankle_angle"}
 """Joint as pages name it -> its coordinate without the side."""
@@ -118,22 +116,3 @@ def _roll(curve: np.ndarray, start: int) -> np.ndarray:
     """A closed curve of 101 points, begun at another sample."""
     turned = np.roll(curve[:-1], -start)
     return np.concatenate([turned, turned[:1]])
-
-
-def choose_alike(table: pd.DataFrame, speed_mps: float = 1.3, n_gaits: int = 10) -> pd.DataFrame:
-    """Choose simulated healthy adults nearest to a speed."""
-    strong = table["verified"].astype(bool) & ~mark_impaired(table)
-    adults = strong & table["age_years"].between(18, 65)
-    rows = table[adults if adults.any() else table["verified"].astype(bool)]
-    nearest = (rows["speed_mps"] - speed_mps).abs().argsort(kind="stable")
-    return rows.iloc[nearest[:n_gaits]].reset_index(drop=True)
-
-
-def choose_nearest(table: pd.DataFrame, people: pd.DataFrame, cohort: str) -> list[str]:
-    """Choose for every real person the simulated one of a cohort nearest in height and speed."""
-    pool = table[table["verified"].astype(bool) & (table["cohort"] == cohort)]
-    chosen = {}
-    for person in people.itertuples():
-        far = (pool["height_m"] - person.height_m) ** 2 + (pool["speed_mps"] - person.speed_mps) ** 2
-        chosen[pool.loc[far.idxmin(), "gait_id"]] = None
-    return list(chosen)
