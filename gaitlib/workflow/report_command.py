@@ -7,18 +7,15 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from gaitlib.door.answer import estimate_gait
+from gaitlib.door.command import add_reading_options
 from gaitlib.errors import InputError
 from gaitlib.report.frames import cut_pictures
 from gaitlib.report.one_page import write_page
-from gaitlib.report.visit import build_visit
+from gaitlib.report.visit import Visit, build_visit
 from gaitlib.sense.film import read_film, show_progress
 from gaitlib.sense.video import is_video
-
-if TYPE_CHECKING:
-    from gaitlib.report.visit import Visit
 
 _EQUIVALENT_WIDTH_MM = 34.6
 """Longer side of a picture of 4 by 3 whose diagonal is that of 35 mm film: phones state their lens so."""
@@ -45,22 +42,12 @@ def add_report_parser(subparsers) -> argparse.ArgumentParser:
     parser.add_argument(
         "--results", help="results of a run to take the test from, such as build/quick/results"
     )
-    parser.add_argument("--view", help="where the camera stands: side, oblique, front, back")
     parser.add_argument(
         "--lens", type=float, dest="lens_mm", metavar="MM",
         help="focal length, 35 mm equivalent, as phones state it (main lens 24 to 28; times the crop of the "
         "video); from the front and back it decides how well the speed is known",
     )  # fmt: skip
-    parser.add_argument("--site", help="where the inertial sensor is worn, such as lower_back")
-    parser.add_argument("--fps", type=float, help="frames or samples per second, where the file does not say")
-    parser.add_argument("--layout", help="order of numbered points, where the file does not say")
-    parser.add_argument("--format", help="what the file is, where its content misleads")
-    parser.add_argument(
-        "--image-size", nargs=2, type=int, dest="image_size_px", metavar=("WIDTH", "HEIGHT"),
-        help="image size (px)",
-    )  # fmt: skip
-    parser.add_argument("--subject", help="which subject of a c3d or .trc file")
-    parser.add_argument("--treadmill", action="store_true", help="the person walks on a treadmill")
+    add_reading_options(parser)
     parser.set_defaults(run=run)
     return parser
 
