@@ -126,12 +126,6 @@ class PassiveTorque:
     neutral_rad: float
     damping_nms_rad: float
 
-    def compute_moment(self, angles_rad: np.ndarray) -> np.ndarray:
-        """Compute the moment at rest; shape as that of the angles, N m."""
-        stops = np.exp(-self.rate * (angles_rad - self.lower_rad))
-        stops = stops - np.exp(self.rate * (angles_rad - self.upper_rad))
-        return self.stop_nm * stops - self.stiffness_nm_rad * (angles_rad - self.neutral_rad)
-
 
 @dataclass(frozen=True)
 class Contact:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from gaitlib.body.passport import compute_passive_moment
 from gaitlib.errors import InputError, WorkError, suggest_name
 from gaitlib.gait import COORDINATES, TRANSLATIONS
 from gaitlib.simulate.library import load_library
@@ -39,7 +40,7 @@ def prepare_export(gait: xr.Dataset, specification) -> ExportedGait:
     speed = drift + _differentiate(time_s, position - (time_s - time_s[0])[:, None] * drift)
     lumbar = COORDINATES.index("lumbar_extension")
     passive = next(p for p in specification.passive if p.coordinate == "lumbar_extension")
-    rest = passive.compute_moment(position[:, lumbar])
+    rest = compute_passive_moment(specification, "lumbar_extension", position[:, lumbar])
     moment = gait["joint_moment"].values[:, lumbar]
     return ExportedGait(
         time_s=time_s,
