@@ -14,10 +14,11 @@ import gaitlib
 from gaitlib.cohorts.usual import AGES, compute_usual
 from gaitlib.data.manifest import load_manifest
 from gaitlib.door.answer import Answer
-from gaitlib.door.sides import is_side_on, split_sides
+from gaitlib.door.sides import drop_unsure, find_view, split_sides
 from gaitlib.environment import SHIPPED
 from gaitlib.errors import InputError
 from gaitlib.evaluate.detectable import compare_values, compute_detectable
+from gaitlib.evaluate.video_trials import look_up_trials
 
 KIND, VERSION = "gaitlib-report", 1
 NAMES = (
@@ -26,12 +27,6 @@ NAMES = (
     *("double_support_share", "stride_time_cv"),
 )
 """What a report holds, in its order."""
-VIDEO_TRIALS = Path(__file__).with_name("video_trials.csv")
-"""Videos of known walks through the whole path, made by `studies/report_videos.py`."""
-_TRUSTED = 0.15
-"""Where drawn walks come out farther off (median), a report of a video leaves out speed and lengths."""
-_WIDEST = 0.4
-"""Widest interval of one side that is worth telling, as a share of the value."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +120,7 @@ def build_visit(
             raise InputError(f"{answer.source}: no report: {tried}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # means over steps that nobody saw
-        values, sides = answer.values, _drop_unsure(split_sides(answer))
+        values, sides = answer.values, drop_unsure(split_sides(answer))
     if answer.recording.kind == "markers":
         values = sides | values
     else:
@@ -147,32 +142,6 @@ def build_visit(
     else:
         limits = (tried, *limits)
     return Visit(answer, measures, height_m, age_years, sex, seen, tested, limits, changes, before)
-
-
-def _drop_unsure(sides: dict) -> dict:
-    """Leave out right and left where the steps seen differ so much that nothing is told."""
-    wide = {
-        name[: name.rindex("_", 0, -2)]
-        for name, item in sides.items()
-        if item.unit != "%" and item.upper - item.lower > _WIDEST * item.value
-    }
-    return {name: item for name, item in sides.items() if not name.startswith(tuple(wide))} if wide else sides
-
-
-def find_view(answer: Answer, stated: str | None) -> str:
-    """Name how the person was seen: side, oblique, front, the site of a sensor, or 'space'."""
-    recording = answer.recording
-    if recording.kind == "inertial":
-        return recording.site or ""
-    if recording.kind == "markers":
-        return "space"
-    if stated:
-        return {"back": "front", "side_left": "side", "oblique_back": "oblique"}.get(stated, stated)
-    fps, good = recording.facts["fps"], [bout for bout in answer.bouts if bout["status"] == "ok"]
-    if {bout["way"] for bout in good} <= {"near", "away"}:
-        return "front"
-    rows = [slice(int(bout["start_s"] * fps), int(bout["end_s"] * fps)) for bout in good]
-    return "side" if all(is_side_on(recording.values[part], fps) for part in rows) else "oblique"
 
 
 def look_up_errors(
@@ -211,34 +180,6 @@ def look_up_errors(
         else (f"seen from the {view} as key points of motion capture with the errors of a pose detector")
     )
     return found, f"Tested on {people} real people ({', '.join(names)}), {kind}."
-
-
-def look_up_trials(view: str, lens_told: bool = False) -> tuple[bool, str]:
-    """Look up drawn walks of known speed, filmed from a view: whether to trust lengths, and a sentence."""
-    table = pd.read_csv(VIDEO_TRIALS)
-    table = table[(table["what"] == "drawn") & (table["view"].replace("back", "front") == view)]
-    good = table[table["status"] == "ok"]
-    words = {"front": "the front or back"}.get(view, f"the {view}".replace("the oblique", "an oblique view"))
-    if good.empty:
-        return False, f"speed and step length are left out: no video from {words} was ever tested"
-    told = lens_told and "speed_mps_lens" in good
-    error = good["speed_mps_lens" if told else "speed_mps"] / good["speed_mps_known"] - 1
-    if error.abs().median() > _TRUSTED:
-        return False, (
-            f"speed and step length are left out, as video from {words} does not tell them: in {len(good)} "
-            f"drawn walks of known speed the values were {_show_errors(error)} off; film from the side"
-            f"{'' if told else ' or state the lens (--lens)'}"
-        )
-    late = (good["step_time_s"] / good["step_time_s_known"] - 1).abs().max()
-    return True, (
-        f"In {len(good)} drawn videos from {words} with known values{' and lens' if told else ''} speed was "
-        f"{_show_errors(error)} off, step time at most {100 * late:.1f} %."
-    )
-
-
-def _show_errors(error: pd.Series) -> str:
-    low, high = (f"{100 * end:+.0f}".replace("-", "−") for end in (error.min(), error.max()))
-    return f"{low} to {high} %"
 
 
 def _read_estimates(folder: Path) -> pd.DataFrame:
