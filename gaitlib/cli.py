@@ -34,10 +34,10 @@ COMMANDS = {
         "speed, steps and muscle activity from keypoints, sensors or markers",
     ),
     "report": (
-        "gaitlib.report.report_command:add_report_parser",
+        "gaitlib.workflow.report_command:add_report_parser",
         "one page on one recording: video, keypoints, sensor or markers",
     ),
-    "app": ("gaitlib.report.app:add_app_parser", "a local page that makes reports of dropped files"),
+    "app": ("gaitlib.workflow.app:add_app_parser", "a local page that makes reports of dropped files"),
     "train": ("gaitlib.workflow.train:add_train_parser", "train the estimators that come with the project"),
 }
 """Where each command registers itself, and its line in the help."""

@@ -12,6 +12,8 @@ import pandas as pd
 import xarray as xr
 import yaml
 
+from gaitlib.body.dimensions import compute_dimensions
+from gaitlib.body.kinematics import compute_sagittal_points
 from gaitlib.errors import InputError
 from gaitlib.events import (
     CONTACT_N,
@@ -21,6 +23,7 @@ from gaitlib.events import (
     detect_events_from_force,
 )
 from gaitlib.gait import COORDINATES, N_PHASE, SIDES, validate_gait
+from gaitlib.person import parse_person
 from gaitlib.signals import fill_gaps
 from gaitlib.walk import KEYPOINTS_3D, build_walk, find_progression, get_point, validate_walk
 
@@ -307,8 +310,6 @@ def compute_gait_outcomes(gait: xr.Dataset, dimensions=None) -> dict[str, float]
     step_width_m (planar body) and stride_time_cv (equal strides) are NaN. `dimensions`: segment lengths;
     those of the Gait's person if not given.
     """
-    from gaitlib.body.kinematics import compute_sagittal_points
-
     validate_gait(gait)
     dimensions = dimensions or _get_dimensions(gait)
     n_strides, stride_s = 4, float(gait["stride_time_s"])
@@ -343,9 +344,6 @@ def _build_planar_walk(gait: xr.Dataset, time_s: np.ndarray, points: dict[str, n
 
 
 def _get_dimensions(gait: xr.Dataset):
-    from gaitlib.body.dimensions import compute_dimensions
-    from gaitlib.person import parse_person
-
     name = gait.attrs.get("gait_id", "without gait_id")
     if "person" not in gait.attrs:
         raise InputError(

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin
 
+import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gaitlib.errors import InputError, suggest_name
@@ -23,8 +24,6 @@ Model = TypeVar("Model", bound=BaseModel)
 
 def read_yaml(path: str | Path, what: str, remedy: str = "") -> object:
     """Read a YAML file as plain values; a key that is given twice is an error."""
-    import yaml
-
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8")

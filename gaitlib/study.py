@@ -105,7 +105,8 @@ class EstimateSection(Section):
 
     `weights` is a folder with estimators trained earlier by `gaitlib train` that the chapters after it use in
     place of those of this run; empty: those of this run. `weights_release` is the hash of the library that
-    they learned from, where that is not the study's own.
+    they learned from, where that is not the study's own. `unseen_cohorts` are those that designs of a network
+    do not learn from when `gaitlib train --designs` compares them.
     """
 
     width: int = Field(ge=8, le=1024)
@@ -121,6 +122,7 @@ class EstimateSection(Section):
     calibration_clips: int = Field(ge=50)
     test_clips: int = Field(ge=50)
     workers: int = Field(ge=0, le=256)
+    unseen_cohorts: tuple[Literal[COHORTS], ...] = ()
     weights: str = ""
     weights_release: str = Field(default="", pattern=_RELEASE)
 

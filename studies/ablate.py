@@ -17,14 +17,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from real_training import EPOCHS, crossvalidate_network
 
-from gaitlib.data.walks import collect_walks
+from gaitlib.data.walks import load_walks
 from gaitlib.environment import ROOT
 from gaitlib.estimate.clip_sampler import SamplerConfig, build_pool, sample_clips
 from gaitlib.estimate.estimate_table import estimate_walks
 from gaitlib.estimate.estimator_network import GaitNetwork
 from gaitlib.estimate.features import compute_features, get_height
-from gaitlib.estimate.real_training import EPOCHS, crossvalidate_network
 from gaitlib.estimate.synthetic_training import (
     build_training_config,
     list_persons,
@@ -120,7 +120,7 @@ def run_experiments(arguments: argparse.Namespace) -> None:
 
 
 def _observe(study) -> tuple[list, pd.DataFrame]:
-    walks = collect_walks(DATASETS, "baseline")
+    walks = [walk for name in DATASETS for walk in load_walks(name, "baseline")]
     sense = study.sense
     clips = observe_walks(walks, sense.views[:1], sense.layout, sense.fps, sense.noise, study.seed)
     return clips, measure_walks(walks, study.evaluate.outcomes)

@@ -1,4 +1,4 @@
-"""How right is `gaitlib report` on whole videos? Makes `gaitlib/report/video_trials.csv`.
+"""How right is `gaitlib report` on whole videos? Makes `gaitlib/evaluate/video_trials.csv`.
 
 Reports and the book print it.
 
@@ -38,7 +38,7 @@ from gaitlib.sense.body_walk import build_synthetic_walk
 from gaitlib.sense.film import Film, read_film
 from gaitlib.simulate.library import load_library
 
-OUT = ROOT / "gaitlib/report/video_trials.csv"
+OUT = ROOT / "gaitlib/evaluate/video_trials.csv"
 _VIEWS = ("side", "oblique", "front", "back")
 _SPEEDS_MPS = (0.7, 1.0, 1.3)
 _DISTANCE_M = {"side": 7.5, "oblique": 7.5, "front": 8.5, "back": 8.5}

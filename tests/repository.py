@@ -28,6 +28,7 @@ class Import:
     name: str
     line: int
     at_module_level: bool
+    for_types: bool = False
 
 
 @cache
@@ -45,16 +46,17 @@ def list_imports(tree: ast.Module) -> list[Import]:
     """Absolute imports of a module, those inside functions too; `from a import b` gives a and a.b."""
     found = []
 
-    def visit(node, top):
+    def visit(node, top, types=False):
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.Import):
-                found.extend(Import(alias.name, child.lineno, top) for alias in child.names)
+                found.extend(Import(alias.name, child.lineno, top, types) for alias in child.names)
             elif isinstance(child, ast.ImportFrom):
                 assert not child.level, f"line {child.lineno}: relative import, write it in full"
                 names = [child.module, *(f"{child.module}.{alias.name}" for alias in child.names)]
-                found.extend(Import(name, child.lineno, top) for name in names)
+                found.extend(Import(name, child.lineno, top, types) for name in names)
             inside = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-            visit(child, top and not inside)
+            condition = getattr(child, "test", None)
+            visit(child, top and not inside, types or getattr(condition, "id", "") == "TYPE_CHECKING")
 
     visit(tree, True)
     return found
@@ -69,7 +71,8 @@ def find_reach(module: str) -> set[str]:
             continue
         reach.add(name)
         if name in trees:
-            waiting += [item.name for item in list_imports(trees[name]) if item.at_module_level]
+            found = list_imports(trees[name])
+            waiting += [item.name for item in found if item.at_module_level and not item.for_types]
             parent = name.rpartition(".")[0]
             waiting += [parent] if parent else []
     return reach

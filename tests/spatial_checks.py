@@ -9,8 +9,8 @@ N_POINTS = 50
 
 def make_states(request, cache, seed: int) -> dict[str, np.ndarray]:
     """States at the points of a random stride, feet in and above the floor, and what is missing there."""
-    from gaitlib.simulate.problem import RESIDUAL_SCALE
-    from gaitlib.simulate.spatial_engine import N_HEAD, SpatialEngine, make_spatial_task
+    from gaitlib.simulate.problem import N_HEAD, RESIDUAL_SCALE
+    from gaitlib.simulate.spatial_engine import SpatialEngine, make_spatial_task
 
     engine = SpatialEngine(cache, "half")
     task = make_spatial_task(request, engine.elements)

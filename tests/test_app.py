@@ -17,7 +17,7 @@ from test_one_page import write_keypoints
 from gaitlib.doctor import find_chromium
 from gaitlib.environment import ROOT, find_missing
 from gaitlib.errors import InputError
-from gaitlib.report.app import read_request
+from gaitlib.workflow.app import read_request
 
 pytestmark = pytest.mark.skipif(bool(find_missing("app")), reason="the extra 'app' is not installed")
 

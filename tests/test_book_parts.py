@@ -55,7 +55,6 @@ def test_long_tables_come_as_csv():
 
 
 def test_the_foot_of_a_page_tells_how_long_it_took(tmp_path, monkeypatch):
-    import gaitlib.workflow.execute as execute
     from gaitlib.study import load_study
     from gaitlib.workflow import run
     from gaitlib.workflow.bind import describe_making
@@ -66,7 +65,7 @@ def test_the_foot_of_a_page_tells_how_long_it_took(tmp_path, monkeypatch):
     monkeypatch.setattr(run, "ROOT", tmp_path)
     moments = iter([10.0, 74.4])
     monkeypatch.setattr(run.time, "monotonic", lambda: next(moments))
-    monkeypatch.setattr(execute, "execute_notebook", lambda *_: tmp_path)
+    monkeypatch.setattr(run, "execute_notebook", lambda *_: tmp_path)
     run.run_page("build/quick", "1_body")
     made = describe_making(load_study(ROOT / "studies/quick.yaml"), tmp_path, "1_body", "Made.")
     assert "Made. Run time 64 s." in made

@@ -445,9 +445,8 @@ def test_opensim_coordinates_walk_with_the_stated_height(tmp_path, sign):
 
 def test_the_page_runs_its_commands(tmp_path):
     from gaitlib.environment import ROOT
-    from gaitlib.report.own_data_page import run_commands
 
-    names = run_commands(ROOT / "book" / "own_data.md", tmp_path)
+    names = load_script("own_data_files", "book/_ext").run_commands(ROOT / "book" / "own_data.md", tmp_path)
     assert names == ["keypoints", "openpose", "sensor", "markers", "standing"]
     assert all((tmp_path / f"{name}.svg").stat().st_size > 5000 for name in names)
     text = (ROOT / "book" / "own_data.md").read_text()

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from toys import make_toy_walk
 
+from gaitlib.door.answer import estimate_gait
 from gaitlib.door.command import add_estimate_parser, run
 from gaitlib.errors import InputError
 from gaitlib.estimate.baseline_estimators import crossvalidate_ridge
@@ -98,7 +99,7 @@ def test_a_file_gives_what_its_arrays_give(csv, people, capsys):
     words = (csv, "--fps", 30, "--height", height, "--method", "classical")
     assert call(*words, "--json") == 0
     answer = json.loads(capsys.readouterr().out)
-    expected = estimate_clip(clip["pixel_position"].values, 30, height, "coco17", method="classical")
+    expected = estimate_clip(clip, height, method="classical")
     assert answer["speed_mps"]["value"] == pytest.approx(expected.values["speed_mps"].value, rel=0.02)
     assert answer["speed_mps"]["value"] == pytest.approx(people[1]["speed_mps"][0], rel=0.05)
     assert answer["speed_mps"]["lower"] is None and answer["step_time_s"]["unit"] == "s"
@@ -117,12 +118,12 @@ def test_wrong_arguments_are_named(people):
     pixels = people[0][0]["pixel_position"].values
     for options, message in (
         ({"fps": 30, "layout": None}, "layout: not given"),
-        ({"fps": None, "layout": "coco17"}, "fps: found None"),
+        ({"fps": None, "layout": "coco17"}, "give the frames or samples per second"),
         ({"fps": 30, "layout": "h36m17", "height_m": 172.0, "method": "classical"}, "Give it in metres"),
         ({"fps": 30, "layout": "pig"}, "expected"),
         ({"fps": 30, "layout": "coco17", "method": "magic"}, "method: found 'magic'"),
     ):
         with pytest.raises(InputError, match=message):
-            estimate_clip(pixels, **options)
+            estimate_gait(pixels, **options)
     with pytest.raises(InputError, match=r"shape \(0,\)"):
-        estimate_clip([], fps=30, layout="coco17")
+        estimate_gait([], fps=30, layout="coco17")

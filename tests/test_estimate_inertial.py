@@ -7,6 +7,7 @@ import xarray as xr
 from sense_toys import make_toy_set
 
 from gaitlib.data.inertial_walks import split_steady_walking, split_turn_trial
+from gaitlib.door.answer import estimate_gait
 from gaitlib.errors import InputError
 from gaitlib.estimate.clip_sampler import (
     InertialSamplerConfig,
@@ -24,7 +25,7 @@ from gaitlib.estimate.inertial_features import (
     get_site,
 )
 from gaitlib.estimate.input_kind import INERTIAL, mirror_features, name_group
-from gaitlib.estimate.predict import estimate_clip
+from gaitlib.estimate.predict import build_signals, estimate_clip
 from gaitlib.estimate.synthetic_training import TrainingConfig, list_persons, train_estimator
 from gaitlib.estimate.targets import measure_events
 
@@ -114,9 +115,9 @@ def test_clips_that_cannot_be_used_say_why():
     with pytest.raises(InputError, match="expected one of lower_back"):
         get_site("elbow")
     with pytest.raises(InputError, match=r"expected \(time, 6\)"):
-        estimate_clip(np.zeros((100, 4)), fps=100, site="lower_back")
+        build_signals(np.zeros((100, 4)), 100, "lower_back")
     with pytest.raises(InputError, match="both given"):
-        estimate_clip(np.zeros((100, 6)), fps=100, site="lower_back", layout="coco17")
+        estimate_gait(np.zeros((100, 6)), fps=100, site="lower_back", layout="coco17")
 
 
 @pytest.mark.parametrize("site", ["lower_back", "shank_r"])
@@ -142,11 +143,15 @@ def test_an_inertial_estimator_learns_and_comes_back(tmp_path):
     loaded = GaitEstimator.load(tmp_path / "worn.safetensors")
     signals = make_signals()
     values = np.concatenate([signals[name] for name in ("acceleration", "angular_velocity")], axis=1)
-    answer = estimate_clip(values, fps=100, height_m=1.7, site="lower_back", estimator=loaded)
+
+    def ask(values, site):
+        return estimate_clip(build_signals(values, 100, site), height_m=1.7, site=site, estimator=loaded)
+
+    answer = ask(values, "lower_back")
     assert answer.status == estimator.predict(signals, 1.7).status
-    unknown = estimate_clip(values[:, :3], fps=100, height_m=1.7, site="lower_back", estimator=loaded)
+    unknown = ask(values[:, :3], "lower_back")
     assert "no training for this site: accelerometer alone" in unknown.status  # too few such clips here
-    refused = estimate_clip(values, fps=100, height_m=1.7, site="wrist", estimator=loaded)
+    refused = ask(values, "wrist")
     assert "no training for this site: wrist" in refused.status
     with pytest.raises(InputError, match="hold no 'acceleration'"):
         loaded.predict(xr.Dataset(attrs={"fps": 30.0}))

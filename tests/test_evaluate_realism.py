@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from notebook_cells import read_definitions
 from transforms import mirror_gait
 
 from gaitlib.body.dimensions import compute_dimensions
@@ -28,7 +29,7 @@ from gaitlib.person import Impairment, Person
 from gaitlib.report import animation
 from gaitlib.report.body_picture import TINTS, draw_impairment
 from gaitlib.report.interactive import encode
-from gaitlib.simulate.curves import choose_alike, choose_nearest, collect_leg_curves, get_leg_curves
+from gaitlib.simulate.curves import collect_leg_curves, get_leg_curves
 
 ADULT = Person(age_years=30, sex="m", height_m=1.76, mass_kg=74.0)
 WEAK = TINTS["weakness"]
@@ -163,8 +164,9 @@ def test_nearest_simulated_people_are_chosen_once_each():
         }
     )
     people = pd.DataFrame({"height_m": [1.3, 1.45, 1.0], "speed_mps": [1.1, 1.2, 0.9]})
-    assert choose_nearest(table, people, "healthy_child") == ["b", "a"]
-    assert choose_alike(table)["gait_id"].to_list() == ["d"]
+    page = read_definitions("1_simulate")
+    assert page["choose_nearest"](table, people, "healthy_child") == ["b", "a"]
+    assert page["choose_alike"](table)["gait_id"].to_list() == ["d"]
 
 
 def test_equal_curves_differ_by_nothing_and_known_faults_are_named():

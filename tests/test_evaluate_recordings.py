@@ -15,6 +15,7 @@ from gaitlib.estimate.estimate_table import compare_step_times
 from gaitlib.evaluate.waveforms import compare_curves, describe_clusters, score_normal
 from gaitlib.gait import COORDINATES
 from gaitlib.report import figures
+from gaitlib.simulate import curves
 
 PHASE = np.arange(101.0)
 
@@ -39,7 +40,7 @@ def build_gaits(starts=(0, 50)):
 
 @pytest.mark.parametrize("starts", [(0, 50), (0, 43), (20, 75)])
 def test_each_leg_starts_at_its_own_contact(starts):
-    found = figures.collect_side_curves(build_gaits(starts), ["one"])
+    found = curves.collect_side_curves(build_gaits(starts), ["one"])
     for side in (0, 1):
         assert found.angles["knee"][0, side, :100] == pytest.approx(PHASE[:100])
     assert found.toe_off == pytest.approx(np.full((1, 2), 60.0))
@@ -47,7 +48,7 @@ def test_each_leg_starts_at_its_own_contact(starts):
 
 def test_gaits_of_one_person_are_one_person():
     gaits = xr.concat([build_gaits(), 2 * build_gaits(), build_gaits()], dim="gait")
-    found = figures.collect_side_curves(gaits, ["a", "a", "b"])
+    found = curves.collect_side_curves(gaits, ["a", "a", "b"])
     assert found.people == ["a", "b"]
     assert found.angles["knee"][0, 0, 50] == pytest.approx(75.0)
 
@@ -56,9 +57,9 @@ def make_group(shift, n=8, seed=0):
     rng = np.random.default_rng(seed)
     wave = 20 * np.sin(2 * np.pi * PHASE / 100)
     angles = {
-        joint: wave + shift + rng.normal(0, 2, (n, 1, 1)) + np.zeros((n, 2, 1)) for joint in figures.JOINTS
+        joint: wave + shift + rng.normal(0, 2, (n, 1, 1)) + np.zeros((n, 2, 1)) for joint in curves.JOINTS
     }
-    return figures.SideCurves(angles, [f"p{k}" for k in range(n)], np.full((n, 2), np.nan))
+    return curves.SideCurves(angles, [f"p{k}" for k in range(n)], np.full((n, 2), np.nan))
 
 
 def test_shifted_curves_differ_in_place_and_not_in_range():
@@ -182,8 +183,8 @@ def test_windows_leave_out_rest_and_freezing():
 def test_parkinson_ranges_are_those_published():
     """Computed elsewhere from the same file: knee 54 off against 65, hip 34, 41, ankle 21, 28 degrees."""
     off, healthy = (
-        figures.SideCurves(*load_leg_angles("parkinsons", "off")),
-        figures.SideCurves(*load_leg_angles("healthy_adult")),
+        curves.SideCurves(*load_leg_angles("parkinsons", "off")),
+        curves.SideCurves(*load_leg_angles("healthy_adult")),
     )
     assert (len(off.people), len(healthy.people)) == (22, 42)
     for joint, sick, well in (("knee", 54, 65), ("hip", 34, 41), ("ankle", 21, 28)):

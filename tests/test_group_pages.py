@@ -11,7 +11,7 @@ from notebook_cells import list_trees, read_definitions, run_page
 from gaitlib.environment import ROOT, hash_file
 from gaitlib.errors import AbsentData
 from gaitlib.evaluate.words import compare_with_margin
-from gaitlib.report import figures
+from gaitlib.simulate import curves
 from gaitlib.workflow import earlier
 from gaitlib.workflow.results import Results
 
@@ -141,8 +141,8 @@ def test_a_page_of_simulated_people_claims_nothing_about_patients(monkeypatch, t
 def test_earlier_joint_angles_stand_in_for_absent_ones(tmp_path):
     kept = Results(str(tmp_path / "results"))
     names = read_definitions(STEM, kept=kept, subgroup="parkinsons", title="Parkinson's disease")
-    made = figures.SideCurves(
-        {joint: np.zeros((4, 2, 101)) for joint in figures.JOINTS}, list("abcd"), simulated=True
+    made = curves.SideCurves(
+        {joint: np.zeros((4, 2, 101)) for joint in curves.JOINTS}, list("abcd"), simulated=True
     )
     item = {"group": "parkinsons", "conditions": ["off", "on"], "words": "Parkinson's"}
     item["about"] = names["load_manifest"]().items["parkinson_joint_angles"]

@@ -1,18 +1,32 @@
 """The page "How is the code laid out?" says what is so: its rooms, and the files on the path of one gait."""
 
+import ast
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pandas as pd
-from repository import ROOT
+from repository import ROOT, find_reach, list_imports, read_modules
 
 import gaitlib
+from gaitlib.cohorts.cohort import COHORTS
 from gaitlib.estimate.predict import estimate_clip
+from gaitlib.study import load_study
 
 PAGE = (ROOT / "book/layout.md").read_text(encoding="utf-8")
 MOST_FILES = 30
+HEAVY = set(
+    "IPython PIL casadi cv2 dask distributed ezc3d h5netcdf h5py matplotlib mediapipe openpyxl opensim "
+    "papermill pooch scipy sklearn statsmodels torch tornado tqdm traitlets".split()
+)
+"""Packages that take long to import, or that an installation may lack."""
+NOT_EVERYWHERE = {"fcntl", "resource"}
+"""Parts of Python that Windows lacks."""
+LIGHT = {"gaitlib.verbs", "gaitlib.doctor"}
+"""Modules that import little at their top: `import gaitlib` is fast, the doctor needs no package."""
+KNOWING = ("cohorts", "data", "simulate")
+"""Rooms that know cohorts, or what groups the people of a recording are of."""
 ROOMS = ("body", "simulate", "generate", "sense", "estimate", "door", "evaluate", "report", "workflow")
 
 
@@ -101,3 +115,46 @@ def test_the_chain_on_the_page_is_the_one_that_is_run():
     code = re.search(r"```python\n(.+?)```", PAGE, re.S)[1] + "print(estimate.ok, truth['n_steps'] > 3)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["True", "True"]
+
+
+def list_words(tree):
+    """Strings of a module, docstrings apart."""
+    told = [n.body[0].value for n in ast.walk(tree) if hasattr(n, "body") and isinstance(n.body, list)
+            and n.body and isinstance(n.body[0], ast.Expr)]  # fmt: skip
+    strings = [n for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+    return {node.value for node in strings if node not in told}
+
+
+def test_no_room_knows_a_group_or_a_page():
+    study = load_study(ROOT / "studies/quick.yaml")
+    # parts of an impairment have the names of two groups
+    groups = {*study.evaluate.subgroups, *COHORTS} - {"joint", "weakness"}
+    pages = {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}
+    assert len(groups) > 8 and len(pages) > 12
+    known = []
+    for name, tree in read_modules().items():
+        words = list_words(tree)
+        if f"{name}.".split(".")[1] not in KNOWING:
+            known += [f"{name}: {word}" for word in words & groups]
+        known += [f"{name}: {word}" for word in words if pages & set(re.findall(r"\w+", word))]
+    assert known == []
+
+
+def test_imports_inside_functions_are_of_heavy_packages():
+    """Or of modules that reach one which the importing module does not reach at its top."""
+
+    def weigh(names):
+        return {part for name in names for part in [name.partition(".")[0]] if part in HEAVY}
+
+    files = {name for name in read_modules() if not (ROOT / name.replace(".", "/")).is_dir()}
+    light = []
+    for module, tree in read_modules().items():
+        own = weigh(find_reach(module))
+        for item in list_imports(tree):
+            package = item.name.partition(".")[0]
+            ours = package == "gaitlib"
+            if item.at_module_level or module in LIGHT or (ours and item.name not in files):
+                continue
+            if not (weigh(find_reach(item.name)) - own if ours else package in HEAVY | NOT_EVERYWHERE):
+                light.append(f"{module} line {item.line}: {item.name}")
+    assert light == []

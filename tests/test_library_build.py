@@ -24,6 +24,7 @@ from library_fakes import build_solved, fake_solve, make_plan, run_cluster, wait
 
 import gaitlib.simulate.build as build_module
 from gaitlib.cli import main
+from gaitlib.environment import hash_file
 from gaitlib.errors import InputError, WorkError
 from gaitlib.simulate import simulate_command
 from gaitlib.simulate.build import PartStore, Progress, build_library, lock_folder, make_arrays, open_executor
@@ -48,7 +49,7 @@ from gaitlib.simulate.neighbours import (
     write_multipliers,
 )
 from gaitlib.simulate.plan import select_shard
-from gaitlib.simulate.release import export_library, hash_file, merge_libraries, verify_library
+from gaitlib.simulate.release import export_library, merge_libraries, verify_library
 from gaitlib.simulate.solution import build_gait_dataset
 from gaitlib.study import load_study
 from gaitlib.workflow import run

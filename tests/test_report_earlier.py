@@ -200,7 +200,7 @@ def test_a_page_without_recordings_is_made_again_when_they_come(tmp_path, monkey
     kept.note_absent("lower_back_events", "steps")
     kept.save_facts("4_signals", {})
     present = {"n": 0}
-    monkeypatch.setattr("gaitlib.data.fetch.count_present", lambda key, item: present["n"] * len(item.files))
+    monkeypatch.setattr(earlier, "count_present", lambda key, item: present["n"] * len(item.files))
     monkeypatch.setattr(earlier, "FOLDER", tmp_path / "none")
     past = (results / "4_signals.json").stat().st_mtime - 100
     os.utime(parameters, (past, past))

@@ -219,7 +219,7 @@ def test_a_notebook_without_the_parameter_stops_before_anything_runs(project):
     path.write_text(path.read_text(encoding="utf-8").replace("steps: int", "stepps: int"), encoding="utf-8")
     done = call(project, "run", "studies/quick.yaml")
     assert done.returncode == 2
-    assert "2_generate.ipynb" in done.stderr and "did you mean 'stepps'" in done.stderr
+    assert "generate.steps: no notebook takes" in done.stderr and "did you mean 'stepps'" in done.stderr
 
 
 def test_unknown_study_names_those_there_are():

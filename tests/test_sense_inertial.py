@@ -9,7 +9,8 @@ from toys import make_toy_walk
 from transforms import mirror_walk
 
 from gaitlib.errors import InputError
-from gaitlib.sense.inertial import GRAVITY_MPS2, SITES, InertialErrors, measure_motion, sense_motion
+from gaitlib.gait import GRAVITY_MPS2
+from gaitlib.sense.inertial import SITES, InertialErrors, measure_motion, sense_motion
 from gaitlib.sense.segments import PITCH_SEGMENTS, compute_rotation, get_point
 from gaitlib.walk import KEYPOINTS_3D
 

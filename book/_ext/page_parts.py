@@ -13,6 +13,7 @@ _WORDS_A_MINUTE = 220
 _MIN_SECTIONS = 4
 _SECTIONS = {"1": ("simulate",), "2": ("generate",), "3": ("estimate",), "4": ("evaluate", "estimate")}
 """First letter of a page -> the sections of the study file that its parameters are of."""
+_BY_RUN = ("results", "checkpoints", "subgroup", "patients", "healthy")
 
 
 def describe_parameters(notebook: Path) -> str:
@@ -27,7 +28,7 @@ def describe_parameters(notebook: Path) -> str:
         places = list_keys().get(name, {})
         place = next((key for section in own for key in places if key.startswith(section)), "")
         place = place or next(iter(places), "")
-        said = f"`{place}`{places[place]}" if place else "set by the run"
+        said = f"`{place}`{places[place]}" if place else "set by the run" if name in _BY_RUN else "its own"
         lines.append(f"| `{name}` | {kind} | `{text}` | {said} |")
     return "\n".join(lines)
 

@@ -14,6 +14,7 @@ import zlib
 import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri
+from scipy.stats import qmc
 
 from gaitlib.body.dimensions import compute_dimensions
 from gaitlib.cohorts.cohort import GROUPED_PARTS, PARTS, VARIABLES, Cohort, Pattern, load_cohort
@@ -103,8 +104,6 @@ def _draw(cohort, label, pattern: Pattern, design, n, seed, stride_share, free_s
 
 
 def _draw_points(n_dimensions: int, n: int, key: tuple) -> np.ndarray:
-    from scipy.stats import qmc
-
     rng = np.random.default_rng([zlib.crc32(str(part).encode()) for part in key])
     sobol = qmc.Sobol(n_dimensions, rng=rng)
     return np.clip(sobol.random_base2(max(1, int(n - 1).bit_length()))[:n], 1e-4, 1 - 1e-4)

@@ -161,6 +161,8 @@ class Manifest(Section):
     """All items by id, and the artefacts that the project ships by path."""
 
     version: Literal[1]
+    groups: dict[str, str] = Field(default_factory=dict)
+    """What tables call a group of recorded people -> its words in prose."""
     items: dict[str, DataItem] = Field(min_length=1)
     artefacts: dict[str, Artefact] = Field(default_factory=dict)
 

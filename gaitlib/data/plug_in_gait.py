@@ -37,9 +37,9 @@ def compute_joint_centers(recording: C3dRecording) -> dict[str, np.ndarray]:
     return points if head is None else points | {"head_top": head}
 
 
-def _get_metres(recording: C3dRecording, name: str, above_zero: bool = True) -> float:
+def _get_metres(recording: C3dRecording, name: str) -> float:
     value = recording.get_measure(name) / 1000.0
-    if above_zero and not value > 0:
+    if not value > 0:
         raise InputError(
             f"{recording.markers.attrs['source_file']}: measure 'PROCESSING:{name}' is {value * 1000:g} mm; "
             "expected above zero"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -105,11 +104,6 @@ def load_walks(dataset_id: str, purpose: str) -> list[xr.Dataset]:
     if dataset_id not in loaders:
         raise InputError(f"data item '{dataset_id}' has no walks; sets with walks: {', '.join(loaders)}")
     return loaders[dataset_id](purpose)
-
-
-def collect_walks(dataset_ids: Iterable[str], purpose: str = "evaluate") -> list[xr.Dataset]:
-    """Load the walks of several sets of real people."""
-    return [walk for dataset_id in dataset_ids for walk in load_walks(dataset_id, purpose)]
 
 
 def _load_children(purpose: str) -> list[xr.Dataset]:

@@ -25,7 +25,7 @@ from gaitlib.door.timing import place_in_time, thin_out
 from gaitlib.door.upright import check_proportions, scale_picture, turn_upright
 from gaitlib.errors import InputError
 from gaitlib.estimate.inertial_features import LIMB_SITES
-from gaitlib.estimate.predict import build_signals, check_known, check_labels, check_method, estimate_clip
+from gaitlib.estimate.predict import build_signals, check_known, check_method, estimate_clip
 from gaitlib.estimate.targets import UNITS, Estimate, Value
 from gaitlib.outcomes import OUTCOMES
 from gaitlib.sense.layouts import WALK_LAYOUT, build_image_keypoints, convert_layout
@@ -229,8 +229,14 @@ def _get_number(data, name: str) -> float | None:
 
 def _read_array(data, fps, layout, site, confidence) -> Recording:
     """Bring arrays and datasets to a recording."""
-    check_labels(data, layout, site)
+    if layout is not None and site is not None:
+        raise InputError("layout and site: both given; layout is for keypoints, site for inertial signals.")
     if not isinstance(data, xr.Dataset):
+        if layout is None and site is None:
+            raise InputError(
+                "layout: not given; name the layout of a keypoint array, such as coco17, or the site of an "
+                "inertial sensor, such as lower_back."
+            )
         values = np.asarray(data, dtype=float)
         if site is not None:
             data = build_signals(values, fps, site)

@@ -6,15 +6,16 @@ import argparse
 import json
 from pathlib import Path
 
+from gaitlib.door.answer import estimate_gait
+from gaitlib.door.formats import FORMATS
+from gaitlib.door.names import ORDERS
 from gaitlib.errors import InputError
+from gaitlib.estimate.predict import load_shipped_estimator
+from gaitlib.sense.camera import VIEWS
 
 
 def add_estimate_parser(subparsers) -> argparse.ArgumentParser:
     """Add the command to the program."""
-    from gaitlib.door.formats import FORMATS
-    from gaitlib.door.names import ORDERS
-    from gaitlib.sense.camera import VIEWS
-
     parser = subparsers.add_parser(
         "estimate",
         help="speed, steps, phases of the stride and muscle activity from keypoints, a sensor or markers",
@@ -24,21 +25,12 @@ def add_estimate_parser(subparsers) -> argparse.ArgumentParser:
         "file says counts; options fill in the rest.",
     )
     parser.add_argument("file", help="file, or folder of OpenPose")
-    parser.add_argument("--format", choices=FORMATS, help="what the file is, where its content misleads")
-    parser.add_argument("--layout", help=f"order of numbered points: {', '.join(ORDERS)}")
-    parser.add_argument("--site", help="where the inertial sensor is worn, such as lower_back")
-    parser.add_argument("--fps", type=float, help="frames or samples per second, where the file does not say")
+    add_reading_options(parser)
     parser.add_argument(
         "--person", type=int, help="which person in the picture, 1 being the one who walks most"
     )
-    parser.add_argument("--subject", help="which subject of a c3d or .trc file")
-    parser.add_argument("--treadmill", action="store_true", help="the person walks on a treadmill")
-    parser.add_argument("--height", type=float, help="body height (m)")
-    parser.add_argument("--age", type=float, help="age (years)")
-    parser.add_argument("--view", help=f"where the camera stands: {', '.join(VIEWS)}")
-    parser.add_argument(
-        "--image-size", nargs=2, type=int, metavar=("WIDTH", "HEIGHT"), help="image size (px)"
-    )
+    parser.add_argument("--height", type=float, dest="height_m", help="body height (m)")
+    parser.add_argument("--age", type=float, dest="age_years", help="age (years)")
     parser.add_argument("--focal-length", type=float, help="focal length (px)")
     parser.add_argument("--method", default="synthetic", help="synthetic (default) or classical")
     parser.add_argument("--weights", help="estimator file, in place of the one that comes with the project")
@@ -50,20 +42,30 @@ def add_estimate_parser(subparsers) -> argparse.ArgumentParser:
     return parser
 
 
+def add_reading_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how a file is read."""
+    parser.add_argument("--format", choices=FORMATS, help="what the file is, where its content misleads")
+    parser.add_argument("--layout", help=f"order of numbered points: {', '.join(ORDERS)}")
+    parser.add_argument("--site", help="where the inertial sensor is worn, such as lower_back")
+    parser.add_argument("--fps", type=float, help="frames or samples per second, where the file does not say")
+    parser.add_argument("--subject", help="which subject of a c3d or .trc file")
+    parser.add_argument("--treadmill", action="store_true", help="the person walks on a treadmill")
+    parser.add_argument("--view", help=f"where the camera stands: {', '.join(VIEWS)}")
+    size = {"nargs": 2, "type": int, "dest": "image_size_px", "metavar": ("WIDTH", "HEIGHT")}
+    parser.add_argument("--image-size", help="image size (px)", **size)
+
+
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    from gaitlib.door.answer import estimate_gait
-    from gaitlib.estimate.predict import load_shipped_estimator
-
     answer = estimate_gait(
         args.file,
         args.fps,
-        args.height,
+        args.height_m,
         args.layout,
         args.site,
-        image_size_px=tuple(args.image_size) if args.image_size else None,
+        image_size_px=tuple(args.image_size_px) if args.image_size_px else None,
         focal_length_px=args.focal_length,
-        age_years=args.age,
+        age_years=args.age_years,
         view=args.view,
         method=args.method,
         estimator=load_shipped_estimator(path=args.weights) if args.weights else None,

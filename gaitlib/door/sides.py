@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from scipy.special import stdtrit
 
 from gaitlib.door.answer import Answer
 from gaitlib.door.bouts import trace_legs
@@ -47,8 +48,6 @@ def split_sides(answer: Answer) -> dict[str, Value]:
 
 def _compute_half_width(values: np.ndarray, finest: float) -> float:
     """Half the 90 % interval of a mean, with what a single contact can be off."""
-    from scipy.special import stdtrit
-
     spread = stdtrit(len(values) - 1, 0.95) * values.std(ddof=1) / np.sqrt(len(values))
     return float(np.hypot(spread, finest))
 
@@ -139,3 +138,33 @@ def _follow_feet(part: np.ndarray, kind: str, way: str) -> tuple[np.ndarray, np.
     )
     feet = np.stack([get[f"{part_name}_{side}"] @ forward for side in "rl"], axis=1)
     return feet, hip @ forward, part_name == "heel"
+
+
+_WIDEST = 0.4
+"""Widest interval of one side that is worth telling, as a share of the value."""
+
+
+def drop_unsure(sides: dict) -> dict:
+    """Leave out right and left where the steps seen differ so much that nothing is told."""
+    wide = {
+        name[: name.rindex("_", 0, -2)]
+        for name, item in sides.items()
+        if item.unit != "%" and item.upper - item.lower > _WIDEST * item.value
+    }
+    return {name: item for name, item in sides.items() if not name.startswith(tuple(wide))} if wide else sides
+
+
+def find_view(answer: Answer, stated: str | None) -> str:
+    """Name how the person was seen: side, oblique, front, the site of a sensor, or 'space'."""
+    recording = answer.recording
+    if recording.kind == "inertial":
+        return recording.site or ""
+    if recording.kind == "markers":
+        return "space"
+    if stated:
+        return {"back": "front", "side_left": "side", "oblique_back": "oblique"}.get(stated, stated)
+    fps, good = recording.facts["fps"], [bout for bout in answer.bouts if bout["status"] == "ok"]
+    if {bout["way"] for bout in good} <= {"near", "away"}:
+        return "front"
+    rows = [slice(int(bout["start_s"] * fps), int(bout["end_s"] * fps)) for bout in good]
+    return "side" if all(is_side_on(recording.values[part], fps) for part in rows) else "oblique"

@@ -26,7 +26,7 @@ from gaitlib.estimate.geometry import FOCAL_PRIOR
 from gaitlib.estimate.inertial_features import SITES, compute_inertial_arrays
 from gaitlib.estimate.targets import WalkEvents, find_walk_events, measure_window
 from gaitlib.events import detect_events_from_force
-from gaitlib.gait import MUSCLE_GROUPS, N_PHASE
+from gaitlib.gait import GRAVITY_MPS2, MUSCLE_GROUPS, N_PHASE
 from gaitlib.person import Person
 from gaitlib.sense.body_walk import GaitCurves, build_walk_motion, prepare_gaits
 from gaitlib.sense.camera import Camera, project_points
@@ -87,7 +87,7 @@ def build_pool(gaits: xr.Dataset, persons: list[Person]) -> GaitPool:
     curves = prepare_gaits(gaits, persons)
     travel = gaits["position"].sel(coordinate="pelvis_tx").transpose("gait", "phase").values
     speed = (travel[:, -1] - travel[:, 0]) / curves.stride_time_s
-    slow = speed / np.sqrt(9.81 * np.array([body.leg_length_m for body in curves.dimensions])) < _SLOW
+    slow = speed / np.sqrt(GRAVITY_MPS2 * np.array([body.leg_length_m for body in curves.dimensions])) < _SLOW
     people = pd.DataFrame([person.model_dump() for person in persons])
     load = compute_region_load(gaits, people)
     return GaitPool(curves, sides, load, 1.0 + slow + (np.abs(left - 50.0) > _UNEVEN_PERCENT))

@@ -10,6 +10,16 @@ import pandas as pd
 import xarray as xr
 
 from gaitlib.errors import InputError
+from gaitlib.estimate.baseline_estimators import (
+    crossvalidate_ridge,
+    detect_shank_contacts,
+    estimate_back_step_time,
+    estimate_classical,
+    pair_steps,
+)
+from gaitlib.estimate.features import compute_features, get_height
+from gaitlib.estimate.inertial_features import compute_inertial_features
+from gaitlib.estimate.targets import measure_events
 
 METHODS = ("synthetic", "classical", "ridge_real")
 _KEYS = ("origin", "dataset", "subgroup", "person_id", "walk_id", "view")
@@ -41,9 +51,6 @@ def estimate_walks(
 
 
 def _estimate(clips, truth, method: str, outcomes, estimator, seed: int) -> pd.DataFrame:
-    from gaitlib.estimate.baseline_estimators import estimate_classical
-    from gaitlib.estimate.features import compute_features, get_height
-
     if method == "ridge_real":
         return _crossvalidate_ridge(clips, truth, seed)
     if method == "classical":
@@ -73,8 +80,6 @@ def tabulate_answers(clips, answers, truth: pd.DataFrame, method: str, outcomes)
 
 def _crossvalidate_ridge(clips, truth: pd.DataFrame, seed: int) -> pd.DataFrame:
     """One ridge regression per data set and view, each person estimated by a model of the others."""
-    from gaitlib.estimate.baseline_estimators import crossvalidate_ridge
-
     groups: dict[tuple, list] = {}
     for clip in clips:
         groups.setdefault((clip.attrs["dataset"], clip.attrs["view"]), []).append(clip)
@@ -93,10 +98,6 @@ def tabulate_inertial(walks: list[xr.Dataset], estimator) -> pd.DataFrame:
 
     Method `swings`, where a walk tells it, is the step time between swings of both shanks, untrained.
     """
-    from gaitlib.estimate.features import get_height
-    from gaitlib.estimate.inertial_features import compute_inertial_features
-    from gaitlib.estimate.targets import measure_events
-
     features = [compute_inertial_features(walk, None, get_height(walk)) for walk in walks]
     rows = []
     for walk, answer in zip(walks, estimator.predict_features(features), strict=True):
@@ -140,12 +141,6 @@ def compare_step_times(recording: xr.Dataset, window_s: float = 8.0, min_covered
 
     Windows with freezing, or of which the steps of the ankles cover less than `min_covered`, are left out.
     """
-    from gaitlib.estimate.baseline_estimators import (
-        detect_shank_contacts,
-        estimate_back_step_time,
-        pair_steps,
-    )
-
     time_s, person = recording["time"].values, recording.attrs["person_id"]
     turning = recording["angular_velocity"]
     contacts = [detect_shank_contacts(time_s, turning.sel(sensor=f"ankle_{side}").values) for side in "rl"]

@@ -9,10 +9,11 @@ import xarray as xr
 
 from gaitlib.environment import SHIPPED
 from gaitlib.errors import InputError
+from gaitlib.estimate.baseline_estimators import estimate_classical
 from gaitlib.estimate.features import check_fps
+from gaitlib.estimate.inertial_features import get_site
 from gaitlib.estimate.targets import Estimate
 from gaitlib.sense.camera import VIEWS
-from gaitlib.sense.layouts import build_image_keypoints
 
 SHIPPED_ESTIMATORS = {
     kind: Path("data") / "estimator" / f"{kind}.safetensors" for kind in ("keypoints", "inertial", "insole")
@@ -22,33 +23,19 @@ METHODS = ("synthetic", "classical")
 
 
 def estimate_clip(
-    data: np.ndarray | xr.Dataset,
-    fps: float | None = None,
+    data: xr.Dataset,
     height_m: float | None = None,
-    layout: str | None = None,
     site: str | None = None,
-    confidence: np.ndarray | None = None,
-    image_size_px: tuple[int, int] | None = None,
-    focal_length_px: float | None = None,
     age_years: float | None = None,
     view: str | None = None,
     method: str = "synthetic",
     estimator=None,
 ) -> Estimate:
-    """Estimate the gait of one clip; `gaitlib.estimate_gait` finds the clips of a recording first."""
+    """Estimate the gait of one labelled clip; `gaitlib.estimate_gait` finds the clips of any recording."""
     check_method(method)
-    check_labels(data, layout, site)
-    if not isinstance(data, xr.Dataset):
-        values = np.asarray(data, dtype=float)
-        if site is not None:
-            data = build_signals(values, fps, site)
-        else:
-            data = _build_keypoints(values, fps, layout, confidence, image_size_px, focal_length_px)
     inertial = "acceleration" in data
     data = data.assign_attrs(check_known(age_years, view))
     if method == "classical":
-        from gaitlib.estimate.baseline_estimators import estimate_classical
-
         if inertial:
             raise InputError("method: 'classical' reads image keypoints only.")
         return estimate_classical(data, height_m)
@@ -62,21 +49,8 @@ def check_method(method: str) -> None:
         raise InputError(f"method: found '{method}', expected one of {', '.join(METHODS)}.")
 
 
-def check_labels(data, layout: str | None, site: str | None) -> None:
-    """Check that it is said what an array holds, once."""
-    if layout is not None and site is not None:
-        raise InputError("layout and site: both given; layout is for keypoints, site for inertial signals.")
-    if not isinstance(data, xr.Dataset) and layout is None and site is None:
-        raise InputError(
-            "layout: not given; name the layout of a keypoint array, such as coco17, or the site of an "
-            "inertial sensor, such as lower_back."
-        )
-
-
 def build_signals(values: np.ndarray, fps: float | None, site: str) -> xr.Dataset:
     """Label a sensor's acceleration (m/s^2, with gravity) and, in three more columns, turning (rad/s)."""
-    from gaitlib.estimate.inertial_features import get_site
-
     get_site(site)
     if values.ndim != 2 or values.shape[1] not in (3, 6) or len(values) == 0:
         raise InputError(
@@ -89,18 +63,6 @@ def build_signals(values: np.ndarray, fps: float | None, site: str) -> xr.Datase
         {"acceleration": (dims, values[:, :3])} | turning,
         attrs={"fps": check_fps(fps), "site": site},
     )
-
-
-def _build_keypoints(pixels, fps, layout, confidence, image_size_px, focal_length_px) -> xr.Dataset:
-    fps = check_fps(fps)
-    if pixels.ndim != 3 or len(pixels) == 0:
-        raise InputError(f"keypoints: found shape {pixels.shape}, expected (time, keypoint, 2) with frames.")
-    attributes: dict = {"layout": layout, "fps": fps}
-    if image_size_px is not None:
-        attributes |= {"image_width_px": image_size_px[0], "image_height_px": image_size_px[1]}
-    if focal_length_px is not None:
-        attributes["focal_length_px"] = focal_length_px
-    return build_image_keypoints(np.arange(len(pixels)) / fps, pixels, confidence, attributes)
 
 
 def check_known(age_years: float | None, view: str | None) -> dict[str, float]:

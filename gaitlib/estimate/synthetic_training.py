@@ -131,19 +131,16 @@ def train_estimator(
     return estimator, history, tabulate_errors(estimator, clips)
 
 
-LEFT_OUT = ("stroke", "parkinsons")
-"""Cohorts that no design learns from when designs are compared."""
-
-
 def compare_designs(
-    table: pd.DataFrame, gaits: xr.Dataset, config: TrainingConfig, seed: int, log=None
+    table: pd.DataFrame, gaits: xr.Dataset, config: TrainingConfig, seed: int, left_out, log=None
 ) -> pd.DataFrame:
     """Train every design of a camera's network on the same clips, and test it on shifted clips and cohorts.
 
-    Beside them stands perspective alone, without training, where body height is known. Simulated gaits only.
+    No design learns from the cohorts that are left out. Beside the designs stands perspective alone, without
+    training, where body height is known. Simulated gaits only.
     """
     table, gaits = select_verified(table, gaits)
-    learned = ~table["cohort"].isin(LEFT_OUT).to_numpy()
+    learned = ~table["cohort"].isin(left_out).to_numpy()
     pool = build_pool(gaits, list_persons(table))
     training, calibration, test = (
         pool.take(rows[learned[rows]]) for rows in split_people(table, config.held_out_share, seed)

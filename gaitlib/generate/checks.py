@@ -11,10 +11,10 @@ import xarray as xr
 
 from gaitlib.body.dimensions import compute_dimensions
 from gaitlib.errors import InputError
-from gaitlib.gait import COORDINATES, TRANSLATIONS
+from gaitlib.gait import COORDINATES, GRAVITY_MPS2, TRANSLATIONS
 from gaitlib.generate.foot_contact import measure_foot_contact
 from gaitlib.generate.learnable_gaits import select_learnable
-from gaitlib.generate.representation import GRAVITY_MPS2, compute_travel, compute_units
+from gaitlib.generate.representation import compute_travel, compute_units
 from gaitlib.outcomes import compute_gait_outcomes
 from gaitlib.person import Person
 

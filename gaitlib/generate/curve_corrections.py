@@ -26,7 +26,7 @@ import pandas as pd
 import xarray as xr
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
-from gaitlib.gait import COORDINATES, SIDES
+from gaitlib.gait import COORDINATES, GRAVITY_MPS2, SIDES
 from gaitlib.generate.conditions import hold_body_mass_index
 from gaitlib.generate.foot_contact import (
     LOADED_SHARE,
@@ -42,7 +42,7 @@ from gaitlib.generate.foot_contact import (
     share_load,
     stack_dimensions,
 )
-from gaitlib.generate.representation import GRAVITY_MPS2, GaitRepresentation
+from gaitlib.generate.representation import GaitRepresentation
 from gaitlib.simulate.library import build_gait_set
 
 CHANGES = ("leg_change_deg", "up_change_m", "force_change")

@@ -23,14 +23,14 @@ import xarray as xr
 
 from gaitlib.environment import hash_file
 from gaitlib.errors import InputError
-from gaitlib.gait import COORDINATES, TRANSLATIONS
+from gaitlib.gait import COORDINATES, GRAVITY_MPS2, TRANSLATIONS
 from gaitlib.generate.checks import OUTCOME_NAMES, OUTCOME_TOLERANCE, compare_with_asked, compute_outcomes
 from gaitlib.generate.conditions import BASE_CONDITIONS, get_healthy
 from gaitlib.generate.curve_corrections import compute_joint_speed
 from gaitlib.generate.flow import GaitGenerator
 from gaitlib.generate.foot_contact import measure_foot_contact
 from gaitlib.generate.learnable_gaits import find_nearest, place_gaits, select_verified
-from gaitlib.generate.representation import GRAVITY_MPS2, build_groups, flatten_variable, remove_travel
+from gaitlib.generate.representation import build_groups, flatten_variable, remove_travel
 from gaitlib.outcomes import OUTCOMES
 from gaitlib.person import Person
 

@@ -11,17 +11,10 @@ import xarray as xr
 
 from gaitlib.body.dimensions import Dimensions, compute_dimensions
 from gaitlib.body.kinematics import compute_sagittal_points
+from gaitlib.events import CONTACT_N
 from gaitlib.gait import COORDINATES, GRAVITY_MPS2, MUSCLE_GROUPS, SIDES
 from gaitlib.person import parse_person
-from gaitlib.report.body_picture import (
-    HEALTHY,
-    PATHS,
-    SEGMENTS,
-    WORDS,
-    draw_impairment,
-    get_part,
-    measure_parts,
-)
+from gaitlib.report.body_picture import PATHS, SEGMENTS, WORDS, draw_impairment, get_part, measure_parts
 from gaitlib.report.interactive import build_lab, encode
 from gaitlib.sense.trunk_and_arms import add_width_and_arms
 from gaitlib.simulate.library import HEALTHY_COHORTS
@@ -37,13 +30,6 @@ class Walker:
     dimensions: Dimensions
     mass_kg: float
     picture: str = ""
-
-
-def choose_walkers(table: pd.DataFrame, gaits: xr.Dataset, example: pd.Series) -> list[Walker]:
-    """Choose a gait and its most different companion at about the same speed."""
-    near = table[table["verified"].astype(bool) & (table["speed_mps"] - example["speed_mps"]).abs().lt(0.15)]
-    hindered = (near[list(HEALTHY)].astype(float) - pd.Series(HEALTHY)).abs().sum(axis=1).idxmax()
-    return [make_walker(row, gaits) for row in (example, near.loc[hindered])]
 
 
 def make_walker(row: pd.Series, gaits: xr.Dataset) -> Walker:
@@ -128,7 +114,7 @@ def compute_pressure_centre(gait: xr.Dataset, dimensions: Dimensions) -> np.ndar
         ankle = points[f"ankle_{side}"]
         force = gait["ground_force"].sel(foot=side).values
         moment = gait["joint_moment"].sel(coordinate=f"ankle_angle_{side}").values
-        loaded = force[:, 1] > 20.0
+        loaded = force[:, 1] > CONTACT_N
         ahead = -(moment + ankle[:, 1] * force[:, 0]) / np.where(loaded, force[:, 1], 1.0)
         ends = np.sort([points[f"heel_{side}"][:, 0], points[f"toe_{side}"][:, 0]], axis=0)
         centre[:, column] = np.where(loaded, np.clip(ankle[:, 0] + ahead, *ends), ankle[:, 0])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -16,10 +15,9 @@ from matplotlib.patches import Patch
 
 from gaitlib.evaluate.realism import Band
 from gaitlib.evaluate.style import COLOURS, STYLE, add_simulated_mark
-from gaitlib.events import CONTACT_N
+from gaitlib.simulate.curves import JOINTS, SideCurves
 
 RIGHT, LEFT, GREY = COLOURS[0], COLOURS[1], "0.55"
-JOINTS = {"hip": "hip_flexion", "knee": "knee_angle", "ankle": "ankle_angle"}
 TITLES = {"hip": "Hip\nflexion (°)", "knee": "Knee\nflexion (°)", "ankle": "Ankle\ndorsiflexion (°)"}
 MUSCLE_WORDS = {
     "iliopsoas": "Iliopsoas",
@@ -32,7 +30,6 @@ MUSCLE_WORDS = {
     "soleus": "Soleus",
     "tib_ant": "Tibialis anterior",
 }
-_JOINTS = {"hip_flexion": "Hip flexion", "knee_angle": "Knee flexion", "ankle_angle": "Ankle dorsiflexion"}
 _LINES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1, 1, 1)))
 _LEG = ("hip", "knee", "ankle", "heel", "toe")
 _HALF = (
@@ -87,26 +84,6 @@ def _outline_limb(a: np.ndarray, b: np.ndarray, ra: float, rb: float) -> np.ndar
     last = along + np.linspace(-open_angle, open_angle, 12)
     ring = [np.stack([np.cos(turn), np.sin(turn)], axis=1) for turn in (first, last)]
     return np.concatenate([a + ra * ring[0], b + rb * ring[1]])
-
-
-def collect_joint_curves(gaits: xr.Dataset) -> dict[str, np.ndarray]:
-    """Collect sagittal joint angles of both legs over their own stride; shape (n, 101)."""
-    position = gaits["position"] if "gait" in gaits.dims else gaits["position"].expand_dims("gait")
-    curves = {}
-    for joint in _JOINTS:
-        right = np.degrees(position.sel(coordinate=f"{joint}_r").values)
-        left = np.degrees(position.sel(coordinate=f"{joint}_l").values)
-        left = np.concatenate([left[:, 50:-1], left[:, :51]], axis=1)
-        curves[joint] = np.concatenate([right, left])
-    return curves
-
-
-def plot_joint_curves(
-    groups: Mapping[str, Mapping[str, np.ndarray]], toe_off: float = float("nan"), band: str = ""
-) -> Figure:
-    """Draw hip, knee and ankle over the stride for several groups."""
-    panels = {title: {name: g[joint] for name, g in groups.items()} for joint, title in _JOINTS.items()}
-    return plot_cycles(panels, "Angle (°)", toe_off, band)
 
 
 def plot_cycles(
@@ -212,81 +189,6 @@ def draw_pixels(ax, pose: xr.Dataset) -> None:
                 *np.transpose([pixels[first], pixels[second]]), color=colour, linewidth=1.8, linestyle=line
             )
     ax.plot(*np.transpose(list(pixels.values())), ".", color="0.15", markersize=3.5)
-
-
-@dataclass(frozen=True)
-class SideCurves:
-    """Sagittal joint angles of a group of people, each leg over its own stride."""
-
-    angles: dict[str, np.ndarray]  # joint -> (people, 2, 101), right before left, degrees
-    people: list[str]
-    # end of stance (people, 2), % of the own stride; NaN where not known
-    toe_off: np.ndarray = field(default_factory=lambda: np.empty((0, 2)))
-    simulated: bool = False
-
-    def average_sides(self) -> dict[str, np.ndarray]:
-        """Average both legs of each person; shape (people, 101)."""
-        return {joint: curves.mean(axis=1) for joint, curves in self.angles.items()}
-
-
-def collect_side_curves(gaits: xr.Dataset, people: list[str]) -> SideCurves:
-    """Collect the curves of simulated gaits, several gaits of one person averaged."""
-    names = list(dict.fromkeys(people))
-    force = gaits["ground_force"].sel(axis="y").transpose("gait", "foot", "phase").sel(foot=list("rl")).values
-    stance = [[_find_stance(side[:-1]) for side in gait] for gait in force]
-    toe_off = [[share for _, share in both] for both in stance]
-    per_gait = {}
-    for joint, coordinate in JOINTS.items():
-        both_sides = [f"{coordinate}_{side}" for side in "rl"]
-        curves = gaits["position"].sel(coordinate=both_sides).transpose("gait", "coordinate", "phase").values
-        per_gait[joint] = [
-            [_roll(curve, start) for curve, (start, _) in zip(both, starts, strict=True)]
-            for both, starts in zip(np.degrees(curves), stance, strict=True)
-        ]
-    rows = [[n for n, name in enumerate(people) if name == person] for person in names]
-    angles = {
-        joint: np.array([np.mean(np.array(curves)[own], axis=0) for own in rows])
-        for joint, curves in per_gait.items()
-    }
-    return SideCurves(
-        angles, names, np.array([np.mean(np.array(toe_off)[own], axis=0) for own in rows]), True
-    )
-
-
-def _find_stance(force: np.ndarray) -> tuple[int, float]:
-    """Sample of initial contact, and end of stance in percent of the cycle after it."""
-    loaded = force > CONTACT_N
-    starts = np.flatnonzero(loaded & ~np.roll(loaded, 1))
-    if len(starts) == 0:
-        return 0, float("nan")
-    ends = [int(np.argmin(np.roll(loaded, -start))) for start in starts]  # first unloaded sample after it
-    longest = int(np.argmax(ends))
-    return int(starts[longest]), 100.0 * ends[longest] / len(force)
-
-
-def _roll(curve: np.ndarray, start: int) -> np.ndarray:
-    """A closed curve of 101 points, begun at another sample."""
-    turned = np.roll(curve[:-1], -start)
-    return np.concatenate([turned, turned[:1]])
-
-
-def plot_bands(bands: Mapping[str, pd.DataFrame], made: SideCurves):
-    """Draw means and two standard deviations of groups of real people, and the mean of simulated ones."""
-    looks = ({"color": COLOURS[1], "hatch": "//"}, {"color": "0.5", "hatch": ""})
-    with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(1, 3, figsize=(9.6, 3.9), sharex=True, layout="constrained")
-        for ax, joint in zip(axes, JOINTS, strict=True):
-            for (name, rows), look in zip(bands.items(), looks, strict=False):
-                own = rows[rows["joint"] == joint].sort_values("phase")
-                phase, mean, sd = (own[key].to_numpy() for key in ("phase", "mean_deg", "sd_deg"))
-                ax.fill_between(phase, mean - 2 * sd, mean + 2 * sd, alpha=0.2, lw=0, **look)
-                ax.plot(phase, mean, color=look["color"], ls="-" if look["hatch"] else "--", lw=2, label=name)
-            curve = made.average_sides()[joint].mean(axis=0)
-            ax.plot(curve, color=COLOURS[0], lw=2.4, ls=":", label=f"simulated ({len(made.people)})")
-            ax.set(xlim=(0, 100), xticks=[0, 50, 100], xlabel="Own stride (%)", ylabel=TITLES[joint])
-            ax.axhline(0, color="0.6", linewidth=0.8, zorder=1)
-        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower left", frameon=False, ncols=3)
-    return figure
 
 
 def plot_side_curves(columns: Mapping[str, SideCurves], normal: SideCurves | None = None):

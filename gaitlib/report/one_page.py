@@ -201,8 +201,6 @@ def _explain(name: str, item: Measure, visit: Visit) -> str:
 
 def _draw_bar(item: Measure) -> str:
     """Usual range as a band, interval as a line, value as a mark."""
-    if item.usual is None:
-        return ""
     known = [v for v in (item.value, item.lower, item.upper, *item.usual) if np.isfinite(v)]
     low, high = min(known), max(known)
     room = 0.08 * (high - low)
@@ -306,14 +304,13 @@ def _draw_signal(part: np.ndarray, fps: float) -> str:
     rows = np.flatnonzero(np.isfinite(size))
     low, high = float(size[rows].min()), float(size[rows].max())
     x, y = rows / fps / 6 * 760 + 10, 110 - 95 * (size[rows] - low) / max(high - low, 1e-9)
-    line = "M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in zip(x, y, strict=True))
     ticks = "".join(
         f'<text x="{10 + 760 / 6 * s:.0f}" y="128" text-anchor="middle">{s} s</text>' for s in range(1, 6)
     )
     return (
         '<div class="strip"><svg viewBox="0 0 780 132" font-size="11" fill="#57606a" role="img" '
-        f'aria-label="Acceleration"><path d="{line}" fill="none" stroke="{RIGHT}" stroke-width="1.3"/>{ticks}'
-        f'</svg></div><p class="note">Size of the acceleration, {low:.1f} to {high:.1f} m/s².</p>'
+        f'aria-label="Acceleration"><path d="{_join(x, y)}" fill="none" stroke="{RIGHT}" stroke-width="1.3"/>'
+        f'{ticks}</svg></div><p class="note">Size of the acceleration, {low:.1f} to {high:.1f} m/s².</p>'
     )
 
 

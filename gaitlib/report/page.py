@@ -39,7 +39,6 @@ def describe_basis(
 def show_figure(figure, caption: str, basis: str, n_people=None, n_walks=None, unit: str = "walks"):
     """Show a matplotlib figure with its caption and data basis."""
     import matplotlib.pyplot as plt
-    from IPython.display import HTML
 
     figure = getattr(figure, "figure", figure)
     if basis in ("simulated", "generated"):
@@ -52,7 +51,7 @@ def show_figure(figure, caption: str, basis: str, n_people=None, n_walks=None, u
     kind = "plate broad" if width > _BROAD_PX else "plate"
     data = base64.b64encode(picture).decode()
     words = f"{_mark_basis(basis, n_people, n_walks, unit)} {_escape(caption)}"
-    return HTML(
+    return _show(
         f'<figure class="{kind}"><div class="frame"><img src="data:image/png;base64,{data}" '
         f'style="width:{width}px" alt="{html.escape(caption, quote=True)}"></div>'
         f"<figcaption>{words}</figcaption></figure>"
@@ -73,31 +72,25 @@ def _draw_png(figure) -> tuple[bytes, int]:
 
 def show_markup(markup: str, caption: str, basis: str, n_people=None, n_walks=None, unit: str = "walks"):
     """Show ready HTML, such as an animation, with its caption and data basis."""
-    from IPython.display import HTML
-
     words = f"{_mark_basis(basis, n_people, n_walks, unit)} {_escape(caption)}"
-    return HTML(f'<figure class="plate">{markup}<figcaption>{words}</figcaption></figure>')
+    return _show(f'<figure class="plate">{markup}<figcaption>{words}</figcaption></figure>')
 
 
 def show_table(
     table: pd.DataFrame, caption: str, basis: str, n_people=None, n_walks=None, unit: str = "walks"
 ):
     """Show a table with its caption and data basis; wide ones scroll, long ones come as CSV too."""
-    from IPython.display import HTML
-
     shown = table.map(lambda value: _keep_together(str(value)))
     body = shown.to_html(index=False, border=0, na_rep="–", justify="left", escape=True, classes="table")
     words = f"{_mark_basis(basis, n_people, n_walks, unit)} {_escape(caption)}"
     if len(table) >= _LONG_ROWS:
         words += f" {_link_csv(table, f'{_name_file(caption)}.csv', 'CSV')}"
-    return HTML(f'<div class="wide">{body}</div><p class="tablenote">{words}</p>')
+    return _show(f'<div class="wide">{body}</div><p class="tablenote">{words}</p>')
 
 
 def show_csv(table: pd.DataFrame, name: str, words: str):
     """Show a link that saves a table as CSV; the file is part of the page."""
-    from IPython.display import HTML
-
-    return HTML(f"<p>{_link_csv(table, name, words)}</p>")
+    return _show(f"<p>{_link_csv(table, name, words)}</p>")
 
 
 def _link_csv(table: pd.DataFrame, name: str, words: str) -> str:
@@ -134,33 +127,25 @@ def _keep_together(text: str) -> str:
 
 def show_answer(sentences, basis: str = "real"):
     """Show the box with the short answer."""
-    from IPython.display import HTML
-
     sentences = [sentences] if isinstance(sentences, str) else list(sentences)
     kind = "answer" if basis == "real" else "answer simulated"
     body = "".join(f"<p>{_escape(text)}</p>" for text in sentences if text)
-    return HTML(f'<div class="{kind}" role="note">{body}</div>')
+    return _show(f'<div class="{kind}" role="note">{body}</div>')
 
 
 def show_list(lines):
     """Show computed lines as a list."""
-    from IPython.display import HTML
-
-    return HTML("<ul>" + "".join(f"<li>{_escape(line)}</li>" for line in lines if line) + "</ul>")
+    return _show("<ul>" + "".join(f"<li>{_escape(line)}</li>" for line in lines if line) + "</ul>")
 
 
 def show_text(text: str):
     """Show a computed paragraph."""
-    from IPython.display import HTML
-
-    return HTML(f"<p>{_escape(text)}</p>")
+    return _show(f"<p>{_escape(text)}</p>")
 
 
 def show_all(*parts):
     """Show several things beneath each other; None is left out."""
-    from IPython.display import HTML
-
-    return HTML("".join(part.data for part in parts if part is not None))
+    return _show("".join(part.data for part in parts if part is not None))
 
 
 def join_words(words, last: str = "and") -> str:
@@ -174,3 +159,9 @@ def join_words(words, last: str = "and") -> str:
 def _mark_basis(basis: str, n_people, n_walks, unit: str) -> str:
     words = html.escape(describe_basis(basis, n_people, n_walks, unit))
     return f'<span class="basis {basis}">{words}.</span>'
+
+
+def _show(markup: str):
+    from IPython.display import HTML
+
+    return HTML(markup)

@@ -12,11 +12,13 @@ import pandas as pd
 
 import gaitlib
 from gaitlib.cohorts.usual import AGES, compute_usual
+from gaitlib.data.manifest import load_manifest
 from gaitlib.door.answer import Answer
-from gaitlib.door.sides import is_side_on, split_sides
+from gaitlib.door.sides import drop_unsure, find_view, split_sides
 from gaitlib.environment import SHIPPED
 from gaitlib.errors import InputError
-from gaitlib.evaluate.agreement import compute_agreement
+from gaitlib.evaluate.detectable import compare_values, compute_detectable
+from gaitlib.evaluate.video_trials import look_up_trials
 
 KIND, VERSION = "gaitlib-report", 1
 NAMES = (
@@ -25,26 +27,6 @@ NAMES = (
     *("double_support_share", "stride_time_cv"),
 )
 """What a report holds, in its order."""
-GROUPS = {
-    "healthy_adult": "healthy adults",
-    "joint": "adults with a joint disease",
-    "neurological": "adults with a neurological disorder",
-    "weakness": "adults with muscle weakness",
-    "child": "typically developing children",
-    "cerebral_palsy": "children with cerebral palsy",
-    "older_adult": "older adults",
-    "parkinsons": "people with Parkinson's disease",
-    "multiple_sclerosis": "people with multiple sclerosis",
-    "dementia": "people with dementia",
-    "stroke": "people after a stroke",
-}
-VIDEO_TRIALS = Path(__file__).with_name("video_trials.csv")
-"""Videos of known walks through the whole path, made by `studies/report_videos.py`."""
-_TRUSTED = 0.15
-"""Where drawn walks come out farther off (median), a report of a video leaves out speed and lengths."""
-_RESAMPLES, _SEED = 500, 0
-_WIDEST = 0.4
-"""Widest interval of one side that is worth telling, as a share of the value."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +120,7 @@ def build_visit(
             raise InputError(f"{answer.source}: no report: {tried}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # means over steps that nobody saw
-        values, sides = answer.values, _drop_unsure(split_sides(answer))
+        values, sides = answer.values, drop_unsure(split_sides(answer))
     if answer.recording.kind == "markers":
         values = sides | values
     else:
@@ -162,32 +144,6 @@ def build_visit(
     return Visit(answer, measures, height_m, age_years, sex, seen, tested, limits, changes, before)
 
 
-def _drop_unsure(sides: dict) -> dict:
-    """Leave out right and left where the steps seen differ so much that nothing is told."""
-    wide = {
-        name[: name.rindex("_", 0, -2)]
-        for name, item in sides.items()
-        if item.unit != "%" and item.upper - item.lower > _WIDEST * item.value
-    }
-    return {name: item for name, item in sides.items() if not name.startswith(tuple(wide))} if wide else sides
-
-
-def find_view(answer: Answer, stated: str | None) -> str:
-    """Name how the person was seen: side, oblique, front, the site of a sensor, or 'space'."""
-    recording = answer.recording
-    if recording.kind == "inertial":
-        return recording.site or ""
-    if recording.kind == "markers":
-        return "space"
-    if stated:
-        return {"back": "front", "side_left": "side", "oblique_back": "oblique"}.get(stated, stated)
-    fps, good = recording.facts["fps"], [bout for bout in answer.bouts if bout["status"] == "ok"]
-    if {bout["way"] for bout in good} <= {"near", "away"}:
-        return "front"
-    rows = [slice(int(bout["start_s"] * fps), int(bout["end_s"] * fps)) for bout in good]
-    return "side" if all(is_side_on(recording.values[part], fps) for part in rows) else "oblique"
-
-
 def look_up_errors(
     answer: Answer, view: str, group: str | None = None, results: Path | None = None
 ) -> tuple[dict[str, dict], str]:
@@ -207,17 +163,8 @@ def look_up_errors(
     method = "classical" if "classical" in answer.method else "synthetic"
     table = table[(table["view"] == view) & (table["method"] == method) & (table["status"] == "ok")]
     table = table[table["subgroup"] == group] if group else table
-    found: dict[str, dict] = {}
-    for name, rows in table.dropna(subset=["reference", "estimate"]).groupby("outcome"):
-        if name not in answer.values or rows["person_id"].nunique() < 4:
-            continue
-        factor = 100.0 if answer.values[name].unit == "%" else 1.0
-        person = rows["dataset"].astype(str) + "/" + rows["person_id"].astype(str)
-        rng = np.random.default_rng(_SEED)
-        pair = (rows[key].to_numpy(dtype=float) * factor for key in ("reference", "estimate"))
-        told = compute_agreement(*pair, person.to_numpy(), rng, _RESAMPLES)["value"]
-        found[str(name)] = {"mae": float(told["mae"]), "detectable": float(told["mdc95"])}
-        found[str(name)]["people"] = int(person.nunique())
+    percent = {name for name, item in answer.values.items() if item.unit == "%"}
+    found = compute_detectable(table[table["outcome"].isin(list(answer.values))], percent)
     if "cadence_spm" not in found and "step_time_s" in found and "cadence_spm" in answer.values:
         share = answer.values["cadence_spm"].value / answer.values["step_time_s"].value
         found["cadence_spm"] = {key: found["step_time_s"][key] * share for key in ("mae", "detectable")}
@@ -225,41 +172,14 @@ def look_up_errors(
     if not found:
         return {}, f"Not tested on real people for this view ({view}): take the values as a first impression."
     people = max(item["people"] for item in found.values())
-    names = [GROUPS.get(item, item) for item in dict.fromkeys(table["subgroup"])]
+    words = load_manifest().groups
+    names = [words.get(item, item) for item in dict.fromkeys(table["subgroup"])]
     kind = (
         f"with a sensor on the {view.replace('_', ' ')}"
         if answer.recording.kind == "inertial"
         else (f"seen from the {view} as key points of motion capture with the errors of a pose detector")
     )
     return found, f"Tested on {people} real people ({', '.join(names)}), {kind}."
-
-
-def look_up_trials(view: str, lens_told: bool = False) -> tuple[bool, str]:
-    """Look up drawn walks of known speed, filmed from a view: whether to trust lengths, and a sentence."""
-    table = pd.read_csv(VIDEO_TRIALS)
-    table = table[(table["what"] == "drawn") & (table["view"].replace("back", "front") == view)]
-    good = table[table["status"] == "ok"]
-    words = {"front": "the front or back"}.get(view, f"the {view}".replace("the oblique", "an oblique view"))
-    if good.empty:
-        return False, f"speed and step length are left out: no video from {words} was ever tested"
-    told = lens_told and "speed_mps_lens" in good
-    error = good["speed_mps_lens" if told else "speed_mps"] / good["speed_mps_known"] - 1
-    if error.abs().median() > _TRUSTED:
-        return False, (
-            f"speed and step length are left out, as video from {words} does not tell them: in {len(good)} "
-            f"drawn walks of known speed the values were {_show_errors(error)} off; film from the side"
-            f"{'' if told else ' or state the lens (--lens)'}"
-        )
-    late = (good["step_time_s"] / good["step_time_s_known"] - 1).abs().max()
-    return True, (
-        f"In {len(good)} drawn videos from {words} with known values{' and lens' if told else ''} speed was "
-        f"{_show_errors(error)} off, step time at most {100 * late:.1f} %."
-    )
-
-
-def _show_errors(error: pd.Series) -> str:
-    low, high = (f"{100 * end:+.0f}".replace("-", "−") for end in (error.min(), error.max()))
-    return f"{low} to {high} %"
 
 
 def _read_estimates(folder: Path) -> pd.DataFrame:
@@ -278,19 +198,17 @@ def compare_visits(measures: dict[str, Measure], path: Path, view: str) -> tuple
         raise InputError(f"--compare {path}: cannot be read as JSON ({error}).") from None
     if not isinstance(earlier, dict) or earlier.get("kind") != KIND or earlier.get("version") != VERSION:
         raise InputError(f"--compare {path}: found no report; give the .json that gaitlib report wrote.")
-    rows = []
-    for name, now in measures.items():
-        before = earlier.get("values", {}).get(name)
-        if before is None:
-            continue
-        if not isinstance(before, dict) or before.get("unit") != now.unit or before.get("value") is None:
-            raise InputError(f"--compare {path}: values.{name}: expected a value in {now.unit}.")
-        change = now.value - before["value"]
-        row = {"outcome": name, "before": before["value"], "now": now.value, "change": change}
-        row |= {"unit": now.unit, "detectable": now.detectable, "beyond_error": None}
-        if now.detectable is not None:
-            row["beyond_error"] = bool(abs(change) > now.detectable)
-        rows.append(row)
+    before = {
+        name: item
+        for name, item in earlier.get("values", {}).items()
+        if name in measures and item is not None
+    }
+    for name, item in before.items():
+        unit = measures[name].unit
+        if not isinstance(item, dict) or item.get("unit") != unit or item.get("value") is None:
+            raise InputError(f"--compare {path}: values.{name}: expected a value in {unit}.")
+    now = {name: (item.value, item.unit, item.detectable) for name, item in measures.items()}
+    rows = compare_values({name: item["value"] for name, item in before.items()}, now)
     source = str(earlier.get("source", Path(path).name))
     other = str(earlier.get("view", ""))
     return tuple(rows), source if other == view else f"{source} (seen otherwise: {other or 'unknown'})"

@@ -17,6 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from scipy.ndimage import gaussian_filter1d
 
@@ -176,8 +177,6 @@ def observe_insoles(
     **attributes,
 ) -> xr.Dataset:
     """Let a person walk one gait on virtual insoles: force by foot and region (N), as insoles tell it."""
-    import pandas as pd
-
     load = compute_region_load(gait.expand_dims("gait"), pd.DataFrame([person.model_dump()]))[0]
     travel = get_travel(gait["position"].values[None])[0]
     walk = build_load_walk(load, travel, float(gait["stride_time_s"]), duration_s, rng, variation)

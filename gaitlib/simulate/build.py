@@ -24,11 +24,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy.spatial.distance import cdist
 
 from gaitlib.body.dimensions import compute_dimensions
 from gaitlib.environment import write_atomically
 from gaitlib.errors import GaitlibError, InputError, WorkError
-from gaitlib.simulate.library import CURVES, GAIT_PREFIX, build_gait_set, write_library
+from gaitlib.gait import CURVES
+from gaitlib.simulate.library import GAIT_PREFIX, build_gait_set, write_library
 from gaitlib.simulate.neighbours import (
     PREFIX,
     LibraryStarts,
@@ -550,8 +552,6 @@ class _Builder:
                 self._plan_check(_Start(job.gait_id))
 
     def _add_starts(self, starts: list[_Start], places: np.ndarray) -> None:
-        from scipy.spatial.distance import cdist
-
         if not starts:
             return
         self.starts += starts

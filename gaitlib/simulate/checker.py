@@ -8,6 +8,7 @@ import pickle
 import subprocess
 import sys
 
+from gaitlib.body.spatial_body import COORDINATES, build_spatial_specification
 from gaitlib.errors import WorkError
 from gaitlib.simulate.solution import list_reasons
 
@@ -46,7 +47,6 @@ class Checker:
 
 def run_replay(request, solved) -> dict:
     """Replay one solution, in the plane or in space, in OpenSim in this (worker) process."""
-    from gaitlib.body.spatial_body import COORDINATES, build_spatial_specification
     from gaitlib.simulate.replay import replay_gait
 
     specification = request.specification

@@ -1,16 +1,18 @@
-"""Gaits chosen from a library, and their curves over the stride of each leg."""
+"""Curves of gaits over the stride of each leg."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
-from gaitlib.events import detect_events_from_force
+from gaitlib.events import CONTACT_N, detect_events_from_force
 from gaitlib.gait import GRAVITY_MPS2, MUSCLE_GROUPS
-from gaitlib.simulate.library import mark_impaired
+
+JOINTS = {"hip": "hip_flexion", "knee": "knee_angle", "ankle": "ankle_angle"}
+"""Joint as pages name it -> its coordinate without the side."""
 
 
 def get_leg_curves(gait: xr.Dataset, side: str) -> dict | None:
@@ -60,20 +62,57 @@ def collect_leg_curves(gaits: xr.Dataset, sides: str = "rl") -> dict[str, np.nda
     return {name: np.array([np.append(leg[name], leg[name][0]) for leg in legs]) for name in names}
 
 
-def choose_alike(table: pd.DataFrame, speed_mps: float = 1.3, n_gaits: int = 10) -> pd.DataFrame:
-    """Choose simulated healthy adults nearest to a speed."""
-    strong = table["verified"].astype(bool) & ~mark_impaired(table)
-    adults = strong & table["age_years"].between(18, 65)
-    rows = table[adults if adults.any() else table["verified"].astype(bool)]
-    nearest = (rows["speed_mps"] - speed_mps).abs().argsort(kind="stable")
-    return rows.iloc[nearest[:n_gaits]].reset_index(drop=True)
+@dataclass(frozen=True)
+class SideCurves:
+    """Sagittal joint angles of a group of people, each leg over its own stride."""
+
+    angles: dict[str, np.ndarray]  # joint -> (people, 2, 101), right before left, degrees
+    people: list[str]
+    # end of stance (people, 2), % of the own stride; NaN where not known
+    toe_off: np.ndarray = field(default_factory=lambda: np.empty((0, 2)))
+    simulated: bool = False
+
+    def average_sides(self) -> dict[str, np.ndarray]:
+        """Average both legs of each person; shape (people, 101)."""
+        return {joint: curves.mean(axis=1) for joint, curves in self.angles.items()}
 
 
-def choose_nearest(table: pd.DataFrame, people: pd.DataFrame, cohort: str) -> list[str]:
-    """Choose for every real person the simulated one of a cohort nearest in height and speed."""
-    pool = table[table["verified"].astype(bool) & (table["cohort"] == cohort)]
-    chosen = {}
-    for person in people.itertuples():
-        far = (pool["height_m"] - person.height_m) ** 2 + (pool["speed_mps"] - person.speed_mps) ** 2
-        chosen[pool.loc[far.idxmin(), "gait_id"]] = None
-    return list(chosen)
+def collect_side_curves(gaits: xr.Dataset, people: list[str]) -> SideCurves:
+    """Collect the curves of simulated gaits, several gaits of one person averaged."""
+    names = list(dict.fromkeys(people))
+    force = gaits["ground_force"].sel(axis="y").transpose("gait", "foot", "phase").sel(foot=list("rl")).values
+    stance = [[_find_stance(side[:-1]) for side in gait] for gait in force]
+    toe_off = [[share for _, share in both] for both in stance]
+    per_gait = {}
+    for joint, coordinate in JOINTS.items():
+        both_sides = [f"{coordinate}_{side}" for side in "rl"]
+        curves = gaits["position"].sel(coordinate=both_sides).transpose("gait", "coordinate", "phase").values
+        per_gait[joint] = [
+            [_roll(curve, start) for curve, (start, _) in zip(both, starts, strict=True)]
+            for both, starts in zip(np.degrees(curves), stance, strict=True)
+        ]
+    rows = [[n for n, name in enumerate(people) if name == person] for person in names]
+    angles = {
+        joint: np.array([np.mean(np.array(curves)[own], axis=0) for own in rows])
+        for joint, curves in per_gait.items()
+    }
+    return SideCurves(
+        angles, names, np.array([np.mean(np.array(toe_off)[own], axis=0) for own in rows]), True
+    )
+
+
+def _find_stance(force: np.ndarray) -> tuple[int, float]:
+    """Sample of initial contact, and end of stance in percent of the cycle after it."""
+    loaded = force > CONTACT_N
+    starts = np.flatnonzero(loaded & ~np.roll(loaded, 1))
+    if len(starts) == 0:
+        return 0, float("nan")
+    ends = [int(np.argmin(np.roll(loaded, -start))) for start in starts]  # first unloaded sample after it
+    longest = int(np.argmax(ends))
+    return int(starts[longest]), 100.0 * ends[longest] / len(force)
+
+
+def _roll(curve: np.ndarray, start: int) -> np.ndarray:
+    """A closed curve of 101 points, begun at another sample."""
+    turned = np.roll(curve[:-1], -start)
+    return np.concatenate([turned, turned[:1]])

@@ -15,12 +15,11 @@ import numpy as np
 
 from gaitlib.body.specification import Specification
 from gaitlib.gait import COORDINATES
-from gaitlib.simulate.dynamics import FORCES, build_force_function
+from gaitlib.simulate.dynamics import FORCES, N_Q, build_force_function
 from gaitlib.simulate.guess import Trajectory, fit_spline
 from gaitlib.simulate.problem import (
     N_HEAD,
     N_M,
-    N_Q,
     TASK_FIELDS,
     TORQUE_SCALE_NM,
     Layout,

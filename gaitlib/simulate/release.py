@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import xarray as xr
+import yaml
 
 import gaitlib
 from gaitlib.cohorts.cohort import COHORTS, load_cohort
@@ -135,8 +136,6 @@ def export_library(
 
 def format_manifest(folder: Path | str, command: str) -> str:
     """Format the rows of the manifest for a release."""
-    import yaml
-
     titles = {
         "gaits.nc": "Simulated gaits, verified in OpenSim: curves",
         "table.parquet": "Simulated gaits asked for: people, outcomes, verdicts",

@@ -14,7 +14,7 @@ from gaitlib.environment import ROOT, hash_file
 from gaitlib.errors import WorkError
 from gaitlib.study import Study
 from gaitlib.workflow.execute import find_private_text, read_notebook
-from gaitlib.workflow.pages import SUBGROUP_PAGE, find_notebook, plan_pages
+from gaitlib.workflow.pages import Page, find_notebook, plan_pages
 
 _WRITING = ("workflow/bind.py", "__init__.py", "verbs.py", "person.py", "outcomes.py", "simulate/library.py",
             "door/answer.py")  # fmt: skip
@@ -59,25 +59,22 @@ def build_book(study: Study, root: str | Path) -> Path:
 
 def assemble_book(study: Study, root: str | Path, target: str | Path) -> Path:
     """Lay the sources of the book and the executed pages into one fresh folder."""
-    # Here, so that a run with nothing to do starts fast.
-    from gaitlib.report.own_data_page import run_commands
-
     root, target = Path(root), Path(target)
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(root / "book", target, ignore=shutil.ignore_patterns("__pycache__"))
     pages = root / "build" / study.name / "notebooks"
     made = describe_inputs(study, root)
-    for name in plan_pages(study):
+    planned = plan_pages(study, root)
+    for name in planned:
         path = pages / f"{name}.ipynb"
         if not path.is_file():
             raise WorkError(f"book: page {name} has not been executed; run `gaitlib run` on the study")
         notebook = lay_out(read_notebook(path), describe_making(study, root, name, made))
         (target / path.name).write_text(json.dumps(notebook, ensure_ascii=False), encoding="utf-8")
     table = (target / "_toc.yml").read_text(encoding="utf-8")
-    (target / "_toc.yml").write_text(_list_subgroups(table, study), encoding="utf-8")
+    (target / "_toc.yml").write_text(_list_subgroups(table, planned), encoding="utf-8")
     config = (target / "_config.yml").read_text(encoding="utf-8")
     (target / "_config.yml").write_text(config.replace("{title}", study.book.title), encoding="utf-8")
-    run_commands(target / "own_data.md", target / "_own_data")
     return target
 
 
@@ -123,17 +120,18 @@ def describe_making(study: Study, root: Path, name: str, made: str) -> str:
     )
 
 
-def _list_subgroups(table: str, study: Study) -> str:
-    """Table of contents in which the evaluation stands once per subgroup."""
+def _list_subgroups(table: str, pages: dict[str, Page]) -> str:
+    """Table of contents in which a notebook that is a page of every subgroup stands once for each."""
     lines = []
     for line in table.splitlines():
-        if line.strip() == f"- file: {SUBGROUP_PAGE}":
-            indent = " " * (line.index("-") + 2)
-            for name, group in study.evaluate.subgroups.items():
-                lines += [line.replace(SUBGROUP_PAGE, f"{SUBGROUP_PAGE}_{name}")]
-                lines += [f'{indent}title: "{group.title}"']
-        else:
+        stem = line.partition("- file: ")[2]
+        own = [page for page in pages.values() if page.notebook == f"notebooks/{stem}.ipynb"]
+        if not own or own[0].name == stem:
             lines.append(line)
+            continue
+        indent = " " * (line.index("-") + 2)
+        for page in own:
+            lines += [line.replace(stem, page.name), f'{indent}title: "{page.parameters["title"]}"']
     return "\n".join(lines) + "\n"
 
 

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from gaitlib.data.fetch import count_present
+from gaitlib.data.manifest import load_manifest
 from gaitlib.environment import ROOT, hash_file
 from gaitlib.errors import AbsentData, InputError
 from gaitlib.report.page import join_words
@@ -105,8 +107,6 @@ def show_label(kept: Results):
 
 def describe_absent(item_id: str, parts: list[str], revision: str = "") -> str:
     """Say in one sentence what is absent, what stands in, and how to get the recordings."""
-    from gaitlib.data.manifest import load_manifest
-
     item = load_manifest().items.get(item_id)
     title = f"{item.title} ({item_id})" if item else item_id
     how = f"the recordings '{title}' are not here: run make data, or set GAITLIB_DATA to their folder"
@@ -133,9 +133,6 @@ def read_card() -> dict:
 
 def has_changed(results: Path, name: str) -> bool:
     """Tell whether a page was made without recordings that are here now, or from other earlier results."""
-    from gaitlib.data.fetch import count_present
-    from gaitlib.data.manifest import load_manifest
-
     path = results / f"{name}.json"
     try:
         absent = json.loads(path.read_text(encoding="utf-8")).get("absent", [])

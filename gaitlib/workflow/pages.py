@@ -7,12 +7,19 @@ import functools
 from dataclasses import dataclass
 from pathlib import Path
 
-from gaitlib.environment import ROOT
-from gaitlib.study import Study, load_study
-from gaitlib.workflow.execute import check_parameters, read_notebook
+import yaml
 
-SUBGROUP_PAGE = "4_evaluate"
-"""The notebook that is run once per subgroup of the study."""
+from gaitlib.environment import ROOT
+from gaitlib.errors import InputError, suggest_name
+from gaitlib.study import Study, load_study
+from gaitlib.workflow.earlier import has_changed
+from gaitlib.workflow.execute import check_parameters, read_notebook, read_parameters
+
+_SECTIONS = ("evaluate", "generate", "sense", "estimate", "simulate")
+_CHAPTERS = {"1": "simulate", "2": "generate", "3": "estimate", "4": "estimate"}
+"""First letter of a notebook -> section it takes a parameter from that several sections have."""
+_ELSEWHERE = {"subgroups", "told_apart", "insole_clips", "unseen_cohorts"}
+"""Keys of those sections that no page takes as they are."""
 
 
 @dataclass(frozen=True)
@@ -24,84 +31,59 @@ class Page:
     parameters: dict
 
 
-_DESIGNS = "data/experiments/designs.parquet"
-_VARIABILITY = {"variability_walks": 8, "variability_strides": 60, "price_per_core_hour": 0.04}
-"""Walks per cohort and strides per walk on the page of the library; the assumed price (euro)."""
-_EXPLORED = {"speeds_per_group": 7, "explored_gaits": 2000, "smallest_group": 10}
-"""Walkers of each kind and gaits to look through, so that the page stays small; people a spread needs."""
+def plan_pages(study: Study, root: Path = ROOT) -> dict[str, Page]:
+    """Plan the notebooks of a study: each takes what the study says of its parameters, else its own default.
+
+    A notebook with the parameter `subgroup` is a page of every subgroup.
+    """
+    evaluate, folder = study.evaluate, f"build/{study.name}"
+    sections = {name: getattr(study, name).model_dump(mode="json") for name in _SECTIONS}
+    shared = {"seed": study.seed, "results": f"{folder}/results", "checkpoints": f"{folder}/checkpoints"}
+    shared["subgroups"] = {name: group.title for name, group in evaluate.subgroups.items()}
+    shared["patients"], shared["healthy"] = evaluate.told_apart
+    pages, names, waiting = {}, set(), {(s, key) for s in sections for key in set(sections[s]) - _ELSEWHERE}
+    waiting.remove(("generate", "weights_release"))  # of a generator that `gaitlib train` is given
+    for path in _list_notebooks(root):
+        takes = {name: default for name, (_, default) in read_parameters(path).items()}
+        names |= set(takes)
+        chapter = _CHAPTERS.get(path.stem[0])
+        order = sorted(
+            sections, key=lambda name, own=chapter: name == own
+        )  # the own section is the last word
+        origin = {key: name for name in order for key in sections[name]}
+        waiting -= {(origin[key], key) for key in takes if key in origin}
+        known = {key: sections[name][key] for key, name in origin.items()} | shared
+        plans = {path.stem: known}
+        if "subgroup" in takes:
+            groups = sections["evaluate"]["subgroups"].items()
+            plans = {f"{path.stem}_{name}": known | group | {"subgroup": name} for name, group in groups}
+        for name, values in plans.items():
+            if "subgroup" in takes:
+                margins = study.get_margins(values["subgroup"]).items()
+                values["margins"] = {outcome: margin.model_dump() for outcome, margin in margins}
+                values["stand_in"] = values["stand_in"] or {}
+            own = {key: values.get(key, default) for key, default in takes.items()}
+            pages[name] = Page(name, str(path.relative_to(root)), own)
+    if waiting:
+        section, key = min(waiting)
+        raise InputError(f"{section}.{key}: no notebook takes this parameter{suggest_name(key, names)}")
+    return pages
 
 
-def plan_pages(study: Study) -> dict[str, Page]:
-    """Plan the notebooks of a study."""
-    folder = f"build/{study.name}"
-    sense, evaluate, estimate = study.sense, study.evaluate, study.estimate
-    library = {"library": study.simulate.library}
-    split = {"held_out_share": estimate.held_out_share}
-    weights = estimate.model_dump(include={"weights", "weights_release"})
-    checkpoints = {"checkpoints": f"{folder}/checkpoints"}
-    training = study.generate.model_dump(exclude={"physics_gaits", "weights_release"})
-    bootstrap = {"bootstrap": evaluate.bootstrap}
-    told_apart = dict(zip(("patients", "healthy"), evaluate.told_apart, strict=True))
-    camera = {"layout": sense.layout, "fps": sense.fps, "noise": sense.noise}
-    asked = {"outcomes": list(evaluate.outcomes), "methods": list(evaluate.methods)}
-    asked |= {"views": list(sense.views)}
-    summary = asked | {
-        "subgroups": {name: group.title for name, group in evaluate.subgroups.items()},
-        "margins": _dump(evaluate.margins),
-    }
-    values = {
-        "1_simulate": {"doses": "data/doses"} | study.simulate.model_dump(),
-        "1_effort": {"trials": "studies/engine_trials.csv"},
-        "1_body": {},
-        "1_impairments": {"library": "data/doses"},
-        "1_cohorts": library | {"targets": "data/targets", "bootstrap": 2000},
-        "1_library": library | _VARIABILITY,
-        "2_generate": library | checkpoints | split | training,
-        "2_physics": library | split | {"physics_gaits": study.generate.physics_gaits},
-        "2_sense": library,
-        "3_train": library
-        | checkpoints
-        | estimate.model_dump(exclude={"insole_clips"})
-        | {"designs": _DESIGNS},
-    }
-    for name, group in evaluate.subgroups.items():
-        own = group.model_dump(include={"title", "missing"}) | {
-            "subgroup": name,
-            "datasets": list(group.datasets),
-            "stand_in": group.stand_in.model_dump() if group.stand_in else {},
-            "margins": _dump(study.get_margins(name)),
-            "beside": [item.model_dump() for item in group.beside],
-            "stand_in_walks": evaluate.stand_in_walks,
-            "clip_seconds": sense.clip_seconds,
-        }
-        values[f"{SUBGROUP_PAGE}_{name}"] = library | weights | split | asked | bootstrap | camera | own
-    values |= {
-        "4_signals": library | weights | split | bootstrap | camera,
-        "5_compare": summary | bootstrap | {"experiments": evaluate.experiments} | told_apart,
-        "6_report": library | {"recordings": ""},
-        "explore": library | _EXPLORED | {name: v for name, v in summary.items() if name != "methods"},
-        "for_clinicians": summary,
-        "0_answer": summary,
-    }
-    common = {"seed": study.seed, "results": f"{folder}/results"}
-    return {name: Page(name, find_notebook(name), common | own) for name, own in values.items()}
-
-
-def find_notebook(page: str) -> str:
+def find_notebook(page: str, root: Path = ROOT) -> str:
     """Find the notebook of a page, relative to the project; the pages of the subgroups share one."""
-    return f"notebooks/{SUBGROUP_PAGE if page.startswith(f'{SUBGROUP_PAGE}_') else page}.ipynb"
+    stems = [path.stem for path in _list_notebooks(root)]
+    return f"notebooks/{max((stem for stem in stems if f'{page}_'.startswith(f'{stem}_')), key=len)}.ipynb"
 
 
-def _dump(margins: dict) -> dict:
-    return {outcome: margin.model_dump() for outcome, margin in margins.items()}
+def _list_notebooks(root: Path) -> list[Path]:
+    return sorted((root / "notebooks").glob("*.ipynb"))
 
 
 def prepare_pages(study_file: str | Path, root: Path = ROOT) -> tuple[Study, dict[str, Page]]:
     """Check a study and its notebooks' parameters; write those of each page to its file if they changed."""
-    import yaml
-
     study = load_study(study_file)
-    pages = plan_pages(study)
+    pages = plan_pages(study, root)
     for page in pages.values():
         check_parameters(root / page.notebook, page.parameters)
     folder = root / "build" / study.name / "parameters"
@@ -120,8 +102,6 @@ def prepare_pages(study_file: str | Path, root: Path = ROOT) -> tuple[Study, dic
 
 def _lacks_less(path: Path, name: str) -> bool:
     """Whether a page was made without recordings that are here now; told once, by the time of the file."""
-    from gaitlib.workflow.earlier import has_changed
-
     results = path.parent.parent / "results"
     made = results / f"{name}.json"
     return made.is_file() and path.stat().st_mtime < made.stat().st_mtime and has_changed(results, name)

@@ -14,11 +14,13 @@ import time
 import traceback
 from pathlib import Path
 
+import yaml
+
 from gaitlib.environment import ROOT, set_threads
 from gaitlib.errors import InputError, WorkError
 from gaitlib.study import Study, load_study
 from gaitlib.workflow.bind import build_book
-from gaitlib.workflow.execute import describe_fault
+from gaitlib.workflow.execute import describe_fault, execute_notebook
 from gaitlib.workflow.pages import find_notebook, prepare_pages
 
 _MARK = "@ "
@@ -27,7 +29,7 @@ _LONGEST = 240
 """Characters of a failure that the reader sees."""
 
 
-def run_study(study_file: str | Path, cores: int | None = None, dry: bool = False) -> Path:
+def run_study(study_file: str | Path, cores: int | None = None) -> Path:
     """Run the chain of a study and build its book; what is up to date is left alone."""
     study_file = _find_study(study_file)
     cores = cores or os.cpu_count() or 1
@@ -38,12 +40,11 @@ def run_study(study_file: str | Path, cores: int | None = None, dry: bool = Fals
     for path in (folder / "failures").glob("*.json"):
         path.unlink()
     started = time.monotonic()
-    code = _call_snakemake(study_file, cores, folder, dry)
+    code = _call_snakemake(study_file, cores, folder)
     raise_failures(folder, code, study_file)
     index = folder / "book" / "index.html"
-    if not dry:
-        seconds, where = time.monotonic() - started, index.relative_to(ROOT)
-        print(f"{folder.name}: up to date after {seconds:.0f} s; open {where}", flush=True)
+    seconds, where = time.monotonic() - started, index.relative_to(ROOT)
+    print(f"{folder.name}: up to date after {seconds:.0f} s; open {where}", flush=True)
     return index
 
 
@@ -60,10 +61,6 @@ def list_outdated(study_file: str | Path) -> list[str]:
 
 def run_page(folder: str, name: str, threads: int = 1) -> Path:
     """Run the notebook of one page, with the parameters that `prepare_pages` wrote."""
-    import yaml
-
-    from gaitlib.workflow.execute import execute_notebook
-
     set_threads(threads)
     path = ROOT / folder / "parameters" / f"{name}.yaml"
     values = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -123,9 +120,9 @@ def _get_environment() -> dict:
     return {**os.environ, "PYTHONPATH": path}
 
 
-def _call_snakemake(study_file: str, cores: int, folder: Path, dry: bool) -> int:
+def _call_snakemake(study_file: str, cores: int, folder: Path) -> int:
     """Run the workflow in a session of its own, so that an interruption ends all of its processes."""
-    command = [*_build_command(study_file, cores), *(["--dry-run"] if dry else [])]
+    command = _build_command(study_file, cores)
     folder.mkdir(parents=True, exist_ok=True)
     in_main = threading.current_thread() is threading.main_thread()
     previous = signal.signal(signal.SIGTERM, _interrupt) if in_main else None

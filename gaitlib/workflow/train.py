@@ -9,8 +9,15 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import pandas as pd
+
 from gaitlib.environment import ROOT, SHIPPED, hash_file, require
 from gaitlib.errors import InputError
+from gaitlib.generate.checks import RejectionSampler
+from gaitlib.generate.flow import GaitGenerator
+from gaitlib.generate.generator_diagnostics import measure_fidelity, write_generator_card
+from gaitlib.simulate.library import check_release, load_library
+from gaitlib.study import load_study
 
 ESTIMATORS = ("keypoints", "inertial", "insole")
 SHIPPED_GENERATOR = Path("data") / "generator" / "generator.safetensors"
@@ -54,9 +61,6 @@ def run_train(arguments: argparse.Namespace) -> int:
     from gaitlib.estimate.assess import write_model_card
     from gaitlib.estimate.estimator import GaitEstimator
     from gaitlib.estimate.synthetic_training import build_training_config, compare_designs, train_estimator
-    from gaitlib.generate.checks import RejectionSampler
-    from gaitlib.simulate.library import load_library
-    from gaitlib.study import load_study
 
     study = load_study(arguments.study)
     settings = study.estimate.model_dump()
@@ -64,9 +68,8 @@ def run_train(arguments: argparse.Namespace) -> int:
     settings |= {"inertial_clips": arguments.inertial_clips or settings["inertial_clips"]}
     library = load_library(ROOT / study.simulate.library).curves
     if arguments.designs:
-        compare_designs(*library, build_training_config(settings), study.seed, print).to_parquet(
-            arguments.designs
-        )
+        own = build_training_config(settings), study.seed, study.estimate.unseen_cohorts, print
+        compare_designs(*library, *own).to_parquet(arguments.designs)
         _say_written(Path(arguments.designs))
         return 0
     folder = ROOT / "build" / study.name / "train"
@@ -93,8 +96,6 @@ def run_train(arguments: argparse.Namespace) -> int:
 def obtain_generator(path: str | None, study, library: tuple, folder: Path):
     """Load a generator, or train one on the training people of the library."""
     from gaitlib.estimate.synthetic_training import split_library
-    from gaitlib.generate.flow import GaitGenerator
-    from gaitlib.simulate.library import check_release
 
     split = split_library(*library, study.estimate.held_out_share, study.seed)
     if path is not None:
@@ -111,10 +112,6 @@ def obtain_generator(path: str | None, study, library: tuple, folder: Path):
 def run_generator_training(arguments: argparse.Namespace) -> int:
     """Answer `gaitlib generate train`."""
     from gaitlib.estimate.synthetic_training import split_library
-    from gaitlib.generate.flow import GaitGenerator
-    from gaitlib.generate.generator_diagnostics import measure_fidelity, write_generator_card
-    from gaitlib.simulate.library import load_library
-    from gaitlib.study import load_study
 
     require("clone")
     study = load_study(arguments.study)
@@ -139,11 +136,6 @@ def run_generator_training(arguments: argparse.Namespace) -> int:
 
 def run_sampling(arguments: argparse.Namespace) -> int:
     """Answer `gaitlib generate sample`."""
-    import pandas as pd
-
-    from gaitlib.generate.checks import RejectionSampler
-    from gaitlib.generate.flow import GaitGenerator
-
     try:
         conditions = pd.read_csv(arguments.conditions)
     except (OSError, ValueError) as error:

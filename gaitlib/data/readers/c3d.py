@@ -13,6 +13,7 @@ import xarray as xr
 
 from gaitlib.data.readers.text_tables import build_markers, choose_subject
 from gaitlib.errors import InputError
+from gaitlib.events import CONTACT_N
 
 _LENGTH_M = {"mm": 1e-3, "cm": 1e-2, "m": 1.0}
 _EVENTS = {
@@ -194,7 +195,7 @@ def _build_plates(file_name: str, content: dict, analog_time: np.ndarray) -> xr.
     # Plates may give the force of the person on the plate; the ground pushes up on the person.
     if force.size and np.nansum(force[..., 2]) < 0:
         force = -force
-    center[np.abs(force[..., 2]) < 20.0] = np.nan
+    center[np.abs(force[..., 2]) < CONTACT_N] = np.nan
     return xr.Dataset(
         {
             "plate_force": (("analog_time", "plate", "space"), force, {"units": "N"}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -142,8 +143,6 @@ def read_diagnoses(path: str | Path) -> dict[str, str]:
 
 def read_workbook_rows(path: str | Path) -> list[tuple]:
     """Read the rows of the first sheet of a workbook."""
-    import zipfile
-
     import openpyxl
 
     path = Path(path)

@@ -12,6 +12,7 @@ import xarray as xr
 from gaitlib.errors import InputError
 
 _GRAVITY = 9.81
+"""As when the recordings that come with the project were packed; standard gravity is 0.03 % less."""
 _SPACE = ["x", "y", "z"]
 _COORDINATES = {
     "hip_flex": "hip_flexion",

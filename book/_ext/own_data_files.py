@@ -14,7 +14,13 @@ import pandas as pd
 
 from gaitlib.door.command import add_estimate_parser, run
 from gaitlib.errors import WorkError
+from gaitlib.estimate.synthetic_training import list_persons
+from gaitlib.gait import GRAVITY_MPS2
+from gaitlib.sense.body_walk import build_synthetic_walk
+from gaitlib.sense.camera import build_camera, project_walk
+from gaitlib.sense.inertial import sense_motion
 from gaitlib.sense.layouts import get_layout
+from gaitlib.simulate.library import load_library
 from gaitlib.walk import KEYPOINTS_3D
 
 FPS, RATE_HZ = 60.0, 100.0
@@ -42,12 +48,6 @@ def run_commands(page: Path, folder: Path) -> list[str]:
 
 def write_files(folder: Path) -> None:
     """Write the files that the commands read: one simulated walk in the forms of detectors and sensors."""
-    from gaitlib.estimate.synthetic_training import list_persons
-    from gaitlib.sense.body_walk import build_synthetic_walk
-    from gaitlib.sense.camera import build_camera, project_walk
-    from gaitlib.sense.inertial import sense_motion
-    from gaitlib.simulate.library import load_library
-
     table, gaits = load_library().curves
     adult = table["verified"].astype(bool) & (table["kind"] == "half") & table["age_years"].between(20, 60)
     off = np.abs(table["speed_mps"] - 1.2) + np.abs(table["height_m"] - 1.7)
@@ -74,7 +74,7 @@ def write_files(folder: Path) -> None:
     signals = sense_motion(walk, ("lower_back",), RATE_HZ)
     parts = [signals[name].values[:, 0] for name in ("acceleration", "angular_velocity")]
     columns = [f"{kind} {axis} ({unit})" for kind, unit in (("Acc", "g"), ("Gyr", "deg/s")) for axis in "XYZ"]
-    sensor = pd.DataFrame(np.hstack([parts[0] / 9.80665, np.degrees(parts[1])]), columns=columns)
+    sensor = pd.DataFrame(np.hstack([parts[0] / GRAVITY_MPS2, np.degrees(parts[1])]), columns=columns)
     sensor.insert(0, "Time (ms)", np.arange(len(sensor)) * 1000 / RATE_HZ)
     sensor.to_csv(folder / "sensor.csv", index=False, sep=";", decimal=",")
     _write_trc(folder / "markers.trc", walk["keypoint_position"].values)
@@ -87,3 +87,15 @@ def _write_trc(path: Path, points: np.ndarray) -> None:
     head += "\t\t" + "\t".join(f"{axis}{k + 1}" for k in range(len(places)) for axis in "XYZ") + "\n"
     rows = [[k + 1, k / FPS, *frame[places].ravel()] for k, frame in enumerate(points)]
     path.write_text(head + "\n".join("\t".join(f"{v:.5g}" for v in row) for row in rows) + "\n")
+
+
+def _run_page(app):
+    page = Path(app.srcdir) / "own_data.md"
+    if page.is_file():  # a small book may have none
+        run_commands(page, page.with_name("_own_data"))
+
+
+def setup(app):
+    """Run the commands before the page that shows what they say is read."""
+    app.connect("builder-inited", _run_page)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from gaitlib.environment import require
 from gaitlib.errors import GaitlibError, InputError, WorkError
-from gaitlib.report.report_command import VIDEO_ENDINGS, make_report
+from gaitlib.workflow.report_command import VIDEO_ENDINGS, make_report
 
 ENDINGS = (
     *VIDEO_ENDINGS,

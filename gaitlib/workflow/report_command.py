@@ -7,12 +7,15 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from gaitlib.door.answer import estimate_gait
+from gaitlib.door.command import add_reading_options
 from gaitlib.errors import InputError
-
-if TYPE_CHECKING:
-    from gaitlib.report.visit import Visit
+from gaitlib.report.frames import cut_pictures
+from gaitlib.report.one_page import write_page
+from gaitlib.report.visit import Visit, build_visit
+from gaitlib.sense.film import read_film, show_progress
+from gaitlib.sense.video import is_video
 
 _EQUIVALENT_WIDTH_MM = 34.6
 """Longer side of a picture of 4 by 3 whose diagonal is that of 35 mm film: phones state their lens so."""
@@ -21,8 +24,6 @@ VIDEO_ENDINGS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".3gp"
 
 def add_report_parser(subparsers) -> argparse.ArgumentParser:
     """Add the command to the program."""
-    from gaitlib.report.visit import GROUPS
-
     parser = subparsers.add_parser(
         "report",
         help="one page on one recording: video, keypoints, inertial sensor or markers",
@@ -37,34 +38,22 @@ def add_report_parser(subparsers) -> argparse.ArgumentParser:
     parser.add_argument("--compare", metavar="JSON", help="an earlier report of the same person")
     parser.add_argument("--person", type=int, help="which person; of a video, counted from the left")
     parser.add_argument("--show-face", action="store_true", help="do not blur the face in frames of a video")
-    parser.add_argument("--group", help=f"whose test to print: {', '.join(GROUPS)}; all if not given")
+    parser.add_argument("--group", help="whose test to print, by the name of their group; all if not given")
     parser.add_argument(
         "--results", help="results of a run to take the test from, such as build/quick/results"
     )
-    parser.add_argument("--view", help="where the camera stands: side, oblique, front, back")
     parser.add_argument(
         "--lens", type=float, dest="lens_mm", metavar="MM",
         help="focal length, 35 mm equivalent, as phones state it (main lens 24 to 28; times the crop of the "
         "video); from the front and back it decides how well the speed is known",
     )  # fmt: skip
-    parser.add_argument("--site", help="where the inertial sensor is worn, such as lower_back")
-    parser.add_argument("--fps", type=float, help="frames or samples per second, where the file does not say")
-    parser.add_argument("--layout", help="order of numbered points, where the file does not say")
-    parser.add_argument("--format", help="what the file is, where its content misleads")
-    parser.add_argument(
-        "--image-size", nargs=2, type=int, dest="image_size_px", metavar=("WIDTH", "HEIGHT"),
-        help="image size (px)",
-    )  # fmt: skip
-    parser.add_argument("--subject", help="which subject of a c3d or .trc file")
-    parser.add_argument("--treadmill", action="store_true", help="the person walks on a treadmill")
+    add_reading_options(parser)
     parser.set_defaults(run=run)
     return parser
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    from gaitlib.sense.film import show_progress
-
     options = {name: value for name, value in vars(args).items() if name not in ("command", "run")}
     visit, files = make_report(**options, report=show_progress)
     print(visit.answer.describe())
@@ -96,11 +85,6 @@ def make_report(
     report: Callable[[int, int], None] | None = None,
 ) -> tuple[Visit, list[Path]]:
     """Write page, JSON and CSV on one recording; the options are those of the command."""
-    from gaitlib.door.answer import estimate_gait
-    from gaitlib.report.one_page import write_page
-    from gaitlib.report.visit import build_visit
-    from gaitlib.sense.video import is_video
-
     _check_stated(height_m, age_years, lens_mm)
     path = Path(file)
     out = Path(out) if out else path.with_name(f"{path.stem}_report.html")
@@ -116,8 +100,6 @@ def make_report(
     known = {"height_m": height_m, "age_years": age_years, "view": view, "treadmill": treadmill}
     film = None
     if is_video(path) or path.suffix.lower() in VIDEO_ENDINGS:
-        from gaitlib.sense.film import read_film
-
         film = read_film(path, out, person, fps, report)
         try:
             seen = film.keypoints.attrs
@@ -142,8 +124,6 @@ def make_report(
     filmed = {"filmed": film is not None, "lens_told": lens_mm is not None}
     visit = build_visit(answer, height_m, age_years, sex, view, group, *places, **filmed)
     if film is not None:
-        from gaitlib.report.frames import cut_pictures
-
         visit = replace(visit, pictures=cut_pictures(film, answer, not show_face))
     texts = (
         write_page(visit),
