@@ -1,4 +1,4 @@
-"""The page of definitions says what the code computes, that of verbs what they take; the checklist answers."""
+"""The pages of definitions and verbs say what the code computes and takes; the checklist answers every item."""
 
 import inspect
 import re
