@@ -1,4 +1,4 @@
-"""The pages of definitions and verbs say what the code computes and takes; the checklist answers every item."""
+"""Definitions and verbs say what the code computes and takes; the checklist answers every item."""
 
 import inspect
 import re
