@@ -312,10 +312,10 @@ def test_pages_say_how_they_were_made(book):
     )
     lacking, pages = [], 0
     for path in book[0].glob("*.html"):
-        made = path.read_text(encoding="utf-8").partition("How this page was made")[2]
-        if made:
+        text = path.read_text(encoding="utf-8")
+        if "_static/notebooks/" in text:  # a page that papermill made
             pages += 1
-            text = re.sub(r"<[^>]+>", "", made)
+            text = re.sub(r"<[^>]+>", "", text.rpartition("How this page was made")[2])
             lacking += [(path.stem, words) for words in wanted if not re.search(words, text)]
     assert lacking == [] and (pages > 20 or book[1] == SMALL_TITLE)
 
