@@ -104,9 +104,10 @@ release:  ## gather a release with checksums in build/release: book, library, we
 	@cd build/quick && "$(PYTHON)" -m zipfile -c ../release/book.zip book
 	@git archive --format=zip -o build/release/library.zip HEAD data/library data/doses data/targets
 	@git archive --format=zip -o build/release/weights.zip HEAD data/estimator data/generator
+	@test ! -f build/quick/book.pdf || cp build/quick/book.pdf build/release/
 	@cp data_manifest.yaml CITATION.cff LICENSE build/release/
 	@git describe --always --dirty=+ > build/release/REVISION
-	@cd build/release && sha256sum * > SHA256SUMS
+	@cd build/release && sha256sum * > SHA256SUMS && sha256sum --check --quiet SHA256SUMS
 	@ls -l build/release
 
 licences: $(STAMP)  ## list the licence of every package

@@ -303,6 +303,23 @@ def test_pages_are_small(book, seen):
     assert {name: size for name, size in sizes.items() if size > LARGEST_BYTES} == {}
 
 
+def test_pages_say_how_they_were_made(book):
+    wanted = (
+        "Study \\w+, revision",
+        "[0-9a-f]{12} \\(data_manifest.yaml\\)",
+        "Run time \\d+ s",
+        "papermill notebooks/",
+    )
+    lacking, pages = [], 0
+    for path in book[0].glob("*.html"):
+        text = path.read_text(encoding="utf-8")
+        if "_static/notebooks/" in text:  # a page that papermill made
+            pages += 1
+            text = re.sub(r"<[^>]+>", "", text.rpartition("How this page was made")[2])
+            lacking += [(path.stem, words) for words in wanted if not re.search(words, text)]
+    assert lacking == [] and (pages > 20 or book[1] == SMALL_TITLE)
+
+
 def test_links_lead_somewhere(book):
     pages = {path.name: path.read_text(encoding="utf-8") for path in book[0].glob("*.html")}
     ids = {name: set(re.findall(r'\bid="([^"]+)"', text)) for name, text in pages.items()}

@@ -1,5 +1,6 @@
-"""The page of definitions says what the code computes; the checklist answers every item."""
+"""Definitions and verbs say what the code computes and takes; the checklist answers every item."""
 
+import inspect
 import re
 import shutil
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from repository import ROOT, load_script
 
+import gaitlib
 from gaitlib.outcomes import OUTCOMES
 
 page = load_script("lookup_pages", "book/_ext")
@@ -117,3 +119,23 @@ def test_links_of_the_checklist_lead_to_pages():
     text = (ROOT / "book/checklist.md").read_text(encoding="utf-8")
     for link in re.findall(r"\]\((?!https:)([^)]+)\)", text):
         assert (ROOT / "book" / link).is_file() or (ROOT / "notebooks" / link).is_file(), link
+
+
+def test_the_page_of_verbs_is_written_from_their_docstrings(tmp_path):
+    source = ROOT / "book" / "api.md"
+    written = tmp_path / "api.md"
+    written.write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
+    page.fill_api_page(written)
+    text = written.read_text(encoding="utf-8")
+    verbs = re.findall(
+        r"^\{([A-Za-z]\w+)\}$", source.read_text(encoding="utf-8").replace("{overview}", ""), re.M
+    )
+    assert set(verbs) == set(gaitlib.__all__)
+    assert not re.search(r"^\{\w+\}$", text, re.MULTILINE) and text.count("```pycon") == len(verbs)
+    for name in verbs:
+        assert f"(#verb-{name.replace('_', '-').lower()})" in text
+        own = text.partition(f"### `{name}`\n")[2].partition("\n### ")[0]
+        assert all(given in own for given in inspect.signature(getattr(gaitlib, name)).parameters)
+        if "Parameters\n---" in inspect.getdoc(getattr(gaitlib, name)):
+            given = inspect.signature(getattr(gaitlib, name)).parameters
+            assert all(f"- `{one}` (" in own for one in given)

@@ -1,18 +1,22 @@
-"""Pages that are written from data: definitions from `gaitlib.outcomes`, recordings from the manifest.
+"""Pages that are written from the project: outcomes, recordings of the manifest, verbs with their docstrings.
 
-Their words stand in definitions.md and data.md; here is what stands in place of `{...}` when the book is
-bound. Numbers on the cards of definitions are computed from one small walk by the code that computes all
-outcomes.
+Their words stand in definitions.md, data.md and api.md; here is what stands in place of `{...}` when the
+book is bound. Numbers on the cards of definitions are computed from one small walk by the code that computes
+all outcomes.
 """
 
 from __future__ import annotations
 
+import inspect
+import re
+import textwrap
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+import gaitlib
 from gaitlib.data.manifest import DataItem, load_manifest
 from gaitlib.outcomes import OUTCOMES, compute_walk_outcomes, explain_missing
 from gaitlib.walk import KEYPOINTS_3D, build_walk
@@ -144,6 +148,50 @@ def fill_data_page(page: str | Path) -> None:
     _fill(Path(page), **parts)
 
 
+def fill_api_page(page: str | Path) -> None:
+    """Put every verb that the page names into it, in Markdown that both versions of jupyter-book read."""
+    page = Path(page)
+    verbs = re.findall(
+        r"^\{([A-Za-z]\w+)\}$", page.read_text(encoding="utf-8").replace("{overview}", ""), re.M
+    )
+    first = {name: inspect.getdoc(getattr(gaitlib, name)).partition("\n")[0] for name in verbs}
+    table = [
+        f"| [`{name}`](#verb-{name.replace('_', '-').lower()}) | {words} |" for name, words in first.items()
+    ]
+    overview = "\n".join(["| Verb | What it does |", "|---|---|", *table])
+    _fill(page, overview=overview, **{name: write_verb(name) + "\n" for name in verbs})
+
+
+def write_verb(name: str) -> str:
+    """Write a verb: how it is called, then its docstring, section by section."""
+    verb = getattr(gaitlib, name)
+    given = inspect.signature(verb).parameters.values()
+    words = [
+        str(one.replace(annotation=one.empty, kind=one.POSITIONAL_OR_KEYWORD)).replace("=<factory>", "={}")
+        for one in given
+    ]
+    call = textwrap.wrap(f"gaitlib.{name}({', '.join(words)})", 84, subsequent_indent=" " * 4)
+    about, *sections = re.split(r"^(\w+)\n-+\n", inspect.getdoc(verb), flags=re.MULTILINE)
+    anchor = f"(verb-{name.replace('_', '-').lower()})="
+    lines = [anchor, f"### `{name}`", "", "```python", *call, "```", "", about.replace("``", "`").strip(), ""]
+    for title, body in zip(sections[::2], sections[1::2], strict=True):
+        if title == "Examples":
+            lines += ["```pycon", body.strip(), "```", ""]
+        elif title == "Notes":
+            lines += [body.strip(), ""]
+        else:
+            lines += [f"**{title}**", "", *_list_entries(body), ""]
+    return "\n".join(lines)
+
+
+def _list_entries(body: str) -> list[str]:
+    """Entries of a section of a docstring: `name : type`, or a type alone, and words that are set in."""
+    found = re.findall(r"^(\S.*)\n((?:[ \t]+.*\n?)+)", body, re.MULTILINE)
+    heads = [re.sub(r"^(\w+) : (.+)$", r"`\1` (\2)", head) for head, _ in found]
+    heads = [head if head.startswith("`") else f"`{head}`" for head in heads]
+    return [f"- {head}: {' '.join(words.split())}" for head, (_, words) in zip(heads, found, strict=True)]
+
+
 def _fill(page: Path, **parts: str) -> None:
     text = page.read_text(encoding="utf-8")
     for name, part in parts.items():
@@ -217,7 +265,7 @@ def _draw_time(ax, spans: list, kind: str) -> None:
             )
         ax.plot(starts, [-row] * len(starts), "v", color="black", markersize=7, zorder=4)
         ax.plot(ends[:-1], [-row] * (len(ends) - 1), "^", color="white", mec="black", markersize=7, zorder=4)
-        ax.text(0.02, -row, words, va="center", color=colour, weight="bold")
+        ax.text(0.24, -row, words, va="center", ha="right", color=colour, weight="bold")
     for level, (start, end) in enumerate(spans):
         left = CONTACTS[start][1]
         right = offs[_TOE_OFF_PLACES[end]] if isinstance(end, str) else CONTACTS[end][1]
@@ -258,7 +306,7 @@ def _draw_ground(ax, spans: list, kind: str) -> None:
         xlim=(-0.1, 3.35),
         ylim=(-0.13, 0.29 if len(spans) > 1 else 0.18),
         yticks=[],
-        xlabel="Way (m); ● heel at its footprint, seen from above",
+        xlabel="Distance (m); ● heel at its footprint, seen from above",
     )
     ax.spines["left"].set_visible(False)
 
@@ -330,10 +378,13 @@ def _escape(text: str) -> str:
     )
 
 
+_FILLED = {"definitions": fill_definitions_page, "data": fill_data_page, "api": fill_api_page}
+
+
 def _fill_pages(app):
-    for name, fill in (("definitions", fill_definitions_page), ("data", fill_data_page)):
+    for name, fill in _FILLED.items():
         path = Path(app.srcdir) / f"{name}.md"
-        if path.is_file():  # a small book may have neither
+        if path.is_file():  # a small book may have none
             fill(path)
 
 

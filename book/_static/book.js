@@ -26,3 +26,9 @@ document.querySelectorAll("article .wide table").forEach((table) => {
     });
   });
 });
+// On a phone a table of words is stacked (book.css); then every cell says which column it is of.
+document.querySelectorAll("article .pst-scrollable-table-container table").forEach((table) => {
+  const heads = Array.from(table.querySelectorAll("thead th"), (head) => head.textContent.trim());
+  for (const row of table.tBodies[0]?.rows ?? [])
+    Array.from(row.cells).forEach((cell, i) => { if (heads[i] && heads[2]) cell.dataset.head = heads[i]; });
+});

@@ -6,6 +6,7 @@ simulated people carry a watermark. Import this module only where figures are dr
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
@@ -137,7 +138,8 @@ def _name_forest_row(key: dict, line: pd.DataFrame, labels: Mapping) -> str:
     seen = line[line["n_people"] > 0]
     n, walks = (sorted({int(v) for v in seen[name]}) for name in ("n_people", "n_walks"))
     counts = " / ".join(f"{v[0]}" if len(v) == 1 else f"{v[0]}\u2013{v[-1]}" for v in (n, walks) if v)
-    text = ", ".join(shown) + (f"\n{counts}" if counts else "")
+    words = textwrap.fill(", ".join(shown), 24)  # a phone has no room for long names beside the marks
+    text = words + (f"\n{counts}" if counts else "")
     return text + ("\nsimulated" if origin == "simulated" else "")
 
 

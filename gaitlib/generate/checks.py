@@ -13,7 +13,6 @@ from gaitlib.body.dimensions import compute_dimensions
 from gaitlib.errors import InputError
 from gaitlib.gait import COORDINATES, GRAVITY_MPS2, TRANSLATIONS
 from gaitlib.generate.foot_contact import measure_foot_contact
-from gaitlib.generate.learnable_gaits import select_learnable
 from gaitlib.generate.representation import compute_travel, compute_units
 from gaitlib.outcomes import compute_gait_outcomes
 from gaitlib.person import Person
@@ -73,8 +72,7 @@ class LibraryLimits:
 
 
 def measure_limits(table: pd.DataFrame, gaits: xr.Dataset) -> LibraryLimits:
-    """Measure the limits that solved gaits keep."""
-    table, gaits = select_learnable(table, gaits)
+    """Measure the limits that solved gaits keep; isolated ones are left out before (`select_learnable`)."""
     scaled = _scale_position(table, gaits)
     soles = measure_foot_contact(table, gaits)
     return LibraryLimits(

@@ -15,8 +15,9 @@ from torch import nn
 
 from gaitlib.generate.conditions import check_conditions
 from gaitlib.generate.curve_corrections import FloorBand, finish_samples, measure_floor_band
-from gaitlib.generate.flow_network import GeneratorConfig, parse_generator_config
-from gaitlib.generate.learnable_gaits import select_learnable
+from gaitlib.generate.flow import GaitGenerator
+from gaitlib.generate.flow_network import GeneratorConfig
+from gaitlib.generate.learnable_gaits import select_learnable, select_learned
 from gaitlib.generate.network_training import build_network, compute_rate, take_step, use_one_thread
 from gaitlib.generate.representation import GaitRepresentation
 
@@ -91,13 +92,18 @@ class BaselineGenerator:
         self.floor = FloorBand()
 
     def fit(
-        self, table: pd.DataFrame, gaits: xr.Dataset, config: GeneratorConfig | dict | None = None
+        self, table: pd.DataFrame, gaits: xr.Dataset, flow: GaitGenerator | None = None
     ) -> BaselineGenerator:
-        """Learn from a library."""
-        config = parse_generator_config(config)
-        table, gaits = select_learnable(table, gaits)
-        self.floor = measure_floor_band(table, gaits)
-        self.representation = GaitRepresentation(config.explained, config.max_components).fit(table, gaits)
+        """Learn from a library; beside a flow, from what it learned from, in its representation."""
+        if flow is None:
+            table, gaits = select_learnable(table, gaits)
+            self.floor = measure_floor_band(table, gaits)
+            config = GeneratorConfig()
+            self.representation = GaitRepresentation(config.explained, config.max_components)
+            self.representation.fit(table, gaits)
+        else:
+            table, gaits = select_learned(table, gaits, flow.gait_ids)
+            self.floor, self.representation = flow.floor, flow.representation
         self._prepare(self.representation.encode(table, gaits))
         return self
 
@@ -154,12 +160,17 @@ class AutoencoderGenerator(BaselineGenerator):
 
 def _find_near_rows(encoded: np.ndarray, library: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """One of the library rows whose conditions are nearest, as far as conditions are known."""
-    rows = np.empty(len(encoded), dtype=int)
-    for index, row in enumerate(encoded):
-        known = np.isfinite(row)
-        distance = ((row[known] - library[:, : len(row)][:, known]) ** 2).sum(axis=1)
-        rows[index] = rng.choice(np.flatnonzero(distance <= distance.min() + 1e-12))
-    return rows
+    known, near = np.isfinite(encoded), [None] * len(encoded)
+    for pattern in np.unique(known, axis=0):
+        points = library[:, : len(pattern)][:, pattern]
+        norm = (points**2).sum(axis=1)
+        for index in np.flatnonzero((known == pattern).all(axis=1)):
+            row = encoded[index, pattern]
+            rough = norm - 2 * points @ row  # leaves few, of which the distance is taken without rounding
+            rows = np.flatnonzero(rough <= rough.min() + 1e-6)
+            distance = ((row - points[rows]) ** 2).sum(axis=1)
+            near[index] = rows[distance <= distance.min() + 1e-12]
+    return np.array([rng.choice(rows) for rows in near], dtype=int)
 
 
 class LinearGaussianGenerator(BaselineGenerator):

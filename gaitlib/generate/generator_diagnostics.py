@@ -23,6 +23,7 @@ import xarray as xr
 
 from gaitlib.environment import hash_file
 from gaitlib.errors import InputError
+from gaitlib.events import CONTACT_N
 from gaitlib.gait import COORDINATES, GRAVITY_MPS2, TRANSLATIONS
 from gaitlib.generate.checks import OUTCOME_NAMES, OUTCOME_TOLERANCE, compare_with_asked, compute_outcomes
 from gaitlib.generate.conditions import BASE_CONDITIONS, get_healthy
@@ -87,6 +88,7 @@ def measure_fidelity(
     wanted = first.conditions.read(table).assign(stride_time_s=gaits["stride_time_s"].to_numpy())
     solved_outcomes = compute_outcomes(table, gaits)
     own = [*_measure_joint_speed(table, gaits, people), *_measure_slip(table, gaits)]
+    known, held_out = (place_gaits(first, *pair) for pair in (train, test))
     rows = [("solved", *row) for row in own]
     for model_name, model in models.items():
         made_table, made = model.sample(wanted, seed)
@@ -98,7 +100,7 @@ def measure_fidelity(
         found += _measure_joint_speed(raw_table, raw, people)
         found += _compare_curves(table, made_table, gaits, made, people)
         found += _compare_distributions(table, made_table, gaits, made)
-        found += _measure_places(first, train, test, made_table, made)
+        found += _measure_places(known, held_out, place_gaits(first, made_table, made))
         found += _measure_slip(made_table, made)
         found.append(_compare_open_time(model, wanted, table, seed))
         rows += [(model_name, *row) for row in found]
@@ -204,8 +206,7 @@ def _compare_distributions(table, made_table, gaits, made) -> list[tuple]:
     return rows
 
 
-def _measure_places(representation, train, test, made_table, made) -> list[tuple]:
-    known, held_out, new = (place_gaits(representation, *pair) for pair in (train, test, (made_table, made)))
+def _measure_places(known: np.ndarray, held_out: np.ndarray, new: np.ndarray) -> list[tuple]:
     found = measure_memory(new, known, held_out)
     if min(len(held_out), len(new)) > K_NEIGHBOURS:
         found |= measure_coverage(held_out, new)
@@ -226,20 +227,25 @@ RESPONSES = {
 """Response -> label, unit, factor to that unit."""
 
 
-def compute_responses(table: pd.DataFrame, gaits: xr.Dataset) -> pd.DataFrame:
+def compute_responses(gaits: xr.Dataset) -> pd.DataFrame:
     """Compute what impairments may change, beside speed and step time that are asked for."""
-    outcomes = compute_outcomes(table, gaits)[["stance_share", "double_support_share"]]
+    loaded = (
+        gaits["ground_force"].sel(axis="y").transpose("gait", "phase", "foot").to_numpy()[:, :-1] > CONTACT_N
+    )
 
     def read(joint: str) -> np.ndarray:
         both = [gaits["position"].sel(coordinate=f"{joint}_{side}").to_numpy() for side in "rl"]
         return np.degrees(np.stack(both, axis=1))
 
     knee, ankle, hip = (read(joint) for joint in ("knee_angle", "ankle_angle", "hip_flexion"))
-    return outcomes.assign(
-        knee_range_deg=np.ptp(knee, axis=2).mean(axis=1),
-        ankle_range_deg=np.ptp(ankle, axis=2).mean(axis=1),
-        peak_hip_extension_deg=-hip.min(axis=2).mean(axis=1),
-    )
+    found = {
+        "stance_share": loaded.mean(axis=(1, 2)),
+        "double_support_share": loaded.all(axis=2).mean(axis=1),
+        "knee_range_deg": np.ptp(knee, axis=2).mean(axis=1),
+        "ankle_range_deg": np.ptp(ankle, axis=2).mean(axis=1),
+        "peak_hip_extension_deg": -hip.min(axis=2).mean(axis=1),
+    }
+    return pd.DataFrame(found, columns=list(RESPONSES))
 
 
 def list_doses(conditions: pd.DataFrame) -> dict[str, np.ndarray]:
@@ -274,18 +280,22 @@ def measure_dose_response(
 
 
 class _Pairs:
-    """Solved gaits and generated strides of the same conditions, ready for the regression."""
+    """Slopes over every dose: of solved gaits, whose people are drawn anew, and of strides made for them."""
 
     def __init__(self, model, table, gaits, seed: int, n_resamples: int) -> None:
         conditions = model.representation.conditions.read(table)
         conditions["stride_time_s"] = gaits["stride_time_s"].to_numpy()
-        self.solved = compute_responses(table, gaits)
-        self.made = compute_responses(*model.sample(conditions, seed))
         self.doses = list_doses(conditions)
         self.people = label_people(table)
-        self.design = _build_design(conditions, self.doses)
+        design = _build_design(conditions, self.doses)
+        solved, made = (
+            compute_responses(strides).to_numpy() for strides in (gaits, model.sample(conditions, seed)[1])
+        )
+        once, n = np.ones(len(design)), self.people.max() + 1
         rng = np.random.default_rng(seed)
-        self.samples = [_resample(self.people, rng) for _ in range(n_resamples)]
+        counts = [np.bincount(rng.choice(n, size=n), minlength=n)[self.people] for _ in range(n_resamples)]
+        self.solved, self.made = (_fit_slopes(design, values, once) for values in (solved, made))
+        self.drawn = np.array([_fit_slopes(design, solved, times) for times in counts])
 
     def count_impaired(self, place: int) -> int:
         return int((list(self.doses.values())[place] > _SMALLEST_DOSE).sum())
@@ -298,12 +308,10 @@ class _Pairs:
 
     def compare(self, place: int, response: str) -> dict[str, float]:
         unit = RESPONSES[response][2] * list(self.doses.values())[place].max()
-        solved, made = (part[response].to_numpy() * unit for part in (self.solved, self.made))
-        column = self.design.shape[1] - len(self.doses) + place
-        draws = [_fit_slope(self.design[rows], solved[rows], column) for rows in self.samples]
-        low, high = np.percentile(draws, [5, 95])
-        found = {"solved": _fit_slope(self.design, solved, column)}
-        found |= {"generated": _fit_slope(self.design, made, column)}
+        # The doses are the last columns of the design.
+        at = list(RESPONSES).index(response), place - len(self.doses)
+        low, high = np.percentile(unit * self.drawn[:, *at], [5, 95])
+        found = {"solved": unit * self.solved[at], "generated": unit * self.made[at]}
         return found | {"solved_lower": low, "solved_upper": high}
 
 
@@ -315,16 +323,13 @@ def _build_design(conditions: pd.DataFrame, doses: dict[str, np.ndarray]) -> np.
     return np.column_stack([*parts, *doses.values()])
 
 
-def _fit_slope(design: np.ndarray, values: np.ndarray, column: int) -> float:
-    known = np.isfinite(values)
-    ridge = 1e-6 * np.eye(design.shape[1])
-    matrix = design[known]
-    return float(np.linalg.solve(matrix.T @ matrix + ridge, matrix.T @ values[known])[column])
-
-
-def _resample(people: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    chosen = rng.choice(np.unique(people), size=len(np.unique(people)))
-    return np.concatenate([np.flatnonzero(people == person) for person in chosen])
+def _fit_slopes(design: np.ndarray, responses: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Coefficients of each response, rows counted so many times; shape (responses, columns)."""
+    ridge, slopes = 1e-6 * np.eye(design.shape[1]), []
+    for values in responses.T:
+        weighted = (design * np.where(np.isfinite(values), times, 0.0)[:, None]).T
+        slopes.append(np.linalg.solve(weighted @ design + ridge, weighted @ np.nan_to_num(values)))
+    return np.array(slopes)
 
 
 _LINES = {

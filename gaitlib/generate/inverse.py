@@ -20,7 +20,7 @@ from gaitlib.errors import InputError
 from gaitlib.generate.conditions import BASE_CONDITIONS, get_healthy
 from gaitlib.generate.flow import GaitGenerator
 from gaitlib.generate.flow_network import GeneratorConfig, find_checkpoint, sample_flow, train_flow
-from gaitlib.generate.learnable_gaits import select_learnable
+from gaitlib.generate.learnable_gaits import select_learned
 from gaitlib.generate.network_training import use_one_thread
 from gaitlib.generate.representation import VectorLayout
 
@@ -52,7 +52,7 @@ class ImpairmentPosterior:
         self.representation = flow.representation
         if not self.names:
             raise InputError("inverse: no impairment varies in this library; there is nothing to infer.")
-        table, gaits = select_learnable(table, gaits)
+        table, gaits = select_learned(table, gaits, flow.gait_ids)
         solved = self.representation.encode(table, gaits)
         drawn = self._draw_conditions(solved)
         vectors = np.concatenate([solved, flow.sample_vectors(drawn, self.seed)])

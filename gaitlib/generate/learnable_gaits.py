@@ -59,6 +59,15 @@ def select_learnable(table: pd.DataFrame, gaits: xr.Dataset) -> tuple[pd.DataFra
     return table.iloc[kept].reset_index(drop=True), gaits.isel(gait=kept)
 
 
+def select_learned(
+    table: pd.DataFrame, gaits: xr.Dataset, gait_ids: list[str]
+) -> tuple[pd.DataFrame, xr.Dataset]:
+    """Keep the gaits that a generator learned from."""
+    table, gaits = select_verified(table, gaits)
+    kept = np.flatnonzero(table["gait_id"].astype(str).isin(gait_ids))
+    return table.iloc[kept].reset_index(drop=True), gaits.isel(gait=kept)
+
+
 def measure_isolation(table: pd.DataFrame, gaits: xr.Dataset) -> np.ndarray:
     """Measure how far each gait lies from its nearest relative; shape (n,)."""
     representation = GaitRepresentation(explained=0.99).fit(table, gaits)
@@ -95,5 +104,8 @@ def find_nearest(points: np.ndarray, others: np.ndarray, k: int = 1, same: bool 
         squared = (block**2).sum(axis=1)[:, None] + norm - 2.0 * block @ others.T
         if same:
             squared[np.arange(len(block)), start + np.arange(len(block))] = np.inf
-        found[start : start + _BLOCK] = np.sort(np.partition(squared, k - 1, axis=1)[:, :k], axis=1)
+        if k == 1:  # a third of the time of a partition
+            found[start : start + _BLOCK, 0] = squared.min(axis=1)
+        else:
+            found[start : start + _BLOCK] = np.sort(np.partition(squared, k - 1, axis=1)[:, :k], axis=1)
     return np.sqrt(np.maximum(found, 0.0))

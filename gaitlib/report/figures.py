@@ -12,6 +12,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import NullFormatter
 
 from gaitlib.evaluate.realism import Band
 from gaitlib.evaluate.style import COLOURS, STYLE, add_simulated_mark
@@ -148,6 +149,8 @@ def plot_training(
         values = history[list(lines)].to_numpy(dtype=float)
         if (values > 0).all():
             ax.set_yscale("log")
+            ax.yaxis.set_major_formatter("{x:g}")  # plain numbers, no powers of ten
+            ax.yaxis.set_minor_formatter("{x:g}" if values.max() < 10 * values.min() else NullFormatter())
         ax.set(xlabel=xlabel, ylabel=ylabel)
         if len(lines) > 1:
             figure.legend(loc="outside lower left", frameon=False, ncols=3)
