@@ -9,6 +9,7 @@ mirror.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -27,6 +28,7 @@ from gaitlib.body.spatial_body import (
     get_subtalar_place,
     list_muscles,
     load_spatial_muscles,
+    turn_frame,
 )
 from gaitlib.body.specification import (
     ACTIVATION_TIME_S,
@@ -60,6 +62,8 @@ MUSCLES = list_muscles()
 TENDONS = tuple(name for name in MUSCLES if name[:-2] in COMPLIANT_GROUPS)
 _LEG_BODIES = ("femur", "tibia", "talus", "foot", "toes")
 _N_SPHERES = 6
+_N_NUMBERS = 11
+"""Of a body."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,7 @@ class SpatialWeights:
     turning: float = 1.0
     pelvis_list: float = 0.0
     pelvis_turn: float = 1.0
+    hip_turn: float = 0.0
     other_effort: float = 0.5
     separation: float = 0.01
     separation_m: float = 0.05
@@ -131,9 +136,10 @@ def _name(kind: str, names) -> tuple[str, ...]:
 
 
 def _make_body(source: TreeBody, numbers) -> TreeBody:
-    """A body whose numbers are symbols: place, mass, centre, principal moments."""
-    values = [numbers[i] for i in range(10)]
-    frame = Frame(source.parent_frame.rotation, tuple(values[:3]))
+    """A body whose numbers are symbols: place, mass, centre, principal moments, turn of a foot."""
+    values = [numbers[i] for i in range(_N_NUMBERS)]
+    turned = turn_frame(values[10], ca.cos, ca.sin) if source.name.startswith("talus") else None
+    frame = Frame(turned or source.parent_frame.rotation, tuple(values[:3]))
     return replace(source, parent_frame=frame, mass_kg=values[3], com_m=tuple(values[4:7]),
                    inertia_kgm2=(*values[7:10], 0.0, 0.0, 0.0))  # fmt: skip
 
@@ -143,7 +149,8 @@ def _read_body(body: TreeBody, mirror: bool) -> list[float]:
     sign = -1.0 if mirror else 1.0
     x, y, z = body.parent_frame.origin_m
     cx, cy, cz = body.com_m
-    return [x, y, sign * z, body.mass_kg, cx, cy, sign * cz, *body.inertia_kgm2[:3]]
+    turn = math.asin(body.parent_frame.rotation[2])
+    return [x, y, sign * z, body.mass_kg, cx, cy, sign * cz, *body.inertia_kgm2[:3], sign * turn]
 
 
 def _build_limb(kind: str) -> Element:
@@ -154,7 +161,7 @@ def _build_limb(kind: str) -> Element:
     moving = [f"{name}_r" for name in _LEG_BODIES] if kind == "leg" else ["pelvis", "torso"]
     joint = PELVIS + (tuple(f"{name}_r" for name in LEG) if kind == "leg" else LUMBAR)
     n = len(joint)
-    numbers = ca.SX.sym("numbers", len(moving), 10)
+    numbers = ca.SX.sym("numbers", len(moving), _N_NUMBERS)
     bodies = [body for body in template.bodies if body.name in moving]
     symbolic = [_make_body(body, numbers[i, :]) for i, body in enumerate(bodies)]
     if kind == "leg":
@@ -287,6 +294,7 @@ def _build_joint() -> Element:
         swift |= {"pelvis_tz": SPATIAL_WEIGHTS.side_acceleration}
         held = {"pelvis_list": (SPATIAL_WEIGHTS.pelvis_list, 0.0)}
         held |= {"pelvis_rotation": (SPATIAL_WEIGHTS.pelvis_turn, 0.0)}
+        held |= {"hip_rotation": (SPATIAL_WEIGHTS.hip_turn, 0.0)}
         held |= {"pelvis_tilt": (w.tilt, -np.radians(request.impairment.tilt_deg + request.structure.tilt))}
         size = TORQUE_SCALE_NM * specification.torque_scale
         values = []
@@ -299,7 +307,7 @@ def _build_joint() -> Element:
             priced = w.passive / size**2 if kind[:3] in ("hip", "kne", "ank", "lum", "sub") else 0.0
             fast = swift.get(name, w.acceleration + more) / ACCELERATION_SCALE**2
             scale = 1 / (RESIDUAL_SCALE * specification.torque_scale)
-            values.append([*numbers, scale, priced, fast, *held.get(name, (0.0, 0.0))])
+            values.append([*numbers, scale, priced, fast, *held.get(name, held.get(kind, (0.0, 0.0)))])
         return np.array(values)
 
     return Element("joint", ca.vertcat(q, u, s, step), p, cost, -scale * torque, variables, rows, pack)
