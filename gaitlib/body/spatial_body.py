@@ -7,7 +7,7 @@ and subtalar joint, order of the turns, place of the subtalar joint, shape of pe
 its sides): Rajagopal et al. 2016 (doi 10.1109/TBME.2016.2586891). Gyration of leg segments about their long
 axis: de Leva 1996 (doi 10.1016/0021-9290(95)00178-6), table 4, men. Stops in the frontal and transverse
 plane: Anderson 1999 as used by Falisse et al. 2019 (doi 10.1098/rsif.2019.0402). Widths of the foot and the
-lateral stiffness of the trunk are assumed.
+lateral stiffness of the trunk are assumed, that of the hip is chosen (Decisions in the book).
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ _HALF_WIDTHS = {"heel": 0.010, "ball": 0.020, "toe": 0.018}
 _BALL_SKEW = 0.012
 """How much further forward the inner ball lies than the middle, share of height."""
 _STOPS = {
-    "hip_adduction": (0.03, 14.94, -0.5, 0.5, 0.0),
-    "hip_rotation": (0.03, 14.94, -0.92, 0.92, 0.0),
+    "hip_adduction": (0.03, 14.94, -0.5, 0.5, 25.0),
+    "hip_rotation": (0.03, 14.94, -0.92, 0.92, 10.0),
     "subtalar_angle": (60.21, 16.32, -0.65, 0.65, 0.0),
     "lumbar_bending": (0.25, 20.36, -0.349, 0.349, 100.0),
     "lumbar_rotation": (0.25, 20.36, -0.349, 0.349, 60.0),

@@ -99,15 +99,14 @@ class SpatialWeights:
     counterpart, `separation` what feet cost that come nearer than `separation_m`.
     """
 
-    list_acceleration: float = 0.1
+    list_acceleration: float = 0.01
     turn_acceleration: float = 0.1
-    side_acceleration: float = 100.0
+    side_acceleration: float = 10.0
     bending: float = 3.0
     turning: float = 1.0
-    pelvis_list: float = 0.0
-    pelvis_turn: float = 1.0
-    hip_turn: float = 0.0
-    other_effort: float = 0.5
+    pelvis_list: float = 0.7
+    pelvis_turn: float = 0.7
+    other_effort: float = 0.2
     separation: float = 0.01
     separation_m: float = 0.05
 
@@ -294,7 +293,6 @@ def _build_joint() -> Element:
         swift |= {"pelvis_tz": SPATIAL_WEIGHTS.side_acceleration}
         held = {"pelvis_list": (SPATIAL_WEIGHTS.pelvis_list, 0.0)}
         held |= {"pelvis_rotation": (SPATIAL_WEIGHTS.pelvis_turn, 0.0)}
-        held |= {"hip_rotation": (SPATIAL_WEIGHTS.hip_turn, 0.0)}
         held |= {"pelvis_tilt": (w.tilt, -np.radians(request.impairment.tilt_deg + request.structure.tilt))}
         size = TORQUE_SCALE_NM * specification.torque_scale
         values = []
@@ -307,7 +305,7 @@ def _build_joint() -> Element:
             priced = w.passive / size**2 if kind[:3] in ("hip", "kne", "ank", "lum", "sub") else 0.0
             fast = swift.get(name, w.acceleration + more) / ACCELERATION_SCALE**2
             scale = 1 / (RESIDUAL_SCALE * specification.torque_scale)
-            values.append([*numbers, scale, priced, fast, *held.get(name, held.get(kind, (0.0, 0.0)))])
+            values.append([*numbers, scale, priced, fast, *held.get(name, (0.0, 0.0))])
         return np.array(values)
 
     return Element("joint", ca.vertcat(q, u, s, step), p, cost, -scale * torque, variables, rows, pack)
