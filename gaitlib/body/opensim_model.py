@@ -17,6 +17,7 @@ from gaitlib.body.specification import (
     Body,
     Contact,
     Specification,
+    compute_path_coefficients,
 )
 from gaitlib.body.tree import TreeBody
 from gaitlib.errors import WorkError
@@ -172,7 +173,7 @@ def _add_muscle(model, muscle, entry: dict, owner: dict[str, str]) -> None:
     part.set_tendon_strain_at_one_norm_force(TENDON_STRAIN_AT_MAX_FORCE)
     exponents = np.array(entry["exponents"])
     coefficients = opensim.Vector()
-    values = np.array(entry["coefficients"]) * muscle.path_scale
+    values = compute_path_coefficients(muscle, entry) * muscle.path_scale
     coefficients.resize(len(values))
     for i, value in enumerate(values):
         coefficients.set(i, float(value))

@@ -18,8 +18,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import numpy as np
+
 from gaitlib.body.dimensions import Dimensions, compute_dimensions
 from gaitlib.body.specification import (
+    RIGID_DAMPING_S,
     Body,
     Contact,
     Muscle,
@@ -77,6 +80,8 @@ _STOPS = {
 }
 """Size (N m), rate (1/rad), lower and upper angle (rad) of stops; stiffness (N m/rad)."""
 _DAMPING_NMS_RAD = 0.1
+_RIGID_STIFFNESS_NM_RAD = 40.0
+"""Added by rigidity 1 to hips and trunk out of the plane, as in it; assumed."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +126,7 @@ def build_spatial_specification(
         tree=_build_tree(dimensions, planar.bodies),
         muscles=build_muscles(table, table["muscles"], person, impairment, dimensions, structure),
         spheres=_build_spheres(dimensions, planar.spheres),
-        passive=planar.passive + _build_stops(planar.torque_scale),
+        passive=planar.passive + _build_stops(planar.torque_scale, impairment),
         contact=planar.contact,
         mass_kg=planar.mass_kg,
         leg_length_m=planar.leg_length_m,
@@ -243,12 +248,15 @@ def _build_spheres(d: Dimensions, planar: tuple[Sphere, ...]) -> tuple[SpatialSp
     return tuple(spheres)
 
 
-def _build_stops(torque_scale: float) -> tuple[PassiveTorque, ...]:
-    stops = []
+def _build_stops(torque_scale: float, impairment: Impairment) -> tuple[PassiveTorque, ...]:
+    turn, stops = float(np.radians(impairment.anteversion_deg)), []
     for name in COORDINATES:
         kind = name[:-2] if name[-2:] in ("_r", "_l") else name
         if kind in _STOPS:
             size, rate, lower, upper, stiffness = _STOPS[kind]
-            scaled = (stiffness * torque_scale, 0.0, _DAMPING_NMS_RAD * torque_scale)
-            stops.append(PassiveTorque(name, size * torque_scale, rate, lower, upper, *scaled))
+            middle = turn if kind == "hip_rotation" else 0.0
+            rigid = impairment.rigidity * _RIGID_STIFFNESS_NM_RAD if kind != "subtalar_angle" else 0.0
+            damping = _DAMPING_NMS_RAD + RIGID_DAMPING_S * rigid
+            held = ((stiffness + rigid) * torque_scale, middle, damping * torque_scale)
+            stops.append(PassiveTorque(name, size * torque_scale, rate, lower + middle, upper + middle, *held))
     return tuple(stops)

@@ -13,7 +13,7 @@ import casadi as ca
 import numpy as np
 
 from gaitlib.body.spatial_body import COORDINATES, LUMBAR, MIRRORED, build_spatial_specification
-from gaitlib.body.specification import COMPLIANT_GROUPS, get_planar_group
+from gaitlib.body.specification import COMPLIANT_GROUPS, get_impaired_group, get_planar_group
 from gaitlib.gait import COORDINATES as PLANAR_COORDINATES
 from gaitlib.gait import MUSCLES as PLANAR_MUSCLES
 from gaitlib.gait import swap_side
@@ -80,7 +80,9 @@ def make_spatial_task(request: GaitRequest, elements: list[Element]) -> Task:
         leg_length_m=specification.leg_length_m,
         horizon_s=(share * times[0], share * times[1]),
         speed_mps=(request.speed_mps, request.speed_mps),
-        least_activation=np.zeros(N_M),
+        least_activation=np.array(
+            [request.impairment.get("tone", get_impaired_group(name[:-2]), name[-1]) for name in MUSCLES]
+        ),
     )
 
 
@@ -258,7 +260,7 @@ class SpatialEngine(WalkingEngine):
             reach = np.radians(_RANGES_DEG.get(name[:-2] if name[-2:] in ("_r", "_l") else name, 0.0))
             reach = _SIDEWAYS_M if name == "pelvis_tz" else reach
             bounds.append(planar.get(name, (-reach, reach)))
-        bounds += [(0.01, 1.0)] * N_M + [(-10.0, 10.0)] * len(LUMBAR) + [(0.0, 2.0)] * N_T
+        bounds += [(max(0.01, least), 1.0) for least in task.least_activation] + [(-10.0, 10.0)] * len(LUMBAR) + [(0.0, 2.0)] * N_T
         heads = np.array([np.divide(task.horizon_s, self.n_points), task.speed_mps])
         return tuple(
             np.concatenate([heads[:, i], np.tile(np.array(bounds)[:, i], self.n_points)]) for i in (0, 1)

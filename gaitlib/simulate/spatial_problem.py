@@ -34,6 +34,7 @@ from gaitlib.body.specification import (
     ACTIVATION_TIME_S,
     COMPLIANT_GROUPS,
     DEACTIVATION_TIME_S,
+    compute_path_coefficients,
     get_planar_group,
 )
 from gaitlib.body.tree import Frame, Tree, TreeBody
@@ -96,7 +97,8 @@ class SpatialWeights:
     `list_acceleration`, `turn_acceleration` of the pelvis about the forward and upward axis,
     `side_acceleration` of the pelvis sideways, `pelvis_list`, `pelvis_turn` its angles, `bending`, `turning`
     the lean of the trunk to the side and its turn, `other_effort` of muscle groups without a planar
-    counterpart, `separation` what feet cost that come nearer than `separation_m`.
+    counterpart, `separation` what feet cost that come nearer than `separation_m`, and `wide_base_m` how much
+    earlier that begins with a balance margin of 1 (assumed).
     """
 
     list_acceleration: float = 0.01
@@ -109,6 +111,7 @@ class SpatialWeights:
     other_effort: float = 0.2
     separation: float = 0.01
     separation_m: float = 0.05
+    wide_base_m: float = 0.1
 
 
 SPATIAL_WEIGHTS = SpatialWeights()
@@ -312,17 +315,20 @@ def _build_joint() -> Element:
 
 
 def _build_lean() -> Element:
-    """Cost of a trunk that is not upright."""
-    q, p = ca.SX.sym("q", 2), ca.SX.sym("p", 2)
+    """Cost of a trunk that is not upright, and to the slowed of thighs apart."""
+    q, p = ca.SX.sym("q", 2), ca.SX.sym("p", 3)
     pairs = (("pelvis_tilt", LUMBAR[0]), ("pelvis_list", LUMBAR[1]), ("pelvis_rotation", LUMBAR[2]))
+    pairs += (("hip_flexion_r", "hip_flexion_l"),)
 
     def pack(request, specification) -> np.ndarray:
         lean = -np.radians(request.impairment.stoop_deg + request.structure.lean)
-        weights = request.weights.trunk_lean, SPATIAL_WEIGHTS.bending, SPATIAL_WEIGHTS.turning
-        return np.array([weights, (lean, 0.0, 0.0)]).T
+        apart = request.weights.amplitude * request.impairment.bradykinesia
+        weights = request.weights.trunk_lean, SPATIAL_WEIGHTS.bending, SPATIAL_WEIGHTS.turning, apart
+        return np.array([weights, (lean, 0.0, 0.0, 0.0), (1.0, 1.0, 1.0, -1.0)]).T
 
     variables = tuple(_name("q", pair) for pair in pairs)
-    return Element("lean", q, p, p[0] * (q[0] + q[1] - p[1]) ** 2, ca.SX(0, 1), variables, ((),) * 3, pack)
+    cost = p[0] * (q[0] + p[2] * q[1] - p[1]) ** 2
+    return Element("lean", q, p, cost, ca.SX(0, 1), variables, ((),) * len(pairs), pack)
 
 
 def _build_torque() -> Element:
@@ -364,7 +370,8 @@ def _build_feet() -> Element:
 
     def pack(request, specification) -> np.ndarray:
         d = compute_dimensions(request.person)
-        near = SPATIAL_WEIGHTS.separation_m * d.height_m / 1.7
+        wide = SPATIAL_WEIGHTS.wide_base_m * request.impairment.balance_margin
+        near = (SPATIAL_WEIGHTS.separation_m + wide) * d.height_m / 1.7
         return np.array([[d.hip_width_m / 2, d.thigh_m, d.shank_m, SPATIAL_WEIGHTS.separation, near]])
 
     cost = p[3] * ca.exp((p[4] - apart) / 0.01)
@@ -373,15 +380,19 @@ def _build_feet() -> Element:
 
 def _build_activation() -> Element:
     """How fast an activation may change, and the cost of it."""
-    now, later, step, p = (ca.SX.sym(name) for name in ("now", "later", "step", "p"))
+    now, later, step = (ca.SX.sym(name) for name in ("now", "later", "step"))
+    p = ca.SX.sym("p", 3)
     rate, middle = (later - now) / step, (later + now) / 2
-    g = ca.vertcat(rate * DEACTIVATION_TIME_S + middle, rate * ACTIVATION_TIME_S + middle - 1)
-    cost = p * (rate / ACTIVATION_RATE_SCALE) ** 2
+    slow = p[1] * rate
+    g = ca.vertcat(slow * DEACTIVATION_TIME_S + middle, slow * ACTIVATION_TIME_S + middle - p[2])
+    cost = p[0] * (rate / ACTIVATION_RATE_SCALE) ** 2
     variables = tuple((f"act:{name}", f"next:{name}", "step") for name in MUSCLES)
     rows = tuple((f"fall:{name}", f"rise:{name}") for name in MUSCLES)
 
     def pack(request, specification) -> np.ndarray:
-        return np.full((len(MUSCLES), 1), request.weights.activation_rate)
+        slowed = request.impairment.bradykinesia
+        numbers = [request.weights.activation_rate, 1 + 2 * slowed, 1 - 0.6 * slowed]
+        return np.tile(numbers, (len(MUSCLES), 1))
 
     return Element("activation", ca.vertcat(now, later, step), p, cost, g, variables, rows, pack)
 
@@ -423,7 +434,8 @@ def _build_muscle(n: int, compliant: bool, groups: list[str]) -> Element:
             scale = 1 / (RESIDUAL_SCALE * specification.torque_scale)
             numbers = [getattr(named[name], field) for field in MUSCLE_FIELDS]
             prices = [scale, _weigh_share(name[:-2]) * effort * request.weights.activation, dear]
-            values.append([*numbers, *prices, *table[name[:-2]]["coefficients"]])
+            path = compute_path_coefficients(named[name], table[name[:-2]])
+            values.append([*numbers, *prices, *path])
         return np.array(values)
 
     p = ca.vertcat(own.T, prices, coefficients)

@@ -31,8 +31,8 @@ from gaitlib.simulate.spatial_problem import MUSCLES, SPATIAL_WEIGHTS, TENDONS  
 _engines: dict[tuple[str, str], SpatialEngine] = {}
 SPATIAL_VERSION = 2
 """Raised by hand when equations or settings in space change the solutions."""
-_KNOWN = ("weakness", "contracture", "limit", "rigidity", "stoop_deg", "tilt_deg")
-"""Parts of an impairment that a body in space has so far."""
+_UNKNOWN = ("spasticity", "coactivation")
+"""Parts of an impairment that need states or ties which a body in space does not have."""
 _SIDES = np.array([-1.0 if name in MIRRORED else 1.0 for name in COORDINATES])
 _MIRROR = {
     **dict.fromkeys(
@@ -50,12 +50,11 @@ def solve_spatial(
     request: GaitRequest, cache: Path, start: Trajectory, time_limit_s: float = 600.0
 ) -> SolvedGait:
     """Solve one gait in space, from a planar stride or from a solution in space."""
-    parts = request.impairment.model_dump()
-    unknown = [name for name, value in parts.items() if value and name not in _KNOWN]
+    unknown = [name for name in _UNKNOWN if getattr(request.impairment, name)]
     if unknown or request.speed_range_mps:
         raise InputError(
             f"gait in space: found {', '.join(unknown) or 'a free speed'}, which a body in space does not "
-            f"have; expected a prescribed speed and no impairment but {', '.join(_KNOWN)}."
+            f"have; expected a prescribed speed and an impairment without {' or '.join(_UNKNOWN)}."
         )
     key = str(cache), request.kind
     if key not in _engines:
