@@ -169,8 +169,16 @@ def _build_tree(d: Dimensions, planar: tuple[Body, ...]) -> Tree:
             talus = _TALUS_SHARE * mass
             round_inertia = tuple(_TALUS_SHARE * body.inertia_kgm2 for _ in range(3))
             bodies.append(
-                _hang(f"talus_{side}", body.parent, body.coordinates, place, talus, (0.0,) * 3, round_inertia,
-                      turn_rad=-_FOOT_OUTWARD_RAD if side == "r" else _FOOT_OUTWARD_RAD)  # fmt: skip
+                _hang(
+                    f"talus_{side}",
+                    body.parent,
+                    body.coordinates,
+                    place,
+                    talus,
+                    (0.0,) * 3,
+                    round_inertia,
+                    turn_rad=-_FOOT_OUTWARD_RAD if side == "r" else _FOOT_OUTWARD_RAD,
+                )  # fmt: skip
             )
             mass, place = mass - talus, at
             inertia = [(1 - _TALUS_SHARE) * value for value in inertia]
@@ -258,5 +266,7 @@ def _build_stops(torque_scale: float, impairment: Impairment) -> tuple[PassiveTo
             rigid = impairment.rigidity * _RIGID_STIFFNESS_NM_RAD if kind != "subtalar_angle" else 0.0
             damping = _DAMPING_NMS_RAD + RIGID_DAMPING_S * rigid
             held = ((stiffness + rigid) * torque_scale, middle, damping * torque_scale)
-            stops.append(PassiveTorque(name, size * torque_scale, rate, lower + middle, upper + middle, *held))
+            stops.append(
+                PassiveTorque(name, size * torque_scale, rate, lower + middle, upper + middle, *held)
+            )
     return tuple(stops)
