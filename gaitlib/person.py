@@ -55,7 +55,7 @@ SPATIAL_GROUPS = {
     "hip_abductors": ("glut_med", "glut_min", "tfl"),
     "adductors": ("add_long", "add_mag", "gracilis"),
 }
-"""Groups that only a body in space has -> how its muscles' names begin; a planar body is not hindered there."""
+"""Groups that only a body in space has -> how the names of their muscles begin."""
 LIMITED_JOINTS = ("hip", "knee", "ankle")
 """Joints whose passive stop can be moved: extension of hip and knee, dorsiflexion of the ankle."""
 SIDES = ("r", "l")

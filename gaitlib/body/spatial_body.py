@@ -247,5 +247,7 @@ def _build_stops(torque_scale: float, impairment: Impairment) -> tuple[PassiveTo
             rigid = impairment.rigidity * _RIGID_STIFFNESS_NM_RAD if kind != "subtalar_angle" else 0.0
             damping = _DAMPING_NMS_RAD + RIGID_DAMPING_S * rigid
             held = ((stiffness + rigid) * torque_scale, middle, damping * torque_scale)
-            stops.append(PassiveTorque(name, size * torque_scale, rate, lower + middle, upper + middle, *held))
+            stops.append(
+                PassiveTorque(name, size * torque_scale, rate, lower + middle, upper + middle, *held)
+            )
     return tuple(stops)

@@ -260,7 +260,11 @@ class SpatialEngine(WalkingEngine):
             reach = np.radians(_RANGES_DEG.get(name[:-2] if name[-2:] in ("_r", "_l") else name, 0.0))
             reach = _SIDEWAYS_M if name == "pelvis_tz" else reach
             bounds.append(planar.get(name, (-reach, reach)))
-        bounds += [(max(0.01, least), 1.0) for least in task.least_activation] + [(-10.0, 10.0)] * len(LUMBAR) + [(0.0, 2.0)] * N_T
+        bounds += (
+            [(max(0.01, least), 1.0) for least in task.least_activation]
+            + [(-10.0, 10.0)] * len(LUMBAR)
+            + [(0.0, 2.0)] * N_T
+        )
         heads = np.array([np.divide(task.horizon_s, self.n_points), task.speed_mps])
         return tuple(
             np.concatenate([heads[:, i], np.tile(np.array(bounds)[:, i], self.n_points)]) for i in (0, 1)
