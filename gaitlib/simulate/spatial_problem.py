@@ -9,6 +9,7 @@ mirror.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -27,6 +28,7 @@ from gaitlib.body.spatial_body import (
     get_subtalar_place,
     list_muscles,
     load_spatial_muscles,
+    turn_frame,
 )
 from gaitlib.body.specification import (
     ACTIVATION_TIME_S,
@@ -61,6 +63,8 @@ MUSCLES = list_muscles()
 TENDONS = tuple(name for name in MUSCLES if name[:-2] in COMPLIANT_GROUPS)
 _LEG_BODIES = ("femur", "tibia", "talus", "foot", "toes")
 _N_SPHERES = 6
+_N_NUMBERS = 11
+"""Of a body."""
 
 
 @dataclass(frozen=True)
@@ -97,14 +101,14 @@ class SpatialWeights:
     earlier that begins with a balance margin of 1 (assumed).
     """
 
-    list_acceleration: float = 0.1
+    list_acceleration: float = 0.01
     turn_acceleration: float = 0.1
-    side_acceleration: float = 100.0
+    side_acceleration: float = 10.0
     bending: float = 3.0
     turning: float = 1.0
-    pelvis_list: float = 0.0
-    pelvis_turn: float = 1.0
-    other_effort: float = 0.5
+    pelvis_list: float = 0.7
+    pelvis_turn: float = 0.7
+    other_effort: float = 0.2
     separation: float = 0.01
     separation_m: float = 0.05
     wide_base_m: float = 0.1
@@ -134,9 +138,10 @@ def _name(kind: str, names) -> tuple[str, ...]:
 
 
 def _make_body(source: TreeBody, numbers) -> TreeBody:
-    """A body whose numbers are symbols: place, mass, centre, principal moments."""
-    values = [numbers[i] for i in range(10)]
-    frame = Frame(source.parent_frame.rotation, tuple(values[:3]))
+    """A body whose numbers are symbols: place, mass, centre, principal moments, turn of a foot."""
+    values = [numbers[i] for i in range(_N_NUMBERS)]
+    turned = turn_frame(values[10], ca.cos, ca.sin) if source.name.startswith("talus") else None
+    frame = Frame(turned or source.parent_frame.rotation, tuple(values[:3]))
     return replace(source, parent_frame=frame, mass_kg=values[3], com_m=tuple(values[4:7]),
                    inertia_kgm2=(*values[7:10], 0.0, 0.0, 0.0))  # fmt: skip
 
@@ -146,7 +151,8 @@ def _read_body(body: TreeBody, mirror: bool) -> list[float]:
     sign = -1.0 if mirror else 1.0
     x, y, z = body.parent_frame.origin_m
     cx, cy, cz = body.com_m
-    return [x, y, sign * z, body.mass_kg, cx, cy, sign * cz, *body.inertia_kgm2[:3]]
+    turn = math.asin(body.parent_frame.rotation[2])
+    return [x, y, sign * z, body.mass_kg, cx, cy, sign * cz, *body.inertia_kgm2[:3], sign * turn]
 
 
 def _build_limb(kind: str) -> Element:
@@ -157,7 +163,7 @@ def _build_limb(kind: str) -> Element:
     moving = [f"{name}_r" for name in _LEG_BODIES] if kind == "leg" else ["pelvis", "torso"]
     joint = PELVIS + (tuple(f"{name}_r" for name in LEG) if kind == "leg" else LUMBAR)
     n = len(joint)
-    numbers = ca.SX.sym("numbers", len(moving), 10)
+    numbers = ca.SX.sym("numbers", len(moving), _N_NUMBERS)
     bodies = [body for body in template.bodies if body.name in moving]
     symbolic = [_make_body(body, numbers[i, :]) for i, body in enumerate(bodies)]
     if kind == "leg":

@@ -29,7 +29,7 @@ from gaitlib.simulate.spatial_engine import (  # noqa: E402
 from gaitlib.simulate.spatial_problem import MUSCLES, SPATIAL_WEIGHTS, TENDONS  # noqa: E402
 
 _engines: dict[tuple[str, str], SpatialEngine] = {}
-SPATIAL_VERSION = 1
+SPATIAL_VERSION = 2
 """Raised by hand when equations or settings in space change the solutions."""
 _UNKNOWN = ("spasticity", "coactivation")
 """Parts of an impairment that need states or ties which a body in space does not have."""
