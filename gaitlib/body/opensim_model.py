@@ -81,7 +81,9 @@ def _hang_body(model, body: TreeBody, parent):
     if len(body.coordinates) == 1:
         x, y, z = body.turns[0].direction
         angles = np.array([np.arctan2(-y, z), np.arcsin(x), 0.0])
-        turned = np.reshape(body.parent_frame.rotation, (3, 3)) @ Rotation.from_euler("XYZ", angles).as_matrix()
+        turned = (
+            np.reshape(body.parent_frame.rotation, (3, 3)) @ Rotation.from_euler("XYZ", angles).as_matrix()
+        )
         first = Rotation.from_matrix(turned).as_euler("XYZ")
         joint = opensim.PinJoint(
             name, parent, location, opensim.Vec3(*first), part, zero, opensim.Vec3(*angles)

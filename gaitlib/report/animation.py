@@ -133,12 +133,17 @@ def build_turning(
     walkers: Sequence[SpatialWalker], shown: Sequence[int], name: str = "turning", still: str = ""
 ) -> str:
     """Build an animation of bodies in space that a finger turns; `shown` begin, the others can be chosen."""
+    return build_lab("turn", pack_turning(walkers, shown), name, still)
+
+
+def pack_turning(walkers: Sequence[SpatialWalker], shown: Sequence[int]) -> dict:
+    """Numbers of every second hundredth of a stride, as on a treadmill, in mm."""
     names, packed = list(walkers[0].points), []
     for walker in walkers:
         length = walker.speed_mps * walker.stride_time_s
         points = np.stack([walker.points[key] for key in names], axis=1)
         place = points[:, names.index("mid_hip"), 0].mean() - 0.5 * length
-        points[..., 0] -= (place + length * np.linspace(0, 1, len(points)))[:, None]  # as on a treadmill
+        points[..., 0] -= (place + length * np.linspace(0, 1, len(points)))[:, None]
         packed.append(
             {
                 "title": walker.title,
@@ -151,8 +156,7 @@ def build_turning(
     places = {key: number for number, key in enumerate((*names, "head"))}
     bones = [(places[a], places[b], *size) for a, b, *size in _BONES]
     head = [places["neck"], places["head_top"]]
-    data = {"points": names, "bones": bones, "head": head, "gaits": packed, "panels": list(shown)}
-    return build_lab("turn", data, name, still)
+    return {"points": names, "bones": bones, "head": head, "gaits": packed, "panels": list(shown)}
 
 
 def _get_speed(walker: Walker) -> float:
