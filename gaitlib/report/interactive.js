@@ -639,7 +639,7 @@
     data.gaits.forEach((gait) => { gait.points = decode(gait.points); });
     let seconds = 0, azimuth = 0, pace = 0.5, held = null;
     const panels = data.panels.map((first) => {
-      const panel = make("div", { class: "panel" }), state = { gait: data.gaits[first] };
+      const panel = make("div", { class: "panel", style: "flex-basis: 13rem" }), state = { gait: data.gaits[first] };
       addSelect(panel, "who walks", data.gaits.map((gait) => gait.title), first, (i) => { state.gait = data.gaits[i]; redraw(); });
       state.canvas = addCanvas(panel, "Walking body, to be turned", 21);
       Object.assign(state.canvas.style, { touchAction: "pan-y", cursor: "grab" });
