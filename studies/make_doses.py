@@ -58,7 +58,15 @@ def solve_in_space(folder: Path) -> list[dict]:
                 row = describe_solution(request, solved, replay) | {"dose": name, "level": level}
                 path.write_bytes(pickle.dumps(row | {"solved": solved}))
             row = pickle.loads(path.read_bytes())
-            print(name, level, row["verified"], row["reason"], row["iterations"], round(row["cpu_s"], 1), flush=True)
+            print(
+                name,
+                level,
+                row["verified"],
+                row["reason"],
+                row["iterations"],
+                round(row["cpu_s"], 1),
+                flush=True,
+            )
             rows.append(row)
             return row
 
@@ -95,11 +103,19 @@ def pack_in_space(rows: list[dict], path: Path) -> None:
     for name, (dims, step, unit) in curves.items():
         values = np.stack([getattr(row["solved"], name) for row in kept]) / unit
         data[name] = (("gait", *dims), values.astype(np.float32))
-        encoding[name] = {"dtype": "int16", "scale_factor": step, "zlib": True, "complevel": 9}
+        encoding[name] = {
+            "dtype": "int16",
+            "scale_factor": step,
+            "_FillValue": -32768,
+            "zlib": True,
+            "complevel": 9,
+        }
     for name in ("gait_id", "dose", "level", "kind", "stride_time_s", "speed_mps", "residual_peak_bw"):
         data[name] = ("gait", np.array([row[name] for row in kept]))
     tried = [(row["dose"], row["level"], row["iterations"], row["cpu_s"], row["reason"]) for row in rows]
-    for name, values in zip(("dose", "level", "iterations", "cpu_s", "reason"), zip(*tried, strict=True), strict=True):
+    for name, values in zip(
+        ("dose", "level", "iterations", "cpu_s", "reason"), zip(*tried, strict=True), strict=True
+    ):
         data[f"tried_{name}"] = ("tried", np.array(values))
     data.to_netcdf(path, engine="h5netcdf", encoding=encoding)
 

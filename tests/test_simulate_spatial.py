@@ -21,12 +21,19 @@ from gaitlib.simulate.workers import get_cache_folder, run_spatial
 
 CHILD = GaitRequest(Person(age_years=7, sex="m", height_m=1.22, mass_kg=23.0), 1.0)
 
+HINDERED = replace(
+    CHILD,
+    impairment=Impairment(
+        weakness={"hip_abductors": 0.5}, contracture={"adductors": 0.8}, rigidity=0.5, anteversion_deg=25
+    ),
+)
+
 
 def test_forces_agree_with_opensim(casadi_process, opensim_process):
     """Skeleton, muscles, tendons, tissue and ground at once, at 100 states."""
-    body = build_spatial_specification(CHILD.person)
-    for seed in (1, 2):
-        states = casadi_process(checks.make_states, CHILD, get_cache_folder(), seed)
+    for seed, request in ((1, CHILD), (2, HINDERED)):
+        body = build_spatial_specification(CHILD.person, request.impairment)
+        states = casadi_process(checks.make_states, request, get_cache_folder(), seed)
         missing, ground, tendon_error = opensim_process(checks.compute_missing, body, states)
         assert np.abs(missing).max() > 100
         np.testing.assert_allclose(states["residual"], missing, atol=1e-6 * np.abs(missing).max())

@@ -64,31 +64,46 @@ def compare_with_literature() -> pd.DataFrame:
 
 
 IN_SPACE = {"hip_adduction": (-15.0, 15.0), "hip_rotation": (-15.0, 15.0), "subtalar_angle": (-15.0, 15.0)}
-"""Angles over which moment arms out of the plane are compared; adduction, internal rotation and inversion are
-positive."""
-INVERTORS = {"tib_post": ("tib_post",), "toe_flex": ("flex_dig", "flex_hal"), "tib_ant": ("tib_ant",),
-             "soleus": ("soleus",), "toe_ext": ("ext_dig", "ext_hal"), "peronei": ("per_long", "per_brev")}  # fmt: skip
+"""Angles over which moment arms out of the plane are compared (degrees)."""
+INVERTORS = {
+    "tib_post": ("tib_post",),
+    "toe_flex": ("flex_dig", "flex_hal"),
+    "tib_ant": ("tib_ant",),
+    "soleus": ("soleus",),
+    "toe_ext": ("ext_dig", "ext_hal"),
+    "peronei": ("per_long", "per_brev"),
+}
 """Groups that turn the foot, and their muscles as `data/published.csv` names them."""
 
 
 def compare_hips_in_space() -> pd.DataFrame:
     """Compare moment arms about the hip out of the plane with those of a cadaver's muscles.
 
-    Those are of straight lines between the attachments of Dostal & Andrews 1981 (table 1), the body upright.
-    A group meets its muscles where their arms reach into the range of its own.
+    Those are of straight lines between the attachments of Dostal & Andrews 1981 (table 1), the body upright;
+    `apart_cm` is how far the ranges of group and muscles lie apart.
     """
     rows = []
     table = pd.read_csv(Path(__file__).with_name("published_attachments.csv"))
     for group, muscles in table.groupby("group", sort=False):
-        numbers = muscles.filter(like="_cm").to_numpy().reshape(-1, 2, 3)
-        pull = (numbers[:, 0] - numbers[:, 1]) / np.linalg.norm(
-            numbers[:, 0] - numbers[:, 1], axis=1, keepdims=True
-        )
-        arms = np.cross(numbers[:, 1], pull)
+        origin, insertion = np.moveaxis(muscles.filter(like="_cm").to_numpy().reshape(-1, 2, 3), 1, 0)
+        pull = (origin - insertion) / np.linalg.norm(origin - insertion, axis=1, keepdims=True)
+        arms = np.cross(insertion, pull)
         for axis, joint in enumerate(("hip_adduction", "hip_rotation")):
-            rows.append((group, joint, arms[:, axis].min(), arms[:, axis].max(), *_measure_in_space(group, joint)))
-    found = pd.DataFrame(rows, columns=["group", "joint", "low_cm", "high_cm", "own_low_cm", "own_high_cm"])
-    return found.assign(met=(found["own_low_cm"] <= found["high_cm"]) & (found["own_high_cm"] >= found["low_cm"]))
+            low, high = arms[:, axis].min(), arms[:, axis].max()
+            own_low, own_high = _measure_in_space(group, joint)
+            apart = max(own_low - high, low - own_high, 0.0)
+            rows.append((group, joint, low, high, own_low, own_high, apart))
+    names = ["group", "joint", "low_cm", "high_cm", "own_low_cm", "own_high_cm", "apart_cm"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def measure_rotation_over_flexion(flexion_deg: np.ndarray) -> dict[str, np.ndarray]:
+    """Moment arms (cm) of the gluteal muscles about the hip's long axis, over its flexion."""
+    found = {}
+    for group in ("glut_max", "glut_med_ant", "glut_med_post", "glut_min", "piriformis"):
+        angles = place_angles(group, "hip_flexion", flexion_deg, True)
+        found[group] = 100 * compute_moment_arm(group, "hip_rotation", angles, True)
+    return found
 
 
 def compare_feet_in_space(published: pd.Series) -> pd.DataFrame:

@@ -5,9 +5,10 @@ the plane lacks. Muscles: `spatial_muscles.json` (Rajagopal 2016, Lai 2017, lump
 `studies/derive_muscles.py`), moment arms about all axes of hip, knee, ankle and subtalar joint. Axes of ankle
 and subtalar joint, order of the turns, place of the subtalar joint, shape of pelvis and trunk (arms hang at
 its sides): Rajagopal et al. 2016 (doi 10.1109/TBME.2016.2586891). Gyration of leg segments about their long
-axis: de Leva 1996 (doi 10.1016/0021-9290(95)00178-6), table 4, men. Stops in the frontal and transverse
-plane: Anderson 1999 as used by Falisse et al. 2019 (doi 10.1098/rsif.2019.0402). Widths of the foot and the
-lateral stiffness of the trunk are assumed, that of the hip is chosen (Decisions in the book).
+axis: de Leva 1996 (doi 10.1016/0021-9290(95)00178-6), table 4, men, as the manual of Visual3D lists it (with
+0.102 for a shank between joint centres). Stops in the frontal and transverse plane: Anderson 1999 as used by
+Falisse et al. 2019 (doi 10.1098/rsif.2019.0402). Widths of the foot and the lateral stiffness of the trunk
+are assumed, that of the hip is chosen (Decisions in the book).
 """
 
 from __future__ import annotations

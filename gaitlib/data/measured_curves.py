@@ -25,8 +25,8 @@ IN_SPACE = {
     "hip_rotation": ("hip", "transverse"),
     "foot_progression": ("foot_progression", "transverse"),
 }
-"""Angles out of the plane: joint and plane of the recordings. The pelvis is up and forward on the leg's side, the
-hip adducted and turned inwards, the foot turned inwards where they are positive."""
+"""Angles out of the plane: joint and plane of the recordings. Positive: the pelvis is up and forward on the
+leg's side, the hip adducted and turned inwards, the foot turned inwards."""
 SEGMENT_ANGLES = ("thigh", "knee", "ankle")
 EMG_GROUPS = {
     group: tuple(channel for channel, own in ADULT_GROUPS.items() if own == group)
@@ -91,7 +91,7 @@ def load_leg_angles(group: str = "healthy_adult", medication: str = "") -> tuple
 
 
 def summarise_angles_in_space() -> pd.DataFrame:
-    """Mean, standard deviation and range of the angles `IN_SPACE` of healthy adults, both sides averaged; degrees."""
+    """Mean, SD and range (degrees) of the angles `IN_SPACE` of healthy adults, both sides averaged."""
     parts = []
     for name, (joint, plane) in IN_SPACE.items():
         data = _read_joint_angles("healthy_adult", "", plane)

@@ -1,8 +1,8 @@
 """One person, one impairment at a time, five levels: what each parameter does to a gait (dose and response).
 
 The person is the typical adult at 1.2 m/s; the cost chooses the stride time, so that cadence and step length
-may answer too. Impairments of one side are solved as whole strides without symmetry. `SPATIAL_DOSES` are of the
-body in space, healthy and three levels.
+may answer too. Impairments of one side are solved as whole strides without symmetry. `SPATIAL_DOSES` are of
+the body in space, healthy and three levels.
 """
 
 from __future__ import annotations
@@ -41,9 +41,7 @@ class Dose:
         return GaitRequest(TYPICAL_ADULT, SPEED_MPS, Impairment(**impairment), cohort="doses", kind=self.kind)
 
 
-def _read_dose(
-    n: int, title: str, unit: str, levels: list, parts: dict | str, kind: str = "half"
-) -> Dose:
+def _read_dose(n: int, title: str, unit: str, levels: list, parts: dict | str, kind: str = "half") -> Dose:
     parts = {name: (0, 1) for name in parts.split()} if isinstance(parts, str) else parts
     return Dose(title, unit, tuple(round(float(x), 3) for x in np.linspace(*levels, n)), parts, kind)
 
@@ -53,6 +51,8 @@ DOSES = {name: _read_dose(N_LEVELS, **dose) for name, dose in _TABLES["doses"].i
 """Every part of an impairment, and Parkinson's settings together."""
 SIGNS = tuple(tuple(sign) for sign in _TABLES["signs"])
 """Known clinical signs: dose, measure, direction wanted with growing dose, and words."""
-SPATIAL_DOSES = {name: _read_dose(N_SPATIAL_LEVELS, **dose) for name, dose in _TABLES["doses_in_space"].items()}
+SPATIAL_DOSES = {
+    name: _read_dose(N_SPATIAL_LEVELS, **dose) for name, dose in _TABLES["doses_in_space"].items()
+}
 SPATIAL_SIGNS = tuple(tuple(sign) for sign in _TABLES["signs_in_space"])
 """The same of the body in space, for what lies out of the plane."""

@@ -325,7 +325,8 @@ def _build_joint() -> Element:
         swift |= {"pelvis_tz": SPATIAL_WEIGHTS.side_acceleration}
         held = {"pelvis_list": (SPATIAL_WEIGHTS.pelvis_list, 0.0)}
         held |= {"pelvis_tz": (_MIDDLE, 0.0)}
-        held |= {"pelvis_rotation": (SPATIAL_WEIGHTS.pelvis_turn, 0.0)}
+        small = w.amplitude * request.impairment.bradykinesia  # a wide turn is a wide movement too
+        held |= {"pelvis_rotation": (SPATIAL_WEIGHTS.pelvis_turn + small, 0.0)}
         held |= {"pelvis_tilt": (w.tilt, -np.radians(request.impairment.tilt_deg + request.structure.tilt))}
         size = TORQUE_SCALE_NM * specification.torque_scale
         values = []
