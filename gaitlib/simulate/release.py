@@ -45,8 +45,8 @@ _CARDS = {
     "plane": {
         "title": "",
         "form": "coefficients of a common basis",
-        "multipliers": "- `multipliers.nc`: multipliers of the solver's constraints, rounded; with them a new gait "
-        "that starts at one\n  of these is solved several times as fast.",
+        "multipliers": "- `multipliers.nc`: multipliers of the solver's constraints, rounded; with them a "
+        "new gait that starts at one\n  of these is solved several times as fast.",
         "limits": "The body is planar: no width, no hip abduction, no turning.",
         "engine": ENGINE_VERSION,
     },
@@ -167,7 +167,7 @@ def format_manifest(folder: Path | str, command: str) -> str:
         MULTIPLIER_FILE: "Simulated gaits: multipliers, with which neighbours are solved quickly",
     }
     rows = {
-        f"data/library/{file.name}": {
+        f"data/{Path(folder).resolve().name}/{file.name}": {
             "title": titles[file.name],
             "origin": "simulated",
             "licence": "CC-BY-4.0",
