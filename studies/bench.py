@@ -86,7 +86,7 @@ def measure_spatial(study) -> dict[str, float]:
         wall = time.perf_counter() - started
         for request in asked[1:]:
             solved.append(run(workers.run_spatial, request, Path(cache), solved[-1].start))
-        shares = run(workers.measure_spatial_functions, Path(cache))
+        spent, iterations = run(workers.measure_spatial_functions, Path(cache))
         peak = run(workers.measure_peak_bytes)
     failed = [gait.status for gait in solved if not gait.converged]
     if failed:
@@ -104,8 +104,10 @@ def measure_spatial(study) -> dict[str, float]:
         "verified_share": sum(not replay["reasons"] for replay in replays) / len(replays),
         "coordinates": solved[0].position.shape[1],
         "muscles": solved[0].activation.shape[1],
+        "function_s": spent / iterations,
+        "linear_share": 1 - spent / (cold.cpu_s + warm.cpu_s),
     }
-    return {f"simulate3d.{name}": value for name, value in (found | shares | PUBLISHED).items()}
+    return {f"simulate3d.{name}": value for name, value in (found | PUBLISHED).items()}
 
 
 PUBLISHED = {"published_min": 36.0, "published_coordinates": 29, "published_muscles": 92}

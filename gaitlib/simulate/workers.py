@@ -108,8 +108,8 @@ def run_spatial(request: GaitRequest, cache: Path, start, time_limit_s: float = 
     return solve_spatial(request, cache, start, time_limit_s)
 
 
-def measure_spatial_functions(cache: Path) -> dict[str, float]:
-    """Measure what the functions of the problem in space took in this (worker) process so far."""
+def measure_spatial_functions(cache: Path) -> tuple[float, int]:
+    """Measure what the functions of the problem in space took in this (worker) process, and iterations."""
     from gaitlib.simulate.spatial_solve import measure_functions
 
     return measure_functions(cache)
