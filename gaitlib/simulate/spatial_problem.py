@@ -39,6 +39,7 @@ from gaitlib.body.specification import (
 )
 from gaitlib.body.tree import Frame, Tree, TreeBody
 from gaitlib.gait import GRAVITY_MPS2, SIDES
+from gaitlib.person import SPASTIC_GROUPS
 from gaitlib.simulate.dynamics import (
     CONTACT_FIELDS,
     MUSCLE_FIELDS,
@@ -51,6 +52,9 @@ from gaitlib.simulate.dynamics import (
 from gaitlib.simulate.problem import (
     ACCELERATION_SCALE,
     ACTIVATION_RATE_SCALE,
+    ANTAGONISTS,
+    REFLEX_THRESHOLD,
+    REFLEX_TIME_S,
     RESIDUAL_SCALE,
     TORQUE_SCALE_NM,
     WATT_PER_KG,
@@ -60,9 +64,27 @@ from gaitlib.simulate.request import GaitRequest
 from gaitlib.simulate.tree_dynamics import compute_motion, move_mass
 
 MUSCLES = list_muscles()
+
+
+def _list_parts(planar: str, side: str) -> list[str]:
+    return [m for m in MUSCLES if m[-1] == side and get_planar_group(m[:-2]) == planar]
+
+
 TENDONS = tuple(name for name in MUSCLES if name[:-2] in COMPLIANT_GROUPS)
+REFLEXES = tuple(name for name in MUSCLES if get_planar_group(name[:-2]) in SPASTIC_GROUPS)
+TIES = tuple(
+    pair
+    for first, second in ANTAGONISTS
+    for side in SIDES
+    for one in _list_parts(first, side)
+    for other in _list_parts(second, side)
+    for pair in ((one, other), (other, one))
+)
+"""Muscles that reduced selective control ties together."""
 _LEG_BODIES = ("femur", "tibia", "talus", "foot", "toes")
 _N_SPHERES = 6
+_MIDDLE = 0.01
+"""Price of the pelvis' squared distance (m) from the middle: it only says where a whole stride lies."""
 _N_NUMBERS = 11
 """Of a body."""
 
@@ -117,7 +139,7 @@ class SpatialWeights:
 SPATIAL_WEIGHTS = SpatialWeights()
 
 
-def build_elements() -> list[Element]:
+def build_elements(impaired: bool) -> list[Element]:
     """Build all elements of the problem; the order is that of their parameters."""
     elements = [_build_limb("leg"), _build_limb("trunk"), _build_joint(), _build_lean(), _build_torque()]
     elements += [_build_feet(), _build_activation()]
@@ -125,7 +147,14 @@ def build_elements() -> list[Element]:
     kinds: dict[tuple, list[str]] = {}
     for group, entry in groups.items():
         kinds.setdefault((len(entry["joints"]), group in COMPLIANT_GROUPS), []).append(group)
-    return elements + [_build_muscle(*kind, members) for kind, members in kinds.items()]
+    elements += [_build_muscle(*kind, members) for kind, members in kinds.items()]
+    if not impaired:
+        return elements
+    spastic = {
+        kind: [name for name in members if get_planar_group(name) in SPASTIC_GROUPS]
+        for kind, members in kinds.items()
+    }
+    return [*elements, _build_tie(), *(_build_reflex(*kind, who) for kind, who in spastic.items() if who)]
 
 
 def flip(name: str) -> str:
@@ -295,6 +324,7 @@ def _build_joint() -> Element:
         swift |= {"pelvis_rotation": SPATIAL_WEIGHTS.turn_acceleration}
         swift |= {"pelvis_tz": SPATIAL_WEIGHTS.side_acceleration}
         held = {"pelvis_list": (SPATIAL_WEIGHTS.pelvis_list, 0.0)}
+        held |= {"pelvis_tz": (_MIDDLE, 0.0)}
         small = w.amplitude * request.impairment.bradykinesia  # a wide turn is a wide movement too
         held |= {"pelvis_rotation": (SPATIAL_WEIGHTS.pelvis_turn + small, 0.0)}
         held |= {"pelvis_tilt": (w.tilt, -np.radians(request.impairment.tilt_deg + request.structure.tilt))}
@@ -400,30 +430,17 @@ def _build_activation() -> Element:
 
 def _build_muscle(n: int, compliant: bool, groups: list[str]) -> Element:
     """Force of a muscle that spans n joints, and the cost of it."""
-    table = load_spatial_muscles()["muscles"]
-    exponents = table[groups[0]]["exponents"]
-    q, u, step, act = ca.SX.sym("q", n), ca.SX.sym("u", n), ca.SX.sym("step"), ca.SX.sym("act")
-    own, prices = ca.SX.sym("own", 1, len(MUSCLE_FIELDS)), ca.SX.sym("prices", 3)
-    tendon, tendon_rate = ca.SX.sym("tendon"), ca.SX.sym("tendon_rate")
-    coefficients = ca.SX.sym("coefficients", len(exponents))
-    length = own[4] * evaluate_polynomial(q, exponents, [coefficients[i] for i in range(len(exponents))])
-    slope = ca.gradient(length, q)
-    speed = ca.dot(slope, u) / step
-    if compliant:
-        state = compute_compliant_muscle(act, length, speed, tendon, tendon_rate / step, own)
-    else:
-        state = compute_rigid_muscle(act, length, speed, own)
+    table, prices = load_spatial_muscles()["muscles"], ca.SX.sym("prices", 3)
+    x, own, coefficients, slope, state = _make_muscle(n, compliant, groups)
+    act = x[2 * n + 1]
     g = prices[0] * state["force"] * slope
-    x = ca.vertcat(q, u, step, act)
     if compliant:
-        x, g = ca.vertcat(x, tendon, tendon_rate), ca.vertcat(g, state["residual"])
+        g = ca.vertcat(g, state["residual"])
     cost = prices[1] * act**2 + prices[2] * compute_metabolic_power(act, state["fiber_speed"], own)
     names = [f"{group}_{side}" for side in SIDES for group in groups]
-    variables, rows = [], []
+    variables, rows = [_name_muscle(name, compliant) for name in names], []
     for name in names:
         joints = [f"{joint}_{name[-1]}" for joint in table[name[:-2]]["joints"]]
-        ends = [f"pull:{name}", f"rate:{name}"] if compliant else []
-        variables.append((*_name("q", joints), *_name("u", joints), "step", f"act:{name}", *ends))
         rows.append((*joints, f"tendon:{name}") if compliant else tuple(joints))
 
     def pack(request, specification) -> np.ndarray:
@@ -442,6 +459,66 @@ def _build_muscle(n: int, compliant: bool, groups: list[str]) -> Element:
     p = ca.vertcat(own.T, prices, coefficients)
     kind = f"muscle_{n}{'_elastic' if compliant else ''}"
     return Element(kind, x, p, cost, g, tuple(variables), tuple(rows), pack)
+
+
+def _make_muscle(n: int, compliant: bool, groups: list[str]):
+    """Variables, numbers and state of a muscle that spans n joints, and how its length follows them."""
+    exponents = load_spatial_muscles()["muscles"][groups[0]]["exponents"]
+    q, u, step, act = ca.SX.sym("q", n), ca.SX.sym("u", n), ca.SX.sym("step"), ca.SX.sym("act")
+    own, coefficients = ca.SX.sym("own", 1, len(MUSCLE_FIELDS)), ca.SX.sym("coefficients", len(exponents))
+    length = own[4] * evaluate_polynomial(q, exponents, [coefficients[i] for i in range(len(exponents))])
+    slope = ca.gradient(length, q)
+    speed, x = ca.dot(slope, u) / step, ca.vertcat(q, u, step, act)
+    if not compliant:
+        return x, own, coefficients, slope, compute_rigid_muscle(act, length, speed, own)
+    tendon, tendon_rate = ca.SX.sym("tendon"), ca.SX.sym("tendon_rate")
+    state = compute_compliant_muscle(act, length, speed, tendon, tendon_rate / step, own)
+    return ca.vertcat(x, tendon, tendon_rate), own, coefficients, slope, state
+
+
+def _name_muscle(name: str, compliant: bool) -> tuple[str, ...]:
+    joints = [f"{joint}_{name[-1]}" for joint in load_spatial_muscles()["muscles"][name[:-2]]["joints"]]
+    ends = [f"pull:{name}", f"rate:{name}"] if compliant else []
+    return (*_name("q", joints), *_name("u", joints), "step", f"act:{name}", *ends)
+
+
+def _build_reflex(n: int, compliant: bool, groups: list[str]) -> Element:
+    """Stretch reflex of a muscle that spans n joints: it follows the stretch with a lag; the muscle is no
+    less active.
+    """
+    table, gain = load_spatial_muscles()["muscles"], ca.SX.sym("gain")
+    x, own, coefficients, _, state = _make_muscle(n, compliant, groups)
+    now, former = ca.SX.sym("now"), ca.SX.sym("former")
+    stretch = state["fiber_speed"] - REFLEX_THRESHOLD
+    wanted = gain * 0.5 * (stretch + ca.sqrt(stretch**2 + 0.01))
+    g = ca.vertcat(REFLEX_TIME_S * (now - former) / x[2 * n] + now - wanted, x[2 * n + 1] - now)
+    names = [f"{group}_{side}" for side in SIDES for group in groups]
+    variables = tuple((*_name_muscle(m, compliant), f"reflex:{m}", f"former reflex:{m}") for m in names)
+    rows = tuple((f"stretch:{name}", f"fall above:{name}") for name in names)
+
+    def pack(request, specification) -> np.ndarray:
+        named, values = {muscle.name: muscle for muscle in specification.muscles}, []
+        for name in names:
+            numbers = [getattr(named[name], field) for field in MUSCLE_FIELDS]
+            reflex = request.impairment.get("spasticity", get_planar_group(name[:-2]), name[-1])
+            values.append([*numbers, reflex, *compute_path_coefficients(named[name], table[name[:-2]])])
+        return np.array(values)
+
+    x, p = ca.vertcat(x, now, former), ca.vertcat(own.T, gain, coefficients)
+    kind = f"reflex_{n}{'_elastic' if compliant else ''}"
+    return Element(kind, x, p, ca.SX(0), g, variables, rows, pack)
+
+
+def _build_tie() -> Element:
+    """A muscle that is at least as active as a share of its antagonist."""
+    x, p = ca.SX.sym("x", 2), ca.SX.sym("p")
+    variables = tuple(_name("act", pair) for pair in TIES)
+    rows = tuple((f"fall tie:{first}:{second}",) for first, second in TIES)
+
+    def pack(request, specification) -> np.ndarray:
+        return np.full((len(TIES), 1), request.impairment.coactivation)
+
+    return Element("tie", x, p, ca.SX(0), x[0] - p * x[1], variables, rows, pack)
 
 
 def _weigh_effort(request: GaitRequest, group: str) -> float:

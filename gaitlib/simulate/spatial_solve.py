@@ -26,13 +26,11 @@ from gaitlib.simulate.spatial_engine import (  # noqa: E402
     lift,
     make_spatial_task,
 )
-from gaitlib.simulate.spatial_problem import MUSCLES, SPATIAL_WEIGHTS, TENDONS  # noqa: E402
+from gaitlib.simulate.spatial_problem import MUSCLES, REFLEXES, SPATIAL_WEIGHTS, TENDONS  # noqa: E402
 
-_engines: dict[tuple[str, str], SpatialEngine] = {}
+_engines: dict[tuple[str, str, bool], SpatialEngine] = {}
 SPATIAL_VERSION = 2
 """Raised by hand when equations or settings in space change the solutions."""
-_UNKNOWN = ("spasticity", "coactivation")
-"""Parts of an impairment that need states or ties which a body in space does not have."""
 _SIDES = np.array([-1.0 if name in MIRRORED else 1.0 for name in COORDINATES])
 _MIRROR = {
     **dict.fromkeys(
@@ -42,6 +40,7 @@ _MIRROR = {
     **dict.fromkeys(("tendon_force", "tendon_rate"), (order_mirrored(TENDONS), 1.0)),
     "torque": ([0, 1, 2], np.array([1.0, -1.0, -1.0])),
     "ground_force": ([1, 0], np.array([1.0, 1.0, -1.0])),
+    "reflex": (order_mirrored(REFLEXES), 1.0),
 }
 """Outputs after left and right are exchanged."""
 
@@ -50,15 +49,12 @@ def solve_spatial(
     request: GaitRequest, cache: Path, start: Trajectory, time_limit_s: float = 600.0
 ) -> SolvedGait:
     """Solve one gait in space, from a planar stride or from a solution in space."""
-    unknown = [name for name in _UNKNOWN if getattr(request.impairment, name)]
-    if unknown or request.speed_range_mps:
-        raise InputError(
-            f"gait in space: found {', '.join(unknown) or 'a free speed'}, which a body in space does not "
-            f"have; expected a prescribed speed and an impairment without {' or '.join(_UNKNOWN)}."
-        )
-    key = str(cache), request.kind
+    if request.speed_range_mps:
+        raise InputError("gait in space: found a free speed, expected speed_range_mps 0.")
+    impaired = request.impairment.needs_reflexes
+    key = str(cache), request.kind, impaired
     if key not in _engines:
-        _engines[key] = SpatialEngine(Path(cache), request.kind)
+        _engines[key] = SpatialEngine(Path(cache), request.kind, impaired)
     engine = _engines[key]
     task = make_spatial_task(request, engine.elements)
     near = start.multipliers is not None and start.position.shape[1] == len(COORDINATES)
@@ -69,7 +65,7 @@ def solve_spatial(
     guess = engine.scale_height(
         engine.pack(start), task.leg_length_m / (start.leg_length_m or task.leg_length_m)
     )
-    multipliers = fit_spatial_multipliers(start.multipliers, engine.n_points) if near else None
+    multipliers = fit_spatial_multipliers(start.multipliers, engine.n_points, impaired) if near else None
     result = solve_near(engine, task, guess, multipliers, time_limit_s)
     spent = time.process_time() - started
     return complete_stride(request, name_gait(request), result, spent, COORDINATES, _MIRROR)
@@ -77,7 +73,7 @@ def solve_spatial(
 
 def measure_functions(cache: Path) -> dict[str, float]:
     """Measure the functions of the problem in the last run of every solver of this process (CPU time)."""
-    stats = [solver.stats() for solver in _engines[str(cache), "half"].solvers]
+    stats = [solver.stats() for solver in _engines[str(cache), "half", False].solvers]
     names = [name for name in stats[0] if name.startswith("t_proc_nlp_")]
     spent, whole = sum(s[name] for s in stats for name in names), sum(s["t_proc_total"] for s in stats)
     return {"function_s": spent / sum(s["iter_count"] for s in stats), "linear_share": 1 - spent / whole}
