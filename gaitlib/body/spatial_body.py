@@ -35,6 +35,7 @@ from gaitlib.body.specification import (
 )
 from gaitlib.body.tree import Axis, Curve, Frame, Tree, TreeBody, TreeCoordinate
 from gaitlib.gait import GRAVITY_MPS2, SIDES
+from gaitlib.gait import LABELS as PLANAR_LABELS
 from gaitlib.person import Impairment, Person
 
 PELVIS = ("pelvis_tilt", "pelvis_list", "pelvis_rotation", "pelvis_tx", "pelvis_ty", "pelvis_tz")
@@ -138,6 +139,12 @@ def build_spatial_specification(
 def list_muscles() -> tuple[str, ...]:
     """List the muscle groups of both legs."""
     return tuple(f"{group}_{side}" for side in SIDES for group in load_spatial_muscles()["muscles"])
+
+
+@cache
+def get_labels() -> dict[str, list]:
+    """Get the labels of the curves of a gait in space."""
+    return PLANAR_LABELS | {"coordinate": list(COORDINATES), "muscle": list(list_muscles())}
 
 
 def get_subtalar_place(d: Dimensions, side: str) -> tuple[float, float, float]:

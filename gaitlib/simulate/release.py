@@ -12,12 +12,13 @@ import pandas as pd
 import xarray as xr
 
 import gaitlib
+from gaitlib.body.spatial_body import MIRRORED, get_labels
 from gaitlib.cohorts.cohort import COHORTS, load_cohort
 from gaitlib.environment import ROOT, SHIPPED, hash_file
 from gaitlib.errors import InputError, WorkError
-from gaitlib.gait import COORDINATES, TRANSLATIONS, validate_gait
+from gaitlib.gait import COORDINATES, LABELS, TRANSLATIONS, validate_gait
 from gaitlib.simulate.build import PartStore, lock_folder
-from gaitlib.simulate.compact import UNITS, encode_curves
+from gaitlib.simulate.compact import UNITS, encode_curves, encode_steps
 from gaitlib.simulate.library import (
     MULTIPLIER_FILE,
     analyse_failures,
@@ -30,13 +31,34 @@ from gaitlib.simulate.neighbours import (
     LibraryStarts,
     join_multipliers,
     load_multipliers,
+    pack_multipliers,
     select_multipliers,
     write_multipliers,
 )
-from gaitlib.simulate.request import ENGINE_VERSION, parse_request
+from gaitlib.simulate.request import ENGINE_VERSION, SPATIAL_VERSION, parse_request
 from gaitlib.simulate.workers import make_pool, run_gait
 
 _CARD = Path(__file__).with_name("library_card.md")
+
+
+_CARDS = {
+    "plane": {
+        "title": "",
+        "form": "coefficients of a common basis",
+        "multipliers": "- `multipliers.nc`: multipliers of the solver's constraints, rounded; with them a "
+        "new gait that starts at one\n  of these is solved several times as fast.",
+        "limits": "The body is planar: no width, no hip abduction, no turning.",
+        "engine": ENGINE_VERSION,
+    },
+    "space": {
+        "title": " in three dimensions",
+        "form": "changes from point to point",
+        "multipliers": "There is no file of multipliers: it would be larger than the curves.",
+        "limits": "The walk is straight and its speed prescribed; arms hang at the trunk.",
+        "engine": f"{ENGINE_VERSION}, in space {SPATIAL_VERSION}",
+    },
+}
+"""What the card tells of a body."""
 
 
 def write_card(folder: Path, run: pd.DataFrame, facts: dict, command: str, tolerance_deg: float) -> None:
@@ -51,7 +73,7 @@ def write_card(folder: Path, run: pd.DataFrame, facts: dict, command: str, toler
         of=of,
         command=command,
         version=gaitlib.__version__,
-        engine=ENGINE_VERSION,
+        **_CARDS["space" if "body" in run else "plane"],
         revision=find_revision(),
         cohorts=_tabulate(run),
         errors=", ".join(sizes),
@@ -109,13 +131,15 @@ def export_library(
     """Write a release of a library."""
     library = load_library(folder)
     run, (table, gaits) = library.run, library.curves
-    multipliers = load_multipliers(folder)
+    in_space = library.in_space
+    # In space they would take more room than the curves.
+    multipliers = pack_multipliers({}) if in_space else load_multipliers(folder)
     target = Path(target)
     share = 1.0
     while True:
         chosen = _choose(table, share)
         kept = gaits.sel(gait=chosen["gait_id"].to_list())
-        small, encoding, errors = encode_curves(kept)
+        small, encoding, errors = encode_steps(kept, MIRRORED) if in_space else encode_curves(kept)
         small.attrs |= {"largest_error": json.dumps(errors), "error_units": json.dumps(UNITS)}
         write_library(target, run, small, encoding)
         write_multipliers(target, select_multipliers(multipliers, kept["gait"].values.tolist()))
@@ -143,7 +167,7 @@ def format_manifest(folder: Path | str, command: str) -> str:
         MULTIPLIER_FILE: "Simulated gaits: multipliers, with which neighbours are solved quickly",
     }
     rows = {
-        f"data/library/{file.name}": {
+        f"data/{Path(folder).resolve().name}/{file.name}": {
             "title": titles[file.name],
             "origin": "simulated",
             "licence": "CC-BY-4.0",
@@ -190,7 +214,7 @@ def verify_library(folder: Path | str | None = None) -> list[str]:
     """Check that a library is whole: rows and curves belong together, hold and add up."""
     library = load_library(folder)
     run, gaits = library.run, library.gaits
-    faults = []
+    labels, faults = get_labels() if library.in_space else LABELS, []
     if run["gait_id"].duplicated().any():
         faults.append("table: a gait_id stands twice")
     known = run.loc[run["verified"].astype(bool), "gait_id"]
@@ -205,7 +229,7 @@ def verify_library(folder: Path | str | None = None) -> list[str]:
         try:
             if gait_id in places:
                 gait = gaits.isel(gait=places[gait_id]).drop_vars("gait")
-                validate_gait(gait.assign_attrs(gait_id=gait_id))
+                validate_gait(gait.assign_attrs(gait_id=gait_id), labels)
             if parse_request(row).gait_id != gait_id:
                 faults.append(f"{gait_id}: is not the hash of its row (another version of the engine?)")
         except (InputError, KeyError) as error:

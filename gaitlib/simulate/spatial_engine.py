@@ -56,7 +56,7 @@ _SIDEWAYS_M = 0.15
 
 
 def lift(trajectory: Trajectory, beside: Trajectory | None = None) -> Trajectory:
-    """Lift a planar stride into space: what the plane lacks is that of another stride in space, or nothing."""
+    """Lift a planar stride into space; what the plane lacks is that of a stride in space, or nothing."""
     n = len(trajectory.position)
     position, activation, torque = np.zeros((n, N_Q)), np.full((n, N_M), 0.05), np.zeros((n, len(LUMBAR)))
     if beside is not None:

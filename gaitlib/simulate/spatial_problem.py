@@ -60,7 +60,7 @@ from gaitlib.simulate.problem import (
     WATT_PER_KG,
     compute_metabolic_power,
 )
-from gaitlib.simulate.request import GaitRequest
+from gaitlib.simulate.request import SPATIAL_WEIGHTS, GaitRequest
 from gaitlib.simulate.tree_dynamics import compute_motion, move_mass
 
 MUSCLES = list_muscles()
@@ -110,33 +110,6 @@ class Element:
     virtual_power: ca.SX | None = None
     seeds: tuple[int, ...] = ()
     forces: ca.SX | None = None
-
-
-@dataclass(frozen=True)
-class SpatialWeights:
-    """Weights of what only a body in space has, beside `CostWeights`, in the same scaled terms.
-
-    `list_acceleration`, `turn_acceleration` of the pelvis about the forward and upward axis,
-    `side_acceleration` of the pelvis sideways, `pelvis_list`, `pelvis_turn` its angles, `bending`, `turning`
-    the lean of the trunk to the side and its turn, `other_effort` of muscle groups without a planar
-    counterpart, `separation` what feet cost that come nearer than `separation_m`, and `wide_base_m` how much
-    earlier that begins with a balance margin of 1 (assumed).
-    """
-
-    list_acceleration: float = 0.01
-    turn_acceleration: float = 0.1
-    side_acceleration: float = 10.0
-    bending: float = 3.0
-    turning: float = 1.0
-    pelvis_list: float = 0.7
-    pelvis_turn: float = 0.7
-    other_effort: float = 0.2
-    separation: float = 0.01
-    separation_m: float = 0.05
-    wide_base_m: float = 0.1
-
-
-SPATIAL_WEIGHTS = SpatialWeights()
 
 
 def build_elements(impaired: bool) -> list[Element]:

@@ -6,10 +6,8 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread per solve, one process per core
 
-import hashlib  # noqa: E402
-import json  # noqa: E402
 import time  # noqa: E402
-from dataclasses import asdict  # noqa: E402
+from dataclasses import replace  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import numpy as np  # noqa: E402
@@ -26,11 +24,9 @@ from gaitlib.simulate.spatial_engine import (  # noqa: E402
     lift,
     make_spatial_task,
 )
-from gaitlib.simulate.spatial_problem import MUSCLES, REFLEXES, SPATIAL_WEIGHTS, TENDONS  # noqa: E402
+from gaitlib.simulate.spatial_problem import MUSCLES, REFLEXES, TENDONS  # noqa: E402
 
 _engines: dict[tuple[str, str, bool], SpatialEngine] = {}
-SPATIAL_VERSION = 2
-"""Raised by hand when equations or settings in space change the solutions."""
 _SIDES = np.array([-1.0 if name in MIRRORED else 1.0 for name in COORDINATES])
 _MIRROR = {
     **dict.fromkeys(
@@ -46,9 +42,16 @@ _MIRROR = {
 
 
 def solve_spatial(
-    request: GaitRequest, cache: Path, start: Trajectory, time_limit_s: float = 600.0
+    request: GaitRequest,
+    cache: Path,
+    start: Trajectory,
+    time_limit_s: float = 600.0,
+    beside: Trajectory | None = None,
+    again: bool = True,
 ) -> SolvedGait:
-    """Solve one gait in space, from a planar stride or from a solution in space."""
+    """Solve one gait in space, from a solution in space or from a planar stride, with what the plane lacks
+    from a solution `beside`; `again` from the same start without its multipliers where these do not lead on.
+    """
     if request.speed_range_mps:
         raise InputError("gait in space: found a free speed, expected speed_range_mps 0.")
     impaired = request.impairment.needs_reflexes
@@ -61,14 +64,19 @@ def solve_spatial(
     engine.prepare(True, near, time_limit_s)
     started = time.process_time()
     if start.position.shape[1] != len(COORDINATES):
-        start = lift(start)
+        start = lift(start, beside)
     guess = engine.scale_height(
         engine.pack(start), task.leg_length_m / (start.leg_length_m or task.leg_length_m)
     )
     multipliers = fit_spatial_multipliers(start.multipliers, engine.n_points, impaired) if near else None
-    result = solve_near(engine, task, guess, multipliers, time_limit_s)
+    if near and not again:
+        result = engine.solve(task, guess, multipliers, time_limit_s=time_limit_s)
+    else:
+        result = solve_near(engine, task, guess, multipliers, time_limit_s)
     spent = time.process_time() - started
-    return complete_stride(request, name_gait(request), result, spent, COORDINATES, _MIRROR)
+    return complete_stride(
+        request, replace(request, body="space").gait_id, result, spent, COORDINATES, _MIRROR
+    )
 
 
 def measure_functions(cache: Path) -> dict[str, float]:
@@ -77,9 +85,3 @@ def measure_functions(cache: Path) -> dict[str, float]:
     names = [name for name in stats[0] if name.startswith("t_proc_nlp_")]
     spent, whole = sum(s[name] for s in stats for name in names), sum(s["t_proc_total"] for s in stats)
     return {"function_s": spent / sum(s["iter_count"] for s in stats), "linear_share": 1 - spent / whole}
-
-
-def name_gait(request: GaitRequest) -> str:
-    """Hash of everything that determines a solution in space."""
-    content = [SPATIAL_VERSION, request.gait_id, asdict(SPATIAL_WEIGHTS)]
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
