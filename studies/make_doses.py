@@ -2,8 +2,7 @@
 
 `python studies/make_doses.py FOLDER [WORKERS]`; then `gaitlib library export FOLDER data/doses` makes
 the release of it that the page of impairments shows. With `--space` before FOLDER the doses of the body in
-space
-are solved, for `data/doses_in_space`.
+space are solved, for `data/doses_in_space`.
 """
 
 from __future__ import annotations
