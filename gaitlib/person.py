@@ -90,8 +90,8 @@ class Impairment(Section):
     - `coactivation`: 0-0.5, share of a muscle's activation that its antagonist has at least (reduced
       selective control);
     - `bradykinesia`: 0-0.7, slower and smaller excitation and movement: time constants times 1 + 2 x,
-      largest excitation 1 - 0.6 x, and a cost of wide strides (angle between the thighs), in space of turns of
-      the pelvis too, that grows with x;
+      largest excitation 1 - 0.6 x, and a cost of wide strides (angle between the thighs; in space also turns
+      of the pelvis) that grows with x;
     - `stoop_deg`: 0-45, forward lean of the trunk that the person seeks (degrees);
     - `tilt_deg`: -15 to 30, anterior tilt of the pelvis, beyond the healthy, that the person seeks (degrees);
     - `balance_margin`: 0-1, how much a long double support is sought, in space a wide base;

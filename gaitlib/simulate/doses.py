@@ -30,6 +30,7 @@ class Dose:
     levels: tuple[float, ...]
     parts: dict[str, tuple[float, float]]
     kind: str = "half"
+    body: str = "plane"
 
     def make_request(self, level: float) -> GaitRequest:
         """Make the request of a level."""
@@ -38,21 +39,25 @@ class Dose:
             part, _, group = name.partition(".")
             value = start + slope * level
             impairment[part] = impairment.get(part, {}) | {group: value} if group else value
-        return GaitRequest(TYPICAL_ADULT, SPEED_MPS, Impairment(**impairment), cohort="doses", kind=self.kind)
+        return GaitRequest(
+            TYPICAL_ADULT, SPEED_MPS, Impairment(**impairment), cohort="doses", kind=self.kind, body=self.body
+        )
 
 
-def _read_dose(n: int, title: str, unit: str, levels: list, parts: dict | str, kind: str = "half") -> Dose:
+def _read_dose(
+    n: int, body: str, title: str, unit: str, levels: list, parts: dict | str, kind: str = "half"
+) -> Dose:
     parts = {name: (0, 1) for name in parts.split()} if isinstance(parts, str) else parts
-    return Dose(title, unit, tuple(round(float(x), 3) for x in np.linspace(*levels, n)), parts, kind)
+    return Dose(title, unit, tuple(round(float(x), 3) for x in np.linspace(*levels, n)), parts, kind, body)
 
 
 _TABLES = read_yaml(Path(__file__).with_name("doses.yaml"), "table of doses")
-DOSES = {name: _read_dose(N_LEVELS, **dose) for name, dose in _TABLES["doses"].items()}
+DOSES = {name: _read_dose(N_LEVELS, "plane", **dose) for name, dose in _TABLES["doses"].items()}
 """Every part of an impairment, and Parkinson's settings together."""
 SIGNS = tuple(tuple(sign) for sign in _TABLES["signs"])
 """Known clinical signs: dose, measure, direction wanted with growing dose, and words."""
 SPATIAL_DOSES = {
-    name: _read_dose(N_SPATIAL_LEVELS, **dose) for name, dose in _TABLES["doses_in_space"].items()
+    name: _read_dose(N_SPATIAL_LEVELS, "space", **dose) for name, dose in _TABLES["doses_in_space"].items()
 }
 SPATIAL_SIGNS = tuple(tuple(sign) for sign in _TABLES["signs_in_space"])
 """The same of the body in space, for what lies out of the plane."""

@@ -54,7 +54,7 @@ def plan_pages(study: Study) -> dict[str, Page]:
         "1_effort": {"trials": "studies/engine_trials.csv"},
         "1_body": {},
         "1_impairments": {"library": "data/doses"},
-        "1_space": {"doses": "data/doses/space.nc", "spatial_library": "data/spatial_library"},
+        "1_space": {"doses": "data/doses_in_space", "spatial_library": "data/spatial_library"},
         "1_cohorts": library | {"targets": "data/targets", "bootstrap": 2000},
         "1_library": library | _VARIABILITY,
         "2_generate": library | checkpoints | split | training,
