@@ -61,3 +61,16 @@ def compute_spatial_points(tree: Tree, position: np.ndarray, d: Dimensions) -> d
             hang = np.stack([np.sin(angle), -np.cos(angle), 0 * angle], axis=1)
             points[f"{name}_{side}"] = points[f"{start}_{side}"] + length * hang
     return points
+
+
+_MID_STANCE = slice(15, 35)
+"""Points of a stride, counted from the contact of its own side."""
+
+
+def measure_step_width(points: dict[str, np.ndarray]) -> float:
+    """Measure the distance to the side between the ankles, each in the middle of its stance (m).
+
+    The left foot is taken half a stride later: exact where both sides are alike.
+    """
+    right, left = (points[f"ankle_{side}"][:-1, 2] for side in SIDES)
+    return float(right[_MID_STANCE].mean() - np.roll(left, len(left) // 2)[_MID_STANCE].mean())

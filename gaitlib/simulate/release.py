@@ -12,7 +12,9 @@ import pandas as pd
 import xarray as xr
 
 import gaitlib
-from gaitlib.body.spatial_body import MIRRORED, get_labels
+from gaitlib.body.dimensions import compute_dimensions
+from gaitlib.body.spatial_body import MIRRORED, build_spatial_specification, get_labels
+from gaitlib.body.spatial_points import compute_spatial_points, measure_step_width
 from gaitlib.cohorts.cohort import COHORTS, load_cohort
 from gaitlib.environment import ROOT, SHIPPED, hash_file
 from gaitlib.errors import InputError, WorkError
@@ -132,6 +134,8 @@ def export_library(
     library = load_library(folder)
     run, (table, gaits) = library.run, library.curves
     in_space = library.in_space
+    if in_space:
+        run = run.assign(step_width_m=run["gait_id"].map(_measure_widths(table, gaits)))
     # In space they would take more room than the curves.
     multipliers = pack_multipliers({}) if in_space else load_multipliers(folder)
     target = Path(target)
@@ -155,6 +159,17 @@ def export_library(
     facts |= {"bytes": size, "sha256": hashes, "error": errors}
     write_card(target, run, facts, command, RESOLVE_TOLERANCE_DEG)
     return facts
+
+
+def _measure_widths(table: pd.DataFrame, gaits: xr.Dataset) -> dict[str, float]:
+    """Step width of the gaits in space (m)."""
+    widths = {}
+    for row, position in zip(table.to_dict("records"), gaits["position"].values, strict=True):
+        person = parse_request(row).person
+        tree = build_spatial_specification(person).tree
+        points = compute_spatial_points(tree, position.astype(float), compute_dimensions(person))
+        widths[row["gait_id"]] = measure_step_width(points)
+    return widths
 
 
 def format_manifest(folder: Path | str, command: str) -> str:
