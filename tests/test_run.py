@@ -153,7 +153,7 @@ def test_a_margin_of_one_subgroup_runs_that_page_only(project):
 
 def test_changed_code_runs_the_pages_that_import_it(project):
     (project / "gaitlib/simulate/doses.py").open("a", encoding="utf-8").write("\n# changed\n")
-    assert list_pages(project) == {"1_impairments", "book"}
+    assert list_pages(project) == {"1_impairments", "1_space", "book"}
 
 
 def test_changed_library_runs_everything_that_reads_it(project):
