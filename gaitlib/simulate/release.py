@@ -18,7 +18,7 @@ from gaitlib.body.spatial_points import compute_spatial_points, measure_step_wid
 from gaitlib.cohorts.cohort import COHORTS, load_cohort
 from gaitlib.environment import ROOT, SHIPPED, hash_file
 from gaitlib.errors import InputError, WorkError
-from gaitlib.gait import COORDINATES, LABELS, TRANSLATIONS, validate_gait
+from gaitlib.gait import LABELS, validate_gait
 from gaitlib.simulate.build import PartStore, lock_folder
 from gaitlib.simulate.compact import UNITS, encode_curves, encode_steps
 from gaitlib.simulate.library import (
@@ -38,7 +38,7 @@ from gaitlib.simulate.neighbours import (
     write_multipliers,
 )
 from gaitlib.simulate.request import ENGINE_VERSION, SPATIAL_VERSION, parse_request
-from gaitlib.simulate.workers import make_pool, run_gait
+from gaitlib.simulate.workers import make_pool, run_again
 
 _CARD = Path(__file__).with_name("library_card.md")
 
@@ -257,14 +257,15 @@ def resolve_gaits(folder: Path | str | None, n: int, seed: int, n_workers: int =
     library = LibraryStarts(folder)
     rows = library.table.sample(min(n, len(library.table)), random_state=seed).to_dict("records")
     with make_pool(n_workers) as pool:
-        jobs = [pool.submit(run_gait, parse_request(r), library.make(r["gait_id"])) for r in rows]
+        jobs = [pool.submit(run_again, parse_request(r), library.make(r["gait_id"])) for r in rows]
         results = [job.result() for job in jobs]
     pairs = zip(rows, results, strict=True)
     return pd.DataFrame([_compare(r, library.gaits.sel(gait=r["gait_id"]), *result) for r, result in pairs])
 
 
 def _compare(row: dict, stored: xr.Dataset, solved, replay: dict | None) -> dict:
-    angles = [n for n, name in enumerate(COORDINATES) if name not in TRANSLATIONS]
+    names = stored["coordinate"].values
+    angles = [n for n, name in enumerate(names) if not name.startswith("pelvis_t") or name == "pelvis_tilt"]
     here = np.roll(solved.position[:-1, angles], solved.phase_offset, axis=0)
     there = np.roll(stored["position"].values[:-1, angles], int(stored["phase_offset"]), axis=0)
     difference = float(np.degrees(np.abs(here - there)).max())

@@ -115,6 +115,14 @@ def measure_spatial_functions(cache: Path) -> tuple[float, int]:
     return measure_functions(cache)
 
 
+def run_again(request: GaitRequest, start) -> tuple:
+    """Solve one request from exactly this start in this (worker) process and check it in OpenSim."""
+    with _busy:
+        run = run_solve if request.body == "plane" else run_spatial
+        solved = run(request, get_cache_folder(), start)
+        return solved, _checker.check(request, solved) if solved.converged else None
+
+
 def run_gait(request: GaitRequest, start=None, time_limit_s: float = 60.0) -> tuple:
     """Solve one request in this (worker) process and check it in OpenSim, in a child of this process."""
     with _busy:
