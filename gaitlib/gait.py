@@ -68,25 +68,27 @@ def build_gait(
     stride_time_s: float,
     speed_mps: float,
     attributes: Mapping | None = None,
+    labels: Mapping = LABELS,
 ) -> xr.Dataset:
     """Put the curves of one stride together into a Gait.
 
     Coordinates (101, 12; rad or m), activations (101, 18), force of the ground on the right and left foot
     along x, y, z (101, 2, 3; N), net generalised force of muscles and passive structures (101, 12; N m or N).
     `attributes`: gait_id, study, revision, and person, impairment, verdict as dicts, which are kept as JSON.
+    `labels` of a body in space: those of `gaitlib.body.spatial_body`.
     """
     arrays = zip(CURVES.items(), (position, activation, ground_force, joint_moment), strict=True)
     curves = {name: (dims, np.asarray(values, dtype=float)) for (name, dims), values in arrays}
-    gait = xr.Dataset(curves, coords=LABELS)
+    gait = xr.Dataset(curves, coords=labels)
     gait["stride_time_s"], gait["speed_mps"] = float(stride_time_s), float(speed_mps)
     for name, unit in UNITS.items():
         gait[name].attrs["units"] = unit
     for key, value in (attributes or {}).items():
         gait.attrs[key] = json.dumps(value, sort_keys=True) if key in _JSON_ATTRIBUTES else value
-    return validate_gait(gait)
+    return validate_gait(gait, labels)
 
 
-def validate_gait(gait: xr.Dataset) -> xr.Dataset:
+def validate_gait(gait: xr.Dataset, labels: Mapping = LABELS) -> xr.Dataset:
     """Check names, shapes, values and consistency of a Gait; the error lists everything that is wrong."""
     problems = [f"variable '{name}' is missing" for name in UNITS if name not in gait]
     for name, dims in CURVES.items():
@@ -96,7 +98,7 @@ def validate_gait(gait: xr.Dataset) -> xr.Dataset:
             problems.append(f"'{name}' has dimensions {gait[name].dims}, expected {dims}")
             continue
         for dim in dims:
-            if list(gait[dim].values) != list(LABELS[dim]):
+            if list(gait[dim].values) != list(labels[dim]):
                 problems.append(f"dimension '{dim}' of '{name}' does not carry the labels of a Gait")
         if not np.isfinite(gait[name].values).all():
             problems.append(f"'{name}' holds values that are not finite")

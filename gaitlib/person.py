@@ -51,16 +51,21 @@ CONTRACTURE_GROUPS = ("iliopsoas", "hamstrings", "rect_fem", "gastroc", "soleus"
 """Muscle groups whose fibres can be shortened."""
 SPASTIC_GROUPS = ("hamstrings", "rect_fem", "gastroc", "soleus")
 """Muscle groups that can have a stretch reflex."""
+SPATIAL_GROUPS = {
+    "hip_abductors": ("glut_med", "glut_min", "tfl"),
+    "adductors": ("add_long", "add_mag", "gracilis"),
+}
+"""Groups that only a body in space has -> how the names of their muscles begin."""
 LIMITED_JOINTS = ("hip", "knee", "ankle")
 """Joints whose passive stop can be moved: extension of hip and knee, dorsiflexion of the ankle."""
 SIDES = ("r", "l")
 
 PER_SIDE = {
-    "weakness": (tuple(STRENGTH_GROUPS), 0.1, 1.0, 1.0),
-    "contracture": (CONTRACTURE_GROUPS, 0.6, 1.0, 1.0),
+    "weakness": ((*STRENGTH_GROUPS, "hip_abductors"), 0.1, 1.0, 1.0),
+    "contracture": ((*CONTRACTURE_GROUPS, "adductors"), 0.6, 1.0, 1.0),
     "spasticity": (SPASTIC_GROUPS, 0.0, 3.0, 0.0),
     "limit": (LIMITED_JOINTS, -25.0, 80.0, 0.0),
-    "tone": (SPASTIC_GROUPS, 0.0, 0.5, 0.0),
+    "tone": ((*SPASTIC_GROUPS, "adductors"), 0.0, 0.5, 0.0),
 }
 """Names, lowest, highest and healthy value of the parts that are given per group and side."""
 
@@ -85,10 +90,14 @@ class Impairment(Section):
     - `coactivation`: 0-0.5, share of a muscle's activation that its antagonist has at least (reduced
       selective control);
     - `bradykinesia`: 0-0.7, slower and smaller excitation and movement: time constants times 1 + 2 x,
-      largest excitation 1 - 0.6 x, and a cost of wide strides (angle between the thighs) that grows with x;
+      largest excitation 1 - 0.6 x, and a cost of wide strides (angle between the thighs; in space also turns
+      of the pelvis) that grows with x;
     - `stoop_deg`: 0-45, forward lean of the trunk that the person seeks (degrees);
     - `tilt_deg`: -15 to 30, anterior tilt of the pelvis, beyond the healthy, that the person seeks (degrees);
-    - `balance_margin`: 0-1, how much a long double support is sought.
+    - `balance_margin`: 0-1, how much a long double support is sought, in space a wide base;
+    - `anteversion_deg`: -20 to 40, how much further forward the necks of the femurs point than the usual.
+
+    What lies out of the plane (`SPATIAL_GROUPS`, `anteversion_deg`) hinders a body in space only.
 
     Examples
     --------
@@ -109,6 +118,7 @@ class Impairment(Section):
     stoop_deg: float = Field(default=0.0, ge=0, le=45)
     balance_margin: float = Field(default=0.0, ge=0, le=1)
     tilt_deg: float = Field(default=0.0, ge=-15, le=30)
+    anteversion_deg: float = Field(default=0.0, ge=-20, le=40)
 
     @field_validator(*PER_SIDE, mode="after")
     @classmethod
@@ -148,9 +158,9 @@ class Impairment(Section):
         return values.get(f"{group}_{side}", values.get(group, PER_SIDE[part][3]))
 
     def get_strength(self, muscle_group: str, side: str) -> float:
-        """Look up the share of strength that a muscle group has left."""
-        group = next(g for g, members in STRENGTH_GROUPS.items() if muscle_group in members)
-        return self.get("weakness", group, side)
+        """Look up the share of strength that a muscle group, or a group of `SPATIAL_GROUPS`, has left."""
+        holders = (group for group, members in STRENGTH_GROUPS.items() if muscle_group in members)
+        return self.get("weakness", next(holders, muscle_group), side)
 
     def flatten(self) -> dict[str, float]:
         """Lay the impairment out as one number per column; `unflatten_impairment` undoes it."""

@@ -37,9 +37,10 @@ class SimulateSection(Section):
 
 
 class LibrarySection(Section):
-    """What `gaitlib simulate --study` builds: gaits per cohort, and where the solves run."""
+    """What `gaitlib simulate --study` builds: gaits per cohort of one body, and where the solves run."""
 
     folder: str = Field(min_length=1)
+    body: Literal["plane", "space"] = "plane"
     cohorts: dict[str, int] = Field(min_length=1)
     stride_share: float = Field(ge=0, le=1)
     free_time_share: float = Field(ge=0, le=1)
@@ -284,6 +285,7 @@ class Study(Section):
     seed: int = Field(ge=0, le=2**31 - 1)
     simulate: SimulateSection
     library: LibrarySection | None = None
+    spatial_library: LibrarySection | None = None
     generate: GenerateSection
     sense: SenseSection
     estimate: EstimateSection

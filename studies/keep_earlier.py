@@ -20,6 +20,7 @@ from gaitlib.simulate.release import find_revision
 from gaitlib.workflow.earlier import CARD, FOLDER
 
 PARTS = {
+    "angles_in_space": "parkinson_joint_angles",
     "estimates_inertial": "lower_back_events",
     "left_out_steps": "lower_back_events",
     "joint_angle_bands": "parkinson_joint_angles",

@@ -2,6 +2,7 @@
 
 import ast
 import json
+from types import SimpleNamespace
 
 from gaitlib.environment import ROOT
 from gaitlib.study import load_study
@@ -33,10 +34,13 @@ def read_definitions(stem, **given):
 def run_page(name, monkeypatch, stem, **changed):
     """Run every cell of a page of the quick study; give its names, the HTML of each cell, and the answer."""
     answer = {}
+
+    def show(shown, display_id):
+        answer.update(html=shown.data)
+        return SimpleNamespace(update=lambda later: show(later, display_id))
+
     for function in ("display", "update_display"):
-        monkeypatch.setattr(
-            f"IPython.display.{function}", lambda shown, display_id: answer.update(html=shown.data)
-        )
+        monkeypatch.setattr(f"IPython.display.{function}", show)
     page = plan_pages(load_study(ROOT / "studies/quick.yaml"))[name]
     names, shown = {}, []
     for number, tree in enumerate(list_trees(stem)):

@@ -35,7 +35,7 @@ def compare_derivatives(request, cache, seed: int) -> dict[str, float]:
 
     from gaitlib.simulate.spatial_engine import SpatialEngine, make_spatial_task
 
-    engine = SpatialEngine(cache, "half")
+    engine = SpatialEngine(cache, request.kind, request.impairment.needs_reflexes)
     task = make_spatial_task(request, engine.elements)
     rng = np.random.default_rng(seed)
     lower, upper = engine.get_bounds(task)

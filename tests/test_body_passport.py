@@ -53,6 +53,31 @@ def test_listed_moment_arms_meet_ours_but_for_the_short_one():
     assert table.drop(index="biceps femoris")["met"].all()
 
 
+def test_hips_pull_out_of_the_plane_as_those_of_a_cadaver():
+    """Two groups of the published model are less apart from a cadaver's than people are from each other."""
+    table = passport.compare_hips_in_space().set_index(["group", "joint"])
+    assert table["apart_cm"].max() < 1.2 and (table["apart_cm"] < 0.2).mean() > 0.75
+    # worked out by hand from the attachments
+    assert table.loc[("glut_med_ant", "hip_adduction"), "low_cm"] == pytest.approx(-6.7, abs=0.05)
+    assert table.loc[("tfl", "hip_adduction"), "low_cm"] == pytest.approx(-5.2, abs=0.05)
+
+
+def test_gluteal_muscles_turn_inwards_as_the_hip_flexes():
+    for upright, bent in passport.measure_rotation_over_flexion(np.array([0.0, 60.0])).values():
+        assert bent > upright + 1
+
+
+def test_what_turns_a_foot_inwards_does_so_in_the_order_of_cadavers():
+    table = pd.read_csv(ROOT / "data/published.csv").query("citation == 'hintermann1994'")
+    feet = passport.compare_feet_in_space(table.set_index("outcome")["value"]).set_index("group")
+    middle = feet[["low", "high"]].mean(axis=1)
+    assert list(feet["own"].sort_values().index)[0] == "peronei"
+    assert (np.sign(feet["own"]) == np.sign(middle.replace(0, np.nan)))[
+        ["tib_post", "soleus", "tib_ant"]
+    ].all()
+    assert feet["own"].corr(middle) > 0.95
+
+
 def test_moment_arm_is_minus_the_slope_of_the_path():
     for group, joint in (("gastroc", "knee_angle"), ("rect_fem", "hip_flexion"), ("soleus", "ankle_angle")):
         angles = passport.place_angles(group, joint, np.array([10.0, 40.0]))

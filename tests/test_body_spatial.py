@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 import tree_checks as checks
 
+from gaitlib.body.dimensions import compute_dimensions
 from gaitlib.body.spatial_body import COORDINATES, build_spatial_specification, load_spatial_muscles
+from gaitlib.body.spatial_points import compute_spatial_points, place_bodies
+from gaitlib.body.specification import build_specification, compute_path_coefficients
 from gaitlib.person import Impairment, Person
 
 PEOPLE = {
@@ -43,6 +46,78 @@ def test_weakness_reaches_the_groups_of_the_plane():
     shares = {muscle.name: muscle.max_isometric_force_n / full[muscle.name] for muscle in weak.muscles}
     weakened = {name for name, share in shares.items() if share == pytest.approx(0.5)}
     assert weakened == {"hamstrings_lat_r", "hamstrings_med_r", "bifemsh_r"}
+
+
+def measure_muscles(**impairment):
+    body = build_spatial_specification(PEOPLE["adult"], Impairment(**impairment))
+    return {muscle.name: muscle for muscle in body.muscles}
+
+
+def test_groups_that_only_space_has_are_hindered_on_their_side():
+    full, weak = measure_muscles(), measure_muscles(weakness={"hip_abductors_r": 0.5})
+    changed = {name for name in full if weak[name] != full[name]}
+    assert changed == {f"{name}_r" for name in ("glut_med_ant", "glut_med_post", "glut_min", "tfl")}
+    short = measure_muscles(contracture={"adductors": 0.8})
+    changed = {name for name in full if short[name] != full[name]}
+    assert changed == {f"{name}_{side}" for name in ("add_long", "add_mag", "gracilis") for side in "rl"}
+    assert short["gracilis_l"].optimal_fiber_length_m == 0.8 * full["gracilis_l"].optimal_fiber_length_m
+
+
+def test_a_planar_body_is_not_hindered_by_what_it_does_not_have():
+    out = Impairment(weakness={"hip_abductors": 0.3}, contracture={"adductors": 0.7}, anteversion_deg=30)
+    assert build_specification(PEOPLE["adult"], out) == build_specification(PEOPLE["adult"])
+
+
+def test_a_turned_neck_sees_another_hip_rotation():
+    """What inserts near the neck is as long at 20 degrees inwards as it was at none; so are the stops."""
+    turn = np.radians(20.0)
+    usual, turned = measure_muscles(), measure_muscles(anteversion_deg=20)
+    for group, shift in (("glut_min", turn), ("iliopsoas", turn), ("tfl", 0.0), ("soleus", 0.0)):
+        entry = load_spatial_muscles()["muscles"][group]
+        angles, before = np.full((2, len(entry["joints"])), 0.3)
+        if shift:
+            angles[entry["joints"].index("hip_rotation")] += shift
+        exponents = np.array(entry["exponents"])
+        length, plain = (
+            np.prod(q**exponents, axis=1) @ compute_path_coefficients(muscles[f"{group}_r"], entry)
+            for q, muscles in ((angles, turned), (before, usual))
+        )
+        assert length == pytest.approx(plain, abs=1e-12)
+    stops = [
+        next(
+            p
+            for p in build_spatial_specification(PEOPLE["adult"], i).passive
+            if p.coordinate == "hip_rotation_l"
+        )
+        for i in (Impairment(anteversion_deg=20), Impairment())
+    ]
+    for name in ("lower_rad", "upper_rad", "neutral_rad"):
+        assert getattr(stops[0], name) == pytest.approx(getattr(stops[1], name) + turn)
+
+
+def test_points_are_where_the_engine_has_the_bodies(casadi_process):
+    body = build_spatial_specification(PEOPLE["child"])
+    q = np.random.default_rng(5).uniform(-0.4, 0.4, (3, len(COORDINATES)))
+    placed = place_bodies(body.tree, q)
+    for name, (rotation, origin) in casadi_process(checks.place_by_engine, body.tree, q).items():
+        np.testing.assert_allclose(placed[name][0].as_matrix(), rotation, atol=1e-12)
+        np.testing.assert_allclose(placed[name][1], origin, atol=1e-12)
+
+
+def test_points_of_an_upright_body_are_at_its_lengths_and_mirror_each_other():
+    person = PEOPLE["adult"]
+    d, body = compute_dimensions(person), build_spatial_specification(person)
+    upright = np.zeros((1, len(COORDINATES)))
+    upright[0, COORDINATES.index("pelvis_ty")] = d.leg_length_m
+    points = {name: values[0] for name, values in compute_spatial_points(body.tree, upright, d).items()}
+    assert points["head_top"][1] == pytest.approx(person.height_m, abs=0.02)
+    assert points["heel_r"][1] == pytest.approx(0.0, abs=1e-9) and points["toe_l"][1] == pytest.approx(
+        0, abs=1e-9
+    )
+    assert points["knee_r"][1] == pytest.approx(d.leg_length_m - d.thigh_m)
+    for name in ("heel", "toe", "wrist", "ankle"):
+        np.testing.assert_allclose(points[f"{name}_r"] * [1, 1, -1], points[f"{name}_l"], atol=1e-12)
+    assert points["mtp_r"][2] > points["heel_r"][2]  # a foot points outwards
 
 
 ACTIONS = {

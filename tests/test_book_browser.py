@@ -17,10 +17,15 @@ import numpy as np
 import pytest
 from notebook_cells import read_definitions
 
+from gaitlib.body.dimensions import compute_dimensions
+from gaitlib.body.spatial_body import COORDINATES, build_spatial_specification
+from gaitlib.body.spatial_points import compute_spatial_points
 from gaitlib.doctor import find_chromium
 from gaitlib.environment import ROOT
+from gaitlib.report.animation import SpatialWalker, pack_turning
 from gaitlib.report.interactive import encode
 from gaitlib.sense.camera import VIEWS, Camera, project_points
+from gaitlib.simulate.plan import TYPICAL_ADULT
 
 pytestmark = pytest.mark.browser
 
@@ -469,6 +474,22 @@ def test_the_camera_is_that_of_the_library(show_lab):
     camera = replace(usual, azimuth_deg=40, height_m=1.5, distance_m=7.5)
     pixels = project_points(points, centre, camera)[-1]
     assert int(tab.evaluate("document.getElementById('lab').dataset.tall")) == round(np.ptp(pixels[:, 1]))
+
+
+def test_a_body_in_space_is_turned_by_a_finger(show_lab):
+    upright, body = np.zeros((101, len(COORDINATES))), build_spatial_specification(TYPICAL_ADULT)
+    points = compute_spatial_points(body.tree, upright, compute_dimensions(TYPICAL_ADULT))
+    walker = SpatialWalker("toy", points, TYPICAL_ADULT.height_m, 1.1, 1.2)
+    tab = show_lab("turn", pack_turning([walker, replace(walker, title="other")], [0, 1]))
+    assert tab.locator("canvas").count() == 2
+    box = tab.locator("canvas").first.bounding_box()
+    tab.mouse.move(box["x"] + 150, box["y"] + 90)
+    tab.mouse.down()
+    tab.mouse.move(box["x"] + 90, box["y"] + 90)
+    tab.mouse.up()
+    assert tab.evaluate("document.getElementById('lab').dataset.azimuth") == "30"
+    tab.get_by_label("angle", exact=False).first.fill("90")
+    assert "from the right" in tab.locator(".lab").inner_text()
 
 
 def test_without_script_a_still_picture_stands_there(browser, book):

@@ -96,6 +96,7 @@ def finished(tmp_path_factory):
         "1_effort",
         "1_body",
         "1_impairments",
+        "1_space",
         "1_cohorts",
         "1_library",
         "2_generate",
@@ -152,7 +153,7 @@ def test_a_margin_of_one_subgroup_runs_that_page_only(project):
 
 def test_changed_code_runs_the_pages_that_import_it(project):
     (project / "gaitlib/simulate/doses.py").open("a", encoding="utf-8").write("\n# changed\n")
-    assert list_pages(project) == {"1_impairments", "book"}
+    assert list_pages(project) == {"1_impairments", "1_space", "book"}
 
 
 def test_changed_library_runs_everything_that_reads_it(project):
@@ -288,6 +289,7 @@ MADE = {
     "1_effort": ["1_effort.json"],
     "1_body": ["1_body.json"],
     "1_impairments": ["1_impairments.json"],
+    "1_space": ["1_space.json"],
     "1_cohorts": ["1_cohorts.json"],
     "1_library": ["1_library.json"],
     "2_generate": ["2_generate.json", "generator.safetensors"],

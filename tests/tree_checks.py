@@ -285,3 +285,20 @@ def compute_with_symbols(tree, q, u, udot) -> np.ndarray:
     values = np.array([[b.mass_kg, *b.com_m, *b.inertia_kgm2] for b in tree.bodies])
     function = ca.Function("tau", [*names, numbers], [tau])
     return np.array([np.array(function(*row, values)).ravel() for row in zip(q, u, udot, strict=True)])
+
+
+def place_by_engine(tree, q):
+    """Rotation and origin of every body in the ground at these coordinates."""
+    import casadi as ca
+
+    from gaitlib.simulate.tree_dynamics import compute_motion
+
+    x = ca.SX.sym("q", q.shape[1])
+    motion = compute_motion(tree, x, 0 * x, 0 * x)
+    placed = {}
+    for body in tree.bodies:
+        own = motion[body.name]
+        f = ca.Function("place", [x], [ca.densify(own.rotation), ca.densify(own.origin)])
+        found = [[np.array(part) for part in f(row)] for row in q]
+        placed[body.name] = np.array([r for r, _ in found]), np.array([o.ravel() for _, o in found])
+    return placed

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import opensim
+from scipy.spatial.transform import Rotation
 
 from gaitlib.body.parameter_tables import load_muscles
 from gaitlib.body.spatial_body import LUMBAR, SpatialSpecification, load_spatial_muscles
@@ -16,6 +17,7 @@ from gaitlib.body.specification import (
     Body,
     Contact,
     Specification,
+    compute_path_coefficients,
 )
 from gaitlib.body.tree import TreeBody
 from gaitlib.errors import WorkError
@@ -78,8 +80,14 @@ def _hang_body(model, body: TreeBody, parent):
     name = body.joint
     if len(body.coordinates) == 1:
         x, y, z = body.turns[0].direction
-        turn = opensim.Vec3(np.arctan2(-y, z), np.arcsin(x), 0)
-        joint = opensim.PinJoint(name, parent, location, turn, part, zero, turn)
+        angles = np.array([np.arctan2(-y, z), np.arcsin(x), 0.0])
+        turned = (
+            np.reshape(body.parent_frame.rotation, (3, 3)) @ Rotation.from_euler("XYZ", angles).as_matrix()
+        )
+        first = Rotation.from_matrix(turned).as_euler("XYZ")
+        joint = opensim.PinJoint(
+            name, parent, location, opensim.Vec3(*first), part, zero, opensim.Vec3(*angles)
+        )
     else:
         transform = opensim.SpatialTransform()
         for kind, axes in (("rotation", body.turns), ("translation", body.shifts)):
@@ -167,7 +175,7 @@ def _add_muscle(model, muscle, entry: dict, owner: dict[str, str]) -> None:
     part.set_tendon_strain_at_one_norm_force(TENDON_STRAIN_AT_MAX_FORCE)
     exponents = np.array(entry["exponents"])
     coefficients = opensim.Vector()
-    values = np.array(entry["coefficients"]) * muscle.path_scale
+    values = compute_path_coefficients(muscle, entry) * muscle.path_scale
     coefficients.resize(len(values))
     for i, value in enumerate(values):
         coefficients.set(i, float(value))

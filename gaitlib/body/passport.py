@@ -9,6 +9,7 @@ import pandas as pd
 
 from gaitlib.body.dimensions import compute_dimensions
 from gaitlib.body.parameter_tables import load_muscles
+from gaitlib.body.spatial_body import load_spatial_muscles
 from gaitlib.body.specification import Specification, build_specification
 from gaitlib.gait import GRAVITY_MPS2
 from gaitlib.person import Person
@@ -24,14 +25,14 @@ def list_angles() -> dict[str, np.ndarray]:
 
 def compute_path_length(group: str, angles_rad: np.ndarray) -> np.ndarray:
     """Compute the length of a muscle group's path on the body that it was measured on; shape (n,), m."""
-    exponents, coefficients = _get_path(group)
+    exponents, coefficients, _ = _get_path(group, False)
     return np.prod(angles_rad[:, None, :] ** exponents[None], axis=2) @ coefficients
 
 
-def compute_moment_arm(group: str, joint: str, angles_rad: np.ndarray) -> np.ndarray:
+def compute_moment_arm(group: str, joint: str, angles_rad: np.ndarray, in_space=False) -> np.ndarray:
     """Compute the moment arm of a muscle group: minus the slope of its length; shape (n,), m."""
-    exponents, coefficients = _get_path(group)
-    column = load_muscles()["muscles"][group]["joints"].index(joint)
+    exponents, coefficients, joints = _get_path(group, in_space)
+    column = joints.index(joint)
     lowered = exponents.copy()
     lowered[:, column] = np.maximum(lowered[:, column] - 1, 0)
     return -(np.prod(angles_rad[:, None, :] ** lowered[None], axis=2) * exponents[:, column]) @ coefficients
@@ -60,6 +61,66 @@ def compare_with_literature() -> pd.DataFrame:
     table["own_low_cm"], table["own_high_cm"] = np.min(own, axis=1), np.max(own, axis=1)
     table["met"] = (table["own_low_cm"] <= table["high_cm"]) & (table["own_high_cm"] >= table["low_cm"])
     return table
+
+
+IN_SPACE = {"hip_adduction": (-15.0, 15.0), "hip_rotation": (-15.0, 15.0), "subtalar_angle": (-15.0, 15.0)}
+"""Angles over which moment arms out of the plane are compared (degrees)."""
+INVERTORS = {
+    "tib_post": ("tib_post",),
+    "toe_flex": ("flex_dig", "flex_hal"),
+    "tib_ant": ("tib_ant",),
+    "soleus": ("soleus",),
+    "toe_ext": ("ext_dig", "ext_hal"),
+    "peronei": ("per_long", "per_brev"),
+}
+"""Groups that turn the foot, and their muscles as `data/published.csv` names them."""
+
+
+def compare_hips_in_space() -> pd.DataFrame:
+    """Compare moment arms about the hip out of the plane with those of a cadaver's muscles.
+
+    Those are of straight lines between the attachments of Dostal & Andrews 1981 (table 1), the body upright;
+    `apart_cm` is how far the ranges of group and muscles lie apart.
+    """
+    rows = []
+    table = pd.read_csv(Path(__file__).with_name("published_attachments.csv"))
+    for group, muscles in table.groupby("group", sort=False):
+        origin, insertion = np.moveaxis(muscles.filter(like="_cm").to_numpy().reshape(-1, 2, 3), 1, 0)
+        pull = (origin - insertion) / np.linalg.norm(origin - insertion, axis=1, keepdims=True)
+        arms = np.cross(insertion, pull)
+        for axis, joint in enumerate(("hip_adduction", "hip_rotation")):
+            low, high = arms[:, axis].min(), arms[:, axis].max()
+            own_low, own_high = _measure_in_space(group, joint)
+            apart = max(own_low - high, low - own_high, 0.0)
+            rows.append((group, joint, low, high, own_low, own_high, apart))
+    names = ["group", "joint", "low_cm", "high_cm", "own_low_cm", "own_high_cm", "apart_cm"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def measure_rotation_over_flexion(flexion_deg: np.ndarray) -> dict[str, np.ndarray]:
+    """Moment arms (cm) of the gluteal muscles about the hip's long axis, over its flexion."""
+    found = {}
+    for group in ("glut_max", "glut_med_ant", "glut_med_post", "glut_min", "piriformis"):
+        angles = place_angles(group, "hip_flexion", flexion_deg, True)
+        found[group] = 100 * compute_moment_arm(group, "hip_rotation", angles, True)
+    return found
+
+
+def compare_feet_in_space(published: pd.Series) -> pd.DataFrame:
+    """Compare what turns the foot inwards with published shares of tibialis posterior's moment arm."""
+    rows = []
+    own = {group: np.array(_measure_in_space(group, "subtalar_angle")) for group in INVERTORS}
+    for group, muscles in INVERTORS.items():
+        shares = published[list(muscles)]
+        rows.append((group, shares.min(), shares.max(), (own[group] / own["tib_post"].mean()).mean()))
+    return pd.DataFrame(rows, columns=["group", "low", "high", "own"])
+
+
+def _measure_in_space(group: str, joint: str) -> tuple[float, float]:
+    """Smallest and largest moment arm (cm) over the angles of `IN_SPACE`, the other joints straight."""
+    angles = np.arange(IN_SPACE[joint][0], IN_SPACE[joint][1] + 1, 5.0)
+    arms = 100 * compute_moment_arm(group, joint, place_angles(group, joint, angles, True), True)
+    return arms.min(), arms.max()
 
 
 def compute_passive_moment(
@@ -105,14 +166,14 @@ def describe_people(people: dict[str, Person]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*names, "plantarflexors_bw"])
 
 
-def place_angles(group: str, joint: str, angles_deg: np.ndarray) -> np.ndarray:
+def place_angles(group: str, joint: str, angles_deg: np.ndarray, in_space=False) -> np.ndarray:
     """Angles (n, joints of the group) of one joint, the others straight."""
-    joints = load_muscles()["muscles"][group]["joints"]
+    joints = _get_path(group, in_space)[2]
     placed = np.zeros((len(angles_deg), len(joints)))
     placed[:, joints.index(joint)] = np.radians(angles_deg)
     return placed
 
 
-def _get_path(group: str) -> tuple[np.ndarray, np.ndarray]:
-    entry = load_muscles()["muscles"][group]
-    return np.array(entry["exponents"]), np.array(entry["coefficients"])
+def _get_path(group: str, in_space: bool) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    entry = (load_spatial_muscles() if in_space else load_muscles())["muscles"][group]
+    return np.array(entry["exponents"]), np.array(entry["coefficients"]), entry["joints"]

@@ -5,20 +5,25 @@ the plane lacks. Muscles: `spatial_muscles.json` (Rajagopal 2016, Lai 2017, lump
 `studies/derive_muscles.py`), moment arms about all axes of hip, knee, ankle and subtalar joint. Axes of ankle
 and subtalar joint, order of the turns, place of the subtalar joint, shape of pelvis and trunk (arms hang at
 its sides): Rajagopal et al. 2016 (doi 10.1109/TBME.2016.2586891). Gyration of leg segments about their long
-axis: de Leva 1996 (doi 10.1016/0021-9290(95)00178-6), table 4, men. Stops in the frontal and transverse
-plane: Anderson 1999 as used by Falisse et al. 2019 (doi 10.1098/rsif.2019.0402). Widths of the foot and the
-lateral stiffness of the trunk are assumed.
+axis: de Leva 1996 (doi 10.1016/0021-9290(95)00178-6), table 4, men, as the manual of Visual3D lists it (with
+0.102 for a shank between joint centres). Stops in the frontal and transverse plane: Anderson 1999 as used by
+Falisse et al. 2019 (doi 10.1098/rsif.2019.0402). Widths of the foot and the lateral stiffness of the trunk
+are assumed, that of the hip is chosen (Decisions in the book).
 """
 
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import numpy as np
+
 from gaitlib.body.dimensions import Dimensions, compute_dimensions
 from gaitlib.body.specification import (
+    RIGID_DAMPING_S,
     Body,
     Contact,
     Muscle,
@@ -30,6 +35,7 @@ from gaitlib.body.specification import (
 )
 from gaitlib.body.tree import Axis, Curve, Frame, Tree, TreeBody, TreeCoordinate
 from gaitlib.gait import GRAVITY_MPS2, SIDES
+from gaitlib.gait import LABELS as PLANAR_LABELS
 from gaitlib.person import Impairment, Person
 
 PELVIS = ("pelvis_tilt", "pelvis_list", "pelvis_rotation", "pelvis_tx", "pelvis_ty", "pelvis_tz")
@@ -52,6 +58,9 @@ _X, _Y, _Z = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
 _ANKLE_AXIS = (-0.105014, -0.174022, 0.979126)
 _SUBTALAR_AXIS = (0.787180, 0.604747, -0.120949)
 """Axes of the right foot."""
+_FOOT_OUTWARD_RAD = 0.175
+"""A foot points so far outwards of its thigh when hip and ankle are neutral: the thigh-foot angle of adults,
+about 10 degrees (Staheli 1985, J Bone Joint Surg Am 67:39-47)."""
 _SUBTALAR_SHARE = (-0.0287, -0.0247, 0.0047)
 """Subtalar joint from the ankle, share of height: forward, up, outward."""
 _TALUS_SHARE = 0.1
@@ -65,14 +74,16 @@ _HALF_WIDTHS = {"heel": 0.010, "ball": 0.020, "toe": 0.018}
 _BALL_SKEW = 0.012
 """How much further forward the inner ball lies than the middle, share of height."""
 _STOPS = {
-    "hip_adduction": (0.03, 14.94, -0.5, 0.5, 0.0),
-    "hip_rotation": (0.03, 14.94, -0.92, 0.92, 0.0),
+    "hip_adduction": (0.03, 14.94, -0.5, 0.5, 25.0),
+    "hip_rotation": (0.03, 14.94, -0.92, 0.92, 10.0),
     "subtalar_angle": (60.21, 16.32, -0.65, 0.65, 0.0),
     "lumbar_bending": (0.25, 20.36, -0.349, 0.349, 100.0),
     "lumbar_rotation": (0.25, 20.36, -0.349, 0.349, 60.0),
 }
 """Size (N m), rate (1/rad), lower and upper angle (rad) of stops; stiffness (N m/rad)."""
 _DAMPING_NMS_RAD = 0.1
+_RIGID_STIFFNESS_NM_RAD = 40.0
+"""Added by rigidity 1 to hips and trunk out of the plane, as in it; assumed."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +128,7 @@ def build_spatial_specification(
         tree=_build_tree(dimensions, planar.bodies),
         muscles=build_muscles(table, table["muscles"], person, impairment, dimensions, structure),
         spheres=_build_spheres(dimensions, planar.spheres),
-        passive=planar.passive + _build_stops(planar.torque_scale),
+        passive=planar.passive + _build_stops(planar.torque_scale, impairment),
         contact=planar.contact,
         mass_kg=planar.mass_kg,
         leg_length_m=planar.leg_length_m,
@@ -128,6 +139,12 @@ def build_spatial_specification(
 def list_muscles() -> tuple[str, ...]:
     """List the muscle groups of both legs."""
     return tuple(f"{group}_{side}" for side in SIDES for group in load_spatial_muscles()["muscles"])
+
+
+@cache
+def get_labels() -> dict[str, list]:
+    """Get the labels of the curves of a gait in space."""
+    return PLANAR_LABELS | {"coordinate": list(COORDINATES), "muscle": list(list_muscles())}
 
 
 def get_subtalar_place(d: Dimensions, side: str) -> tuple[float, float, float]:
@@ -160,7 +177,16 @@ def _build_tree(d: Dimensions, planar: tuple[Body, ...]) -> Tree:
             talus = _TALUS_SHARE * mass
             round_inertia = tuple(_TALUS_SHARE * body.inertia_kgm2 for _ in range(3))
             bodies.append(
-                _hang(f"talus_{side}", body.parent, body.coordinates, place, talus, (0.0,) * 3, round_inertia)
+                _hang(
+                    f"talus_{side}",
+                    body.parent,
+                    body.coordinates,
+                    place,
+                    talus,
+                    (0.0,) * 3,
+                    round_inertia,
+                    turn_rad=-_FOOT_OUTWARD_RAD if side == "r" else _FOOT_OUTWARD_RAD,
+                )  # fmt: skip
             )
             mass, place = mass - talus, at
             inertia = [(1 - _TALUS_SHARE) * value for value in inertia]
@@ -195,7 +221,13 @@ def get_axes(coordinate: str) -> tuple[float, float, float]:
     return {"pelvis_tx": _X, "pelvis_ty": _Y}.get(kind, _Z)
 
 
-def _hang(name, parent, joint, place, mass, com, inertia) -> TreeBody:
+def turn_frame(angle_rad, cos=math.cos, sin=math.sin) -> tuple:
+    """Rotation about the upward axis, row by row."""
+    c, s = cos(angle_rad), sin(angle_rad)
+    return c, 0.0, s, 0.0, 1.0, 0.0, -s, 0.0, c
+
+
+def _hang(name, parent, joint, place, mass, com, inertia, turn_rad=0.0) -> TreeBody:
     identity = Curve("polynomial", (1.0, 0.0))
     axes = [Axis(get_axes(coordinate), identity, i) for i, coordinate in enumerate(joint)]
     square = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
@@ -205,7 +237,7 @@ def _hang(name, parent, joint, place, mass, com, inertia) -> TreeBody:
         joint=f"{name}_joint",
         joint_type="CustomJoint" if len(joint) > 1 else "PinJoint",
         coordinates=joint,
-        parent_frame=Frame(square, place),
+        parent_frame=Frame(turn_frame(turn_rad), place),
         child_frame=Frame(square, (0.0, 0.0, 0.0)),
         turns=tuple(axes[:3]),
         shifts=tuple(axes[3:]),
@@ -232,12 +264,17 @@ def _build_spheres(d: Dimensions, planar: tuple[Sphere, ...]) -> tuple[SpatialSp
     return tuple(spheres)
 
 
-def _build_stops(torque_scale: float) -> tuple[PassiveTorque, ...]:
-    stops = []
+def _build_stops(torque_scale: float, impairment: Impairment) -> tuple[PassiveTorque, ...]:
+    turn, stops = float(np.radians(impairment.anteversion_deg)), []
     for name in COORDINATES:
         kind = name[:-2] if name[-2:] in ("_r", "_l") else name
         if kind in _STOPS:
             size, rate, lower, upper, stiffness = _STOPS[kind]
-            scaled = (stiffness * torque_scale, 0.0, _DAMPING_NMS_RAD * torque_scale)
-            stops.append(PassiveTorque(name, size * torque_scale, rate, lower, upper, *scaled))
+            middle = turn if kind == "hip_rotation" else 0.0
+            rigid = impairment.rigidity * _RIGID_STIFFNESS_NM_RAD if kind != "subtalar_angle" else 0.0
+            damping = _DAMPING_NMS_RAD + RIGID_DAMPING_S * rigid
+            held = ((stiffness + rigid) * torque_scale, middle, damping * torque_scale)
+            stops.append(
+                PassiveTorque(name, size * torque_scale, rate, lower + middle, upper + middle, *held)
+            )
     return tuple(stops)

@@ -18,13 +18,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import comb
 
 import numpy as np
 
 from gaitlib.body.dimensions import Dimensions, compute_dimensions
 from gaitlib.body.parameter_tables import load_muscles, load_segments
 from gaitlib.gait import COORDINATES, MUSCLE_GROUPS, SIDES
-from gaitlib.person import Impairment, Person
+from gaitlib.person import SPATIAL_GROUPS, Impairment, Person
 
 REFERENCE_MASS_KG, REFERENCE_HEIGHT_M = 75.0, 1.70
 """Body of the generic model whose maximal forces the muscle table holds."""
@@ -86,7 +87,9 @@ class Body:
 
 @dataclass(frozen=True)
 class Muscle:
-    """A muscle group; `path_scale` times the table's path, `tendon_length_m` of a compliant tendon slack."""
+    """A muscle group; `path_scale` times the table's path, `tendon_length_m` of a compliant tendon slack,
+    `turn_rad` by how much the femoral neck, and what inserts near it, is turned out against the knee.
+    """
 
     name: str
     group: str
@@ -98,6 +101,7 @@ class Muscle:
     path_scale: float
     compliant: bool
     passive_strain: float = PASSIVE_STRAIN_AT_MAX_FORCE
+    turn_rad: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -246,14 +250,14 @@ def build_muscles(
     thigh, shank = d.thigh_m / reference["thigh_m"], d.shank_m / reference["shank_m"]
     volume = person.mass_kg * person.height_m / (REFERENCE_MASS_KG * REFERENCE_HEIGHT_M)
     fiber_scale = (d.thigh_m + d.shank_m) / (0.491 * REFERENCE_HEIGHT_M)
-    age_strength = compute_age_strength(person.age_years)
+    age_strength, turn = compute_age_strength(person.age_years), float(np.radians(impairment.anteversion_deg))
     muscles = []
     for side in SIDES:
         for group in groups:
-            entry, planar = table["muscles"][group], get_planar_group(group)
+            entry, planar = table["muscles"][group], get_impaired_group(group)
             scale = shank if "ankle_angle" in entry["joints"] else thigh
             compliant = group in COMPLIANT_GROUPS
-            strength = impairment.get_strength(planar, side) if planar else 1.0
+            strength = impairment.get_strength(planar, side)
             force = entry["max_isometric_force_n"] * volume / fiber_scale * age_strength
             left = impairment.get("contracture", planar, side)
             stretch = 1.0 if compliant else RIGID_TENDON_STRETCH
@@ -271,6 +275,7 @@ def build_muscles(
                     path_scale=scale,
                     compliant=compliant,
                     passive_strain=strain,
+                    turn_rad=turn if entry["joints"][-1] == "hip_rotation" else 0.0,
                 )
             )
     return tuple(muscles)
@@ -279,6 +284,28 @@ def build_muscles(
 def get_planar_group(group: str) -> str | None:
     """Get the planar group that a group of the body in space belongs to; None where the plane has none."""
     return next((name for name in MUSCLE_GROUPS if group.startswith(name)), None)
+
+
+def get_impaired_group(group: str) -> str | None:
+    """Get the group whose impairment a group of the body in space shares: a planar one or one of space."""
+    own = (name for name, starts in SPATIAL_GROUPS.items() if group.startswith(starts))
+    return get_planar_group(group) or next(own, None)
+
+
+def compute_path_coefficients(muscle: Muscle, entry: dict) -> np.ndarray:
+    """Coefficients of a path in the angles of the joints; a turned neck sees another hip rotation."""
+    coefficients = np.array(entry["coefficients"])
+    if muscle.turn_rad == 0.0:
+        return coefficients
+    exponents, turned = np.array(entry["exponents"]), np.zeros_like(coefficients)
+    column = entry["joints"].index("hip_rotation")
+    place = {tuple(row): i for i, row in enumerate(exponents)}
+    for row, value in zip(exponents, coefficients, strict=True):
+        power = int(row[column])
+        for k in range(power + 1):  # (q - turn) ** power, expanded
+            lowered = (*row[:column], k, *row[column + 1 :])
+            turned[place[lowered]] += value * comb(power, k) * (-muscle.turn_rad) ** (power - k)
+    return turned
 
 
 def _compute_slack(group: str, contracture: float, structure: Structure) -> float:

@@ -48,6 +48,7 @@ PARTS = {
     "stoop_deg": ("deg of forward trunk lean", 0.0, 40.0),
     "balance_margin": ("0 (none) to 1", 0.0, 1.0),
     "tilt_deg": ("deg of anterior pelvic tilt beyond the healthy", -15.0, 30.0),
+    "anteversion_deg": ("deg of femoral anteversion beyond the healthy", -20.0, 40.0),
 }
 """Parts of an impairment with unit and range, as in `gaitlib.person.Impairment`."""
 

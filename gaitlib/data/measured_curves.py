@@ -18,6 +18,15 @@ from gaitlib.signals import smooth_lowpass
 from gaitlib.walk import KEYPOINTS_3D, get_point
 
 JOINTS = {"hip": "hip_flexion", "knee": "knee_angle", "ankle": "ankle_angle"}
+IN_SPACE = {
+    "pelvis_list": ("pelvis", "frontal"),
+    "pelvis_rotation": ("pelvis", "transverse"),
+    "hip_adduction": ("hip", "frontal"),
+    "hip_rotation": ("hip", "transverse"),
+    "foot_progression": ("foot_progression", "transverse"),
+}
+"""Angles out of the plane: joint and plane of the recordings. Positive: the pelvis is up and forward on the
+leg's side, the hip adducted and turned inwards, the foot turned inwards."""
 SEGMENT_ANGLES = ("thigh", "knee", "ankle")
 EMG_GROUPS = {
     group: tuple(channel for channel, own in ADULT_GROUPS.items() if own == group)
@@ -81,11 +90,25 @@ def load_leg_angles(group: str = "healthy_adult", medication: str = "") -> tuple
     return angles, names
 
 
-def _read_joint_angles(group: str, medication: str):
+def summarise_angles_in_space() -> pd.DataFrame:
+    """Mean, SD and range (degrees) of the angles `IN_SPACE` of healthy adults, both sides averaged."""
+    parts = []
+    for name, (joint, plane) in IN_SPACE.items():
+        data = _read_joint_angles("healthy_adult", "", plane)
+        part = data.isel(record=(data["joint"] == joint).values)
+        people, angles = part["person_id"].values, np.degrees(part["angle"].values)
+        curves = np.array([np.nanmean(angles[people == person], axis=0) for person in np.unique(people)])
+        about = {"angle": name, "phase": np.arange(101), "n_people": len(curves)}
+        about |= {"mean_deg": np.nanmean(curves, axis=0), "sd_deg": np.nanstd(curves, axis=0, ddof=1)}
+        parts.append(pd.DataFrame(about | {"range_deg": float(np.median(np.ptp(curves, axis=1)))}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _read_joint_angles(group: str, medication: str, plane: str = "sagittal"):
     healthy = group == "healthy_adult"
     item, role = ("wbds_joint_angles", "calibrate") if healthy else ("parkinson_joint_angles", "evaluate")
     data = read_joint_angle_bands(get_path(item, "Parkinsons_Data.csv", role))
-    own = (data["group"] == group) & (data["medication"] == medication) & (data["plane"] == "sagittal")
+    own = (data["group"] == group) & (data["medication"] == medication) & (data["plane"] == plane)
     return data.isel(record=own.values)
 
 

@@ -81,6 +81,70 @@ def build_viewer(
     return build_lab("walk", _pack_groups(sorted_groups, [names.index(n) for n in shown]), "viewer", still)
 
 
+_BONES = [
+    *(
+        (*(f"{name}_{side}" for name in pair), *size)
+        for side in SIDES
+        for pair, size in {
+            ("hip", "knee"): (0.047, 0.033),
+            ("knee", "ankle"): (0.034, 0.019),
+            ("heel", "mtp"): (0.018, 0.014),
+            ("ankle", "mtp"): (0.019, 0.013),
+            ("mtp", "toe"): (0.013, 0.009),
+            ("shoulder", "elbow"): (0.024, 0.019),
+            ("elbow", "wrist"): (0.019, 0.014),
+        }.items()
+    ),
+    ("hip_r", "hip_l", 0.05, 0.05),
+    ("mid_hip", "lumbar", 0.055, 0.055),
+    ("lumbar", "neck", 0.055, 0.045),
+    ("shoulder_r", "shoulder_l", 0.03, 0.03),
+    ("head", "head", 0.06, 0.06),
+]
+"""Limbs of a body in space: two points and the radii there, in body heights."""
+
+
+@dataclass(frozen=True)
+class SpatialWalker:
+    """One gait in space to show: title, points (101, 3; m) of one stride, and what scales it."""
+
+    title: str
+    points: Mapping[str, np.ndarray]
+    height_m: float
+    stride_time_s: float
+    speed_mps: float
+
+
+def build_turning(
+    walkers: Sequence[SpatialWalker], shown: Sequence[int], name: str = "turning", still: str = ""
+) -> str:
+    """Build an animation of bodies in space that a finger turns; `shown` begin, the others can be chosen."""
+    return build_lab("turn", pack_turning(walkers, shown), name, still)
+
+
+def pack_turning(walkers: Sequence[SpatialWalker], shown: Sequence[int]) -> dict:
+    """Numbers of every second hundredth of a stride, as on a treadmill, in mm."""
+    names, packed = list(walkers[0].points), []
+    for walker in walkers:
+        length = walker.speed_mps * walker.stride_time_s
+        points = np.stack([walker.points[key] for key in names], axis=1)
+        place = points[:, names.index("mid_hip"), 0].mean() - 0.5 * length
+        points[..., 0] -= (place + length * np.linspace(0, 1, len(points)))[:, None]
+        packed.append(
+            {
+                "title": walker.title,
+                "height_m": round(walker.height_m, 3),
+                "stride_s": round(walker.stride_time_s, 4),
+                "length_m": round(length, 4),
+                "points": encode(1000 * points[::2]),
+            }
+        )
+    places = {key: number for number, key in enumerate((*names, "head"))}
+    bones = [(places[a], places[b], *size) for a, b, *size in _BONES]
+    head = [places["neck"], places["head_top"]]
+    return {"points": names, "bones": bones, "head": head, "gaits": packed, "panels": list(shown)}
+
+
 def _get_speed(walker: Walker) -> float:
     return float(walker.gait["speed_mps"])
 

@@ -20,6 +20,7 @@ WORDS = {
     "stoop_deg": ("stooped", 40.0),
     "balance_margin": ("cautious", 1.0),
     "tilt_deg": ("tilted pelvis", 30.0),
+    "anteversion_deg": ("anteverted", 40.0),
 }
 """Part of an impairment -> words, and the size that counts as a whole."""
 PATHS = {
@@ -36,6 +37,11 @@ PATHS = {
                 ["foot", 0.7, 0.2]],
 }  # fmt: skip
 """Muscle -> thickness in body heights, and its path: segment, share along it, share of its length forward."""
+_ALL_PATHS = PATHS | {
+    "hip_abductors": [0.02, ["pelvis", 0.8, 0.0], ["pelvis", 0.3, 0.05], ["thigh", 0.06, 0.0]],
+    "adductors": [0.02, ["pelvis", -0.1, 0.05], ["thigh", 0.25, -0.02], ["thigh", 0.6, 0.0]],
+}
+"""With those of groups that only a body in space has."""
 SEGMENTS = {
     "pelvis": ("mid_hip", "lumbar"),
     "thigh": ("mid_hip", "knee"),
@@ -89,7 +95,7 @@ def draw_impairment(values: Mapping, words: str, height_px: int = 96) -> str:
     parts = [_draw_leg("l"), _draw_trunk(tilt, whole), _draw_leg("r")]
     parts += [
         f'<path d="{_draw_path(muscle, side)}" fill="none" stroke="{TINTS[part]}" '
-        f'stroke-width="{100 * PATHS[muscle][0] + 1.4:.1f}" stroke-opacity="{_shade(size)}"/>'
+        f'stroke-width="{100 * _ALL_PATHS[muscle][0] + 1.4:.1f}" stroke-opacity="{_shade(size)}"/>'
         for (muscle, side), (size, part) in muscles.items()
     ]
     letters = "".join(f'<text x="{x}" y="108" font-size="9">{s}</text>' for s, x in (("R", 12), ("L", -24)))
@@ -135,7 +141,7 @@ def _draw_trunk(tilt_deg: float, whole: float) -> str:
 def _draw_path(muscle: str, side: str) -> str:
     places = {**_BODY, **_LEGS[side]}
     spots = []
-    for segment, along, front in PATHS[muscle][1:]:
+    for segment, along, front in _ALL_PATHS[muscle][1:]:
         (ax, ay), (bx, by) = (places[name] for name in SEGMENTS[segment])
         dx, dy, sign = bx - ax, by - ay, -1 if segment == "pelvis" else 1
         spots.append((ax + along * dx - sign * front * dy, 100 - (ay + along * dy + sign * front * dx)))

@@ -1,5 +1,5 @@
 // Interactive parts of pages: bodies that walk, a library to look through, agreement walk by walk, the size of
-// a study, a camera.
+// a study, a camera, bodies to be turned.
 // gaitlib/report/interactive.py fills in ID, KIND and DATA. Nothing is requested from anywhere.
 (function (root, kind, data) {
   "use strict";
@@ -58,6 +58,16 @@
     context.closePath();
     context.fill();
     context.stroke();
+  }
+  // Limbs between points [x, y, depth], the far ones first; the edge tells the side.
+  function drawBones(context, ratio, seen, bones, names, at, size) {
+    bones.map(([a, b, ra, rb]) => ({ a: seen[a], b: seen[b], ra, rb, side: [a, b].map((i) => (names[i] || "head").slice(-2)) }))
+      .filter((bone) => bone.a && bone.b).sort((p, q) => q.a[2] + q.b[2] - p.a[2] - p.b[2]).forEach((bone) => {
+        context.fillStyle = getColour("body");
+        context.strokeStyle = getColour((bone.side[0] === bone.side[1] && { _r: "right", _l: "left" }[bone.side[0]]) || "outline");
+        context.lineWidth = 1.5 * ratio;
+        fillCapsule(context, at(bone.a), at(bone.b), size(bone.a, bone.ra), size(bone.b, bone.rb));
+      });
   }
   function markSimulated(context, ratio) {
     context.fillStyle = getColour("simulated");
@@ -602,15 +612,7 @@
           context.stroke();
         }
       }
-      const order = data.bones.map(([a, b, ra, rb]) => ({ a: seen[a], b: seen[b], ra, rb, side: [a, b].map((i) => (data.keypoints[i] || "head").slice(-2)) }))
-        .filter((bone) => bone.a && bone.b).sort((p, q) => q.a[2] + q.b[2] - p.a[2] - p.b[2]);
-      order.forEach((bone) => {
-        const size = (p, r) => ((data.focal_px * r * walk.height_m) / p[2]) * scale;
-        context.fillStyle = getColour("body");
-        context.strokeStyle = getColour((bone.side[0] === bone.side[1] && { _r: "right", _l: "left" }[bone.side[0]]) || "outline");
-        context.lineWidth = 1.5 * ratio;
-        fillCapsule(context, at(bone.a), at(bone.b), size(bone.a, bone.ra), size(bone.b, bone.rb));
-      });
+      drawBones(context, ratio, seen, data.bones, data.keypoints, at, (p, r) => ((data.focal_px * r * walk.height_m) / p[2]) * scale);
       let inside = 0;
       context.fillStyle = getColour("dot");
       seen.slice(0, n).forEach((p) => {
@@ -631,9 +633,74 @@
     play(false);
   }
 
+  // ---- Bodies in space, to be turned -----------------------------------------------------------------
+  function mountTurn() {
+    const n = data.points.length, row = make("div", { class: "row" }), controls = make("div", { class: "controls" });
+    data.gaits.forEach((gait) => { gait.points = decode(gait.points); });
+    let seconds = 0, azimuth = 0, pace = 0.5, held = null;
+    const panels = data.panels.map((first) => {
+      const panel = make("div", { class: "panel", style: "flex-basis: 13rem" }), state = { gait: data.gaits[first] };
+      addSelect(panel, "who walks", data.gaits.map((gait) => gait.title), first, (i) => { state.gait = data.gaits[i]; redraw(); });
+      state.canvas = addCanvas(panel, "Walking body, to be turned", 21);
+      Object.assign(state.canvas.style, { touchAction: "pan-y", cursor: "grab" });
+      state.canvas.addEventListener("pointerdown", (event) => { held = [event.clientX, azimuth]; state.canvas.setPointerCapture(event.pointerId); });
+      ["pointerup", "pointercancel"].forEach((name) => state.canvas.addEventListener(name, () => { held = null; }));
+      state.canvas.addEventListener("pointermove", (event) => {
+        if (held) look((Math.round(held[1] + 0.5 * (held[0] - event.clientX)) + 720) % 360);
+      });
+      row.append(panel);
+      return state;
+    });
+    stage.append(row, controls);
+    const views = { 0: "from the front", 90: "from the right", 180: "from behind", 270: "from the left" };
+    const look = (value) => { azimuth = value; turn.value = value; turn.tell(); redraw(); };
+    const turn = addSlider(controls, "angle", [0, 359, 1], azimuth, (v) => `${v}\u00b0 ${views[v] || ""}`, (v) => { azimuth = v; redraw(); });
+    const moment = addSlider(controls, "share of the stride", [0, 100, 0.5], 0, (v) => `${Math.round(v)} %`, (v) => {
+      play(false);
+      seconds = (v / 100) * panels[0].gait.stride_s;
+      redraw();
+    });
+    addSelect(controls, "time", ["as it is", "1/2", "1/5"], 1, (i) => { pace = [1, 0.5, 0.2][i]; });
+    const rise = 0.12;  // the camera looks down a little, so that the floor is seen
+
+    function drawGait({ canvas, gait }) {
+      const [context, ratio] = fit(canvas), tall = gait.height_m, scale = canvas.height / (1.25 * tall);
+      const share = (seconds / gait.stride_s) % 1, angle = (azimuth * Math.PI) / 180;
+      const [cos, sin] = [Math.cos(angle), Math.sin(angle)], flat = read(gait.points, 3 * n, share);
+      const project = ([x, y, z]) => {
+        const across = x * sin - z * cos, depth = -x * cos - z * sin;
+        return [canvas.width / 2 + across * scale, canvas.height - (y + rise * depth + 0.12 * tall) * scale, depth];
+      };
+      function line(a, b, width) {
+        const [p, q] = [project(a), project(b)];
+        context.strokeStyle = getColour("faint");
+        context.lineWidth = width * ratio;
+        context.beginPath();
+        context.moveTo(p[0], p[1]);
+        context.lineTo(q[0], q[1]);
+        context.stroke();
+      }
+      [-0.1, 0, 0.1].forEach((z) => line([-0.9, 0, z], [0.9, 0, z], z ? 1 : 2));
+      for (let x = -0.9 + ((3.6 - gait.length_m * share) % 0.3); x < 0.9; x += 0.3) line([x, 0, -0.3], [x, 0, 0.3], 1);
+      const seen = data.points.map((_, i) => project([0, 1, 2].map((k) => flat[3 * i + k] / 1000)));
+      seen.push([0, 1, 2].map((k) => (seen[data.head[0]][k] + seen[data.head[1]][k]) / 2));
+      drawBones(context, ratio, seen, data.bones, data.points, (p) => p, (p, r) => r * tall * scale);
+      markSimulated(context, ratio);
+    }
+    drawers.push(() => {
+      panels.forEach(drawGait);
+      root.dataset.azimuth = azimuth;
+      moment.value = String(((seconds / panels[0].gait.stride_s) % 1) * 100);
+      moment.tell();
+    });
+    const play = addPlay(controls, (passed) => { seconds += passed * pace; redraw(); });
+    controls.prepend(controls.lastChild);
+    stage.append(make("p", { class: "key" }, "Drag a body to turn it. Blue edge right leg, orange edge left leg; lines on the floor 10 cm apart. Arms are drawn, not simulated."));
+  }
+
   stage.hidden = false;
   if (still) still.hidden = true;
-  ({ walk: mountWalk, library: mountLibrary, agreement: mountAgreement, sample: mountSample, camera: mountCamera })[kind]();
+  ({ walk: mountWalk, library: mountLibrary, agreement: mountAgreement, sample: mountSample, camera: mountCamera, turn: mountTurn })[kind]();
   redraw();
   window.addEventListener("resize", redraw);
   new MutationObserver(redraw).observe(document.documentElement, { attributeFilter: ["data-theme"] });

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-KINDS = ("walk", "library", "agreement", "sample", "camera")
-"""What `interactive.js` can show: walking bodies, a library, errors, the size of a study, a camera."""
+KINDS = ("walk", "library", "agreement", "sample", "camera", "turn")
+"""What `interactive.js` can show: walking bodies, a library, errors, the size of a study, a camera, bodies to
+be turned."""
 
 _NO_STILL = "<p>This picture needs a browser that runs scripts; all it needs is in this page.</p>"
 

@@ -290,6 +290,8 @@ _CHECK_AMONG = 8
 _CHEAPER = 0.005
 """Share by which another solution must be cheaper to take the place of the first; then its neighbours are
 checked as well."""
+FAR_IN_SPACE = 0.6
+"""From this distance on a gait in space begins with its planar twin."""
 _CHECK = 2
 """Attempt number of a check."""
 
@@ -395,7 +397,9 @@ class _Builder:
                 return
             start, distance = self._find_start(gait_id, attempt)
             request = self.plan[gait_id].request
-            guess = self._make_guess(start, attempt)
+            # In space a planar gait of the same person is nearer than a far one there.
+            far = request.body == "space" and distance > FAR_IN_SPACE
+            guess = self._make_guess(start, 1 if far else attempt)
             future = self.executor.submit(self.solve, request, guess, self.time_limit_s)
             running[future] = _Job(gait_id, attempt, start, distance, time.monotonic())
 

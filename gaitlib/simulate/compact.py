@@ -1,4 +1,4 @@
-"""The compact form of a release: curves as small integers of their shapes."""
+"""The compact forms of a release: planar curves as integers of their shapes, those in space as steps."""
 
 from __future__ import annotations
 
@@ -90,6 +90,98 @@ def encode_curves(gaits: xr.Dataset) -> tuple[xr.Dataset, dict, dict[str, float]
     }
     encoding["gait"] = {"dtype": "S1"}  # strings of any length take four times the room
     return compact, encoding, errors
+
+
+STEPS_FORM = "steps 1"
+"""Name of the form of curves in space."""
+_STEPS = TOLERANCES | {"angle": np.radians(0.02), "translation": 1e-4}
+"""Positions are held closer, so that accelerations can be had from them."""
+
+
+def encode_steps(gaits: xr.Dataset, mirrored: tuple[str, ...]) -> tuple[xr.Dataset, dict, dict[str, float]]:
+    """Encode curves in space: changes from point to point in whole tolerances, half a stride of what both
+    sides share and, where they differ, of how. `mirrored` coordinates change their sign in the mirror.
+    """
+    weight_n = gaits["ground_force"].values[:, :-1, :, 1].sum(axis=2).mean(axis=1).astype(np.float32)
+    travel = (gaits["speed_mps"] * gaits["stride_time_s"]).values
+    kinds, order, signs = _lay_out(gaits["coordinate"].values, gaits["muscle"].values, mirrored)
+    step = np.array([_STEPS[kind] for kind in kinds])
+    exact = _stack({name: gaits[name].values[:, :-1] for name, *_ in _QUANTITIES}, weight_n)
+    forward = list(gaits["coordinate"].values).index("pelvis_tx")
+    exact[..., forward] -= travel[:, None] * (np.arange(_N) / _N)
+    steps = np.rint(exact / step).astype(np.int32)
+    first, second = steps[:, :_HALF], (signs * steps[:, _HALF:][..., order]).astype(np.int32)
+    sided = np.flatnonzero((np.abs(first - second) > 1).any(axis=(1, 2)))
+    arrays = {"weight_n": ("gait", weight_n), "sided": ("sided_gait", sided.astype(np.int32))}
+    arrays |= {"mirrored": ("mirrored_coordinate", np.array(mirrored, dtype="S20"))}
+    for name, values in (("first_half", first), ("other_half", second[sided] - first[sided])):
+        change = np.diff(values.transpose(2, 0, 1), axis=2, prepend=0)
+        who = "gait" if name == "first_half" else "sided_gait"
+        arrays[name] = (("channel", who, "point"), fold(change))
+    compact = gaits.drop_vars([name for name, *_ in _QUANTITIES]).assign(arrays)
+    compact.attrs["form"] = STEPS_FORM
+    encoding = {
+        name: {"zlib": True, "complevel": 9, "shuffle": True, "chunksizes": (1, *arrays[name][1].shape[1:])}
+        for name in ("first_half", "other_half")
+        if arrays[name][1].size
+    }
+    encoding |= dict.fromkeys(("gait", "coordinate", "muscle"), {"dtype": "S1"})
+    needed = (*arrays, "speed_mps", "stride_time_s", "coordinate", "muscle")
+    plain = {name: compact[name].values for name in needed}
+    back = decode_steps(plain)
+    back["position"][..., forward] -= travel[:, None] * np.linspace(0, 1, N_PHASE)
+    again = _stack({name: value[:, :-1] for name, value in back.items()}, weight_n)
+    rest = np.abs(exact - again).max(axis=(0, 1))
+    errors = {k: float(_STATED[k] * rest[[kind == k for kind in kinds]].max()) for k in TOLERANCES}
+    if not (rest <= 1.6 * step).all():  # half a step, and one more where sides differ by one
+        raise WorkError("curves in space cannot be stored within their tolerances.")
+    return compact, encoding, errors
+
+
+def decode_steps(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Decode curves in space."""
+    coordinates, muscles = arrays["coordinate"], arrays["muscle"]
+    mirrored = tuple(name.decode() if isinstance(name, bytes) else str(name) for name in arrays["mirrored"])
+    kinds, order, signs = _lay_out(coordinates, muscles, mirrored)
+    step = np.array([_STEPS[kind] for kind in kinds], np.float32)
+    first, other = (
+        np.cumsum(unfold(arrays[name]), axis=2, dtype=np.int32).transpose(1, 2, 0)
+        for name in ("first_half", "other_half")
+    )
+    second = first.copy()
+    second[arrays["sided"]] += other
+    second = (signs * second)[..., order]
+    whole = np.concatenate([first, second, first[:, :1]], axis=1).astype(np.float32) * step
+    n, m = len(coordinates), len(muscles)
+    curves = {"position": whole[..., :n], "activation": np.clip(whole[..., n : n + m], 0, 1)}
+    forces = whole[..., n + m :] * arrays["weight_n"][:, None, None]
+    curves["ground_force"] = forces[..., :6].reshape(*forces.shape[:2], len(SIDES), 3)
+    curves["joint_moment"] = forces[..., 6:]
+    travel = arrays["speed_mps"] * arrays["stride_time_s"]
+    forward = list(coordinates).index("pelvis_tx")
+    curves["position"][..., forward] += (travel[:, None] * np.linspace(0, 1, N_PHASE)).astype(np.float32)
+    curves["position"][..., forward] -= curves["position"][:, :1, forward].copy()
+    return curves
+
+
+def _lay_out(coordinates, muscles, mirrored) -> tuple[list[str], list[int], np.ndarray]:
+    """Kind of every channel, its place after left and right are exchanged, and its sign then."""
+    shifts = ("pelvis_tx", "pelvis_ty", "pelvis_tz")
+    channels = [*(("translation" if c in shifts else "angle", c) for c in map(str, coordinates))]
+    channels += [("activation", str(m)) for m in muscles]
+    channels += [("ground_force", f"{axis}_{side}") for side in SIDES for axis in "xyz"]
+    channels += [("joint_moment", str(c)) for c in coordinates]
+    order = [channels.index((kind, swap_side(name))) for kind, name in channels]
+    turned = (*mirrored, "z_r", "z_l")
+    return [kind for kind, _ in channels], order, np.array([-1 if n in turned else 1 for _, n in channels])
+
+
+def _stack(curves: dict[str, np.ndarray], weight_n: np.ndarray) -> np.ndarray:
+    """Curves (gait, point, channel), forces over the weight (N)."""
+    n, points = curves["position"].shape[:2]
+    forces = (curves["ground_force"].reshape(n, points, -1), curves["joint_moment"])
+    scaled = [value / weight_n[:, None, None] for value in forces]
+    return np.concatenate([curves["position"], curves["activation"], *scaled], axis=2).astype(float)
 
 
 def _decode_again(arrays: dict, gaits: xr.Dataset) -> np.ndarray:

@@ -144,6 +144,9 @@ class WalkingEngine:
     point, for a start from afar; `cache`: compiled code.
     """
 
+    settings: dict = {}
+    """Settings of IPOPT beside those of `build_options`."""
+
     def __init__(self, specification: Specification, cache: Path, kind: str, impaired: bool, coarse: bool):
         self.kind = kind
         self.stride = 2 if coarse else 1
@@ -356,7 +359,7 @@ class WalkingEngine:
         if key not in self._solvers:
             rough = {"hess_lag": self._cost_hessian} if start in ("far", "approach") else {}
             options = {
-                "ipopt": build_options(start, time_limit_s),
+                "ipopt": build_options(start, time_limit_s) | self.settings,
                 "print_time": False,
                 "no_nlp_grad": True,
                 "calc_lam_p": False,

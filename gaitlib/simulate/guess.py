@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gaitlib.body.specification import COMPLIANT_GROUPS
+from gaitlib.body.specification import COMPLIANT_GROUPS, get_planar_group
 from gaitlib.gait import COORDINATES, GRAVITY_MPS2, MUSCLES, N_PHASE
 from gaitlib.person import SPASTIC_GROUPS
 
@@ -68,6 +68,8 @@ def make_guess(speed_mps: float, leg_length_m: float, variant: int = 0) -> Traje
 
 def make_guess_from_gait(gait, leg_length_m: float | None = None, multipliers=None) -> Trajectory:
     """Turn a Gait of the library into a guess."""
+    coordinates, muscles = (gait[dim].values.tolist() for dim in ("coordinate", "muscle"))
+    travel = coordinates.index("pelvis_tx")
     offset = int(gait["phase_offset"])
     stride_time, speed = float(gait["stride_time_s"]), float(gait["speed_mps"])
 
@@ -75,17 +77,18 @@ def make_guess_from_gait(gait, leg_length_m: float | None = None, multipliers=No
         return np.roll(values[:-1].astype(float), offset, axis=0)
 
     position = gait["position"].values.astype(float).copy()
-    position[:, COORDINATES.index("pelvis_tx")] -= np.linspace(0, speed * stride_time, N_PHASE)
+    position[:, travel] -= np.linspace(0, speed * stride_time, N_PHASE)
     position = roll(position)
-    position[:, COORDINATES.index("pelvis_tx")] -= position[0, COORDINATES.index("pelvis_tx")]
-    torque = roll(gait["joint_moment"].sel(coordinate="lumbar_extension").values)
-    guess = _complete(stride_time, speed, position, roll(gait["activation"].values))
+    position[:, travel] -= position[0, travel]
+    lumbar = [name for name in coordinates if name.startswith("lumbar")]
+    torque = np.squeeze(roll(gait["joint_moment"].sel(coordinate=lumbar).values))
+    guess = _complete(stride_time, speed, position, roll(gait["activation"].values), muscles)
     return replace(guess, torque=torque, leg_length_m=leg_length_m, multipliers=multipliers)
 
 
-def _complete(stride_time_s, speed_mps, position, activation) -> Trajectory:
-    tendon = [i for i, name in enumerate(MUSCLES) if name[:-2] in COMPLIANT_GROUPS]
-    spastic = [i for i, name in enumerate(MUSCLES) if name[:-2] in SPASTIC_GROUPS]
+def _complete(stride_time_s, speed_mps, position, activation, muscles=MUSCLES) -> Trajectory:
+    tendon = [i for i, name in enumerate(muscles) if name[:-2] in COMPLIANT_GROUPS]
+    spastic = [i for i, name in enumerate(muscles) if get_planar_group(name[:-2]) in SPASTIC_GROUPS]
     return Trajectory(
         stride_time_s=stride_time_s,
         speed_mps=speed_mps,

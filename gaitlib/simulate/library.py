@@ -19,10 +19,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from gaitlib.body.spatial_body import get_labels
 from gaitlib.environment import SHIPPED, write_atomically
 from gaitlib.errors import InputError
 from gaitlib.gait import CURVES, LABELS, UNITS
-from gaitlib.simulate.compact import FORM, decode_curves
+from gaitlib.simulate.compact import FORM, STEPS_FORM, decode_curves, decode_steps
 
 SHIPPED_FOLDER = SHIPPED / "data" / "library"
 
@@ -52,6 +53,11 @@ class Library:
     def table(self) -> pd.DataFrame:
         """Rows of the gaits with curves, in the order of `gaits`."""
         return self.run.set_index("gait_id", drop=False).loc[self.gaits["gait"].values].reset_index(drop=True)
+
+    @property
+    def in_space(self) -> bool:
+        """Whether the gaits are those of the body in space."""
+        return self.gaits.sizes["coordinate"] != len(LABELS["coordinate"])
 
     @property
     def curves(self) -> Curves:
@@ -108,7 +114,11 @@ def load_library(folder: Path | str | None = None) -> Library:
     with h5netcdf.File(folder / "gaits.nc") as stored:  # xarray's own way in takes a fifth longer
         variables = {name: _read(variable) for name, variable in stored.variables.items()}
         attributes = dict(stored.attrs)
-    if "shared_basis" in variables:  # a release
+    if attributes.get("form") == STEPS_FORM:  # a release in space
+        attributes.pop("form")
+        curves = decode_steps({name: values for name, (_, values, _) in variables.items()})
+        variables = {name: v for name, v in variables.items() if name in (*_SCALARS, *LABELS, "gait")}
+    elif "shared_basis" in variables:  # a release
         form = attributes.pop("form", "compact 1")
         if form != FORM:
             raise InputError(
@@ -149,7 +159,8 @@ def _read(stored: h5netcdf.Variable) -> tuple[tuple[str, ...], np.ndarray, dict]
 
 def build_gait_set(ids: list[str], arrays: dict[str, np.ndarray], about: dict | None = None) -> xr.Dataset:
     """Put stacked curves of `CURVES` and scalars, with a leading axis of n gaits, into a gait set."""
-    labels = {"gait": ids, **LABELS}
+    in_space = arrays["position"].shape[2] != len(LABELS["coordinate"])
+    labels = {"gait": ids, **(get_labels() if in_space else LABELS)}
     variables = {
         name: (("gait", *CURVES.get(name, ())), value, {"units": UNITS[name]} if name in UNITS else {})
         for name, value in arrays.items()

@@ -24,7 +24,7 @@ from gaitlib.simulate.request import GaitRequest, describe_request
 
 _HEALTHY = Impairment().flatten()
 _WEIGHT = {"contracture": 1.7, "spasticity": 0.17, "stoop_deg": 0.7 / 40, "coactivation": 1.4, "tone": 1.4}
-_WEIGHT |= dict.fromkeys(("limit", "tilt_deg"), 0.7 / 30)
+_WEIGHT |= dict.fromkeys(("limit", "tilt_deg", "anteversion_deg"), 0.7 / 30)
 """Distance per unit of a part, on one side where it has sides; 0.7 for those not named (0-1 scales)."""
 _WEIGHTS = np.array(
     [_WEIGHT.get(name, _WEIGHT.get(name.partition("_")[0], 0.7)) for name in IMPAIRMENT_COLUMNS]

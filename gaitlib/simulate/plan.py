@@ -28,18 +28,24 @@ class PlannedGait:
     labels: dict = field(default_factory=dict)
 
 
-def plan_library(cohorts: dict[str, int], seed: int, stride_share: float = 0.0, free_share: float = 0.0):
+def plan_library(
+    cohorts: dict[str, int],
+    seed: int,
+    stride_share: float = 0.0,
+    free_share: float = 0.0,
+    body: str = "plane",
+) -> list[PlannedGait]:
     """Plan a library: a typical adult as its seed, then the cohorts in turn."""
     samples = [sample_cohort(name, n, seed, stride_share, free_share) for name, n in cohorts.items() if n]
     places = np.concatenate([(np.arange(len(sample)) + 0.5) / len(sample) for sample in samples])
     people = pd.concat(samples, ignore_index=True).iloc[np.argsort(places, kind="stable")]
     time = round(compute_typical_stride_time(TYPICAL_ADULT, 1.1), 3)
-    first = GaitRequest(TYPICAL_ADULT, 1.1, stride_time_s=time, cohort="healthy_adult")
+    first = GaitRequest(TYPICAL_ADULT, 1.1, stride_time_s=time, cohort="healthy_adult", body=body)
     labels = {"pattern": "typical", "medication": "", "design": "seed", "person_id": "seed"}
-    return [PlannedGait(first, labels), *(plan_gait(row) for row in people.to_dict("records"))]
+    return [PlannedGait(first, labels), *(plan_gait(row, body) for row in people.to_dict("records"))]
 
 
-def plan_gait(row: dict) -> PlannedGait:
+def plan_gait(row: dict, body: str = "plane") -> PlannedGait:
     """Plan one gait of a sampled person."""
     request = GaitRequest(
         Person(**{name: row[name] for name in Person.model_fields}),
@@ -48,6 +54,7 @@ def plan_gait(row: dict) -> PlannedGait:
         None if np.isnan(row["stride_time_s"]) else row["stride_time_s"],
         row["cohort"],
         kind=row["kind"],
+        body=body,
     )
     return PlannedGait(request, {name: row[name] for name in LABELS})
 

@@ -13,12 +13,15 @@ import xarray as xr
 import yaml
 
 import gaitlib
+from gaitlib.body.dimensions import compute_dimensions
+from gaitlib.body.spatial_body import MIRRORED, build_spatial_specification, get_labels
+from gaitlib.body.spatial_points import compute_spatial_points, measure_step_width
 from gaitlib.cohorts.cohort import COHORTS, load_cohort
 from gaitlib.environment import ROOT, SHIPPED, hash_file
 from gaitlib.errors import InputError, WorkError
-from gaitlib.gait import COORDINATES, TRANSLATIONS, validate_gait
+from gaitlib.gait import LABELS, validate_gait
 from gaitlib.simulate.build import PartStore, lock_folder
-from gaitlib.simulate.compact import UNITS, encode_curves
+from gaitlib.simulate.compact import UNITS, encode_curves, encode_steps
 from gaitlib.simulate.library import (
     MULTIPLIER_FILE,
     analyse_failures,
@@ -31,13 +34,34 @@ from gaitlib.simulate.neighbours import (
     LibraryStarts,
     join_multipliers,
     load_multipliers,
+    pack_multipliers,
     select_multipliers,
     write_multipliers,
 )
-from gaitlib.simulate.request import ENGINE_VERSION, parse_request
-from gaitlib.simulate.workers import make_pool, run_gait
+from gaitlib.simulate.request import ENGINE_VERSION, SPATIAL_VERSION, parse_request
+from gaitlib.simulate.workers import make_pool, run_again
 
 _CARD = Path(__file__).with_name("library_card.md")
+
+
+_CARDS = {
+    "plane": {
+        "title": "",
+        "form": "coefficients of a common basis",
+        "multipliers": "- `multipliers.nc`: multipliers of the solver's constraints, rounded; with them a "
+        "new gait that starts at one\n  of these is solved several times as fast.",
+        "limits": "The body is planar: no width, no hip abduction, no turning.",
+        "engine": ENGINE_VERSION,
+    },
+    "space": {
+        "title": " in three dimensions",
+        "form": "changes from point to point",
+        "multipliers": "There is no file of multipliers: it would be larger than the curves.",
+        "limits": "The walk is straight and its speed prescribed; arms hang at the trunk.",
+        "engine": f"{ENGINE_VERSION}, in space {SPATIAL_VERSION}",
+    },
+}
+"""What the card tells of a body."""
 
 
 def write_card(folder: Path, run: pd.DataFrame, facts: dict, command: str, tolerance_deg: float) -> None:
@@ -52,7 +76,7 @@ def write_card(folder: Path, run: pd.DataFrame, facts: dict, command: str, toler
         of=of,
         command=command,
         version=gaitlib.__version__,
-        engine=ENGINE_VERSION,
+        **_CARDS["space" if "body" in run else "plane"],
         revision=find_revision(),
         cohorts=_tabulate(run),
         errors=", ".join(sizes),
@@ -110,13 +134,17 @@ def export_library(
     """Write a release of a library."""
     library = load_library(folder)
     run, (table, gaits) = library.run, library.curves
-    multipliers = load_multipliers(folder)
+    in_space = library.in_space
+    if in_space:
+        run = run.assign(step_width_m=run["gait_id"].map(_measure_widths(table, gaits)))
+    # In space they would take more room than the curves.
+    multipliers = pack_multipliers({}) if in_space else load_multipliers(folder)
     target = Path(target)
     share = 1.0
     while True:
         chosen = _choose(table, share)
         kept = gaits.sel(gait=chosen["gait_id"].to_list())
-        small, encoding, errors = encode_curves(kept)
+        small, encoding, errors = encode_steps(kept, MIRRORED) if in_space else encode_curves(kept)
         small.attrs |= {"largest_error": json.dumps(errors), "error_units": json.dumps(UNITS)}
         write_library(target, run, small, encoding)
         write_multipliers(target, select_multipliers(multipliers, kept["gait"].values.tolist()))
@@ -134,6 +162,17 @@ def export_library(
     return facts
 
 
+def _measure_widths(table: pd.DataFrame, gaits: xr.Dataset) -> dict[str, float]:
+    """Step width of the gaits in space (m)."""
+    widths = {}
+    for row, position in zip(table.to_dict("records"), gaits["position"].values, strict=True):
+        person = parse_request(row).person
+        tree = build_spatial_specification(person).tree
+        points = compute_spatial_points(tree, position.astype(float), compute_dimensions(person))
+        widths[row["gait_id"]] = measure_step_width(points)
+    return widths
+
+
 def format_manifest(folder: Path | str, command: str) -> str:
     """Format the rows of the manifest for a release."""
     titles = {
@@ -142,7 +181,7 @@ def format_manifest(folder: Path | str, command: str) -> str:
         MULTIPLIER_FILE: "Simulated gaits: multipliers, with which neighbours are solved quickly",
     }
     rows = {
-        f"data/library/{file.name}": {
+        f"data/{Path(folder).resolve().name}/{file.name}": {
             "title": titles[file.name],
             "origin": "simulated",
             "licence": "CC-BY-4.0",
@@ -189,7 +228,7 @@ def verify_library(folder: Path | str | None = None) -> list[str]:
     """Check that a library is whole: rows and curves belong together, hold and add up."""
     library = load_library(folder)
     run, gaits = library.run, library.gaits
-    faults = []
+    labels, faults = get_labels() if library.in_space else LABELS, []
     if run["gait_id"].duplicated().any():
         faults.append("table: a gait_id stands twice")
     known = run.loc[run["verified"].astype(bool), "gait_id"]
@@ -204,7 +243,7 @@ def verify_library(folder: Path | str | None = None) -> list[str]:
         try:
             if gait_id in places:
                 gait = gaits.isel(gait=places[gait_id]).drop_vars("gait")
-                validate_gait(gait.assign_attrs(gait_id=gait_id))
+                validate_gait(gait.assign_attrs(gait_id=gait_id), labels)
             if parse_request(row).gait_id != gait_id:
                 faults.append(f"{gait_id}: is not the hash of its row (another version of the engine?)")
         except (InputError, KeyError) as error:
@@ -217,14 +256,15 @@ def resolve_gaits(folder: Path | str | None, n: int, seed: int, n_workers: int =
     library = LibraryStarts(folder)
     rows = library.table.sample(min(n, len(library.table)), random_state=seed).to_dict("records")
     with make_pool(n_workers) as pool:
-        jobs = [pool.submit(run_gait, parse_request(r), library.make(r["gait_id"])) for r in rows]
+        jobs = [pool.submit(run_again, parse_request(r), library.make(r["gait_id"])) for r in rows]
         results = [job.result() for job in jobs]
     pairs = zip(rows, results, strict=True)
     return pd.DataFrame([_compare(r, library.gaits.sel(gait=r["gait_id"]), *result) for r, result in pairs])
 
 
 def _compare(row: dict, stored: xr.Dataset, solved, replay: dict | None) -> dict:
-    angles = [n for n, name in enumerate(COORDINATES) if name not in TRANSLATIONS]
+    names = stored["coordinate"].values
+    angles = [n for n, name in enumerate(names) if not name.startswith("pelvis_t") or name == "pelvis_tilt"]
     here = np.roll(solved.position[:-1, angles], solved.phase_offset, axis=0)
     there = np.roll(stored["position"].values[:-1, angles], int(stored["phase_offset"]), axis=0)
     difference = float(np.degrees(np.abs(here - there)).max())

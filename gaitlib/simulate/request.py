@@ -76,12 +76,42 @@ class CostWeights:
 
 
 @dataclass(frozen=True)
+class SpatialWeights:
+    """Weights of what only a body in space has, beside `CostWeights`, in the same scaled terms.
+
+    `list_acceleration`, `turn_acceleration` of the pelvis about the forward and upward axis,
+    `side_acceleration` of the pelvis sideways, `pelvis_list`, `pelvis_turn` its angles, `bending`, `turning`
+    the lean of the trunk to the side and its turn, `other_effort` of muscle groups without a planar
+    counterpart, `separation` what feet cost that come nearer than `separation_m`, and `wide_base_m` how much
+    earlier that begins with a balance margin of 1 (assumed).
+    """
+
+    list_acceleration: float = 0.01
+    turn_acceleration: float = 0.1
+    side_acceleration: float = 10.0
+    bending: float = 3.0
+    turning: float = 1.0
+    pelvis_list: float = 0.7
+    pelvis_turn: float = 0.7
+    other_effort: float = 0.2
+    separation: float = 0.01
+    separation_m: float = 0.05
+    wide_base_m: float = 0.1
+
+
+SPATIAL_WEIGHTS = SpatialWeights()
+SPATIAL_VERSION = 2
+"""Raised by hand when equations or settings in space change the solutions."""
+
+
+@dataclass(frozen=True)
 class GaitRequest:
     """One gait to solve.
 
     `speed_mps` is prescribed, or the middle of a range when `speed_range_mps` is above 0: then the cost per
     distance chooses. `stride_time_s` is prescribed, or free (None): then the cost chooses it. `kind` is
-    'half' (half a stride, both sides alike) or 'stride' (a whole stride without symmetry).
+    'half' (half a stride, both sides alike) or 'stride' (a whole stride without symmetry). `body` is the one
+    in the 'plane' or the one in 'space'.
     """
 
     person: Person
@@ -93,8 +123,11 @@ class GaitRequest:
     kind: str = "half"
     speed_range_mps: float = 0.0
     structure: Structure = field(default_factory=Structure)
+    body: str = "plane"
 
     def __post_init__(self):
+        if self.body not in ("plane", "space"):
+            raise InputError(f"body: found '{self.body}', expected 'plane' or 'space'.")
         if self.kind not in ("half", "stride"):
             raise InputError(f"kind: found '{self.kind}', expected 'half' or 'stride'.")
         if self.kind == "half" and not self.impairment.is_symmetric:
@@ -119,6 +152,8 @@ class GaitRequest:
             asdict(self.weights),
             asdict(self.structure),
         ]
+        if self.body == "space":
+            content += [SPATIAL_VERSION, asdict(SPATIAL_WEIGHTS)]
         text = json.dumps(content, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -134,6 +169,7 @@ def parse_request(row: dict) -> GaitRequest:
         cohort=row["cohort"],
         kind=row["kind"],
         speed_range_mps=row["speed_range_mps"],
+        body=row.get("body", "plane"),
     )
 
 
@@ -152,4 +188,5 @@ def describe_request(request: GaitRequest) -> dict:
         "speed_range_mps": request.speed_range_mps,
         "asked_stride_time_s": np.nan if request.stride_time_s is None else request.stride_time_s,
         **request.impairment.flatten(),
+        **({"body": request.body} if request.body != "plane" else {}),
     }

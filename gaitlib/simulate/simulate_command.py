@@ -109,6 +109,7 @@ def add_simulate_parser(subparsers) -> None:
     library.add_argument(
         "--study", type=Path, help="study file, such as studies/full.yaml: section `library`"
     )
+    library.add_argument("--body", choices=("plane", "space"), default="plane", help="body that walks")
     library.add_argument("--folder", type=Path, help="library folder (that of the study)")
     library.add_argument("--executor", choices=EXECUTORS, help="where to solve (that of the study)")
     library.add_argument("--workers", type=int, help="processes of the local executor (those of the study)")
@@ -162,14 +163,16 @@ def _parse_weakness(texts: list[str]) -> dict[str, float]:
 
 def _build_library(arguments: argparse.Namespace) -> int:
     study = load_study(arguments.study)
-    if study.library is None:
-        raise InputError(f"{arguments.study.name}: has no section `library`; see studies/full.yaml for one.")
+    place = "library" if arguments.body == "plane" else "spatial_library"
+    section = getattr(study, place)
+    if section is None:
+        raise InputError(f"{arguments.study.name}: has no section `{place}`; see studies/full.yaml for one.")
     names = ("executor", "workers", "scheduler")
     given = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
-    workers = given.get("workers", study.library.workers)
+    workers = given.get("workers", section.workers)
     if workers < 1 or (arguments.limit is not None and arguments.limit < 1):
         raise InputError(f"--workers, --limit: found {workers}, {arguments.limit}; expected 1 or more.")
-    study = study.model_copy(update={"library": study.library.model_copy(update=given)})
+    study = study.model_copy(update={"library": section.model_copy(update=given)})
     table = build_library_of(study, arguments.folder, arguments.shard, arguments.limit)
     print(json.dumps(describe_library(table), indent=1))
     return 0
@@ -180,7 +183,9 @@ def build_library_of(
 ):
     """Build the library that a study describes; a build that was interrupted goes on."""
     section = study.library
-    plan = plan_library(section.cohorts, study.seed, section.stride_share, section.free_time_share)
+    plan = plan_library(
+        section.cohorts, study.seed, section.stride_share, section.free_time_share, section.body
+    )
     plan = select_shard(plan, shard) if shard else plan
     executor = open_executor(section.executor, section.workers, section.scheduler)
     try:

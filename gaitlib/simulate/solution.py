@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gaitlib.gait import build_gait
+from gaitlib.body.spatial_body import get_labels
+from gaitlib.gait import LABELS, build_gait
 from gaitlib.simulate.guess import Trajectory
 from gaitlib.simulate.request import GaitRequest, describe_request
 
@@ -76,11 +77,12 @@ class SolvedGait:
 def build_gait_dataset(request: GaitRequest, solved: SolvedGait):
     """Turn a solution into a Gait."""
     ground = np.zeros((*solved.ground_force.shape[:2], 3))
-    ground[..., :2] = solved.ground_force
+    ground[..., : solved.ground_force.shape[2]] = solved.ground_force
     about = {"gait_id": request.gait_id, "person": request.person.model_dump()}
     about |= {"impairment": request.impairment.model_dump()}
     curves = solved.position, solved.activation, ground, solved.joint_moment
-    gait = build_gait(*curves, solved.stride_time_s, solved.speed_mps, about)
+    labels = get_labels() if request.body == "space" else LABELS
+    gait = build_gait(*curves, solved.stride_time_s, solved.speed_mps, about, labels)
     gait["phase_offset"] = solved.phase_offset
     return gait
 

@@ -13,19 +13,19 @@ import casadi as ca
 import numpy as np
 
 from gaitlib.body.spatial_body import COORDINATES, LUMBAR, MIRRORED, build_spatial_specification
-from gaitlib.body.specification import COMPLIANT_GROUPS, get_planar_group
+from gaitlib.body.specification import COMPLIANT_GROUPS, get_impaired_group, get_planar_group
 from gaitlib.gait import COORDINATES as PLANAR_COORDINATES
 from gaitlib.gait import MUSCLES as PLANAR_MUSCLES
 from gaitlib.gait import swap_side
+from gaitlib.person import SPASTIC_GROUPS
 from gaitlib.simulate.engine import N_POINTS, Task, WalkingEngine, compile_functions, gather_sparse
 from gaitlib.simulate.guess import Trajectory, fit_spline, get_coordinate_ranges
 from gaitlib.simulate.problem import N_HEAD, RESIDUAL_SCALE, TORQUE_SCALE_NM
 from gaitlib.simulate.request import GaitRequest
 from gaitlib.simulate.solve import STRIDE_TIME_S
-from gaitlib.simulate.spatial_problem import MUSCLES, TENDONS, Element, build_elements
+from gaitlib.simulate.spatial_problem import MUSCLES, REFLEXES, TENDONS, TIES, Element, build_elements
 
 N_Q, N_M, N_T = len(COORDINATES), len(MUSCLES), len(TENDONS)
-_SIZE = N_Q + N_M + len(LUMBAR) + N_T
 _DECISIONS = (
     *COORDINATES,
     *(f"act:{name}" for name in MUSCLES),
@@ -37,6 +37,12 @@ _CONSTRAINTS = (
     *(f"tendon:{name}" for name in TENDONS),
     *(f"{kind}:{name}" for kind in ("fall", "rise") for name in MUSCLES),
 )
+_MORE_DECISIONS = tuple(f"reflex:{name}" for name in REFLEXES)
+_MORE_CONSTRAINTS = (
+    *(f"{kind}:{name}" for kind in ("stretch", "fall above") for name in REFLEXES),
+    *(f"fall tie:{first}:{second}" for first, second in TIES),
+)
+"""Of reflexes and of ties between antagonists."""
 _RANGES_DEG = {
     "pelvis_list": 15.0,
     "pelvis_rotation": 20.0,
@@ -49,10 +55,12 @@ _RANGES_DEG = {
 _SIDEWAYS_M = 0.15
 
 
-def lift(trajectory: Trajectory) -> Trajectory:
-    """Lift a planar stride into space: nothing happens to the side, no torque turns the trunk there."""
+def lift(trajectory: Trajectory, beside: Trajectory | None = None) -> Trajectory:
+    """Lift a planar stride into space; what the plane lacks is that of a stride in space, or nothing."""
     n = len(trajectory.position)
-    position, activation = np.zeros((n, N_Q)), np.full((n, N_M), 0.05)
+    position, activation, torque = np.zeros((n, N_Q)), np.full((n, N_M), 0.05), np.zeros((n, len(LUMBAR)))
+    if beside is not None:
+        position, activation, torque = (v.copy() for v in (beside.position, beside.activation, beside.torque))
     for i, name in enumerate(COORDINATES):
         if name in PLANAR_COORDINATES:
             position[:, i] = trajectory.position[:, PLANAR_COORDINATES.index(name)]
@@ -60,12 +68,17 @@ def lift(trajectory: Trajectory) -> Trajectory:
         planar = get_planar_group(name[:-2])
         if planar:
             activation[:, i] = trajectory.activation[:, PLANAR_MUSCLES.index(f"{planar}_{name[-1]}")]
-    compliant = [name for name in PLANAR_MUSCLES if name[:-2] in COMPLIANT_GROUPS]
+    compliant, spastic = (
+        [name for name in PLANAR_MUSCLES if name[:-2] in groups]
+        for groups in (COMPLIANT_GROUPS, SPASTIC_GROUPS)
+    )
     tendon = trajectory.tendon_force[:, [compliant.index(name) for name in TENDONS]]
-    torque = np.zeros((n, len(LUMBAR)))
+    reflex = trajectory.reflex[
+        :, [spastic.index(f"{get_planar_group(name[:-2])}_{name[-1]}") for name in REFLEXES]
+    ]
     torque[:, 0] = trajectory.torque
     return Trajectory(trajectory.stride_time_s, trajectory.speed_mps, position, activation, torque, tendon,
-                      np.zeros((n, 0)), trajectory.leg_length_m)  # fmt: skip
+                      reflex, trajectory.leg_length_m)  # fmt: skip
 
 
 def make_spatial_task(request: GaitRequest, elements: list[Element]) -> Task:
@@ -80,7 +93,9 @@ def make_spatial_task(request: GaitRequest, elements: list[Element]) -> Task:
         leg_length_m=specification.leg_length_m,
         horizon_s=(share * times[0], share * times[1]),
         speed_mps=(request.speed_mps, request.speed_mps),
-        least_activation=np.zeros(N_M),
+        least_activation=np.array(
+            [request.impairment.get("tone", get_impaired_group(name[:-2]), name[-1]) for name in MUSCLES]
+        ),
     )
 
 
@@ -99,15 +114,21 @@ class _Part:
 
 
 class SpatialEngine(WalkingEngine):
-    """Solver of the walking problem in space (`kind`: 'half' or 'stride'), for bodies of any size; `cache`:
-    compiled code.
+    """Solver of the walking problem in space (`kind`: 'half' or 'stride'), for bodies of any size; `impaired`
+    adds reflexes and ties between antagonists; `cache`: compiled code.
     """
 
-    def __init__(self, cache: Path, kind: str):
+    settings = {"mumps_permuting_scaling": 0, "mumps_scaling": 0}
+    """Scaling costs a tenth of a half cycle's time and a quarter of a stride's, and no solution needs it."""
+
+    def __init__(self, cache: Path, kind: str, impaired: bool = False):
         self.kind = kind
         self.n_points = N_POINTS[kind]
         self._solvers = {}
-        self.elements = build_elements()
+        self.impaired = impaired
+        self._decisions = _DECISIONS + impaired * _MORE_DECISIONS
+        self._constraints = _CONSTRAINTS + impaired * _MORE_CONSTRAINTS
+        self.elements = build_elements(impaired)
         self._build_parts(Path(cache))
 
     @property
@@ -129,8 +150,8 @@ class SpatialEngine(WalkingEngine):
             at = np.array([[y_names[name] for name in names] for names in element.variables])
             head = at < N_HEAD
             columns = np.where(head, at, at + self._y_size * np.arange(n)[:, None, None])
-            rows = [[_CONSTRAINTS.index(name.lstrip("-")) for name in names] for names in element.rows]
-            rows = np.array(rows, int).reshape(m, -1) + len(_CONSTRAINTS) * np.arange(n)[:, None, None]
+            rows = [[self._constraints.index(name.lstrip("-")) for name in names] for names in element.rows]
+            rows = np.array(rows, int).reshape(m, -1) + len(self._constraints) * np.arange(n)[:, None, None]
             signs = [[-1.0 if name.startswith("-") else 1.0 for name in names] for names in element.rows]
             numbers = offset + np.arange(m * element.p.numel()).reshape(m, -1)
             offset += numbers.size
@@ -144,12 +165,12 @@ class SpatialEngine(WalkingEngine):
 
     def _map_variables(self) -> dict[str, int]:
         """Map the decision vector to what elements see; returns the places of the first point."""
-        n = self.n_points
-        place = N_HEAD + np.arange(n * _SIZE).reshape(n, _SIZE)
-        order = [_DECISIONS.index(_swap(name)) for name in _DECISIONS]
-        sign = np.array([-1.0 if name.rpartition(":")[2] in MIRRORED else 1.0 for name in _DECISIONS])
+        n, decisions, size = self.n_points, self._decisions, len(self._decisions)
+        place = N_HEAD + np.arange(n * size).reshape(n, size)
+        order = [decisions.index(swap_name(name)) for name in decisions]
+        sign = np.array([-1.0 if name.rpartition(":")[2] in MIRRORED else 1.0 for name in decisions])
         around = {-1: np.roll(place, 1, axis=0), 0: place, 1: np.roll(place, -1, axis=0)}
-        factor = {k: np.ones((n, _SIZE)) for k in around}
+        factor = {k: np.ones((n, size)) for k in around}
         if self.kind == "half":
             around[-1][0], factor[-1][0] = around[-1][0][order], sign
             around[1][-1], factor[1][-1] = around[1][-1][order], sign
@@ -172,22 +193,25 @@ class SpatialEngine(WalkingEngine):
         for name in MUSCLES:
             entries += [(f"act:{name}", f"act:{name}", {0: 1.0}), (f"next:{name}", f"act:{name}", {1: 1.0})]
         entries += [(f"torque:{name}", f"torque:{name}", {0: 1.0}) for name in LUMBAR]
+        for name in decisions:
+            if name.startswith("reflex:"):
+                entries += [(name, name, {0: 1.0}), (f"former {name}", name, {-1: 1.0})]
         self._y_size = len(entries)
         rows, columns, values = [np.arange(N_HEAD)], [np.arange(N_HEAD)], [np.ones(N_HEAD)]
         for i, (_, source, weights) in enumerate(entries):
-            column = _DECISIONS.index(source)
+            column = decisions.index(source)
             for k, weight in weights.items():
                 rows.append(N_HEAD + i + self._y_size * np.arange(n))
                 columns.append(around[k][:, column])
                 values.append(weight * factor[k][:, column])
         rows, columns, values = (np.concatenate(v) for v in (rows, columns, values))
-        shape = (N_HEAD + n * self._y_size, N_HEAD + n * _SIZE)
+        shape = (N_HEAD + n * self._y_size, N_HEAD + n * size)
         self._map = ca.DM.triplet(rows.tolist(), columns.tolist(), ca.DM(values), *shape)
         self._names = {name: N_HEAD + i for i, (name, *_) in enumerate(entries)} | {"step": 0, "speed": 1}
         return self._names
 
     def _assemble_parts(self, n_numbers: int) -> None:
-        n, n_g = self.n_points, len(_CONSTRAINTS)
+        n, n_g = self.n_points, len(self._constraints)
         n_y, n_w = self._map.shape
         w, p = ca.MX.sym("w", n_w), ca.MX.sym("p", n_numbers + 1)
         lam, sigma = ca.MX.sym("lam", n * n_g + 2), ca.MX.sym("sigma")
@@ -217,6 +241,8 @@ class SpatialEngine(WalkingEngine):
                 jacobian += gather_sparse(
                     part.rows[:, rows].ravel(), part.columns[:, columns].ravel(), (n * n_g, n_y), values
                 )
+            if not part.hessian.nnz():
+                continue
             rows, columns = (np.array(v) for v in part.hessian.get_triplet())
             share = ca.repmat(sigma / n, 1, count)
             values = _spread(part, "hessian", x, numbers, share, lam_part)
@@ -237,8 +263,8 @@ class SpatialEngine(WalkingEngine):
         }
         bare = self.derivatives["hess_lag"](w, p, sigma, 0 * lam)
         self._cost_hessian = ca.Function("nlp_hess_l", [w, p, sigma, lam], [bare], ends, ["hess_gamma_x_x"])
-        lower = np.where([name.startswith("rise") for name in _CONSTRAINTS], -np.inf, 0.0)
-        upper = np.where([name.startswith("fall") for name in _CONSTRAINTS], np.inf, 0.0)
+        lower = np.where([name.startswith("rise") for name in self._constraints], -np.inf, 0.0)
+        upper = np.where([name.startswith("fall") for name in self._constraints], np.inf, 0.0)
         self.lower, self.upper = (np.concatenate([np.tile(b, n), np.zeros(2)]) for b in (lower, upper))
 
     def _build_pin_rows(self) -> ca.DM:
@@ -258,7 +284,9 @@ class SpatialEngine(WalkingEngine):
             reach = np.radians(_RANGES_DEG.get(name[:-2] if name[-2:] in ("_r", "_l") else name, 0.0))
             reach = _SIDEWAYS_M if name == "pelvis_tz" else reach
             bounds.append(planar.get(name, (-reach, reach)))
-        bounds += [(0.01, 1.0)] * N_M + [(-10.0, 10.0)] * len(LUMBAR) + [(0.0, 2.0)] * N_T
+        bounds += [(max(0.01, least), 1.0) for least in task.least_activation]
+        bounds += [(-10.0, 10.0)] * len(LUMBAR) + [(0.0, 2.0)] * N_T
+        bounds += [(0.0, 1.0)] * (len(self._decisions) - len(bounds))
         heads = np.array([np.divide(task.horizon_s, self.n_points), task.speed_mps])
         return tuple(
             np.concatenate([heads[:, i], np.tile(np.array(bounds)[:, i], self.n_points)]) for i in (0, 1)
@@ -279,7 +307,7 @@ class SpatialEngine(WalkingEngine):
         velocity[:, travel] += speed
         whole, moment = (
             np.concatenate([[step, speed], y.ravel()]),
-            np.zeros(self.n_points * len(_CONSTRAINTS)),
+            np.zeros(self.n_points * len(self._constraints)),
         )
         scale = task.body[self._parts[1].parameters[0, -1]]
         for part in self._parts[:2]:  # what legs and trunk need is what muscles, tissue and trunk make
@@ -298,6 +326,7 @@ class SpatialEngine(WalkingEngine):
             "torque": pick("torque", LUMBAR) * TORQUE_SCALE_NM / (RESIDUAL_SCALE * scale),
             "tendon_force": pick("pull", TENDONS),
             "tendon_rate": pick("rate", TENDONS) / step,
+            "reflex": pick("reflex", self.impaired * REFLEXES),
             "ground_force": force,
             "joint_moment": moment.reshape(self.n_points, -1)[:, :N_Q],
         }
@@ -305,7 +334,7 @@ class SpatialEngine(WalkingEngine):
     def scale_height(self, decision: np.ndarray, scale: float) -> np.ndarray:
         """Scale the height of the pelvis in a decision vector to another leg length."""
         scaled = decision.copy()
-        scaled[N_HEAD + COORDINATES.index("pelvis_ty") :: _SIZE] *= scale
+        scaled[N_HEAD + COORDINATES.index("pelvis_ty") :: len(self._decisions)] *= scale
         return scaled
 
     def pack(self, trajectory: Trajectory) -> np.ndarray:
@@ -317,23 +346,29 @@ class SpatialEngine(WalkingEngine):
             t.torque / TORQUE_SCALE_NM,
             fit_spline(t.tendon_force),
         ]
+        if self.impaired:
+            known = t.reflex.shape[1] == len(REFLEXES)
+            blocks.append(t.reflex if known else np.zeros((len(t.position), len(REFLEXES))))
         points = np.hstack(blocks)[: self.n_points].ravel()
         return np.concatenate([[t.stride_time_s / len(t.position), t.speed_mps], points])
 
 
-def _swap(name: str) -> str:
-    kind, colon, rest = name.rpartition(":")
-    return kind + colon + swap_side(rest)
+def swap_name(name: str) -> str:
+    """Name of a variable or constraint after left and right are exchanged."""
+    kind, *parts = name.split(":")
+    return ":".join([kind, *map(swap_side, parts)]) if parts else swap_side(kind)
 
 
-def fit_spatial_multipliers(multipliers: np.ndarray, n_points: int) -> np.ndarray:
-    """Fit the multipliers of a neighbour to half a stride or a whole one; the cost is a mean over points."""
-    n = len(multipliers)
+def fit_spatial_multipliers(multipliers: np.ndarray, n_points: int, impaired: bool) -> np.ndarray:
+    """Fit a neighbour's multipliers: the cost is a mean over points; those it lacks begin at zero."""
+    names, (n, m) = _CONSTRAINTS + impaired * _MORE_CONSTRAINTS, multipliers.shape
+    fitted = np.zeros((n, len(names)))
+    fitted[:, : min(m, len(names))] = multipliers[:, : len(names)]
     if n < n_points:
-        order = [_CONSTRAINTS.index(_swap(name)) for name in _CONSTRAINTS]
-        sign = np.array([-1.0 if name in MIRRORED else 1.0 for name in _CONSTRAINTS])
-        multipliers = np.concatenate([multipliers, sign * multipliers[:, order]])
-    return n / n_points * multipliers[:n_points]
+        order = [names.index(swap_name(name)) for name in names]
+        sign = np.array([-1.0 if name in MIRRORED else 1.0 for name in names])
+        fitted = np.concatenate([fitted, sign * fitted[:, order]])
+    return n / n_points * fitted[:n_points]
 
 
 def _differentiate(element: Element) -> tuple[list[ca.Function], ca.Sparsity, ca.Sparsity]:
@@ -362,7 +397,8 @@ def _differentiate(element: Element) -> tuple[list[ca.Function], ca.Sparsity, ca
     hessian = ca.hessian(sigma * cost + ca.dot(lam, g), x)[0]
     if g.numel():
         make("jacobian", [x, p], [ca.vertcat(*jacobian.nonzeros())])
-    make("hessian", [x, p, sigma, lam], [ca.vertcat(*hessian.nonzeros())])
+    if hessian.nnz():
+        make("hessian", [x, p, sigma, lam], [ca.vertcat(*hessian.nonzeros())])
     return functions, jacobian.sparsity(), hessian.sparsity()
 
 

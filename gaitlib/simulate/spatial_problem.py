@@ -9,6 +9,7 @@ mirror.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -27,15 +28,18 @@ from gaitlib.body.spatial_body import (
     get_subtalar_place,
     list_muscles,
     load_spatial_muscles,
+    turn_frame,
 )
 from gaitlib.body.specification import (
     ACTIVATION_TIME_S,
     COMPLIANT_GROUPS,
     DEACTIVATION_TIME_S,
+    compute_path_coefficients,
     get_planar_group,
 )
 from gaitlib.body.tree import Frame, Tree, TreeBody
 from gaitlib.gait import GRAVITY_MPS2, SIDES
+from gaitlib.person import SPASTIC_GROUPS
 from gaitlib.simulate.dynamics import (
     CONTACT_FIELDS,
     MUSCLE_FIELDS,
@@ -48,18 +52,41 @@ from gaitlib.simulate.dynamics import (
 from gaitlib.simulate.problem import (
     ACCELERATION_SCALE,
     ACTIVATION_RATE_SCALE,
+    ANTAGONISTS,
+    REFLEX_THRESHOLD,
+    REFLEX_TIME_S,
     RESIDUAL_SCALE,
     TORQUE_SCALE_NM,
     WATT_PER_KG,
     compute_metabolic_power,
 )
-from gaitlib.simulate.request import GaitRequest
+from gaitlib.simulate.request import SPATIAL_WEIGHTS, GaitRequest
 from gaitlib.simulate.tree_dynamics import compute_motion, move_mass
 
 MUSCLES = list_muscles()
+
+
+def _list_parts(planar: str, side: str) -> list[str]:
+    return [m for m in MUSCLES if m[-1] == side and get_planar_group(m[:-2]) == planar]
+
+
 TENDONS = tuple(name for name in MUSCLES if name[:-2] in COMPLIANT_GROUPS)
+REFLEXES = tuple(name for name in MUSCLES if get_planar_group(name[:-2]) in SPASTIC_GROUPS)
+TIES = tuple(
+    pair
+    for first, second in ANTAGONISTS
+    for side in SIDES
+    for one in _list_parts(first, side)
+    for other in _list_parts(second, side)
+    for pair in ((one, other), (other, one))
+)
+"""Muscles that reduced selective control ties together."""
 _LEG_BODIES = ("femur", "tibia", "talus", "foot", "toes")
 _N_SPHERES = 6
+_MIDDLE = 0.01
+"""Price of the pelvis' squared distance (m) from the middle: it only says where a whole stride lies."""
+_N_NUMBERS = 11
+"""Of a body."""
 
 
 @dataclass(frozen=True)
@@ -85,32 +112,7 @@ class Element:
     forces: ca.SX | None = None
 
 
-@dataclass(frozen=True)
-class SpatialWeights:
-    """Weights of what only a body in space has, beside `CostWeights`, in the same scaled terms.
-
-    `list_acceleration`, `turn_acceleration` of the pelvis about the forward and upward axis,
-    `side_acceleration` of the pelvis sideways, `pelvis_list`, `pelvis_turn` its angles, `bending`, `turning`
-    the lean of the trunk to the side and its turn, `other_effort` of muscle groups without a planar
-    counterpart, `separation` what feet cost that come nearer than `separation_m`.
-    """
-
-    list_acceleration: float = 0.1
-    turn_acceleration: float = 0.1
-    side_acceleration: float = 100.0
-    bending: float = 3.0
-    turning: float = 1.0
-    pelvis_list: float = 0.0
-    pelvis_turn: float = 1.0
-    other_effort: float = 0.5
-    separation: float = 0.01
-    separation_m: float = 0.05
-
-
-SPATIAL_WEIGHTS = SpatialWeights()
-
-
-def build_elements() -> list[Element]:
+def build_elements(impaired: bool) -> list[Element]:
     """Build all elements of the problem; the order is that of their parameters."""
     elements = [_build_limb("leg"), _build_limb("trunk"), _build_joint(), _build_lean(), _build_torque()]
     elements += [_build_feet(), _build_activation()]
@@ -118,7 +120,14 @@ def build_elements() -> list[Element]:
     kinds: dict[tuple, list[str]] = {}
     for group, entry in groups.items():
         kinds.setdefault((len(entry["joints"]), group in COMPLIANT_GROUPS), []).append(group)
-    return elements + [_build_muscle(*kind, members) for kind, members in kinds.items()]
+    elements += [_build_muscle(*kind, members) for kind, members in kinds.items()]
+    if not impaired:
+        return elements
+    spastic = {
+        kind: [name for name in members if get_planar_group(name) in SPASTIC_GROUPS]
+        for kind, members in kinds.items()
+    }
+    return [*elements, _build_tie(), *(_build_reflex(*kind, who) for kind, who in spastic.items() if who)]
 
 
 def flip(name: str) -> str:
@@ -131,9 +140,10 @@ def _name(kind: str, names) -> tuple[str, ...]:
 
 
 def _make_body(source: TreeBody, numbers) -> TreeBody:
-    """A body whose numbers are symbols: place, mass, centre, principal moments."""
-    values = [numbers[i] for i in range(10)]
-    frame = Frame(source.parent_frame.rotation, tuple(values[:3]))
+    """A body whose numbers are symbols: place, mass, centre, principal moments, turn of a foot."""
+    values = [numbers[i] for i in range(_N_NUMBERS)]
+    turned = turn_frame(values[10], ca.cos, ca.sin) if source.name.startswith("talus") else None
+    frame = Frame(turned or source.parent_frame.rotation, tuple(values[:3]))
     return replace(source, parent_frame=frame, mass_kg=values[3], com_m=tuple(values[4:7]),
                    inertia_kgm2=(*values[7:10], 0.0, 0.0, 0.0))  # fmt: skip
 
@@ -143,7 +153,8 @@ def _read_body(body: TreeBody, mirror: bool) -> list[float]:
     sign = -1.0 if mirror else 1.0
     x, y, z = body.parent_frame.origin_m
     cx, cy, cz = body.com_m
-    return [x, y, sign * z, body.mass_kg, cx, cy, sign * cz, *body.inertia_kgm2[:3]]
+    turn = math.asin(body.parent_frame.rotation[2])
+    return [x, y, sign * z, body.mass_kg, cx, cy, sign * cz, *body.inertia_kgm2[:3], sign * turn]
 
 
 def _build_limb(kind: str) -> Element:
@@ -154,7 +165,7 @@ def _build_limb(kind: str) -> Element:
     moving = [f"{name}_r" for name in _LEG_BODIES] if kind == "leg" else ["pelvis", "torso"]
     joint = PELVIS + (tuple(f"{name}_r" for name in LEG) if kind == "leg" else LUMBAR)
     n = len(joint)
-    numbers = ca.SX.sym("numbers", len(moving), 10)
+    numbers = ca.SX.sym("numbers", len(moving), _N_NUMBERS)
     bodies = [body for body in template.bodies if body.name in moving]
     symbolic = [_make_body(body, numbers[i, :]) for i, body in enumerate(bodies)]
     if kind == "leg":
@@ -286,7 +297,9 @@ def _build_joint() -> Element:
         swift |= {"pelvis_rotation": SPATIAL_WEIGHTS.turn_acceleration}
         swift |= {"pelvis_tz": SPATIAL_WEIGHTS.side_acceleration}
         held = {"pelvis_list": (SPATIAL_WEIGHTS.pelvis_list, 0.0)}
-        held |= {"pelvis_rotation": (SPATIAL_WEIGHTS.pelvis_turn, 0.0)}
+        held |= {"pelvis_tz": (_MIDDLE, 0.0)}
+        small = w.amplitude * request.impairment.bradykinesia  # a wide turn is a wide movement too
+        held |= {"pelvis_rotation": (SPATIAL_WEIGHTS.pelvis_turn + small, 0.0)}
         held |= {"pelvis_tilt": (w.tilt, -np.radians(request.impairment.tilt_deg + request.structure.tilt))}
         size = TORQUE_SCALE_NM * specification.torque_scale
         values = []
@@ -306,17 +319,20 @@ def _build_joint() -> Element:
 
 
 def _build_lean() -> Element:
-    """Cost of a trunk that is not upright."""
-    q, p = ca.SX.sym("q", 2), ca.SX.sym("p", 2)
+    """Cost of a trunk that is not upright, and to the slowed of thighs apart."""
+    q, p = ca.SX.sym("q", 2), ca.SX.sym("p", 3)
     pairs = (("pelvis_tilt", LUMBAR[0]), ("pelvis_list", LUMBAR[1]), ("pelvis_rotation", LUMBAR[2]))
+    pairs += (("hip_flexion_r", "hip_flexion_l"),)
 
     def pack(request, specification) -> np.ndarray:
         lean = -np.radians(request.impairment.stoop_deg + request.structure.lean)
-        weights = request.weights.trunk_lean, SPATIAL_WEIGHTS.bending, SPATIAL_WEIGHTS.turning
-        return np.array([weights, (lean, 0.0, 0.0)]).T
+        apart = request.weights.amplitude * request.impairment.bradykinesia
+        weights = request.weights.trunk_lean, SPATIAL_WEIGHTS.bending, SPATIAL_WEIGHTS.turning, apart
+        return np.array([weights, (lean, 0.0, 0.0, 0.0), (1.0, 1.0, 1.0, -1.0)]).T
 
     variables = tuple(_name("q", pair) for pair in pairs)
-    return Element("lean", q, p, p[0] * (q[0] + q[1] - p[1]) ** 2, ca.SX(0, 1), variables, ((),) * 3, pack)
+    cost = p[0] * (q[0] + p[2] * q[1] - p[1]) ** 2
+    return Element("lean", q, p, cost, ca.SX(0, 1), variables, ((),) * len(pairs), pack)
 
 
 def _build_torque() -> Element:
@@ -358,7 +374,8 @@ def _build_feet() -> Element:
 
     def pack(request, specification) -> np.ndarray:
         d = compute_dimensions(request.person)
-        near = SPATIAL_WEIGHTS.separation_m * d.height_m / 1.7
+        wide = SPATIAL_WEIGHTS.wide_base_m * request.impairment.balance_margin
+        near = (SPATIAL_WEIGHTS.separation_m + wide) * d.height_m / 1.7
         return np.array([[d.hip_width_m / 2, d.thigh_m, d.shank_m, SPATIAL_WEIGHTS.separation, near]])
 
     cost = p[3] * ca.exp((p[4] - apart) / 0.01)
@@ -367,45 +384,36 @@ def _build_feet() -> Element:
 
 def _build_activation() -> Element:
     """How fast an activation may change, and the cost of it."""
-    now, later, step, p = (ca.SX.sym(name) for name in ("now", "later", "step", "p"))
+    now, later, step = (ca.SX.sym(name) for name in ("now", "later", "step"))
+    p = ca.SX.sym("p", 3)
     rate, middle = (later - now) / step, (later + now) / 2
-    g = ca.vertcat(rate * DEACTIVATION_TIME_S + middle, rate * ACTIVATION_TIME_S + middle - 1)
-    cost = p * (rate / ACTIVATION_RATE_SCALE) ** 2
+    slow = p[1] * rate
+    g = ca.vertcat(slow * DEACTIVATION_TIME_S + middle, slow * ACTIVATION_TIME_S + middle - p[2])
+    cost = p[0] * (rate / ACTIVATION_RATE_SCALE) ** 2
     variables = tuple((f"act:{name}", f"next:{name}", "step") for name in MUSCLES)
     rows = tuple((f"fall:{name}", f"rise:{name}") for name in MUSCLES)
 
     def pack(request, specification) -> np.ndarray:
-        return np.full((len(MUSCLES), 1), request.weights.activation_rate)
+        slowed = request.impairment.bradykinesia
+        numbers = [request.weights.activation_rate, 1 + 2 * slowed, 1 - 0.6 * slowed]
+        return np.tile(numbers, (len(MUSCLES), 1))
 
     return Element("activation", ca.vertcat(now, later, step), p, cost, g, variables, rows, pack)
 
 
 def _build_muscle(n: int, compliant: bool, groups: list[str]) -> Element:
     """Force of a muscle that spans n joints, and the cost of it."""
-    table = load_spatial_muscles()["muscles"]
-    exponents = table[groups[0]]["exponents"]
-    q, u, step, act = ca.SX.sym("q", n), ca.SX.sym("u", n), ca.SX.sym("step"), ca.SX.sym("act")
-    own, prices = ca.SX.sym("own", 1, len(MUSCLE_FIELDS)), ca.SX.sym("prices", 3)
-    tendon, tendon_rate = ca.SX.sym("tendon"), ca.SX.sym("tendon_rate")
-    coefficients = ca.SX.sym("coefficients", len(exponents))
-    length = own[4] * evaluate_polynomial(q, exponents, [coefficients[i] for i in range(len(exponents))])
-    slope = ca.gradient(length, q)
-    speed = ca.dot(slope, u) / step
-    if compliant:
-        state = compute_compliant_muscle(act, length, speed, tendon, tendon_rate / step, own)
-    else:
-        state = compute_rigid_muscle(act, length, speed, own)
+    table, prices = load_spatial_muscles()["muscles"], ca.SX.sym("prices", 3)
+    x, own, coefficients, slope, state = _make_muscle(n, compliant, groups)
+    act = x[2 * n + 1]
     g = prices[0] * state["force"] * slope
-    x = ca.vertcat(q, u, step, act)
     if compliant:
-        x, g = ca.vertcat(x, tendon, tendon_rate), ca.vertcat(g, state["residual"])
+        g = ca.vertcat(g, state["residual"])
     cost = prices[1] * act**2 + prices[2] * compute_metabolic_power(act, state["fiber_speed"], own)
     names = [f"{group}_{side}" for side in SIDES for group in groups]
-    variables, rows = [], []
+    variables, rows = [_name_muscle(name, compliant) for name in names], []
     for name in names:
         joints = [f"{joint}_{name[-1]}" for joint in table[name[:-2]]["joints"]]
-        ends = [f"pull:{name}", f"rate:{name}"] if compliant else []
-        variables.append((*_name("q", joints), *_name("u", joints), "step", f"act:{name}", *ends))
         rows.append((*joints, f"tendon:{name}") if compliant else tuple(joints))
 
     def pack(request, specification) -> np.ndarray:
@@ -417,12 +425,73 @@ def _build_muscle(n: int, compliant: bool, groups: list[str]) -> Element:
             scale = 1 / (RESIDUAL_SCALE * specification.torque_scale)
             numbers = [getattr(named[name], field) for field in MUSCLE_FIELDS]
             prices = [scale, _weigh_share(name[:-2]) * effort * request.weights.activation, dear]
-            values.append([*numbers, *prices, *table[name[:-2]]["coefficients"]])
+            path = compute_path_coefficients(named[name], table[name[:-2]])
+            values.append([*numbers, *prices, *path])
         return np.array(values)
 
     p = ca.vertcat(own.T, prices, coefficients)
     kind = f"muscle_{n}{'_elastic' if compliant else ''}"
     return Element(kind, x, p, cost, g, tuple(variables), tuple(rows), pack)
+
+
+def _make_muscle(n: int, compliant: bool, groups: list[str]):
+    """Variables, numbers and state of a muscle that spans n joints, and how its length follows them."""
+    exponents = load_spatial_muscles()["muscles"][groups[0]]["exponents"]
+    q, u, step, act = ca.SX.sym("q", n), ca.SX.sym("u", n), ca.SX.sym("step"), ca.SX.sym("act")
+    own, coefficients = ca.SX.sym("own", 1, len(MUSCLE_FIELDS)), ca.SX.sym("coefficients", len(exponents))
+    length = own[4] * evaluate_polynomial(q, exponents, [coefficients[i] for i in range(len(exponents))])
+    slope = ca.gradient(length, q)
+    speed, x = ca.dot(slope, u) / step, ca.vertcat(q, u, step, act)
+    if not compliant:
+        return x, own, coefficients, slope, compute_rigid_muscle(act, length, speed, own)
+    tendon, tendon_rate = ca.SX.sym("tendon"), ca.SX.sym("tendon_rate")
+    state = compute_compliant_muscle(act, length, speed, tendon, tendon_rate / step, own)
+    return ca.vertcat(x, tendon, tendon_rate), own, coefficients, slope, state
+
+
+def _name_muscle(name: str, compliant: bool) -> tuple[str, ...]:
+    joints = [f"{joint}_{name[-1]}" for joint in load_spatial_muscles()["muscles"][name[:-2]]["joints"]]
+    ends = [f"pull:{name}", f"rate:{name}"] if compliant else []
+    return (*_name("q", joints), *_name("u", joints), "step", f"act:{name}", *ends)
+
+
+def _build_reflex(n: int, compliant: bool, groups: list[str]) -> Element:
+    """Stretch reflex of a muscle that spans n joints: it follows the stretch with a lag; the muscle is no
+    less active.
+    """
+    table, gain = load_spatial_muscles()["muscles"], ca.SX.sym("gain")
+    x, own, coefficients, _, state = _make_muscle(n, compliant, groups)
+    now, former = ca.SX.sym("now"), ca.SX.sym("former")
+    stretch = state["fiber_speed"] - REFLEX_THRESHOLD
+    wanted = gain * 0.5 * (stretch + ca.sqrt(stretch**2 + 0.01))
+    g = ca.vertcat(REFLEX_TIME_S * (now - former) / x[2 * n] + now - wanted, x[2 * n + 1] - now)
+    names = [f"{group}_{side}" for side in SIDES for group in groups]
+    variables = tuple((*_name_muscle(m, compliant), f"reflex:{m}", f"former reflex:{m}") for m in names)
+    rows = tuple((f"stretch:{name}", f"fall above:{name}") for name in names)
+
+    def pack(request, specification) -> np.ndarray:
+        named, values = {muscle.name: muscle for muscle in specification.muscles}, []
+        for name in names:
+            numbers = [getattr(named[name], field) for field in MUSCLE_FIELDS]
+            reflex = request.impairment.get("spasticity", get_planar_group(name[:-2]), name[-1])
+            values.append([*numbers, reflex, *compute_path_coefficients(named[name], table[name[:-2]])])
+        return np.array(values)
+
+    x, p = ca.vertcat(x, now, former), ca.vertcat(own.T, gain, coefficients)
+    kind = f"reflex_{n}{'_elastic' if compliant else ''}"
+    return Element(kind, x, p, ca.SX(0), g, variables, rows, pack)
+
+
+def _build_tie() -> Element:
+    """A muscle that is at least as active as a share of its antagonist."""
+    x, p = ca.SX.sym("x", 2), ca.SX.sym("p")
+    variables = tuple(_name("act", pair) for pair in TIES)
+    rows = tuple((f"fall tie:{first}:{second}",) for first, second in TIES)
+
+    def pack(request, specification) -> np.ndarray:
+        return np.full((len(TIES), 1), request.impairment.coactivation)
+
+    return Element("tie", x, p, ca.SX(0), x[0] - p * x[1], variables, rows, pack)
 
 
 def _weigh_effort(request: GaitRequest, group: str) -> float:

@@ -6,10 +6,8 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread per solve, one process per core
 
-import hashlib  # noqa: E402
-import json  # noqa: E402
 import time  # noqa: E402
-from dataclasses import asdict  # noqa: E402
+from dataclasses import replace  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import numpy as np  # noqa: E402
@@ -26,13 +24,9 @@ from gaitlib.simulate.spatial_engine import (  # noqa: E402
     lift,
     make_spatial_task,
 )
-from gaitlib.simulate.spatial_problem import MUSCLES, SPATIAL_WEIGHTS, TENDONS  # noqa: E402
+from gaitlib.simulate.spatial_problem import MUSCLES, REFLEXES, TENDONS  # noqa: E402
 
-_engines: dict[tuple[str, str], SpatialEngine] = {}
-SPATIAL_VERSION = 1
-"""Raised by hand when equations or settings in space change the solutions."""
-_KNOWN = ("weakness", "contracture", "limit", "rigidity", "stoop_deg", "tilt_deg")
-"""Parts of an impairment that a body in space has so far."""
+_engines: dict[tuple[str, str, bool], SpatialEngine] = {}
 _SIDES = np.array([-1.0 if name in MIRRORED else 1.0 for name in COORDINATES])
 _MIRROR = {
     **dict.fromkeys(
@@ -42,49 +36,51 @@ _MIRROR = {
     **dict.fromkeys(("tendon_force", "tendon_rate"), (order_mirrored(TENDONS), 1.0)),
     "torque": ([0, 1, 2], np.array([1.0, -1.0, -1.0])),
     "ground_force": ([1, 0], np.array([1.0, 1.0, -1.0])),
+    "reflex": (order_mirrored(REFLEXES), 1.0),
 }
 """Outputs after left and right are exchanged."""
 
 
 def solve_spatial(
-    request: GaitRequest, cache: Path, start: Trajectory, time_limit_s: float = 600.0
+    request: GaitRequest,
+    cache: Path,
+    start: Trajectory,
+    time_limit_s: float = 600.0,
+    beside: Trajectory | None = None,
+    again: bool = True,
 ) -> SolvedGait:
-    """Solve one gait in space, from a planar stride or from a solution in space."""
-    parts = request.impairment.model_dump()
-    unknown = [name for name, value in parts.items() if value and name not in _KNOWN]
-    if unknown or request.speed_range_mps:
-        raise InputError(
-            f"gait in space: found {', '.join(unknown) or 'a free speed'}, which a body in space does not "
-            f"have; expected a prescribed speed and no impairment but {', '.join(_KNOWN)}."
-        )
-    key = str(cache), request.kind
+    """Solve one gait in space, from a solution in space or from a planar stride, with what the plane lacks
+    from a solution `beside`; `again` from the same start without its multipliers where these do not lead on.
+    """
+    if request.speed_range_mps:
+        raise InputError("gait in space: found a free speed, expected speed_range_mps 0.")
+    impaired = request.impairment.needs_reflexes
+    key = str(cache), request.kind, impaired
     if key not in _engines:
-        _engines[key] = SpatialEngine(Path(cache), request.kind)
+        _engines[key] = SpatialEngine(Path(cache), request.kind, impaired)
     engine = _engines[key]
     task = make_spatial_task(request, engine.elements)
     near = start.multipliers is not None and start.position.shape[1] == len(COORDINATES)
     engine.prepare(True, near, time_limit_s)
     started = time.process_time()
     if start.position.shape[1] != len(COORDINATES):
-        start = lift(start)
+        start = lift(start, beside)
     guess = engine.scale_height(
         engine.pack(start), task.leg_length_m / (start.leg_length_m or task.leg_length_m)
     )
-    multipliers = fit_spatial_multipliers(start.multipliers, engine.n_points) if near else None
-    result = solve_near(engine, task, guess, multipliers, time_limit_s)
+    multipliers = fit_spatial_multipliers(start.multipliers, engine.n_points, impaired) if near else None
+    if near and not again:
+        result = engine.solve(task, guess, multipliers, time_limit_s=time_limit_s)
+    else:
+        result = solve_near(engine, task, guess, multipliers, time_limit_s)
     spent = time.process_time() - started
-    return complete_stride(request, name_gait(request), result, spent, COORDINATES, _MIRROR)
+    return complete_stride(
+        request, replace(request, body="space").gait_id, result, spent, COORDINATES, _MIRROR
+    )
 
 
-def measure_functions(cache: Path) -> dict[str, float]:
-    """Measure the functions of the problem in the last run of every solver of this process (CPU time)."""
-    stats = [solver.stats() for solver in _engines[str(cache), "half"].solvers]
-    names = [name for name in stats[0] if name.startswith("t_proc_nlp_")]
-    spent, whole = sum(s[name] for s in stats for name in names), sum(s["t_proc_total"] for s in stats)
-    return {"function_s": spent / sum(s["iter_count"] for s in stats), "linear_share": 1 - spent / whole}
-
-
-def name_gait(request: GaitRequest) -> str:
-    """Hash of everything that determines a solution in space."""
-    content = [SPATIAL_VERSION, request.gait_id, asdict(SPATIAL_WEIGHTS)]
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+def measure_functions(cache: Path) -> tuple[float, int]:
+    """CPU time (s) of the problem's functions and iterations, in the last run of every solver of halves."""
+    stats = [solver.stats() for solver in _engines[str(cache), "half", False].solvers]
+    spent = sum(value for s in stats for name, value in s.items() if name.startswith("t_proc_nlp_"))
+    return spent, sum(s["iter_count"] for s in stats)

@@ -130,7 +130,7 @@ def _move_joint(body: TreeBody, q, u, udot):
 
 
 def _get_frame(frame: Frame):
-    return ca.sparsify(ca.SX(np.reshape(frame.rotation, (3, 3)))), ca.vertcat(*frame.origin_m)
+    return ca.sparsify(ca.reshape(ca.vertcat(*frame.rotation), 3, 3).T), ca.vertcat(*frame.origin_m)
 
 
 def _rotate(axis: tuple[float, float, float], angle):

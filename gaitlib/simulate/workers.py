@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 from collections.abc import Iterable
@@ -84,6 +85,22 @@ def run_solve(request: GaitRequest, cache: Path, start=None, time_limit_s: float
     return solve_request(request, cache, start, time_limit_s)
 
 
+@functools.cache
+def _load_planar() -> LibraryStarts:
+    return LibraryStarts()
+
+
+def _run_in_space(request: GaitRequest, cache: Path, start, time_limit_s: float):
+    """Solve one gait of a library in space: from a near one with its multipliers, else from the plane's."""
+    from gaitlib.simulate.spatial_solve import solve_spatial
+
+    beside = None
+    if start is None or start.multipliers is None:
+        planar = _load_planar()
+        start, beside = planar.make(find_nearest(planar.table, request)), start
+    return solve_spatial(request, cache, start, time_limit_s, beside, again=False)
+
+
 def run_spatial(request: GaitRequest, cache: Path, start, time_limit_s: float = 600.0):
     """Solve one request in space in this (worker) process, from a planar stride or one in space."""
     from gaitlib.simulate.spatial_solve import solve_spatial
@@ -91,17 +108,26 @@ def run_spatial(request: GaitRequest, cache: Path, start, time_limit_s: float = 
     return solve_spatial(request, cache, start, time_limit_s)
 
 
-def measure_spatial_functions(cache: Path) -> dict[str, float]:
-    """Measure what the functions of the problem in space took in this (worker) process so far."""
+def measure_spatial_functions(cache: Path) -> tuple[float, int]:
+    """Measure what the functions of the problem in space took in this (worker) process, and iterations."""
     from gaitlib.simulate.spatial_solve import measure_functions
 
     return measure_functions(cache)
 
 
+def run_again(request: GaitRequest, start) -> tuple:
+    """Solve one request from exactly this start in this (worker) process and check it in OpenSim."""
+    with _busy:
+        run = run_solve if request.body == "plane" else run_spatial
+        solved = run(request, get_cache_folder(), start)
+        return solved, _checker.check(request, solved) if solved.converged else None
+
+
 def run_gait(request: GaitRequest, start=None, time_limit_s: float = 60.0) -> tuple:
     """Solve one request in this (worker) process and check it in OpenSim, in a child of this process."""
     with _busy:
-        solved = run_solve(request, get_cache_folder(), start, time_limit_s)
+        run = run_solve if request.body == "plane" else _run_in_space
+        solved = run(request, get_cache_folder(), start, time_limit_s)
         return solved, _checker.check(request, solved) if solved.converged else None
 
 
