@@ -102,7 +102,7 @@ release:  ## gather a release with checksums in build/release: book, library, we
 	@test -f build/quick/book/index.html || { echo "no book in build/quick/book: run make book" >&2; exit 1; }
 	@rm -rf build/release && mkdir -p build/release
 	@cd build/quick && "$(PYTHON)" -m zipfile -c ../release/book.zip book
-	@git archive --format=zip -o build/release/library.zip HEAD data/library data/spatial_library data/doses data/targets
+	@git archive --format=zip -o build/release/library.zip HEAD data/library data/spatial_library data/doses data/doses_in_space data/targets
 	@git archive --format=zip -o build/release/weights.zip HEAD data/estimator data/generator
 	@test ! -f build/quick/book.pdf || cp build/quick/book.pdf build/release/
 	@cp data_manifest.yaml CITATION.cff LICENSE build/release/

@@ -19,8 +19,8 @@ import gaitlib
 from gaitlib import cli
 from gaitlib.environment import EXTRAS, normalise_name
 
-SHIPPED = ("data_manifest.yaml", "data/doses/", "data/estimator/", "data/generator/", "data/library/",
-           "data/spatial_library/", "data/targets/")  # fmt: skip
+SHIPPED = ("data_manifest.yaml", "data/doses/", "data/doses_in_space/", "data/estimator/", "data/generator/",
+           "data/library/", "data/spatial_library/", "data/targets/")  # fmt: skip
 """What the wheel carries besides gaitlib: what estimates, generator and library need; no recordings."""
 WHEEL_BYTES = 50_000_000
 
