@@ -1,12 +1,17 @@
 """Inertial sensors: what the common sequence must not depend on, clips that cannot be used, real walks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from sense_toys import make_toy_set
+from scipy.signal import butter, sosfiltfilt
+from scipy.spatial.transform import Rotation
+from sense_toys import make_library_walk, make_toy_set
 
 from gaitlib.data.inertial_walks import split_steady_walking, split_turn_trial
+from gaitlib.data.packed import read_recording
 from gaitlib.door.answer import estimate_gait
 from gaitlib.errors import InputError
 from gaitlib.estimate.clip_sampler import (
@@ -23,11 +28,15 @@ from gaitlib.estimate.inertial_features import (
     compute_inertial_features,
     find_period,
     get_site,
+    resample_signals,
+    strap_down,
 )
 from gaitlib.estimate.input_kind import INERTIAL, mirror_features, name_group
 from gaitlib.estimate.predict import build_signals, estimate_clip
 from gaitlib.estimate.synthetic_training import TrainingConfig, list_persons, train_estimator
 from gaitlib.estimate.targets import measure_events
+from gaitlib.gait import GRAVITY_MPS2
+from gaitlib.sense.inertial import InertialErrors, measure_motion
 
 STEP_S = 0.54
 
@@ -238,3 +247,49 @@ def test_a_turning_path_is_as_curved_in_a_short_clip_as_in_a_long_one():
     sizes = {n: [np.abs(draw_turning(n, rng, config)).max() for _ in range(200)] for n in (270, 1200)}
     assert max(map(max, sizes.values())) < 6 * config.turning_rad_s
     assert np.median(sizes[270]) > 0.5 * np.median(sizes[1200])
+
+
+def test_a_lower_leg_or_foot_tells_its_speed_wherever_it_is_worn_and_without_body_height():
+    walk = make_library_walk(6.0, 100.0)
+    points, pitch = walk["keypoint_position"].values, walk["segment_pitch"].values
+    hips = walk["keypoint_position"].sel(keypoint=["hip_r", "hip_l"], space="x").mean("keypoint").values
+    speed, stride_s = (hips[-1] - hips[0]) / (len(hips) - 1) * 100.0, 1.1
+    # placed anywhere along the shank, worn askew, and else a perfect sensor
+    askew = replace(InertialErrors().scale(0.0), placement_share=1e-6, misalignment_deg=20.0)
+    found = {}
+    for site, within in {"shank_r": 0.13, "ankle_l": 0.08, "foot_r": 0.05}.items():
+        own = [
+            measure_motion(points, pitch, 100.0, 1.75, [site], 100.0, np.random.default_rng(n), askew)[:, 0]
+            for n in range(8)
+        ]
+        found[site] = [strap_down(resample_signals(s, 100.0), site, stride_s, 1.6) for s in own]
+        assert [one["speed"] for one in found[site]] == pytest.approx([speed] * 8, rel=within), site
+    arms = [one["arm"] for one in found["shank_r"]]
+    assert np.ptp(arms) > 0.08  # the fit sees that the sensor sits elsewhere
+    assert strap_down(resample_signals(own[0], 100.0), "thigh_r", stride_s, 1.6) == {}
+    blind = np.hstack([own[0][:, :3], np.zeros_like(own[0][:, 3:])])
+    assert strap_down(resample_signals(blind, 100.0), "foot_r", stride_s, 1.6) == {}
+    assert strap_down(resample_signals(own[0][:80], 100.0), "foot_r", stride_s, 1.6) == {}
+
+
+@pytest.mark.real_data("adult_walk_3d_moco")
+@pytest.mark.parametrize(("site", "place", "cluster", "within"), [
+    ("foot_r", "R.MT5", ("R.Ankle", "R.Heel", "R.MT5", "R.Toe"), 0.03),
+    ("shank_r", "R.SH2", ("R.Knee", "R.SH1", "R.SH2", "R.SH3", "R.Ankle"), 0.05),
+    ("shank_r", "R.SH1", ("R.Knee", "R.SH1", "R.SH2", "R.SH3", "R.Ankle"), 0.1),
+])  # fmt: skip
+def test_sensors_on_the_leg_of_the_adult_set_aside_tell_the_speed_without_training(
+    site, place, cluster, within
+):
+    markers = read_recording("adult_walk_3d_moco", "markers_walk.trc", "calibrate")["marker_position"]
+    low_pass = butter(4, 15.0, fs=100.0, output="sos")
+    points = sosfiltfilt(low_pass, markers.sel(marker=list(cluster)).values, axis=0)
+    shape = points - points.mean(axis=1, keepdims=True)
+    turned = Rotation.concatenate([Rotation.align_vectors(now, shape[0])[0] for now in shape])
+    path = points[:, cluster.index(place)]
+    force = np.gradient(np.gradient(path, 0.01, axis=0), 0.01, axis=0) + [0.0, GRAVITY_MPS2, 0.0]
+    turning = (turned[:-1].inv() * turned[1:]).as_rotvec() / 0.01
+    signals = np.hstack([turned[:-1].inv().apply(force[:-1]), turning])[8:-8]
+    hips = markers.sel(marker=["R.ASIS", "L.ASIS"], space="x").mean("marker").values
+    found = strap_down(resample_signals(signals, 100.0), site, 1.1, 1.6)
+    assert found["speed"] == pytest.approx((hips[-1] - hips[0]) / 0.01 / (len(hips) - 1), rel=within)

@@ -217,7 +217,7 @@ def test_a_misspelt_key_stops_before_anything_runs(project):
 
 def test_a_notebook_without_the_parameter_stops_before_anything_runs(project):
     path = project / "notebooks/2_generate.ipynb"
-    path.write_text(path.read_text(encoding="utf-8").replace("steps: int", "stepps: int"), encoding="utf-8")
+    path.write_text(path.read_text(encoding="utf-8").replace('"steps: int', '"stepps: int'), encoding="utf-8")
     done = call(project, "run", "studies/quick.yaml")
     assert done.returncode == 2
     assert "generate.steps: no notebook takes" in done.stderr and "did you mean 'stepps'" in done.stderr

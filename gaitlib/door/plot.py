@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from scipy.signal import find_peaks
 
 from gaitlib.door.bouts import trace_legs
 from gaitlib.door.recording import POINT
@@ -14,6 +13,8 @@ from gaitlib.errors import InputError, WorkError
 
 def find_contacts(time_s: np.ndarray, ahead: np.ndarray, step_s: float) -> tuple[np.ndarray, np.ndarray]:
     """Find initial contacts: where a foot (time, 2) is farthest ahead; times and feet (0 right, 1 left)."""
+    from scipy.signal import find_peaks  # heavy
+
     moments, feet = [], []
     for foot in range(2):
         curve = np.nan_to_num(

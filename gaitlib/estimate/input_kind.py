@@ -21,7 +21,7 @@ from gaitlib.walk import KEYPOINTS_3D
 
 _SAID = ("height_known", "log_height", "age_known", "age", "view_known", "view_across", "view_along",
          "image_known", "focal_known", "log_focal", "focal_sd", "duration", "valid_share", "sensors",
-         "mass_known", "bmi")  # fmt: skip
+         "mass_known", "bmi", "strapped")  # fmt: skip
 
 
 @dataclass(frozen=True)
