@@ -59,9 +59,9 @@ _LEGS = {
 
 
 def measure_parts(values: Mapping) -> dict[str, float]:
-    """Size of each part of an impairment as a share of a whole one; `values` names every part."""
+    """Size of each part of an impairment as a share of a whole one; what `values` leaves out is healthy."""
     return {
-        name: abs(float(values[name]) - healthy) / WORDS[get_part(name)][1]
+        name: abs(float(values.get(name, healthy)) - healthy) / WORDS[get_part(name)][1]
         for name, healthy in HEALTHY.items()
     }
 
