@@ -96,7 +96,7 @@ def test_a_person_counts_once_and_verdicts_follow_the_errors(show):
     assert rows.set_index("outcome").loc["speed_mps", "mae"] == pytest.approx(by_hand)
     assert kept.load_facts("5_compare")["n_people"] == 24
     assert "least for healthy people" in answer and "most for patients" in answer
-    assert "Not evaluated on real people: People not measured." in answer
+    assert "Not evaluated on real people: people not measured." in answer
     table = shown.partition("Compared with")[2].partition("</table>")[0]
     ridge, classical = (
         table.count(f"<td>{words.METHODS[name]}</td>") for name in ("ridge_real", "classical")
@@ -116,7 +116,7 @@ def test_a_worse_method_is_called_worse(show):
 
 def test_without_real_people_nothing_is_claimed(show):
     shown, answer, kept = show(make_estimates(ERRORS, real=()))
-    assert "Not evaluated on real people: Healthy people, Patients and People not measured." in answer
+    assert "Not evaluated on real people: healthy people, patients and people not measured." in answer
     assert kept.load_facts("5_compare")["pooled"] == [] and kept.load_facts("5_compare")["n_people"] == 0
     assert "no data set holds both groups" in shown and "no other method was run" in shown
 
