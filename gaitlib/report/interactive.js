@@ -515,7 +515,7 @@
     addSelect(controls, "people like", data.groups, 0, (i) => { group = i; show(); });
     addSelect(controls, "outcome", data.outcomes.map((o) => o.label), 0, (i) => {
       outcome = i;
-      Object.assign(size, { max: 3 * kept[i], step: kept[i] / 20 });
+      Object.assign(size, { min: kept[i] / 4, max: 3 * kept[i], step: kept[i] / 20 });
       size.value = kept[i];
       size.tell();
       show();
