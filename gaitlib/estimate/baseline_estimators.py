@@ -29,7 +29,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy import signal
 
 from gaitlib.errors import InputError
 from gaitlib.estimate.features import (
@@ -209,6 +208,8 @@ def detect_shank_contacts(time_s: np.ndarray, angular_velocity: np.ndarray) -> n
 
     Salarian A et al. (2004) IEEE Trans Biomed Eng 51:1434, doi 10.1109/TBME.2004.827933.
     """
+    from scipy import signal  # heavy
+
     rate, values = _check(time_s, angular_velocity)
     centred = values - np.median(values, axis=0)
     across = centred @ np.linalg.svd(centred, full_matrices=False)[2][0]
@@ -249,6 +250,8 @@ def estimate_back_step_time(time_s: np.ndarray, acceleration: np.ndarray) -> flo
 
     Moe-Nilssen R, Helbostad JL (2004) J Biomech 37:121, doi 10.1016/S0021-9290(03)00233-1.
     """
+    from scipy import signal  # heavy
+
     rate, values = _check(time_s, acceleration)
     gravity = values.mean(axis=0)
     vertical = values @ (gravity / np.linalg.norm(gravity))

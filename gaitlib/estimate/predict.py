@@ -9,6 +9,7 @@ import xarray as xr
 
 from gaitlib.environment import SHIPPED
 from gaitlib.errors import InputError
+from gaitlib.estimate.baseline_estimators import estimate_classical
 from gaitlib.estimate.features import check_fps
 from gaitlib.estimate.inertial_features import get_site
 from gaitlib.estimate.targets import Estimate
@@ -37,8 +38,6 @@ def estimate_clip(
     if method == "classical":
         if inertial:
             raise InputError("method: 'classical' reads image keypoints only.")
-        from gaitlib.estimate.baseline_estimators import estimate_classical  # scipy.signal is heavy
-
         return estimate_classical(data, height_m)
     estimator = estimator or load_shipped_estimator("inertial" if inertial else "keypoints")
     return estimator.predict(data, height_m, site)

@@ -177,7 +177,7 @@ def write_library(folder: Path, table: pd.DataFrame, gaits: xr.Dataset, encoding
 
 
 def describe_library(table: pd.DataFrame) -> dict:
-    """Count what a library's `run` holds: gaits, verified, full strides, people, per cohort, and reasons."""
+    """Count what a library's `run` holds: gaits; verified ones, their strides, people, cohorts; reasons."""
     failed = table[~table["verified"].astype(bool)]
     verified = table[table["verified"].astype(bool)]
     who = ["person_id"] if "person_id" in table else ["age_years", "sex", "height_m", "mass_kg"]
@@ -186,7 +186,7 @@ def describe_library(table: pd.DataFrame) -> dict:
         "gaits": len(table),
         "verified": len(verified),
         "full_strides": strides,
-        "people": int(table.drop_duplicates(who).shape[0]),
+        "people": int(verified.drop_duplicates(who).shape[0]),
         "verified_by_cohort": json.loads(table.groupby("cohort")["verified"].sum().to_json()),
         "reasons": json.loads(shorten_reasons(failed["reason"]).value_counts().to_json()),
     }
