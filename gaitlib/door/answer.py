@@ -247,7 +247,9 @@ def _read_array(data, fps, layout, site, confidence) -> Recording:
                 )
             names = get_order(layout, values.shape[1], "keypoints")
             if len(names) != values.shape[1]:
-                raise InputError(f"keypoints: found {values.shape[1]} points, expected the {len(names)} of {layout}.")
+                raise InputError(
+                    f"keypoints: found {values.shape[1]} points, expected the {len(names)} of {layout}."
+                )
             level = (
                 np.isfinite(values).all(axis=2) if confidence is None else np.asarray(confidence, dtype=float)
             )
