@@ -26,8 +26,11 @@ _LEG = ("hip_flexion", "knee_angle", "ankle_angle", "mtp_angle")
 COORDINATES = _TRUNK + tuple(f"{name}_{side}" for side in SIDES for name in _LEG)
 """Coordinates of the planar body, OpenSim names."""
 
-TRANSLATIONS = ("pelvis_tx", "pelvis_ty")
-"""Coordinates in metres; all others are angles in radians."""
+TRANSLATIONS = ("pelvis_tx", "pelvis_ty", "pelvis_tz")
+"""Coordinates in metres, the last one of the body in space only; all others are angles in radians."""
+
+JOINTS = {"hip": "hip_flexion", "knee": "knee_angle", "ankle": "ankle_angle"}
+"""Joint as pages name it -> its coordinate without the side."""
 
 MUSCLE_GROUPS = ("iliopsoas", "glut_max", "hamstrings", "bifemsh", "rect_fem", "vasti", "gastroc", "soleus",
                  "tib_ant")  # fmt: skip

@@ -152,6 +152,12 @@ def compute_segment_angles(point: dict[str, np.ndarray]) -> dict[str, np.ndarray
     return {"thigh": thigh, "knee": thigh - shank, "ankle": foot - shank, "foot": foot}
 
 
+def cut_strides(events: pd.DataFrame, side: str) -> list[np.ndarray]:
+    """Times (101,) of the points of each stride of a foot, from one initial contact to the next."""
+    own = events[(events["foot"] == side) & (events["event"] == "initial_contact")]["time_s"].to_numpy()
+    return [np.linspace(*ends, N_PHASE) for ends in zip(own[:-1], own[1:], strict=True)]
+
+
 def compute_leg_curves(
     time_s: np.ndarray, points: dict[str, np.ndarray], events: pd.DataFrame
 ) -> dict[str, np.ndarray]:
@@ -161,9 +167,8 @@ def compute_leg_curves(
     """
     legs = []
     for side in SIDES:
-        own = events[(events["foot"] == side) & (events["event"] == "initial_contact")]["time_s"].to_numpy()
         angles = compute_segment_angles({name: points[f"{name}_{side}"] for name in _LEG})
-        moments = [np.linspace(*ends, N_PHASE) for ends in zip(own[:-1], own[1:], strict=True)]
+        moments = cut_strides(events, side)
         unknown = [np.full(N_PHASE, np.nan)]
         legs.append({
             name: np.mean([np.interp(own, time_s, curve) for own in moments] or unknown, axis=0)

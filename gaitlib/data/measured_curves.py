@@ -12,12 +12,11 @@ from gaitlib.data.readers.clinical import read_joint_angle_bands
 from gaitlib.data.reference_tables import load_table
 from gaitlib.data.walks import load_walks
 from gaitlib.events import detect_events
-from gaitlib.gait import GRAVITY_MPS2, resample_phase
-from gaitlib.outcomes import compute_leg_curves, compute_walk_outcomes
+from gaitlib.gait import GRAVITY_MPS2, JOINTS, resample_phase
+from gaitlib.outcomes import compute_leg_curves, compute_walk_outcomes, cut_strides
 from gaitlib.signals import smooth_lowpass
 from gaitlib.walk import KEYPOINTS_3D, get_point
 
-JOINTS = {"hip": "hip_flexion", "knee": "knee_angle", "ankle": "ankle_angle"}
 IN_SPACE = {
     "pelvis_list": ("pelvis", "frontal"),
     "pelvis_rotation": ("pelvis", "transverse"),
@@ -153,19 +152,11 @@ def load_children_emg() -> dict[str, np.ndarray]:
                 if channel in walk["channel"].values and bool(walk["emg_live"].sel(channel=channel)):
                     raw = walk["emg"].sel(channel=channel).values
                     envelope = smooth_lowpass(np.abs(raw - smooth_lowpass(raw, rate_hz, 20.0)), rate_hz, 6.0)
-                    strides += [
-                        np.interp(moments, time_s, envelope) for moments in _cut_strides(events, side)
-                    ]
+                    strides += [np.interp(moments, time_s, envelope) for moments in cut_strides(events, side)]
             if strides:
                 mean = np.mean(strides, axis=0)
                 envelopes[group].append(mean / mean.max())
     return {group: np.array(values) for group, values in envelopes.items() if values}
-
-
-def _cut_strides(events: pd.DataFrame, side: str) -> list[np.ndarray]:
-    """Times of 101 points of each stride of a foot."""
-    own = events[(events["foot"] == side) & (events["event"] == "initial_contact")]["time_s"].to_numpy()
-    return [np.linspace(start, stop, 101) for start, stop in zip(own[:-1], own[1:], strict=True)]
 
 
 def load_speed_law() -> pd.DataFrame:

@@ -16,7 +16,8 @@ from matplotlib.ticker import NullFormatter
 
 from gaitlib.evaluate.realism import Band
 from gaitlib.evaluate.style import COLOURS, STYLE, add_simulated_mark
-from gaitlib.simulate.curves import JOINTS, SideCurves
+from gaitlib.gait import JOINTS
+from gaitlib.simulate.curves import SideCurves
 
 RIGHT, LEFT, GREY = COLOURS[0], COLOURS[1], "0.55"
 TITLES = {"hip": "Hip\nflexion (°)", "knee": "Knee\nflexion (°)", "ankle": "Ankle\ndorsiflexion (°)"}

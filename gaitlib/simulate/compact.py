@@ -166,8 +166,7 @@ def decode_steps(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 def _lay_out(coordinates, muscles, mirrored) -> tuple[list[str], list[int], np.ndarray]:
     """Kind of every channel, its place after left and right are exchanged, and its sign then."""
-    shifts = ("pelvis_tx", "pelvis_ty", "pelvis_tz")
-    channels = [*(("translation" if c in shifts else "angle", c) for c in map(str, coordinates))]
+    channels = [*(("translation" if c in TRANSLATIONS else "angle", c) for c in map(str, coordinates))]
     channels += [("activation", str(m)) for m in muscles]
     channels += [("ground_force", f"{axis}_{side}") for side in SIDES for axis in "xyz"]
     channels += [("joint_moment", str(c)) for c in coordinates]

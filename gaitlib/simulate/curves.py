@@ -9,10 +9,7 @@ import numpy as np
 import xarray as xr
 
 from gaitlib.events import CONTACT_N, detect_events_from_force
-from gaitlib.gait import GRAVITY_MPS2, MUSCLE_GROUPS
-
-JOINTS = {"hip": "hip_flexion", "knee": "knee_angle", "ankle": "ankle_angle"}
-"""Joint as pages name it -> its coordinate without the side."""
+from gaitlib.gait import GRAVITY_MPS2, JOINTS, MUSCLE_GROUPS
 
 
 def get_leg_curves(gait: xr.Dataset, side: str) -> dict | None:

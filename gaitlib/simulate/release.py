@@ -19,7 +19,7 @@ from gaitlib.body.spatial_points import compute_spatial_points, measure_step_wid
 from gaitlib.cohorts.cohort import COHORTS, load_cohort
 from gaitlib.environment import ROOT, SHIPPED, hash_file
 from gaitlib.errors import InputError, WorkError
-from gaitlib.gait import LABELS, validate_gait
+from gaitlib.gait import LABELS, TRANSLATIONS, validate_gait
 from gaitlib.simulate.build import PartStore, lock_folder
 from gaitlib.simulate.compact import UNITS, encode_curves, encode_steps
 from gaitlib.simulate.library import (
@@ -42,8 +42,6 @@ from gaitlib.simulate.request import ENGINE_VERSION, SPATIAL_VERSION, parse_requ
 from gaitlib.simulate.workers import make_pool, run_again
 
 _CARD = Path(__file__).with_name("library_card.md")
-
-
 _CARDS = {
     "plane": {
         "title": "",
@@ -264,7 +262,7 @@ def resolve_gaits(folder: Path | str | None, n: int, seed: int, n_workers: int =
 
 def _compare(row: dict, stored: xr.Dataset, solved, replay: dict | None) -> dict:
     names = stored["coordinate"].values
-    angles = [n for n, name in enumerate(names) if not name.startswith("pelvis_t") or name == "pelvis_tilt"]
+    angles = [n for n, name in enumerate(names) if name not in TRANSLATIONS]
     here = np.roll(solved.position[:-1, angles], solved.phase_offset, axis=0)
     there = np.roll(stored["position"].values[:-1, angles], int(stored["phase_offset"]), axis=0)
     difference = float(np.degrees(np.abs(here - there)).max())

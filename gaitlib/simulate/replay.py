@@ -13,7 +13,7 @@ import opensim
 from gaitlib.body import spatial_body as spatial
 from gaitlib.body.opensim_model import build_model, build_spatial_model, find_speed_columns
 from gaitlib.body.specification import COMPLIANT_GROUPS, Specification
-from gaitlib.gait import COORDINATES, GRAVITY_MPS2, MUSCLES
+from gaitlib.gait import COORDINATES, GRAVITY_MPS2, MUSCLES, TRANSLATIONS
 from gaitlib.simulate.solution import REPLAY_FIELDS, SolvedGait
 
 
@@ -32,7 +32,7 @@ def replay_gait(specification, solved: SolvedGait) -> dict[str, float]:
     residuals, ground, tendon_error = residuals[:-1], ground[:-1], tendon_error[:-1]
     weight_n = specification.mass_kg * GRAVITY_MPS2
     names = spatial.COORDINATES if residuals.shape[1] == len(spatial.COORDINATES) else COORDINATES
-    shifts = [i for i, name in enumerate(names) if name in ("pelvis_tx", "pelvis_ty", "pelvis_tz")]
+    shifts = [i for i, name in enumerate(names) if name in TRANSLATIONS]
     force = np.linalg.norm(residuals[:, shifts], axis=1) / weight_n
     joints = [i for i, name in enumerate(names) if not name.startswith("pelvis")]
     found = (
