@@ -39,6 +39,12 @@ def hash_file(path: Path) -> str:
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
+def get_cache_folder() -> Path:
+    """Get the folder for what can be made or fetched again."""
+    base = os.environ.get("GAITLIB_CACHE", "").strip()
+    return Path(base or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "gaitlib").expanduser()
+
+
 def write_atomically(path: Path, write: Callable) -> None:
     """Write a file in one step: it appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -211,8 +211,3 @@ def unflatten_impairment(row: Mapping) -> Impairment:
 def parse_person(values: dict, where: str = "person") -> Person:
     """Build a Person from plain values with one clear error; `where` names the file or field."""
     return check_values(Person, values, where)
-
-
-def parse_impairment(values: dict, where: str = "impairment") -> Impairment:
-    """Build an Impairment from plain values with one clear error; `where` names the file or field."""
-    return check_values(Impairment, values, where)

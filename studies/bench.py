@@ -63,6 +63,20 @@ def measure_simulate(study) -> dict[str, float]:
     }
 
 
+def measure_spatial_functions(cache: Path) -> tuple[float, int]:
+    """Measure what the functions of the problem in space took in this (worker) process, and iterations."""
+    from gaitlib.simulate.spatial_solve import measure_functions
+
+    return measure_functions(cache)
+
+
+def measure_peak_bytes() -> int:
+    """Measure the largest memory that this (worker) process has held."""
+    import resource
+
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
 def measure_spatial(study) -> dict[str, float]:
     """Solve an adult's walk in space, from the shipped planar gait and from solutions in space; CPU seconds.
 
@@ -86,8 +100,8 @@ def measure_spatial(study) -> dict[str, float]:
         wall = time.perf_counter() - started
         for request in asked[1:]:
             solved.append(run(workers.run_spatial, request, Path(cache), solved[-1].start))
-        spent, iterations = run(workers.measure_spatial_functions, Path(cache))
-        peak = run(workers.measure_peak_bytes)
+        spent, iterations = run(measure_spatial_functions, Path(cache))
+        peak = run(measure_peak_bytes)
     failed = [gait.status for gait in solved if not gait.converged]
     if failed:
         raise WorkError(f"gaits in space: {', '.join(failed)}")
@@ -382,7 +396,6 @@ def solve_cohorts(
     from gaitlib.cohorts.cohort import COHORTS
     from gaitlib.simulate.build import LocalExecutor, Progress, build_library
     from gaitlib.simulate.plan import plan_library
-    from gaitlib.simulate.workers import measure_peak_bytes
 
     counts = dict.fromkeys(COHORTS, -(-n_gaits // len(COHORTS)))
     executor = LocalExecutor(n_workers)

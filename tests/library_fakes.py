@@ -37,6 +37,8 @@ def fake_solve(request, start=None, time_limit_s=60.0):
     """Walk like a metronome; one of four fails, half of those only the first time."""
     gait_id = request.gait_id
     _log("start", gait_id)
+    if gait_id == os.environ.get("FAKE_SOLVE_KILLER"):
+        os._exit(1)
     time.sleep(float(os.environ.get("FAKE_SOLVE_S", "0")))
     solved = build_solved(
         request, converged=_converges(gait_id, first=getattr(start, "multipliers", None) is not None)

@@ -13,7 +13,8 @@ from gaitlib.body.parameter_tables import load_muscles
 from gaitlib.body.specification import Structure, build_specification
 from gaitlib.errors import InputError
 from gaitlib.gait import COORDINATES, MUSCLE_GROUPS, MUSCLES
-from gaitlib.person import Impairment, Person, parse_impairment, parse_person, unflatten_impairment
+from gaitlib.person import Impairment, Person, parse_person, unflatten_impairment
+from gaitlib.schema import check_values
 
 ADULT = Person(age_years=30, sex="m", height_m=1.76, mass_kg=74.0)
 CHILD = Person(age_years=6, sex="f", height_m=1.15, mass_kg=20.0)
@@ -159,7 +160,7 @@ def test_impossible_people_are_named(values, named):
 @pytest.mark.parametrize("weakness", [{"calf": 0.5}, {"plantarflexors": 1.4}, {"plantarflexors": 0.0}])
 def test_impossible_weakness_is_named(weakness):
     with pytest.raises(InputError, match=next(iter(weakness))):
-        parse_impairment({"weakness": weakness}, "person.yaml")
+        check_values(Impairment, {"weakness": weakness}, "person.yaml")
 
 
 def _compute_length(exponents, coefficients, angles):

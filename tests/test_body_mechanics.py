@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import tree_checks as checks
 
+from gaitlib.body.spatial_body import build_spatial_specification
+from gaitlib.body.tree import Frame, Tree, TreeBody
 from gaitlib.gait import GRAVITY_MPS2, TRANSLATIONS
 from gaitlib.person import Person
 from gaitlib.simulate.request import GaitRequest
@@ -15,19 +17,19 @@ from gaitlib.simulate.request import GaitRequest
 ADULT = GaitRequest(Person(age_years=40, sex="f", height_m=1.66, mass_kg=62.0), 1.2)
 
 
-@pytest.fixture(scope="module")
-def adult_tree(opensim_process, tmp_path_factory):
-    path = str(tmp_path_factory.mktemp("tree") / "adult.osim")
-    opensim_process(checks.write_planar_model, path, ADULT)
-    return opensim_process(checks.read, path)
+TREE = build_spatial_specification(ADULT.person).tree
 
 
-def test_pendulum_swings_with_the_period_of_the_textbook(opensim_process, casadi_process, tmp_path):
+def test_pendulum_swings_with_the_period_of_the_textbook(casadi_process):
     """Small swing of a physical pendulum: period 2 pi sqrt((k^2 + l^2) / (g l)); energy stays."""
-    path, length, gyration = str(tmp_path / "pendulum.osim"), 0.8, 0.2
-    opensim_process(checks.write_pendulum, path, length, 3.0, gyration)
-    tree = opensim_process(checks.read, path)
-    period = 2 * np.pi * np.sqrt((gyration**2 + length**2) / (9.80665 * length))
+    length, gyration, mass = 0.8, 0.2, 3.0
+    moments = (mass * gyration**2,) * 3 + (0.0,) * 3
+    pivot = Frame((1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0), (0.0, 0.0, 0.0))
+    bob = TreeBody(
+        "bob", "ground", ("swing",), pivot, ((0.0, 0.0, 1.0),), (), mass, (0.0, -length, 0.0), moments
+    )
+    tree = Tree((0.0, -GRAVITY_MPS2, 0.0), (bob,))
+    period = 2 * np.pi * np.sqrt((gyration**2 + length**2) / (GRAVITY_MPS2 * length))
     swing, kinetic, work = casadi_process(
         checks.swing_freely, tree, np.array([0.01]), np.zeros(1), period / 200, 200
     )
@@ -37,22 +39,22 @@ def test_pendulum_swings_with_the_period_of_the_textbook(opensim_process, casadi
     assert np.abs(kinetic - work).max() < 1e-7 * kinetic.max()
 
 
-def test_free_body_keeps_its_energy(adult_tree, casadi_process):
+def test_free_body_keeps_its_energy(casadi_process):
     """Thrown into the air with limbs that move: what gravity does appears as kinetic energy."""
     rng = np.random.default_rng(5)
-    n = len(adult_tree.coordinates)
+    n = len(TREE.coordinate_names)
     _, kinetic, work = casadi_process(
-        checks.swing_freely, adult_tree, rng.normal(0, 0.2, n), rng.normal(0, 1.5, n), 0.002, 100
+        checks.swing_freely, TREE, rng.normal(0, 0.2, n), rng.normal(0, 1.5, n), 0.002, 100
     )
     change = kinetic - kinetic[0]
     assert np.ptp(work) > 10
     assert np.abs(change - work).max() < 1e-5 * kinetic.max()
 
 
-def test_free_body_falls_as_a_stone(adult_tree, casadi_process):
-    n = len(adult_tree.coordinates)
-    q, _, _ = casadi_process(checks.swing_freely, adult_tree, np.full(n, 0.1), np.zeros(n), 0.01, 20)
-    fall = q[:, adult_tree.coordinate_names.index("pelvis_ty")]
+def test_free_body_falls_as_a_stone(casadi_process):
+    n = len(TREE.coordinate_names)
+    q, _, _ = casadi_process(checks.swing_freely, TREE, np.full(n, 0.1), np.zeros(n), 0.01, 20)
+    fall = q[:, TREE.coordinate_names.index("pelvis_ty")]
     time_s = 0.01 * np.arange(21)
     np.testing.assert_allclose(fall - fall[0], -0.5 * GRAVITY_MPS2 * time_s**2, atol=1e-6)
 
@@ -72,17 +74,15 @@ def test_standing_rests_on_the_body_weight(opensim_process):
     assert 0 < ADULT.specification.leg_length_m - rest < 0.03
 
 
-def test_bodies_of_all_sizes_obey_one_law(adult_tree, casadi_process):
+def test_bodies_of_all_sizes_obey_one_law(casadi_process):
     """Lengths by s, masses by m, times by the root of s (Froude): moments scale by m s, forces by m."""
     size, mass = 0.6, 0.3
-    small = dataclasses.replace(
-        adult_tree, bodies=tuple(_scale_body(body, size, mass) for body in adult_tree.bodies)
-    )
-    moves = np.array([name in TRANSLATIONS for name in adult_tree.coordinate_names])
+    small = dataclasses.replace(TREE, bodies=tuple(_scale_body(body, size, mass) for body in TREE.bodies))
+    moves = np.array([name in TRANSLATIONS for name in TREE.coordinate_names])
     rng = np.random.default_rng(6)
     q, u, udot = (rng.normal(0, scale, (30, len(moves))) for scale in (0.4, 2.0, 20.0))
     length = np.where(moves, size, 1.0)
-    tau = casadi_process(checks.compute_by_engine, adult_tree, q, u, udot)
+    tau = casadi_process(checks.compute_by_engine, TREE, q, u, udot)
     scaled = casadi_process(
         checks.compute_by_engine, small, q * length, u * length / np.sqrt(size), udot * length / size
     )
@@ -96,7 +96,6 @@ def _scale_body(body, size: float, mass: float):
     return dataclasses.replace(
         body,
         parent_frame=scale_frame(body.parent_frame),
-        child_frame=scale_frame(body.child_frame),
         mass_kg=mass * body.mass_kg,
         com_m=tuple(size * x for x in body.com_m),
         inertia_kgm2=tuple(mass * size**2 * x for x in body.inertia_kgm2),

@@ -46,7 +46,7 @@ def build_spatial_model(specification: SpatialSpecification) -> opensim.Model:
     """
     opensim.Logger.setLevelString("Error")
     model = opensim.Model()
-    model.setName(specification.tree.name)
+    model.setName("gaitlib_spatial")
     bodies = {"ground": model.getGround()}
     for body in specification.tree.bodies:
         bodies[body.name] = _hang_body(model, body, bodies[body.parent])
@@ -77,9 +77,9 @@ def _hang_body(model, body: TreeBody, parent):
     )
     model.addBody(part)
     location, zero = opensim.Vec3(*body.parent_frame.origin_m), opensim.Vec3(0)
-    name = body.joint
+    name = f"{body.name}_joint"
     if len(body.coordinates) == 1:
-        x, y, z = body.turns[0].direction
+        x, y, z = body.turns[0]
         angles = np.array([np.arctan2(-y, z), np.arcsin(x), 0.0])
         turned = (
             np.reshape(body.parent_frame.rotation, (3, 3)) @ Rotation.from_euler("XYZ", angles).as_matrix()
@@ -90,16 +90,17 @@ def _hang_body(model, body: TreeBody, parent):
         )
     else:
         transform = opensim.SpatialTransform()
-        for kind, axes in (("rotation", body.turns), ("translation", body.shifts)):
-            for i, axis in enumerate(axes):
-                part_axis = getattr(transform, f"upd_{kind}{i + 1}")()
-                coordinates = opensim.ArrayStr()
-                coordinates.append(body.coordinates[axis.coordinate])
-                part_axis.setCoordinateNames(coordinates)
-                part_axis.setAxis(opensim.Vec3(*axis.direction))
-                function = opensim.LinearFunction(1.0, 0.0)
-                function.this.disown()  # the axis owns it now
-                part_axis.setFunction(function)
+        steps = [f"rotation{i + 1}" for i in range(len(body.turns))]
+        steps += [f"translation{i + 1}" for i in range(len(body.shifts))]
+        for step, coordinate, direction in zip(
+            steps, body.coordinates, body.turns + body.shifts, strict=True
+        ):
+            axis = getattr(transform, f"upd_{step}")()
+            axis.setCoordinateNames(opensim.ArrayStr(coordinate, 1))
+            axis.setAxis(opensim.Vec3(*direction))
+            function = opensim.LinearFunction(1.0, 0.0)
+            function.this.disown()  # the axis owns it now
+            axis.setFunction(function)
         joint = opensim.CustomJoint(name, parent, location, zero, part, zero, zero, transform)
         joint.finalizeFromProperties()  # makes the coordinates
     for i, coordinate_name in enumerate(body.coordinates):

@@ -33,7 +33,7 @@ from gaitlib.body.specification import (
     build_muscles,
     build_specification,
 )
-from gaitlib.body.tree import Axis, Curve, Frame, Tree, TreeBody, TreeCoordinate
+from gaitlib.body.tree import Frame, Tree, TreeBody
 from gaitlib.gait import GRAVITY_MPS2, SIDES
 from gaitlib.gait import LABELS as PLANAR_LABELS
 from gaitlib.person import Impairment, Person
@@ -194,8 +194,7 @@ def _build_tree(d: Dimensions, planar: tuple[Body, ...]) -> Tree:
         if kind == "toes":
             place = tuple(p - a for p, a in zip(place, get_subtalar_place(d, side), strict=True))
         bodies.append(_hang(body.name, parent, joint, place, mass, com, tuple(inertia)))
-    coordinates = tuple(TreeCoordinate(name, 0.0, False) for body in bodies for name in body.coordinates)
-    return Tree("gaitlib_spatial", (0.0, -GRAVITY_MPS2, 0.0), tuple(bodies), coordinates)
+    return Tree((0.0, -GRAVITY_MPS2, 0.0), tuple(bodies))
 
 
 def _measure_length(d: Dimensions, kind: str) -> float:
@@ -228,20 +227,14 @@ def turn_frame(angle_rad, cos=math.cos, sin=math.sin) -> tuple:
 
 
 def _hang(name, parent, joint, place, mass, com, inertia, turn_rad=0.0) -> TreeBody:
-    identity = Curve("polynomial", (1.0, 0.0))
-    axes = [Axis(get_axes(coordinate), identity, i) for i, coordinate in enumerate(joint)]
-    square = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+    axes = tuple(get_axes(coordinate) for coordinate in joint)
     return TreeBody(
         name=name,
         parent=parent,
-        joint=f"{name}_joint",
-        joint_type="CustomJoint" if len(joint) > 1 else "PinJoint",
         coordinates=joint,
         parent_frame=Frame(turn_frame(turn_rad), place),
-        child_frame=Frame(square, (0.0, 0.0, 0.0)),
-        turns=tuple(axes[:3]),
-        shifts=tuple(axes[3:]),
-        turning_speeds=False,
+        turns=axes[:3],
+        shifts=axes[3:],
         mass_kg=mass,
         com_m=com,
         inertia_kgm2=(*inertia, 0.0, 0.0, 0.0),

@@ -15,7 +15,7 @@ _SWING_SHARE = 0.7
 
 
 def place_bodies(tree: Tree, position: np.ndarray) -> dict[str, tuple[Rotation, np.ndarray]]:
-    """Place the bodies of a tree whose curves are the coordinates themselves: rotation and origin (n, 3)."""
+    """Place the bodies of a tree: rotation and origin (n, 3)."""
     n = len(position)
     placed = {"ground": (Rotation.identity(n), np.zeros((n, 3)))}
     for body in tree.bodies:
@@ -23,10 +23,11 @@ def place_bodies(tree: Tree, position: np.ndarray) -> dict[str, tuple[Rotation, 
         values = position[:, [tree.coordinate_names.index(name) for name in body.coordinates]]
         joint = rotation * Rotation.from_matrix(np.reshape(body.parent_frame.rotation, (3, 3)))
         place = origin + rotation.apply(body.parent_frame.origin_m)
-        for axis in body.shifts:
-            place = place + joint.apply(np.outer(values[:, axis.coordinate], axis.direction))
-        for axis in body.turns:
-            joint = joint * Rotation.from_rotvec(np.outer(values[:, axis.coordinate], axis.direction))
+        turned, shifted = np.split(values, [len(body.turns)], axis=1)
+        for value, direction in zip(shifted.T, body.shifts, strict=True):
+            place = place + joint.apply(np.outer(value, direction))
+        for value, direction in zip(turned.T, body.turns, strict=True):
+            joint = joint * Rotation.from_rotvec(np.outer(value, direction))
         placed[body.name] = joint, place
     return placed
 

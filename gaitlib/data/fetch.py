@@ -17,10 +17,10 @@ from glob import escape
 from pathlib import Path
 
 from gaitlib.data.manifest import ROLES, DataFile, DataItem, Manifest, load_manifest
+from gaitlib.environment import get_cache_folder
 from gaitlib.errors import AbsentData, InputError, WorkError
 
 DATA_VARIABLE = "GAITLIB_DATA"
-CACHE_VARIABLE = "GAITLIB_CACHE"
 _COMPRESSED = ".xz"
 """NAME.xz in the data folder stands for NAME, whose size and hash the manifest holds."""
 _PURPOSES = {
@@ -100,7 +100,7 @@ def has_right_hash(path: Path, file: DataFile) -> bool:
     if status.st_size != file.bytes:
         return False
     key = f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}|{file.sha256}"
-    mark = _get_cache_folder() / "verified" / hashlib.sha256(key.encode()).hexdigest()
+    mark = get_cache_folder() / "verified" / hashlib.sha256(key.encode()).hexdigest()
     if mark.exists():
         return True
     with path.open("rb") as stream:
@@ -199,14 +199,5 @@ def _get_data_folder() -> Path | None:
     return folder
 
 
-def _get_cache_folder() -> Path:
-    value = os.environ.get(CACHE_VARIABLE, "").strip()
-    if value:
-        return Path(value).expanduser()
-    import pooch
-
-    return Path(pooch.os_cache("gaitlib"))
-
-
 def _get_download_path(item_id: str, file: DataFile) -> Path:
-    return _get_cache_folder() / "data" / item_id / file.name
+    return get_cache_folder() / "data" / item_id / file.name

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from gaitlib.data.emg import ADULT_GROUPS
+from gaitlib.data.emg import ADULT_GROUPS, compute_envelopes
 from gaitlib.data.fetch import get_path
 from gaitlib.data.packed import read_recording
 from gaitlib.data.readers.clinical import read_joint_angle_bands
@@ -13,8 +13,7 @@ from gaitlib.data.reference_tables import load_table
 from gaitlib.data.walks import load_walks
 from gaitlib.events import detect_events
 from gaitlib.gait import GRAVITY_MPS2, JOINTS, resample_phase
-from gaitlib.outcomes import compute_leg_curves, compute_walk_outcomes, cut_strides
-from gaitlib.signals import smooth_lowpass
+from gaitlib.outcomes import compute_leg_curves, compute_walk_outcomes
 from gaitlib.walk import KEYPOINTS_3D, get_point
 
 IN_SPACE = {
@@ -68,13 +67,13 @@ def _resample(curves: np.ndarray) -> np.ndarray:
 def load_joint_angles(group: str = "healthy_adult", medication: str = "") -> dict[str, np.ndarray]:
     """Sagittal joint angles of adults, both sides averaged, degrees; (people, 101)."""
     data = _read_joint_angles(group, medication)
-    angles = {}
-    for joint in JOINTS:
-        part = data.isel(record=(data["joint"] == joint).values)
-        people = part["person_id"].values
-        own = [np.nanmean(part["angle"].values[people == person], axis=0) for person in np.unique(people)]
-        angles[joint] = np.degrees(np.array(own))
-    return angles
+    return {joint: _average_sides(data, joint) for joint in JOINTS}
+
+
+def _average_sides(data, joint: str) -> np.ndarray:
+    part = data.isel(record=(data["joint"] == joint).values)
+    people, angles = part["person_id"].values, part["angle"].values
+    return np.degrees([np.nanmean(angles[people == person], axis=0) for person in np.unique(people)])
 
 
 def load_leg_angles(group: str = "healthy_adult", medication: str = "") -> tuple[dict, list[str]]:
@@ -93,10 +92,7 @@ def summarise_angles_in_space() -> pd.DataFrame:
     """Mean, SD and range (degrees) of the angles `IN_SPACE` of healthy adults, both sides averaged."""
     parts = []
     for name, (joint, plane) in IN_SPACE.items():
-        data = _read_joint_angles("healthy_adult", "", plane)
-        part = data.isel(record=(data["joint"] == joint).values)
-        people, angles = part["person_id"].values, np.degrees(part["angle"].values)
-        curves = np.array([np.nanmean(angles[people == person], axis=0) for person in np.unique(people)])
+        curves = _average_sides(_read_joint_angles("healthy_adult", "", plane), joint)
         about = {"angle": name, "phase": np.arange(101), "n_people": len(curves)}
         about |= {"mean_deg": np.nanmean(curves, axis=0), "sd_deg": np.nanstd(curves, axis=0, ddof=1)}
         parts.append(pd.DataFrame(about | {"range_deg": float(np.median(np.ptp(curves, axis=1)))}))
@@ -142,20 +138,8 @@ def load_children_emg() -> dict[str, np.ndarray]:
     """EMG envelopes of the walking children by muscle group, over their peak; (people, 101) (evaluate)."""
     envelopes: dict[str, list] = {group: [] for group in EMG_GROUPS}
     for walk in load_walks("td_children_c3d", "evaluate"):
-        events = detect_events(walk)
-        time_s = walk["emg_time"].values
-        rate_hz = 1.0 / float(np.median(np.diff(time_s)))
-        for group in EMG_GROUPS:
-            strides = []
-            for side in "rl":
-                channel = f"{group}_{side}"
-                if channel in walk["channel"].values and bool(walk["emg_live"].sel(channel=channel)):
-                    raw = walk["emg"].sel(channel=channel).values
-                    envelope = smooth_lowpass(np.abs(raw - smooth_lowpass(raw, rate_hz, 20.0)), rate_hz, 6.0)
-                    strides += [np.interp(moments, time_s, envelope) for moments in cut_strides(events, side)]
-            if strides:
-                mean = np.mean(strides, axis=0)
-                envelopes[group].append(mean / mean.max())
+        for channel, curve in compute_envelopes(walk).items():  # each child wore electrodes on one leg
+            envelopes[channel[:-2]].append(curve)
     return {group: np.array(values) for group, values in envelopes.items() if values}
 
 

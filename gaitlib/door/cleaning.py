@@ -6,7 +6,7 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 from scipy.ndimage import median_filter
 
-from gaitlib.door.recording import LEG_POINTS, POINT, Recording
+from gaitlib.door.recording import LEG_POINTS, LEGS, Recording
 from gaitlib.sense.noise import find_partner
 from gaitlib.signals import find_runs
 from gaitlib.walk import KEYPOINTS_3D
@@ -73,8 +73,7 @@ def clean_points(recording: Recording) -> Recording:
 
 def measure_leg_px(values: np.ndarray) -> float:
     """Usual apparent leg length (px): thigh plus shank of the longer-looking leg."""
-    legs = values[:, [[POINT[f"{joint}_{side}"] for joint in ("hip", "knee", "ankle")] for side in "rl"], :2]
-    lengths = np.linalg.norm(np.diff(legs, axis=2), axis=-1).sum(axis=-1)
+    lengths = np.linalg.norm(np.diff(values[:, LEGS, :2], axis=2), axis=-1).sum(axis=-1)
     known = lengths[np.isfinite(lengths)]
     return max(float(np.quantile(known, 0.75)), 1e-9) if len(known) else 1e-9
 

@@ -31,7 +31,7 @@ def add_estimate_parser(subparsers) -> argparse.ArgumentParser:
     )
     parser.add_argument("--height", type=float, dest="height_m", help="body height (m)")
     parser.add_argument("--age", type=float, dest="age_years", help="age (years)")
-    parser.add_argument("--focal-length", type=float, help="focal length (px)")
+    parser.add_argument("--focal-length", type=float, dest="focal_length_px", help="focal length (px)")
     parser.add_argument("--method", default="synthetic", help="synthetic (default) or classical")
     parser.add_argument("--weights", help="estimator file, in place of the one that comes with the project")
     parser.add_argument("--muscles", action="store_true", help="with the curves of muscle activity (JSON)")
@@ -57,23 +57,11 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    answer = estimate_gait(
-        args.file,
-        args.fps,
-        args.height_m,
-        args.layout,
-        args.site,
-        image_size_px=tuple(args.image_size_px) if args.image_size_px else None,
-        focal_length_px=args.focal_length,
-        age_years=args.age_years,
-        view=args.view,
-        method=args.method,
-        estimator=load_shipped_estimator(path=args.weights) if args.weights else None,
-        format=args.format,
-        person=args.person,
-        subject=args.subject,
-        treadmill=args.treadmill,
-    )
+    own = ("command", "run", "file", "weights", "muscles", "json", "csv", "plot")
+    options = {name: value for name, value in vars(args).items() if name not in own}
+    options["image_size_px"] = tuple(args.image_size_px) if args.image_size_px else None
+    estimator = load_shipped_estimator(path=args.weights) if args.weights else None
+    answer = estimate_gait(args.file, estimator=estimator, **options)
     if args.csv:
         try:
             answer.to_table().to_csv(Path(args.csv), index=False)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from gaitlib.door.bouts import fill_gaps, trace_legs
-from gaitlib.door.recording import POINT
+from gaitlib.door.recording import LEGS, POINT
 from gaitlib.estimate.features import COMMON_FPS, find_step_time
 from gaitlib.estimate.inertial_features import (
     TRUNK_SITES,
@@ -24,7 +24,6 @@ from gaitlib.estimate.inertial_features import (
 
 LIMITS_FILE = Path(__file__).with_name("gate_limits.csv")
 _UPPER = [POINT["shoulder_r"], POINT["shoulder_l"]]
-_LEGS = [[POINT[f"{joint}_{side}"] for joint in ("hip", "knee", "ankle")] for side in "rl"]
 _STRIDING, _GOING = 0.4, 0.35
 """Feet this far apart (leg lengths) are seen from the side, a body this fast (leg lengths/s) goes along."""
 _APPROACH = 18.0
@@ -95,7 +94,7 @@ def measure_picture(clip: np.ndarray, fps: float) -> dict[str, float]:
     hip, knees, ankles, scale = (
         fill_gaps(value[part]) for value in (paths.hip, paths.knees, paths.ankles, paths.scale)
     )
-    legs, upper = clip[part][:, _LEGS, :2], clip[part][:, _UPPER, 1].mean(axis=1)
+    legs, upper = clip[part][:, LEGS, :2], clip[part][:, _UPPER, 1].mean(axis=1)
     travel = np.gradient(hip, 1 / fps, axis=0) / scale[:, None]
     across = float(np.median(travel[:, 0]))
     depth = abs(float(np.polyfit(np.arange(len(scale)) / fps, np.log(scale), 1)[0]))

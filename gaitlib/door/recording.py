@@ -10,6 +10,7 @@ from gaitlib.walk import KEYPOINTS_3D
 
 POINT = {name: n for n, name in enumerate(KEYPOINTS_3D)}
 """Place of each point of a Walk."""
+LEGS = [[POINT[f"{joint}_{side}"] for joint in ("hip", "knee", "ankle")] for side in "rl"]
 LEG_POINTS = [POINT[f"{joint}_{side}"] for joint in ("hip", "knee", "ankle") for side in "rl"]
 
 

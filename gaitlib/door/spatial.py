@@ -14,7 +14,7 @@ from gaitlib.data.readers.bvh import read_bvh
 from gaitlib.data.readers.c3d import read_c3d
 from gaitlib.data.readers.opensim_files import read_coordinates, read_trc
 from gaitlib.door.names import build_points, find_point, map_names
-from gaitlib.door.recording import POINT, Recording
+from gaitlib.door.recording import LEGS, POINT, Recording
 from gaitlib.environment import require
 from gaitlib.errors import InputError
 from gaitlib.gait import COORDINATES
@@ -102,7 +102,7 @@ def read_bvh_file(path: Path) -> Recording:
         raise InputError(
             f"{path.name}: joints of hip, knee, ankle and toe not found; found {', '.join(names[:10])}."
         )
-    leg = _measure_leg(points)
+    leg = float(np.nanmedian(np.linalg.norm(np.diff(points[:, LEGS], axis=2), axis=-1).sum(axis=-1)))
     for unit, factor in (("cm", 0.01), ("m", 1.0), ("inch", 0.0254), ("mm", 0.001)):
         if _LEG_M[0] < leg * factor < _LEG_M[1]:
             return Recording(
@@ -116,11 +116,6 @@ def read_bvh_file(path: Path) -> Recording:
     raise InputError(
         f"{path.name}: thigh plus shank are {leg:.3g} units long, which is a human leg in no usual unit."
     )
-
-
-def _measure_leg(points: np.ndarray) -> float:
-    legs = points[:, [[POINT[f"{joint}_{side}"] for joint in ("hip", "knee", "ankle")] for side in "rl"]]
-    return float(np.nanmedian(np.linalg.norm(np.diff(legs, axis=2), axis=-1).sum(axis=-1)))
 
 
 def read_coordinate_file(path: Path, height_m: float | None) -> Recording:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gaitlib.door.bouts import trace_legs
-from gaitlib.door.recording import POINT, Recording
+from gaitlib.door.recording import LEGS, POINT, Recording
 from gaitlib.errors import InputError
 
 _UPPER = [POINT[name] for name in ("nose", "head_top", "neck", "shoulder_r", "shoulder_l")]
@@ -71,8 +71,9 @@ def check_proportions(recording: Recording) -> None:
     """Refuse a side view whose legs change length in swing (dy^2 = L^2 - dx^2 / s^2: scale of x is s)."""
     values = recording.values
     scale = trace_legs(values, recording.facts["fps"]).scale
-    legs = values[:, [[POINT[f"{joint}_{side}"] for joint in ("hip", "knee", "ankle")] for side in "rl"], :2]
-    squares = ((np.diff(legs, axis=2) / scale[:, None, None, None]) ** 2).reshape(len(values), 4, 2)
+    squares = ((np.diff(values[:, LEGS, :2], axis=2) / scale[:, None, None, None]) ** 2).reshape(
+        len(values), 4, 2
+    )
     off = squares - np.nanmean(squares, axis=0)
     spread = float(np.nanmean(off[..., 0] ** 2))
     apart = np.nanmedian(np.abs(np.diff(values[:, _HIPS, 0], axis=1)[:, 0]) / scale)

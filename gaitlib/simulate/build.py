@@ -167,11 +167,14 @@ PATIENCE_S = 15.0
 
 
 class LocalExecutor:
-    """Processes of this machine; the pool is made anew when one of them dies."""
+    """Processes of this machine; the pool is made anew when one of them dies.
+
+    Not Dask's local cluster: it takes half as much time again to start, and where a worker that died does not
+    come up in time it is given up, so that a build on a busy machine may wait for ever.
+    """
 
     def __init__(self, n_workers: int):
-        self.n_workers = n_workers
-        self.restart()
+        self.n_workers, self._pool = n_workers, make_pool(n_workers)
 
     def submit(self, function: Callable, *arguments) -> Future:
         """Hand over a call."""
@@ -188,8 +191,7 @@ class LocalExecutor:
 
     def close(self) -> None:
         """End the processes; calls that have not begun are dropped."""
-        if hasattr(self, "_pool"):
-            self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool.shutdown(wait=True, cancel_futures=True)
 
 
 class DaskExecutor(LocalExecutor):
@@ -279,7 +281,6 @@ _WINDOW = 512
 """The build looks this far ahead in the plan, so that it stays balanced wherever it is stopped."""
 _RETRY_AFTER = 256
 """A gait that failed waits until so many others are finished: its neighbourhood has grown by then."""
-_MAX_CRASHES = 3
 _MAX_COLD = 5
 _CANCEL_CHECK_S = 5.0
 CHECK_EVERY, CHECK_AFTER = 20, 50
@@ -338,6 +339,7 @@ class _Job:
     start: _Start | None
     distance: float
     submitted: float
+    alone: bool
 
 
 class _Builder:
@@ -363,7 +365,8 @@ class _Builder:
         done = [state for gait_id, state in states.items() if gait_id in self.plan and state != "retry"]
         n_done = len(done) + len(self.finished)
         self.progress = progress or Progress(len(self.plan), n_done, done.count("failed"), report=report)
-        self.n_finished, self.n_cold, self.crashes = 0, 0, {}
+        self.n_finished, self.n_cold = 0, 0
+        self.lost: deque[tuple[str, int]] = deque()
         self.checks: deque[str] = deque()
         self.checked: set[str] = set()
 
@@ -381,7 +384,7 @@ class _Builder:
                 if broken:
                     self.executor.restart()  # all calls that were running are lost with the pool
                     for job in running.values():
-                        self._requeue(job)
+                        self._lose(job)
                     running.clear()
         finally:
             for future in running:
@@ -389,10 +392,15 @@ class _Builder:
             self.progress.close()
 
     def _fill(self, running: dict, limit: int | None) -> None:
-        """Hand over as many gaits as the executor can take now."""
+        """Hand over as many gaits as the executor can take now; what was lost with a worker runs alone, so
+        that it shows which gait it is that kills.
+        """
         slots = self.executor.count_slots()
         while len(running) < slots and (limit is None or self.n_finished + len(running) < limit):
-            gait_id, attempt = self._pick(waiting=bool(running))
+            alone = bool(self.lost)
+            if alone and running:
+                return
+            gait_id, attempt = self.lost.popleft() if alone else self._pick(waiting=bool(running))
             if gait_id is None:
                 return
             start, distance = self._find_start(gait_id, attempt)
@@ -401,7 +409,9 @@ class _Builder:
             far = request.body == "space" and distance > FAR_IN_SPACE
             guess = self._make_guess(start, 1 if far else attempt)
             future = self.executor.submit(self.solve, request, guess, self.time_limit_s)
-            running[future] = _Job(gait_id, attempt, start, distance, time.monotonic())
+            running[future] = _Job(gait_id, attempt, start, distance, time.monotonic(), alone)
+            if alone:
+                return
 
     def _pick(self, waiting: bool) -> tuple[str | None, int]:
         """The next gait: a retry whose time has come, else the nearest to a start of the next in the plan."""
@@ -466,28 +476,22 @@ class _Builder:
         try:
             solved, replay = future.result()
         except (BrokenExecutor, CancelledError) as error:
-            self._requeue(job, f"worker lost: {type(error).__name__}")
+            if job.alone:
+                self._record_failure(job, f"worker lost: {type(error).__name__}", again=False)
+            else:
+                self._lose(job)
             return False
         except Exception as error:  # one request must not end the build of the others
-            if type(error).__name__ == "KilledWorker":  # Dask gave up on this gait after several workers
-                self.crashes[job.gait_id] = _MAX_CRASHES
-            self._record_failure(job, f"error: {type(error).__name__}: {error}")
+            killer = type(error).__name__ == "KilledWorker"  # Dask gave up on this gait after several workers
+            self._record_failure(job, f"error: {type(error).__name__}: {error}", again=not killer)
             return True
         self._record(job, solved, replay)
         return True
 
-    def _requeue(self, job: _Job, reason: str = "") -> None:
-        """Try again what was lost with a worker, unless it is what kills workers."""
-        if job.attempt == _CHECK:
-            return
-        if reason:
-            self.crashes[job.gait_id] = self.crashes.get(job.gait_id, 0) + 1
-        if self.crashes.get(job.gait_id, 0) >= _MAX_CRASHES:
-            self._record_failure(job, reason)
-        elif job.attempt:
-            self.retries.appendleft((0, job.gait_id))
-        else:
-            self.pending.insert(0, job.gait_id)
+    def _lose(self, job: _Job) -> None:
+        """Try again what was lost with a worker; a check is not worth it."""
+        if job.attempt != _CHECK:
+            self.lost.append((job.gait_id, job.attempt))
 
     def _record(self, job: _Job, solved, replay: dict | None) -> None:
         item = self.plan[job.gait_id]
@@ -526,13 +530,13 @@ class _Builder:
             self.checked.add(start.gait_id)
             self.checks.append(start.gait_id)
 
-    def _record_failure(self, job: _Job, reason: str) -> None:
+    def _record_failure(self, job: _Job, reason: str, again: bool) -> None:
         if job.attempt == _CHECK:
             return
         row = describe_request(self.plan[job.gait_id].request)
-        self._write(job, row | {"verified": False, "reason": reason}, {})
+        self._write(job, row | {"verified": False, "reason": reason}, {}, again)
 
-    def _write(self, job: _Job, row: dict, arrays: dict) -> None:
+    def _write(self, job: _Job, row: dict, arrays: dict, again: bool = True) -> None:
         item = self.plan[job.gait_id]
         # Worker time of the first attempt is kept in the part that waited for the second.
         spent = self.store.read_row(job.gait_id, "retry")["wall_s"] if job.attempt else 0.0
@@ -542,7 +546,7 @@ class _Builder:
             "start_distance": job.distance,
             "wall_s": time.monotonic() - job.submitted + spent,
         }
-        again = not row["verified"] and job.attempt == 0 and self.crashes.get(job.gait_id, 0) < _MAX_CRASHES
+        again &= not row["verified"] and job.attempt == 0
         state = "verified" if row["verified"] else "retry" if again else "failed"
         self.store.write(job.gait_id, state, row, arrays)
         if again:

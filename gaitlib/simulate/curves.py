@@ -77,25 +77,22 @@ class SideCurves:
 def collect_side_curves(gaits: xr.Dataset, people: list[str]) -> SideCurves:
     """Collect the curves of simulated gaits, several gaits of one person averaged."""
     names = list(dict.fromkeys(people))
-    force = gaits["ground_force"].sel(axis="y").transpose("gait", "foot", "phase").sel(foot=list("rl")).values
-    stance = [[_find_stance(side[:-1]) for side in gait] for gait in force]
-    toe_off = [[share for _, share in both] for both in stance]
-    per_gait = {}
-    for joint, coordinate in JOINTS.items():
-        both_sides = [f"{coordinate}_{side}" for side in "rl"]
-        curves = gaits["position"].sel(coordinate=both_sides).transpose("gait", "coordinate", "phase").values
-        per_gait[joint] = [
-            [_roll(curve, start) for curve, (start, _) in zip(both, starts, strict=True)]
-            for both, starts in zip(np.degrees(curves), stance, strict=True)
-        ]
     rows = [[n for n, name in enumerate(people) if name == person] for person in names]
-    angles = {
-        joint: np.array([np.mean(np.array(curves)[own], axis=0) for own in rows])
-        for joint, curves in per_gait.items()
-    }
-    return SideCurves(
-        angles, names, np.array([np.mean(np.array(toe_off)[own], axis=0) for own in rows]), True
-    )
+    force = gaits["ground_force"].sel(axis="y").transpose("gait", "foot", "phase").sel(foot=list("rl")).values
+    stance = np.array([[_find_stance(side[:-1]) for side in gait] for gait in force])
+
+    def average(values: np.ndarray) -> np.ndarray:
+        return np.array([values[own].mean(axis=0) for own in rows])
+
+    angles = {}
+    for joint, coordinate in JOINTS.items():
+        both = [f"{coordinate}_{side}" for side in "rl"]
+        curves = gaits["position"].sel(coordinate=both).transpose("gait", "coordinate", "phase").values
+        curves = np.degrees(curves[..., :-1])
+        for place in np.ndindex(curves.shape[:2]):
+            curves[place] = np.roll(curves[place], -int(stance[place][0]))
+        angles[joint] = average(np.concatenate([curves, curves[..., :1]], axis=2))
+    return SideCurves(angles, names, average(stance[..., 1]), simulated=True)
 
 
 def _find_stance(force: np.ndarray) -> tuple[int, float]:
@@ -107,9 +104,3 @@ def _find_stance(force: np.ndarray) -> tuple[int, float]:
     ends = [int(np.argmin(np.roll(loaded, -start))) for start in starts]  # first unloaded sample after it
     longest = int(np.argmax(ends))
     return int(starts[longest]), 100.0 * ends[longest] / len(force)
-
-
-def _roll(curve: np.ndarray, start: int) -> np.ndarray:
-    """A closed curve of 101 points, begun at another sample."""
-    turned = np.roll(curve[:-1], -start)
-    return np.concatenate([turned, turned[:1]])

@@ -315,24 +315,22 @@ class WalkingEngine:
         block = hessian.map(n)(z, parameters, ca.repmat(sigma / n, 1, n), lam_points)
         # A mirrored neighbour can turn an entry of the upper triangle into one of the lower.
         hess = gather_sparse(np.minimum(first, second), np.maximum(first, second), (n_w, n_w), block)
-        self._nlp = {"x": w, "p": p, "f": f, "g": g}
-        self.derivatives = {
-            "grad_f": ca.Function("nlp_grad_f", [w, p], [f, f_gradient], ["x", "p"], ["f", "grad_f_x"]),
-            "jac_g": ca.Function("nlp_jac_g", [w, p], [g, jac], ["x", "p"], ["g", "jac_g_x"]),
-            "hess_lag": ca.Function(
-                "nlp_hess_l", [w, p, sigma, lam], [hess], ["x", "p", "lam_f", "lam_g"], ["hess_gamma_x_x"]
-            ),
-        }
-        whole = self.derivatives["hess_lag"]
-        self._cost_hessian = ca.Function(
-            "nlp_hess_l",
-            [w, p, sigma, lam],
-            [whole(w, p, sigma, 0 * lam)],
-            ["x", "p", "lam_f", "lam_g"],
-            ["hess_gamma_x_x"],
-        )
+        self._keep_problem([w, p, sigma, lam], (f, f_gradient), (g, jac), hess)
         bounds = [np.concatenate([np.tile(b, n), np.zeros(N_PINS)]) for b in (point.lower, point.upper)]
         self.lower, self.upper = bounds
+
+    def _keep_problem(self, symbols, cost, constraints, hess) -> None:
+        """Keep the problem and its derivatives: cost with gradient, constraints with Jacobian, Hessian."""
+        w, p, sigma, lam = symbols
+        ends = ["x", "p", "lam_f", "lam_g"]
+        self._nlp = {"x": w, "p": p, "f": cost[0], "g": constraints[0]}
+        self.derivatives = {
+            "grad_f": ca.Function("nlp_grad_f", [w, p], list(cost), ends[:2], ["f", "grad_f_x"]),
+            "jac_g": ca.Function("nlp_jac_g", [w, p], list(constraints), ends[:2], ["g", "jac_g_x"]),
+            "hess_lag": ca.Function("nlp_hess_l", symbols, [hess], ends, ["hess_gamma_x_x"]),
+        }
+        bare = self.derivatives["hess_lag"](w, p, sigma, 0 * lam)
+        self._cost_hessian = ca.Function("nlp_hess_l", symbols, [bare], ends, ["hess_gamma_x_x"])
 
     def _build_pins(self, w):
         """Fix what the equations leave free: where the walk begins, and at which phase."""

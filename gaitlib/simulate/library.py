@@ -30,6 +30,7 @@ SHIPPED_FOLDER = SHIPPED / "data" / "library"
 Curves = tuple[pd.DataFrame, xr.Dataset]
 """Rows and curves of the same gaits, in the same order."""
 
+_DECODERS = {FORM: decode_curves, STEPS_FORM: decode_steps}
 _SCALARS = ("stride_time_s", "speed_mps", "phase_offset")
 HEALTHY_COHORTS = ("healthy_child", "healthy_adult", "older_adult")
 MULTIPLIER_FILE = "multipliers.nc"
@@ -114,18 +115,14 @@ def load_library(folder: Path | str | None = None) -> Library:
     with h5netcdf.File(folder / "gaits.nc") as stored:  # xarray's own way in takes a fifth longer
         variables = {name: _read(variable) for name, variable in stored.variables.items()}
         attributes = dict(stored.attrs)
-    if attributes.get("form") == STEPS_FORM:  # a release in space
-        attributes.pop("form")
-        curves = decode_steps({name: values for name, (_, values, _) in variables.items()})
-        variables = {name: v for name, v in variables.items() if name in (*_SCALARS, *LABELS, "gait")}
-    elif "shared_basis" in variables:  # a release
+    if "form" in attributes or "shared_basis" in variables:  # a release
         form = attributes.pop("form", "compact 1")
-        if form != FORM:
+        if form not in _DECODERS:
             raise InputError(
                 f"{folder.name}/gaits.nc: found the form '{form}', expected '{FORM}'. Read it with the "
                 "gaitlib that wrote it, or get the release of this one."
             )
-        curves = decode_curves({name: values for name, (_, values, _) in variables.items()})
+        curves = _DECODERS[form]({name: values for name, (_, values, _) in variables.items()})
         variables = {name: v for name, v in variables.items() if name in (*_SCALARS, *LABELS, "gait")}
     else:
         curves = {name: variables[name][1].astype(np.float32, copy=False) for name in CURVES}

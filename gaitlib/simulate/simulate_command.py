@@ -8,7 +8,8 @@ from pathlib import Path
 
 from gaitlib.environment import require
 from gaitlib.errors import InputError, WorkError
-from gaitlib.person import parse_impairment, parse_person
+from gaitlib.person import Impairment, Person
+from gaitlib.schema import check_values
 from gaitlib.simulate.build import EXECUTORS, build_library, open_executor
 from gaitlib.simulate.export import add_export_parser
 from gaitlib.simulate.library import analyse_failures, describe_library, load_library
@@ -132,9 +133,9 @@ def run_simulate(arguments: argparse.Namespace) -> int:
     person = {"age_years": arguments.age, "sex": arguments.sex}
     person |= {"height_m": arguments.height, "mass_kg": arguments.mass}
     request = GaitRequest(
-        person=parse_person(person, "--age/--sex/--height/--mass"),
+        person=check_values(Person, person, "--age/--sex/--height/--mass"),
         speed_mps=arguments.speed,
-        impairment=parse_impairment({"weakness": _parse_weakness(arguments.weakness)}, "--weakness"),
+        impairment=check_values(Impairment, {"weakness": _parse_weakness(arguments.weakness)}, "--weakness"),
         stride_time_s=arguments.stride_time,
     )
     solved, row = simulate_request(request)
@@ -172,20 +173,17 @@ def _build_library(arguments: argparse.Namespace) -> int:
     workers = given.get("workers", section.workers)
     if workers < 1 or (arguments.limit is not None and arguments.limit < 1):
         raise InputError(f"--workers, --limit: found {workers}, {arguments.limit}; expected 1 or more.")
-    study = study.model_copy(update={"library": section.model_copy(update=given)})
-    table = build_library_of(study, arguments.folder, arguments.shard, arguments.limit)
+    section = section.model_copy(update=given)
+    table = build_library_of(section, study.seed, arguments.folder, arguments.shard, arguments.limit)
     print(json.dumps(describe_library(table), indent=1))
     return 0
 
 
 def build_library_of(
-    study, folder: Path | None = None, shard: str = "", limit: int | None = None, report=None
+    section, seed: int, folder: Path | None = None, shard: str = "", limit: int | None = None, report=None
 ):
-    """Build the library that a study describes; a build that was interrupted goes on."""
-    section = study.library
-    plan = plan_library(
-        section.cohorts, study.seed, section.stride_share, section.free_time_share, section.body
-    )
+    """Build the library that a section of a study describes; a build that was interrupted goes on."""
+    plan = plan_library(section.cohorts, seed, section.stride_share, section.free_time_share, section.body)
     plan = select_shard(plan, shard) if shard else plan
     executor = open_executor(section.executor, section.workers, section.scheduler)
     try:

@@ -252,17 +252,8 @@ class SpatialEngine(WalkingEngine):
         g = ca.vertcat(constraints, ca.mtimes(ca.MX(pin_rows), w))
         jac = ca.vertcat(ca.mtimes(jacobian, linear), ca.MX(pin_rows))
         hess = ca.triu(ca.mtimes(linear.T, ca.mtimes(hessian, linear)))
-        self._nlp = {"x": w, "p": p, "f": costs, "g": g}
-        ends = ["x", "p", "lam_f", "lam_g"]
-        self.derivatives = {
-            "grad_f": ca.Function(
-                "nlp_grad_f", [w, p], [costs, ca.mtimes(linear.T, gradient)], ["x", "p"], ["f", "grad_f_x"]
-            ),
-            "jac_g": ca.Function("nlp_jac_g", [w, p], [g, jac], ["x", "p"], ["g", "jac_g_x"]),
-            "hess_lag": ca.Function("nlp_hess_l", [w, p, sigma, lam], [hess], ends, ["hess_gamma_x_x"]),
-        }
-        bare = self.derivatives["hess_lag"](w, p, sigma, 0 * lam)
-        self._cost_hessian = ca.Function("nlp_hess_l", [w, p, sigma, lam], [bare], ends, ["hess_gamma_x_x"])
+        slope = ca.mtimes(linear.T, gradient)
+        self._keep_problem([w, p, sigma, lam], (costs, slope), (g, jac), hess)
         lower = np.where([name.startswith("rise") for name in self._constraints], -np.inf, 0.0)
         upper = np.where([name.startswith("fall") for name in self._constraints], np.inf, 0.0)
         self.lower, self.upper = (np.concatenate([np.tile(b, n), np.zeros(2)]) for b in (lower, upper))

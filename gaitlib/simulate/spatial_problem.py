@@ -170,8 +170,7 @@ def _build_limb(kind: str) -> Element:
     symbolic = [_make_body(body, numbers[i, :]) for i, body in enumerate(bodies)]
     if kind == "leg":
         symbolic.insert(0, next(body for body in template.bodies if body.name == "pelvis"))
-    coordinates = tuple(c for name in joint for c in template.coordinates if c.name == name)
-    tree = Tree(kind, template.gravity_mps2, tuple(symbolic), coordinates)
+    tree = Tree(template.gravity_mps2, tuple(symbolic))
     q, u, s, lam = (ca.SX.sym(name, n) for name in ("q", "u", "s", "lam"))
     step, speed = ca.SX.sym("step"), ca.SX.sym("speed")
     spheres, contact = ca.SX.sym("spheres", _N_SPHERES, 5), ca.SX.sym("contact", len(CONTACT_FIELDS))
@@ -365,10 +364,9 @@ def _build_feet() -> Element:
         for body in template.bodies
         if body.name in places or body.name == "pelvis"
     )
-    coordinates = tuple(c for c in template.coordinates if any(c.name in body.coordinates for body in bodies))
-    tree = Tree("feet", (0.0, 0.0, 0.0), bodies, coordinates)
-    every = ca.vertcat(*[q[names.index(c.name)] if c.name in names else 0 for c in coordinates])
-    still = ca.SX(len(coordinates), 1)
+    tree = Tree((0.0, 0.0, 0.0), bodies)
+    every = ca.vertcat(*[q[names.index(c)] if c in names else 0 for c in tree.coordinate_names])
+    still = ca.SX(every.numel(), 1)
     motion = compute_motion(tree, every, still, still)
     apart = motion["talus_r"].origin[2] - motion["talus_l"].origin[2]
 

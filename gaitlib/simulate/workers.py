@@ -11,6 +11,7 @@ from importlib import import_module
 from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 
+from gaitlib import environment
 from gaitlib.simulate.checker import Checker, run_replay
 from gaitlib.simulate.library import SHIPPED_FOLDER
 from gaitlib.simulate.neighbours import LibraryStarts, find_nearest
@@ -24,10 +25,7 @@ _busy = threading.Lock()
 
 def get_cache_folder() -> Path:
     """Get the folder for compiled solver code."""
-    base = os.environ.get("GAITLIB_CACHE") or os.path.join(
-        os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "gaitlib"
-    )
-    return Path(base) / "engine"
+    return environment.get_cache_folder() / "engine"
 
 
 def make_pool(n_workers: int) -> ProcessPoolExecutor:
@@ -108,13 +106,6 @@ def run_spatial(request: GaitRequest, cache: Path, start, time_limit_s: float = 
     return solve_spatial(request, cache, start, time_limit_s)
 
 
-def measure_spatial_functions(cache: Path) -> tuple[float, int]:
-    """Measure what the functions of the problem in space took in this (worker) process, and iterations."""
-    from gaitlib.simulate.spatial_solve import measure_functions
-
-    return measure_functions(cache)
-
-
 def run_again(request: GaitRequest, start) -> tuple:
     """Solve one request from exactly this start in this (worker) process and check it in OpenSim."""
     with _busy:
@@ -129,13 +120,6 @@ def run_gait(request: GaitRequest, start=None, time_limit_s: float = 60.0) -> tu
         run = run_solve if request.body == "plane" else _run_in_space
         solved = run(request, get_cache_folder(), start, time_limit_s)
         return solved, _checker.check(request, solved) if solved.converged else None
-
-
-def measure_peak_bytes() -> int:
-    """Measure the largest memory that this (worker) process has held."""
-    import resource
-
-    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def simulate_request(request: GaitRequest) -> tuple[SolvedGait, dict]:

@@ -234,7 +234,8 @@ def _build_library(study_file: str) -> None:
         print(f"{_MARK}library: {text}", flush=True)
 
     report("started")
-    build_library_of(_load(study_file), report=report)
+    study = _load(study_file)
+    build_library_of(study.library, study.seed, report=report)
     report("done")
 
 

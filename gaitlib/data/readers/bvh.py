@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from scipy.spatial.transform import Rotation
 
 from gaitlib.data.readers.text_tables import build_markers
 from gaitlib.errors import InputError
@@ -159,35 +160,24 @@ def _parse_motion_head(lines: _Lines) -> tuple[int, float]:
 
 def compute_joint_positions(motion: BvhMotion) -> np.ndarray:
     """Compute the global position of every joint (forward kinematics); shape (frame, joint, 3)."""
-    n_frames, n_joints = len(motion.values), len(motion.joints)
-    positions = np.empty((n_frames, n_joints, 3))
-    rotations = np.empty((n_frames, n_joints, 3, 3))
+    n_frames = len(motion.values)
+    positions, rotations = np.empty((n_frames, len(motion.joints), 3)), []
     column = 0
     for index, joint in enumerate(motion.joints):
         values = motion.values[:, column : column + len(joint.channels)]
         column += len(joint.channels)
-        local_position = np.tile(joint.offset, (n_frames, 1))
-        local_rotation = np.tile(np.eye(3), (n_frames, 1, 1))
-        for channel, value in zip(joint.channels, values.T, strict=True):
-            axis = "XYZ".index(channel[0])
-            if channel.endswith("position"):
-                local_position[:, axis] = value
-            else:
-                local_rotation = local_rotation @ _build_rotation(axis, np.radians(value))
-        if joint.parent < 0:
-            positions[:, index], rotations[:, index] = local_position, local_rotation
-        else:
-            parent = rotations[:, joint.parent]
-            positions[:, index] = positions[:, joint.parent] + np.einsum("fij,fj->fi", parent, local_position)
-            rotations[:, index] = parent @ local_rotation
+        place = np.tile(joint.offset, (n_frames, 1))
+        turns = [n for n, channel in enumerate(joint.channels) if channel.endswith("rotation")]
+        for n, channel in enumerate(joint.channels):
+            if n not in turns:
+                place[:, "XYZ".index(channel[0])] = values[:, n]
+        rotation = Rotation.identity(n_frames)
+        if turns:
+            order = "".join(joint.channels[n][0] for n in turns)
+            rotation = Rotation.from_euler(order, values[:, turns], degrees=True)
+        if joint.parent >= 0:
+            place = positions[:, joint.parent] + rotations[joint.parent].apply(place)
+            rotation = rotations[joint.parent] * rotation
+        positions[:, index] = place
+        rotations.append(rotation)
     return positions
-
-
-def _build_rotation(axis: int, angle_rad: np.ndarray) -> np.ndarray:
-    cosine, sine = np.cos(angle_rad), np.sin(angle_rad)
-    first, second = (axis + 1) % 3, (axis + 2) % 3
-    rotation = np.zeros((len(angle_rad), 3, 3))
-    rotation[:, axis, axis] = 1.0
-    rotation[:, first, first] = rotation[:, second, second] = cosine
-    rotation[:, first, second], rotation[:, second, first] = -sine, sine
-    return rotation

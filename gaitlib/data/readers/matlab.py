@@ -27,10 +27,11 @@ _COORDINATES = {
 }
 _AXES = {"Fore-aft": "x", "Vertical": "y", "Lateral": "z"}
 _OPAL_SENSORS = {"lower_back": "LowerBack", "shank_r": "RightShank", "shank_l": "LeftShank"}
-_OPAL_SIGNALS = (
+_SIGNALS = (
     ("acc", "acceleration", _GRAVITY, "m/s^2"),
     ("gyr", "angular_velocity", np.pi / 180.0, "rad/s"),
 )
+"""Field of a sensor, quantity, factor and unit; `Acc` and `Gyr` in the Mobilise-D format."""
 _GRAVITY_RANGE_G = (0.8, 1.2)
 _SLOWEST_SWING_DEG_S = 30.0
 _MAT_FIELDS = {
@@ -188,10 +189,8 @@ def _collect_tests(name: str, node: dict, place: list[str], tests: list[LowerBac
 def _read_sensor(name: str, label: str, sensor: dict) -> xr.Dataset:
     fps = float(_get(sensor, name, "Fs", "Acc"))
     signals = {}
-    for key, new, factor, unit in (
-        ("Acc", "acceleration", _GRAVITY, "m/s^2"),
-        ("Gyr", "angular_velocity", np.pi / 180.0, "rad/s"),
-    ):
+    for field, new, factor, unit in _SIGNALS:
+        key = field.title()
         values = np.asarray(_get(sensor, name, key), dtype=float)
         if values.ndim != 2 or values.shape[1] != 3:
             raise InputError(f"{name}, test '{label}', field '{key}': shape {values.shape}, expected (n, 3)")
@@ -242,7 +241,7 @@ def read_opal_recording(path: str | Path) -> xr.Dataset:
     if not isinstance(fps, (int, float)) or not fps > 0:
         raise InputError(f"{name}, field 'Fs': found {fps!r}, expected samples per second")
     blocks, units = {}, {}
-    for key, new, factor, unit in _OPAL_SIGNALS:
+    for key, new, factor, unit in _SIGNALS:
         columns = []
         for sensor in _OPAL_SENSORS.values():
             values = np.asarray(_get(data, name, sensor, key), dtype=float)
