@@ -45,10 +45,11 @@ def estimate_clip(
             raise InputError("method: 'classical' reads image keypoints only.")
         return estimate_classical(data, height_m)
     estimator = estimator or load_shipped_estimator("inertial" if inertial else "keypoints")
-    estimate = estimator.predict(data, height_m, site)
-    if inertial or not estimate.ok:
-        return estimate
-    legs = load_shipped_reader().read(compute_features(data, get_height(data, height_m)))
+    if inertial or estimator.config.kind != "keypoints":
+        return estimator.predict(data, height_m, site)
+    features = compute_features(data, get_height(data, height_m))
+    estimate = estimator.predict_features([features])[0]
+    legs = load_shipped_reader().read(features) if estimate.ok else {}
     return replace(estimate, values=estimate.values | legs)
 
 
