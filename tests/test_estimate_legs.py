@@ -67,9 +67,12 @@ def held_out():
     """Walks of simulated people of all cohorts whom no estimator has met."""
     table, gaits = select_verified(*load_library().curves)
     rows = split_people(table, 0.2, 2025)[2]
-    rows = np.random.default_rng(4).choice(rows, 14, replace=False)
+    rows = np.random.default_rng(4).choice(rows, 12, replace=False)
     people = list_persons(table.iloc[rows])
-    return [build_walk(gaits.isel(gait=int(row)), who) for row, who in zip(rows, people, strict=True)]
+    return [
+        build_walk(gaits.isel(gait=int(row)), who, variability=0.7)
+        for row, who in zip(rows, people, strict=True)
+    ]
 
 
 def film(walk, view, layout="body25"):
@@ -77,20 +80,22 @@ def film(walk, view, layout="body25"):
 
 
 def test_from_the_side_legs_are_answered_with_intervals_that_hold(held_out):
-    errors, inside = [], []
+    rows = []
     for walk in held_out:
         true, answer = compute_walk_outcomes(walk), film(walk, "side")
         found = {name: item for name, item in answer.values.items() if name in LEG_UNITS}
-        if found:
-            assert set(found) == set(LEG_UNITS)
-            assert {name: item.unit for name, item in found.items()} == LEG_UNITS
-            assert found["knee_range_deg"].unit == OUTCOMES["knee_range_deg"].unit == "deg"
-            for name in (name for name in found if name.endswith("_deg")):
-                errors.append((name, found[name].value - true[name]))
-                inside.append(found[name].lower <= true[name] <= found[name].upper)
-    table = pd.DataFrame(errors, columns=["outcome", "error"]).groupby("outcome")["error"]
-    assert (table.count() >= 11).all() and np.mean(inside) >= 0.7
-    assert (table.apply(lambda error: error.abs().mean()) < 7).all()
+        assert set(found) in (set(), set(LEG_UNITS))
+        assert all(item.unit == LEG_UNITS[name] for name, item in found.items())
+        for name, item in found.items():
+            if name in OUTCOMES:
+                assert item.unit == OUTCOMES[name].unit == "deg"
+                inside = item.lower <= true[name] <= item.upper
+                rows.append({"outcome": name, "true": true[name], "read": item.value, "inside": inside})
+    table = pd.DataFrame(rows)
+    assert (table["outcome"].value_counts() >= 10).all() and table["inside"].mean() >= 0.7
+    for name, own in table.groupby("outcome"):
+        guessed = (own["true"] - own["true"].mean()).abs().mean()
+        assert (own["read"] - own["true"]).abs().mean() < guessed, name
 
 
 @pytest.mark.parametrize("view", ["front", "back", "oblique"])
