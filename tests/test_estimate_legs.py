@@ -100,15 +100,19 @@ def test_from_the_side_legs_are_answered_with_intervals_that_hold(held_out):
 
 @pytest.mark.parametrize("view", ["front", "back", "oblique"])
 def test_a_view_that_does_not_show_the_legs_from_the_side_does_not_tell_them(held_out, view):
-    for walk in held_out[:5]:
-        answer = film(walk, view)
-        assert answer.ok and not LEG_UNITS.keys() & answer.values.keys()
+    answers = [answer for answer in (film(walk, view) for walk in held_out[:7]) if answer.ok]
+    assert len(answers) >= 3
+    assert not any(LEG_UNITS.keys() & answer.values.keys() for answer in answers)
 
 
 def test_what_is_stated_of_the_view_counts(held_out):
-    clip = observe_camera(held_out[0], layout="body25")
-    told = estimate_gait(clip, height_m=held_out[0].attrs["height_m"], view="front")
-    assert "speed_mps" in told.values and "knee_range_deg" not in told.values
+    for walk in held_out[:5]:
+        clip = observe_camera(walk, layout="body25")
+        told = [estimate_gait(clip, height_m=walk.attrs["height_m"], view=view) for view in ("side", "front")]
+        if told[0].ok and LEG_UNITS.keys() <= told[0].values.keys():
+            assert "speed_mps" in told[1].values and not LEG_UNITS.keys() & told[1].values.keys()
+            return
+    pytest.fail("no walk was read from the side")
 
 
 def test_without_heels_and_toes_the_knee_alone_is_told(held_out):
@@ -125,7 +129,7 @@ def test_the_bouts_and_the_text_hold_them_too(held_out):
 
 def test_the_index_is_that_of_the_evaluation_and_a_reader_survives_its_file(tmp_path):
     rng = np.random.default_rng(0)
-    normal, people = rng.normal(0, 5, (40, 3, 101)), rng.normal(2, 7, (5, 4, 2, 101))
+    normal, people = rng.normal(0, 5, (150, 3, 101)), rng.normal(0, 5.3, (5, 4, 2, 101))
     names = SEEN_ANGLES[:3]
     sides = [
         score_deviation(
@@ -134,7 +138,7 @@ def test_the_index_is_that_of_the_evaluation_and_a_reader_survives_its_file(tmp_
         )
         for leg in (0, 1)
     ]
-    assert score_legs(people, normal) == pytest.approx(np.mean(sides, axis=0), abs=6)
+    assert score_legs(people, normal) == pytest.approx(np.mean(sides, axis=0), abs=2)  # not one out
     reader, features = load_shipped_reader(), look("side")
     again = LegReader.load(reader.save(tmp_path / "legs.safetensors"))
     assert again.read(features) == reader.read(features)
