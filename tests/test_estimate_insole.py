@@ -19,7 +19,12 @@ from gaitlib.estimate.insole_features import (
     compute_insole_features,
     find_steady_strides,
 )
-from gaitlib.estimate.insole_sampler import InsoleSamplerConfig, sample_insole_clips
+from gaitlib.estimate.insole_sampler import (
+    InsoleSamplerConfig,
+    linger_load,
+    measure_loads,
+    sample_insole_clips,
+)
 from gaitlib.estimate.insole_table import crossvalidate_task, measure_force, tabulate_insoles
 from gaitlib.estimate.shifts import calibrate_on_shifts
 from gaitlib.estimate.synthetic_training import list_persons
@@ -33,6 +38,7 @@ from gaitlib.sense.insole import (
     lift_load,
     measure_load,
     observe_insoles,
+    settle_load,
     slow_down,
 )
 from gaitlib.sense.trunk_and_arms import expect_excursion
@@ -107,6 +113,38 @@ def test_contact_in_the_shoe_outlasts_contact_with_the_floor(pool):
     )
     assert 0.005 < stance[1] - stance[0] < 0.06
     assert double[1] - double[0] == pytest.approx(2 * (stance[1] - stance[0]), rel=0.2)
+
+
+@pytest.mark.parametrize("offset_n", [0.0, 12.0, -12.0, 40.0])
+@pytest.mark.parametrize("gain", [0.7, 1.3])
+def test_the_reference_is_contact_of_the_foot_whatever_the_insole_tells_in_swing(pool, offset_n, gain):
+    for n in (2, 9):
+        stride_s = float(pool.curves.stride_time_s[n])
+        travel = pool.curves.curves[n, :, 1]
+        walk = build_load_walk(pool.load[n], travel, stride_s, 20 * stride_s, np.random.default_rng(0))
+        walk = replace(walk, load=settle_load(walk.load, 0.012))
+        mass_kg = pool.curves.persons[n].mass_kg
+        truth = dict(zip(OUTCOME_NAMES, measure_loads(walk, mass_kg), strict=True))
+        told = gain * mass_kg * 9.80665 * walk.load.sum(axis=2) + offset_n
+        facts = {"fps": LOAD_FPS, "mass_kg": mass_kg, "reference_speed_mps": 1.0}
+        signals = {"force": (("time", "foot"), told)}
+        found = measure_force(xr.Dataset(signals, coords={"foot": ["r", "l"]}, attrs=facts))
+        assert found["stance_share"] == pytest.approx(truth["stance_share"], abs=0.003)
+        assert found["double_support_share"] == pytest.approx(truth["double_support_share"], abs=0.006)
+        plain = find_steady_strides(told, LOAD_FPS, 20.0)  # what a threshold on raw force would say
+        if isinstance(plain, str):
+            assert offset_n > 20.0
+        elif offset_n > 0:
+            assert plain.measure()["stance_share"] > truth["stance_share"]
+
+
+def test_what_lets_go_slowly_loads_as_fast_and_falls_exponentially():
+    load = np.zeros((100, 2, 3))
+    load[20:50] = 1.0
+    slow = linger_load(load, 0.05)
+    assert slow[:50] == pytest.approx(load[:50], abs=1e-6)
+    assert slow[50:60, 0, 0] == pytest.approx(np.exp(-0.2 * np.arange(1, 11)), rel=1e-6)
+    assert linger_load(load, 0.0) == pytest.approx(load, abs=1e-6)
 
 
 def test_the_force_is_brought_to_the_rise_of_people(pool):

@@ -26,7 +26,7 @@ from gaitlib.door.upright import check_proportions, scale_picture, turn_upright
 from gaitlib.errors import InputError
 from gaitlib.estimate.inertial_features import LIMB_SITES
 from gaitlib.estimate.predict import build_signals, check_known, check_method, estimate_clip
-from gaitlib.estimate.targets import UNITS, Estimate, Value
+from gaitlib.estimate.targets import Estimate, Value
 from gaitlib.outcomes import OUTCOMES
 from gaitlib.sense.layouts import WALK_LAYOUT, build_image_keypoints, convert_layout
 from gaitlib.signals import find_runs
@@ -76,7 +76,7 @@ class Answer(Estimate):
         for name, item in self.values.items():
             known = item.lower == item.lower
             interval = f"(90 % interval {item.lower:.3f} to {item.upper:.3f})" if known else ""
-            lines.append(f"{name:21s} {item.value:7.3f} {item.unit:9s} {interval}".rstrip())
+            lines.append(f"{name:24s} {item.value:7.3f} {item.unit:9s} {interval}".rstrip())
         if self.ok:
             lines.append(f"from {self.strides:.0f} strides in {_count_used(self.bouts)}; {self.method}")
         return "\n".join(lines + [f"- {note}" for note in self.notes])
@@ -372,11 +372,10 @@ def measure_markers(recording: Recording, height_m: float | None) -> Answer:
     return _combine(recording, results, method, notes, reason)
 
 
-def _to_percent(name: str, item: Value) -> Value:
+def _to_percent(item: Value) -> Value:
     """Give shares of the stride in per cent."""
-    unit = UNITS.get(name, OUTCOMES[name].unit if name in OUTCOMES else "1")
-    if unit != "1" and not unit.startswith("share"):
-        return Value(item.value, item.lower, item.upper, unit)
+    if item.unit != "1" and not item.unit.startswith("share"):
+        return item
     return Value(100 * item.value, 100 * item.lower, 100 * item.upper, "%")
 
 
@@ -391,7 +390,7 @@ def _combine(
         entry: dict = {"start_s": round(start, 2), "end_s": round(end, 2), "way": bout.way}
         entry["status"] = result.status
         if result.ok:
-            values = {n: _to_percent(n, item) for n, item in result.values.items() if np.isfinite(item.value)}
+            values = {n: _to_percent(item) for n, item in result.values.items() if np.isfinite(item.value)}
             strides = (end - start) / (2 * result.values["step_time_s"].value)
             entry |= {"strides": round(strides, 1), "values": values}
             weights.append(strides)

@@ -13,6 +13,7 @@ from gaitlib.estimate.targets import OUTCOME_NAMES, WalkEvents, measure_window
 from gaitlib.events import CONTACT_N, find_force_contacts
 from gaitlib.gait import GRAVITY_MPS2
 from gaitlib.sense.insole import (
+    LOAD_FPS,
     InsoleErrors,
     LoadWalk,
     build_load_walk,
@@ -50,6 +51,8 @@ class InsoleSamplerConfig:
     variation: WalkVariation = field(default_factory=WalkVariation)
     irregularity: tuple[float, float] = (0.4, 0.7)
     errors: InsoleErrors = field(default_factory=InsoleErrors)  # scaled log-normally per clip
+    # mean time that shoe and cells take to let go of a foot (s), exponentially distributed; none in training
+    lingering_s: float = 0.0
 
 
 def sample_insole_clips(
@@ -104,10 +107,18 @@ def measure_loads(walk: LoadWalk, mass_kg: float) -> np.ndarray | None:
     return found
 
 
+def linger_load(load: np.ndarray, lingering_s: float) -> np.ndarray:
+    """Let loads fall no faster than exponentially, as foam and cells recover when the foot has gone."""
+    passed = (np.arange(len(load)) / (LOAD_FPS * max(lingering_s, 1e-4)))[:, None, None]
+    return np.exp(np.maximum.accumulate(np.log(np.maximum(load, 1e-9)) + passed, axis=0) - passed)
+
+
 def _wear_insoles(walk: LoadWalk, pool: GaitPool, index: int, rng, config) -> Clip | None:
     person = pool.curves.persons[index]
     errors = config.errors.scale(float(np.exp(rng.normal(-0.2, 0.5))))
     load = settle_load(walk.load, errors.settling_s * rng.exponential())
+    if config.lingering_s:
+        load = linger_load(load, config.lingering_s * rng.exponential())
     # Contact is contact in the shoe, as in recordings of people: it outlasts that with the floor.
     truth = measure_loads(replace(walk, load=load), person.mass_kg)
     if truth is None:

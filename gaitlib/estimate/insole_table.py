@@ -20,9 +20,11 @@ from gaitlib.estimate.insole_features import (
     STEADY,
     compute_insole_features,
     find_steady_strides,
+    scale_force,
 )
 from gaitlib.estimate.training_loop import batch_features
 from gaitlib.events import CONTACT_N
+from gaitlib.gait import GRAVITY_MPS2
 from gaitlib.generate.network_training import take_step
 
 RIDGE_FEATURES = ("log_height", "log_step_time", *(f"start_{name}" for name in STEADY[1:]),
@@ -44,10 +46,17 @@ def compute_walk_features(walks: list[xr.Dataset]) -> list[ClipFeatures]:
 
 
 def measure_force(walk: xr.Dataset) -> dict[str, float]:
-    """Measure what the force itself tells (contact at 20 N, steady strides), and step length with speed."""
+    """Measure what the force itself tells (steady strides), and step length with speed.
+
+    Contact is 20 N of the person's weight above what the insole tells in swing, as in training: what a shoe
+    presses on its cells while the foot is in the air is no contact, and newtons of insoles may be off.
+    """
     force = walk["force"].sel(foot=["r", "l"]).transpose("time", "foot").values
-    strides = find_steady_strides(force, float(walk.attrs["fps"]), CONTACT_N)
-    found = {"speed_mps": float(walk.attrs["reference_speed_mps"])}
+    weight_n = float(walk.attrs.get("mass_kg", np.nan)) * GRAVITY_MPS2
+    weight_n = weight_n if np.isfinite(weight_n) else float(np.nanmean(force.sum(axis=1)))
+    fps, found = float(walk.attrs["fps"]), {"speed_mps": float(walk.attrs["reference_speed_mps"])}
+    scaled = scale_force(force, fps)
+    strides = scaled if isinstance(scaled, str) else find_steady_strides(scaled, fps, CONTACT_N / weight_n)
     if not isinstance(strides, str):
         found |= strides.measure()
         found["step_length_m"] = found["speed_mps"] * found["step_time_s"]

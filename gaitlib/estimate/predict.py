@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,9 @@ import xarray as xr
 from gaitlib.environment import SHIPPED
 from gaitlib.errors import InputError
 from gaitlib.estimate.baseline_estimators import estimate_classical
-from gaitlib.estimate.features import check_fps
+from gaitlib.estimate.features import check_fps, compute_features, get_height
 from gaitlib.estimate.inertial_features import get_site
+from gaitlib.estimate.seen_legs import load_shipped_reader
 from gaitlib.estimate.targets import Estimate
 from gaitlib.sense.camera import VIEWS
 
@@ -31,7 +33,10 @@ def estimate_clip(
     method: str = "synthetic",
     estimator=None,
 ) -> Estimate:
-    """Estimate the gait of one labelled clip; `gaitlib.estimate_gait` finds the clips of any recording."""
+    """Estimate the gait of one labelled clip; `gaitlib.estimate_gait` finds the clips of any recording.
+
+    Outcomes of the legs stand beside those of the network where a camera sees them from beside the path.
+    """
     check_method(method)
     inertial = "acceleration" in data
     data = data.assign_attrs(check_known(age_years, view))
@@ -40,7 +45,12 @@ def estimate_clip(
             raise InputError("method: 'classical' reads image keypoints only.")
         return estimate_classical(data, height_m)
     estimator = estimator or load_shipped_estimator("inertial" if inertial else "keypoints")
-    return estimator.predict(data, height_m, site)
+    if inertial or estimator.config.kind != "keypoints":
+        return estimator.predict(data, height_m, site)
+    features = compute_features(data, get_height(data, height_m))
+    estimate = estimator.predict_features([features])[0]
+    legs = load_shipped_reader().read(features) if estimate.ok else {}
+    return replace(estimate, values=estimate.values | legs)
 
 
 def check_method(method: str) -> None:

@@ -35,6 +35,9 @@ _MIN_GAITS = 5
 _EARNED = 1.05
 _CLOCK_ERROR = 0.005
 """Of shifted cameras: frame rates are rounded, phones write frames unevenly; assumed."""
+_LINGERING_S = 0.04
+"""Of shifted insoles, over the size of the shift: cells and shoes let go more slowly than they take load;
+assumed."""
 _SHIFTS = {SamplerConfig: SHIFTS, InertialSamplerConfig: ("sensors",), InsoleSamplerConfig: ("insoles",)}
 _PERSPECTIVE_ALONE = ("between", "across")
 """Directions in which nothing learned counts; decided after a count of real people (see Decisions)."""
@@ -52,13 +55,17 @@ def shift_sampler(config, name: str = "", strange: bool = False):
     They differ in one way, or in a `strange` one: intervals are set on the first, tested on the second.
     """
     size = 1.5 if strange else 2.0
-    if isinstance(config, InsoleSamplerConfig):  # rates that were not there, humps unlike those of training
-        rates, flatness = ((30.0, 75.0), 0.45) if strange else ((40.0, 64.0, 128.0), config.flatness_spread)
-        return replace(config, errors=config.errors.scale(size), rates_hz=rates, flatness_spread=flatness)
+    if isinstance(config, InsoleSamplerConfig):  # rates and shoes that were not there, humps unlike training
+        own = (
+            {"rates_hz": (30.0, 75.0), "flatness_spread": 0.45}
+            if strange
+            else {"rates_hz": (40.0, 64.0, 128.0)}
+        )
+        return replace(config, errors=config.errors.scale(size), lingering_s=_LINGERING_S / size, **own)
     if isinstance(config, InertialSamplerConfig):  # trunks, joint curves and errors of the sensors at once
         own = config.walks.variation
         bent = {"amplitude_spread": 0.08} if strange else {"angle_offset_deg": 4.0}
-        own = replace(own, proportion_spread=0.05, trunk_spread=1.5 * own.trunk_spread, **bent)
+        own = replace(own, proportion_spread=0.05, trunk_spread=1.2 * own.trunk_spread, **bent)
         # more people in as many clips, and enough clips of every site
         walks = replace(config.walks, variation=own, clips_per_walk=2)
         return replace(config, errors=config.errors.scale(size), walks=walks, lower_back_share=0.2)

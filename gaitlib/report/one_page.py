@@ -25,6 +25,10 @@ LABELS = {
     "step_length_asymmetry": "Symmetry of step length",
     "double_support_share": "Double support",
     "stride_time_cv": "Variability of stride time",
+    "knee_range_deg": "Knee range of motion",
+    "knee_flexion_peak_deg": "Peak knee flexion",
+    "foot_strike_angle_deg": "Foot-strike angle",
+    "sagittal_deviation_index": "Sagittal deviation index",
 }
 _MEANINGS = {
     "step_length_r_m": "from left to right footprint",
@@ -33,6 +37,10 @@ _MEANINGS = {
     "step_time_l_s": "from right contact to left contact",
     "double_support_share": "share of the stride on both feet; grows with caution",
     "stride_time_cv": "SD of strides / mean; grows with unsteadiness",
+    "knee_range_deg": "greatest less least flexion over a stride, mean of both legs",
+    "knee_flexion_peak_deg": "greatest flexion over a stride, mean of both legs",
+    "foot_strike_angle_deg": "sole to floor at contact, toes up positive",
+    "sagittal_deviation_index": "thigh, knee and ankle; 100 is usual in simulated healthy people, 10 one SD",
 }
 _MUSCLE_WORDS = (
     *("Iliopsoas", "Gluteus maximus", "Hamstrings", "Biceps (short)", "Rectus femoris", "Vasti"),

@@ -24,7 +24,8 @@ KIND, VERSION = "gaitlib-report", 1
 NAMES = (
     *("speed_mps", "cadence_spm", "step_length_m", "step_length_r_m", "step_length_l_m", "step_time_s"),
     *("step_time_r_s", "step_time_l_s", "step_time_asymmetry", "step_length_asymmetry"),
-    *("double_support_share", "stride_time_cv"),
+    *("double_support_share", "stride_time_cv", "knee_range_deg", "knee_flexion_peak_deg"),
+    *("foot_strike_angle_deg", "sagittal_deviation_index"),
 )
 """What a report holds, in its order."""
 

@@ -19,7 +19,7 @@ from gaitlib.generate.generator_diagnostics import measure_fidelity, write_gener
 from gaitlib.simulate.library import check_release, load_library
 from gaitlib.study import load_study
 
-ESTIMATORS = ("keypoints", "inertial", "insole")
+ESTIMATORS = ("keypoints", "inertial", "insole", "legs")
 SHIPPED_GENERATOR = Path("data") / "generator" / "generator.safetensors"
 """Weights that come with the project, relative to its root."""
 
@@ -60,6 +60,7 @@ def run_train(arguments: argparse.Namespace) -> int:
     """Answer `gaitlib train`."""
     from gaitlib.estimate.assess import write_model_card
     from gaitlib.estimate.estimator import GaitEstimator
+    from gaitlib.estimate.leg_training import train_leg_reader, write_leg_card
     from gaitlib.estimate.synthetic_training import build_training_config, compare_designs, train_estimator
 
     study = load_study(arguments.study)
@@ -74,11 +75,17 @@ def run_train(arguments: argparse.Namespace) -> int:
         return 0
     folder = ROOT / "build" / study.name / "train"
     generator = None
-    if set(arguments.only) - {"insole"} and not arguments.intervals:  # insoles learn from the library alone
+    if set(arguments.only) - {"insole", "legs"} and not arguments.intervals:  # these learn without generator
         generator = obtain_generator(arguments.generator, study, library, folder)
     output = Path(arguments.output)
     output.mkdir(parents=True, exist_ok=True)
     for kind in arguments.only:
+        if kind == "legs":
+            reader, errors = train_leg_reader(*library, study.seed, study.estimate.held_out_share)
+            path = reader.save(output / "legs.safetensors")
+            _say_written(path)
+            print(f"written: {write_leg_card(path.with_suffix('.md'), reader, errors, _repeat(arguments))}")
+            continue
         uses = generator and settings["generated_gaits"] and kind != "insole"
         sampler = RejectionSampler(generator, outcomes=False) if uses else None
         config = build_training_config(settings, kind)
