@@ -65,7 +65,7 @@ def shift_sampler(config, name: str = "", strange: bool = False):
     if isinstance(config, InertialSamplerConfig):  # trunks, joint curves and errors of the sensors at once
         own = config.walks.variation
         bent = {"amplitude_spread": 0.08} if strange else {"angle_offset_deg": 4.0}
-        own = replace(own, proportion_spread=0.05, trunk_spread=1.2 * own.trunk_spread, **bent)
+        own = replace(own, proportion_spread=0.05, trunk_spread=1.5 * own.trunk_spread, **bent)
         # more people in as many clips, and enough clips of every site
         walks = replace(config.walks, variation=own, clips_per_walk=2)
         return replace(config, errors=config.errors.scale(size), walks=walks, lower_back_share=0.2)

@@ -77,11 +77,10 @@ class WalkVariation:
 NO_VARIATION = WalkVariation().scale(0.0)
 
 STEADY_VARIATION = WalkVariation(
-    angle_offset_deg=2.0, angle_harmonic_deg=0.4, amplitude_spread=0.04, trunk_spread=0.3, start_slowdown=0.15
+    angle_offset_deg=2.0, angle_harmonic_deg=0.4, amplitude_spread=0.04, trunk_spread=0.2, start_slowdown=0.15
 )
-"""For inertial sensors. Joint curves that are bent independently of each other shake the pelvis over the foot
-on the floor; a camera hardly sees it, the second derivative does. Rises of healthy adults at one speed spread
-by a fifth (Orendurff 2004); that groups of older people and patients lie as far off again is assumed."""
+"""For inertial sensors: joint curves that are bent independently of each other shake the pelvis over the foot
+on the floor. A camera hardly sees it; the second derivative does."""
 
 
 def vary_angles(
