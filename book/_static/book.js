@@ -26,6 +26,23 @@ document.querySelectorAll("article .wide table").forEach((table) => {
     });
   });
 });
+// A table that scrolls inside its frame says how many rows lie beneath, and takes the keys of a keyboard.
+document.querySelectorAll("article .wide").forEach((frame) => {
+  const rows = frame.querySelectorAll("tbody tr");
+  const count = () => {
+    const edge = frame.getBoundingClientRect().bottom - 24;
+    const below = Array.from(rows).filter((row) => row.getBoundingClientRect().bottom > edge).length;
+    const left = frame.scrollHeight - frame.clientHeight - frame.scrollTop;
+    if (below && left > 8) frame.dataset.more = `\u25be ${below} more ${below === 1 ? "row" : "rows"} below`;
+    else delete frame.dataset.more;
+  };
+  const look = () => {
+    if (frame.scrollHeight > frame.clientHeight + 8) frame.tabIndex = 0;
+    count();
+  };
+  frame.addEventListener("scroll", count, { passive: true });
+  new ResizeObserver(look).observe(frame);
+});
 // On a phone a table of words is stacked (book.css); then every cell says which column it is of.
 document.querySelectorAll("article .pst-scrollable-table-container table").forEach((table) => {
   const heads = Array.from(table.querySelectorAll("thead th"), (head) => head.textContent.trim());

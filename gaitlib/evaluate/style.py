@@ -1,9 +1,13 @@
-"""What all figures share: colours and shapes, type sizes, the statement of whose data, the watermark."""
+"""What all figures share: colours and shapes, type sizes, whose data, the watermark, the layout of a phone."""
 
 from __future__ import annotations
 
+import textwrap
+
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from gaitlib.evaluate.inputs import count_walks
 from gaitlib.evaluate.tables import NOT_EVALUATED
@@ -25,6 +29,8 @@ STYLE = {
 }
 """Sizes that stay readable when the figure is shrunk to the width of a phone."""
 WIDTH_IN, HEIGHT_IN = 5.2, 5.0
+PHONE_IN = 4.2
+"""On a figure of this width a point is a pixel of a phone, so type stays as large as its points say."""
 
 
 def get_style(position: int) -> dict[str, str]:
@@ -57,3 +63,47 @@ def describe_basis(tidy: pd.DataFrame) -> str:
     if n == 0:
         return NOT_EVALUATED.capitalize()
     return f"{kind}: {n} {'person' if n == 1 else 'people'}, {walks} {'walk' if walks == 1 else 'walks'}"
+
+
+def stack_for_phone(figure: Figure) -> None:
+    """Lay a figure out anew in the width of a phone: panels beneath each other, legend in one column.
+
+    A row of panels becomes a column; of a grid two columns stand side by side, the next two beneath them.
+    """
+    places = {ax: ax.get_subplotspec() for ax in figure.axes if ax.get_subplotspec()}
+    n_rows, n_columns = next((place.get_gridspec().get_geometry() for place in places.values()), (1, 1))
+    height, across = figure.get_size_inches()[1], 1 if n_rows == 1 else min(n_columns, 2)
+    if n_columns > across:
+        blocks = -(-n_columns // across)
+        grid = figure.add_gridspec(n_rows * blocks, across)
+        first = {place.rowspan.start: ax for ax, place in places.items() if place.colspan.start == 0}
+        for ax, place in places.items():
+            row, (block, column) = place.rowspan.start, divmod(place.colspan.start, across)
+            if block and column == 0:  # what its neighbour said for it
+                ax.tick_params(axis="y", labelleft=True)
+                ax.set_ylabel(ax.get_ylabel() or first[row].get_ylabel())
+            alone = across > 1 and column == 0 and place.colspan.stop == n_columns
+            ax.set_subplotspec(grid[block * n_rows + row, slice(None) if alone else column])
+        square = any(ax.get_box_aspect() or ax.get_aspect() == 1 for ax in places)
+        height = min(height / n_rows, (4.0 if square else 2.8) / across + 0.2) * n_rows * blocks
+    height += 0.2 * sum(len(legend.texts) for legend in figure.legends)
+    figure.set_size_inches(PHONE_IN, height)
+    figure.set_layout_engine("constrained")
+    side = "upper" if figure.get_supxlabel() else "lower"  # a label beneath all panels would be hidden
+    for legend in list(figure.legends):
+        words = [textwrap.fill(text.get_text(), 42) for text in legend.texts]
+        look = {"title": legend.get_title().get_text(), "loc": f"outside {side} left", "frameon": False}
+        legend.remove()
+        figure.legend(legend.legend_handles, words, **look)
+    _wrap_wide_words(figure)
+
+
+def _wrap_wide_words(figure: Figure) -> None:
+    """Break titles and labels that are wider than the figure."""
+    figure.draw_without_rendering()
+    for text in figure.findobj(Text):
+        wide = text.get_window_extent().width / (0.96 * figure.bbox.width) if text.get_text() else 0
+        if wide > 1 and not text.get_rotation():
+            lines = text.get_text().splitlines()
+            fits = int(max(map(len, lines)) / wide)
+            text.set_text("\n".join(textwrap.fill(line, fits) for line in lines))
