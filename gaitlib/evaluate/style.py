@@ -1,9 +1,10 @@
-"""What all figures share: colours and shapes, type sizes, whose data, the watermark, the layout of a phone."""
+"""What all figures share: colours, shapes, type sizes, whose data, watermark, and the layout for a phone."""
 
 from __future__ import annotations
 
 import textwrap
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -72,21 +73,22 @@ def stack_for_phone(figure: Figure) -> None:
     """
     places = {ax: ax.get_subplotspec() for ax in figure.axes if ax.get_subplotspec()}
     n_rows, n_columns = next((place.get_gridspec().get_geometry() for place in places.values()), (1, 1))
-    height, across = figure.get_size_inches()[1], 1 if n_rows == 1 else min(n_columns, 2)
-    if n_columns > across:
-        blocks = -(-n_columns // across)
-        grid = figure.add_gridspec(n_rows * blocks, across)
-        first = {place.rowspan.start: ax for ax, place in places.items() if place.colspan.start == 0}
-        for ax, place in places.items():
-            row, (block, column) = place.rowspan.start, divmod(place.colspan.start, across)
-            if block and column == 0:  # what its neighbour said for it
-                ax.tick_params(axis="y", labelleft=True)
-                ax.set_ylabel(ax.get_ylabel() or first[row].get_ylabel())
-            alone = across > 1 and column == 0 and place.colspan.stop == n_columns
-            ax.set_subplotspec(grid[block * n_rows + row, slice(None) if alone else column])
-        square = any(ax.get_box_aspect() or ax.get_aspect() == 1 for ax in places)
-        height = min(height / n_rows, (4.0 if square else 2.8) / across + 0.2) * n_rows * blocks
-    height += 0.2 * sum(len(legend.texts) for legend in figure.legends)
+    usual, across = figure.get_size_inches()[1] / n_rows, 1 if n_rows == 1 else min(n_columns, 2)
+    usual = min(usual, 2.8 / across + 0.2) if n_columns > across else usual
+    first = {place.rowspan.start: ax for ax, place in places.items() if place.colspan.start == 0}
+    heights, moved = np.zeros(n_rows * -(-n_columns // across)), {}
+    for ax, place in places.items():
+        row, (block, column) = place.rowspan.start, divmod(place.colspan.start, across)
+        if block and column == 0:  # what its neighbour said for it
+            ax.tick_params(axis="y", labelleft=True)
+            ax.set_ylabel(ax.get_ylabel() or first[row].get_ylabel())
+        alone = column == 0 and place.colspan.stop == n_columns
+        moved[ax] = block * n_rows + row, slice(None) if alone else column
+        heights[moved[ax][0]] = max(heights[moved[ax][0]], _get_height(ax, usual, PHONE_IN / across - 0.7))
+    grid = figure.add_gridspec(len(heights), across, height_ratios=heights)
+    for ax, place in moved.items():
+        ax.set_subplotspec(grid[place])
+    height = heights.sum() + 0.2 * sum(len(legend.texts) for legend in figure.legends)
     figure.set_size_inches(PHONE_IN, height)
     figure.set_layout_engine("constrained")
     side = "upper" if figure.get_supxlabel() else "lower"  # a label beneath all panels would be hidden
@@ -96,6 +98,14 @@ def stack_for_phone(figure: Figure) -> None:
         legend.remove()
         figure.legend(legend.legend_handles, words, **look)
     _wrap_wide_words(figure)
+
+
+def _get_height(ax: Axes, usual: float, width: float) -> float:
+    """Height in inches of a panel; of one whose shape is fixed, what its width leaves."""
+    shape = ax.get_box_aspect()
+    if ax.get_aspect() != "auto" and ax.get_adjustable() == "box":
+        shape = float(np.ptp(ax.get_ylim()) / np.ptp(ax.get_xlim()))
+    return usual if shape is None else min(width * shape, 2 * width) + 0.8
 
 
 def _wrap_wide_words(figure: Figure) -> None:
