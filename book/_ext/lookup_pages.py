@@ -210,7 +210,7 @@ def _write_card(name: str, folder: str, cases: dict) -> list[str]:
         "",
         f"```{{image}} {folder}/{name}.svg",
         f":alt: {outcome.label} in the example walk",
-        ":width: 560px",
+        ":width: 500px",
         "```",
         "",
         f"- **Name and unit**: `{name}`, {outcome.unit}",
@@ -244,7 +244,7 @@ def draw_card(name: str, path: str | Path) -> None:
 
     kind, spans = PICTURES[name]
     with plt.rc_context({**STYLE, "svg.hashsalt": name}):
-        figure, ax = plt.subplots(figsize=(6.2, 2.5), layout="constrained")
+        figure, ax = plt.subplots(figsize=(4.9, 1.7 if kind == "leg" else 2.4), layout="constrained")
         {"time": _draw_time, "leg": _draw_leg}.get(kind, _draw_ground)(ax, spans, kind)
         figure.savefig(path, metadata={"Date": None, "Creator": None})
         plt.close(figure)
@@ -328,7 +328,8 @@ def _draw_leg(ax, spans: list, kind: str) -> None:
         ax.plot(x, y, "o-", color=COLOURS[0], linewidth=2.2, markersize=4)
         sole = x[-1] + ends * np.cos(foot), y[-1] - 0.05 + ends * np.sin(foot)
         ax.plot(*sole, color=COLOURS[0], linewidth=4)
-        ax.text(number, 1.0, f"sole {slope:.0f}°\nknee {bend:.0f}°", ha="center", fontsize=10)
+        words = f"sole {slope:.0f}°\nknee {bend:.0f}°".replace("-", "\u2212")
+        ax.text(number, 1.0, words, ha="center", fontsize=10)
     ax.set(xlim=(-0.7, 6.7), ylim=(-0.1, 1.25), xticks=range(7), yticks=[], aspect="equal")
     ax.set(xticklabels=[f"{100 * (moment - start) / (end - start):.0f}" for moment in moments])
     ax.set(xlabel="Right leg over its stride (%), from contact to contact")
