@@ -49,24 +49,19 @@ def show_figure(figure, caption: str, basis: str, n_people=None, n_walks=None, u
         figure.text(
             0.0, 1.01, basis.upper(), ha="left", va="bottom", color="#B00020", weight="bold", fontsize=11
         )
-    picture, width_px = _draw_png(figure)
-    width, narrow = width_px * 96 // 150, ""
+    drawn, width = _draw_png(figure)
+    narrow = ""
     if width > _BROAD_PX:
         stack_for_phone(figure)
-        data = base64.b64encode(_draw_png(figure)[0]).decode()
-        narrow = f'<source media="screen and (max-width: 600px)" srcset="data:image/png;base64,{data}">'
+        narrow = f'<source media="screen and (max-width: 600px)" srcset="{_draw_png(figure)[0]}">'
     plt.close(figure)
-    data = base64.b64encode(picture).decode()
-    words = f"{_mark_basis(basis, n_people, n_walks, unit)} {_escape(caption)}"
-    return _show(
-        f'<figure class="plate"><picture>{narrow}<img src="data:image/png;base64,{data}" '
-        f'style="width:{width}px" alt="{html.escape(caption, quote=True)}"></picture>'
-        f"<figcaption>{words}</figcaption></figure>"
-    )
+    told = html.escape(caption, quote=True)
+    picture = f'<picture>{narrow}<img src="{drawn}" style="width:{width}px" alt="{told}"></picture>'
+    return show_markup(picture, caption, basis, n_people, n_walks, unit)
 
 
-def _draw_png(figure) -> tuple[bytes, int]:
-    """Draw a figure as PNG of 256 colours, a third of the bytes of all of them; and its width in pixels."""
+def _draw_png(figure) -> tuple[str, int]:
+    """Draw a figure as PNG of 256 colours, a third of the bytes of all: address with data, width (px)."""
     from PIL import Image
 
     drawn, small = io.BytesIO(), io.BytesIO()
@@ -74,7 +69,8 @@ def _draw_png(figure) -> tuple[bytes, int]:
     with Image.open(drawn) as image:
         few = image.convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
         few.save(small, "png", optimize=True)
-        return small.getvalue(), image.width
+        data = base64.b64encode(small.getvalue()).decode()
+        return f"data:image/png;base64,{data}", image.width * 96 // 150
 
 
 def show_markup(markup: str, caption: str, basis: str, n_people=None, n_walks=None, unit: str = "walks"):
