@@ -43,6 +43,14 @@ document.querySelectorAll("article .wide").forEach((frame) => {
   frame.addEventListener("scroll", count, { passive: true });
   new ResizeObserver(look).observe(frame);
 });
+// A formula wider than its column is set smaller; what is still too wide then scrolls.
+const fitFormulas = () => document.querySelectorAll("article div.math").forEach((box) => {
+  box.style.fontSize = "";
+  const share = box.clientWidth / box.scrollWidth;
+  if (share < 1) box.style.fontSize = `${Math.max(0.66, 0.97 * share)}em`;
+});
+fitFormulas();
+addEventListener("resize", fitFormulas);
 // On a phone a table of words is stacked (book.css); then every cell says which column it is of.
 document.querySelectorAll("article .pst-scrollable-table-container table").forEach((table) => {
   const heads = Array.from(table.querySelectorAll("thead th"), (head) => head.textContent.trim());

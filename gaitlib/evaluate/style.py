@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from matplotlib.ticker import MaxNLocator
 
 from gaitlib.evaluate.inputs import count_walks
 from gaitlib.evaluate.tables import NOT_EVALUATED
@@ -85,9 +86,16 @@ def stack_for_phone(figure: Figure) -> None:
         alone = column == 0 and place.colspan.stop == n_columns
         moved[ax] = block * n_rows + row, slice(None) if alone else column
         heights[moved[ax][0]] = max(heights[moved[ax][0]], _get_height(ax, usual, PHONE_IN / across - 0.7))
+    labels = {ax.get_ylabel() for ax in places} - {""}
+    if across > 1 and len(labels) == 1:  # one for all: beside each low panel it would reach into the next
+        figure.supylabel(labels.pop(), fontsize=next(iter(places)).yaxis.label.get_size())
+        for ax in places:
+            ax.set_ylabel("")
     grid = figure.add_gridspec(len(heights), across, height_ratios=heights)
     for ax, place in moved.items():
         ax.set_subplotspec(grid[place])
+        if type(ax.xaxis.get_major_locator()) is MaxNLocator:  # a number of ticks for a wider panel
+            ax.xaxis.set_major_locator(MaxNLocator(3))
     height = heights.sum() + 0.2 * sum(len(legend.texts) for legend in figure.legends)
     figure.set_size_inches(PHONE_IN, height)
     figure.set_layout_engine("constrained")
@@ -97,7 +105,7 @@ def stack_for_phone(figure: Figure) -> None:
         look = {"title": legend.get_title().get_text(), "loc": f"outside {side} left", "frameon": False}
         legend.remove()
         figure.legend(legend.legend_handles, words, **look)
-    _wrap_wide_words(figure)
+    _fit_words(figure, across)
 
 
 def _get_height(ax: Axes, usual: float, width: float) -> float:
@@ -108,12 +116,30 @@ def _get_height(ax: Axes, usual: float, width: float) -> float:
     return usual if shape is None else min(width * shape, 2 * width) + 0.8
 
 
-def _wrap_wide_words(figure: Figure) -> None:
-    """Break titles and labels that are wider than the figure."""
+def _fit_words(figure: Figure, across: int) -> None:
+    """Keep heads of panels and other words inside the figure: begin farther left, else break the line."""
+    heads, room = {}, {}
+    for ax in figure.axes:
+        above = [
+            text for text in ax.texts if text.get_transform() == ax.transAxes and text.get_position()[1] >= 1
+        ]
+        titles = {ax.get_title(), ax.get_title("left")} - {""}
+        heads[ax] = above + [text for text in ax.findobj(Text) if text.get_text() in titles]
+        for head in heads[ax]:
+            head.set_in_layout(False)  # a long head would squeeze its panel
     figure.draw_without_rendering()
+    for ax, own in heads.items():
+        box, whole = ax.bbox, ax.get_tightbbox()
+        end = figure.bbox.x1 if across == 1 else box.x0 + 1.12 * box.width
+        over = max((head.get_window_extent().x1 - end for head in own), default=0)
+        shift = min(max(over, 0), box.x0 - whole.x0) if across == 1 and whole else 0
+        for head in own:
+            head.set_x(head.get_position()[0] - shift / box.width)
+            head.set_in_layout(True)
+            room[head] = end - box.x0 + shift
     for text in figure.findobj(Text):
-        wide = text.get_window_extent().width / (0.96 * figure.bbox.width) if text.get_text() else 0
-        if wide > 1 and not text.get_rotation():
+        wide = text.get_window_extent().width / room.get(text, 0.96 * figure.bbox.width)
+        if wide > 1 and text.get_text() and not text.get_rotation():
             lines = text.get_text().splitlines()
-            fits = int(max(map(len, lines)) / wide)
+            fits = max(int(max(map(len, lines)) / wide), 8)
             text.set_text("\n".join(textwrap.fill(line, fits) for line in lines))
