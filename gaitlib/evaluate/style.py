@@ -130,7 +130,7 @@ def _fit_words(figure: Figure, across: int) -> None:
     figure.draw_without_rendering()
     for ax, own in heads.items():
         box, whole = ax.bbox, ax.get_tightbbox()
-        end = figure.bbox.x1 if across == 1 else box.x0 + 1.12 * box.width
+        end = 0.97 * figure.bbox.x1 if across == 1 else box.x0 + 1.12 * box.width
         over = max((head.get_window_extent().x1 - end for head in own), default=0)
         shift = min(max(over, 0), box.x0 - whole.x0) if across == 1 and whole else 0
         for head in own:
