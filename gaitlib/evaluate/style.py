@@ -73,7 +73,9 @@ def stack_for_phone(figure: Figure) -> None:
     A row of panels becomes a column; of a grid two columns stand side by side, the next two beneath them.
     """
     places = {ax: ax.get_subplotspec() for ax in figure.axes if ax.get_subplotspec()}
-    n_rows, n_columns = next((place.get_gridspec().get_geometry() for place in places.values()), (1, 1))
+    if not places:
+        return  # words alone
+    n_rows, n_columns = next(iter(places.values())).get_gridspec().get_geometry()
     usual, across = figure.get_size_inches()[1] / n_rows, 1 if n_rows == 1 else min(n_columns, 2)
     usual = min(usual, 2.8 / across + 0.2) if n_columns > across else usual
     first = {place.rowspan.start: ax for ax, place in places.items() if place.colspan.start == 0}
@@ -100,11 +102,15 @@ def stack_for_phone(figure: Figure) -> None:
     figure.set_size_inches(PHONE_IN, height)
     figure.set_layout_engine("constrained")
     side = "upper" if figure.get_supxlabel() else "lower"  # a label beneath all panels would be hidden
+    drawn = [zip(*reversed(ax.get_legend_handles_labels()), strict=True) for ax in figure.axes]
+    known = {label: handle for pairs in drawn for label, handle in pairs}
     for legend in list(figure.legends):
+        made = zip(legend.texts, legend.legend_handles, strict=True)
+        handles = [known.get(text.get_text(), handle) for text, handle in made]
         words = [textwrap.fill(text.get_text(), 42) for text in legend.texts]
         look = {"title": legend.get_title().get_text(), "loc": f"outside {side} left", "frameon": False}
         legend.remove()
-        figure.legend(legend.legend_handles, words, **look)
+        figure.legend(handles, words, **look)
     _fit_words(figure, across)
 
 
