@@ -43,14 +43,17 @@ document.querySelectorAll("article .wide").forEach((frame) => {
   frame.addEventListener("scroll", count, { passive: true });
   new ResizeObserver(look).observe(frame);
 });
-// A formula wider than its column is set smaller; what is still too wide then scrolls.
-const fitFormulas = () => document.querySelectorAll("article div.math").forEach((box) => {
-  box.style.fontSize = "";
-  const share = box.clientWidth / box.scrollWidth;
-  if (share < 1) box.style.fontSize = `${Math.max(0.66, 0.97 * share)}em`;
-});
-fitFormulas();
-addEventListener("resize", fitFormulas);
+// A formula wider than its column is set smaller; what is still too wide then scrolls. (In braces, as the theme
+// loads this file twice, the first time before there is a page.)
+{
+  const fit = () => document.querySelectorAll("article div.math").forEach((box) => {
+    box.style.fontSize = "";
+    const share = box.clientWidth / box.scrollWidth;
+    if (share < 1) box.style.fontSize = `${Math.max(0.66, 0.97 * share)}em`;
+  });
+  fit();
+  addEventListener("resize", fit);
+}
 // On a phone a table of words is stacked (book.css); then every cell says which column it is of.
 document.querySelectorAll("article .pst-scrollable-table-container table").forEach((table) => {
   const heads = Array.from(table.querySelectorAll("thead th"), (head) => head.textContent.trim());
