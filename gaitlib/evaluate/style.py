@@ -149,3 +149,7 @@ def _fit_words(figure: Figure, across: int) -> None:
             lines = text.get_text().splitlines()
             fits = max(int(max(map(len, lines)) / wide), 8)
             text.set_text("\n".join(textwrap.fill(line, fits) for line in lines))
+    for ax, own in heads.items():  # a title stands above all lines of what is beneath it
+        lines = sum(text.get_text().count("\n") for text in own if text in ax.texts)
+        for title in (text for text in own if text not in ax.texts):
+            title.set_text(title.get_text() + "\n" * lines)
