@@ -84,6 +84,9 @@ def build_notebook() -> dict:
     walker = animation.make_walker(library.table.iloc[0], library.gaits)
     figure, axes = plt.subplots(figsize=(4, 3))
     axes.plot([0, 1], [0, 1])
+    broad, panels = plt.subplots(1, 3, figsize=(9, 3))
+    for ax in panels:
+        ax.plot([0, 1], [0, 1])
     table = pd.DataFrame(
         {"outcome": list("abcdefgh"), "size": ["10", "9", "–", "-2", "3 (1 to 4)", "1,000", "0", "7"]}
     )
@@ -91,6 +94,8 @@ def build_notebook() -> dict:
         show_answer("A short answer."),
         show_figure(figure, "A line", "published"),
         show_table(table, "Eight outcomes", "published"),
+        show_figure(broad, "Three lines", "published"),
+        show_table(pd.DataFrame({"row": range(60)}), "Sixty rows", "published"),
         show_markup(animation.build_animation([walker], still="<p>Still</p>"), "A walk", "simulated"),
     ]
     cells = [
@@ -167,7 +172,9 @@ class Reader:
         faint = [self.tab.evaluate(FIND_FAINT, theme) for theme in ("dark", "light")]
         self.tab.set_viewport_size(PHONE)
         self.tab.wait_for_function(f"innerWidth === {PHONE['width']}")
+        self.tab.wait_for_function(IS_DRAWN)
         seen["overhang_px"] = self.tab.evaluate("document.documentElement.scrollWidth - innerWidth")
+        seen |= self.tab.evaluate(LOOK_ON_PHONE)
         return seen | {"faults": list(self.faults), "faint": sum(faint, []), "work_s": work_s}
 
     def read_clock(self) -> float:
@@ -197,6 +204,14 @@ LOOK = """() => {
   };
 }"""
 """What a reader sees of a page: innerText is what is drawn, so hidden text is empty."""
+LOOK_ON_PHONE = """() => {
+  const find = words => [...document.querySelectorAll(words)].filter(element => element.checkVisibility());
+  return {
+    tiny: find("main figure.plate img").filter(i => i.naturalWidth > 2.4 * i.clientWidth).map(i => i.alt),
+    loose: find("article .wide td:first-child").filter(d => getComputedStyle(d).position !== "sticky").length,
+  };
+}"""
+"""Figures are drawn with 150 points an inch: shrunk by more than that, type of 10 pt is below 9 px."""
 FIND_FAINT = """theme => {
   const calm = document.createElement("style");  // no colour half-way between two
   calm.textContent = "* { transition: none !important; }";
@@ -503,6 +518,37 @@ def test_without_script_a_still_picture_stands_there(browser, book):
 
 def test_nothing_runs_off_the_side_of_a_phone(seen):
     assert {name: page["overhang_px"] for name, page in seen.items() if page["overhang_px"] > 1} == {}
+
+
+def test_figures_are_read_and_first_columns_stay_on_a_phone(seen):
+    assert {name: page["tiny"] for name, page in seen.items() if page["tiny"]} == {}
+    assert {name: page["loose"] for name, page in seen.items() if page["loose"]} == {}
+
+
+def test_the_first_page_has_four_doors(book):
+    if book[1] == SMALL_TITLE:
+        pytest.skip("a small book has one page")
+    text = (book[0] / "0_answer.html").read_text(encoding="utf-8")
+    doors = re.findall(r'class="sd-card-title[^"]*">\s*(For \w+)', text)
+    assert doors == ["For everyone", "For clinicians", "For researchers", "For engineers"]
+
+
+def test_a_long_table_says_how_many_rows_lie_below(reader, book):
+    texts = {name: (book[0] / name).read_text(encoding="utf-8") for name in list_pages(book[0])}
+    parts = {name: text.split('<div class="wide">')[1:] for name, text in texts.items()}
+    name = next(
+        n for n, some in parts.items() if any(p.partition("</div>")[0].count("<tr") > 30 for p in some)
+    )
+    assert reader.open(name)["faults"] == []
+    reader.tab.set_viewport_size(DESK)
+    frame = reader.tab.locator(".wide:has(tbody tr:nth-child(25))").first
+    frame.scroll_into_view_if_needed()
+    rows = frame.locator("tbody tr").count()
+    reader.tab.wait_for_function("frame => frame.dataset.more", arg=frame.element_handle())
+    below = int(re.search(r"\d+", frame.get_attribute("data-more"))[0])
+    assert 0 < below < rows and frame.get_attribute("tabindex") == "0"
+    frame.evaluate("frame => { frame.scrollTop = frame.scrollHeight; }")
+    reader.tab.wait_for_function("frame => !frame.dataset.more", arg=frame.element_handle())
 
 
 def test_a_fault_of_a_page_is_seen(browser, tmp_path):

@@ -5,10 +5,11 @@ import sys
 import pytest
 
 from gaitlib.environment import ROOT
-from gaitlib.report.page import set_type, show_table
+from gaitlib.report.page import describe_basis, set_type, show_figure, show_table
 from gaitlib.workflow.execute import read_parameters
 
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
+import lookup_pages  # noqa: E402
 import mathml  # noqa: E402
 import page_parts  # noqa: E402
 
@@ -52,6 +53,26 @@ def test_long_tables_come_as_csv():
     assert "data:text/csv" in show_table(table, "Eight rows", "published").data
     assert 'download="eight_rows.csv"' in show_table(table, "Eight rows", "published").data
     assert "data:text/csv" not in show_table(table[:7], "Seven rows", "published").data
+
+
+def test_a_phone_gets_its_own_picture_of_a_broad_figure():
+    import matplotlib.pyplot as plt
+
+    for width_in, own in ((4, 0), (9, 1)):
+        figure, _ = plt.subplots(figsize=(width_in, 3))
+        shown = show_figure(figure, "A figure", "published").data
+        assert shown.count('<source media="screen and (max-width: 600px)"') == own
+        assert shown.count("<img ") == shown.count("<picture>") == 1
+
+
+def test_a_caption_says_when_simulated_people_stand_beside_real_ones():
+    assert describe_basis("beside", 3) == "Real people: 3 people; beside them simulated people, not measured"
+
+
+def test_the_drawn_leg_bends_as_far_as_its_card_states(tmp_path):
+    lookup_pages.draw_card("knee_flexion_peak_deg", tmp_path / "knee.svg")
+    found = lookup_pages.compute_cases()["As drawn"]["knee_flexion_peak_deg"]
+    assert f"knee {found:.0f}°" in (tmp_path / "knee.svg").read_text(encoding="utf-8")
 
 
 def test_the_foot_of_a_page_tells_how_long_it_took(tmp_path, monkeypatch):

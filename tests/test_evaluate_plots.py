@@ -12,6 +12,7 @@ from evaluate_toys import build_table
 
 from gaitlib.errors import InputError
 from gaitlib.evaluate.plots import plot_bland_altman, plot_forest, plot_scatter
+from gaitlib.evaluate.style import PHONE_IN, stack_for_phone
 from gaitlib.evaluate.tables import build_agreement_table
 
 MARGINS = {"speed_mps": {"value": 0.1, "source": "Perera 2006"}}
@@ -131,3 +132,48 @@ def test_axes_points_and_margin_are_drawn_in_the_unit_of_their_label():
     ax = plot_forest(table, "step_length_m", "mae")
     drawn = [line.get_xdata()[0] for line in ax.lines if line.get_marker() not in ("", "None")]
     np.testing.assert_allclose(sorted(drawn), sorted(100 * table["mae"]))
+
+
+def find_places(axes):
+    return [ax.get_position(original=False) for ax in np.ravel(axes)]
+
+
+def test_a_row_of_panels_becomes_a_column_on_a_phone():
+    figure, axes = plt.subplots(1, 3, figsize=(9, 3), sharey=True, layout="constrained")
+    for number, ax in enumerate(axes):
+        ax.plot([0, 1], [0, number], label="a label that is far too long to stand in the width of a phone")
+    axes[0].set_ylabel("Angle")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower left", ncols=3)
+    stack_for_phone(figure)
+    figure.draw_without_rendering()
+    places = find_places(axes)
+    assert figure.get_size_inches()[0] == PHONE_IN
+    assert np.ptp([place.x0 for place in places]) < 0.01
+    assert all(above.y0 > below.y1 for above, below in zip(places, places[1:], strict=False))
+    assert [ax.get_ylabel() for ax in axes] == ["Angle"] * 3, "no neighbour says it any more"
+    legend = figure.legends[0].get_window_extent()
+    assert legend.x0 >= 0 and legend.x1 <= figure.bbox.x1
+
+
+def test_a_grid_keeps_two_columns_on_a_phone():
+    figure, axes = plt.subplots(2, 3, figsize=(9, 5), layout="constrained")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("Angle")
+    stack_for_phone(figure)
+    figure.draw_without_rendering()
+    first, second, third = find_places(axes[0])
+    assert first.x1 < second.x0 and abs(first.y0 - second.y0) < 0.01
+    assert third.y1 < find_places(axes[1])[0].y0 and third.width > 1.5 * first.width
+    assert figure.get_supylabel() == "Angle" and not any(ax.get_ylabel() for ax in axes.flat)
+
+
+def test_a_forest_on_a_phone_leaves_room_for_its_marks():
+    table = build_agreement_table(REAL, margins=MARGINS, n_resamples=100)
+    names = {"child": "Children of a group with a very long name"}
+    ax = plot_forest(table, "speed_mps", labels=names)
+    stack_for_phone(ax.figure)
+    ax.figure.draw_without_rendering()
+    assert ax.bbox.width > 0.4 * ax.figure.bbox.width
+    for text in ax.texts:
+        box = text.get_window_extent()
+        assert box.x0 >= 0 and box.x1 <= ax.figure.bbox.x1 + 1

@@ -30,6 +30,7 @@ from gaitlib.evaluate.tables import (
     build_agreement_table,
     build_people_table,
     format_agreement_table,
+    format_statistic,
 )
 
 MARGINS = {"speed_mps": {"value": 0.1, "source": "Perera 2006"}}
@@ -158,6 +159,42 @@ def test_abstentions_are_counted_not_dropped():
     gone["status"] = "blurred"
     found = build_agreement_table(gone, rng=rng(), n_resamples=200)
     assert found["note"].iloc[0] == "not evaluated: 0 people with an estimate, 3 needed; blurred (36)"
+    gone.loc[gone["person_id"] == gone["person_id"].iloc[0], "status"] = "ok"
+    gone[["estimate", "lower", "upper"]] = 1.0
+    note = build_agreement_table(gone, rng=rng(), n_resamples=200)["note"].iloc[0]
+    assert note.startswith("not evaluated: 1 person with an estimate, 3 needed")
+
+
+def test_slopes_of_few_people_are_not_shown():
+    table = build_agreement_table(TIDY, rng=rng(), n_resamples=200)
+    own = table[table["method"] == "synthetic"].set_index("subgroup")
+    shown = {name: format_statistic(row, "slope_reference") for name, row in own.iterrows()}
+    assert shown["neurological"] == "–" != shown["child"]
+    assert format_statistic(own.loc["neurological"], "bias") != "–", "four people"
+
+
+def test_the_end_of_an_interval_keeps_its_side_of_zero():
+    assert format_interval(-0.4, -0.7, -0.03, 1) == "\u22120.4 (\u22120.7 to \u22120.03)"
+    assert format_interval(5.0, 0.0, 12.0, 0) == "5 (0 to 12)"
+    assert format_interval(0.2, -1e-9, 0.4, 1) == "0.2 (0.0 to 0.4)", "zero but for rounding"
+
+
+def test_warnings_of_a_fit_are_said_in_words():
+    from gaitlib.evaluate import bias_model
+
+    class Fit:
+        converged, scale, bse = True, 1.0, np.ones(1)
+        cov_re = pd.DataFrame([[0.1]])
+
+        def fit(self, reml, method):
+            import warnings
+
+            warnings.warn("The MLE may be on the boundary of the parameter space.", stacklevel=1)
+            return self
+
+    assert bias_model._fit_mixed(Fit())[1] == [
+        "the spread between people is hardly told apart from that between walks"
+    ]
 
 
 def test_two_people_of_equal_name_in_two_data_sets_are_two_people():

@@ -210,7 +210,7 @@ def _write_card(name: str, folder: str, cases: dict) -> list[str]:
         "",
         f"```{{image}} {folder}/{name}.svg",
         f":alt: {outcome.label} in the example walk",
-        ":width: 560px",
+        ":width: 500px",
         "```",
         "",
         f"- **Name and unit**: `{name}`, {outcome.unit}",
@@ -244,7 +244,7 @@ def draw_card(name: str, path: str | Path) -> None:
 
     kind, spans = PICTURES[name]
     with plt.rc_context({**STYLE, "svg.hashsalt": name}):
-        figure, ax = plt.subplots(figsize=(6.2, 2.5), layout="constrained")
+        figure, ax = plt.subplots(figsize=(4.9, 1.7 if kind == "leg" else 2.4), layout="constrained")
         {"time": _draw_time, "leg": _draw_leg}.get(kind, _draw_ground)(ax, spans, kind)
         figure.savefig(path, metadata={"Date": None, "Creator": None})
         plt.close(figure)
@@ -315,8 +315,12 @@ def _draw_leg(ax, spans: list, kind: str) -> None:
     from gaitlib.evaluate.style import COLOURS
 
     lean = np.deg2rad([20, 10, -5, -15, 5, 25, 20])  # of the thigh; the cards measure none
-    for number, moment in enumerate(np.linspace(CONTACTS[0][1], CONTACTS[2][1], 7)):
-        bend, slope = (float(angle[0]) for angle in _bend_leg(np.array([moment]), "r"))
+    start, end = CONTACTS[0][1], CONTACTS[2][1]
+    fine = np.linspace(start, end, 201)
+    peak = fine[np.argmax(_bend_leg(fine, "r")[0])]
+    moments = np.linspace(start, end, 7)
+    moments[np.abs(moments - peak).argmin()] = peak  # so that what the card states is among what is drawn
+    for number, (moment, bend, slope) in enumerate(zip(moments, *_bend_leg(moments, "r"), strict=True)):
         turns = [lean[number], lean[number] - np.deg2rad(bend)]
         x = number + np.cumsum([0.0, *0.42 * np.sin(turns)])
         y = 0.9 - np.cumsum([0.0, *0.42 * np.cos(turns)])
@@ -324,9 +328,10 @@ def _draw_leg(ax, spans: list, kind: str) -> None:
         ax.plot(x, y, "o-", color=COLOURS[0], linewidth=2.2, markersize=4)
         sole = x[-1] + ends * np.cos(foot), y[-1] - 0.05 + ends * np.sin(foot)
         ax.plot(*sole, color=COLOURS[0], linewidth=4)
-        ax.text(number, 1.0, f"sole {slope:.0f}°\nknee {bend:.0f}°", ha="center", fontsize=10)
+        words = f"sole {slope:.0f}°\nknee {bend:.0f}°".replace("-", "\u2212")
+        ax.text(number, 1.0, words, ha="center", fontsize=10)
     ax.set(xlim=(-0.7, 6.7), ylim=(-0.1, 1.25), xticks=range(7), yticks=[], aspect="equal")
-    ax.set(xticklabels=["0", "", "", "50", "", "", "100"])
+    ax.set(xticklabels=[f"{100 * (moment - start) / (end - start):.0f}" for moment in moments])
     ax.set(xlabel="Right leg over its stride (%), from contact to contact")
     ax.spines["left"].set_visible(False)
 

@@ -26,6 +26,34 @@ document.querySelectorAll("article .wide table").forEach((table) => {
     });
   });
 });
+// A table that scrolls inside its frame says how many rows lie beneath, and takes the keys of a keyboard.
+document.querySelectorAll("article .wide").forEach((frame) => {
+  const rows = frame.querySelectorAll("tbody tr");
+  const count = () => {
+    const edge = frame.getBoundingClientRect().bottom - 24;
+    const below = Array.from(rows).filter((row) => row.getBoundingClientRect().bottom > edge).length;
+    const left = frame.scrollHeight - frame.clientHeight - frame.scrollTop;
+    if (below && left > 8) frame.dataset.more = `\u25be ${below} more ${below === 1 ? "row" : "rows"} below`;
+    else delete frame.dataset.more;
+  };
+  const look = () => {
+    if (frame.scrollHeight > frame.clientHeight + 8) frame.tabIndex = 0;
+    count();
+  };
+  frame.addEventListener("scroll", count, { passive: true });
+  new ResizeObserver(look).observe(frame);
+});
+// A formula wider than its column is set smaller; what is still too wide then scrolls. (In braces, as the theme
+// loads this file twice, the first time before there is a page.)
+{
+  const fit = () => document.querySelectorAll("article div.math").forEach((box) => {
+    box.style.fontSize = "";
+    const share = box.clientWidth / box.scrollWidth;
+    if (share < 1) box.style.fontSize = `${Math.max(0.66, 0.97 * share)}em`;
+  });
+  fit();
+  addEventListener("resize", fit);
+}
 // On a phone a table of words is stacked (book.css); then every cell says which column it is of.
 document.querySelectorAll("article .pst-scrollable-table-container table").forEach((table) => {
   const heads = Array.from(table.querySelectorAll("thead th"), (head) => head.textContent.trim());

@@ -37,7 +37,7 @@ def draw_answer(answer, path: str | Path | None = None):
     recording = answer.recording
     if recording is None:
         raise InputError("plot: the answer holds no recording.")
-    figure = Figure(figsize=(8, 4), layout="constrained")
+    figure = Figure(figsize=(5.4, 4.4), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True)
     fps, values = recording.facts["fps"], recording.values
     time_s = np.arange(len(values)) / fps
@@ -75,7 +75,7 @@ def draw_answer(answer, path: str | Path | None = None):
                     own, np.interp(own, time_s, np.nan_to_num(ahead[:, foot])), marker, color=f"C{foot}"
                 )
         below.set_ylabel("leg lengths" if unit == "px" else "m")
-        below.legend(loc="upper right", fontsize="x-small")
+        below.legend(loc="upper right", fontsize="small")
     for bout in answer.bouts:
         for axes in (above, below):
             hatch = None if bout["status"] == "ok" else "//"
@@ -86,9 +86,9 @@ def draw_answer(answer, path: str | Path | None = None):
                 alpha=0.15,
                 hatch=hatch,
             )
-    below.set_xlabel("time (s); shaded: bouts with an estimate, hatched: without")
+    below.set_xlabel("time (s); shaded: bouts with an estimate,\nhatched: without")
     above.set_title(
-        answer.source if answer.ok else f"{answer.source}: {answer.status[:70]}", fontsize="small"
+        answer.source if answer.ok else f"{answer.source}:\n{answer.status[:70]}", fontsize="small"
     )
     if path is not None:
         try:

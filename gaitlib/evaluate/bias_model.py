@@ -16,6 +16,8 @@ from gaitlib.evaluate.person_means import MIN_PEOPLE
 MIXED = "mixed model, random person effect"
 CLUSTERED = "linear model, errors clustered by person"
 SINGLE = "linear model, HC3 errors"
+_WARNED = "the spread between people is hardly told apart from that between walks"
+"""What the warnings of a mixed model that was fitted come to: its variance lies near the edge, zero."""
 
 
 class BiasModel(NamedTuple):
@@ -111,7 +113,8 @@ def _fit_mixed(model):
         if not np.isfinite(fit.bse).all() or person_variance < 1e-6 * fit.scale:
             continue
         if fit.converged:
-            return fit, sorted({str(item.message).split("\n")[0] for item in caught})
+            uncertain = any(issubclass(item.category, UserWarning) for item in caught)
+            return fit, [_WARNED] if uncertain else []
     return None, []
 
 

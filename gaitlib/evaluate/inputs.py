@@ -158,11 +158,15 @@ def format_number(value: float, decimals: int) -> str:
 
 
 def format_interval(value: float, lower: float, upper: float, decimals: int) -> str:
-    """Format "value (lower to upper)"."""
+    """Format "value (lower to upper)"; an end near zero keeps its side by as many decimals as that takes."""
     text = format_number(value, decimals)
     if not np.isfinite(value) or not (np.isfinite(lower) and np.isfinite(upper)):
         return text
-    return f"{text} ({format_number(lower, decimals)} to {format_number(upper, decimals)})"
+    ends = []
+    for end in (lower, upper):
+        digits = (d for d in range(decimals, decimals + 3) if float(f"{end:.{d}f}"))
+        ends.append(format_number(end, next(digits, decimals)))
+    return f"{text} ({ends[0]} to {ends[1]})"
 
 
 def format_outcome(

@@ -86,7 +86,8 @@ def _describe_group(row: dict, group: pd.DataFrame, margins, rng, n_resamples: i
     if n_people < MIN_PEOPLE:
         reasons = group.loc[group["status"] != "ok", "status"].value_counts()
         why = "; ".join(f"{reason} ({count})" for reason, count in reasons.items())
-        notes.append(f"not evaluated: {n_people} people with an estimate, {MIN_PEOPLE} needed")
+        who = "1 person" if n_people == 1 else f"{n_people} people"
+        notes.append(f"not evaluated: {who} with an estimate, {MIN_PEOPLE} needed")
         return row | {"note": "; ".join(filter(None, [*notes, why]))}
     if n_people < FEW_PEOPLE:
         notes.append(f"few people ({n_people}): intervals indicative only")
@@ -178,7 +179,12 @@ def _format_count(used: int, all_of_them: int) -> str:
 
 
 def format_statistic(row: Mapping, name: str) -> str:
-    """Format one statistic of a row with its interval, in the unit that readers see; "loa": both limits."""
+    """Format one statistic of a row with its interval, in the unit that readers see; "loa": both limits.
+
+    A slope over fewer than `FEW_PEOPLE` people is not shown: one of them would turn it.
+    """
+    if name.startswith("slope") and row["n_people"] < FEW_PEOPLE:
+        return "–"
     if name == "loa":
         if not np.isfinite(row["loa_lower"]):
             return "–"

@@ -76,7 +76,8 @@ def build_viewer(
     """Build a viewer of who walks, how impaired (levels from least to most) and how fast (gaits by speed)."""
     names = list(groups)
     sorted_groups = [
-        (name, [sorted(level, key=_get_speed) for level in levels]) for name, levels in groups.items()
+        (name, [sorted(level, key=lambda walker: walker.gait["speed_mps"].item()) for level in levels])
+        for name, levels in groups.items()
     ]
     return build_lab("walk", _pack_groups(sorted_groups, [names.index(n) for n in shown]), "viewer", still)
 
@@ -145,10 +146,6 @@ def pack_turning(walkers: Sequence[SpatialWalker], shown: Sequence[int]) -> dict
     return {"points": names, "bones": bones, "head": head, "gaits": packed, "panels": list(shown)}
 
 
-def _get_speed(walker: Walker) -> float:
-    return float(walker.gait["speed_mps"])
-
-
 def _pack_groups(groups: list[tuple[str, Sequence[Sequence[Walker]]]], panels: list[int]) -> dict:
     packed, listed = [], []
     for name, levels in groups:
@@ -156,9 +153,7 @@ def _pack_groups(groups: list[tuple[str, Sequence[Sequence[Walker]]]], panels: l
         for walkers in levels:
             listed[-1]["levels"].append({"first": len(packed), "count": len(walkers)})
             packed += [_pack(walker) for walker in walkers]
-    points = packed[0].pop("names")
-    for gait in packed[1:]:
-        del gait["names"]
+    points = [gait.pop("names") for gait in packed][0]
     return {
         "points": points,
         "muscles": list(MUSCLE_GROUPS),
@@ -208,7 +203,7 @@ def _pack(walker: Walker) -> dict:
         "title": walker.title,
         "picture": walker.picture,
         "height_m": round(walker.dimensions.height_m, 3),
-        "speed_mps": round(_get_speed(walker), 3),
+        "speed_mps": round(gait["speed_mps"].item(), 3),
         "stride_s": round(float(gait["stride_time_s"]), 4),
         "length_m": round(length, 4),
         "start_m": round(float((forward - length * np.linspace(0, 1, len(forward))).mean()), 4),

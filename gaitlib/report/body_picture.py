@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping
 
+from gaitlib.gait import MUSCLE_GROUPS
 from gaitlib.person import PER_SIDE, STRENGTH_GROUPS, Impairment
 
 HEALTHY = Impairment().flatten()
@@ -23,6 +24,10 @@ WORDS = {
     "anteversion_deg": ("anteverted", 40.0),
 }
 """Part of an impairment -> words, and the size that counts as a whole."""
+MUSCLE_WORDS = dict(zip(MUSCLE_GROUPS, (
+    *("Iliopsoas", "Gluteus maximus", "Hamstrings", "Biceps femoris, short head", "Rectus femoris", "Vasti"),
+    *("Gastrocnemius", "Soleus", "Tibialis anterior"),
+), strict=True))  # fmt: skip
 PATHS = {
     "iliopsoas": [0.013, ["pelvis", 1.0, 0.2], ["pelvis", 0.2, 0.45], ["thigh", 0.2, 0.03]],
     "glut_max": [0.026, ["pelvis", 0.65, -0.45], ["thigh", 0.02, -0.18], ["thigh", 0.28, -0.04]],

@@ -17,21 +17,11 @@ from matplotlib.ticker import NullFormatter
 from gaitlib.evaluate.realism import Band
 from gaitlib.evaluate.style import COLOURS, STYLE, add_simulated_mark
 from gaitlib.gait import JOINTS
+from gaitlib.report.body_picture import MUSCLE_WORDS as MUSCLE_WORDS
 from gaitlib.simulate.curves import SideCurves
 
 RIGHT, LEFT, GREY = COLOURS[0], COLOURS[1], "0.55"
 TITLES = {"hip": "Hip\nflexion (°)", "knee": "Knee\nflexion (°)", "ankle": "Ankle\ndorsiflexion (°)"}
-MUSCLE_WORDS = {
-    "iliopsoas": "Iliopsoas",
-    "glut_max": "Gluteus maximus",
-    "hamstrings": "Hamstrings",
-    "bifemsh": "Biceps femoris, short head",
-    "rect_fem": "Rectus femoris",
-    "vasti": "Vasti",
-    "gastroc": "Gastrocnemius",
-    "soleus": "Soleus",
-    "tib_ant": "Tibialis anterior",
-}
 _LINES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1, 1, 1)))
 _LEG = ("hip", "knee", "ankle", "heel", "toe")
 _HALF = (

@@ -9,7 +9,7 @@ import numpy as np
 
 from gaitlib.door.bouts import trace_legs
 from gaitlib.door.recording import LEG_POINTS, POINT
-from gaitlib.gait import MUSCLE_GROUPS
+from gaitlib.report.body_picture import MUSCLE_WORDS
 from gaitlib.report.visit import Measure, Visit
 
 LABELS = {
@@ -42,11 +42,6 @@ _MEANINGS = {
     "foot_strike_angle_deg": "sole to floor at contact, toes up positive",
     "sagittal_deviation_index": "thigh, knee and ankle; 100 is usual in simulated healthy people, 10 one SD",
 }
-_MUSCLE_WORDS = (
-    *("Iliopsoas", "Gluteus maximus", "Hamstrings", "Biceps (short)", "Rectus femoris", "Vasti"),
-    *("Gastrocnemius", "Soleus", "Tibialis anterior"),
-)
-"""In the order of MUSCLE_GROUPS."""
 _LIMBS = (
     *(("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "ankle"), ("ankle", "toe")),
     ("heel", "ankle"),
@@ -329,7 +324,7 @@ def _draw_muscles(visit: Visit) -> str:
         return ""
     x, top = np.linspace(4, 96, curves.sizes["phase"]), float(np.ceil(10 * curves["upper"].max()) / 10)
     figures = []
-    for group, words in zip(MUSCLE_GROUPS, _MUSCLE_WORDS, strict=True):
+    for group, words in MUSCLE_WORDS.items():
         drawn = '<path d="M4 4V56H96" fill="none" stroke="#8c959f"/>'
         for side, colour, dash in (("r", RIGHT, ""), ("l", LEFT, ' stroke-dasharray="4 2"')):
             one = curves.sel(muscle=f"{group}_{side}")

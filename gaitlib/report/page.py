@@ -12,13 +12,14 @@ import pandas as pd
 from gaitlib.errors import InputError
 
 _NO_BREAK = "\u00a0"
-_BROAD_PX = 620
-"""Figures wider than this scroll sideways on a phone."""
+_BROAD_PX = 500
+"""Figures wider than this are drawn a second time, for a phone."""
 _LONG_ROWS = 8
 """Tables of so many rows come as CSV too, and book.js sorts them."""
 
 BASES = {
     "real": "Real people",
+    "beside": "Real people",
     "simulated": "Simulated people, not measured",
     "generated": "Generated people, not measured",
     "published": "Published numbers, not computed here",
@@ -33,33 +34,34 @@ def describe_basis(
         raise InputError(f"basis: found {basis!r}, expected one of {', '.join(BASES)}")
     counts = [f"{n_people:,} {'person' if n_people == 1 else 'people'}"] if n_people is not None else []
     counts += [f"{n_walks:,} {unit[:-1] if n_walks == 1 else unit}"] if n_walks is not None else []
-    return BASES[basis] + (f": {', '.join(counts)}" if counts else "")
+    told = BASES[basis] + (f": {', '.join(counts)}" if counts else "")
+    return f"{told}; beside them simulated people, not measured" if basis == "beside" else told
 
 
 def show_figure(figure, caption: str, basis: str, n_people=None, n_walks=None, unit: str = "walks"):
     """Show a matplotlib figure with its caption and data basis."""
     import matplotlib.pyplot as plt
 
+    from gaitlib.evaluate.style import stack_for_phone
+
     figure = getattr(figure, "figure", figure)
     if basis in ("simulated", "generated"):
         figure.text(
             0.0, 1.01, basis.upper(), ha="left", va="bottom", color="#B00020", weight="bold", fontsize=11
         )
-    picture, width_px = _draw_png(figure)
+    drawn, width = _draw_png(figure)
+    narrow = ""
+    if width > _BROAD_PX:
+        stack_for_phone(figure)
+        narrow = f'<source media="screen and (max-width: 600px)" srcset="{_draw_png(figure)[0]}">'
     plt.close(figure)
-    width = width_px * 96 // 150
-    kind = "plate broad" if width > _BROAD_PX else "plate"
-    data = base64.b64encode(picture).decode()
-    words = f"{_mark_basis(basis, n_people, n_walks, unit)} {_escape(caption)}"
-    return _show(
-        f'<figure class="{kind}"><div class="frame"><img src="data:image/png;base64,{data}" '
-        f'style="width:{width}px" alt="{html.escape(caption, quote=True)}"></div>'
-        f"<figcaption>{words}</figcaption></figure>"
-    )
+    told = html.escape(caption, quote=True)
+    picture = f'<picture>{narrow}<img src="{drawn}" style="width:{width}px" alt="{told}"></picture>'
+    return show_markup(picture, caption, basis, n_people, n_walks, unit)
 
 
-def _draw_png(figure) -> tuple[bytes, int]:
-    """Draw a figure as PNG of 256 colours, a third of the bytes of all of them; and its width in pixels."""
+def _draw_png(figure) -> tuple[str, int]:
+    """Draw a figure as PNG of 256 colours, a third of the bytes of all: address with data, width (px)."""
     from PIL import Image
 
     drawn, small = io.BytesIO(), io.BytesIO()
@@ -67,7 +69,8 @@ def _draw_png(figure) -> tuple[bytes, int]:
     with Image.open(drawn) as image:
         few = image.convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
         few.save(small, "png", optimize=True)
-        return small.getvalue(), image.width
+        data = base64.b64encode(small.getvalue()).decode()
+        return f"data:image/png;base64,{data}", image.width * 96 // 150
 
 
 def show_markup(markup: str, caption: str, basis: str, n_people=None, n_walks=None, unit: str = "walks"):
@@ -84,7 +87,7 @@ def show_table(
     body = shown.to_html(index=False, border=0, na_rep="–", justify="left", escape=True, classes="table")
     words = f"{_mark_basis(basis, n_people, n_walks, unit)} {_escape(caption)}"
     if len(table) >= _LONG_ROWS:
-        words += f" {_link_csv(table, f'{_name_file(caption)}.csv', 'CSV')}"
+        words += f" {len(table)} rows. {_link_csv(table, f'{_name_file(caption)}.csv', 'CSV')}"
     return _show(f'<div class="wide">{body}</div><p class="tablenote">{words}</p>')
 
 

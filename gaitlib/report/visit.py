@@ -199,11 +199,8 @@ def compare_visits(measures: dict[str, Measure], path: Path, view: str) -> tuple
         raise InputError(f"--compare {path}: cannot be read as JSON ({error}).") from None
     if not isinstance(earlier, dict) or earlier.get("kind") != KIND or earlier.get("version") != VERSION:
         raise InputError(f"--compare {path}: found no report; give the .json that gaitlib report wrote.")
-    before = {
-        name: item
-        for name, item in earlier.get("values", {}).items()
-        if name in measures and item is not None
-    }
+    told = earlier.get("values", {})
+    before = {name: told[name] for name in measures if told.get(name) is not None}
     for name, item in before.items():
         unit = measures[name].unit
         if not isinstance(item, dict) or item.get("unit") != unit or item.get("value") is None:
