@@ -55,18 +55,13 @@ class GaitPool:
 
     def take(self, rows: np.ndarray) -> GaitPool:
         """Take some gaits."""
-        parts = (tuple(part[n] for n in rows) for part in (self.curves.dimensions, self.curves.persons))
-        curves = GaitCurves(self.curves.curves[rows], self.curves.stride_time_s[rows], *parts)
-        return GaitPool(curves, self.activation[rows], self.load[rows], self.weight[rows])
+        return GaitPool(
+            self.curves.take(rows), self.activation[rows], self.load[rows], self.weight[rows]
+        )
 
     def join(self, other: GaitPool) -> GaitPool:
         """Put two pools together."""
-        curves = GaitCurves(
-            np.concatenate([self.curves.curves, other.curves.curves]),
-            np.concatenate([self.curves.stride_time_s, other.curves.stride_time_s]),
-            self.curves.dimensions + other.curves.dimensions,
-            self.curves.persons + other.curves.persons,
-        )
+        curves = self.curves.join(other.curves)
         return GaitPool(curves, *(np.concatenate([getattr(self, name), getattr(other, name)])
                                   for name in ("activation", "load", "weight")))  # fmt: skip
 
