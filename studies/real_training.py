@@ -40,8 +40,8 @@ def crossvalidate_network(
     names = np.random.default_rng(seed).permutation(np.unique(people))
     if len(names) < 3:
         raise InputError(f"crossvalidate_network: found {len(names)} people, expected at least 3.")
-    latent = encode_outcomes(truth)
-    estimate = np.full(truth.shape, np.nan)
+    latent = encode_outcomes(truth, start.config.n_outcomes)
+    estimate = np.full(latent.shape, np.nan)
     for number, part in enumerate(np.array_split(names, min(n_folds, len(names)))):
         rng = np.random.default_rng([seed, number])
         others = rng.permutation(np.setdiff1d(names, part))

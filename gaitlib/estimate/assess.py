@@ -42,8 +42,8 @@ def tabulate_errors(estimator: GaitEstimator, clips: list[Clip]) -> pd.DataFrame
         )
         for name, reference in zip(OUTCOME_NAMES, clip.truth, strict=True):
             row = about | {"outcome": name, "reference": float(reference), "status": estimate.status}
-            if estimate.ok:
-                item = estimate.values[name]
+            item = estimate.values.get(name)
+            if item is not None:
                 row |= {"estimate": item.value, "lower": item.lower, "upper": item.upper}
             rows.append(row)
     columns = [
@@ -97,6 +97,7 @@ def summarise_overall(errors: pd.DataFrame) -> dict:
 _SCALE = {
     "speed_mps": (1, "m/s", 3),
     "step_length_m": (100, "cm", 1),
+    "step_width_m": (100, "cm", 1),
     "step_time_s": (1000, "ms", 1),
     "cadence_spm": (1, "steps/min", 1),
 }

@@ -18,7 +18,6 @@ from gaitlib.estimate.features import ClipFeatures, compute_features, get_height
 from gaitlib.estimate.inertial_features import compute_inertial_features
 from gaitlib.estimate.input_kind import mirror_features
 from gaitlib.estimate.targets import (
-    OUTCOME_NAMES,
     Estimate,
     build_abstention,
     build_activation,
@@ -83,7 +82,7 @@ class GaitEstimator:
             gap = gap[np.isfinite(gap).all(axis=(1, 2, 3)) & (self.config.activation_weight > 0)]
             error = gap if len(gap) else None
         location, log_scale = predicted
-        truth = encode_outcomes([clip.truth for clip in clips])
+        truth = encode_outcomes([clip.truth for clip in clips], self.config.n_outcomes)
         kind = self._get_network().kind
         self.calibration = calibrate_intervals(kind, features, location, log_scale, truth, level, error)
         return self
@@ -135,7 +134,7 @@ class GaitEstimator:
         """
         network = self._get_network()
         order = np.argsort([item.sequence.shape[-1] for item in features])
-        location, log_scale = (np.zeros((len(features), len(OUTCOME_NAMES))) for _ in range(2))
+        location, log_scale = (np.zeros((len(features), self.config.n_outcomes)) for _ in range(2))
         activity = torch.zeros(len(features), 2, self.config.n_components)
         network.eval()
         with torch.no_grad():

@@ -38,7 +38,7 @@ from gaitlib.estimate.shifts import (
     sample_seeded,
     shift_sampler,
 )
-from gaitlib.estimate.targets import OUTCOME_NAMES
+from gaitlib.estimate.targets import N_WITHOUT_WIDTH, OUTCOME_NAMES
 from gaitlib.estimate.training_loop import compute_loss
 from gaitlib.generate.learnable_gaits import select_verified
 from gaitlib.generate.network_training import fingerprint
@@ -303,6 +303,7 @@ def build_training_config(settings: dict, kind: str = "keypoints"):
     insole = kind == "insole"
     network = NetworkConfig(
         kind=kind, width=settings["width"] // (2 if insole else 1),  # a mean stride holds less than a clip
+        n_outcomes=len(OUTCOME_NAMES) if kind == "keypoints" else N_WITHOUT_WIDTH,
         n_clips=settings["clips" if kind == "keypoints" else f"{kind}_clips"],
         reuse=settings["reuse"] * (2 if insole else 1),
         batch_size=settings["batch_size"], learning_rate=settings["learning_rate"],

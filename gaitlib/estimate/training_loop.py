@@ -118,7 +118,7 @@ def _train_chunk(
 ) -> dict:
     clips = [clip for chunk in buffer for clip in chunk]
     lengths = np.array([clip.features.sequence.shape[-1] for clip in clips])
-    truths = encode_outcomes([clip.truth for clip in clips])
+    truths = encode_outcomes([clip.truth for clip in clips], config.n_outcomes)
     activity = network.project_activation(np.stack([clip.activation for clip in clips]))
     network.train()
     losses, errors = [], []
@@ -141,9 +141,8 @@ def _train_chunk(
         losses.append(float(loss.detach()))
         errors.append((prediction.location.detach() - truth).abs().nanmedian(dim=0).values.numpy())
     row = {"loss": float(np.mean(losses))}
-    return row | {
-        f"error_{name}": float(e) for name, e in zip(OUTCOME_NAMES, np.nanmean(errors, axis=0), strict=True)
-    }
+    middle = zip(OUTCOME_NAMES, np.nanmean(errors, axis=0), strict=False)
+    return row | {f"error_{name}": float(error) for name, error in middle}
 
 
 def _draw_batch(rng: np.random.Generator, lengths: np.ndarray, size: int) -> np.ndarray:

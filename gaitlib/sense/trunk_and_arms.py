@@ -196,8 +196,8 @@ def move_trunk(
     factor = min(wanted / max(2 * np.abs(step), 1e-4), _MOST)
     rise = ((factor - 1) * step * np.exp(-4j * np.pi * turns)).real
     wanted = expect_excursion("sway", speed_mps, leg_length_m) * np.exp(spread * rng.standard_normal())
-    stride = _fit_wave(middle[:, 2], turns)
-    sway = ((0.5j * wanted - stride) * np.exp(-2j * np.pi * turns)).real
+    beside = middle[:, 2] - middle[:, 2].mean()
+    sway = (min(wanted / max(np.ptp(beside), 1e-4), _MOST) - 1) * beside
     surge = _find_surge(middle[:, 0], turns)
     surge *= SURGE_SHARE * np.exp(spread * rng.standard_normal()) - 1
     moved[..., 0] += surge[:, None] * _SHARE
