@@ -85,6 +85,9 @@ def run_train(arguments: argparse.Namespace) -> int:
     generator = None
     if set(arguments.only) - {"insole"} and not arguments.intervals:  # insoles learn from the library alone
         generator = obtain_generator(arguments.generator, study, library, folder)
+    in_space = None
+    if study.spatial_library and set(arguments.only) - {"insole"}:
+        in_space = load_library(ROOT / study.spatial_library.folder).curves
     output = Path(arguments.output)
     output.mkdir(parents=True, exist_ok=True)
     for kind in arguments.only:
@@ -94,8 +97,9 @@ def run_train(arguments: argparse.Namespace) -> int:
         path = output / f"{kind}.safetensors"
         fitted = GaitEstimator.load(path) if arguments.intervals else None
         estimator, _, errors = train_estimator(
-            *library, config, study.seed, folder / kind, sampler, print, fitted=fitted
-        )
+            *library, config, study.seed, folder / kind, sampler, print, fitted=fitted,
+            in_space=None if kind == "insole" else in_space,
+        )  # fmt: skip
         estimator.save(path)
         _say_written(path)
         print(f"written: {write_model_card(output / f'{kind}.md', estimator, errors, _repeat(arguments))}")
