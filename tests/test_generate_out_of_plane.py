@@ -69,7 +69,7 @@ def test_a_gait_in_space_walks_with_its_own_points(whole):
     motion = build_walk_motion(still, rng, 1.0, 100.0)
     for name in ("hip_r", "knee_l", "ankle_r", "heel_l", "toe_r", "shoulder_l", "neck"):
         found = motion.points[:, KEYPOINTS_3D.index(name)]
-        assert found[:, 1:] == pytest.approx(points[name][:, 1:], abs=1e-4), name
+        assert found[:, 1:] == pytest.approx(points[name][:, 1:], abs=1e-3), name
     walk = build_synthetic_walk(SPACE.gaits.isel(gait=place), person, np.random.default_rng(0), n_strides=6)
     assert compute_walk_outcomes(walk)["stride_time_s"] == pytest.approx(stride_s, rel=0.01)
 
@@ -113,7 +113,9 @@ def test_people_not_learned_from_are_told_better_than_by_the_mean_and_by_the_rul
 
 
 def test_shipped_model_gives_planar_gaits_of_all_cohorts_possible_curves(planar):
-    drawn = load_out_of_plane().draw(planar.sagittal, np.random.default_rng(1))
+    rng, model = np.random.default_rng(1), load_out_of_plane()
+    everyone = (planar.take([n]).sagittal for n in range(len(planar.persons)))
+    drawn = np.concatenate([model.draw(one, rng) for one in everyone])
     own = dict(zip(OUT_OF_PLANE, np.moveaxis(drawn, 2, 0), strict=True))
     height = np.array([person.height_m for person in planar.persons])
     width = (own["ankle_r"] + own["ankle_l"]).mean(axis=1) * height

@@ -17,6 +17,7 @@ from gaitlib.estimate.estimator_network import GaitNetwork, NetworkConfig
 from gaitlib.estimate.features import ClipFeatures, compute_features, get_height
 from gaitlib.estimate.inertial_features import compute_inertial_features
 from gaitlib.estimate.input_kind import mirror_features
+from gaitlib.estimate.step_width import COLUMN, apply_width
 from gaitlib.estimate.targets import (
     Estimate,
     build_abstention,
@@ -43,6 +44,8 @@ class GaitEstimator:
     calibration: Calibration | None = None  # set by `calibrate` or `load`
     # plain values kept in the file: what it was trained on, seed, sampler
     provenance: dict = field(default_factory=dict)
+    # step width of keypoints, by direction of the path: of `gaitlib.estimate.step_width.fit_width`
+    width: dict[str, list[float]] = field(default_factory=dict)
 
     def fit(
         self,
@@ -146,6 +149,9 @@ class GaitEstimator:
                 log_scale[rows] = 0.5 * (seen.log_scale + turned.log_scale).numpy()
                 activity[rows] = 0.5 * (seen.activity + turned.activity.flip(1))
             curves = network.rebuild_activation(activity)
+        if self.width:
+            own = apply_width(self.width, features, location[:, COLUMN])
+            location[:, COLUMN], log_scale[:, COLUMN] = own
         return location, log_scale, curves
 
     def _get_network(self) -> GaitNetwork:
@@ -158,7 +164,7 @@ class GaitEstimator:
         if self.network is None or self.calibration is None:
             raise InputError("GaitEstimator: nothing to save; call fit() and calibrate() first.")
         about = {"config": asdict(self.config), "provenance": self.provenance}
-        about["calibration"] = self.calibration.to_dict()
+        about |= {"calibration": self.calibration.to_dict(), "width": self.width}
         write_weights(path, FORM, {name: v.numpy() for name, v in self.network.state_dict().items()}, about)
 
     @classmethod
@@ -166,7 +172,7 @@ class GaitEstimator:
         """Read an estimator that `save` wrote; refuse a file of another kind or version, or changed."""
         tensors, about = read_weights(path, FORM)
         values = {key: tuple(v) if isinstance(v, list) else v for key, v in about["config"].items()}
-        estimator = cls(NetworkConfig(**values), provenance=about["provenance"])
+        estimator = cls(NetworkConfig(**values), provenance=about["provenance"], width=about.get("width", {}))
         estimator.network = GaitNetwork(estimator.config)
         try:
             estimator.network.load_state_dict(

@@ -26,6 +26,7 @@ from gaitlib.estimate.clip_sampler import (
 from gaitlib.estimate.estimator import GaitEstimator
 from gaitlib.estimate.input_kind import DIRECTIONS, name_group
 from gaitlib.estimate.insole_sampler import InsoleSamplerConfig, sample_insole_clips
+from gaitlib.estimate.step_width import COLUMN, fit_width
 from gaitlib.estimate.targets import OUTCOME_NAMES
 
 SHIFTS = ("camera", "body", "detector")
@@ -98,6 +99,10 @@ def calibrate_on_shifts(
     parts = [sample_seeded(held_out, own, [seed, 8, n], n_each) for n, own in enumerate(samplers)]
     clips = [clip for part in parts for clip in part]
     choose_trust(estimator, clips, _PERSPECTIVE_ALONE)
+    if estimator.config.kind == "keypoints" and estimator.config.n_outcomes > COLUMN:
+        features, truth = [clip.features for clip in clips], np.array([clip.truth[COLUMN] for clip in clips])
+        estimator.width = {}
+        estimator.width = fit_width(features, estimator.predict_raw(features)[0][:, COLUMN], truth)
     return estimator.calibrate(clips, level)
 
 
