@@ -28,7 +28,7 @@ from gaitlib.signals import fill_gaps
 from gaitlib.walk import KEYPOINTS_3D, build_walk, find_progression, get_point, validate_walk
 
 MIN_STEPS = 2
-_LANDING_SHARE = (0.03, 0.10)
+_LANDING_SHARE, MID_STANCE_SHARE = (0.03, 0.10), (0.15, 0.35)
 _MAX_GAP_S = 0.1
 _LEG = ("hip", "knee", "ankle", "heel", "toe")
 
@@ -125,8 +125,8 @@ def explain_missing(outcomes: dict[str, float]) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class _Paths:
-    """Paths over time: hips along (n,), heels along and across (n, 2), where all of that is known (n,); knee
-    flexion and slope of the sole, degrees (n, 2)."""
+    """Paths over time: hips along (n,), heels along and ankles across (n, 2), where all of that is known (n,);
+    knee flexion and slope of the sole, degrees (n, 2)."""
 
     time_s: np.ndarray
     hip: np.ndarray
@@ -182,9 +182,9 @@ def _read_paths(walk: xr.Dataset) -> _Paths:
     rightward = np.array([-forward[2], 0.0, forward[0]])
     heel, _ = choose_foot_points(walk)
     max_gap = _MAX_GAP_S * walk.attrs["fps"]
-    feet = [get_point(walk, f"{heel}_{side}") for side in SIDES]
     curves = [get_point(walk, "mid_hip") @ forward]
-    curves += [foot @ axis for axis in (forward, rightward) for foot in feet]
+    curves += [get_point(walk, f"{heel}_{side}") @ forward for side in SIDES]
+    curves += [get_point(walk, f"ankle_{side}") @ rightward for side in SIDES]
     filled, known = zip(*(fill_gaps(curve, max_gap) for curve in curves), strict=True)
     values = np.where(np.stack(known, axis=1), np.stack(filled, axis=1), np.nan)
     seen = np.isfinite(values).all(axis=1)
@@ -227,7 +227,8 @@ def _compute(paths: _Paths, events: pd.DataFrame) -> dict[str, float]:
     step_time = _mean_sides(step_times, side)
     usual_stride = _mean(stride_times) if len(stride_times) else 2 * step_time
     prints = np.array([_read_landing(paths, t, f, usual_stride) for t, f in zip(times, feet, strict=True)])
-    width = np.array([_read(paths, t, paths.across[:, 0] - paths.across[:, 1]) for t in times])
+    places = [_read_mid_stance(paths, t, f, usual_stride) for t, f in zip(times, feet, strict=True)]
+    widths = np.diff(places) * np.where(feet[1:], -1.0, 1.0)  # from the left foot to the right one
     lengths = prints[ends] - prints[ends - 1]
 
     hip = [_read(paths, t, paths.hip) for t in (times[0], times[-1])]
@@ -237,7 +238,7 @@ def _compute(paths: _Paths, events: pd.DataFrame) -> dict[str, float]:
     outcomes["cadence_spm"] = 60.0 / step_time
     outcomes["stride_time_s"] = _mean(stride_times)
     outcomes["stride_length_m"] = _mean(prints[stride_ends] - prints[stride_ends - 2])
-    outcomes["step_width_m"] = _mean(width[ends])
+    outcomes["step_width_m"] = _mean(widths[ends - 1])
     if len(stride_times) >= OUTCOMES["stride_time_cv"].min_steps - 1:
         outcomes["stride_time_cv"] = float(np.std(stride_times, ddof=1) / np.mean(stride_times))
     outcomes["step_time_asymmetry"] = _compare_sides(step_times, side)
@@ -289,6 +290,12 @@ def _read_landing(paths: _Paths, moment: float, foot: int, stride_s: float) -> f
     places = np.interp(moments, paths.time_s, paths.along[:, foot], right=np.nan)
     rests = np.isfinite(places).any()
     return float(np.nanmean(places)) if rests else _read(paths, moment, paths.along[:, foot])
+
+
+def _read_mid_stance(paths: _Paths, moment: float, foot: int, stride_s: float) -> float:
+    """Where the ankle is across the walk in the middle of stance; NaN if the record ends before."""
+    moments = moment + np.linspace(*MID_STANCE_SHARE, 6) * stride_s
+    return _mean(np.interp(moments, paths.time_s, paths.across[:, foot], right=np.nan))
 
 
 def _mean(values: np.ndarray) -> float:

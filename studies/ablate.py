@@ -263,7 +263,7 @@ def _tabulate(attrs: list[dict], truth, found, name: str, n_train: int, seed: in
     keys = ("origin", "dataset", "subgroup", "person_id", "walk_id", "view")
     rows = []
     for own, true, values in zip(attrs, truth, found, strict=True):
-        for outcome, reference, estimate in zip(OUTCOME_NAMES, true, values, strict=True):
+        for outcome, reference, estimate in zip(OUTCOME_NAMES, true, values, strict=False):
             if np.isfinite(reference):
                 row = about | {key: own[key] for key in keys} | {"outcome": outcome, "status": "ok"}
                 ends = {"lower": np.nan, "upper": np.nan}

@@ -109,7 +109,7 @@ def build_measured_gaits() -> GaitCurves:
         closed = np.fft.irfft(spectrum, 100, axis=0)
         curves.append(np.concatenate([closed, closed[:1]]))
     n = len(curves)
-    return GaitCurves(np.array(curves), np.full(n, 1.08), (body,) * n, (person,) * n)
+    return GaitCurves(np.array(curves), np.full(n, 1.08), (body,) * n, (person,) * n, (None,) * n)
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ import numpy as np
 import torch
 
 from gaitlib.errors import InputError
-from gaitlib.estimate.estimator_network import GaitNetwork
+from gaitlib.estimate.estimator_network import GaitNetwork, batch_features
 from gaitlib.estimate.features import ClipFeatures
 from gaitlib.estimate.input_kind import mirror_features
 from gaitlib.estimate.targets import decode_outcomes, encode_outcomes
-from gaitlib.estimate.training_loop import batch_features, compute_loss
+from gaitlib.estimate.training_loop import compute_loss
 from gaitlib.generate.network_training import take_step
 
 EPOCHS = (5, 10, 20, 40)
@@ -40,8 +40,8 @@ def crossvalidate_network(
     names = np.random.default_rng(seed).permutation(np.unique(people))
     if len(names) < 3:
         raise InputError(f"crossvalidate_network: found {len(names)} people, expected at least 3.")
-    latent = encode_outcomes(truth)
-    estimate = np.full(truth.shape, np.nan)
+    latent = encode_outcomes(truth, start.config.n_outcomes)
+    estimate = np.full(latent.shape, np.nan)
     for number, part in enumerate(np.array_split(names, min(n_folds, len(names)))):
         rng = np.random.default_rng([seed, number])
         others = rng.permutation(np.setdiff1d(names, part))

@@ -13,7 +13,13 @@ from gaitlib.errors import InputError
 from gaitlib.estimate.assess import summarise_errors, write_model_card
 from gaitlib.estimate.clip_sampler import SamplerConfig, build_pool, draw_camera, sample_clips
 from gaitlib.estimate.estimator import GaitEstimator
-from gaitlib.estimate.estimator_network import DESIGNS, GaitNetwork, NetworkConfig, tell_direction
+from gaitlib.estimate.estimator_network import (
+    DESIGNS,
+    GaitNetwork,
+    NetworkConfig,
+    batch_features,
+    tell_direction,
+)
 from gaitlib.estimate.features import PINHOLE_FEATURES
 from gaitlib.estimate.input_kind import KEYPOINTS, mirror_features
 from gaitlib.estimate.shifts import SHIFTS, choose_trust, shift_sampler
@@ -24,7 +30,6 @@ from gaitlib.estimate.synthetic_training import (
     train_estimator,
 )
 from gaitlib.estimate.targets import OUTCOME_NAMES, decode_outcomes
-from gaitlib.estimate.training_loop import batch_features
 from gaitlib.sense.camera import build_camera, project_walk
 from gaitlib.simulate.library import hash_gaits
 

@@ -8,10 +8,11 @@ from sense_toys import make_library_walk
 from toys import make_toy_walk
 from transforms import mirror_walk
 
+from gaitlib.body.kinematics import PITCH_SEGMENTS
 from gaitlib.errors import InputError
 from gaitlib.gait import GRAVITY_MPS2
 from gaitlib.sense.inertial import SITES, InertialErrors, measure_motion, sense_motion
-from gaitlib.sense.segments import PITCH_SEGMENTS, compute_rotation, get_point
+from gaitlib.sense.segments import compute_rotation, get_point
 from gaitlib.walk import KEYPOINTS_3D
 
 FPS = 200.0

@@ -7,6 +7,7 @@ from scipy.spatial.transform import Rotation
 from sense_toys import make_library_walk
 
 from gaitlib import load_library
+from gaitlib.body.kinematics import PITCH_SEGMENTS
 from gaitlib.data.packed import read_recording
 from gaitlib.data.plug_in_gait import build_pelvis
 from gaitlib.estimate.clip_sampler import InertialSamplerConfig, build_pool, sample_inertial_clips
@@ -15,7 +16,6 @@ from gaitlib.estimate.synthetic_training import list_persons
 from gaitlib.estimate.targets import OUTCOME_NAMES
 from gaitlib.gait import GRAVITY_MPS2
 from gaitlib.sense.inertial import measure_motion
-from gaitlib.sense.segments import PITCH_SEGMENTS
 from gaitlib.sense.trunk_and_arms import (
     PELVIS_SHARE,
     PEOPLES_PELVIS_DEG,

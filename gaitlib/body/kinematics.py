@@ -8,6 +8,8 @@ from gaitlib.body.dimensions import Dimensions
 from gaitlib.gait import COORDINATES, SIDES
 
 _COLUMN = {name: index for index, name in enumerate(COORDINATES)}
+PITCH_SEGMENTS = ("pelvis", "trunk", "foot_r", "foot_l")
+"""Segments whose sagittal rotation the 19 points of a walk do not tell."""
 
 
 def compute_sagittal_points(position: np.ndarray, dimensions: Dimensions) -> dict[str, np.ndarray]:
@@ -45,3 +47,14 @@ def compute_sagittal_points(position: np.ndarray, dimensions: Dimensions) -> dic
             toes, d.toe_ahead_of_mtp_m, d.mtp_below_ankle_m - d.ankle_height_m
         )
     return points
+
+
+def compute_pitch(position: np.ndarray) -> np.ndarray:
+    """Sagittal rotation of `PITCH_SEGMENTS` from the planar body's coordinates; shape (..., 4), rad."""
+
+    def get(name: str) -> np.ndarray:
+        return position[..., _COLUMN[name]]
+
+    tilt = get("pelvis_tilt")
+    feet = [tilt + get(f"hip_flexion_{s}") - get(f"knee_angle_{s}") + get(f"ankle_angle_{s}") for s in SIDES]
+    return np.stack([tilt, tilt + get("lumbar_extension"), *feet], axis=-1)

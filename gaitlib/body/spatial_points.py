@@ -1,4 +1,8 @@
-"""Where the points of a body in space are, given its coordinates, and what is told from them."""
+"""Where the points of a body in space are, given its coordinates, and what is told from them.
+
+`measure_out_of_plane` takes from the points of a stride what they have beside the sagittal plane:
+`OUT_OF_PLANE`, free of size. `gaitlib.generate.out_of_plane` learns to tell them from the sagittal motion.
+"""
 
 from __future__ import annotations
 
@@ -75,3 +79,27 @@ def measure_step_width(points: dict[str, np.ndarray]) -> float:
     """
     right, left = (points[f"ankle_{side}"][:-1, 2] for side in SIDES)
     return float(right[_MID_STANCE].mean() - np.roll(left, len(left) // 2)[_MID_STANCE].mean())
+
+
+_MIDDLE = ("pelvis_turn", "pelvis_list", "sway", "trunk_lean", "thorax_list")
+OUT_OF_PLANE = (*_MIDDLE, *(f"{name}_{side}" for side in SIDES for name in ("ankle", "knee", "heel", "toe")))
+"""Of the line from the left to the right hip its share forward and up; the middle of the hips to the right;
+of the trunk its slope to the right, of the line of the shoulders its share up. Of each leg outwards: the ankle,
+the knee from the middle of hip and ankle, heel and toe from the ankle. Lengths are shares of body height."""
+
+
+def measure_out_of_plane(points: dict[str, np.ndarray], height_m: float) -> np.ndarray:
+    """Measure what lies out of the plane in the points of a body in space; shape (n, 13)."""
+    across = points["hip_r"] - points["hip_l"]
+    across = across / np.linalg.norm(across, axis=1, keepdims=True)
+    shoulders = points["shoulder_r"] - points["shoulder_l"]
+    trunk = points["neck"] - points["mid_hip"]
+    found = [across[:, 0], across[:, 1], points["mid_hip"][:, 2] / height_m, trunk[:, 2] / trunk[:, 1]]
+    found.append(shoulders[:, 1] / np.linalg.norm(shoulders, axis=1))
+    for side, outward in (("r", 1.0), ("l", -1.0)):
+        hip, knee, ankle, heel, toe = (
+            points[f"{name}_{side}"][:, 2] * outward / height_m
+            for name in ("hip", "knee", "ankle", "heel", "toe")
+        )
+        found += [ankle, knee - 0.5 * (hip + ankle), heel - ankle, toe - ankle]
+    return np.stack(found, axis=1)

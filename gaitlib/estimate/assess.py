@@ -42,8 +42,8 @@ def tabulate_errors(estimator: GaitEstimator, clips: list[Clip]) -> pd.DataFrame
         )
         for name, reference in zip(OUTCOME_NAMES, clip.truth, strict=True):
             row = about | {"outcome": name, "reference": float(reference), "status": estimate.status}
-            if estimate.ok:
-                item = estimate.values[name]
+            item = estimate.values.get(name)
+            if item is not None:
                 row |= {"estimate": item.value, "lower": item.lower, "upper": item.upper}
             rows.append(row)
     columns = [
@@ -94,9 +94,22 @@ def summarise_overall(errors: pd.DataFrame) -> dict:
     return found | {"answered": float((errors["status"] == "ok").mean()), "coverage": float(inside.mean())}
 
 
+def _say_space(about: dict) -> list[str]:
+    """Say what was learned from the body in space."""
+    if "out_of_plane_library" not in about:
+        return []
+    words = (
+        f"- Planar gaits leave the plane as learned from library in space `{about['out_of_plane_library']}`"
+    )
+    if "space_library" in about:
+        words += f"; {about['n_space_gaits']} gaits of `{about['space_library']}` walk among them as they are"
+    return [words]
+
+
 _SCALE = {
     "speed_mps": (1, "m/s", 3),
     "step_length_m": (100, "cm", 1),
+    "step_width_m": (100, "cm", 1),
     "step_time_s": (1000, "ms", 1),
     "cadence_spm": (1, "steps/min", 1),
 }
@@ -133,6 +146,7 @@ def write_model_card(path: str | Path, estimator: GaitEstimator, errors: pd.Data
         f"`{about.get('generator_library') or 'none'}`",
         f"- Held out for calibration and the table below: {about.get('n_held_out_gaits')} gaits of other "
         "simulated people",
+        *_say_space(about),
         "- No recording of a real person was used to train it or to set its intervals; what was decided "
         "after looking at real people is listed in the book (Decisions)",
         *([f"- Left out in turn to set the intervals: {', '.join(left_out)}"] if left_out else []),

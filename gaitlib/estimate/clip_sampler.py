@@ -26,12 +26,12 @@ from gaitlib.estimate.geometry import FOCAL_PRIOR
 from gaitlib.estimate.inertial_features import SITES, compute_inertial_arrays
 from gaitlib.estimate.targets import WalkEvents, find_walk_events, measure_window
 from gaitlib.events import detect_events_from_force
-from gaitlib.gait import GRAVITY_MPS2, MUSCLE_GROUPS, N_PHASE
+from gaitlib.gait import COORDINATES, GRAVITY_MPS2, MUSCLE_GROUPS, N_PHASE
 from gaitlib.person import Person
 from gaitlib.sense.body_walk import GaitCurves, build_walk_motion, prepare_gaits
 from gaitlib.sense.camera import Camera, project_points
 from gaitlib.sense.inertial import InertialErrors, measure_motion
-from gaitlib.sense.insole import compute_region_load
+from gaitlib.sense.insole import REGIONS, compute_region_load
 from gaitlib.sense.layouts import WALK_LAYOUT, combine_points, get_build_matrix, get_read_matrix
 from gaitlib.sense.noise import DetectorErrors, add_errors, apply_definition_bias
 from gaitlib.sense.walk_variation import STEADY_VARIATION, WalkVariation
@@ -55,18 +55,11 @@ class GaitPool:
 
     def take(self, rows: np.ndarray) -> GaitPool:
         """Take some gaits."""
-        parts = (tuple(part[n] for n in rows) for part in (self.curves.dimensions, self.curves.persons))
-        curves = GaitCurves(self.curves.curves[rows], self.curves.stride_time_s[rows], *parts)
-        return GaitPool(curves, self.activation[rows], self.load[rows], self.weight[rows])
+        return GaitPool(self.curves.take(rows), self.activation[rows], self.load[rows], self.weight[rows])
 
     def join(self, other: GaitPool) -> GaitPool:
         """Put two pools together."""
-        curves = GaitCurves(
-            np.concatenate([self.curves.curves, other.curves.curves]),
-            np.concatenate([self.curves.stride_time_s, other.curves.stride_time_s]),
-            self.curves.dimensions + other.curves.dimensions,
-            self.curves.persons + other.curves.persons,
-        )
+        curves = self.curves.join(other.curves)
         return GaitPool(curves, *(np.concatenate([getattr(self, name), getattr(other, name)])
                                   for name in ("activation", "load", "weight")))  # fmt: skip
 
@@ -77,20 +70,23 @@ half the stride by 2 %, are drawn more often: patients walk so, and the library 
 
 
 def build_pool(gaits: xr.Dataset, persons: list[Person]) -> GaitPool:
-    """Prepare a gait set for training."""
-    raw = gaits["activation"].transpose("gait", "muscle", "phase").values.astype(float)
-    sides = raw.reshape(len(raw), 2, len(MUSCLE_GROUPS), N_PHASE).copy()
+    """Prepare a gait set for training; muscles and loads of the body in space are not those learned."""
+    in_space = gaits.sizes["coordinate"] != len(COORDINATES)
     force = gaits["ground_force"].transpose("gait", "phase", "foot", "axis").values[..., 1]
     left = np.array([_find_left_contact(own) for own in force])
+    curves = prepare_gaits(gaits, persons)
+    speed = curves.curves[:, :-1, COORDINATES.index("pelvis_tx")].mean(axis=1) / curves.stride_time_s
+    slow = speed / np.sqrt(GRAVITY_MPS2 * np.array([body.leg_length_m for body in curves.dimensions])) < _SLOW
+    weight = 1.0 + slow + (np.abs(left - 50.0) > _UNEVEN_PERCENT)
+    if in_space:
+        sides = np.full((len(force), 2, len(MUSCLE_GROUPS), N_PHASE), np.nan)
+        return GaitPool(curves, sides, np.full((len(force), N_PHASE, 2, len(REGIONS)), np.nan), weight)
+    raw = gaits["activation"].transpose("gait", "muscle", "phase").values.astype(float)
+    sides = raw.reshape(len(raw), 2, len(MUSCLE_GROUPS), N_PHASE).copy()
     for n, start in enumerate(left):
         sides[n, 1] = shift_stride(sides[n, 1], start)
-    curves = prepare_gaits(gaits, persons)
-    travel = gaits["position"].sel(coordinate="pelvis_tx").transpose("gait", "phase").values
-    speed = (travel[:, -1] - travel[:, 0]) / curves.stride_time_s
-    slow = speed / np.sqrt(GRAVITY_MPS2 * np.array([body.leg_length_m for body in curves.dimensions])) < _SLOW
     people = pd.DataFrame([person.model_dump() for person in persons])
-    load = compute_region_load(gaits, people)
-    return GaitPool(curves, sides, load, 1.0 + slow + (np.abs(left - 50.0) > _UNEVEN_PERCENT))
+    return GaitPool(curves, sides, compute_region_load(gaits, people), weight)
 
 
 def shift_stride(curves: np.ndarray, start_percent: float) -> np.ndarray:
@@ -261,7 +257,7 @@ class VariedWalk:
 
     time_s: np.ndarray  # (n_time,): Time (s)
     points: np.ndarray  # (n_time, 19, 3): Positions (m)
-    pitch_rad: np.ndarray  # (n_time, 4): Sagittal rotation of `gaitlib.sense.segments.PITCH_SEGMENTS`
+    pitch_rad: np.ndarray  # (n_time, 4): Sagittal rotation of `gaitlib.body.kinematics.PITCH_SEGMENTS`
     events: WalkEvents  # for the truth of its windows
     height_m: float  # of the person
     age_years: float

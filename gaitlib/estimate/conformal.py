@@ -93,7 +93,7 @@ def calibrate_intervals(
             f"for a coverage of {level:g}."
         )
     side = np.array([item.side for item in features])
-    scores = np.abs(truth - location) / np.hypot(np.exp(log_scale), _get_floor(kind))
+    scores = np.abs(truth - location) / np.hypot(np.exp(log_scale), _get_floor(kind, truth.shape[1]))
     groups = {}
     for name in np.unique(names):
         rows = names == name
@@ -114,12 +114,12 @@ def _calibrate_group(kind: InputKind, side: np.ndarray, scores: np.ndarray, leve
     rhythm = float(np.quantile(side[:, kind.side.index("rhythm")], _MIN_RHYTHM_QUANTILE))
     factor = np.array([_quantile(column[np.isfinite(column)], level) for column in scores.T])
     rhythm = min(rhythm, _MAX_MIN_RHYTHM)
-    return GroupLimits(factor, centre, precision, limit, rhythm, len(side), _get_floor(kind))
+    return GroupLimits(factor, centre, precision, limit, rhythm, len(side), _get_floor(kind, len(factor)))
 
 
-def _get_floor(kind: InputKind) -> np.ndarray:
+def _get_floor(kind: InputKind, n_outcomes: int) -> np.ndarray:
     """Least scale per outcome, added to the predicted one as errors add."""
-    return _CLOCK_FLOOR * (np.array(OUTCOME_NAMES) == "step_time_s") * (kind.name == "keypoints")
+    return _CLOCK_FLOOR * (np.array(OUTCOME_NAMES[:n_outcomes]) == "step_time_s") * (kind.name == "keypoints")
 
 
 def _quantile(scores: np.ndarray, level: float) -> np.ndarray:

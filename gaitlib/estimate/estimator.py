@@ -13,12 +13,12 @@ import xarray as xr
 from gaitlib.errors import InputError
 from gaitlib.estimate.clip_sampler import Clip
 from gaitlib.estimate.conformal import Calibration, apply_calibration, calibrate_intervals
-from gaitlib.estimate.estimator_network import GaitNetwork, NetworkConfig
+from gaitlib.estimate.estimator_network import GaitNetwork, NetworkConfig, batch_features
 from gaitlib.estimate.features import ClipFeatures, compute_features, get_height
 from gaitlib.estimate.inertial_features import compute_inertial_features
 from gaitlib.estimate.input_kind import mirror_features
+from gaitlib.estimate.step_width import COLUMN, apply_width
 from gaitlib.estimate.targets import (
-    OUTCOME_NAMES,
     Estimate,
     build_abstention,
     build_activation,
@@ -26,7 +26,7 @@ from gaitlib.estimate.targets import (
     decode_outcomes,
     encode_outcomes,
 )
-from gaitlib.estimate.training_loop import batch_features, compute_loss, fit_network, pretrain_network
+from gaitlib.estimate.training_loop import compute_loss, fit_network, pretrain_network
 from gaitlib.generate.network_training import build_network
 from gaitlib.generate.weights_file import WeightsForm, read_weights, write_weights
 
@@ -44,6 +44,8 @@ class GaitEstimator:
     calibration: Calibration | None = None  # set by `calibrate` or `load`
     # plain values kept in the file: what it was trained on, seed, sampler
     provenance: dict = field(default_factory=dict)
+    # step width of keypoints, by direction of the path: of `gaitlib.estimate.step_width.fit_width`
+    width: dict[str, list[float]] = field(default_factory=dict)
 
     def fit(
         self,
@@ -83,7 +85,7 @@ class GaitEstimator:
             gap = gap[np.isfinite(gap).all(axis=(1, 2, 3)) & (self.config.activation_weight > 0)]
             error = gap if len(gap) else None
         location, log_scale = predicted
-        truth = encode_outcomes([clip.truth for clip in clips])
+        truth = encode_outcomes([clip.truth for clip in clips], self.config.n_outcomes)
         kind = self._get_network().kind
         self.calibration = calibrate_intervals(kind, features, location, log_scale, truth, level, error)
         return self
@@ -135,7 +137,7 @@ class GaitEstimator:
         """
         network = self._get_network()
         order = np.argsort([item.sequence.shape[-1] for item in features])
-        location, log_scale = (np.zeros((len(features), len(OUTCOME_NAMES))) for _ in range(2))
+        location, log_scale = (np.zeros((len(features), self.config.n_outcomes)) for _ in range(2))
         activity = torch.zeros(len(features), 2, self.config.n_components)
         network.eval()
         with torch.no_grad():
@@ -147,6 +149,9 @@ class GaitEstimator:
                 log_scale[rows] = 0.5 * (seen.log_scale + turned.log_scale).numpy()
                 activity[rows] = 0.5 * (seen.activity + turned.activity.flip(1))
             curves = network.rebuild_activation(activity)
+        if self.width:
+            own = apply_width(self.width, features, location[:, COLUMN])
+            location[:, COLUMN], log_scale[:, COLUMN] = own
         return location, log_scale, curves
 
     def _get_network(self) -> GaitNetwork:
@@ -159,7 +164,7 @@ class GaitEstimator:
         if self.network is None or self.calibration is None:
             raise InputError("GaitEstimator: nothing to save; call fit() and calibrate() first.")
         about = {"config": asdict(self.config), "provenance": self.provenance}
-        about["calibration"] = self.calibration.to_dict()
+        about |= {"calibration": self.calibration.to_dict(), "width": self.width}
         write_weights(path, FORM, {name: v.numpy() for name, v in self.network.state_dict().items()}, about)
 
     @classmethod
@@ -167,7 +172,7 @@ class GaitEstimator:
         """Read an estimator that `save` wrote; refuse a file of another kind or version, or changed."""
         tensors, about = read_weights(path, FORM)
         values = {key: tuple(v) if isinstance(v, list) else v for key, v in about["config"].items()}
-        estimator = cls(NetworkConfig(**values), provenance=about["provenance"])
+        estimator = cls(NetworkConfig(**values), provenance=about["provenance"], width=about.get("width", {}))
         estimator.network = GaitNetwork(estimator.config)
         try:
             estimator.network.load_state_dict(

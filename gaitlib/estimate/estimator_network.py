@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from gaitlib.estimate.features import PINHOLE_FEATURES
+from gaitlib.estimate.features import PINHOLE_FEATURES, ClipFeatures
 from gaitlib.estimate.input_kind import DIRECTIONS, get_kind
-from gaitlib.estimate.targets import TARGETS
+from gaitlib.estimate.targets import N_WITHOUT_WIDTH, TARGETS
 from gaitlib.gait import MUSCLE_GROUPS, N_PHASE
 
 _START = ("height_known", "log_height", "log_best_speed", "log_step_time")
@@ -57,7 +57,34 @@ class NetworkConfig:
     n_components: int = 24  # principal components of the muscle activity of a leg
     activation_weight: float = 0.5  # weight of the muscle activity in the loss
     design: str = "residual"  # of a camera's network, see `DESIGNS`
+    n_outcomes: int = N_WITHOUT_WIDTH  # how many of `OUTCOME_NAMES` are estimated
     pretrain_clips: int = 0  # clips of masked sequence modelling before the outcomes are learned; 0 for none
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Clips padded to one length; clips of several sensors have one row each."""
+
+    sequence: torch.Tensor  # (n_row, n_channel, n_time): Channels, zero where padded
+    mask: torch.Tensor  # (n_row, 1, n_time): 1 in the clip, 0 in the padding
+    site: torch.Tensor  # (n_row,): Where each sequence comes from, and which clip it belongs to
+    owner: torch.Tensor
+    side: torch.Tensor  # (n, n_side): Measures of the clips
+
+
+def batch_features(features: list[ClipFeatures]) -> Batch:
+    """Pad clips to one length."""
+    longest = max(item.sequence.shape[-1] for item in features)
+    site = np.concatenate([item.sites for item in features])
+    owner = np.repeat(np.arange(len(features)), [len(item.sites) for item in features])
+    sequence = np.zeros((len(site), features[0].sequence.shape[-2], longest), dtype=np.float32)
+    mask = np.zeros((len(site), 1, longest), dtype=np.float32)
+    for number, item in enumerate(features):
+        n_time = item.sequence.shape[-1]
+        sequence[owner == number, :, :n_time] = item.sequence
+        mask[owner == number, :, :n_time] = 1.0
+    side = np.stack([item.side for item in features]).astype(np.float32)
+    return Batch(*(torch.from_numpy(part) for part in (sequence, mask, site, owner, side)))
 
 
 class _Norm(nn.Module):
@@ -104,7 +131,7 @@ class GaitNetwork(nn.Module):
     def __init__(self, config: NetworkConfig):
         super().__init__()
         self.config, self.kind = config, get_kind(config.kind)
-        width, n_side, n_out = config.width, len(self.kind.side), len(TARGETS)
+        width, n_side, n_out = config.width, len(self.kind.side), config.n_outcomes
         self.residual = config.kind == "keypoints" and config.design == "residual"
         self.n_bases = 3 * self.residual
         self.stem = nn.Conv1d(self.kind.n_channels, width, 5, stride=2, padding=2)
@@ -136,7 +163,8 @@ class GaitNetwork(nn.Module):
         nn.init.normal_(last.weight, std=0.01, generator=generator)
         nn.init.zeros_(last.bias)
         with torch.no_grad():
-            last.bias[len(TARGETS) : 2 * len(TARGETS)] = -2.0
+            n_out = self.config.n_outcomes
+            last.bias[n_out : 2 * n_out] = -2.0
             last.bias[-2 - self.n_bases] = 4.0  # the rhythm as found
 
     def set_activation_basis(self, curves: np.ndarray) -> None:
@@ -198,7 +226,7 @@ class GaitNetwork(nn.Module):
                 [name not in PINHOLE_FEATURES for name in self.kind.side]
             )
         out = self.head(torch.cat([pooled, standard], dim=1))
-        n = len(TARGETS)
+        n = self.config.n_outcomes
         activity = out[:, 2 * n + 1 : 2 * n + 1 + 2 * self.config.n_components].unflatten(1, (2, -1))
         return Prediction(self._locate(out, batch.side), out[:, n : 2 * n].clamp(-5.5, 1.5), activity)
 
@@ -206,10 +234,10 @@ class GaitNetwork(nn.Module):
         """Outcomes: classical measures of the clip plus what was learned."""
         at = {name: side[:, self.kind.side.index(name)] for name in _START}
         height = torch.where(
-            at["height_known"] > 0.5, at["log_height"], _CORRECTION * out[:, 2 * len(TARGETS)]
+            at["height_known"] > 0.5, at["log_height"], _CORRECTION * out[:, 2 * self.config.n_outcomes]
         )
         height = height + float(np.log(_REFERENCE_HEIGHT_M))
-        first = 2 * len(TARGETS) + 1 + 2 * self.config.n_components
+        first = 2 * self.config.n_outcomes + 1 + 2 * self.config.n_components
         octave = out[:, first : first + len(_OCTAVES)].softmax(dim=1) @ out.new_tensor(_OCTAVES)
         rhythm = at["log_step_time"] + float(np.log(0.55))
         step_time = rhythm + float(np.log(2)) * octave + _CORRECTION * out[:, 2]
@@ -220,13 +248,14 @@ class GaitNetwork(nn.Module):
             speed = self._correct_bases(out, side, step_time)
         found = {"speed_mps": speed + float(np.log(0.49)) + height, "step_time_s": step_time}
         found["step_length_m"] = found["speed_mps"] + found["step_time_s"] + _SLIGHT_CORRECTION * out[:, 1]
-        for n, target in enumerate(TARGETS):
+        targets = TARGETS[: self.config.n_outcomes]
+        for n, target in enumerate(targets):
             if target.size:
                 given = f"start_{target.name}"  # where a measure of the clip tells the outcome by itself
                 known = given in self.kind.side
                 start = side[:, self.kind.side.index(given)] if known else target.start
                 found[target.name] = start / target.size + _CORRECTION * out[:, n]
-        return torch.stack([found[target.name] for target in TARGETS], dim=1)
+        return torch.stack([found[target.name] for target in targets], dim=1)
 
     def _correct_bases(self, out: torch.Tensor, side: torch.Tensor, rhythm: torch.Tensor) -> torch.Tensor:
         """Weigh perspective, standing foot and usual person by their variances, then as was learned.

@@ -12,7 +12,7 @@ from torch import nn
 
 from gaitlib.errors import InputError
 from gaitlib.estimate.baseline_estimators import predict_left_out, split_into_folds
-from gaitlib.estimate.estimator_network import GaitNetwork
+from gaitlib.estimate.estimator_network import GaitNetwork, batch_features
 from gaitlib.estimate.features import ClipFeatures
 from gaitlib.estimate.insole_features import (
     COURSE,
@@ -22,7 +22,6 @@ from gaitlib.estimate.insole_features import (
     find_steady_strides,
     scale_force,
 )
-from gaitlib.estimate.training_loop import batch_features
 from gaitlib.events import CONTACT_N
 from gaitlib.gait import GRAVITY_MPS2
 from gaitlib.generate.network_training import take_step

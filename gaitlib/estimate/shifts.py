@@ -26,6 +26,7 @@ from gaitlib.estimate.clip_sampler import (
 from gaitlib.estimate.estimator import GaitEstimator
 from gaitlib.estimate.input_kind import DIRECTIONS, name_group
 from gaitlib.estimate.insole_sampler import InsoleSamplerConfig, sample_insole_clips
+from gaitlib.estimate.step_width import COLUMN, fit_width
 from gaitlib.estimate.targets import OUTCOME_NAMES
 
 SHIFTS = ("camera", "body", "detector")
@@ -105,6 +106,10 @@ def calibrate_on_shifts(
     parts = [sample_seeded(held_out, own, [seed, 8, n], n_each) for n, own in enumerate(samplers)]
     clips = [clip for part in parts for clip in part]
     choose_trust(estimator, clips, _PERSPECTIVE_ALONE)
+    if estimator.config.kind == "keypoints" and estimator.config.n_outcomes > COLUMN:
+        features, truth = [clip.features for clip in clips], np.array([clip.truth[COLUMN] for clip in clips])
+        estimator.width = {}
+        estimator.width = fit_width(features, estimator.predict_raw(features)[0][:, COLUMN], truth)
     return estimator.calibrate(clips, level)
 
 
@@ -160,12 +165,26 @@ def _draw(clips: list[Clip], seed: int, size: int) -> list[Clip]:
     return [clips[n] for n in rows]
 
 
-def measure_shifts(estimator: GaitEstimator, pool: GaitPool, config, n_clips: int, seed: int) -> list[dict]:
-    """Measure errors and coverage where cameras, bodies, detectors or sensors differ in a strange way."""
+def measure_shifts(
+    estimator: GaitEstimator,
+    pool: GaitPool,
+    config,
+    n_clips: int,
+    seed: int,
+    in_space: GaitPool | None = None,
+) -> list[dict]:
+    """Measure errors and coverage where cameras, bodies, detectors or sensors differ in a strange way.
+
+    And on gaits of the body in space, where there are any, seen as in training.
+    """
     parts = []
     for number, name in enumerate(_SHIFTS[type(config)]):
         clips = sample_seeded(pool, shift_sampler(config, name, True), [seed, 10, number], n_clips)
         errors = tabulate_errors(estimator, clips).replace({"view": SAME_VIEWS})
         parts.append(summarise_errors(errors).assign(shift=name))
+    if in_space is not None:
+        errors = tabulate_errors(estimator, sample_seeded(in_space, config, [seed, 11], n_clips))
+        parts.append(summarise_errors(errors.replace({"view": SAME_VIEWS})).assign(shift="space"))
     table = pd.concat(parts, ignore_index=True)
-    return table[table["outcome"].isin(OUTCOME_NAMES[:3])].round(4).to_dict("records")
+    table = table[table["outcome"].isin([*OUTCOME_NAMES[:3], "step_width_m"]) & table["mae"].notna()]
+    return table.round(4).to_dict("records")

@@ -38,11 +38,12 @@ from gaitlib.estimate.shifts import (
     sample_seeded,
     shift_sampler,
 )
-from gaitlib.estimate.targets import OUTCOME_NAMES
+from gaitlib.estimate.targets import N_WITHOUT_WIDTH, OUTCOME_NAMES
 from gaitlib.estimate.training_loop import compute_loss
 from gaitlib.generate.learnable_gaits import select_verified
 from gaitlib.generate.network_training import fingerprint
 from gaitlib.person import IMPAIRMENT_COLUMNS, Person
+from gaitlib.sense.body_walk import load_out_of_plane
 from gaitlib.simulate.library import Curves, hash_gaits
 from gaitlib.simulate.workers import end_with_parent
 
@@ -77,8 +78,12 @@ def train_estimator(
     log=None,
     compute_loss=compute_loss,
     fitted: GaitEstimator | None = None,
+    in_space: Curves | None = None,
 ) -> tuple[GaitEstimator, pd.DataFrame, pd.DataFrame]:
-    """Train, calibrate and test an estimator on synthetic people; one already `fitted` is only calibrated."""
+    """Train, calibrate and test an estimator on synthetic people; one already `fitted` is only calibrated.
+
+    Gaits of the body in space, if given, walk among those learned from; those of people held out are a test.
+    """
     config = config or TrainingConfig()
     table, gaits = select_verified(table, gaits)
     training, calibration, test = split_people(table, config.held_out_share, seed)
@@ -94,7 +99,19 @@ def train_estimator(
         made_table, made = walk_sampler.sample(conditions, seed)
         parts["fit"] = parts["fit"].join(build_pool(made, list_persons(made_table)))
         n_generated, generator_library = len(made_table), getattr(walk_sampler, "release", "")
-    learned_from = {
+    learned_from, space_test = {}, None
+    if config.network.kind != "insole":
+        learned_from["out_of_plane_library"] = load_out_of_plane().about["release"]
+    if in_space is not None:
+        known, *others = split_people(in_space[0], config.held_out_share, seed)
+        own, space_test = (
+            build_pool(in_space[1].isel(gait=rows), list_persons(in_space[0].iloc[rows]))
+            for rows in (known, np.concatenate(others))
+        )
+        parts["fit"] = parts["fit"].join(own)
+        learned_from |= {"space_library": hash_gaits(in_space[0]["gait_id"].to_list())}
+        learned_from |= {"n_space_gaits": len(own)}
+    learned_from |= {
         "library": hash_gaits(table["gait_id"].to_list()),
         "generator_library": generator_library,
         "held_out_share": config.held_out_share,
@@ -126,7 +143,9 @@ def train_estimator(
         "activation_errors": measure_activation_errors(estimator, clips)
         if config.network.activation_weight
         else {},
-        "shifted": measure_shifts(estimator, parts["test"], config.sampler, config.n_test // 2, seed),
+        "shifted": measure_shifts(
+            estimator, parts["test"], config.sampler, config.n_test // 2, seed, space_test
+        ),
     }
     return estimator, history, tabulate_errors(estimator, clips)
 
@@ -303,6 +322,7 @@ def build_training_config(settings: dict, kind: str = "keypoints"):
     insole = kind == "insole"
     network = NetworkConfig(
         kind=kind, width=settings["width"] // (2 if insole else 1),  # a mean stride holds less than a clip
+        n_outcomes=len(OUTCOME_NAMES) if kind == "keypoints" else N_WITHOUT_WIDTH,
         n_clips=settings["clips" if kind == "keypoints" else f"{kind}_clips"],
         reuse=settings["reuse"] * (2 if insole else 1),
         batch_size=settings["batch_size"], learning_rate=settings["learning_rate"],

@@ -42,9 +42,12 @@ TARGETS = (
     Target("step_time_asymmetry", "1", 0.25, 0.05, 0.0, 2.0),
     Target("step_length_asymmetry", "1", 0.25, 0.05, 0.0, 2.0),
     Target("stride_time_cv", "1", 0.1, 0.025, 0.0, 1.0),
+    Target("step_width_m", "m", 0.25, 0.11, -0.2, 0.6),
 )
 OUTCOME_NAMES = tuple(target.name for target in TARGETS)
-"""What the network estimates, in this order; `cadence_spm` follows from the step time."""
+"""What a network estimates, in this order, the last ones not by all; `cadence_spm` follows from the step time."""
+N_WITHOUT_WIDTH = OUTCOME_NAMES.index("step_width_m")
+"""Number of outcomes that do not need to be seen."""
 UNITS = {target.name: target.unit for target in TARGETS} | {"cadence_spm": "steps/min"}
 """Unit of each answered outcome."""
 _SIZE = np.array([target.size for target in TARGETS])
@@ -52,22 +55,25 @@ _LOG = _SIZE == 0
 _LOWER, _UPPER = (np.array([getattr(target, end) for target in TARGETS]) for end in ("lower", "upper"))
 
 
-def encode_outcomes(values: np.ndarray) -> np.ndarray:
-    """Bring outcomes to the scales of the network; shape (..., n_outcome)."""
-    values = np.asarray(values, dtype=float)
+def encode_outcomes(values: np.ndarray, n_outcomes: int = len(TARGETS)) -> np.ndarray:
+    """Bring outcomes to the scales of the network, the first `n_outcomes` of them; shape (..., n_outcomes)."""
+    values = np.asarray(values, dtype=float)[..., :n_outcomes]
+    log, size = _LOG[:n_outcomes], _SIZE[:n_outcomes]
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(_LOG, np.log(values), values / np.where(_LOG, 1.0, _SIZE))
+        return np.where(log, np.log(values), values / np.where(log, 1.0, size))
 
 
 def decode_outcomes(latent: np.ndarray) -> np.ndarray:
     """Bring values of the network back to units, kept within what is possible; shape (..., n_outcome)."""
     latent = np.asarray(latent, dtype=float)
-    return np.clip(np.where(_LOG, np.exp(np.where(_LOG, latent, 0.0)), latent * _SIZE), _LOWER, _UPPER)
+    log, size, lower, upper = (part[: latent.shape[-1]] for part in (_LOG, _SIZE, _LOWER, _UPPER))
+    return np.clip(np.where(log, np.exp(np.where(log, latent, 0.0)), latent * size), lower, upper)
 
 
 _AT = {name: n for n, name in enumerate(KEYPOINTS_3D)}
 _HIPS, _HEELS, _TOES = ([_AT[f"{name}_{side}"] for side in "rl"] for name in ("hip", "heel", "toe"))
-_LANDING_SHARE = np.linspace(0.03, 0.10, 6)
+_ANKLES = [_AT[f"ankle_{side}"] for side in "rl"]
+_LANDING_SHARE, _MID_STANCE_SHARE = np.linspace(0.03, 0.10, 6), np.linspace(0.15, 0.35, 6)
 _MIN_STRIDES = 3
 
 
@@ -83,6 +89,8 @@ class WalkEvents:
     foot: np.ndarray
     footprint_m: np.ndarray
     toe_off_s: tuple[np.ndarray, np.ndarray]  # toe-offs of the right and the left foot (s)
+    # (n_contact,): place of the ankle to the right in the middle of stance (m); None where it is not known
+    beside_m: np.ndarray | None = None
 
 
 def find_walk_events(time_s: np.ndarray, points: np.ndarray) -> WalkEvents | None:
@@ -103,7 +111,9 @@ def find_walk_events(time_s: np.ndarray, points: np.ndarray) -> WalkEvents | Non
     prints = np.where((side == 0)[:, None], *paths)
     prints = np.nanmean(np.where(np.isnan(place), np.nan, prints), axis=1)
     offs = tuple(moment[~lands & (foot == n)] for n in (0, 1))
-    return WalkEvents(time_s, hip, contact, side, prints, offs)
+    middle = contact[:, None] + stride * _MID_STANCE_SHARE
+    ankles = [np.interp(middle, time_s, points[:, n, 2], right=np.nan).mean(axis=1) for n in _ANKLES]
+    return WalkEvents(time_s, hip, contact, side, prints, offs, np.where(side == 0, *ankles))
 
 
 def measure_window(walk: WalkEvents, start_s: float, end_s: float) -> np.ndarray | None:
@@ -133,7 +143,10 @@ def measure_window(walk: WalkEvents, start_s: float, end_s: float) -> np.ndarray
         "step_time_asymmetry": time_asymmetry,
         "step_length_asymmetry": length_asymmetry,
         "stride_time_cv": strides.std(ddof=1) / stride if len(strides) >= _MIN_STRIDES else np.nan,
+        "step_width_m": np.nan,
     }
+    if walk.beside_m is not None:  # from the left foot to the right one
+        found["step_width_m"] = _mean(np.diff(walk.beside_m[rows]) * np.where(side, -1.0, 1.0))
     return np.array([found[name] for name in OUTCOME_NAMES])
 
 
@@ -209,9 +222,9 @@ def build_estimate(
     values: np.ndarray, lower: np.ndarray | None = None, upper: np.ndarray | None = None, activation=None
 ) -> Estimate:
     """Put an estimate together; the cadence follows from the step time."""
-    nothing = np.full(len(OUTCOME_NAMES), np.nan)
+    nothing = np.full(len(values), np.nan)
     rows = np.array([values, nothing if lower is None else lower, nothing if upper is None else upper])
-    found = dict(zip(OUTCOME_NAMES, rows.T, strict=True))
+    found = dict(zip(OUTCOME_NAMES, rows.T, strict=False))
     step_time, shortest, longest = rows[:, _STEP_TIME]
     found["cadence_spm"] = np.array([60 / step_time, 60 / longest, 60 / shortest])
     return Estimate(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from torch import nn
 
 from gaitlib.errors import InputError
 from gaitlib.estimate.clip_sampler import Clip
-from gaitlib.estimate.features import ClipFeatures
+from gaitlib.estimate.estimator_network import Batch, batch_features
 from gaitlib.estimate.input_kind import mirror_features
 from gaitlib.estimate.targets import OUTCOME_NAMES, encode_outcomes
 from gaitlib.generate.network_training import (
@@ -33,32 +33,6 @@ from gaitlib.generate.network_training import (
 )
 
 _CHECKPOINT = "checkpoint.pt"
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Clips padded to one length; clips of several sensors have one row each."""
-
-    sequence: torch.Tensor  # (n_row, n_channel, n_time): Channels, zero where padded
-    mask: torch.Tensor  # (n_row, 1, n_time): 1 in the clip, 0 in the padding
-    site: torch.Tensor  # (n_row,): Where each sequence comes from, and which clip it belongs to
-    owner: torch.Tensor
-    side: torch.Tensor  # (n, n_side): Measures of the clips
-
-
-def batch_features(features: list[ClipFeatures]) -> Batch:
-    """Pad clips to one length."""
-    longest = max(item.sequence.shape[-1] for item in features)
-    site = np.concatenate([item.sites for item in features])
-    owner = np.repeat(np.arange(len(features)), [len(item.sites) for item in features])
-    sequence = np.zeros((len(site), features[0].sequence.shape[-2], longest), dtype=np.float32)
-    mask = np.zeros((len(site), 1, longest), dtype=np.float32)
-    for number, item in enumerate(features):
-        n_time = item.sequence.shape[-1]
-        sequence[owner == number, :, :n_time] = item.sequence
-        mask[owner == number, :, :n_time] = 1.0
-    side = np.stack([item.side for item in features]).astype(np.float32)
-    return Batch(*(torch.from_numpy(part) for part in (sequence, mask, site, owner, side)))
 
 
 def compute_loss(prediction, truth: torch.Tensor, activity: torch.Tensor, weight: float) -> torch.Tensor:
@@ -118,7 +92,7 @@ def _train_chunk(
 ) -> dict:
     clips = [clip for chunk in buffer for clip in chunk]
     lengths = np.array([clip.features.sequence.shape[-1] for clip in clips])
-    truths = encode_outcomes([clip.truth for clip in clips])
+    truths = encode_outcomes([clip.truth for clip in clips], config.n_outcomes)
     activity = network.project_activation(np.stack([clip.activation for clip in clips]))
     network.train()
     losses, errors = [], []
@@ -141,9 +115,8 @@ def _train_chunk(
         losses.append(float(loss.detach()))
         errors.append((prediction.location.detach() - truth).abs().nanmedian(dim=0).values.numpy())
     row = {"loss": float(np.mean(losses))}
-    return row | {
-        f"error_{name}": float(e) for name, e in zip(OUTCOME_NAMES, np.nanmean(errors, axis=0), strict=True)
-    }
+    middle = zip(OUTCOME_NAMES, np.nanmean(errors, axis=0), strict=False)
+    return row | {f"error_{name}": float(error) for name, error in middle}
 
 
 def _draw_batch(rng: np.random.Generator, lengths: np.ndarray, size: int) -> np.ndarray:

@@ -83,7 +83,8 @@ def scale_to_bodies(table: pd.DataFrame, curves: dict[str, np.ndarray]) -> dict[
     }
 
 
-_LATERAL = ("pelvis_list", "pelvis_rotation", "pelvis_tz", "lumbar_bending", "lumbar_rotation")
+_LATERAL = ("pelvis_list", "pelvis_rotation", "pelvis_tz", "lumbar_bending", "lumbar_rotation", "pelvis_turn",
+            "sway", "trunk_lean", "thorax_list")  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,13 @@ import xarray as xr
 
 from gaitlib.body.dimensions import Dimensions, compute_dimensions
 from gaitlib.body.kinematics import compute_sagittal_points
+from gaitlib.body.spatial_points import OUT_OF_PLANE
 from gaitlib.events import CONTACT_N
 from gaitlib.gait import COORDINATES, GRAVITY_MPS2, MUSCLE_GROUPS, SIDES
 from gaitlib.person import parse_person
 from gaitlib.report.body_picture import PATHS, SEGMENTS, WORDS, draw_impairment, get_part, measure_parts
 from gaitlib.report.interactive import build_lab, encode
-from gaitlib.sense.trunk_and_arms import add_width_and_arms
+from gaitlib.sense.trunk_and_arms import add_arms_and_head, place_beside
 from gaitlib.simulate.library import HEALTHY_COHORTS
 from gaitlib.walk import KEYPOINTS_3D
 
@@ -188,9 +189,9 @@ def _pack(walker: Walker) -> dict:
     points = compute_sagittal_points(position, walker.dimensions)
     centre = compute_pressure_centre(gait, walker.dimensions)
     # Arms are not simulated: everyone gets the same, drawn once.
-    arms = add_width_and_arms(
-        points, walker.dimensions, np.linspace(0, 1, len(forward)), np.random.default_rng(2)
-    )
+    turns, rng = np.linspace(0, 1, len(forward)), np.random.default_rng(2)
+    arms = place_beside(points, walker.dimensions, np.zeros((len(turns), len(OUT_OF_PLANE))), turns, rng)
+    add_arms_and_head(arms, points, walker.dimensions, turns, rng)
     for name in (f"{joint}_{side}" for joint in ("elbow", "wrist") for side in SIDES):
         points[name] = arms[:, KEYPOINTS_3D.index(name), :2]
     share = 100 * gait["ground_force"].values / (walker.mass_kg * GRAVITY_MPS2)

@@ -1,31 +1,41 @@
-"""From a planar gait to a person who walks through a room: `build_synthetic_walk`.
+"""From a gait to a person who walks through a room: `build_synthetic_walk`.
 
-The gait gives the sagittal motion. Strides are strung together with stride-to-stride variability
+The gait gives the sagittal motion, a gait of the body in space all of it but arms and head. Strides are strung together with stride-to-stride variability
 (Hausdorff et al. 1995, doi 10.1152/jappl.1995.78.1.349; Hausdorff 2005, doi 10.1186/1743-0003-2-19),
 the joint curves may be varied, and the pelvis is carried along so that the loaded foot does not slide:
 what the variation changes in the velocity of the loaded foot relative to the pelvis is taken off the
 velocity of the pelvis. Where body size differs from that of the simulated person, time scales with the
-square root of leg length (Hof 1996, doi 10.1016/0966-6362(95)01057-2). Widths, arms and head come from
-`gaitlib.sense.trunk_and_arms`. The outcomes of a built walk are computed from the walk itself.
+square root of leg length (Hof 1996, doi 10.1016/0966-6362(95)01057-2). What a planar gait has out of the plane is
+drawn by `gaitlib.generate.out_of_plane`, arms and head by `gaitlib.sense.trunk_and_arms`. The outcomes of a built walk are computed from the walk itself.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import xarray as xr
 from scipy.ndimage import gaussian_filter1d
 
 from gaitlib.body.dimensions import Dimensions, compute_dimensions
-from gaitlib.body.kinematics import compute_sagittal_points
+from gaitlib.body.kinematics import PITCH_SEGMENTS, compute_pitch, compute_sagittal_points
+from gaitlib.body.spatial_body import build_spatial_specification
+from gaitlib.body.spatial_points import compute_spatial_points, measure_out_of_plane
+from gaitlib.environment import SHIPPED
 from gaitlib.errors import InputError
-from gaitlib.gait import COORDINATES, SIDES
+from gaitlib.gait import COORDINATES, N_PHASE, SIDES
+from gaitlib.generate.out_of_plane import OutOfPlaneModel, SagittalGaits
 from gaitlib.outcomes import compute_walk_outcomes
 from gaitlib.person import Person, parse_person
-from gaitlib.sense.segments import PITCH_SEGMENTS, compute_pitch
-from gaitlib.sense.trunk_and_arms import add_width_and_arms, move_trunk, steady_pelvis
+from gaitlib.sense.trunk_and_arms import (
+    BODY_POINTS,
+    add_arms_and_head,
+    move_trunk,
+    place_beside,
+    steady_pelvis,
+)
 from gaitlib.sense.walk_variation import (
     NO_VARIATION,
     WalkVariation,
@@ -33,7 +43,7 @@ from gaitlib.sense.walk_variation import (
     vary_angles,
     vary_proportions,
 )
-from gaitlib.walk import build_walk
+from gaitlib.walk import KEYPOINTS_3D, build_walk
 
 _TX, _TY = COORDINATES.index("pelvis_tx"), COORDINATES.index("pelvis_ty")
 _FOOT_POINTS = ("heel", "mtp", "toe")
@@ -50,11 +60,30 @@ class GaitCurves:
     stride_time_s: np.ndarray  # (n_gait,): Stride times (s)
     dimensions: tuple[Dimensions, ...]  # the bodies the gaits were simulated with
     persons: tuple[Person, ...]  # the persons the gaits were simulated for
+    # of gaits of the body in space (101, 13, 3): how far `BODY_POINTS` are from where the sagittal
+    # coordinates alone would have them (m); None for planar gaits
+    aside: tuple[np.ndarray | None, ...]
+
+    @property
+    def sagittal(self) -> SagittalGaits:
+        """What `gaitlib.generate.out_of_plane` draws from."""
+        return SagittalGaits(self.curves[..., :-1], self.stride_time_s, self.dimensions, self.persons)
+
+    def take(self, rows) -> GaitCurves:
+        """Take some gaits."""
+        parts = (tuple(part[n] for n in rows) for part in (self.dimensions, self.persons, self.aside))
+        return GaitCurves(self.curves[rows], self.stride_time_s[rows], *parts)
+
+    def join(self, other: GaitCurves) -> GaitCurves:
+        """Put two sets together."""
+        arrays = (np.concatenate([getattr(one, name) for one in (self, other)])
+                  for name in ("curves", "stride_time_s"))  # fmt: skip
+        lists = (getattr(self, name) + getattr(other, name) for name in ("dimensions", "persons", "aside"))
+        return GaitCurves(*arrays, *lists)
 
     def select(self, index: int) -> GaitCurves:
         """Take one gait."""
-        one = slice(index, index + 1)
-        return GaitCurves(self.curves[one], self.stride_time_s[one], self.dimensions[one], self.persons[one])
+        return self.take([index])
 
 
 def prepare_gaits(gaits: xr.Dataset, persons: list[Person] | Person | None = None) -> GaitCurves:
@@ -66,7 +95,9 @@ def prepare_gaits(gaits: xr.Dataset, persons: list[Person] | Person | None = Non
             )
         persons = persons or parse_person(json.loads(gaits.attrs["person"]), "gait attribute person")
         gaits = gaits.expand_dims("gait")
-    position = gaits["position"].transpose("gait", "phase", "coordinate").values
+    in_space = gaits.sizes["coordinate"] != len(COORDINATES)
+    whole = gaits["position"].transpose("gait", "phase", "coordinate")
+    position = whole.sel(coordinate=list(COORDINATES)).values
     n_gait = len(position)
     if persons is None:
         raise InputError("prepare_gaits: a gait set does not hold its persons; give one Person per gait.")
@@ -83,9 +114,41 @@ def prepare_gaits(gaits: xr.Dataset, persons: list[Person] | Person | None = Non
     for index in range(n_gait):
         curves[index, :, -1] = _share_load(position[index], forces[index], dimensions[index])
     curves[:, [0, -1], _TX] = curves[:, [0, -1], _TX].mean(axis=1, keepdims=True)
-    return GaitCurves(
-        curves, np.array(gaits["stride_time_s"].values, dtype=float), dimensions, tuple(persons)
-    )
+    aside: tuple = (None,) * n_gait
+    if in_space:
+        everyone = zip(whole.values.astype(float), position, persons, dimensions, strict=True)
+        aside = tuple(_find_aside(*own) for own in everyone)
+    times = np.array(gaits["stride_time_s"].values, dtype=float)
+    return GaitCurves(curves, times, dimensions, tuple(persons), aside)
+
+
+def _find_aside(whole: np.ndarray, position: np.ndarray, person: Person, body: Dimensions) -> np.ndarray:
+    """How far a body in space has its points from where the plane would have them; shape (101, 13, 3), m."""
+    points = compute_spatial_points(build_spatial_specification(person).tree, whole, body)
+    planar = compute_sagittal_points(position.astype(float), body)
+    aside = np.stack([points[name] for name in BODY_POINTS], axis=1)
+    aside[..., :2] -= np.stack([planar[source] for source in BODY_POINTS.values()], axis=1)
+    return aside
+
+
+def measure_beside(gaits: GaitCurves) -> np.ndarray:
+    """Measure `gaitlib.body.spatial_points.OUT_OF_PLANE` of gaits of the body in space; (n, 101, 13)."""
+    found = []
+    for curves, body, aside in zip(gaits.curves, gaits.dimensions, gaits.aside, strict=True):
+        planar = compute_sagittal_points(curves[:, :-1], body)
+        points = {}
+        for column, (name, source) in enumerate(BODY_POINTS.items()):
+            points[name] = aside[:, column].copy()
+            points[name][:, :2] += planar[source]
+        points["mid_hip"] = 0.5 * (points["hip_r"] + points["hip_l"])
+        found.append(measure_out_of_plane(points, body.height_m))
+    return np.stack(found)
+
+
+@cache
+def load_out_of_plane() -> OutOfPlaneModel:
+    """Load the model of what planar gaits lack that comes with the project."""
+    return OutOfPlaneModel.load(SHIPPED / "data" / "generator" / "out_of_plane.safetensors")
 
 
 def build_synthetic_walk(
@@ -99,7 +162,7 @@ def build_synthetic_walk(
     with_outcomes: bool = True,
     **attributes,
 ) -> xr.Dataset:
-    """Build a full-body walk from one or several planar gaits."""
+    """Build a full-body walk from one or several gaits, planar or of the body in space."""
     if n_strides is not None and duration_s is not None:
         raise InputError("build_synthetic_walk: give n_strides or duration_s, not both.")
     curves = prepare_gaits(gaits, person)
@@ -129,7 +192,7 @@ class WalkMotion:
 
     time_s: np.ndarray  # (n_time,): Time (s)
     points: np.ndarray  # (n_time, 19, 3): Positions of `gaitlib.walk.KEYPOINTS_3D` (m)
-    # (n_time, 4): Sagittal rotation of `gaitlib.sense.segments.PITCH_SEGMENTS` about z (rad), backwards
+    # (n_time, 4): Sagittal rotation of `gaitlib.body.kinematics.PITCH_SEGMENTS` about z (rad), backwards
     # positive
     pitch_rad: np.ndarray
 
@@ -148,17 +211,35 @@ def build_walk_motion(
     time_s = np.arange(n_time) / fps
     stride, phase, rate = draw_phase(gait.stride_time_s * slower, time_s, rng, variation)
     base = _interpolate_strides(gait.curves, stride, phase)
+    base[:, -1] = np.clip(base[:, -1], 0.0, 1.0)
     angles = vary_angles(base[:, :-1], stride + phase, rng, variation)
     load = np.stack([base[:, -1], 1.0 - base[:, -1]], axis=1)
     points, forward, height = _carry_pelvis(base, angles, load, rate, fps, gait.dimensions[0], body)
     points = {name: value + np.stack([forward, height], axis=-1) for name, value in points.items()}
-    space = add_width_and_arms(points, body, stride + phase, rng)
+    space = _leave_plane(gait, points, body, stride, phase, rng)
+    add_arms_and_head(space, points, body, stride + phase, rng)
     pitch = compute_pitch(angles)
     if variation.trunk_spread:
         pitch = steady_pelvis(pitch, rng, variation.trunk_spread)
         speed = (forward[-1] - forward[0]) / time_s[-1]
         space = move_trunk(space, stride + phase, speed, body.leg_length_m, rng, variation.trunk_spread)
     return WalkMotion(time_s, space, pitch)
+
+
+def _leave_plane(gait: GaitCurves, points, body: Dimensions, stride, phase, rng) -> np.ndarray:
+    """The 19 points of a walk but arms and head: as a gait in space has them, else drawn; (n_time, 19, 3)."""
+    if any(own is None for own in gait.aside):
+        aside = _interpolate_strides(load_out_of_plane().draw(gait.sagittal, rng), stride, phase)
+        return place_beside(points, body, aside, stride + phase, rng)
+    space = np.zeros((len(phase), len(KEYPOINTS_3D), 3))
+    flat = np.stack(gait.aside).reshape(len(gait.aside), N_PHASE, -1)
+    aside = _interpolate_strides(flat, stride, phase).reshape(len(phase), -1, 3)
+    aside *= body.height_m / gait.dimensions[0].height_m
+    for column, (name, source) in enumerate(BODY_POINTS.items()):
+        target = space[:, KEYPOINTS_3D.index(name)]
+        target[:] = aside[:, column]
+        target[:, :2] += points[source]
+    return space
 
 
 def _carry_pelvis(base, angles, load, rate, fps, simulated: Dimensions, body: Dimensions):
@@ -226,7 +307,6 @@ def _interpolate_strides(curves: np.ndarray, stride: np.ndarray, phase: np.ndarr
         ramp = np.clip((phase - 0.8) / 0.2, 0, 1)[:, None]
         fade = ramp**2 * (3 - 2 * ramp)
         values = (1 - fade) * values + fade * read((this + 1) % n_gait)
-    values[:, -1] = np.clip(values[:, -1], 0.0, 1.0)
     return values
 
 

@@ -29,9 +29,10 @@ import xarray as xr
 from scipy.interpolate import make_interp_spline
 from scipy.spatial.transform import Rotation
 
+from gaitlib.body.kinematics import PITCH_SEGMENTS
 from gaitlib.errors import InputError
 from gaitlib.gait import GRAVITY_MPS2
-from gaitlib.sense.segments import PITCH_SEGMENTS, compute_rotation, estimate_pitch, get_point
+from gaitlib.sense.segments import compute_rotation, estimate_pitch, get_point
 from gaitlib.signals import smooth_lowpass
 from gaitlib.walk import KEYPOINTS_3D
 

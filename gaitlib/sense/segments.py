@@ -11,30 +11,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from gaitlib.gait import COORDINATES, SIDES
+from gaitlib.body.kinematics import PITCH_SEGMENTS
+from gaitlib.gait import SIDES
 from gaitlib.walk import KEYPOINTS_3D
-
-PITCH_SEGMENTS = ("pelvis", "trunk", "foot_r", "foot_l")
-"""Segments whose sagittal rotation the 19 points of a walk do not tell."""
 
 SEGMENTS = ("pelvis", "trunk", *(f"{name}_{side}" for side in SIDES for name in ("thigh", "shank", "foot")))
 SEGMENTS = (*SEGMENTS, "forearm_r", "forearm_l")
 """Segments that have a frame."""
 
-_COLUMN = {name: n for n, name in enumerate(COORDINATES)}
 _ENDS = {"thigh": ("hip", "knee"), "shank": ("knee", "ankle"), "forearm": ("elbow", "wrist")}
 _Z = np.array([0.0, 0.0, 1.0])
-
-
-def compute_pitch(position: np.ndarray) -> np.ndarray:
-    """Sagittal rotation of `PITCH_SEGMENTS` from the planar body's coordinates; shape (..., 4), rad."""
-
-    def get(name: str) -> np.ndarray:
-        return position[..., _COLUMN[name]]
-
-    tilt = get("pelvis_tilt")
-    feet = [tilt + get(f"hip_flexion_{s}") - get(f"knee_angle_{s}") + get(f"ankle_angle_{s}") for s in SIDES]
-    return np.stack([tilt, tilt + get("lumbar_extension"), *feet], axis=-1)
 
 
 def estimate_pitch(points: np.ndarray) -> np.ndarray:

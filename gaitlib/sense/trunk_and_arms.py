@@ -1,19 +1,25 @@
-"""What a planar gait does not hold or gets wrong: widths, pelvis and trunk rotation, arms, head, sway.
+"""What no simulated gait holds or gets wrong: arms, head, turn of the thorax, rise, sway and surge of the trunk.
 
-Pelvic rotation and obliquity of a few degrees: Kadaba et al. 1990 (doi 10.1002/jor.1100080310). Arms swing
-in counter-phase to the legs, some 20-40 deg at the shoulder: Collins et al. 2009 (doi
-10.1098/rspb.2009.0664), Meyns et al. 2013 (doi 10.1016/j.gaitpost.2013.02.006). Step width: base of
-support of about 9 cm, Dusing & Thorpe 2007 (PMID 16875823). Toe-out, head pitch and elbow flexion: assumed
-ranges, wide on purpose.
+What a planar gait lacks out of the plane is drawn by `gaitlib.generate.out_of_plane`, which learned from the body
+in space: widths of step, knees and feet, turn and list of the pelvis, lean of the trunk. Arms and head are no
+part of any body; the thorax of the body in space carries its arms at its sides, so its turn is not
+people's either. Those stay rules. Arms swing in counter-phase to the legs, some 20-40 deg at the shoulder:
+Collins et al. 2009 (doi 10.1098/rspb.2009.0664), Meyns et al. 2013 (doi 10.1016/j.gaitpost.2013.02.006). Head
+pitch, elbow flexion and turn of the thorax: assumed ranges, wide on purpose.
 
-A planar body of least effort rises less than people do, least when it walks fast, and it does not sway.
+People differ more than simulations, whose least effort is one and the same: the step is 0.140 of leg length wide,
+SD 0.031, in people (Schulz 2012, in `data/published.csv`), in simulated adults SD 0.018. The body in space sways
+2 to 3 cm at any speed, people 3.9 to 7.0 (below). It points its toes out by some 5 deg, people of any age by 7
+to 11. So planar gaits, whose motion out of the plane is drawn, get these from wider ranges.
+
+A body of least effort rises less than people do, least when it walks fast, and sways less, in space too.
 People rise more the faster they walk and sway less: Orendurff et al. 2004 (doi
 10.1682/JRRD.2003.10.0150), whose adults of about 0.93 m leg length rose 2.74 cm and swayed 6.99 cm at 0.7
 m/s, 4.83 and 3.85 cm at 1.6 m/s. Their lines are taken over dynamically similar speed (speed over the square
 root of gravity times leg length), so that they hold for children too; that is assumed. Who takes longer or
 shorter steps than is usual at that speed rises by the square of it more or less, as a pendulum does: over
 step length and step time the simulated adults' own rise goes with powers that make 2.1 to 2.5 at equal speed.
-Its pelvis tilts by
+The planar pelvis tilts by
 3.9 degrees within a stride, that of people by 3.3 (median of 42 adults). And its hips speed up and slow down
 with every step by 2.0 m/s^2 (root mean square at 1.15 to 1.35 m/s), those of an adult set aside for
 calibration (`adult_walk_3d_moco`) by 1.6 m/s^2.
@@ -26,65 +32,79 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from gaitlib.body.dimensions import Dimensions
-from gaitlib.gait import GRAVITY_MPS2
-from gaitlib.sense.segments import PITCH_SEGMENTS
+from gaitlib.body.kinematics import PITCH_SEGMENTS
+from gaitlib.body.spatial_points import OUT_OF_PLANE
+from gaitlib.gait import GRAVITY_MPS2, SIDES
 from gaitlib.walk import KEYPOINTS_3D
 
 _INDEX = {name: n for n, name in enumerate(KEYPOINTS_3D)}
 
 
-def add_width_and_arms(
-    points: dict[str, np.ndarray], body: Dimensions, turns: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
-    """Turn sagittal points into the 19 points of a Walk; shape (n_time, 19, 3), m.
+BODY_POINTS = {
+    **{f"hip_{side}": "mid_hip" for side in SIDES},
+    **{f"{name}_{side}": f"{name}_{side}" for name in ("knee", "ankle", "heel", "toe") for side in SIDES},
+    **{f"shoulder_{side}": "shoulder" for side in SIDES},
+    "neck": "neck",
+}
+"""Points that a gait of the body in space tells -> the sagittal point that each belongs to."""
+_WIDTH_SD, _LEAST_WIDTH = 0.025, 0.01
+"""Step width: SD beyond what simulations tell (share of leg length), and the least (share of height)."""
+_OUTWARD_DEG, _SWAY, _THORAX_DEG = (3.0, 4.5), (0.8, 2.6), 8.0
+"""Mean and SD of further toe-out; least and most sway over that of the body in space; most turn of the thorax."""
 
-    1. Feet stand half a step width beside the middle line, the pelvis sways towards the loaded side.
-    2. The pelvis rotates forward on the side of the leading leg and drops on the swing side; hips move with
-       it, knees by half, feet not at all, so that the foot on the floor does not slide.
-    3. The thorax rotates against the pelvis; arms swing against the legs.
+
+def place_beside(
+    points: dict[str, np.ndarray], body: Dimensions, aside: np.ndarray, turns: np.ndarray, rng
+) -> np.ndarray:
+    """Place sagittal points where out-of-plane curves (n_time, 13) have them, all but arms and head; (n, 19, 3).
+
+    Hips move with the turn and the list of the pelvis, knees by half, feet not at all, so that the foot on the
+    floor does not slide.
     """
-    space = np.zeros((len(turns), len(KEYPOINTS_3D), 3))
-    cos, sin = np.cos(2 * np.pi * turns), np.sin(2 * np.pi * turns)
-    sway = rng.uniform(0.005, 0.025) * body.height_m / 1.7 * sin
-    step_width = body.height_m * np.clip(rng.normal(0.055, 0.02), 0.01, 0.12)
-    rotation = np.deg2rad(rng.uniform(0.0, 8.0)) * cos
-    drop = np.deg2rad(rng.uniform(0.0, 6.0)) * sin
-    toe_out = np.deg2rad(rng.normal(7.0, 5.0))
-    sides = {"r": 1.0, "l": -1.0}
-    for side, sign in sides.items():
-        half = 0.5 * body.hip_width_m * sign
-        shift = np.stack([half * np.sin(rotation), half * np.sin(drop), np.zeros_like(sway)], axis=1)
-        lateral = {"hip": half + sway, "ankle": np.full_like(sway, 0.5 * step_width * sign)}
-        lateral["knee"] = 0.5 * (lateral["hip"] + lateral["ankle"])
-        for name, share in (("hip", 1.0), ("knee", 0.5), ("ankle", 0.0)):
-            planar = points["mid_hip" if name == "hip" else f"{name}_{side}"]
-            _place(space, f"{name}_{side}", planar, lateral[name], shift * share)
+    space = np.zeros((len(aside), len(KEYPOINTS_3D), 3))
+    own = dict(zip(OUT_OF_PLANE, aside.T, strict=True))
+    height, none = body.height_m, np.zeros(len(aside))
+    sway = own["sway"] * height * rng.uniform(*_SWAY)
+    half = 0.5 * height * (own["ankle_r"] + own["ankle_l"]).mean()
+    wider = 0.5 * _WIDTH_SD * body.leg_length_m * rng.standard_normal()
+    wider = max(wider, 0.5 * _LEAST_WIDTH * height - half)
+    outward = np.sin(np.deg2rad(rng.normal(*_OUTWARD_DEG)))
+    turn = -np.sin(np.deg2rad(rng.uniform(0.0, _THORAX_DEG))) * np.cos(2 * np.pi * turns)
+    for side, sign in (("r", 1.0), ("l", -1.0)):
+        across = 0.5 * body.hip_width_m * sign
+        shift = across * np.stack([own["pelvis_turn"], own["pelvis_list"], none], axis=1)
+        hip = sway + across * np.sqrt(1.0 - own["pelvis_turn"] ** 2 - own["pelvis_list"] ** 2)
+        ankle = sign * (height * own[f"ankle_{side}"] + wider)
+        knee = 0.5 * (hip + ankle) + sign * height * own[f"knee_{side}"]
+        _place(space, f"hip_{side}", points["mid_hip"], hip, shift)
+        _place(space, f"knee_{side}", points[f"knee_{side}"], knee, 0.5 * shift)
+        _place(space, f"ankle_{side}", points[f"ankle_{side}"], ankle)
         for name in ("heel", "toe"):
-            planar = points[f"{name}_{side}"]
-            reach = planar[:, 0] - points[f"ankle_{side}"][:, 0]
-            _place(space, f"{name}_{side}", planar, lateral["ankle"] + sign * np.sin(toe_out) * reach)
-    _add_trunk_and_head(space, points, body, sway, cos, rng)
-    _add_arms(space, points, body, turns, rng)
+            reach = points[f"{name}_{side}"][:, 0] - points[f"ankle_{side}"][:, 0]
+            beside = ankle + sign * (height * own[f"{name}_{side}"] + outward * reach)
+            _place(space, f"{name}_{side}", points[f"{name}_{side}"], beside)
+        across = 0.5 * body.shoulder_width_m * sign
+        shift = across * np.stack([turn, own["thorax_list"], none], axis=1)
+        lean = sway + own["trunk_lean"] * (points["shoulder"] - points["mid_hip"])[:, 1]
+        beside = lean + across * np.sqrt(1.0 - turn**2 - own["thorax_list"] ** 2)
+        _place(space, f"shoulder_{side}", points["shoulder"], beside, shift)
+    lean = sway + own["trunk_lean"] * (points["neck"] - points["mid_hip"])[:, 1]
+    _place(space, "neck", points["neck"], lean)
     return space
 
 
-def _add_trunk_and_head(space, points, body: Dimensions, sway, cos, rng) -> None:
-    rotation = -np.deg2rad(rng.uniform(0.0, 8.0)) * cos
-    calm = rng.uniform(0.3, 1.0) * sway
-    for side, sign in (("r", 1.0), ("l", -1.0)):
-        half = 0.5 * body.shoulder_width_m * sign
-        shift = np.stack([half * np.sin(rotation), np.zeros_like(sway), np.zeros_like(sway)], axis=1)
-        _place(space, f"shoulder_{side}", points["shoulder"], half * np.cos(rotation) + calm, shift)
-    _place(space, "neck", points["neck"], calm)
+def add_arms_and_head(space, points: dict[str, np.ndarray], body: Dimensions, turns: np.ndarray, rng) -> None:
+    """Hang arms on the shoulders, swinging against the legs, and put a head on the neck; in place."""
     trunk = points["shoulder"] - points["lumbar"]
-    lean = np.arctan2(-trunk[:, 0], trunk[:, 1])
-    pitch = rng.uniform(0.0, 0.7) * lean + np.deg2rad(rng.normal(0.0, 8.0))
+    pitch = rng.uniform(0.0, 0.7) * np.arctan2(-trunk[:, 0], trunk[:, 1]) + np.deg2rad(rng.normal(0.0, 8.0))
+    neck = space[:, _INDEX["neck"]]
     for name, ahead, up in (("head_top", 0.0, 1.0), ("nose", 0.062 / 0.13, 0.42)):
         offset = _turn(pitch, ahead * body.head_m, up * body.head_m)
-        _place(space, name, points["neck"] + offset, calm)
+        _place(space, name, neck[:, :2] + offset, neck[:, 2])
+    _add_arms(space, body, turns, rng)
 
 
-def _add_arms(space, points, body: Dimensions, turns, rng) -> None:
+def _add_arms(space, body: Dimensions, turns, rng) -> None:
     swing = np.deg2rad(np.clip(rng.normal(16.0, 8.0), 0.0, 40.0))
     middle = np.deg2rad(rng.normal(-2.0, 6.0))
     elbow = np.deg2rad(np.clip(rng.normal(25.0, 12.0), 3.0, 95.0))
@@ -176,8 +196,8 @@ def move_trunk(
     factor = min(wanted / max(2 * np.abs(step), 1e-4), _MOST)
     rise = ((factor - 1) * step * np.exp(-4j * np.pi * turns)).real
     wanted = expect_excursion("sway", speed_mps, leg_length_m) * np.exp(spread * rng.standard_normal())
-    stride = _fit_wave(middle[:, 2], turns)
-    sway = ((0.5j * wanted - stride) * np.exp(-2j * np.pi * turns)).real
+    beside = middle[:, 2] - middle[:, 2].mean()
+    sway = (min(wanted / max(np.ptp(beside), 1e-4), _MOST) - 1) * beside
     surge = _find_surge(middle[:, 0], turns)
     surge *= SURGE_SHARE * np.exp(spread * rng.standard_normal()) - 1
     moved[..., 0] += surge[:, None] * _SHARE

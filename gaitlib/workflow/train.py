@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from gaitlib.environment import ROOT, SHIPPED, hash_file, require
@@ -16,11 +17,14 @@ from gaitlib.errors import InputError
 from gaitlib.generate.checks import RejectionSampler
 from gaitlib.generate.flow import GaitGenerator
 from gaitlib.generate.generator_diagnostics import measure_fidelity, write_generator_card
+from gaitlib.generate.out_of_plane import OutOfPlaneModel, measure_model, write_card
+from gaitlib.sense.body_walk import measure_beside, prepare_gaits
 from gaitlib.simulate.library import check_release, load_library
 from gaitlib.study import load_study
 
 ESTIMATORS = ("keypoints", "inertial", "insole", "legs")
 SHIPPED_GENERATOR = Path("data") / "generator" / "generator.safetensors"
+SHIPPED_OUT_OF_PLANE = Path("data") / "generator" / "out_of_plane.safetensors"
 """Weights that come with the project, relative to its root."""
 
 
@@ -48,6 +52,11 @@ def add_generate_parser(subparsers) -> None:
     train.add_argument("--study", default="studies/full.yaml", help="study file: library, sizes and seed")
     train.add_argument("--output", default=str(SHIPPED_GENERATOR), help="file of the weights")
     train.set_defaults(run=run_generator_training)
+    space = parts.add_parser("space", help="learn what planar gaits lack from gaits of the body in space")
+    space.add_argument("--study", default="studies/full.yaml", help="study file: seed and held-out share")
+    space.add_argument("--library", default="data/spatial_library", help="library of the body in space")
+    space.add_argument("--output", default=str(SHIPPED_OUT_OF_PLANE), help="file of the weights")
+    space.set_defaults(run=run_out_of_plane_training)
     sample = parts.add_parser("sample", help="make strides into a netCDF file and a table")
     sample.add_argument("conditions", help="CSV file, one row per stride; empty cells are open")
     sample.add_argument("--weights", help="file of the weights; the shipped ones if not given")
@@ -77,6 +86,9 @@ def run_train(arguments: argparse.Namespace) -> int:
     generator = None
     if set(arguments.only) - {"insole", "legs"} and not arguments.intervals:  # these learn without generator
         generator = obtain_generator(arguments.generator, study, library, folder)
+    in_space = None
+    if study.spatial_library and set(arguments.only) - {"insole"}:
+        in_space = load_library(ROOT / study.spatial_library.folder).curves
     output = Path(arguments.output)
     output.mkdir(parents=True, exist_ok=True)
     for kind in arguments.only:
@@ -92,8 +104,9 @@ def run_train(arguments: argparse.Namespace) -> int:
         path = output / f"{kind}.safetensors"
         fitted = GaitEstimator.load(path) if arguments.intervals else None
         estimator, _, errors = train_estimator(
-            *library, config, study.seed, folder / kind, sampler, print, fitted=fitted
-        )
+            *library, config, study.seed, folder / kind, sampler, print, fitted=fitted,
+            in_space=None if kind == "insole" else in_space,
+        )  # fmt: skip
         estimator.save(path)
         _say_written(path)
         print(f"written: {write_model_card(output / f'{kind}.md', estimator, errors, _repeat(arguments))}")
@@ -138,6 +151,31 @@ def run_generator_training(arguments: argparse.Namespace) -> int:
     fidelity = measure_fidelity({"flow": flow}, split.training, split.held_out, study.seed)
     command = f"gaitlib generate train --study {arguments.study}"
     print(f"written: {write_generator_card(path.with_suffix('.md'), flow, fidelity, command)}")
+    return 0
+
+
+def run_out_of_plane_training(arguments: argparse.Namespace) -> int:
+    """Answer `gaitlib generate space`."""
+    from gaitlib.estimate.synthetic_training import list_persons, split_people
+
+    study, library = load_study(arguments.study), load_library(arguments.library)
+    if not library.in_space:
+        raise InputError(f"{arguments.library}: found planar gaits, expected a library of the body in space.")
+    table, gaits = library.curves
+    whole = prepare_gaits(gaits, list_persons(table))
+    training, *others = split_people(table, study.estimate.held_out_share, study.seed)
+    known, new = whole.take(training), whole.take(np.concatenate(others))
+    aside = measure_beside(known)
+    tested = {"n_tested": len(new.persons), "n_people": len(set(new.persons))}
+    about = {"release": library.hash, "seed": study.seed} | tested
+    model = OutOfPlaneModel.fit(known.sagittal, aside, about)
+    usual = aside.mean(axis=0)
+    errors = measure_model(model, new.sagittal, measure_beside(new), usual, study.seed)
+    model.about["errors"] = errors.round(4).to_dict("records")
+    path = model.save(arguments.output)
+    _say_written(path)
+    command = f"gaitlib generate space --study {arguments.study}"
+    print(f"written: {write_card(path.with_suffix('.md'), model, errors, command)}")
     return 0
 
 
