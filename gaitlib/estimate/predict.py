@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from gaitlib.errors import InputError
 from gaitlib.estimate.baseline_estimators import estimate_classical
 from gaitlib.estimate.features import check_fps
 from gaitlib.estimate.inertial_features import get_site
-from gaitlib.estimate.targets import Estimate
+from gaitlib.estimate.targets import WITHHELD, Estimate
 from gaitlib.sense.camera import VIEWS
 
 SHIPPED_ESTIMATORS = {
@@ -40,7 +41,8 @@ def estimate_clip(
             raise InputError("method: 'classical' reads image keypoints only.")
         return estimate_classical(data, height_m)
     estimator = estimator or load_shipped_estimator("inertial" if inertial else "keypoints")
-    return estimator.predict(data, height_m, site)
+    answer = estimator.predict(data, height_m, site)
+    return replace(answer, values={name: v for name, v in answer.values.items() if name not in WITHHELD})
 
 
 def check_method(method: str) -> None:

@@ -50,6 +50,8 @@ N_WITHOUT_WIDTH = OUTCOME_NAMES.index("step_width_m")
 """Number of outcomes that do not need to be seen."""
 UNITS = {target.name: target.unit for target in TARGETS} | {"cadence_spm": "steps/min"}
 """Unit of each answered outcome."""
+WITHHELD = ("step_width_m",)
+"""Outcomes whose intervals did not hold on real people: pages may count them, users are not told them."""
 _SIZE = np.array([target.size for target in TARGETS])
 _LOG = _SIZE == 0
 _LOWER, _UPPER = (np.array([getattr(target, end) for target in TARGETS]) for end in ("lower", "upper"))
