@@ -36,7 +36,9 @@ def test_outcomes_come_back_from_the_scales_of_the_network():
 
 def test_the_cadence_follows_from_the_step_time():
     values, ends = np.full(len(OUTCOME_NAMES), 0.5), np.array([0.4, 0.6])
-    item = build_estimate(values, np.full(len(values), ends[0]), np.full(len(values), ends[1])).values["cadence_spm"]
+    item = build_estimate(values, np.full(len(values), ends[0]), np.full(len(values), ends[1])).values[
+        "cadence_spm"
+    ]
     assert (item.value, item.lower, item.upper) == pytest.approx((120, 100, 150))
 
 

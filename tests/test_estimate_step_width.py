@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from evaluate_toys import make_toy_set
+from sense_toys import make_toy_set
 
 from gaitlib import load_library
 from gaitlib.estimate.clip_sampler import SamplerConfig, build_pool, sample_clips

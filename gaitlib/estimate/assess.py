@@ -98,7 +98,9 @@ def _say_space(about: dict) -> list[str]:
     """Say what was learned from the body in space."""
     if "out_of_plane_library" not in about:
         return []
-    words = f"- Planar gaits leave the plane as learned from library in space `{about['out_of_plane_library']}`"
+    words = (
+        f"- Planar gaits leave the plane as learned from library in space `{about['out_of_plane_library']}`"
+    )
     if "space_library" in about:
         words += f"; {about['n_space_gaits']} gaits of `{about['space_library']}` walk among them as they are"
     return [words]

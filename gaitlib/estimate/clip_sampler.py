@@ -55,9 +55,7 @@ class GaitPool:
 
     def take(self, rows: np.ndarray) -> GaitPool:
         """Take some gaits."""
-        return GaitPool(
-            self.curves.take(rows), self.activation[rows], self.load[rows], self.weight[rows]
-        )
+        return GaitPool(self.curves.take(rows), self.activation[rows], self.load[rows], self.weight[rows])
 
     def join(self, other: GaitPool) -> GaitPool:
         """Put two pools together."""

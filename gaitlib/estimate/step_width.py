@@ -1,10 +1,11 @@
 """Step width from keypoints: how far apart the ankles are beside the path, as far as the view shows it.
 
-Over whole strides the ankles are as often ahead as behind, so what is left of the distance between them in the image
-is step width times the component of the path along the view. A network that learned all outcomes from simulated
-people answered their mean width from every view; so for each direction of the path a line tells width from
-that distance and from what the network says, fitted on the simulated people unlike those of training on whom the
-intervals are set. Where the view hides the width the line is flat, and the interval wide.
+Over whole strides the ankles are as often ahead as behind, so what is left of the distance between them in
+the image is step width times the component of the path along the view. A network that learned all outcomes
+from simulated people answered their mean width from every view; so for each direction of the path a line
+tells width from that distance and from what the network says, fitted on the simulated people unlike those
+of training on whom the intervals are set. Where the view hides the width the line is flat, and the interval
+wide.
 """
 
 from __future__ import annotations
@@ -46,7 +47,9 @@ def _describe(features: list[ClipFeatures], answered: np.ndarray) -> tuple[np.nd
     return np.stack([np.ones(len(apart)), sign * apart, np.abs(apart), said], axis=1), height
 
 
-def fit_width(features: list[ClipFeatures], answered: np.ndarray, truth_m: np.ndarray) -> dict[str, list[float]]:
+def fit_width(
+    features: list[ClipFeatures], answered: np.ndarray, truth_m: np.ndarray
+) -> dict[str, list[float]]:
     """Fit weights and scale of the errors (share of height) for each direction of the path."""
     known, height = _describe(features, answered)
     group, wanted, found = np.array([name_group(KEYPOINTS, item) for item in features]), truth_m / height, {}

@@ -1,9 +1,9 @@
 """What a planar gait does not hold, drawn given its sagittal motion: learned from gaits of the body in space.
 
-The generator of gaits tells p(sagittal motion | person, impairment), from the many planar gaits; this model tells
-p(out-of-plane motion | sagittal motion, person), from the fewer gaits in space. What an impairment does in the
-plane is in the sagittal motion already; what it does outside it alone (weak hip abductors, femoral
-anteversion) is in the spread.
+The generator of gaits tells p(sagittal motion | person, impairment), from the many planar gaits; this model
+tells p(out-of-plane motion | sagittal motion, person), from the fewer gaits in space. What an impairment
+does in the plane is in the sagittal motion already; what it does outside it alone (weak hip abductors,
+femoral anteversion) is in the spread.
 
 1. `gaitlib.body.spatial_points.OUT_OF_PLANE` over the stride as Fourier series, weighted as displacements,
    and the coordinates of the plane likewise; both are split into the part that the mirror leaves as it is and
@@ -48,7 +48,7 @@ _LEAST_GAITS = 30
 
 @dataclass(frozen=True)
 class SagittalGaits:
-    """What is known of gaits: the plane's coordinates (n, 101, 12), forward as travel per stride (m), and who."""
+    """Gaits in the plane: coordinates (n, 101, 12), forward as travel per stride (m), and who walks."""
 
     curves: np.ndarray
     stride_time_s: np.ndarray
@@ -58,7 +58,7 @@ class SagittalGaits:
 
 @dataclass(frozen=True)
 class OutOfPlaneModel:
-    """Draws out-of-plane motion; `parts`: what was fitted, by part of the mirror; `about`: where it is from."""
+    """Draws out-of-plane motion; `parts`: what was fitted; `about`: where it is from."""
 
     parts: dict[str, np.ndarray]
     about: dict
@@ -104,7 +104,7 @@ class OutOfPlaneModel:
 
 
 def _describe(gaits: SagittalGaits) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """What is stated (n, 6), even and odd part of the coefficients of the plane, size of the odd part (n,)."""
+    """What is stated (n, 6), even and odd part of the plane's coefficients, size of the odd part (n,)."""
     height = np.array([body.height_m for body in gaits.bodies])
     leg = np.array([body.leg_length_m for body in gaits.bodies])
     age = np.array([person.age_years for person in gaits.persons])
@@ -172,7 +172,10 @@ def draw_by_rules(n: int, bodies: Sequence[Dimensions], rng: np.random.Generator
     outward = np.sin(np.deg2rad(rng.normal(7.0, 5.0, (n, 1)))) + 0.0 * sin
     heel, toe = (
         np.array([getter(body) / body.height_m for body in bodies])[:, None]
-        for getter in (lambda b: -b.heel_behind_ankle_m, lambda b: b.mtp_ahead_of_ankle_m + b.toe_ahead_of_mtp_m)
+        for getter in (
+            lambda b: -b.heel_behind_ankle_m,
+            lambda b: b.mtp_ahead_of_ankle_m + b.toe_ahead_of_mtp_m,
+        )
     )
     hip = 0.5 * np.array([body.hip_width_m / body.height_m for body in bodies])[:, None]
     middle = [forward * cos, up * sin, sway, lean, 0.0 * sway]
@@ -204,7 +207,9 @@ def measure_model(
         "ruled": find_error(ruled),
         "covered": ((held >= ends[0]) & (held <= ends[1])).mean(axis=0),
     }
-    table = pd.DataFrame({"channel": OUT_OF_PLANE, "unit": [UNITS.get(n, "mm") for n in OUT_OF_PLANE]} | columns)
+    table = pd.DataFrame(
+        {"channel": OUT_OF_PLANE, "unit": [UNITS.get(n, "mm") for n in OUT_OF_PLANE]} | columns
+    )
     table["explained"] = 1.0 - (table["expected"] / table["usual"]) ** 2
     return table[~table["channel"].str.endswith("_l")].reset_index(drop=True)
 
