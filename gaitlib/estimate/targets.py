@@ -45,7 +45,7 @@ TARGETS = (
     Target("step_width_m", "m", 0.25, 0.11, -0.2, 0.6),
 )
 OUTCOME_NAMES = tuple(target.name for target in TARGETS)
-"""What networks estimate, in this order, not all of them the last; `cadence_spm` follows from the step time."""
+"""What networks estimate, in this order, not all the last ones; `cadence_spm` follows from the step time."""
 N_WITHOUT_WIDTH = OUTCOME_NAMES.index("step_width_m")
 """Number of outcomes that do not need to be seen."""
 UNITS = {target.name: target.unit for target in TARGETS} | {"cadence_spm": "steps/min"}
