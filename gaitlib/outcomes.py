@@ -125,8 +125,8 @@ def explain_missing(outcomes: dict[str, float]) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class _Paths:
-    """Paths over time: hips along (n,), heels along and ankles across (n, 2), where all of that is known (n,);
-    knee flexion and slope of the sole, degrees (n, 2)."""
+    """Paths over time: hips along (n,), heels along and ankles across (n, 2), where all of that is known
+    (n,); knee flexion and slope of the sole, degrees (n, 2)."""
 
     time_s: np.ndarray
     hip: np.ndarray

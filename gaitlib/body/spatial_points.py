@@ -84,8 +84,9 @@ def measure_step_width(points: dict[str, np.ndarray]) -> float:
 _MIDDLE = ("pelvis_turn", "pelvis_list", "sway", "trunk_lean", "thorax_list")
 OUT_OF_PLANE = (*_MIDDLE, *(f"{name}_{side}" for side in SIDES for name in ("ankle", "knee", "heel", "toe")))
 """Of the line from the left to the right hip its share forward and up; the middle of the hips to the right;
-of the trunk its slope to the right, of the line of the shoulders its share up. Of each leg outwards: the ankle,
-the knee from the middle of hip and ankle, heel and toe from the ankle. Lengths are shares of body height."""
+of the trunk its slope to the right, of the line of the shoulders its share up. Of each leg outwards: the
+ankle, the knee from the middle of hip and ankle, heel and toe from the ankle. Lengths are shares of body
+height."""
 
 
 def measure_out_of_plane(points: dict[str, np.ndarray], height_m: float) -> np.ndarray:

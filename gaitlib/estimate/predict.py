@@ -14,7 +14,7 @@ from gaitlib.estimate.baseline_estimators import estimate_classical
 from gaitlib.estimate.features import check_fps, compute_features, get_height
 from gaitlib.estimate.inertial_features import get_site
 from gaitlib.estimate.seen_legs import load_shipped_reader
-from gaitlib.estimate.targets import Estimate
+from gaitlib.estimate.targets import WITHHELD, Estimate
 from gaitlib.sense.camera import VIEWS
 
 SHIPPED_ESTIMATORS = {
@@ -49,8 +49,9 @@ def estimate_clip(
         return estimator.predict(data, height_m, site)
     features = compute_features(data, get_height(data, height_m))
     estimate = estimator.predict_features([features])[0]
+    told = {name: value for name, value in estimate.values.items() if name not in WITHHELD}
     legs = load_shipped_reader().read(features) if estimate.ok else {}
-    return replace(estimate, values=estimate.values | legs)
+    return replace(estimate, values=told | legs)
 
 
 def check_method(method: str) -> None:

@@ -1,10 +1,11 @@
 """Step width from keypoints: how far apart the ankles are beside the path, as far as the view shows it.
 
-Over whole strides the ankles are as often ahead as behind, so what is left of the distance between them in the image
-is step width times the component of the path along the view. A network that learned all outcomes from simulated
-people answered their mean width from every view; so for each direction of the path a line tells width from
-that distance and from what the network says, fitted on the simulated people unlike those of training on whom the
-intervals are set. Where the view hides the width the line is flat, and the interval wide.
+Over whole strides the ankles are as often ahead as behind, so what is left of the distance between them in
+the image is step width times the component of the path along the view. A network that learned all outcomes
+from simulated people answered their mean width from every view; so for each direction of the path a line
+tells width from that distance and from what the network says, fitted on the simulated people unlike those
+of training on whom the intervals are set. Where the view hides the width the line is flat, and the interval
+wide.
 """
 
 from __future__ import annotations

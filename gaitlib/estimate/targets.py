@@ -45,18 +45,20 @@ TARGETS = (
     Target("step_width_m", "m", 0.25, 0.11, -0.2, 0.6),
 )
 OUTCOME_NAMES = tuple(target.name for target in TARGETS)
-"""What a network estimates, in this order, the last ones not by all; `cadence_spm` follows from the step time."""
+"""What networks estimate, in this order, not all the last ones; `cadence_spm` follows from the step time."""
 N_WITHOUT_WIDTH = OUTCOME_NAMES.index("step_width_m")
 """Number of outcomes that do not need to be seen."""
 UNITS = {target.name: target.unit for target in TARGETS} | {"cadence_spm": "steps/min"}
 """Unit of each answered outcome."""
+WITHHELD = ("step_width_m",)
+"""Outcomes whose intervals did not hold on real people: pages may count them, users are not told them."""
 _SIZE = np.array([target.size for target in TARGETS])
 _LOG = _SIZE == 0
 _LOWER, _UPPER = (np.array([getattr(target, end) for target in TARGETS]) for end in ("lower", "upper"))
 
 
 def encode_outcomes(values: np.ndarray, n_outcomes: int = len(TARGETS)) -> np.ndarray:
-    """Bring outcomes to the scales of the network, the first `n_outcomes` of them; shape (..., n_outcomes)."""
+    """Bring the first `n_outcomes` to the scales of the network; shape (..., n_outcomes)."""
     values = np.asarray(values, dtype=float)[..., :n_outcomes]
     log, size = _LOG[:n_outcomes], _SIZE[:n_outcomes]
     with np.errstate(divide="ignore", invalid="ignore"):

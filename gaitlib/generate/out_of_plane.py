@@ -1,9 +1,9 @@
 """What a planar gait does not hold, drawn given its sagittal motion: learned from gaits of the body in space.
 
-The generator of gaits tells p(sagittal motion | person, impairment), from the many planar gaits; this model tells
-p(out-of-plane motion | sagittal motion, person), from the fewer gaits in space. What an impairment does in the
-plane is in the sagittal motion already; what it does outside it alone (weak hip abductors, femoral
-anteversion) is in the spread.
+The generator of gaits tells p(sagittal motion | person, impairment), from the many planar gaits; this model
+tells p(out-of-plane motion | sagittal motion, person), from the fewer gaits in space. What an impairment
+does in the plane is in the sagittal motion already; what it does outside it alone (weak hip abductors,
+femoral anteversion) is in the spread.
 
 1. `gaitlib.body.spatial_points.OUT_OF_PLANE` over the stride as Fourier series, weighted as displacements,
    and the coordinates of the plane likewise; both are split into the part that the mirror leaves as it is and
@@ -48,7 +48,7 @@ _LEAST_GAITS = 30
 
 @dataclass(frozen=True)
 class SagittalGaits:
-    """What is known of gaits: the plane's coordinates (n, 101, 12), forward as travel per stride (m), and who."""
+    """Gaits in the plane: coordinates (n, 101, 12), forward as travel per stride (m), and who walks."""
 
     curves: np.ndarray
     stride_time_s: np.ndarray
@@ -58,7 +58,7 @@ class SagittalGaits:
 
 @dataclass(frozen=True)
 class OutOfPlaneModel:
-    """Draws out-of-plane motion; `parts`: what was fitted, by part of the mirror; `about`: where it is from."""
+    """Draws out-of-plane motion; `parts`: what was fitted; `about`: where it is from."""
 
     parts: dict[str, np.ndarray]
     about: dict
@@ -104,7 +104,7 @@ class OutOfPlaneModel:
 
 
 def _describe(gaits: SagittalGaits) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """What is stated (n, 6), even and odd part of the coefficients of the plane, size of the odd part (n,)."""
+    """What is stated (n, 6), even and odd part of the plane's coefficients, size of the odd part (n,)."""
     height = np.array([body.height_m for body in gaits.bodies])
     leg = np.array([body.leg_length_m for body in gaits.bodies])
     age = np.array([person.age_years for person in gaits.persons])

@@ -1,12 +1,14 @@
 """From a gait to a person who walks through a room: `build_synthetic_walk`.
 
-The gait gives the sagittal motion, a gait of the body in space all of it but arms and head. Strides are strung together with stride-to-stride variability
-(Hausdorff et al. 1995, doi 10.1152/jappl.1995.78.1.349; Hausdorff 2005, doi 10.1186/1743-0003-2-19),
-the joint curves may be varied, and the pelvis is carried along so that the loaded foot does not slide:
-what the variation changes in the velocity of the loaded foot relative to the pelvis is taken off the
-velocity of the pelvis. Where body size differs from that of the simulated person, time scales with the
-square root of leg length (Hof 1996, doi 10.1016/0966-6362(95)01057-2). What a planar gait has out of the plane is
-drawn by `gaitlib.generate.out_of_plane`, arms and head by `gaitlib.sense.trunk_and_arms`. The outcomes of a built walk are computed from the walk itself.
+The gait gives the sagittal motion, a gait of the body in space all of it but arms and head. Strides are
+strung together with stride-to-stride variability (Hausdorff et al. 1995, doi 10.1152/jappl.1995.78.1.349;
+Hausdorff 2005, doi 10.1186/1743-0003-2-19), the joint curves may be varied, and the pelvis is carried along
+so that the loaded foot does not slide: what the variation changes in the velocity of the loaded foot
+relative to the pelvis is taken off the velocity of the pelvis. Where body size differs from that of the
+simulated person, time scales with the square root of leg length (Hof 1996, doi
+10.1016/0966-6362(95)01057-2). What a planar gait has out of the plane is drawn by
+`gaitlib.generate.out_of_plane`, arms and head by `gaitlib.sense.trunk_and_arms`. The outcomes of a built
+walk are computed from the walk itself.
 """
 
 from __future__ import annotations

@@ -1,16 +1,17 @@
-"""What no simulated gait holds or gets wrong: arms, head, turn of the thorax, rise, sway and surge of the trunk.
+"""What no simulated gait holds or gets wrong: arms, head, turn of the thorax, rise and sway of the trunk.
 
-What a planar gait lacks out of the plane is drawn by `gaitlib.generate.out_of_plane`, which learned from the body
-in space: widths of step, knees and feet, turn and list of the pelvis, lean of the trunk. Arms and head are no
-part of any body; the thorax of the body in space carries its arms at its sides, so its turn is not
-people's either. Those stay rules. Arms swing in counter-phase to the legs, some 20-40 deg at the shoulder:
-Collins et al. 2009 (doi 10.1098/rspb.2009.0664), Meyns et al. 2013 (doi 10.1016/j.gaitpost.2013.02.006). Head
-pitch, elbow flexion and turn of the thorax: assumed ranges, wide on purpose.
+What a planar gait lacks out of the plane is drawn by `gaitlib.generate.out_of_plane`, which learned from
+the body in space: widths of step, knees and feet, turn and list of the pelvis, lean of the trunk. Arms and
+head are no part of any body; the thorax of the body in space carries its arms at its sides, so its turn is
+not people's either. Those stay rules. Arms swing in counter-phase to the legs, some 20-40 deg at the
+shoulder: Collins et al. 2009 (doi 10.1098/rspb.2009.0664), Meyns et al. 2013 (doi
+10.1016/j.gaitpost.2013.02.006). Head pitch, elbow flexion and turn of the thorax: assumed ranges, wide on
+purpose.
 
-People differ more than simulations, whose least effort is one and the same: the step is 0.140 of leg length wide,
-SD 0.031, in people (Schulz 2012, in `data/published.csv`), in simulated adults SD 0.018. The body in space sways
-2 to 3 cm at any speed, people 3.9 to 7.0 (below). It points its toes out by some 5 deg, people of any age by 7
-to 11. So planar gaits, whose motion out of the plane is drawn, get these from wider ranges.
+People differ more than simulations, whose least effort is one and the same: the step is 0.140 of leg length
+wide, SD 0.031, in people (Schulz 2012, in `data/published.csv`), in simulated adults SD 0.018. The body in
+space sways 2 to 3 cm at any speed, people 3.9 to 7.0 (below). It points its toes out by some 5 deg, people
+of any age by 7 to 11. So planar gaits, whose motion out of the plane is drawn, get these from wider ranges.
 
 A body of least effort rises less than people do, least when it walks fast, and sways less, in space too.
 People rise more the faster they walk and sway less: Orendurff et al. 2004 (doi
@@ -50,16 +51,16 @@ BODY_POINTS = {
 _WIDTH_SD, _LEAST_WIDTH = 0.025, 0.01
 """Step width: SD beyond what simulations tell (share of leg length), and the least (share of height)."""
 _OUTWARD_DEG, _SWAY, _THORAX_DEG = (3.0, 4.5), (0.8, 2.6), 8.0
-"""Mean and SD of further toe-out; least and most sway over that of the body in space; most turn of the thorax."""
+"""Mean and SD of further toe-out; least and most sway over that in space; most turn of the thorax."""
 
 
 def place_beside(
     points: dict[str, np.ndarray], body: Dimensions, aside: np.ndarray, turns: np.ndarray, rng
 ) -> np.ndarray:
-    """Place sagittal points where out-of-plane curves (n_time, 13) have them, all but arms and head; (n, 19, 3).
+    """Place sagittal points where out-of-plane curves (n_time, 13) have them: all but arms and head.
 
-    Hips move with the turn and the list of the pelvis, knees by half, feet not at all, so that the foot on the
-    floor does not slide.
+    Hips move with the turn and the list of the pelvis, knees by half, feet not at all, so that the foot on
+    the floor does not slide.
     """
     space = np.zeros((len(aside), len(KEYPOINTS_3D), 3))
     own = dict(zip(OUT_OF_PLANE, aside.T, strict=True))
