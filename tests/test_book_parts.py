@@ -25,6 +25,12 @@ def test_the_limit_of_a_sum_may_be_a_formula():
     assert "<munderover>" in drawn and "<moveraccent" not in drawn
 
 
+def test_formulas_in_a_line_may_stand_beneath_each_other():
+    assert mathml.split_formula(r"a = b, \qquad c = \frac{1}{2}") == ["a = b,", r"c = \frac{1}{2}"]
+    whole = r"\left( a \qquad b \right)"
+    assert mathml.split_formula(whole) == [whole]
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
 def test_every_parameter_of_a_page_is_described(path):
     rows = page_parts.describe_parameters(path).splitlines()[2:]

@@ -320,7 +320,7 @@ def _draw_leg(ax, spans: list, kind: str) -> None:
     peak = fine[np.argmax(_bend_leg(fine, "r")[0])]
     moments = np.linspace(start, end, 7)
     moments[np.abs(moments - peak).argmin()] = peak  # so that what the card states is among what is drawn
-    for number, (moment, bend, slope) in enumerate(zip(moments, *_bend_leg(moments, "r"), strict=True)):
+    for number, (bend, slope) in enumerate(zip(*_bend_leg(moments, "r"), strict=True)):
         turns = [lean[number], lean[number] - np.deg2rad(bend)]
         x = number + np.cumsum([0.0, *0.42 * np.sin(turns)])
         y = 0.9 - np.cumsum([0.0, *0.42 * np.cos(turns)])

@@ -35,8 +35,17 @@ def draw_inline(translator, node):
     raise nodes.SkipNode
 
 
+def split_formula(text: str) -> list[str]:
+    """Split a line of formulas at its wide gaps, so that on a phone they stand beneath each other."""
+    parts = re.split(r"\s*\\qquad\s*", text)
+    pairs = (("{", "}"), (r"\left", r"\right"))
+    whole = all(part.strip() and all(part.count(a) == part.count(b) for a, b in pairs) for part in parts)
+    return parts if whole and r"\begin" not in text and r"\\" not in text else [text]
+
+
 def draw_block(translator, node):
-    translator.body.append(f'<div class="math">{draw_formula(node.astext(), True)}</div>')
+    drawn = "".join(draw_formula(part, True) for part in split_formula(node.astext()))
+    translator.body.append(f'<div class="math">{drawn}</div>')
     raise nodes.SkipNode
 
 
