@@ -9,6 +9,7 @@ import pytest
 from gaitlib import load_library
 from gaitlib.body.spatial_body import build_spatial_specification
 from gaitlib.body.spatial_points import OUT_OF_PLANE, compute_spatial_points, measure_step_width
+from gaitlib.cli import main
 from gaitlib.errors import InputError
 from gaitlib.estimate.synthetic_training import list_persons
 from gaitlib.gait import COORDINATES, SIDES, swap_side
@@ -147,3 +148,15 @@ def test_too_few_gaits_are_refused(whole):
 def test_sides_have_the_same_channels():
     right, left = ({name[:-2] for name in OUT_OF_PLANE if name.endswith(f"_{side}")} for side in SIDES)
     assert right == left
+
+
+def test_the_command_learns_and_refuses_planar_gaits(tmp_path, capsys):
+    out = tmp_path / "model.safetensors"
+    words = ["generate", "space", "--output", str(out), "--library"]
+    assert main([*words, str(SHIPPED_FOLDER)]) == 2
+    assert "found planar gaits, expected a library of the body in space" in capsys.readouterr().err
+    assert main([*words, str(SHIPPED_FOLDER.with_name("spatial_library"))]) == 0
+    made, shipped = OutOfPlaneModel.load(out), load_out_of_plane()
+    assert made.about["release"] == shipped.about["release"] == SPACE.hash
+    assert made.parts["even_weights"] == pytest.approx(shipped.parts["even_weights"], abs=1e-3)
+    assert "| ankle | mm |" in out.with_suffix(".md").read_text(encoding="utf-8")
