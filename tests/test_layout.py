@@ -15,7 +15,7 @@ from gaitlib.estimate.predict import estimate_clip
 from gaitlib.study import load_study
 
 PAGE = (ROOT / "book/layout.md").read_text(encoding="utf-8")
-MOST_FILES = 31
+MOST_FILES = 30
 HEAVY = set(
     "IPython PIL casadi cv2 dask distributed ezc3d h5netcdf h5py matplotlib mediapipe openpyxl opensim "
     "papermill pooch scipy sklearn statsmodels torch tornado tqdm traitlets".split()
