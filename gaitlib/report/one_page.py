@@ -9,25 +9,17 @@ import numpy as np
 
 from gaitlib.door.bouts import trace_legs
 from gaitlib.door.recording import LEG_POINTS, POINT
+from gaitlib.outcomes import OUTCOMES
 from gaitlib.report.body_picture import MUSCLE_WORDS
 from gaitlib.report.visit import Measure, Visit
 
-LABELS = {
-    "speed_mps": "Walking speed",
-    "cadence_spm": "Cadence",
-    "step_length_m": "Step length",
+LABELS = {name: outcome.label for name, outcome in OUTCOMES.items()} | {
     "step_length_r_m": "Step length, right",
     "step_length_l_m": "Step length, left",
-    "step_time_s": "Step time",
     "step_time_r_s": "Step time, right",
     "step_time_l_s": "Step time, left",
     "step_time_asymmetry": "Symmetry of step time",
     "step_length_asymmetry": "Symmetry of step length",
-    "double_support_share": "Double support",
-    "stride_time_cv": "Variability of stride time",
-    "knee_range_deg": "Knee range of motion",
-    "knee_flexion_peak_deg": "Peak knee flexion",
-    "foot_strike_angle_deg": "Foot-strike angle",
     "sagittal_deviation_index": "Sagittal deviation index",
 }
 _MEANINGS = {
