@@ -107,6 +107,13 @@ def _lacks_less(path: Path, name: str) -> bool:
     return made.is_file() and path.stat().st_mtime < made.stat().st_mtime and has_changed(results, name)
 
 
+LOADED = {
+    "gaitlib/sense/body_walk.py": "data/generator/out_of_plane.safetensors",
+    "gaitlib/estimate/seen_legs.py": "data/estimator/legs.safetensors",
+}
+"""Module -> weights that it loads by itself, whatever a study says."""
+
+
 def list_sources(notebook: str, root: Path = ROOT) -> list[str]:
     """List the files that a notebook's code lives in: itself and every gaitlib module that it reaches."""
     cells = read_notebook(root / notebook)["cells"]
@@ -128,6 +135,7 @@ def list_sources(notebook: str, root: Path = ROOT) -> list[str]:
         found.add("data_manifest.yaml")
     printed = ("data/published.csv", "book/references.bib")  # read where named, not imported
     found |= {name for name in printed if name in text and (root / name).is_file()}
+    found |= {weights for module, weights in LOADED.items() if module in found}
     return sorted(found)
 
 
