@@ -192,7 +192,7 @@ def test_warnings_of_a_fit_are_said_in_words():
             warnings.warn("The MLE may be on the boundary of the parameter space.", stacklevel=1)
             return self
 
-    assert bias_model._fit_mixed(Fit())[1] == [
+    assert bias_model.fit_mixed(Fit())[1] == [
         "the spread between people is hardly told apart from that between walks"
     ]
 

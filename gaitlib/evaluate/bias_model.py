@@ -76,7 +76,7 @@ def fit_bias_model(tidy: pd.DataFrame, formula: str = "C(subgroup)", level: floa
         )
     kind, fit = SINGLE, None
     if len(used) > n_people:
-        fit, warned = _fit_mixed(smf.mixedlm(f"error ~ {formula}", used, groups=used["person"]))
+        fit, warned = fit_mixed(smf.mixedlm(f"error ~ {formula}", used, groups=used["person"]))
         kind = MIXED if fit is not None else CLUSTERED
         notes += warned
     if kind == SINGLE:
@@ -100,7 +100,7 @@ def fit_bias_model(tidy: pd.DataFrame, formula: str = "C(subgroup)", level: floa
     )  # fmt: skip
 
 
-def _fit_mixed(model):
+def fit_mixed(model):
     """Fit by REML with several optimisers; None when the person variance ends at zero."""
     for method in ("lbfgs", "bfgs", "powell"):
         with warnings.catch_warnings(record=True) as caught:
