@@ -155,16 +155,33 @@ def test_a_row_of_panels_becomes_a_column_on_a_phone():
     assert legend.x0 >= 0 and legend.x1 <= figure.bbox.x1
 
 
-def test_a_grid_keeps_two_columns_on_a_phone():
+def test_a_grid_goes_on_in_two_columns_on_a_phone():
     figure, axes = plt.subplots(2, 3, figsize=(9, 5), layout="constrained")
     for ax in axes[:, 0]:
         ax.set_ylabel("Angle")
-    stack_for_phone(figure)
+    for number, ax in enumerate(axes.flat):
+        ax.set_title(str(number))
+    assert stack_for_phone(figure)
     figure.draw_without_rendering()
-    first, second, third = find_places(axes[0])
-    assert first.x1 < second.x0 and abs(first.y0 - second.y0) < 0.01
-    assert third.y1 < find_places(axes[1])[0].y0 and third.width > 1.5 * first.width
+    places = [ax.get_position() for ax in axes.flat]
+    for left, right in zip(places[::2], places[1::2], strict=True):
+        assert left.x1 < right.x0 and abs(left.y0 - right.y0) < 0.01
+    assert places[1].y0 > places[2].y1 and places[3].y0 > places[4].y1
     assert figure.get_supylabel() == "Angle" and not any(ax.get_ylabel() for ax in axes.flat)
+
+
+def test_a_grid_named_at_its_edges_stays_as_it_is():
+    figure, axes = plt.subplots(2, 3, figsize=(9, 5), layout="constrained")
+    for ax in axes[0]:
+        ax.set_title("a column")
+    assert not stack_for_phone(figure) and tuple(figure.get_size_inches()) == (9, 5)
+
+
+def test_panels_of_other_scales_lend_no_label():
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
+    axes[0].set_ylabel("Autocorrelation")
+    stack_for_phone(figure)
+    assert axes[1].get_ylabel() == ""
 
 
 def test_a_forest_on_a_phone_leaves_room_for_its_marks():

@@ -67,27 +67,39 @@ def describe_basis(tidy: pd.DataFrame) -> str:
     return f"{kind}: {n} {'person' if n == 1 else 'people'}, {walks} {'walk' if walks == 1 else 'walks'}"
 
 
-def stack_for_phone(figure: Figure) -> None:
+def stack_for_phone(figure: Figure) -> bool:
     """Lay a figure out anew in the width of a phone: panels beneath each other, legend in one column.
 
-    A row of panels becomes a column; of a grid two columns stand side by side, the next two beneath them.
+    A row of panels becomes a column; a grid of two columns keeps them, and one of more whose panels have
+    titles of their own goes on in two. One that is named only at its edges stays as it is: False.
     """
     places = {ax: ax.get_subplotspec() for ax in figure.axes if ax.get_subplotspec()}
     if not places:
-        return  # words alone
+        return True  # words alone
     n_rows, n_columns = next(iter(places.values())).get_gridspec().get_geometry()
     usual, across = figure.get_size_inches()[1] / n_rows, 1 if n_rows == 1 else min(n_columns, 2)
+    anew = n_rows > 1 and n_columns > 2
+    if anew and not all(ax.get_title() or ax.get_title("left") for ax in places if ax.axison):
+        return False
     usual = min(usual, 2.8 / across + 0.2) if n_columns > across else usual
     first = {place.rowspan.start: ax for ax, place in places.items() if place.colspan.start == 0}
-    heights, moved = np.zeros(n_rows * -(-n_columns // across)), {}
+    heights, moved = np.zeros(-(-n_rows * n_columns // across)), {}
     for ax, place in places.items():
-        row, (block, column) = place.rowspan.start, divmod(place.colspan.start, across)
-        if block and column == 0:  # what its neighbour said for it
+        row, start = place.rowspan.start, place.colspan.start
+        line, column = divmod(row * n_columns + start, across) if n_columns > across else (row, start)
+        if start and column == 0:  # what its neighbour said for it
             ax.tick_params(axis="y", labelleft=True)
-            ax.set_ylabel(ax.get_ylabel() or first[row].get_ylabel())
-        alone = column == 0 and place.colspan.stop == n_columns
-        moved[ax] = block * n_rows + row, slice(None) if alone else column
-        heights[moved[ax][0]] = max(heights[moved[ax][0]], _get_height(ax, usual, PHONE_IN / across - 0.7))
+            shared = ax.get_shared_y_axes().joined(ax, first.get(row, ax))
+            ax.set_ylabel(ax.get_ylabel() or (first[row].get_ylabel() if shared or anew else ""))
+        alone = column == 0 and place.colspan.stop == n_columns and not anew
+        moved[ax] = line, slice(None) if alone else column
+        heights[line] = max(heights[line], _get_height(ax, usual, PHONE_IN / across - 0.7))
+    heights = heights[: max(line for line, _ in moved.values()) + 1]
+    below = {ax.get_xlabel() for ax in places} - {""}
+    if anew and len(below) == 1:
+        figure.supxlabel(below.pop(), fontsize=next(iter(places)).xaxis.label.get_size())
+        for ax in places:
+            ax.set_xlabel("")
     labels = {ax.get_ylabel() for ax in places} - {""}
     if across > 1 and len(labels) == 1:  # one for all: beside each low panel it would reach into the next
         figure.supylabel(labels.pop(), fontsize=next(iter(places)).yaxis.label.get_size())
@@ -112,6 +124,7 @@ def stack_for_phone(figure: Figure) -> None:
         legend.remove()
         figure.legend(handles, words, **look)
     _fit_words(figure, across)
+    return True
 
 
 def _get_height(ax: Axes, usual: float, width: float) -> float:

@@ -87,14 +87,15 @@ def plot_cycles(
 ) -> Figure:
     """Draw curves (n, 101) over the stride, or their summary: means, of the group `band` also the SD."""
     n_columns, n_rows = min(3, len(panels)), -(-len(panels) // 3)
+    names = list(dict.fromkeys(name for groups in panels.values() for name in groups))
     size = (3.2 * n_columns if n_columns > 2 else 8.2, 3.7 if n_rows == 1 else 2.9 * n_rows)
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(
             n_rows, n_columns, figsize=size, layout="constrained", sharey=sharey, squeeze=False
         )
         for ax, (title, groups) in zip(axes.flat, panels.items(), strict=True):
-            for number, (name, curves) in enumerate(groups.items()):
-                _draw_curves(ax, curves, name, number, is_band=name == band)
+            for name, curves in groups.items():
+                _draw_curves(ax, curves, name, names.index(name), is_band=name == band)
             ax.axhline(0, color="0.8", linewidth=0.8, zorder=0)
             if np.isfinite(toe_off):
                 ax.axvline(toe_off, color="0.5", linewidth=1.2, linestyle=":", label="toe-off")

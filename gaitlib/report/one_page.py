@@ -352,7 +352,7 @@ def _write_foot(visit: Visit) -> str:
     own = ("_asymmetry", "_r_s", "_l_s", "_r_m", "_l_m") if split else ()
     unknown = [LABELS[n].lower() for n in measures if n not in known and not n.endswith(own)]
     if known and unknown:
-        tested.append(f"Not tested on real people in this view: {', '.join(unknown)}.")
+        tested.append(f"Error on real people not known to this report: {', '.join(unknown)}.")
     if split:
         tested.append("Right, left and symmetry come from the steps seen in this recording.")
     sources = dict.fromkeys(item.usual_source for item in measures.values() if item.usual_source)

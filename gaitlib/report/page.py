@@ -51,12 +51,12 @@ def show_figure(figure, caption: str, basis: str, n_people=None, n_walks=None, u
         )
     drawn, width = _draw_png(figure)
     narrow = ""
-    if width > _BROAD_PX:
-        stack_for_phone(figure)
+    if width > _BROAD_PX and stack_for_phone(figure):
         narrow = f'<source media="screen and (max-width: 600px)" srcset="{_draw_png(figure)[0]}">'
     plt.close(figure)
+    kept = "" if narrow or width <= _BROAD_PX else ' class="broad"'  # scrolled sideways in its frame
     told = html.escape(caption, quote=True)
-    picture = f'<picture>{narrow}<img src="{drawn}" style="width:{width}px" alt="{told}"></picture>'
+    picture = f'<picture{kept}>{narrow}<img src="{drawn}" style="width:{width}px" alt="{told}"></picture>'
     return show_markup(picture, caption, basis, n_people, n_walks, unit)
 
 
