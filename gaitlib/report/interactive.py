@@ -28,8 +28,7 @@ def build_lab(kind: str, data: dict, name: str, still: str = "") -> str:
     """Build an interactive part; `still` is HTML that stands in its place without script, and in print."""
     here = Path(__file__)
     values = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
-    script = here.with_suffix(".js").read_text(encoding="utf-8")
-    start, _, _ = script.rpartition('"ID"')
+    start, _, _ = here.with_suffix(".js").read_text(encoding="utf-8").rpartition('"ID"')
     call = f"{start}{json.dumps(name)}), {json.dumps(kind)}, {values});"
     return (
         f"<style>{here.with_suffix('.css').read_text(encoding='utf-8')}</style>"
