@@ -551,6 +551,16 @@ def test_a_long_table_says_how_many_rows_lie_below(reader, book):
     reader.tab.wait_for_function("frame => !frame.dataset.more", arg=frame.element_handle())
 
 
+def test_a_table_broader_than_a_phone_says_so(reader, book):
+    texts = {name: (book[0] / name).read_text(encoding="utf-8") for name in list_pages(book[0])}
+    name = next(name for name, text in texts.items() if '<div class="wide">' in text)
+    assert reader.open(name)["faults"] == []
+    reader.tab.set_viewport_size(PHONE)
+    says = """() => [...document.querySelectorAll("article .wide")].every(
+        frame => (frame.scrollWidth > frame.clientWidth + 8) === ("aside" in frame.dataset))"""
+    reader.tab.wait_for_function(says)
+
+
 def test_a_fault_of_a_page_is_seen(browser, tmp_path):
     page = (
         "<article class=bd-article><h1>Bad</h1><img src=gone.png alt=gone>"

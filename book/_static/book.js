@@ -26,7 +26,7 @@ document.querySelectorAll("article .wide table").forEach((table) => {
     });
   });
 });
-// A table that scrolls inside its frame says how many rows lie beneath, and takes the keys of a keyboard.
+// A table that scrolls inside its frame says so, how many rows lie beneath, and takes the keys of a keyboard.
 document.querySelectorAll("article .wide").forEach((frame) => {
   const rows = frame.querySelectorAll("tbody tr");
   const count = () => {
@@ -37,7 +37,10 @@ document.querySelectorAll("article .wide").forEach((frame) => {
     else delete frame.dataset.more;
   };
   const look = () => {
-    if (frame.scrollHeight > frame.clientHeight + 8) frame.tabIndex = 0;
+    const broad = frame.scrollWidth > frame.clientWidth + 8;
+    if (broad) frame.dataset.aside = "more columns to the right \u25b8";
+    else delete frame.dataset.aside;
+    if (broad || frame.scrollHeight > frame.clientHeight + 8) frame.tabIndex = 0;
     count();
   };
   frame.addEventListener("scroll", count, { passive: true });
