@@ -21,6 +21,7 @@ from gaitlib.workflow.earlier import CARD, FOLDER
 
 PARTS = {
     "angles_in_space": "parkinson_joint_angles",
+    "children_in_space": "td_children_c3d",
     "estimates_inertial": "lower_back_events",
     "left_out_steps": "lower_back_events",
     "joint_angle_bands": "parkinson_joint_angles",
