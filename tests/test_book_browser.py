@@ -536,12 +536,13 @@ def test_the_first_page_has_four_doors(book):
 def test_a_long_table_says_how_many_rows_lie_below(reader, book):
     texts = {name: (book[0] / name).read_text(encoding="utf-8") for name in list_pages(book[0])}
     parts = {name: text.split('<div class="wide">')[1:] for name, text in texts.items()}
-    name = next(
-        n for n, some in parts.items() if any(p.partition("</div>")[0].count("<tr") > 30 for p in some)
-    )
-    assert reader.open(name)["faults"] == []
-    reader.tab.set_viewport_size(DESK)
-    frame = reader.tab.locator(".wide:has(tbody tr:nth-child(25))").first
+    long = [n for n, some in parts.items() if any(p.partition("</div>")[0].count("<tr") > 30 for p in some)]
+    for name in long:  # some lie in boxes that are closed
+        assert reader.open(name)["faults"] == []
+        reader.tab.set_viewport_size(DESK)
+        frame = reader.tab.locator(".wide:has(tbody tr:nth-child(25)):visible").first
+        if frame.count():
+            break
     frame.scroll_into_view_if_needed()
     rows = frame.locator("tbody tr").count()
     reader.tab.wait_for_function("frame => frame.dataset.more", arg=frame.element_handle())

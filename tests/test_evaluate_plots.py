@@ -175,6 +175,10 @@ def test_a_grid_named_at_its_edges_stays_as_it_is():
     for ax in axes[0]:
         ax.set_title("a column")
     assert not stack_for_phone(figure) and tuple(figure.get_size_inches()) == (9, 5)
+    for ax in axes.flat:
+        ax.set_title("its own")
+    axes[0, 0].set_yticks([0, 1], ["one row", "another"])
+    assert not stack_for_phone(figure)
 
 
 def test_panels_of_other_scales_lend_no_label():
