@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from matplotlib.ticker import FixedFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from gaitlib.evaluate.inputs import count_walks
 from gaitlib.evaluate.tables import NOT_EVALUATED
@@ -80,7 +80,7 @@ def stack_for_phone(figure: Figure) -> bool:
     usual, across = figure.get_size_inches()[1] / n_rows, 1 if n_rows == 1 else min(n_columns, 2)
     anew = n_rows > 1 and n_columns > 2
     titled = all(ax.get_title() or ax.get_title("left") for ax in places if ax.axison)
-    named = any(isinstance(ax.yaxis.get_major_formatter(), FixedFormatter) for ax in places)
+    named = any(isinstance(ax.yaxis.get_major_formatter(), FuncFormatter) for ax in places)
     if anew and (named or not titled):
         return False
     usual = min(usual, 2.8 / across + 0.2) if n_columns > across else usual
