@@ -28,7 +28,7 @@ from gaitlib.signals import fill_gaps
 from gaitlib.walk import KEYPOINTS_3D, build_walk, find_progression, get_point, validate_walk
 
 MIN_STEPS = 2
-_LANDING_SHARE, MID_STANCE_SHARE = (0.03, 0.10), (0.15, 0.35)
+LANDING_SHARE, MID_STANCE_SHARE = (0.03, 0.10), (0.15, 0.35)
 _MAX_GAP_S = 0.1
 _LEG = ("hip", "knee", "ankle", "heel", "toe")
 
@@ -286,7 +286,7 @@ def _read(paths: _Paths, moment: float, curve: np.ndarray) -> float:
 
 def _read_landing(paths: _Paths, moment: float, foot: int, stride_s: float) -> float:
     """Where the landing heel comes to rest; at contact itself if the record ends before."""
-    moments = moment + np.linspace(*_LANDING_SHARE, 6) * stride_s
+    moments = moment + np.linspace(*LANDING_SHARE, 6) * stride_s
     places = np.interp(moments, paths.time_s, paths.along[:, foot], right=np.nan)
     rests = np.isfinite(places).any()
     return float(np.nanmean(places)) if rests else _read(paths, moment, paths.along[:, foot])

@@ -11,6 +11,7 @@ from scipy.signal import butter, sosfiltfilt
 
 from gaitlib.events import detect_events
 from gaitlib.gait import MUSCLE_GROUPS, N_PHASE
+from gaitlib.outcomes import cut_strides
 
 ADULT_GROUPS = {
     "Rectus-femoris": "rect_fem",
@@ -42,18 +43,14 @@ def compute_envelopes(walk: xr.Dataset) -> dict[str, np.ndarray]:
     if not walk.attrs.get("emg_is_envelope"):
         smooth = filter_envelope(smooth, (len(time_s) - 1) / (time_s[-1] - time_s[0]))
     events = detect_events(walk)
-    contacts = events[events["event"] == "initial_contact"]
     found = {}
     for column, channel in enumerate(walk["channel"].values):
         name, side = str(channel).rsplit("_", 1)
-        moments = contacts.loc[contacts["foot"] == side, "time_s"].to_numpy()
-        if name not in MUSCLE_GROUPS or not bool(walk["emg_live"].values[column]) or len(moments) < 2:
+        strides = cut_strides(events, side)
+        if name not in MUSCLE_GROUPS or not bool(walk["emg_live"].values[column]) or not strides:
             continue
-        strides = [
-            np.interp(np.linspace(first, last, N_PHASE), time_s, smooth[:, column])
-            for first, last in zip(moments[:-1], moments[1:], strict=True)
-        ]
-        mean = np.clip(np.mean(strides, axis=0), 0.0, None)
+        curves = [np.interp(moments, time_s, smooth[:, column]) for moments in strides]
+        mean = np.clip(np.mean(curves, axis=0), 0.0, None)
         found[str(channel)] = mean / mean.max()
     return found
 

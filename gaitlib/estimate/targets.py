@@ -18,6 +18,7 @@ import xarray as xr
 
 from gaitlib.events import detect_events_from_curves
 from gaitlib.gait import MUSCLES, N_PHASE
+from gaitlib.outcomes import LANDING_SHARE, MID_STANCE_SHARE
 from gaitlib.walk import KEYPOINTS_3D
 
 
@@ -75,7 +76,7 @@ def decode_outcomes(latent: np.ndarray) -> np.ndarray:
 _AT = {name: n for n, name in enumerate(KEYPOINTS_3D)}
 _HIPS, _HEELS, _TOES = ([_AT[f"{name}_{side}"] for side in "rl"] for name in ("hip", "heel", "toe"))
 _ANKLES = [_AT[f"ankle_{side}"] for side in "rl"]
-_LANDING_SHARE, _MID_STANCE_SHARE = np.linspace(0.03, 0.10, 6), np.linspace(0.15, 0.35, 6)
+_LANDING_SHARE, _MID_STANCE_SHARE = (np.linspace(*ends, 6) for ends in (LANDING_SHARE, MID_STANCE_SHARE))
 _MIN_STRIDES = 3
 
 

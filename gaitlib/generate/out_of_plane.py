@@ -76,9 +76,7 @@ class OutOfPlaneModel:
         parts |= _fit_part("odd", *scaled, _N_ODD)
         return cls(parts, (about or {}) | {"n_gaits": len(aside), "n_uneven": int(uneven.sum())})
 
-    def draw(
-        self, gaits: SagittalGaits, rng: np.random.Generator | None = None, spread: float = 1.0
-    ) -> np.ndarray:
+    def draw(self, gaits: SagittalGaits, rng: np.random.Generator | None = None) -> np.ndarray:
         """Draw curves (n, 101, 13), the same person in all gaits; what is expected if no `rng` is given."""
         stated, even, odd, size = _describe(gaits)
         scale = np.maximum(size, _UNEVEN)[:, None]
@@ -87,7 +85,7 @@ class OutOfPlaneModel:
             part = {key.removeprefix(f"{name}_"): value for key, value in self.parts.items()}
             found = _standardise(part, plane, known) @ part["weights"] + part["mean"]
             if rng is not None:
-                found = found + spread * part["spread"] @ rng.standard_normal(len(part["spread"]))
+                found = found + part["spread"] @ rng.standard_normal(len(part["spread"]))
             own.append(found @ part["components"] + part["centre"])
         own[1] = own[1] * np.where(size > _UNEVEN, size, 0.0)[:, None]
         return (_GROUP.merge(*own) / _REACH @ _SYNTHESIS).transpose(0, 2, 1)

@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import xarray as xr
@@ -50,6 +51,8 @@ from gaitlib.walk import KEYPOINTS_3D, build_walk
 _TX, _TY = COORDINATES.index("pelvis_tx"), COORDINATES.index("pelvis_ty")
 _FOOT_POINTS = ("heel", "mtp", "toe")
 _CONTACT_HEIGHT_M = 0.008
+SHIPPED_OUT_OF_PLANE = Path("data") / "generator" / "out_of_plane.safetensors"
+"""Relative to the root of the project."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +153,7 @@ def measure_beside(gaits: GaitCurves) -> np.ndarray:
 @cache
 def load_out_of_plane() -> OutOfPlaneModel:
     """Load the model of what planar gaits lack that comes with the project."""
-    return OutOfPlaneModel.load(SHIPPED / "data" / "generator" / "out_of_plane.safetensors")
+    return OutOfPlaneModel.load(SHIPPED / SHIPPED_OUT_OF_PLANE)
 
 
 def build_synthetic_walk(

@@ -18,13 +18,12 @@ from gaitlib.generate.checks import RejectionSampler
 from gaitlib.generate.flow import GaitGenerator
 from gaitlib.generate.generator_diagnostics import measure_fidelity, write_generator_card
 from gaitlib.generate.out_of_plane import OutOfPlaneModel, measure_model, write_card
-from gaitlib.sense.body_walk import measure_beside, prepare_gaits
+from gaitlib.sense.body_walk import SHIPPED_OUT_OF_PLANE, measure_beside, prepare_gaits
 from gaitlib.simulate.library import check_release, load_library
 from gaitlib.study import load_study
 
 ESTIMATORS = ("keypoints", "inertial", "insole", "legs")
 SHIPPED_GENERATOR = Path("data") / "generator" / "generator.safetensors"
-SHIPPED_OUT_OF_PLANE = Path("data") / "generator" / "out_of_plane.safetensors"
 """Weights that come with the project, relative to its root."""
 
 
@@ -84,10 +83,11 @@ def run_train(arguments: argparse.Namespace) -> int:
         return 0
     folder = ROOT / "build" / study.name / "train"
     generator = None
-    if set(arguments.only) - {"insole", "legs"} and not arguments.intervals:  # these learn without generator
+    seen_whole = set(arguments.only) - {"insole", "legs"}  # those two learn from the library alone
+    if seen_whole and not arguments.intervals:
         generator = obtain_generator(arguments.generator, study, library, folder)
     in_space = None
-    if study.spatial_library and set(arguments.only) - {"insole"}:
+    if study.spatial_library and seen_whole:
         in_space = load_library(ROOT / study.spatial_library.folder).curves
     output = Path(arguments.output)
     output.mkdir(parents=True, exist_ok=True)
