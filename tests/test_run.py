@@ -22,7 +22,8 @@ from gaitlib.workflow.run import run_study
 PARTS = ("gaitlib", "notebooks", "workflow", "studies", "book")
 SHIPPED = (
     *(f"{folder}/{name}" for folder in ("library", "doses") for name in ("gaits.nc", "table.parquet")),
-    *(f"estimator/{kind}.safetensors" for kind in ("keypoints", "inertial", "insole")),
+    *(f"estimator/{kind}.safetensors" for kind in ("keypoints", "inertial", "insole", "legs")),
+    "generator/out_of_plane.safetensors",
     "experiments/estimates.parquet",
 )
 """Files under data/ that pages are made from."""
