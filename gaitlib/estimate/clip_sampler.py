@@ -65,9 +65,9 @@ class GaitPool:
 
 
 _SPEED_BIN, _MOST_OFTEN, _UNEVEN_PERCENT = 0.05, 5.0, 2.0
-"""Every speed, in steps of 0.05 of the root of gravity times leg length, is drawn equally often, but no gait more
-than 5 times as often as the usual one: an estimate leans to the speeds that were common in training. Gaits with
-a left contact off half the stride by 2 % count three times: patients walk so, and the library holds fewer of them."""
+"""Every pace, in steps of 0.05 of the root of gravity times leg length, is drawn equally often, no gait more
+than 5 times as often as usual: an estimate leans to the speeds that were common in training. Gaits with a
+left contact off half the stride by 2 % count three times: patients walk so, and the library holds fewer."""
 
 
 def build_pool(gaits: xr.Dataset, persons: list[Person]) -> GaitPool:
