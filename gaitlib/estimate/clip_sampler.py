@@ -57,6 +57,11 @@ class GaitPool:
         """Take some gaits."""
         return GaitPool(self.curves.take(rows), self.activation[rows], self.load[rows], self.weight[rows])
 
+    def draw(self, rng: np.random.Generator) -> int:
+        """Draw one gait."""
+        ends = np.cumsum(self.weight)
+        return int(np.searchsorted(ends, rng.uniform(0.0, ends[-1]), side="right"))
+
     def join(self, other: GaitPool) -> GaitPool:
         """Put two pools together."""
         curves = self.curves.join(other.curves)
@@ -197,9 +202,8 @@ def _sample(
     if len(pool) == 0:
         raise InputError("sample_clips: the set holds no gaits; give at least one.")
     clips: list[Clip] = []
-    ends = np.cumsum(pool.weight)
     for _ in range(20 * n_clips):
-        index = int(np.searchsorted(ends, rng.uniform(0.0, ends[-1]), side="right"))
+        index = pool.draw(rng)
         walk = build_varied_walk(pool.curves.select(index), rng, config, fps)
         if walk is None:
             continue
