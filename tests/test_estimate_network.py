@@ -10,6 +10,7 @@ from sense_toys import make_toy_set
 from toys import make_toy_walk
 
 from gaitlib.errors import InputError
+from gaitlib.estimate import clip_sampler
 from gaitlib.estimate.assess import summarise_errors, write_model_card
 from gaitlib.estimate.clip_sampler import SamplerConfig, build_pool, draw_camera, sample_clips
 from gaitlib.estimate.conformal import get_scale
@@ -364,9 +365,17 @@ def test_shifted_clips_differ_from_those_of_training(toys):
     assert spread["detector"] > spread["none"]
 
 
-def test_slow_and_uneven_gaits_are_drawn_more_often(toys):
+def test_all_paces_are_drawn_equally_often(toys):
+    pace = np.repeat([0.12, 0.32, 0.57], [20, 30, 10])
+    even = clip_sampler._weigh(pace, np.ones(60))
+    assert even.mean() == pytest.approx(1)
+    assert [even[pace == own].sum() for own in (0.12, 0.32, 0.57)] == pytest.approx([20, 20, 20])
+    uneven = clip_sampler._weigh(pace, np.where(np.arange(60) % 2, 3.0, 1.0))
+    assert uneven[1::2] == pytest.approx(3 * uneven[::2])
+    rare = clip_sampler._weigh(np.r_[pace[:50], 0.57], np.ones(51))
+    assert rare.max() == pytest.approx(5 * np.median(rare))
     pool = build_pool(toys[1], list_persons(toys[0]))
-    assert set(pool.weight) <= {1.0, 2.0, 3.0}
+    assert pool.weight.mean() == pytest.approx(1)
     rare = replace(pool, weight=np.where(np.arange(len(pool)) == 3, 50.0 * len(pool), 1.0))
     clips = sample_clips(rare, 40, np.random.default_rng(2), EASY)
     assert np.mean([clip.gait == 3 for clip in clips]) > 0.8

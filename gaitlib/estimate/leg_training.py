@@ -66,7 +66,7 @@ def sample_leg_clips(
     """Sample clips whose legs can be read, with their true angles."""
     clips: list[LegClip] = []
     for _ in range(20 * n_clips):
-        index = int(rng.choice(len(pool), p=pool.weight / pool.weight.sum()))
+        index = pool.draw(rng)
         walk = build_varied_walk(pool.curves.select(index), rng, config)
         true = None if walk is None else measure_true_angles(walk)
         for _ in range(config.clips_per_walk if true is not None else 0):
