@@ -17,6 +17,7 @@ from gaitlib.evaluate.discrimination import compute_auc
 from gaitlib.evaluate.equivalence import compare_methods, compute_tost
 from gaitlib.evaluate.inputs import (
     check_agreement_table,
+    format_error,
     format_interval,
     format_outcome,
     get_label,
@@ -177,6 +178,9 @@ def test_the_end_of_an_interval_keeps_its_side_of_zero():
     assert format_interval(-0.4, -0.7, -0.03, 1) == "\u22120.4 (\u22120.7 to \u22120.03)"
     assert format_interval(5.0, 0.0, 12.0, 0) == "5 (0 to 12)"
     assert format_interval(0.2, -1e-9, 0.4, 1) == "0.2 (0.0 to 0.4)", "zero but for rounding"
+    assert format_interval(0.04, 0.01, 0.12, 1) == "0.04 (0.01 to 0.1)", "a value lies in its interval"
+    error = {"mae": 0.037, "mae_lower": 0.00001, "mae_upper": 0.082}
+    assert format_error("speed_mps", error) == "0.037 (0.000 to 0.082)", "an error has no side"
 
 
 def test_warnings_of_a_fit_are_said_in_words():

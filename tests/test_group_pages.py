@@ -22,8 +22,8 @@ OUTCOMES = ["speed_mps", "step_length_m", "step_time_s"]
 
 def judge(tidy, margin=0.1, bootstrap=400):
     """What the cell that judges the estimates makes of a table."""
-    names = read_definitions(STEM, tidy=tidy, seed=1, bootstrap=bootstrap)
-    names["margins"] = {"speed_mps": {"value": margin}}
+    names = read_definitions(STEM, tidy=tidy, seed=1, bootstrap=bootstrap, basis="real")
+    names["margins"] = {"speed_mps": {"value": margin, "source": "test source"}}
     (tree,) = [tree for tree in list_trees(STEM) if any(is_named(node, "judged") for node in tree.body)]
     exec(compile(tree, STEM, "exec"), names)
     return names["judged"]

@@ -15,6 +15,7 @@ from gaitlib.evaluate.inputs import (
     check_agreement_table,
     check_columns,
     count_walks,
+    format_error,
     format_interval,
     format_number,
     format_outcome,
@@ -189,6 +190,8 @@ def format_statistic(row: Mapping, name: str) -> str:
         if not np.isfinite(row["loa_lower"]):
             return "–"
         return " to ".join(format_outcome(row["outcome"], row[end]) for end in ("loa_lower", "loa_upper"))
+    if name == "mae":
+        return format_error(row["outcome"], row)
     ends = row[name], row[f"{name}_lower"], row[f"{name}_upper"]
     return format_outcome(row["outcome"], *ends) if STATISTICS[name].has_unit else format_interval(*ends, 2)
 
