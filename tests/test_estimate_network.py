@@ -81,7 +81,7 @@ def test_intervals_cover_held_out_people(trained):
 def test_training_lowers_the_loss(trained):
     history = trained[1]
     assert history["loss"].iloc[-1] < history["loss"].iloc[0]
-    gain = history["error_speed_mps"] / history["start_speed_mps"]
+    gain = history["error_stance_share"] / history["start_stance_share"]
     assert gain.iloc[-1] < gain.iloc[0] and gain.iloc[-1] < 1, "it beats the measures that it starts from"
 
 

@@ -40,6 +40,12 @@ _SHOWN = {
     "_m": Shown("cm", 100, 1, 1),
     "_s": Shown("ms", 1000, 0, 0),
 }
+_ANGLES = {
+    "knee_range_deg": "knee range of motion",
+    "knee_flexion_peak_deg": "peak knee flexion",
+    "knee_flexion_at_max_extension_deg": "knee flexion at greatest extension",
+    "foot_strike_angle_deg": "foot-strike angle",
+}
 
 
 def check_agreement_table(tidy: pd.DataFrame) -> pd.DataFrame:
@@ -144,6 +150,7 @@ def get_label(outcome: str) -> str:
     suffix = next((s for s in _SHOWN if outcome.endswith(s)), "")
     stem = outcome if suffix in ("_asymmetry", "_index") else outcome.removesuffix(suffix)
     stem += "_variability" if suffix == "_cv" else ""
+    stem = _ANGLES.get(outcome, stem)
     name, unit = stem.replace("_", " ").strip().capitalize(), get_shown(outcome).unit
     return f"{name} ({unit})" if unit else name
 
