@@ -166,11 +166,12 @@ def test_abstentions_are_counted_not_dropped():
     assert note.startswith("not evaluated: 1 person with an estimate, 3 needed")
 
 
-def test_slopes_of_few_people_are_not_shown():
+def test_slopes_and_correlations_of_few_people_are_not_shown():
     table = build_agreement_table(TIDY, rng=rng(), n_resamples=200)
     own = table[table["method"] == "synthetic"].set_index("subgroup")
-    shown = {name: format_statistic(row, "slope_reference") for name, row in own.iterrows()}
-    assert shown["neurological"] == "–" != shown["child"]
+    for statistic in ("slope_reference", "r", "icc_2_1", "ccc"):
+        shown = {name: format_statistic(row, statistic) for name, row in own.iterrows()}
+        assert shown["neurological"] == "–" != shown["child"]
     assert format_statistic(own.loc["neurological"], "bias") != "–", "four people"
 
 

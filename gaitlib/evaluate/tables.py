@@ -182,9 +182,9 @@ def _format_count(used: int, all_of_them: int) -> str:
 def format_statistic(row: Mapping, name: str) -> str:
     """Format one statistic of a row with its interval, in the unit that readers see; "loa": both limits.
 
-    A slope over fewer than `FEW_PEOPLE` people is not shown: one of them would turn it.
+    A slope or correlation over fewer than `FEW_PEOPLE` people is not shown: one of them would turn it.
     """
-    if name.startswith("slope") and row["n_people"] < FEW_PEOPLE:
+    if name != "loa" and not STATISTICS[name].has_unit and row["n_people"] < FEW_PEOPLE:
         return "–"
     if name == "loa":
         if not np.isfinite(row["loa_lower"]):

@@ -54,6 +54,14 @@ def compare_with_margin(row: pd.Series, margin: float) -> str:
     return "above" if row["mae_lower"] > margin else "not told apart from"
 
 
+def say_side(side: str, names: list[str]) -> str:
+    """Say on which side of their margins the errors of some outcomes lie."""
+    listed = " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+    if len(names) == 1:
+        return f"the error of {listed} is {side} its margin"
+    return f"the errors of {listed} are {side} their margins"
+
+
 def name_group(title: str) -> str:
     """Put the title of a group into a sentence: "older adults", "Parkinson's disease"."""
     return title if "'" in title else title.lower().replace("after stroke", "people after stroke")
