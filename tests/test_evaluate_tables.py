@@ -6,6 +6,7 @@ import pytest
 from evaluate_toys import build_table
 
 from gaitlib.errors import InputError
+from gaitlib.evaluate import words
 from gaitlib.evaluate.bias_model import fit_bias_model
 from gaitlib.evaluate.calibration import (
     compute_abstention,
@@ -243,6 +244,19 @@ def test_labels_and_numbers_as_printed():
     assert format_outcome("step_length_m", 0.0123, -0.004, 0.02) == "1.2 (−0.4 to 2.0)"
     assert format_outcome("step_time_s", 0.0104) == "10" and format_outcome("speed_mps", 0.0274) == "0.027"
     assert format_outcome("speed_mps", 0.0274, 0.02, 0.031, brief=True) == "0.03 (0.02 to 0.03)"
+
+
+def test_what_boxes_say_has_the_digits_of_the_tables():
+    error = {"mae": 0.0648, "mae_lower": 0.0004, "mae_upper": 0.15}
+    table = format_error("speed_mps", error)
+    assert words.describe_error(error, "speed_mps") == "0.065 m/s (95 % interval 0.000 to 0.150)"
+    assert table == "0.065 (0.000 to 0.150)" and words.describe_size(0.0648, "speed_mps") == "0.065 m/s"
+    assert [words.describe_margin(size, "speed_mps") for size in (0.1, 0.082)] == ["0.1 m/s", "0.082 m/s"]
+    assert words.describe_margin(0.036, "step_length_m") == "3.6 cm"
+    assert words.say_side("below", ["speed"]) == "the error of speed is below its margin"
+    assert words.say_side("above", list("abc")) == "the errors of a, b and c are above their margins"
+    assert words.name_group("Parkinson's disease") == "Parkinson's disease"
+    assert words.name_group("After stroke") == "people after stroke"
 
 
 def test_people_table():
