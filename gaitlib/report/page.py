@@ -22,7 +22,7 @@ BASES = {
     "beside": "Real people",
     "simulated": "Simulated people, not measured",
     "generated": "Generated people, not measured",
-    "published": "Published numbers, not computed here",
+    "published": "Published numbers",
 }
 
 
