@@ -49,11 +49,13 @@ def _count(number: Count, one: str, several: str) -> str:
 def show_figure(figure, caption: str, basis: str, n_people=None, n_walks=None, unit: str = "walks"):
     """Show a matplotlib figure with its caption and data basis."""
     import matplotlib.pyplot as plt
+    from matplotlib.text import Text
 
     from gaitlib.evaluate.style import stack_for_phone
 
     figure = getattr(figure, "figure", figure)
-    if basis in ("simulated", "generated"):
+    told = " ".join(text.get_text() for text in figure.findobj(Text))
+    if basis in ("simulated", "generated") and BASES[basis] not in told:
         figure.text(0.0, 1.01, BASES[basis], ha="left", va="bottom", color="#B00020", fontsize=11)
     drawn, width = _draw_png(figure)
     narrow = ""
