@@ -73,6 +73,8 @@ def test_a_phone_gets_its_own_picture_of_a_broad_figure():
 
 def test_a_caption_says_when_simulated_people_stand_beside_real_ones():
     assert describe_basis("beside", 3) == "Real people: 3 people; beside them simulated people, not measured"
+    assert describe_basis("real", (51, 57), (82, 82)) == "Real people: 51 of 57 people, 82 walks"
+    assert describe_basis("real", (0, 1)) == "Real people: 0 of 1 person"
 
 
 def test_the_drawn_leg_bends_as_far_as_its_card_states(tmp_path):

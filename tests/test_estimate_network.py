@@ -81,7 +81,10 @@ def test_intervals_cover_held_out_people(trained):
 
 
 def test_training_lowers_the_loss(trained):
-    assert trained[1]["loss"].iloc[-1] < trained[1]["loss"].iloc[0]
+    history = trained[1]
+    assert history["loss"].iloc[-1] < history["loss"].iloc[0]
+    gain = history["error_stance_share"] / history["start_stance_share"]
+    assert gain.iloc[-1] < gain.iloc[0] and gain.iloc[-1] < 1, "it beats the measures that it starts from"
 
 
 def test_a_tiny_set_can_be_learned_by_heart(clips):
@@ -311,6 +314,10 @@ def test_designs_start_from_what_they_are_told(clips):
     assert np.abs(found["residual"] - told[0] - height).mean() < 0.1
     assert np.abs(found["learned"] - told[1] - height).mean() < 0.02
     assert np.abs(found["features"] - told[1] - height).mean() < 0.02
+    start = GaitNetwork(replace(SMALL, design="residual")).locate_start(
+        torch.tensor(side, dtype=torch.float32)
+    )
+    assert np.abs(found["residual"] - start[:, 0].numpy()).mean() < 0.02
 
 
 def test_what_was_learned_counts_as_far_as_it_earns_its_place(clips):

@@ -41,7 +41,7 @@ def test_figures_state_unit_basis_and_margin(draw):
     texts = get_texts(draw(REAL, "speed_mps", "synthetic", margins=MARGINS))
     assert "Real people: 11 people, 23 walks" in texts
     assert any("m/s" in text and "eference" in text for text in texts)
-    assert "clinical margin ±0.10 m/s\n(Perera 2006)" in texts
+    assert "clinical margin ±0.1 m/s\n(Perera 2006)" in texts
     assert "SIMULATED" not in texts
 
 

@@ -6,6 +6,7 @@ import pytest
 from evaluate_toys import build_table
 
 from gaitlib.errors import InputError
+from gaitlib.evaluate import words
 from gaitlib.evaluate.bias_model import fit_bias_model
 from gaitlib.evaluate.calibration import (
     compute_abstention,
@@ -17,6 +18,7 @@ from gaitlib.evaluate.discrimination import compute_auc
 from gaitlib.evaluate.equivalence import compare_methods, compute_tost
 from gaitlib.evaluate.inputs import (
     check_agreement_table,
+    format_error,
     format_interval,
     format_outcome,
     get_label,
@@ -165,11 +167,12 @@ def test_abstentions_are_counted_not_dropped():
     assert note.startswith("not evaluated: 1 person with an estimate, 3 needed")
 
 
-def test_slopes_of_few_people_are_not_shown():
+def test_slopes_and_correlations_of_few_people_are_not_shown():
     table = build_agreement_table(TIDY, rng=rng(), n_resamples=200)
     own = table[table["method"] == "synthetic"].set_index("subgroup")
-    shown = {name: format_statistic(row, "slope_reference") for name, row in own.iterrows()}
-    assert shown["neurological"] == "–" != shown["child"]
+    for statistic in ("slope_reference", "r", "icc_2_1", "ccc"):
+        shown = {name: format_statistic(row, statistic) for name, row in own.iterrows()}
+        assert shown["neurological"] == "–" != shown["child"]
     assert format_statistic(own.loc["neurological"], "bias") != "–", "four people"
 
 
@@ -177,6 +180,9 @@ def test_the_end_of_an_interval_keeps_its_side_of_zero():
     assert format_interval(-0.4, -0.7, -0.03, 1) == "\u22120.4 (\u22120.7 to \u22120.03)"
     assert format_interval(5.0, 0.0, 12.0, 0) == "5 (0 to 12)"
     assert format_interval(0.2, -1e-9, 0.4, 1) == "0.2 (0.0 to 0.4)", "zero but for rounding"
+    assert format_interval(0.04, 0.01, 0.12, 1) == "0.04 (0.01 to 0.1)", "a value lies in its interval"
+    error = {"mae": 0.037, "mae_lower": 0.00001, "mae_upper": 0.082}
+    assert format_error("speed_mps", error) == "0.037 (0.000 to 0.082)", "an error has no side"
 
 
 def test_warnings_of_a_fit_are_said_in_words():
@@ -238,6 +244,19 @@ def test_labels_and_numbers_as_printed():
     assert format_outcome("step_length_m", 0.0123, -0.004, 0.02) == "1.2 (−0.4 to 2.0)"
     assert format_outcome("step_time_s", 0.0104) == "10" and format_outcome("speed_mps", 0.0274) == "0.027"
     assert format_outcome("speed_mps", 0.0274, 0.02, 0.031, brief=True) == "0.03 (0.02 to 0.03)"
+
+
+def test_what_boxes_say_has_the_digits_of_the_tables():
+    error = {"mae": 0.0648, "mae_lower": 0.0004, "mae_upper": 0.15}
+    table = format_error("speed_mps", error)
+    assert words.describe_error(error, "speed_mps") == "0.065 m/s (95 % interval 0.000 to 0.150)"
+    assert table == "0.065 (0.000 to 0.150)" and words.describe_size(0.0648, "speed_mps") == "0.065 m/s"
+    assert [words.describe_margin(size, "speed_mps") for size in (0.1, 0.082)] == ["0.1 m/s", "0.082 m/s"]
+    assert words.describe_margin(0.036, "step_length_m") == "3.6 cm"
+    assert words.say_side("below", ["speed"]) == "the error of speed is below its margin"
+    assert words.say_side("above", list("abc")) == "the errors of a, b and c are above their margins"
+    assert words.name_group("Parkinson's disease") == "Parkinson's disease"
+    assert words.name_group("After stroke") == "people after stroke"
 
 
 def test_people_table():

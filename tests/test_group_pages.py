@@ -22,8 +22,8 @@ OUTCOMES = ["speed_mps", "step_length_m", "step_time_s"]
 
 def judge(tidy, margin=0.1, bootstrap=400):
     """What the cell that judges the estimates makes of a table."""
-    names = read_definitions(STEM, tidy=tidy, seed=1, bootstrap=bootstrap)
-    names["margins"] = {"speed_mps": {"value": margin}}
+    names = read_definitions(STEM, tidy=tidy, seed=1, bootstrap=bootstrap, basis="real")
+    names["margins"] = {"speed_mps": {"value": margin, "source": "test source"}}
     (tree,) = [tree for tree in list_trees(STEM) if any(is_named(node, "judged") for node in tree.body)]
     exec(compile(tree, STEM, "exec"), names)
     return names["judged"]
@@ -87,6 +87,11 @@ def test_a_group_without_recordings_keeps_its_numbers(bare, monkeypatch, tmp_pat
         pd.testing.assert_frame_equal(Results(folder).load_table(f"{kind}_neurological"), shipped)
     assert 'class="earlier"' in answer and "is off by" in answer and "declared beforehand" in answer
     assert Results(folder).load_facts("4_evaluate_neurological")["earlier_revision"]
+    told = names["list_sides"](names["answered"])
+    assert told in answer, "table and box judge by one interval"
+    for outcome, row in names["answered"].items():
+        judged = names["judged"].loc[(outcome, "side")]
+        assert judged["mae_upper"] == row["mae_upper"] and judged["mae_is"] in told
     assert (
         len([html for html in shown if "<figure" in html]) == 1 and "<li>Walking speed: off by" in shown[-1]
     )

@@ -76,6 +76,8 @@ class DataItem(Section):
     """
 
     title: str = Field(min_length=1)
+    short: str = ""
+    """What tables call it, where the title is too long."""
     subgroup: str = Field(min_length=1)
     populations: tuple[Population, ...] = Field(min_length=1)
     n_people: int | None = Field(ge=1)
@@ -133,6 +135,11 @@ class DataItem(Section):
         if self.fetch == "manual" and not self.instructions:
             raise ValueError("instructions: an item with fetch 'manual' must say how to get it")
         return self
+
+    @property
+    def label(self) -> str:
+        """What tables call it."""
+        return self.short or self.title
 
     @property
     def n_bytes(self) -> int:

@@ -36,6 +36,8 @@ _CORRECTION = 0.2
 _SLIGHT_CORRECTION = 0.02
 _OCTAVES = (-1.0, 0.0, 1.0)
 """A rhythm may be taken for one twice or half as fast: the network weighs the three."""
+_AS_FOUND = 4.0
+"""Before anything is learned the rhythm counts as found, by this weight."""
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,7 @@ class GaitNetwork(nn.Module):
         with torch.no_grad():
             n_out = self.config.n_outcomes
             last.bias[n_out : 2 * n_out] = -2.0
-            last.bias[-2 - self.n_bases] = 4.0  # the rhythm as found
+            last.bias[-2 - self.n_bases] = _AS_FOUND
 
     def set_activation_basis(self, curves: np.ndarray) -> None:
         """Set the principal components on which muscle activity is predicted."""
@@ -230,6 +232,12 @@ class GaitNetwork(nn.Module):
         n = self.config.n_outcomes
         activity = out[:, 2 * n + 1 : 2 * n + 1 + 2 * self.config.n_components].unflatten(1, (2, -1))
         return Prediction(self._locate(out, batch.side), out[:, n : 2 * n].clamp(-5.5, 1.5), activity)
+
+    def locate_start(self, side: torch.Tensor) -> torch.Tensor:
+        """Outcomes by the classical measures of the clips alone: what is left where nothing was learned."""
+        out = side.new_zeros(len(side), self.head[-1].out_features)
+        out[:, -2 - self.n_bases] = _AS_FOUND
+        return self._locate(out, side)
 
     def _locate(self, out: torch.Tensor, side: torch.Tensor) -> torch.Tensor:
         """Outcomes: classical measures of the clip plus what was learned."""

@@ -95,7 +95,7 @@ def _train_chunk(
     truths = encode_outcomes([clip.truth for clip in clips], config.n_outcomes)
     activity = network.project_activation(np.stack([clip.activation for clip in clips]))
     network.train()
-    losses, errors = [], []
+    losses, errors, starts = [], [], []
     for step in range(steps):
         taken = number * steps + step
         rate = compute_rate(config.learning_rate, taken / (n_chunks * steps), 0.01, (taken + 1) / 100)
@@ -108,15 +108,19 @@ def _train_chunk(
         truth = torch.tensor(truths[rows], dtype=torch.float32)
         own = activity[rows]
         own = torch.where(torch.from_numpy(turned)[:, None, None], own.flip(1), own)
-        prediction = network(batch_features(features))
+        batch = batch_features(features)
+        prediction, start = network(batch), network.locate_start(batch.side)
         loss = compute_loss(prediction, truth, own, config.activation_weight)
         take_step(optimiser, loss, rate)
         update_average(average.parameters(), network.parameters(), config.averaging, taken)
         losses.append(float(loss.detach()))
-        errors.append((prediction.location.detach() - truth).abs().nanmedian(dim=0).values.numpy())
+        for kept, location in ((errors, prediction.location.detach()), (starts, start)):
+            kept.append((location - truth).abs().nanmedian(dim=0).values.numpy())
     row = {"loss": float(np.mean(losses))}
-    middle = zip(OUTCOME_NAMES, np.nanmean(errors, axis=0), strict=False)
-    return row | {f"error_{name}": float(error) for name, error in middle}
+    for kind, kept in (("error", errors), ("start", starts)):
+        middle = zip(OUTCOME_NAMES, np.nanmean(kept, axis=0), strict=False)
+        row |= {f"{kind}_{name}": float(error) for name, error in middle}
+    return row
 
 
 def _draw_batch(rng: np.random.Generator, lengths: np.ndarray, size: int) -> np.ndarray:

@@ -19,7 +19,8 @@ ROW_KEY = ("origin", "dataset", "subgroup", "person_id", "walk_id", "view", "out
 
 
 class Shown(NamedTuple):
-    """How readers see an outcome: unit, what its value is multiplied by, decimals in tables and in prose."""
+    """How readers see an outcome: unit, what its value is multiplied by, decimals of results, and
+    of what is told to one person."""
 
     unit: str
     factor: float
@@ -38,6 +39,12 @@ _SHOWN = {
     "_index": Shown("", 1, 1, 1),
     "_m": Shown("cm", 100, 1, 1),
     "_s": Shown("ms", 1000, 0, 0),
+}
+_ANGLES = {
+    "knee_range_deg": "knee range of motion",
+    "knee_flexion_peak_deg": "peak knee flexion",
+    "knee_flexion_at_max_extension_deg": "knee flexion at greatest extension",
+    "foot_strike_angle_deg": "foot-strike angle",
 }
 
 
@@ -143,6 +150,7 @@ def get_label(outcome: str) -> str:
     suffix = next((s for s in _SHOWN if outcome.endswith(s)), "")
     stem = outcome if suffix in ("_asymmetry", "_index") else outcome.removesuffix(suffix)
     stem += "_variability" if suffix == "_cv" else ""
+    stem = _ANGLES.get(outcome, stem)
     name, unit = stem.replace("_", " ").strip().capitalize(), get_shown(outcome).unit
     return f"{name} ({unit})" if unit else name
 
@@ -157,25 +165,37 @@ def format_number(value: float, decimals: int) -> str:
     return text.replace("-", "\u2212")
 
 
-def format_interval(value: float, lower: float, upper: float, decimals: int) -> str:
-    """Format "value (lower to upper)"; an end near zero keeps its side by as many decimals as that takes."""
+def format_interval(value: float, lower: float, upper: float, decimals: int, *, signed: bool = True) -> str:
+    """Format "value (lower to upper)"; no number is rounded across an end, and no end of what may have
+    either sign (`signed`) across zero: up to two more decimals are given where that takes them.
+    """
     text = format_number(value, decimals)
     if not np.isfinite(value) or not (np.isfinite(lower) and np.isfinite(upper)):
         return text
-    ends = []
+    ends, used = [], []
     for end in (lower, upper):
-        digits = (d for d in range(decimals, decimals + 3) if float(f"{end:.{d}f}"))
-        ends.append(format_number(end, next(digits, decimals)))
+        digits = (d for d in range(decimals, decimals + 3) if float(f"{end:.{d}f}")) if signed else ()
+        used.append(next(digits, decimals) if signed else decimals)
+        ends.append(format_number(end, used[-1]))
+    if not float(f"{lower:.{used[0]}f}") <= float(f"{value:.{decimals}f}") <= float(f"{upper:.{used[1]}f}"):
+        text = format_number(value, max(used))
     return f"{text} ({ends[0]} to {ends[1]})"
 
 
 def format_outcome(
     outcome: str, value: float, lower: float = np.nan, upper: float = np.nan, *, brief: bool = False
 ) -> str:
-    """Format "value (lower to upper)" in the unit that readers see; `brief`: with the decimals of prose."""
+    """Format "value (lower to upper)" in the unit that readers see; `brief`: with fewer decimals."""
     how = get_shown(outcome)
     ends = (how.factor * end for end in (value, lower, upper))
     return format_interval(*ends, how.brief if brief else how.decimals)
+
+
+def format_error(outcome: str, row: Mapping) -> str:
+    """Format a mean absolute error, which has no sign, with its interval."""
+    how = get_shown(outcome)
+    ends = (how.factor * row[name] for name in ("mae", "mae_lower", "mae_upper"))
+    return format_interval(*ends, how.decimals, signed=False)
 
 
 def format_p(p: float) -> str:

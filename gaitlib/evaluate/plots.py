@@ -45,7 +45,7 @@ from gaitlib.evaluate.style import (
     get_style,
 )
 from gaitlib.evaluate.tables import NOT_EVALUATED
-from gaitlib.evaluate.words import describe_size
+from gaitlib.evaluate.words import describe_margin
 
 
 def plot_forest(
@@ -162,7 +162,7 @@ def _draw_forest_reference(ax, lines: list, outcome: str, statistic: str, value,
                 ax.plot([end, end], [y - 0.5, y + 0.5], zorder=1, **style)
             low = -size if statistic == "bias" else 0.0
             ax.fill_betweenx([y - 0.5, y + 0.5], low, size, color=MARGIN_COLOUR, alpha=0.16, lw=0, zorder=0.5)
-            words = f"{sign}{describe_size(declared, outcome)}".rstrip()
+            words = f"{sign}{describe_margin(declared, outcome)}".rstrip()
             sources[f"{kind} margin {words}\n({source})"] = None
     return [Line2D([], [], label=text, **style) for text in sources]
 
@@ -294,7 +294,7 @@ def _draw_margin(ax, margins, outcome: str, around_identity: bool) -> list:
         ax.fill_between(ends, ends - size, ends + size, **style)
     else:
         ax.axhspan(-size, size, **style)
-    text = f"{margin.kind} margin ±{describe_size(margin.value, outcome)}".rstrip()
+    text = f"{margin.kind} margin ±{describe_margin(margin.value, outcome)}".rstrip()
     return [Patch(color=MARGIN_COLOUR, alpha=0.3, lw=0, label=f"{text}\n({margin.source})")]
 
 

@@ -15,6 +15,7 @@ from gaitlib.evaluate.inputs import (
     check_agreement_table,
     check_columns,
     count_walks,
+    format_error,
     format_interval,
     format_number,
     format_outcome,
@@ -181,14 +182,16 @@ def _format_count(used: int, all_of_them: int) -> str:
 def format_statistic(row: Mapping, name: str) -> str:
     """Format one statistic of a row with its interval, in the unit that readers see; "loa": both limits.
 
-    A slope over fewer than `FEW_PEOPLE` people is not shown: one of them would turn it.
+    A slope or correlation over fewer than `FEW_PEOPLE` people is not shown: one of them would turn it.
     """
-    if name.startswith("slope") and row["n_people"] < FEW_PEOPLE:
+    if name != "loa" and not STATISTICS[name].has_unit and row["n_people"] < FEW_PEOPLE:
         return "–"
     if name == "loa":
         if not np.isfinite(row["loa_lower"]):
             return "–"
         return " to ".join(format_outcome(row["outcome"], row[end]) for end in ("loa_lower", "loa_upper"))
+    if name == "mae":
+        return format_error(row["outcome"], row)
     ends = row[name], row[f"{name}_lower"], row[f"{name}_upper"]
     return format_outcome(row["outcome"], *ends) if STATISTICS[name].has_unit else format_interval(*ends, 2)
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
-from gaitlib.evaluate.inputs import format_outcome, get_shown
+from gaitlib.evaluate.inputs import format_error, format_outcome, get_shown
 
 NOT_EVALUATED = "Not evaluated on real people."
 OUTCOME_WORDS = {"speed_mps": "walking speed", "step_length_m": "step length", "step_time_s": "step time"}
@@ -31,17 +30,21 @@ def choose_row(
 
 def describe_error(row: pd.Series, outcome: str) -> str:
     """Put a mean absolute error with its interval into words."""
-    text = describe_size(row["mae"], outcome)
-    if not np.isfinite([row["mae_lower"], row["mae_upper"]]).all():
-        return text
-    low, high = (format_outcome(outcome, row[end], brief=True) for end in ("mae_lower", "mae_upper"))
-    return f"{text} (95 % interval {low} to {high})"
+    value, _, interval = format_error(outcome, row).partition(" (")
+    text = f"{value} {get_shown(outcome).unit}"
+    return f"{text} (95 % interval {interval}" if interval else text
 
 
 def describe_size(value: float, outcome: str, signed: bool = False) -> str:
-    """Put a size into words: m/s, cm, ms."""
+    """Put a size into words, with the decimals of the tables: m/s, cm, ms."""
     sign = "+" if signed and value > 0 else ""
-    return f"{sign}{format_outcome(outcome, value, brief=True)} {get_shown(outcome).unit}"
+    return f"{sign}{format_outcome(outcome, value)} {get_shown(outcome).unit}"
+
+
+def describe_margin(value: float, outcome: str) -> str:
+    """Put a declared size, which is exact, into words."""
+    how = get_shown(outcome)
+    return f"{how.factor * value:.6g} {how.unit}"
 
 
 def compare_with_margin(row: pd.Series, margin: float) -> str:
@@ -49,3 +52,16 @@ def compare_with_margin(row: pd.Series, margin: float) -> str:
     if row["mae_upper"] <= margin:
         return "below"
     return "above" if row["mae_lower"] > margin else "not told apart from"
+
+
+def say_side(side: str, names: list[str]) -> str:
+    """Say on which side of their margins the errors of some outcomes lie."""
+    listed = " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+    if len(names) == 1:
+        return f"the error of {listed} is {side} its margin"
+    return f"the errors of {listed} are {side} their margins"
+
+
+def name_group(title: str) -> str:
+    """Put the title of a group into a sentence: "older adults", "Parkinson's disease"."""
+    return title if "'" in title else title.lower().replace("after stroke", "people after stroke")

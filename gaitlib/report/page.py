@@ -22,42 +22,54 @@ BASES = {
     "beside": "Real people",
     "simulated": "Simulated people, not measured",
     "generated": "Generated people, not measured",
-    "published": "Published numbers, not computed here",
+    "published": "Published numbers",
 }
 
 
-def describe_basis(
-    basis: str, n_people: int | None = None, n_walks: int | None = None, unit: str = "walks"
-) -> str:
+Count = int | tuple[int, int] | None
+"""How many, or how many of how many: those answered for, and all."""
+
+
+def describe_basis(basis: str, n_people: Count = None, n_walks: Count = None, unit: str = "walks") -> str:
     """State whose data something rests on."""
     if basis not in BASES:
         raise InputError(f"basis: found {basis!r}, expected one of {', '.join(BASES)}")
-    counts = [f"{n_people:,} {'person' if n_people == 1 else 'people'}"] if n_people is not None else []
-    counts += [f"{n_walks:,} {unit[:-1] if n_walks == 1 else unit}"] if n_walks is not None else []
+    given = ((n_people, "person", "people"), (n_walks, unit[:-1], unit))
+    counts = [_count(number, one, several) for number, one, several in given if number is not None]
     told = BASES[basis] + (f": {', '.join(counts)}" if counts else "")
     return f"{told}; beside them simulated people, not measured" if basis == "beside" else told
 
 
+def _count(number: Count, one: str, several: str) -> str:
+    used, total = number if isinstance(number, tuple) else (number, number)
+    of_all = "" if used == total else f" of {total:,}"
+    return f"{used:,}{of_all} {one if total == 1 else several}"
+
+
 def show_figure(figure, caption: str, basis: str, n_people=None, n_walks=None, unit: str = "walks"):
     """Show a matplotlib figure with its caption and data basis."""
+    return show_markup(draw_picture(figure, caption, basis), caption, basis, n_people, n_walks, unit)
+
+
+def draw_picture(figure, words: str, basis: str) -> str:
+    """Draw a matplotlib figure as HTML: marked if not measured, and once more for a phone if broad."""
     import matplotlib.pyplot as plt
+    from matplotlib.text import Text
 
     from gaitlib.evaluate.style import stack_for_phone
 
     figure = getattr(figure, "figure", figure)
-    if basis in ("simulated", "generated"):
-        figure.text(
-            0.0, 1.01, basis.upper(), ha="left", va="bottom", color="#B00020", weight="bold", fontsize=11
-        )
+    told = " ".join(text.get_text() for text in figure.findobj(Text))
+    if basis in ("simulated", "generated") and BASES[basis] not in told:
+        figure.text(0.0, 1.01, BASES[basis], ha="left", va="bottom", color="#B00020", fontsize=11)
     drawn, width = _draw_png(figure)
     narrow = ""
     if width > _BROAD_PX and stack_for_phone(figure):
         narrow = f'<source media="screen and (max-width: 600px)" srcset="{_draw_png(figure)[0]}">'
     plt.close(figure)
     kept = "" if narrow or width <= _BROAD_PX else ' class="broad"'  # scrolled sideways in its frame
-    told = html.escape(caption, quote=True)
-    picture = f'<picture{kept}>{narrow}<img src="{drawn}" style="width:{width}px" alt="{told}"></picture>'
-    return show_markup(picture, caption, basis, n_people, n_walks, unit)
+    told = html.escape(words, quote=True)
+    return f'<picture{kept}>{narrow}<img src="{drawn}" style="width:{width}px" alt="{told}"></picture>'
 
 
 def _draw_png(figure) -> tuple[str, int]:
