@@ -10,9 +10,8 @@ from sense_toys import make_toy_set
 from toys import make_toy_walk
 
 from gaitlib.errors import InputError
-from gaitlib.estimate import clip_sampler
 from gaitlib.estimate.assess import summarise_errors, write_model_card
-from gaitlib.estimate.clip_sampler import SamplerConfig, build_pool, draw_camera, sample_clips
+from gaitlib.estimate.clip_sampler import SamplerConfig, build_pool, draw_camera, sample_clips, weigh_paces
 from gaitlib.estimate.conformal import get_scale
 from gaitlib.estimate.estimator import GaitEstimator
 from gaitlib.estimate.estimator_network import (
@@ -374,12 +373,12 @@ def test_shifted_clips_differ_from_those_of_training(toys):
 
 def test_all_paces_are_drawn_equally_often(toys):
     pace = np.repeat([0.12, 0.32, 0.57], [20, 30, 10])
-    even = clip_sampler._weigh(pace, np.ones(60))
+    even = weigh_paces(pace, np.ones(60))
     assert even.mean() == pytest.approx(1)
     assert [even[pace == own].sum() for own in (0.12, 0.32, 0.57)] == pytest.approx([20, 20, 20])
-    uneven = clip_sampler._weigh(pace, np.where(np.arange(60) % 2, 3.0, 1.0))
+    uneven = weigh_paces(pace, np.where(np.arange(60) % 2, 3.0, 1.0))
     assert uneven[1::2] == pytest.approx(3 * uneven[::2])
-    rare = clip_sampler._weigh(np.r_[pace[:50], 0.57], np.ones(51))
+    rare = weigh_paces(np.r_[pace[:50], 0.57], np.ones(51))
     assert rare.max() == pytest.approx(5 * np.median(rare))
     pool = build_pool(toys[1], list_persons(toys[0]))
     assert pool.weight.mean() == pytest.approx(1)

@@ -83,7 +83,7 @@ def build_pool(gaits: xr.Dataset, persons: list[Person]) -> GaitPool:
     curves = prepare_gaits(gaits, persons)
     speed = curves.curves[:, :-1, COORDINATES.index("pelvis_tx")].mean(axis=1) / curves.stride_time_s
     pace = speed / np.sqrt(GRAVITY_MPS2 * np.array([body.leg_length_m for body in curves.dimensions]))
-    weight = _weigh(pace, 1.0 + 2.0 * (np.abs(left - 50.0) > _UNEVEN_PERCENT))
+    weight = weigh_paces(pace, 1.0 + 2.0 * (np.abs(left - 50.0) > _UNEVEN_PERCENT))
     if in_space:
         sides = np.full((len(force), 2, len(MUSCLE_GROUPS), N_PHASE), np.nan)
         return GaitPool(curves, sides, np.full((len(force), N_PHASE, 2, len(REGIONS)), np.nan), weight)
@@ -95,7 +95,7 @@ def build_pool(gaits: xr.Dataset, persons: list[Person]) -> GaitPool:
     return GaitPool(curves, sides, compute_region_load(gaits, people), weight)
 
 
-def _weigh(pace: np.ndarray, counted: np.ndarray) -> np.ndarray:
+def weigh_paces(pace: np.ndarray, counted: np.ndarray) -> np.ndarray:
     """How often gaits are drawn (mean 1) so that all paces are equally frequent."""
     bins = (pace / _SPEED_BIN).astype(int)
     weight = counted / np.bincount(bins, counted)[bins]
