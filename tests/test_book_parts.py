@@ -31,6 +31,22 @@ def test_formulas_in_a_line_may_stand_beneath_each_other():
     assert mathml.split_formula(whole) == [whole]
 
 
+def test_a_formula_breaks_before_signs_outside_brackets():
+    broken = mathml.break_formula(
+        r"t_- = -a + \left( b - c \right) \quad \text{and } \lVert x - y \rVert \le 2"
+    )
+    assert [part.strip() for part in broken] == [
+        "t_-", "= -a", r"+ \left( b - c \right)", r"\quad", r"\text{and } \lVert x - y \rVert", r"\le 2"
+    ]  # fmt: skip
+    rest = "".join(mathml.draw_formula("- b", True, goes_on=True).split())
+    assert '<moform="infix">−</mo>' in rest, "it keeps its space to what stands before it"
+
+
+def test_the_name_of_a_function_keeps_its_space():
+    assert mathml.draw_formula(r"\ln h", True).count("rspace") == 1
+    assert mathml.draw_formula(r"\exp\left(h\right)", True).count("rspace") == 0
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
 def test_every_parameter_of_a_page_is_described(path):
     rows = page_parts.describe_parameters(path).splitlines()[2:]
