@@ -25,11 +25,9 @@ def draw_formula(text: str, as_block: bool, goes_on: bool = False) -> str:
     )
     formula = ElementTree.fromstring(drawn)
     name = f"{{{_NAMESPACE}}}"
-    for part in formula.iter():
-        if part.tag == f"{name}mo":
-            part.attrib |= {"form": "infix"} if goes_on else {}
-        if part.tag not in (f"{name}math", f"{name}mrow"):
-            break  # only what comes first
+    first = next(part for part in formula.iter() if part.tag not in (f"{name}math", f"{name}mrow"))
+    if goes_on and first.tag == f"{name}mo":
+        first.set("form", "infix")
     for parent in formula.iter():
         for part, after in zip(parent, list(parent)[1:], strict=False):
             if part.text == _APPLIED and after.tag != f"{name}mrow":  # "ln h", but "exp(x)"
