@@ -85,7 +85,7 @@ def stack_for_phone(figure: Figure) -> bool:
     named = any(isinstance(ax.yaxis.get_major_formatter(), FuncFormatter) for ax in places)
     one = (anew and named) or (n_rows == 1 and n_columns < 4)
     usual, across = figure.get_size_inches()[1] / n_rows, 1 if one else min(n_columns, 2)
-    usual = min(usual, 2.8 / across + 0.2) if n_columns > across else usual
+    usual = min(usual, 2.8 / across + 0.4) if n_columns > across else usual
     first = {place.rowspan.start: ax for ax, place in places.items() if place.colspan.start == 0}
     heights, moved = np.zeros(-(-n_rows * n_columns // across)), {}
     for ax, place in places.items():

@@ -40,6 +40,11 @@ def describe_basis(
 
 def show_figure(figure, caption: str, basis: str, n_people=None, n_walks=None, unit: str = "walks"):
     """Show a matplotlib figure with its caption and data basis."""
+    return show_markup(draw_picture(figure, caption, basis), caption, basis, n_people, n_walks, unit)
+
+
+def draw_picture(figure, words: str, basis: str) -> str:
+    """Draw a matplotlib figure as HTML: marked if not measured, and once more for a phone if broad."""
     import matplotlib.pyplot as plt
 
     from gaitlib.evaluate.style import stack_for_phone
@@ -55,9 +60,8 @@ def show_figure(figure, caption: str, basis: str, n_people=None, n_walks=None, u
         narrow = f'<source media="screen and (max-width: 600px)" srcset="{_draw_png(figure)[0]}">'
     plt.close(figure)
     kept = "" if narrow or width <= _BROAD_PX else ' class="broad"'  # scrolled sideways in its frame
-    told = html.escape(caption, quote=True)
-    picture = f'<picture{kept}>{narrow}<img src="{drawn}" style="width:{width}px" alt="{told}"></picture>'
-    return show_markup(picture, caption, basis, n_people, n_walks, unit)
+    told = html.escape(words, quote=True)
+    return f'<picture{kept}>{narrow}<img src="{drawn}" style="width:{width}px" alt="{told}"></picture>'
 
 
 def _draw_png(figure) -> tuple[str, int]:
