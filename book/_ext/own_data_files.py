@@ -65,10 +65,11 @@ def write_files(folder: Path) -> None:
     points = pixels["coco17"].reshape(len(pixels["coco17"]), -1)
     noisy = pd.DataFrame(points + rng.normal(0, 1, points.shape), columns=names).round(1)
     noisy.assign(time=np.arange(len(noisy)) / FPS).to_csv(folder / "keypoints.csv", index=False)
-    still = pd.concat([noisy.iloc[[len(noisy) // 2]]] * 200) + rng.normal(0, 1, (200, len(names)))
+    middle = len(noisy) // 2  # there the whole body is in the picture
+    still = pd.concat([noisy.iloc[[middle]]] * 200) + rng.normal(0, 1, (200, len(names)))
     still.to_csv(folder / "standing.csv", index=False)
     (folder / "openpose").mkdir(exist_ok=True)
-    stander = pixels["body25"][0] + [900, 30]
+    stander = pixels["body25"][middle] + [700, 30]
     for n, frame in enumerate(pixels["body25"]):
         people = [np.column_stack([one, np.ones(25)]).ravel().round(1).tolist() for one in (frame, stander)]
         people = [{"pose_keypoints_2d": one} for one in (people if n % 3 else people[::-1])]
