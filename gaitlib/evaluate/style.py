@@ -82,6 +82,9 @@ def stack_for_phone(figure: Figure) -> bool:
     titled = all(ax.get_title() or ax.get_title("left") for ax in places if ax.axison)
     if anew and not titled:
         return False
+    for ax in [ax for ax in places if not (ax.axison or ax.has_data() or ax.texts or ax.get_legend())]:
+        ax.remove()  # a spare place of the grid
+        del places[ax]
     named = any(isinstance(ax.yaxis.get_major_formatter(), FuncFormatter) for ax in places)
     one = (anew and named) or (n_rows == 1 and n_columns < 4)
     usual, across = figure.get_size_inches()[1] / n_rows, 1 if one else min(n_columns, 2)
