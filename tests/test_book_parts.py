@@ -94,7 +94,7 @@ def test_a_caption_says_when_simulated_people_stand_beside_real_ones():
 def test_the_drawn_leg_bends_as_far_as_its_card_states(tmp_path):
     lookup_pages.draw_card("knee_flexion_peak_deg", tmp_path / "knee.svg")
     found = lookup_pages.compute_cases()["As drawn"]["knee_flexion_peak_deg"]
-    assert f"knee {found:.0f}°" in (tmp_path / "knee.svg").read_text(encoding="utf-8")
+    assert f"<!-- {found:.0f}° -->" in (tmp_path / "knee.svg").read_text(encoding="utf-8")
 
 
 def test_the_foot_of_a_page_tells_how_long_it_took(tmp_path, monkeypatch):
