@@ -12,6 +12,7 @@ from toys import make_toy_walk
 from gaitlib.errors import InputError
 from gaitlib.estimate.assess import summarise_errors, write_model_card
 from gaitlib.estimate.clip_sampler import SamplerConfig, build_pool, draw_camera, sample_clips
+from gaitlib.estimate.conformal import get_scale
 from gaitlib.estimate.estimator import GaitEstimator
 from gaitlib.estimate.estimator_network import (
     DESIGNS,
@@ -250,7 +251,31 @@ def test_generated_gaits_join_those_of_the_training_people(toys):
 def test_the_clearest_clip_has_no_better_clock_than_its_frames(trained):
     step_time = OUTCOME_NAMES.index("step_time_s")
     limits = trained[0].calibration.groups.values()
-    assert all(np.flatnonzero(own.floor).tolist() == [step_time] for own in limits)
+    assert all(np.flatnonzero(own.edge_s).tolist() == [step_time] for own in limits)
+
+
+def test_of_a_shorter_clip_the_step_time_is_less_certain(clips):
+    longer, features = 2 * clips[0].features.sequence.shape[-1], clips[0].features
+    whole = replace(features, sequence=np.resize(features.sequence, (*features.sequence.shape[:-1], longer)))
+    short, long = get_scale(np.full((2, 2), -9.0), [features, whole], np.array([0.0, 0.1]))
+    assert short[0] == long[0] and short[1] == pytest.approx(2 * long[1], rel=1e-3)
+
+
+def test_an_ensemble_answers_the_mean_of_its_members(clips, tmp_path):
+    config = NetworkConfig(width=8, fine_dilations=(1,), coarse_dilations=(1,), n_clips=48, chunk_clips=24,
+                           reuse=1.0, batch_size=8, members=2)  # fmt: skip
+    features = [clip.features for clip in clips]
+    both = GaitEstimator(config)
+    history = both.fit(lambda seed, n: clips[:n], seed=3, folder=tmp_path)
+    assert history["member"].tolist() == [0, 0, 1, 1]
+    apart = [GaitEstimator(replace(config, members=1), network).predict_raw(features)
+             for network in both.networks]  # fmt: skip
+    assert not np.allclose(apart[0][0], apart[1][0])
+    both.calibrate(2 * clips)
+    both.save(tmp_path / "both.safetensors")
+    for estimator in (both, GaitEstimator.load(tmp_path / "both.safetensors")):
+        for got, *members in zip(estimator.predict_raw(features), *apart, strict=True):
+            assert got == pytest.approx(np.mean(members, axis=0))
 
 
 def test_intervals_alone_are_set_again(trained, toys):

@@ -127,10 +127,12 @@ _READS = {
 def write_model_card(path: str | Path, estimator: GaitEstimator, errors: pd.DataFrame, command: str) -> Path:
     """Write the model card as Markdown."""
     about, kind = estimator.provenance, estimator.config.kind
-    n_weights = sum(p.numel() for p in estimator.network.parameters())
+    n_weights = sum(p.numel() for network in estimator.networks for p in network.parameters())
     clips, left_out = f"{estimator.config.n_clips} clips", about.get("left_out")
     if estimator.config.pretrain_clips:
         clips += f" after masked sequence modelling on {estimator.config.pretrain_clips}"
+    if estimator.config.members > 1:
+        clips += f", for each of {estimator.config.members} networks whose answers are averaged"
     lines = [
         f"# Model card: gait estimator, {kind}",
         "",

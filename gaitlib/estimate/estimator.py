@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -31,6 +32,7 @@ from gaitlib.generate.network_training import build_network
 from gaitlib.generate.weights_file import WeightsForm, read_weights, write_weights
 
 FORM = WeightsForm("estimator", "about", "{name}{shape}", {"kind": "gaitlib-estimator", "version": "2"})
+_NEXT_SEED = 1000003
 SampleClips = Callable[[int, int], list[Clip]]
 """(seed, number) -> clips; the same seed gives the same clips."""
 
@@ -40,7 +42,8 @@ class GaitEstimator:
     """Outcomes and muscle activity from keypoints or worn sensors, each with an interval."""
 
     config: NetworkConfig = field(default_factory=NetworkConfig)  # its size, its training, what it reads
-    network: GaitNetwork | None = None  # set by `fit` or `load`
+    network: GaitNetwork | None = None  # set by `fit` or `load`; first of the ensemble
+    others: list[GaitNetwork] = field(default_factory=list)  # its other members
     calibration: Calibration | None = None  # set by `calibrate` or `load`
     # plain values kept in the file: what it was trained on, seed, sampler
     provenance: dict = field(default_factory=dict)
@@ -58,17 +61,24 @@ class GaitEstimator:
     ) -> pd.DataFrame:
         """Train on clips sampled on the fly, ahead in other processes if there is an `executor`.
 
-        An interrupted training goes on from the checkpoints in `folder`. Returns one row per chunk: clips
-        seen, loss, median absolute error per outcome on the network's scales.
+        An interrupted training goes on from the checkpoints in `folder`. Returns one row per chunk: member,
+        clips seen, loss, median absolute error per outcome on the network's scales.
         """
-        network = build_network(lambda: GaitNetwork(self.config), torch.Generator().manual_seed(seed))
-        if self.config.pretrain_clips:
-            pretrain_network(network, sample_clips, seed, self.config.pretrain_clips, executor, log)
-        self.network, history = fit_network(
-            network, self.config, sample_clips, seed, folder, executor, log, compute_loss
-        )
+        networks, histories = [], []
+        for member in range(self.config.members):
+            own = seed + member * _NEXT_SEED
+            place = Path(folder) / f"member_{member}" if folder and member else folder
+            network = build_network(lambda: GaitNetwork(self.config), torch.Generator().manual_seed(own))
+            if self.config.pretrain_clips:
+                pretrain_network(network, sample_clips, own, self.config.pretrain_clips, executor, log)
+            network, history = fit_network(
+                network, self.config, sample_clips, own, place, executor, log, compute_loss
+            )
+            networks.append(network)
+            histories.append(history.assign(member=member))
+        self.network, *self.others = networks
         self.provenance["seed"] = seed
-        return history
+        return pd.concat(histories, ignore_index=True)
 
     def calibrate(
         self, clips: list[Clip], level: float = 0.9, predicted: tuple[np.ndarray, np.ndarray] | None = None
@@ -133,26 +143,20 @@ class GaitEstimator:
         """Predict clips without problems on the network's scales, averaged with the mirrored clip.
 
         Location and logarithm of the scale (n, n_outcome), see `gaitlib.estimate.targets.encode_outcomes`;
-        muscle activity (n, 2, 9, 101) of the right and the left leg as they appear in the features.
+        muscle activity (n, 2, 9, 101) of the right and the left leg as they appear in the features. An
+        ensemble answers its mean.
         """
-        network = self._get_network()
-        order = np.argsort([item.sequence.shape[-1] for item in features])
-        location, log_scale = (np.zeros((len(features), self.config.n_outcomes)) for _ in range(2))
-        activity = torch.zeros(len(features), 2, self.config.n_components)
-        network.eval()
-        with torch.no_grad():
-            for rows in np.array_split(order, max(1, len(features) // 64)):
-                part = [features[n] for n in rows]
-                seen = network(batch_features(part))
-                turned = network(batch_features([mirror_features(network.kind, item) for item in part]))
-                location[rows] = 0.5 * (seen.location + turned.location).numpy()
-                log_scale[rows] = 0.5 * (seen.log_scale + turned.log_scale).numpy()
-                activity[rows] = 0.5 * (seen.activity + turned.activity.flip(1))
-            curves = network.rebuild_activation(activity)
+        found = [_predict_one(network, features) for network in self.networks]
+        location, log_scale, curves = (np.mean(part, axis=0) for part in zip(*found, strict=True))
         if self.width:
             own = apply_width(self.width, features, location[:, COLUMN])
             location[:, COLUMN], log_scale[:, COLUMN] = own
         return location, log_scale, curves
+
+    @property
+    def networks(self) -> list[GaitNetwork]:
+        """All members of the ensemble."""
+        return [self._get_network(), *self.others]
 
     def _get_network(self) -> GaitNetwork:
         if self.network is None:
@@ -165,7 +169,9 @@ class GaitEstimator:
             raise InputError("GaitEstimator: nothing to save; call fit() and calibrate() first.")
         about = {"config": asdict(self.config), "provenance": self.provenance}
         about |= {"calibration": self.calibration.to_dict(), "width": self.width}
-        write_weights(path, FORM, {name: v.numpy() for name, v in self.network.state_dict().items()}, about)
+        weights = _join(self.networks).state_dict()
+        tensors = {name: value.numpy() for name, value in weights.items()}
+        write_weights(path, FORM, tensors, about)
 
     @classmethod
     def load(cls, path) -> GaitEstimator:
@@ -173,12 +179,37 @@ class GaitEstimator:
         tensors, about = read_weights(path, FORM)
         values = {key: tuple(v) if isinstance(v, list) else v for key, v in about["config"].items()}
         estimator = cls(NetworkConfig(**values), provenance=about["provenance"], width=about.get("width", {}))
-        estimator.network = GaitNetwork(estimator.config)
+        networks = [GaitNetwork(estimator.config) for _ in range(estimator.config.members)]
         try:
-            estimator.network.load_state_dict(
+            _join(networks).load_state_dict(
                 {name: torch.from_numpy(value) for name, value in tensors.items()}
             )
         except RuntimeError as error:
             raise InputError(f"{path}: weights do not fit this version of the network ({error}).") from None
+        estimator.network, *estimator.others = networks
         estimator.calibration = Calibration.from_dict(about["calibration"])
         return estimator
+
+
+def _join(networks: list[GaitNetwork]) -> torch.nn.Module:
+    """One module for the weights of all; a single network stays as it is."""
+    return networks[0] if len(networks) == 1 else torch.nn.ModuleList(networks)
+
+
+def _predict_one(
+    network: GaitNetwork, features: list[ClipFeatures]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What one network says of clips and of mirrored clips, as `GaitEstimator.predict_raw`."""
+    order = np.argsort([item.sequence.shape[-1] for item in features])
+    location, log_scale = (np.zeros((len(features), network.config.n_outcomes)) for _ in range(2))
+    activity = torch.zeros(len(features), 2, network.config.n_components)
+    network.eval()
+    with torch.no_grad():
+        for rows in np.array_split(order, max(1, len(features) // 64)):
+            part = [features[n] for n in rows]
+            seen = network(batch_features(part))
+            turned = network(batch_features([mirror_features(network.kind, item) for item in part]))
+            location[rows] = 0.5 * (seen.location + turned.location).numpy()
+            log_scale[rows] = 0.5 * (seen.log_scale + turned.log_scale).numpy()
+            activity[rows] = 0.5 * (seen.activity + turned.activity.flip(1))
+        return location, log_scale, network.rebuild_activation(activity)

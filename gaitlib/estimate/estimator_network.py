@@ -59,6 +59,7 @@ class NetworkConfig:
     design: str = "residual"  # of a camera's network, see `DESIGNS`
     n_outcomes: int = N_WITHOUT_WIDTH  # how many of `OUTCOME_NAMES` are estimated
     pretrain_clips: int = 0  # clips of masked sequence modelling before the outcomes are learned; 0 for none
+    members: int = 1  # networks trained alike, each from its own start and clips, whose answers are averaged
 
 
 @dataclass(frozen=True)

@@ -118,25 +118,27 @@ def choose_trust(estimator: GaitEstimator, clips: list[Clip], decided: tuple[str
 
     Not at all where perspective alone errs hardly more on clips unlike those of training, or as `decided`.
     """
-    network = estimator.network
-    if not network.residual:
+    networks = estimator.networks
+    if not networks[0].residual:
         return
     features, truth = [clip.features for clip in clips], np.log([clip.truth[0] for clip in clips])
     found = []
     for share in (0.0, 1.0):
-        network.trust.fill_(share)
+        for network in networks:
+            network.trust.fill_(share)
         found.append(estimator.predict_raw(features)[0][:, 0])
     names = list(DIRECTIONS)
-    direction = np.array([names.index(name_group(network.kind, item)) for item in features])
+    direction = np.array([names.index(name_group(networks[0].kind, item)) for item in features])
     shares, told = np.array([0.0, 0.5, 1.0]), []
     for number in np.unique(direction):
         rows = direction == number
         guess = found[0][rows] + shares[:, None] * (found[1] - found[0])[rows]
         error = np.abs(guess - truth[rows]).mean(axis=1)
         enough = 0 if names[number] in decided else np.argmax(error <= _EARNED * error.min())
-        network.trust[number] = shares[enough]
+        for network in networks:
+            network.trust[number] = shares[enough]
         told.append({"direction": names[number], "n": int(rows.sum())})
-        told[-1] |= {"trust": float(network.trust[number]), "errors": error.round(4).tolist()}
+        told[-1] |= {"trust": float(shares[enough]), "errors": error.round(4).tolist()}
     estimator.provenance["trust"] = told
 
 
