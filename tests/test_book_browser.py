@@ -211,9 +211,10 @@ LOOK = """() => {
       width: f.querySelector("img").getBoundingClientRect().width,
     })),
     rows: find("main table tbody tr").filter(row => row.checkVisibility()).map(text),
-    reversed: find("article div.math").filter(box => [...box.children].some((part, i, all) => i
-      && part.getBoundingClientRect().top === all[i - 1].getBoundingClientRect().top
-      && part.getBoundingClientRect().left < all[i - 1].getBoundingClientRect().left)).length,
+    reversed: find("article div.math").filter(box => [...box.children].some((part, i, all) => {
+      const [before, here] = [all[i - 1] ?? part, part].map(other => other.getBoundingClientRect());
+      return here.left < before.left && here.top < before.bottom && before.top < here.bottom;
+    })).length,
   };
 }"""
 """What a reader sees of a page: innerText is what is drawn, so hidden text is empty."""
