@@ -100,7 +100,8 @@ def stack_for_phone(figure: Figure) -> bool:
             ax.set_ylabel(ax.get_ylabel() or (first[row].get_ylabel() if shared or anew else ""))
         alone = column == 0 and place.colspan.stop == n_columns and not anew
         moved[ax] = line, slice(None) if alone else column
-        heights[line] = max(heights[line], _get_height(ax, usual, PHONE_IN / across - 0.7))
+        head = 0.2 * max(ax.get_title(loc).count("\n") for loc in ("left", "center"))
+        heights[line] = max(heights[line], _get_height(ax, usual + head, PHONE_IN / across - 0.7))
     heights = heights[: max(line for line, _ in moved.values()) + 1]
     below = {ax.get_xlabel() for ax in places} - {""}
     if n_columns > across > 1 and len(below) == 1:  # beneath the lowest panel of each column
