@@ -64,9 +64,10 @@ class GaitPool:
                                   for name in ("activation", "load", "weight")))  # fmt: skip
 
 
-_SLOW, _UNEVEN_PERCENT = 0.3, 2.0
-"""Gaits below 0.3 of the root of gravity times leg length (0.9 m/s in an adult), and with a left contact off
-half the stride by 2 %, are drawn more often: patients walk so, and the library holds fewer of them."""
+_SPEED_BIN, _MOST_OFTEN, _UNEVEN_PERCENT = 0.05, 5.0, 2.0
+"""Every pace, in steps of 0.05 of the root of gravity times leg length, is drawn equally often, no gait more
+than 5 times as often as usual: an estimate leans to the speeds that were common in training. Gaits with a
+left contact off half the stride by 2 % count three times: patients walk so, and the library holds fewer."""
 
 
 def build_pool(gaits: xr.Dataset, persons: list[Person]) -> GaitPool:
@@ -76,8 +77,8 @@ def build_pool(gaits: xr.Dataset, persons: list[Person]) -> GaitPool:
     left = np.array([_find_left_contact(own) for own in force])
     curves = prepare_gaits(gaits, persons)
     speed = curves.curves[:, :-1, COORDINATES.index("pelvis_tx")].mean(axis=1) / curves.stride_time_s
-    slow = speed / np.sqrt(GRAVITY_MPS2 * np.array([body.leg_length_m for body in curves.dimensions])) < _SLOW
-    weight = 1.0 + slow + (np.abs(left - 50.0) > _UNEVEN_PERCENT)
+    pace = speed / np.sqrt(GRAVITY_MPS2 * np.array([body.leg_length_m for body in curves.dimensions]))
+    weight = _weigh(pace, 1.0 + 2.0 * (np.abs(left - 50.0) > _UNEVEN_PERCENT))
     if in_space:
         sides = np.full((len(force), 2, len(MUSCLE_GROUPS), N_PHASE), np.nan)
         return GaitPool(curves, sides, np.full((len(force), N_PHASE, 2, len(REGIONS)), np.nan), weight)
@@ -87,6 +88,14 @@ def build_pool(gaits: xr.Dataset, persons: list[Person]) -> GaitPool:
         sides[n, 1] = shift_stride(sides[n, 1], start)
     people = pd.DataFrame([person.model_dump() for person in persons])
     return GaitPool(curves, sides, compute_region_load(gaits, people), weight)
+
+
+def _weigh(pace: np.ndarray, counted: np.ndarray) -> np.ndarray:
+    """How often gaits are drawn (mean 1) so that all paces are equally frequent."""
+    bins = (pace / _SPEED_BIN).astype(int)
+    weight = counted / np.bincount(bins, counted)[bins]
+    weight = np.minimum(weight, _MOST_OFTEN * np.median(weight))
+    return weight / weight.mean()
 
 
 def shift_stride(curves: np.ndarray, start_percent: float) -> np.ndarray:
