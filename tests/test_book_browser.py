@@ -72,6 +72,11 @@ def build_small_book(folder: Path) -> Path:
     return html
 
 
+FORMULAS = (
+    r"$$ a = b, \qquad c = d $$" + "\n\n$$ y = " + " + ".join(f"x_{{{n}}} z" for n in range(16)) + " $$"
+)
+
+
 def build_notebook() -> dict:
     import matplotlib.pyplot as plt
     import pandas as pd
@@ -99,7 +104,12 @@ def build_notebook() -> dict:
         show_markup(animation.build_animation([walker], still="<p>Still</p>"), "A walk", "simulated"),
     ]
     cells = [
-        {"cell_type": "markdown", "id": "head", "metadata": {}, "source": "# A page\n\nSpeed $v = l / t$."}
+        {
+            "cell_type": "markdown",
+            "id": "head",
+            "metadata": {},
+            "source": f"# A page\n\nSpeed $v = l / t$.\n\n{FORMULAS}",
+        }
     ]
     for number, item in enumerate(shown):
         output = {"output_type": "display_data", "data": {"text/html": item.data}, "metadata": {}}
@@ -201,6 +211,10 @@ LOOK = """() => {
       width: f.querySelector("img").getBoundingClientRect().width,
     })),
     rows: find("main table tbody tr").filter(row => row.checkVisibility()).map(text),
+    reversed: find("article div.math").filter(box => [...box.children].some((part, i, all) => {
+      const [before, here] = [all[i - 1] ?? part, part].map(other => other.getBoundingClientRect());
+      return here.left < before.left && here.top < before.bottom && before.top < here.bottom;
+    })).length,
   };
 }"""
 """What a reader sees of a page: innerText is what is drawn, so hidden text is empty."""
@@ -209,6 +223,8 @@ LOOK_ON_PHONE = """() => {
   return {
     tiny: find("main figure.plate img").filter(i => i.naturalWidth > 2.4 * i.clientWidth).map(i => i.alt),
     loose: find("article .wide td:first-child").filter(d => getComputedStyle(d).position !== "sticky").length,
+    cut: find("article div.math:not([data-aside])").filter(box => [...box.querySelectorAll("math")].some(m =>
+      m.getBoundingClientRect().right > box.getBoundingClientRect().right + 1)).map(text => text.textContent),
   };
 }"""
 """Figures are drawn with 150 points an inch: shrunk by more than that, type of 10 pt is below 9 px."""
@@ -523,6 +539,11 @@ def test_nothing_runs_off_the_side_of_a_phone(seen):
 def test_figures_are_read_and_first_columns_stay_on_a_phone(seen):
     assert {name: page["tiny"] for name, page in seen.items() if page["tiny"]} == {}
     assert {name: page["loose"] for name, page in seen.items() if page["loose"]} == {}
+
+
+def test_formulas_are_read_from_left_to_right_and_none_is_cut(seen):
+    assert {name: page["reversed"] for name, page in seen.items() if page["reversed"]} == {}
+    assert {name: page["cut"] for name, page in seen.items() if page["cut"]} == {}
 
 
 def test_the_first_page_has_four_doors(book):

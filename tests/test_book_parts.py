@@ -31,6 +31,22 @@ def test_formulas_in_a_line_may_stand_beneath_each_other():
     assert mathml.split_formula(whole) == [whole]
 
 
+def test_a_formula_breaks_before_signs_outside_brackets():
+    broken = mathml.break_formula(
+        r"t_- = -a + \left( b - c \right) \quad \text{and } \lVert x - y \rVert \le 2"
+    )
+    assert [part.strip() for part in broken] == [
+        "t_-", "= -a", r"+ \left( b - c \right)", r"\quad", r"\text{and } \lVert x - y \rVert", r"\le 2"
+    ]  # fmt: skip
+    rest = "".join(mathml.draw_formula("- b", True, goes_on=True).split())
+    assert '<moform="infix">−</mo>' in rest, "it keeps its space to what stands before it"
+
+
+def test_the_name_of_a_function_keeps_its_space():
+    assert mathml.draw_formula(r"\ln h", True).count("rspace") == 1
+    assert mathml.draw_formula(r"\exp\left(h\right)", True).count("rspace") == 0
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
 def test_every_parameter_of_a_page_is_described(path):
     rows = page_parts.describe_parameters(path).splitlines()[2:]
@@ -80,7 +96,7 @@ def test_a_caption_says_when_simulated_people_stand_beside_real_ones():
 def test_the_drawn_leg_bends_as_far_as_its_card_states(tmp_path):
     lookup_pages.draw_card("knee_flexion_peak_deg", tmp_path / "knee.svg")
     found = lookup_pages.compute_cases()["As drawn"]["knee_flexion_peak_deg"]
-    assert f"knee {found:.0f}°" in (tmp_path / "knee.svg").read_text(encoding="utf-8")
+    assert f"<!-- {found:.0f}° -->" in (tmp_path / "knee.svg").read_text(encoding="utf-8")
 
 
 def test_the_foot_of_a_page_tells_how_long_it_took(tmp_path, monkeypatch):

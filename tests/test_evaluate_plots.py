@@ -175,10 +175,35 @@ def test_a_grid_named_at_its_edges_stays_as_it_is():
     for ax in axes[0]:
         ax.set_title("a column")
     assert not stack_for_phone(figure) and tuple(figure.get_size_inches()) == (9, 5)
+
+
+def test_a_grid_of_titled_panels_whose_rows_are_named_becomes_a_column():
+    figure, axes = plt.subplots(2, 3, figsize=(9, 5), layout="constrained", sharey=True)
     for ax in axes.flat:
         ax.set_title("its own")
-    axes[0, 0].set_yticks([0, 1], ["one row", "another"])
-    assert not stack_for_phone(figure)
+    for ax in axes[:, 0]:
+        ax.set_yticks([0, 1], ["one row", "another"])
+    axes[1, 2].set_axis_off()
+    shown = axes.flat[:5]
+    assert stack_for_phone(figure) and figure.axes == list(shown), "what is empty takes no room"
+    figure.draw_without_rendering()
+    assert np.ptp([place.x0 for place in find_places(shown)]) < 0.01
+    told = [[text.get_text() for text in ax.get_yticklabels() if text.get_visible()] for ax in shown]
+    assert told == [["one row", "another"]] * 5, "no neighbour says it any more"
+
+
+def test_four_panels_in_a_row_become_two_columns_with_their_common_label_beneath():
+    figure, axes = plt.subplots(1, 4, figsize=(9, 3), layout="constrained")
+    for number, ax in enumerate(axes):
+        ax.set_title(str(number))
+        ax.set_xlabel("Stride (%)")
+        ax.plot([0, 1], label="a line")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower left")
+    assert stack_for_phone(figure)
+    figure.draw_without_rendering()
+    assert [ax.get_xlabel() for ax in axes] == ["", "", "Stride (%)", "Stride (%)"]
+    legend, panel = figure.legends[0].get_window_extent(), axes[2].get_tightbbox()
+    assert legend.y1 <= panel.y0, "and nothing lies over it"
 
 
 def test_panels_of_other_scales_lend_no_label():

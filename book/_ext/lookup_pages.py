@@ -53,6 +53,7 @@ PICTURES = {
 }
 """Outcome -> what is drawn, and the spans marked: numbers are contacts, 'r2' is the second toe-off of r."""
 _TOE_OFF_PLACES = {"r1": 0, "l1": 1, "r2": 2, "l2": 3}
+_DECIMALS = {"count": 0, "steps/min": 1, "m": 2, "m/s": 2, "s": 3}
 _USES_TOE_OFF = ("stance_share", "double_support_share")
 
 
@@ -233,7 +234,9 @@ def format_value(name: str, outcomes: dict[str, float]) -> str:
         return f"no value: {explain_missing(outcomes)[name]}"
     if unit.startswith("share"):
         return f"{100 * value:.1f} %{unit.removeprefix('share')}"
-    return f"{value:.0f}" if unit == "count" else f"{value:.{1 if unit == 'steps/min' else 3}f} {unit}"
+    if unit == "deg":
+        return f"{value:.0f}°"
+    return f"{value:.{_DECIMALS[unit]}f} {unit}".removesuffix(" count")
 
 
 def draw_card(name: str, path: str | Path) -> None:
@@ -328,9 +331,10 @@ def _draw_leg(ax, spans: list, kind: str) -> None:
         ax.plot(x, y, "o-", color=COLOURS[0], linewidth=2.2, markersize=4)
         sole = x[-1] + ends * np.cos(foot), y[-1] - 0.05 + ends * np.sin(foot)
         ax.plot(*sole, color=COLOURS[0], linewidth=4)
-        words = f"sole {slope:.0f}°\nknee {bend:.0f}°".replace("-", "\u2212")
+        words = f"{slope:.0f}°\n{bend:.0f}°".replace("-", "\u2212")
         ax.text(number, 1.0, words, ha="center", fontsize=10)
-    ax.set(xlim=(-0.7, 6.7), ylim=(-0.1, 1.25), xticks=range(7), yticks=[], aspect="equal")
+    ax.text(-0.55, 1.0, "sole\nknee", ha="right", fontsize=10)
+    ax.set(xlim=(-1.3, 6.7), ylim=(-0.1, 1.25), xticks=range(7), yticks=[], aspect="equal")
     ax.set(xticklabels=[f"{100 * (moment - start) / (end - start):.0f}" for moment in moments])
     ax.set(xlabel="Right leg over its stride (%), from contact to contact")
     ax.spines["left"].set_visible(False)

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+import gaitlib
 from gaitlib.door.command import add_estimate_parser, run
 from gaitlib.errors import WorkError
 from gaitlib.estimate.synthetic_training import list_persons
 from gaitlib.gait import GRAVITY_MPS2
-from gaitlib.sense.body_walk import build_synthetic_walk
 from gaitlib.sense.camera import build_camera, project_walk
 from gaitlib.sense.inertial import sense_motion
 from gaitlib.sense.layouts import get_layout
@@ -54,7 +54,9 @@ def write_files(folder: Path) -> None:
     place = int(np.argmin(np.where(adult, off, np.inf)))
     rng = np.random.default_rng(0)
     person = list_persons(table.iloc[[place]])[0]
-    walk = build_synthetic_walk(gaits.isel(gait=[place]), person, rng, duration_s=5.0, fps=FPS)
+    walk = gaitlib.build_walk(
+        gaits.isel(gait=place), person, duration_s=7.0, fps=FPS, variability=0.5, seed=1
+    )
     camera = build_camera("side", fps=FPS)
     pixels = {
         name: project_walk(walk, camera, name)["pixel_position"].values for name in ("coco17", "body25")
@@ -63,10 +65,11 @@ def write_files(folder: Path) -> None:
     points = pixels["coco17"].reshape(len(pixels["coco17"]), -1)
     noisy = pd.DataFrame(points + rng.normal(0, 1, points.shape), columns=names).round(1)
     noisy.assign(time=np.arange(len(noisy)) / FPS).to_csv(folder / "keypoints.csv", index=False)
-    still = pd.concat([noisy.head(1)] * 200) + rng.normal(0, 1, (200, len(names)))
+    middle = len(noisy) // 2  # there the whole body is in the picture
+    still = pd.concat([noisy.iloc[[middle]]] * 200) + rng.normal(0, 1, (200, len(names)))
     still.to_csv(folder / "standing.csv", index=False)
     (folder / "openpose").mkdir(exist_ok=True)
-    stander = pixels["body25"][0] + [900, 30]
+    stander = pixels["body25"][middle] + [700, 30]
     for n, frame in enumerate(pixels["body25"]):
         people = [np.column_stack([one, np.ones(25)]).ravel().round(1).tolist() for one in (frame, stander)]
         people = [{"pose_keypoints_2d": one} for one in (people if n % 3 else people[::-1])]
@@ -75,6 +78,7 @@ def write_files(folder: Path) -> None:
     parts = [signals[name].values[:, 0] for name in ("acceleration", "angular_velocity")]
     columns = [f"{kind} {axis} ({unit})" for kind, unit in (("Acc", "g"), ("Gyr", "deg/s")) for axis in "XYZ"]
     sensor = pd.DataFrame(np.hstack([parts[0] / GRAVITY_MPS2, np.degrees(parts[1])]), columns=columns)
+    sensor = sensor.iloc[25:-25]  # accelerations are differences, which the ends lack
     sensor.insert(0, "Time (ms)", np.arange(len(sensor)) * 1000 / RATE_HZ)
     sensor.to_csv(folder / "sensor.csv", index=False, sep=";", decimal=",")
     _write_trc(folder / "markers.trc", walk["keypoint_position"].values)

@@ -46,13 +46,15 @@ document.querySelectorAll("article .wide").forEach((frame) => {
   frame.addEventListener("scroll", count, { passive: true });
   new ResizeObserver(look).observe(frame);
 });
-// A formula wider than its column is set smaller; what is still too wide then scrolls. (In braces, as the theme
+// A formula wider than its column is set smaller; what is still too wide then scrolls and says so. (In braces, as the theme
 // loads this file twice, the first time before there is a page.)
 {
   const fit = () => document.querySelectorAll("article div.math").forEach((box) => {
     box.style.fontSize = "";
+    delete box.dataset.aside;
     const share = box.clientWidth / box.scrollWidth;
-    if (share < 1) box.style.fontSize = `${Math.max(0.66, 0.97 * share)}em`;
+    if (share < 1) box.style.fontSize = `${Math.max(0.75, 0.97 * share)}em`;
+    if (box.scrollWidth > box.clientWidth + 1) box.dataset.aside = "goes on to the right \u25b8";
   });
   fit();
   addEventListener("resize", fit);

@@ -31,6 +31,7 @@ from gaitlib.outcomes import OUTCOMES
 from gaitlib.sense.layouts import WALK_LAYOUT, build_image_keypoints, convert_layout
 from gaitlib.signals import find_runs
 
+_DECIMALS = {"m/s": 2, "%": 1, "deg": 0, "points": 0, "steps/min": 0}
 _LONGEST_S = 9.0
 """Longer bouts are estimated in parts, as the estimator was trained on clips of 2 to 7 s."""
 
@@ -75,8 +76,9 @@ class Answer(Estimate):
         lines = [f"no estimate: {self.status}"] if not self.ok else []
         for name, item in self.values.items():
             known = item.lower == item.lower
-            interval = f"(90 % interval {item.lower:.3f} to {item.upper:.3f})" if known else ""
-            lines.append(f"{name:24s} {item.value:7.3f} {item.unit:9s} {interval}".rstrip())
+            value, lower, upper = _format(item)
+            interval = f"(90 % interval {lower} to {upper})" if known else ""
+            lines.append(f"{name:24s} {value:>7s} {item.unit:9s} {interval}".rstrip())
         if self.ok:
             lines.append(f"from {self.strides:.0f} strides in {_count_used(self.bouts)}; {self.method}")
         return "\n".join(lines + [f"- {note}" for note in self.notes])
@@ -88,10 +90,10 @@ class Answer(Estimate):
     def _repr_html_(self) -> str:
         head = "" if self.ok else f"<p><b>No estimate</b>: {html.escape(self.status)}</p>"
         rows = "".join(
-            f"<tr><td>{name}</td><td>{item.value:.3f}</td>"
-            f"<td>{'' if item.lower != item.lower else f'{item.lower:.3f} to {item.upper:.3f}'}</td>"
+            f"<tr><td>{name}</td><td>{value}</td><td>{'' if lower == 'nan' else f'{lower} to {upper}'}</td>"
             f"<td>{item.unit}</td></tr>"
             for name, item in self.values.items()
+            for value, lower, upper in [_format(item)]
         )
         titles = "<tr><th>outcome</th><th>value</th><th>90 % interval</th><th>unit</th></tr>"
         notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
@@ -100,6 +102,11 @@ class Answer(Estimate):
     def plot(self, path: str | Path | None = None):
         """Draw the track, the contacts found and the bouts; `path`: png, svg or pdf to write."""
         return draw_answer(self, path)
+
+
+def _format(item: Value) -> list[str]:
+    """Value and interval with as many digits as such a measurement has."""
+    return [f"{number:.{_DECIMALS.get(item.unit, 3)}f}" for number in (item.value, item.lower, item.upper)]
 
 
 def _count_used(bouts: tuple[dict, ...]) -> str:

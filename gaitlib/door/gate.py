@@ -31,7 +31,6 @@ _APPROACH = 18.0
 
 PICTURE = {
     "rhythm": (">", "no steady rhythm of steps"),
-    "step_time": ("<>", "steps follow each other faster or slower than people walk (s)"),
     "lift": ("<", "the feet are lifted as in running, cycling or climbing (leg lengths)"),
     "thigh": (">", "the thighs do not hang as in walking (leg lengths)"),
     "hang": (">", "thighs and feet go up together, as in running or cycling (leg lengths)"),
@@ -44,9 +43,10 @@ PICTURE = {
     "across": ("<", "the body travels faster than people walk (leg lengths/s)"),
     "travel": (
         ">",
-        "the legs move but the body goes nowhere and no foot moves back under it (marching on the spot? a "
-        "treadmill seen from the front must be stated: --treadmill)",
+        "the body goes nowhere and no foot moves back under it (standing, marching on the spot? a treadmill "
+        "seen from the front must be stated: --treadmill)",
     ),
+    "step_time": ("<>", "steps follow each other faster or slower than people walk (s)"),
     "planted": (">", "the stance foot does not stay where it stands while the body travels (share)"),
     "back": (">", "a foot is on the ground too shortly, as in running or cycling (share of the time)"),
 }

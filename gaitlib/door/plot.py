@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import fill
 
 import numpy as np
 
@@ -31,23 +32,36 @@ def find_contacts(time_s: np.ndarray, ahead: np.ndarray, step_s: float) -> tuple
 def draw_answer(answer, path: str | Path | None = None):
     """Draw an answer; to a file if one is named."""
     try:
-        from matplotlib.figure import Figure
+        from matplotlib import rc_context
     except ImportError:
         raise WorkError("a plot needs matplotlib: install gaitlib with its extra 'book'") from None
-    recording = answer.recording
-    if recording is None:
+    if answer.recording is None:
         raise InputError("plot: the answer holds no recording.")
-    figure = Figure(figsize=(5.4, 4.4), layout="constrained")
+    with rc_context({"font.size": 14, "axes.spines.top": False, "axes.spines.right": False}):  # for a phone
+        figure = _draw(answer)
+        if path is not None:
+            try:
+                figure.savefig(path, dpi=120)
+            except (OSError, ValueError) as error:
+                raise InputError(f"--plot {path}: cannot be written ({error}).") from None
+    return figure
+
+
+def _draw(answer):
+    from matplotlib.figure import Figure
+
+    recording = answer.recording
+    figure = Figure(figsize=(5.6, 5.6), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True)
     fps, values = recording.facts["fps"], recording.values
     time_s = np.arange(len(values)) / fps
     step_s = answer.values["step_time_s"].value if answer.ok and "step_time_s" in answer.values else 0.55
     if recording.kind == "inertial":
         above.plot(time_s, np.linalg.norm(values[:, :3], axis=1), color="0.3", linewidth=0.8)
-        above.set_ylabel("acceleration (m/s²)")
+        above.set_ylabel("acceleration\n(m/s²)")
         blind = values.shape[1] == 3
         below.plot(time_s, np.linalg.norm(values[:, 3:], axis=1) * (np.nan if blind else 1), "0.3", lw=0.8)
-        below.set_ylabel("no angular velocity" if blind else "angular velocity (rad/s)")
+        below.set_ylabel("no angular\nvelocity" if blind else "angular velocity\n(rad/s)")
     else:
         if recording.kind == "keypoints":
             paths = trace_legs(values, fps)
@@ -60,9 +74,9 @@ def draw_answer(answer, path: str | Path | None = None):
             feet = feet if np.isfinite(feet).any() else values[:, [POINT["ankle_r"], POINT["ankle_l"]]]
             track, ahead, unit = hip[:, axis], feet[..., axis] - hip[:, None, axis], "m"
         above.plot(time_s, track, color="0.3")
-        above.set_ylabel(f"middle of the hips ({unit})")
+        above.set_ylabel(f"middle of\nthe hips ({unit})")
         for foot, (name, style) in enumerate((("right", "-"), ("left", "--"))):
-            below.plot(time_s, ahead[:, foot], style, color=f"C{foot}", label=f"{name} foot before the hips")
+            below.plot(time_s, ahead[:, foot], style, color=f"C{foot}", label=name)
         for bout in answer.bouts:
             rows = slice(int(bout["start_s"] * fps), int(bout["end_s"] * fps))
             if bout["status"] != "ok" or len(time_s[rows]) < 5:
@@ -74,8 +88,8 @@ def draw_answer(answer, path: str | Path | None = None):
                 below.plot(
                     own, np.interp(own, time_s, np.nan_to_num(ahead[:, foot])), marker, color=f"C{foot}"
                 )
-        below.set_ylabel("leg lengths" if unit == "px" else "m")
-        below.legend(loc="upper right", fontsize="small")
+        below.set_ylabel(f"foot before the hips\n({'leg lengths' if unit == 'px' else unit})")
+        figure.legend(loc="outside lower center", ncols=2, frameon=False)
     for bout in answer.bouts:
         for axes in (above, below):
             hatch = None if bout["status"] == "ok" else "//"
@@ -86,13 +100,7 @@ def draw_answer(answer, path: str | Path | None = None):
                 alpha=0.15,
                 hatch=hatch,
             )
-    below.set_xlabel("time (s); shaded: bouts with an estimate,\nhatched: without")
-    above.set_title(
-        answer.source if answer.ok else f"{answer.source}:\n{answer.status[:70]}", fontsize="small"
-    )
-    if path is not None:
-        try:
-            figure.savefig(path, dpi=120)
-        except (OSError, ValueError) as error:
-            raise InputError(f"--plot {path}: cannot be written ({error}).") from None
+    below.set_xlabel("time (s); shaded: bouts with\nan estimate, hatched: without")
+    reason = "" if answer.ok else "\n" + fill(answer.status.partition(" (")[0], 52)
+    above.set_title(f"{answer.source}{reason}", fontsize="medium", loc="left", x=-0.2)
     return figure

@@ -70,20 +70,25 @@ def describe_basis(tidy: pd.DataFrame) -> str:
 def stack_for_phone(figure: Figure) -> bool:
     """Lay a figure out anew in the width of a phone: panels beneath each other, legend in one column.
 
-    A row of panels becomes a column; a grid of two columns keeps them, and one of more whose panels have
-    titles of their own goes on in two. One that is named only at its edges stays as it is: False.
+    A row of panels becomes a column, of four and more two; a grid of two columns keeps them, and one of more
+    whose panels have titles of their own goes on in two, or in one where names stand at the left. One whose
+    panels are named only at its edges stays as it is: False.
     """
     places = {ax: ax.get_subplotspec() for ax in figure.axes if ax.get_subplotspec()}
     if not places:
         return True  # words alone
     n_rows, n_columns = next(iter(places.values())).get_gridspec().get_geometry()
-    usual, across = figure.get_size_inches()[1] / n_rows, 1 if n_rows == 1 else min(n_columns, 2)
     anew = n_rows > 1 and n_columns > 2
     titled = all(ax.get_title() or ax.get_title("left") for ax in places if ax.axison)
-    named = any(isinstance(ax.yaxis.get_major_formatter(), FuncFormatter) for ax in places)
-    if anew and (named or not titled):
+    if anew and not titled:
         return False
-    usual = min(usual, 2.8 / across + 0.2) if n_columns > across else usual
+    for ax in [ax for ax in places if not (ax.axison or ax.has_data() or ax.texts or ax.get_legend())]:
+        ax.remove()  # a spare place of the grid
+        del places[ax]
+    named = any(isinstance(ax.yaxis.get_major_formatter(), FuncFormatter) for ax in places)
+    one = (anew and named) or (n_rows == 1 and n_columns < 4)
+    usual, across = figure.get_size_inches()[1] / n_rows, 1 if one else min(n_columns, 2)
+    usual = min(usual, 2.8 / across + 0.4) if n_columns > across else usual
     first = {place.rowspan.start: ax for ax, place in places.items() if place.colspan.start == 0}
     heights, moved = np.zeros(-(-n_rows * n_columns // across)), {}
     for ax, place in places.items():
@@ -95,13 +100,15 @@ def stack_for_phone(figure: Figure) -> bool:
             ax.set_ylabel(ax.get_ylabel() or (first[row].get_ylabel() if shared or anew else ""))
         alone = column == 0 and place.colspan.stop == n_columns and not anew
         moved[ax] = line, slice(None) if alone else column
-        heights[line] = max(heights[line], _get_height(ax, usual, PHONE_IN / across - 0.7))
+        head = 0.2 * max(ax.get_title(loc).count("\n") for loc in ("left", "center"))
+        heights[line] = max(heights[line], _get_height(ax, usual + head, PHONE_IN / across - 0.7))
     heights = heights[: max(line for line, _ in moved.values()) + 1]
     below = {ax.get_xlabel() for ax in places} - {""}
-    if anew and len(below) == 1:
-        figure.supxlabel(below.pop(), fontsize=next(iter(places)).xaxis.label.get_size())
+    if n_columns > across > 1 and len(below) == 1:  # beneath the lowest panel of each column
+        words = textwrap.fill(below.pop(), 18)
+        lowest = {column == 1: ax for ax, (_, column) in moved.items() if ax.axison}
         for ax in places:
-            ax.set_xlabel("")
+            ax.set_xlabel(words if ax in lowest.values() else "")
     labels = {ax.get_ylabel() for ax in places} - {""}
     if across > 1 and len(labels) == 1:  # one for all: beside each low panel it would reach into the next
         figure.supylabel(labels.pop(), fontsize=next(iter(places)).yaxis.label.get_size())
@@ -115,14 +122,13 @@ def stack_for_phone(figure: Figure) -> bool:
     height = heights.sum() + 0.2 * sum(len(legend.texts) for legend in figure.legends)
     figure.set_size_inches(PHONE_IN, height)
     figure.set_layout_engine("constrained")
-    side = "upper" if figure.get_supxlabel() else "lower"  # a label beneath all panels would be hidden
     drawn = [zip(*reversed(ax.get_legend_handles_labels()), strict=True) for ax in figure.axes]
     known = {label: handle for pairs in drawn for label, handle in pairs}
     for legend in list(figure.legends):
         made = zip(legend.texts, legend.legend_handles, strict=True)
         handles = [known.get(text.get_text(), handle) for text, handle in made]
         words = [textwrap.fill(text.get_text(), 42) for text in legend.texts]
-        look = {"title": legend.get_title().get_text(), "loc": f"outside {side} left", "frameon": False}
+        look = {"title": legend.get_title().get_text(), "loc": "outside lower left", "frameon": False}
         legend.remove()
         figure.legend(handles, words, **look)
     _fit_words(figure, across)

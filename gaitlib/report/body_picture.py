@@ -61,6 +61,8 @@ _LEGS = {
     "l": {"knee": (-5, 29), "ankle": (-21, 10), "heel": (-26, 7), "mtp": (-13, 2)},
 }
 """A stride, in hundredths of body height."""
+_HEALTHY = 0.25
+"""Opacity of what is healthy, which is seen on a light and on a dark ground."""
 
 
 def measure_parts(values: Mapping) -> dict[str, float]:
@@ -130,13 +132,13 @@ def _draw_leg(side: str) -> str:
     lines = ((hip, leg["knee"], 9), (leg["knee"], leg["ankle"], 6), (leg["heel"], leg["mtp"], 4))
     return "".join(
         f'<path d="M{a[0]} {100 - a[1]}L{b[0]} {100 - b[1]}" stroke="currentColor" stroke-width="{width}" '
-        f'stroke-opacity="0.16"/>'
+        f'stroke-opacity="{_HEALTHY}"/>'
         for a, b, width in lines
     )
 
 
 def _draw_trunk(tilt_deg: float, whole: float) -> str:
-    opacity = 0.16 + 0.5 * min(whole, 1.0)
+    opacity = _HEALTHY + 0.5 * min(whole, 1.0)
     return (
         f'<g transform="rotate({tilt_deg:.0f} 0 47)" opacity="{opacity:.2f}"><path d="M0 47L1 21" '
         'stroke="currentColor" stroke-width="12"/><circle cx="3" cy="5" r="7"/></g>'

@@ -23,6 +23,7 @@ BASES = {
     "simulated": "Simulated people, not measured",
     "generated": "Generated people, not measured",
     "published": "Published numbers",
+    "published_beside": "Published numbers; beside them those of the simulated body",
 }
 
 
