@@ -78,7 +78,6 @@ def write_files(folder: Path) -> None:
     parts = [signals[name].values[:, 0] for name in ("acceleration", "angular_velocity")]
     columns = [f"{kind} {axis} ({unit})" for kind, unit in (("Acc", "g"), ("Gyr", "deg/s")) for axis in "XYZ"]
     sensor = pd.DataFrame(np.hstack([parts[0] / GRAVITY_MPS2, np.degrees(parts[1])]), columns=columns)
-    sensor = sensor.iloc[25:-25]  # accelerations are differences, which the ends lack
     sensor.insert(0, "Time (ms)", np.arange(len(sensor)) * 1000 / RATE_HZ)
     sensor.to_csv(folder / "sensor.csv", index=False, sep=";", decimal=",")
     _write_trc(folder / "markers.trc", walk["keypoint_position"].values)

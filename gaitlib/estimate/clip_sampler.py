@@ -30,7 +30,7 @@ from gaitlib.gait import COORDINATES, GRAVITY_MPS2, MUSCLE_GROUPS, N_PHASE
 from gaitlib.person import Person
 from gaitlib.sense.body_walk import GaitCurves, build_walk_motion, prepare_gaits
 from gaitlib.sense.camera import Camera, project_points
-from gaitlib.sense.inertial import InertialErrors, measure_motion
+from gaitlib.sense.inertial import EDGE_S, InertialErrors, measure_motion
 from gaitlib.sense.insole import REGIONS, compute_region_load
 from gaitlib.sense.layouts import WALK_LAYOUT, combine_points, get_build_matrix, get_read_matrix
 from gaitlib.sense.noise import DetectorErrors, add_errors, apply_definition_bias
@@ -380,7 +380,7 @@ def detect(pixels: np.ndarray, fps: float, rng, config: SamplerConfig):
     return pixels, confidence, span
 
 
-_SENSED_FPS, _EDGE_S = 100.0, 0.3
+_SENSED_FPS = 100.0
 _SENSOR_FPS = (50.0, 64.0, 100.0, 100.0, 100.0, 128.0)
 
 
@@ -418,7 +418,7 @@ def _wear_sensors(
 ) -> Clip | None:
     low, high = config.walks.duration_s
     duration = low + (high - low) * rng.beta(1.0, 1.3)
-    start = rng.uniform(_EDGE_S, walk.time_s[-1] - _EDGE_S - duration)
+    start = rng.uniform(EDGE_S, walk.time_s[-1] - EDGE_S - duration)
     truth = measure_window(walk.events, start, start + duration)
     if truth is None:
         return None
@@ -426,12 +426,12 @@ def _wear_sensors(
     fps = float(rng.choice(_SENSOR_FPS))
     errors = config.errors.scale(float(np.exp(rng.normal(-0.2, 0.5))))
     names = [SITES[site] for site in sites]
-    edges = start - _EDGE_S, start + duration + _EDGE_S
+    edges = start - EDGE_S, start + duration + EDGE_S
     rows = slice(*(int(edge * _SENSED_FPS) for edge in edges))
     points, pitch = walk.points[rows], walk.pitch_rad[rows]
     turning = draw_turning(len(points), rng, config)
     signals = measure_motion(points, pitch, _SENSED_FPS, walk.height_m, names, fps, rng, errors, turning)
-    signals = signals[int(_EDGE_S * fps) : -int(_EDGE_S * fps)]
+    signals = signals[int(EDGE_S * fps) : -int(EDGE_S * fps)]
     if rng.uniform() < config.accelerometer_share:
         signals[..., 3:] = np.nan
     stated = walk.height_m + config.walks.height_error_m * rng.standard_normal()

@@ -54,6 +54,10 @@ _BRAKING_SHARE = 0.3
 _FEWEST_DEPTH_M = 0.1
 
 
+EDGE_S = 0.3
+"""The second derivative is not known at the ends of a path: it was off by up to ten times gravity (s)."""
+
+
 @dataclass(frozen=True)
 class InertialErrors:
     """Size of the errors of inertial sensors; zero sizes are a perfect sensor of limited range."""
@@ -239,7 +243,7 @@ def sense_motion(
     rng: np.random.Generator | None = None,
     errors: InertialErrors | None = None,
 ) -> xr.Dataset:
-    """Measure a Walk with inertial sensors."""
+    """Measure a Walk with inertial sensors, but for its first and last `EDGE_S`."""
     pitch = (
         walk["segment_pitch"].sel(segment=list(PITCH_SEGMENTS)).values if "segment_pitch" in walk else None
     )
@@ -254,6 +258,8 @@ def sense_motion(
         errors,
     )
     time_s = float(walk["time"].values[0]) + np.arange(len(signals)) / fps
+    edge = round(EDGE_S * fps)
+    signals, time_s = signals[edge : len(signals) - edge], time_s[edge : len(signals) - edge]
     dimensions = ("time", "sensor", "space")
     return xr.Dataset(
         {
