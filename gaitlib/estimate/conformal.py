@@ -28,8 +28,9 @@ _MAX_MIN_RHYTHM = 0.3
 _MIN_CLIPS = 30
 _EDGE_S = 0.03
 """Least error of a step time over the length of the clip, whose first and last contact are known to about a
-frame. With a constant in its place, intervals of simulated clips shorter than 3 s held 85 % (cameras) and 83 %
-(inertial sensors), of those longer than 5 s 94 and 92 %; so all hold about 90. Insoles tell a mean stride."""
+frame. With a constant in its place, intervals of simulated clips shorter than 3 s held 85 % (cameras) and
+83 % (inertial sensors), of those longer than 5 s 94 and 92 %; so all hold about 90. Insoles tell a mean
+stride."""
 
 
 @dataclass(frozen=True)
