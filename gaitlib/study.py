@@ -115,7 +115,7 @@ class EstimateSection(Section):
     inertial_clips: int = Field(ge=10)
     insole_clips: int = Field(ge=10)
     pretrain_clips: int = Field(ge=0)
-    members: int = Field(ge=1, le=20)
+    inertial_members: int = Field(ge=1, le=20)
     reuse: float = Field(gt=0, le=1000)
     batch_size: int = Field(ge=1)
     learning_rate: float = Field(gt=0, le=1)

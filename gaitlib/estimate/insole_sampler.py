@@ -62,7 +62,7 @@ def sample_insole_clips(
     config = config or InsoleSamplerConfig()
     clips: list[Clip] = []
     for _ in range(20 * n_clips):
-        index = pool.draw(rng)
+        index = int(rng.integers(len(pool)))
         duration = float(np.exp(rng.uniform(*np.log(config.duration_s))))
         leg = float(np.exp(config.leg_spread * rng.standard_normal()))
         walk = build_varied_loads(pool, index, duration, leg, rng, config)

@@ -327,7 +327,7 @@ def build_training_config(settings: dict, kind: str = "keypoints"):
         reuse=settings["reuse"] * (2 if insole else 1),
         batch_size=settings["batch_size"], learning_rate=settings["learning_rate"],
         pretrain_clips=settings["pretrain_clips"], activation_weight=0.0 if insole else 0.5,
-        members=1 if kind == "keypoints" else settings["members"],
+        members=settings["inertial_members"] if kind == "inertial" else 1,
     )  # fmt: skip
     samplers = {"keypoints": SamplerConfig, "inertial": InertialSamplerConfig, "insole": InsoleSamplerConfig}
     return TrainingConfig(
