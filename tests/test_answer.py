@@ -85,20 +85,20 @@ def test_every_number_of_the_answer_is_one_of_the_results(tmp_path):
     how, error, _, rivals, _ = answer(make_results(tmp_path / "results"))
     for number in ("4,321", "1,234", "777", "100 simulated", "50 generated"):
         assert number in how
-    assert "12 real people (12 walks in 2 groups)" in error and "0.05 m/s in walking speed" in error
-    assert "0.07 m/s for a simple model" in rivals and "0.09 m/s for geometry" in rivals
+    assert "12 real people (12 walks in 2 groups)" in error and "0.050 m/s in walking speed" in error
+    assert "0.070 m/s for a simple model" in rivals and "0.090 m/s for geometry" in rivals
     other = make_results(tmp_path / "other", ERRORS | {"synthetic": 0.2, "ridge_real": 0.12})
     _, error, _, rivals, _ = answer(other)
-    assert "0.20 m/s in walking speed" in error and "0.12 m/s for a simple model" in rivals
+    assert "0.200 m/s in walking speed" in error and "0.120 m/s for a simple model" in rivals
 
 
 def test_the_five_short_sentences_say_the_same(tmp_path):
     kept = make_results(tmp_path / "results")
     answer(kept)
     short = kept.load_facts("0_answer")["sentences"]
-    assert len(short) == 5 and "off by 0.09 m/s" in short[3]
-    assert "walking speed is below the margin" in short[3]
-    assert "12 real people (12 walks)" in short[2] and "0.05 m/s in walking speed" in short[2]
+    assert len(short) == 5 and "off by 0.090 m/s" in short[3]
+    assert "the error of walking speed is below its margin" in short[3].lower()
+    assert "12 real people (12 walks)" in short[2] and "0.050 m/s in walking speed" in short[2]
     assert max(len(sentence.split()) for sentence in short) < 40
 
 
@@ -122,7 +122,7 @@ def test_a_group_that_wore_sensors_has_their_rows_and_is_not_called_absent(tmp_p
     swings = row | {"method": "swings", "mae": 0.5}
     kept.save_facts("4_evaluate_elders", facts | {"sensors": [row, swings]})
     limits = answer(kept)[4]
-    assert "no open recordings" not in limits and "older adults wore sensors" in limits
+    assert "no open recordings" not in limits and "met no camera: older adults" in limits
     values = VALUES | {"results": os.path.relpath(kept.folder, ROOT), "seed": 1}
     path = execute_notebook(NOTEBOOK, tmp_path / "0_answer.ipynb", values, ROOT)
     table = path.read_text(encoding="utf-8").partition("<table")[2]
@@ -143,6 +143,6 @@ def test_the_page_itself_runs_on_the_results_of_a_toy_study(tmp_path):
         if "data" in output
     )
     assert 'class="answer"' in shown and "<figure" in shown and "image/png" in shown
-    assert "0.05 m/s in walking speed" in shown
+    assert "0.050 m/s in walking speed" in shown
     table = shown.partition("<table")[2]
     assert "Typically developing children" in table and "not evaluated on real people" in table
