@@ -28,11 +28,13 @@ def find_disagreements(results: dict[str, dict]) -> list[str]:
     for name in ("n_people", "n_walks"):
         pairs[f"{name} of real groups"] = (sum(facts[name] for facts in real), compare[name])
     answer = " ".join(results["0_answer"]["sentences"])
-    stated = [f"{library['people']:,} simulated people", f"{library['verified']:,} of their gaits",
-              f"{compare['n_people']:,} real people ({compare['n_walks']:,} walks"]  # fmt: skip
+    stated = [f"{library['people']:,} simulated people", f"{library['verified']:,} of their gaits"]
     for row in compare["pooled"]:
         if row["method"] == "synthetic" and row["outcome"] == "speed_mps" and row["view"] == "side":
-            stated.append(f"{row['mae']:.2f} m/s in walking speed")
+            stated.append(f"{row['n_people']:,} real people ({row['n_walks']:,} walks")
+            stated.append(f"{row['mae']:.3f} m/s in walking speed")
+            if unanswered := compare["n_people"] - row["n_people"]:
+                stated.append(f"{unanswered} more {'person' if unanswered == 1 else 'people'}")
     faults = [f"{name}: {first} and {second}" for name, (first, second) in pairs.items() if first != second]
     return faults + [f"0_answer does not state '{words}'" for words in stated if words not in answer]
 
@@ -52,13 +54,14 @@ def make_results() -> dict[str, dict]:
     counts = dict.fromkeys(OF_THE_LIBRARY, 12)
     return {
         "0_answer": {"sentences": ["12 simulated people, 12 of their gaits, on 3 real people (5 walks): "
-                                   "0.04 m/s in walking speed."]},
+                                   "0.041 m/s in walking speed."]},
         "1_library": counts, "1_simulate": dict(counts),
         "2_generate": {"n_gaits_trained": 7, "n_gaits_held_out": 4, "n_gaits_set_aside": 1},
         "4_evaluate_a": {"basis": "real", "n_people": 3, "n_walks": 5},
         "4_evaluate_b": {"basis": "simulated", "n_people": 60, "n_walks": 60},
         "5_compare": {"n_groups_real": 1, "n_people": 3, "n_walks": 5, "pooled": [
-            {"method": "synthetic", "outcome": "speed_mps", "view": "side", "mae": 0.041}]},
+            {"method": "synthetic", "outcome": "speed_mps", "view": "side", "mae": 0.041, "n_people": 3,
+             "n_walks": 5}]},
     }  # fmt: skip
 
 
