@@ -206,6 +206,23 @@ def test_four_panels_in_a_row_become_two_columns_with_their_common_label_beneath
     assert legend.y1 <= panel.y0, "and nothing lies over it"
 
 
+def test_the_label_of_a_figure_and_titles_that_break_have_room_on_a_phone():
+    figure, axes = plt.subplots(1, 4, figsize=(9, 3), layout="constrained")
+    for ax in axes:
+        ax.plot([0, 1], label="a line")
+        ax.set(aspect="equal", title="A title that breaks into several lines")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower left")
+    figure.supxlabel("A label that is far too long for one line in the width of a phone")
+    assert stack_for_phone(figure)
+    for _ in range(2):  # as a picture is cut out and saved
+        figure.draw_without_rendering()
+    label = next(text for text in figure.texts if text.get_text() == figure.get_supxlabel())
+    assert not label.get_window_extent().overlaps(figure.legends[0].get_window_extent())
+    for above, below in zip(axes[:2], axes[2:], strict=True):
+        lowest = min(text.get_window_extent().y0 for text in above.get_xticklabels())
+        assert below.title.get_window_extent().y1 <= lowest
+
+
 def test_panels_of_other_scales_lend_no_label():
     figure, axes = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
     axes[0].set_ylabel("Autocorrelation")

@@ -100,8 +100,7 @@ def stack_for_phone(figure: Figure) -> bool:
             ax.set_ylabel(ax.get_ylabel() or (first[row].get_ylabel() if shared or anew else ""))
         alone = column == 0 and place.colspan.stop == n_columns and not anew
         moved[ax] = line, slice(None) if alone else column
-        head = 0.2 * max(ax.get_title(loc).count("\n") for loc in ("left", "center"))
-        heights[line] = max(heights[line], _get_height(ax, usual + head, PHONE_IN / across - 0.7))
+        heights[line] = max(heights[line], _get_height(ax, usual, PHONE_IN / across - 0.7))
     heights = heights[: max(line for line, _ in moved.values()) + 1]
     below = {ax.get_xlabel() for ax in places} - {""}
     if n_columns > across > 1 and len(below) == 1:  # beneath the lowest panel of each column
@@ -128,10 +127,16 @@ def stack_for_phone(figure: Figure) -> bool:
         made = zip(legend.texts, legend.legend_handles, strict=True)
         handles = [known.get(text.get_text(), handle) for text, handle in made]
         words = [textwrap.fill(text.get_text(), 42) for text in legend.texts]
-        look = {"title": legend.get_title().get_text(), "loc": "outside lower left", "frameon": False}
+        place = "upper" if figure.get_supxlabel() else "lower"  # both beneath would lie over each other
+        look = {"title": legend.get_title().get_text(), "loc": f"outside {place} left", "frameon": False}
         legend.remove()
         figure.legend(handles, words, **look)
     _fit_words(figure, across)
+    more = np.zeros(len(heights))  # for titles of several lines
+    for ax, (line, _) in moved.items():
+        more[line] = max(more[line], *(0.2 * ax.get_title(loc).count("\n") for loc in ("left", "center")))
+    grid.set_height_ratios(heights + more)
+    figure.set_size_inches(PHONE_IN, height + more.sum())
     return True
 
 
