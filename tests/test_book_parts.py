@@ -62,6 +62,15 @@ def test_parameters_say_where_the_study_file_sets_them():
     assert "`sense.layout`: coco17, body25" in text
 
 
+def test_words_of_a_table_of_text_are_read_and_numbers_of_results_are_not():
+    import pandas as pd
+
+    results = show_table(pd.DataFrame({"MAE": [1, 2]}), "Four words are told.", "published").data
+    text = '<p>Two words</p><table class="table"><tr><td>three words more</td></tr></table><pre>code</pre>'
+    caption = page_parts.count_words(results.partition("</table>")[2])
+    assert page_parts.count_words(text) == 5 and page_parts.count_words(text + results) == 5 + caption
+
+
 def test_numbers_are_set_as_in_print():
     assert set_type("-5 to 90% (doi 10.1/s1-022-3)") == "\u22125 to 90\u00a0% (doi 10.1/s1-022-3)"
     assert set_type("-0.0 (+0, -0.05)") == "0.0 (0, \u22120.05)"

@@ -88,13 +88,18 @@ def _list_sections(app, name, template, context, doctree):
     sections = re.findall(r'<section id="([^"]+)">\s*<h2>(.*?)<a class="headerlink"', body, re.DOTALL)
     if len(sections) < _MIN_SECTIONS:
         return
-    prose = re.sub(r"<(script|style|table|pre|details|svg)\b.*?</\1>|<[^>]*>", " ", body, flags=re.DOTALL)
-    minutes = max(round(len(prose.split()) / _WORDS_A_MINUTE), 1)
+    minutes = max(round(count_words(body) / _WORDS_A_MINUTE), 1)
     items = "".join(f'<li><a href="#{anchor}">{title}</a></li>' for anchor, title in sections)
     part = (
         f'<details class="on-page"><summary>On this page, {minutes} min</summary><ul>{items}</ul></details>'
     )
     context["body"] = body.replace("</h1>", f"</h1>{part}", 1)
+
+
+def count_words(body: str) -> int:
+    """Count what is read of a page: text with its tables, not results, code and what is folded."""
+    unread = r'<(script|style|table(?= class="dataframe)|pre|details|svg)\b.*?</\1>|<[^>]*>'
+    return len(re.sub(unread, " ", body, flags=re.DOTALL).split())
 
 
 def _copy_notebooks(app, error):
