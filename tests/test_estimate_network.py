@@ -10,7 +10,7 @@ from sense_toys import make_toy_set
 from toys import make_toy_walk
 
 from gaitlib.errors import InputError
-from gaitlib.estimate.assess import summarise_errors, write_model_card
+from gaitlib.estimate.assess import summarise_errors, summarise_overall, write_model_card
 from gaitlib.estimate.clip_sampler import SamplerConfig, build_pool, draw_camera, sample_clips, weigh_paces
 from gaitlib.estimate.conformal import get_scale
 from gaitlib.estimate.estimator import GaitEstimator
@@ -395,3 +395,10 @@ def test_too_small_a_library_is_refused(toys):
         train_estimator(toys[0].assign(verified=False), toys[1])
     with pytest.raises(InputError, match="not calibrated"):
         GaitEstimator().predict_features([])
+
+
+def test_what_is_not_known_of_a_clip_counts_as_no_miss():
+    row = {"view": "side", "outcome": "stride_time_cv", "estimate": 0.02, "lower": 0.01, "upper": 0.03}
+    errors = pd.DataFrame(row | {"reference": [0.02, 0.04, np.nan, 0.02], "status": ["ok"] * 3 + ["too short"]})
+    assert summarise_errors(errors)["coverage"].tolist() == [0.5]
+    assert summarise_overall(errors)["coverage"] == 0.5 and summarise_overall(errors)["answered"] == 0.75

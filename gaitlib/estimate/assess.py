@@ -70,7 +70,7 @@ def summarise_errors(errors: pd.DataFrame, by: list[str] | None = None) -> pd.Da
         answered=errors["status"] == "ok",
     )
     frame["absolute"] = frame["error"].abs()
-    frame["inside"] = frame["inside"].where(frame["answered"]).astype(float)
+    frame["inside"] = frame["inside"].where(frame["answered"] & frame["reference"].notna()).astype(float)
     groups = frame.groupby([*(["view"] if by is None else by), "outcome"], observed=True)
     return groups.agg(
         n=("reference", "size"),
@@ -84,7 +84,7 @@ def summarise_errors(errors: pd.DataFrame, by: list[str] | None = None) -> pd.Da
 
 def summarise_overall(errors: pd.DataFrame) -> dict:
     """Summarise a table of `tabulate_errors` over all views."""
-    answered = errors[errors["status"] == "ok"]
+    answered = errors[(errors["status"] == "ok") & errors["reference"].notna()]
     error = answered["estimate"] - answered["reference"]
     inside = (answered["reference"] >= answered["lower"]) & (answered["reference"] <= answered["upper"])
     found: dict = {
