@@ -4,6 +4,7 @@ import copy
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sense_toys import make_toy_set
@@ -399,6 +400,8 @@ def test_too_small_a_library_is_refused(toys):
 
 def test_what_is_not_known_of_a_clip_counts_as_no_miss():
     row = {"view": "side", "outcome": "stride_time_cv", "estimate": 0.02, "lower": 0.01, "upper": 0.03}
-    errors = pd.DataFrame(row | {"reference": [0.02, 0.04, np.nan, 0.02], "status": ["ok"] * 3 + ["too short"]})
+    errors = pd.DataFrame(
+        row | {"reference": [0.02, 0.04, np.nan, 0.02], "status": ["ok"] * 3 + ["too short"]}
+    )
     assert summarise_errors(errors)["coverage"].tolist() == [0.5]
     assert summarise_overall(errors)["coverage"] == 0.5 and summarise_overall(errors)["answered"] == 0.75
