@@ -118,15 +118,17 @@ def test_a_group_that_wore_sensors_has_their_rows_and_is_not_called_absent(tmp_p
     kept = make_results(tmp_path / "results", real=("child",))
     facts = kept.load_facts("4_evaluate_elders")
     row = {"dataset": "mat", "view": "shank", "method": "synthetic", "outcome": "speed_mps", "n_people": 7}
-    row |= {"n_walks": 40, "mae": 0.071, "mae_lower": 0.05, "mae_upper": 0.09}
+    row |= {"n_walks": 40, "mae": 0.071, "mae_lower": 0.05, "mae_upper": 0.09, "own_reference": False}
     swings = row | {"method": "swings", "mae": 0.5}
-    kept.save_facts("4_evaluate_elders", facts | {"sensors": [row, swings]})
+    own = row | {"view": "insole", "mae": 0.033, "own_reference": True}
+    kept.save_facts("4_evaluate_elders", facts | {"sensors": [row, swings, own]})
     limits = answer(kept)[4]
     assert "no open recordings" not in limits and "met no camera: older adults" in limits
     values = VALUES | {"results": os.path.relpath(kept.folder, ROOT), "seed": 1}
     path = execute_notebook(NOTEBOOK, tmp_path / "0_answer.ipynb", values, ROOT)
     table = path.read_text(encoding="utf-8").partition("<table")[2]
     assert "Older adults, sensor: shank" in table and "<td>0.07" in table and "<td>0.50" not in table
+    assert table.count(" *</td>") == 1 and "Reference from the same sensor" in table
     assert "not evaluated on real people" not in table
 
 

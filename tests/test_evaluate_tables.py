@@ -183,6 +183,14 @@ def test_the_end_of_an_interval_keeps_its_side_of_zero():
     assert format_interval(0.04, 0.01, 0.12, 1) == "0.04 (0.01 to 0.1)", "a value lies in its interval"
     error = {"mae": 0.037, "mae_lower": 0.00001, "mae_upper": 0.082}
     assert format_error("speed_mps", error) == "0.037 (0.000 to 0.082)", "an error has no side"
+    near = {"mae": 0.046, "mae_lower": 0.0, "mae_upper": 0.0996, "margin": 0.1}
+    assert format_error("speed_mps", near) == "0.046 (0.000 to 0.0996)", (
+        "the end keeps its side of the margin"
+    )
+    assert format_error("speed_mps", near | {"mae_upper": 0.1}) == "0.046 (0.000 to 0.100)", "on the margin"
+    assert format_error("step_length_m", near | {"mae_upper": 0.0361, "mae": 0.02, "margin": 0.036}) == (
+        "2.0 (0.0 to 3.61)"
+    )
 
 
 def test_warnings_of_a_fit_are_said_in_words():
@@ -306,9 +314,12 @@ def pair(difference, sd=0.01, people=15):
     ("difference", "sd", "verdict"),
     [
         (0.0, 0.01, "equivalent"),
-        (-0.08, 0.01, "better"),
+        (-0.08, 0.01, "better, within the margin"),
+        (-0.11, 0.01, "better"),
+        (0.05, 0.01, "worse, within the margin"),
         (0.3, 0.01, "worse by more than the margin"),
-        (0.09, 0.2, "inconclusive"),
+        (0.09, 0.2, "worse"),
+        (0.05, 0.2, "inconclusive"),
     ],
 )
 def test_verdicts(difference, sd, verdict):

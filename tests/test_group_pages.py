@@ -66,6 +66,23 @@ def test_a_margin_inside_the_interval_is_not_told_apart():
     assert sides == ["above", "not told apart from", "below"]
 
 
+def test_a_sensor_that_is_its_own_reference_gets_no_verdict():
+    names = read_definitions(STEM, margins=MARGINS | {"step_time_s": {"value": 0.02, "source": "test"}})
+    rows = [
+        {"dataset": "mat", "view": "shank", "outcome": "speed_mps"},
+        {"dataset": "mat", "view": "shank", "outcome": "step_time_s"},
+        {"dataset": "none", "view": "shank", "outcome": "step_time_s"},
+        {"dataset": "none", "view": "lower_back", "outcome": "step_time_s"},
+        {"dataset": "force", "view": "insole", "outcome": "step_time_s"},
+    ]
+    about = {"n_people": 12, "n_people_all": 12, "mae": 0.001, "mae_lower": 0.0005, "mae_upper": 0.002}
+    marked = names["mark_shared"](pd.DataFrame(rows).assign(**about))
+    assert marked["own_reference"].tolist() == [False, False, True, False, True]
+    said = [names["say_sensor_error"]("Sensor", {row["outcome"]: row}) for _, row in marked.iterrows()]
+    assert ["below its margin" in text for text in said] == [True, True, False, True, False]
+    assert ["same sensor" in text for text in said] == [False, False, True, False, True]
+
+
 @pytest.fixture
 def bare(monkeypatch):
     """A machine without any recording."""

@@ -65,8 +65,8 @@ def compare_methods(
     1. Only walks (and views) on which both methods gave an estimate count; absolute errors are differenced
        there.
     2. Differences are averaged inside each person; the test is a one-sample test over people.
-    3. "better" means the interval lies below zero; it takes precedence over "equivalent". "worse, within the
-       margin" means equivalent by the margin although the interval lies above zero.
+    3. "better" (or "worse") means the interval lies below (above) zero, "within the margin" that the
+       difference is equivalent by the margin all the same; both take precedence over "equivalent".
     """
     table = check_agreement_table(tidy)
     by = check_columns(table, [name for name in by if name != "method"], ("origin", "outcome"))
@@ -132,16 +132,15 @@ def pair_errors(group: pd.DataFrame, new: str, standard: str) -> tuple[pd.DataFr
 
 def _judge(test: Tost, margin: float) -> str:
     if test.upper < 0:
-        return "better"
+        return "better, within the margin" if np.isfinite(margin) and test.equivalent else "better"
     if not np.isfinite(margin):
         return "no margin declared"
+    if test.lower > 0:
+        beyond = " by more than the margin" if test.lower > margin else ""
+        return "worse, within the margin" if test.equivalent else f"worse{beyond}"
     if test.equivalent:
-        return "worse, within the margin" if test.lower > 0 else "equivalent"
-    if test.upper < margin:
-        return "non-inferior"
-    if test.lower > margin:
-        return "worse by more than the margin"
-    return "inconclusive"
+        return "equivalent"
+    return "non-inferior" if test.upper < margin else "inconclusive"
 
 
 def _get_reason(n: int, margin, what: str = "people") -> str:

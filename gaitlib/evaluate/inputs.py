@@ -165,17 +165,24 @@ def format_number(value: float, decimals: int) -> str:
     return text.replace("-", "\u2212")
 
 
-def format_interval(value: float, lower: float, upper: float, decimals: int, *, signed: bool = True) -> str:
-    """Format "value (lower to upper)"; no number is rounded across an end, and no end of what may have
-    either sign (`signed`) across zero: up to two more decimals are given where that takes them.
+def format_interval(
+    value: float, lower: float, upper: float, decimals: int, *, apart: Sequence[float] = (0.0,)
+) -> str:
+    """Format "value (lower to upper)"; no number is rounded across an end, and no end onto a number of
+    `apart` that it is not: up to two more decimals are given where that takes them.
     """
     text = format_number(value, decimals)
     if not np.isfinite(value) or not (np.isfinite(lower) and np.isfinite(upper)):
         return text
     ends, used = [], []
     for end in (lower, upper):
-        digits = (d for d in range(decimals, decimals + 3) if float(f"{end:.{d}f}")) if signed else ()
-        used.append(next(digits, decimals) if signed else decimals)
+        near = [limit for limit in apart if not math.isclose(end, limit)]
+        digits = (
+            d
+            for d in range(decimals, decimals + 3)
+            if not any(math.isclose(float(f"{end:.{d}f}"), limit) for limit in near)
+        )
+        used.append(next(digits, decimals))
         ends.append(format_number(end, used[-1]))
     if not float(f"{lower:.{used[0]}f}") <= float(f"{value:.{decimals}f}") <= float(f"{upper:.{used[1]}f}"):
         text = format_number(value, max(used))
@@ -192,10 +199,12 @@ def format_outcome(
 
 
 def format_error(outcome: str, row: Mapping) -> str:
-    """Format a mean absolute error, which has no sign, with its interval."""
+    """Format a mean absolute error, which has no sign, with its interval, ends told apart from a margin."""
     how = get_shown(outcome)
-    ends = (how.factor * row[name] for name in ("mae", "mae_lower", "mae_upper"))
-    return format_interval(*ends, how.decimals, signed=False)
+    *ends, margin = (
+        how.factor * row.get(name, np.nan) for name in ("mae", "mae_lower", "mae_upper", "margin")
+    )
+    return format_interval(*ends, how.decimals, apart=(margin,))
 
 
 def format_p(p: float) -> str:

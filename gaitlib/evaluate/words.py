@@ -16,6 +16,12 @@ METHODS = {
 """Method -> words for readers."""
 LABELS = {"side": "side", "front": "front", "": "–", "real": "real people", "simulated": "simulated"}
 """Values of the columns `view` and `origin` -> words for narrow columns."""
+VERDICTS = (
+    "Better or worse: the whole interval lies below or above zero (within the margin: and yet inside it; "
+    "by more than the margin: wholly beyond it). Equivalent: it holds zero and lies inside the margin; "
+    "non-inferior: only its upper end is below the margin; inconclusive: none of these."
+)
+"""What the verdicts of `compare_methods` mean, for captions."""
 
 
 def choose_row(
