@@ -402,6 +402,15 @@ def test_wrong_options_are_named(samples):
 # Markers
 
 
+@pytest.mark.parametrize("way", [1.0, -1.0])
+def test_feet_are_drawn_before_the_hips_at_contact_whichever_way_a_person_walks(samples, way):
+    answer = ask(samples["markers_mm.trc"])
+    recording = dataclasses.replace(answer.recording, values=answer.recording.values * [way, 1.0, way])
+    below = dataclasses.replace(answer, recording=recording).plot().axes[1]
+    contacts = [line.get_ydata() for line in below.lines if line.get_marker() in ("o", "v")]
+    assert sum(map(len, contacts)) > 4 and all((feet > 0).all() for feet in contacts)
+
+
 def test_trc_in_the_ways_programs_write_it(tmp_path):
     head = "PathFileType\t4\t(X/Y/Z)\ta.trc\n"
     head += "DataRate\tCameraRate\tNumFrames\tNumMarkers\tUnits\n100\t100\t{n}\t2\tmm\n"

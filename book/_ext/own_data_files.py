@@ -8,6 +8,7 @@ import io
 import json
 import re
 from pathlib import Path
+from textwrap import fill
 
 import numpy as np
 import pandas as pd
@@ -41,7 +42,11 @@ def run_commands(page: Path, folder: Path) -> list[str]:
             code = run(parser.parse_args(words))
         if code not in (0, 1):
             raise WorkError(f"{page.name}: 'gaitlib {line}' gives the exit code {code}")
-        (folder / f"{name}.txt").write_text(printed.getvalue(), encoding="utf-8")
+        lines = [
+            fill(line, 90, subsequent_indent="    ", break_on_hyphens=False)
+            for line in printed.getvalue().splitlines()
+        ]
+        (folder / f"{name}.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
         done.append(name)
     return done
 

@@ -41,16 +41,13 @@ PICTURE = {
     "bones": ("<", "thighs and shanks change their lengths"),
     "rough": ("<", "the points jump from frame to frame (leg lengths)"),
     "across": ("<", "the body travels faster than people walk (leg lengths/s)"),
-    "travel": (
-        ">",
-        "the body goes nowhere and no foot moves back under it (standing, marching on the spot? a treadmill "
-        "seen from the front must be stated: --treadmill)",
-    ),
+    "travel": (">", "the body goes nowhere and no foot moves back under it (leg lengths/s)"),
     "step_time": ("<>", "steps follow each other faster or slower than people walk (s)"),
     "planted": (">", "the stance foot does not stay where it stands while the body travels (share)"),
     "back": (">", "a foot is on the ground too shortly, as in running or cycling (share of the time)"),
 }
-"""Measure -> whether walks keep above (>) or below (<) its limits, and what it means beyond."""
+"""Measure -> whether walks keep above (>) or below (<) its limits, and what it means beyond (unit)."""
+_TREADMILL = "; standing, marching on the spot? a treadmill seen from the front must be stated: --treadmill"
 SIGNAL = {
     "tilt": ("<>", "the sensor rocks to and fro less or more than there (rad)"),
     "rhythm": (">", "no steady rhythm of steps"),
@@ -219,5 +216,7 @@ def _explain(found: dict[str, float], part: str, meanings: dict) -> str:
         if found[name] < lower or found[name] > upper:
             ends = f"at least {lower:g}" if upper == np.inf else f"at most {upper:g}"
             ends = f"{lower:g} to {upper:g}" if np.isfinite([lower, upper]).all() else ends
-            return f"no walking: {words}: {name} {found[name]:.2f}, in walks {ends}"
+            words, _, unit = words.rstrip(")").partition(" (")
+            size = f"{name.replace('_', ' ')} {found[name]:.2f} {unit}".rstrip()
+            return f"no walking: {words} ({size}, in walks {ends}){_TREADMILL if name == 'travel' else ''}"
     return ""

@@ -73,6 +73,7 @@ def _draw(answer):
             feet = values[:, [POINT["heel_r"], POINT["heel_l"]]]
             feet = feet if np.isfinite(feet).any() else values[:, [POINT["ankle_r"], POINT["ankle_l"]]]
             track, ahead, unit = hip[:, axis], feet[..., axis] - hip[:, None, axis], "m"
+        ahead = ahead * _find_ways(track, answer.bouts, fps)[:, None]
         above.plot(time_s, track, color="0.3")
         above.set_ylabel(f"middle of\nthe hips ({unit})")
         for foot, (name, style) in enumerate((("right", "-"), ("left", "--"))):
@@ -81,8 +82,7 @@ def _draw(answer):
             rows = slice(int(bout["start_s"] * fps), int(bout["end_s"] * fps))
             if bout["status"] != "ok" or len(time_s[rows]) < 5:
                 continue
-            sign = 1.0 if np.nan_to_num(track[rows][-1] - track[rows][0]) >= 0 else -1.0
-            moments, feet = find_contacts(time_s[rows], sign * ahead[rows], step_s)
+            moments, feet = find_contacts(time_s[rows], ahead[rows], step_s)
             for foot, marker in enumerate("ov"):
                 own = moments[feet == foot]
                 below.plot(
@@ -92,15 +92,22 @@ def _draw(answer):
         figure.legend(loc="outside lower center", ncols=2, frameon=False)
     for bout in answer.bouts:
         for axes in (above, below):
-            hatch = None if bout["status"] == "ok" else "//"
-            axes.axvspan(
-                bout["start_s"],
-                bout["end_s"],
-                color="C2" if hatch is None else "0.5",
-                alpha=0.15,
-                hatch=hatch,
-            )
+            style = {"color": ("C2", 0.15), "linewidth": 0}
+            if bout["status"] != "ok":
+                style = {"facecolor": ("0.5", 0.15), "edgecolor": "0.5", "hatch": "//", "linewidth": 0}
+            axes.axvspan(bout["start_s"], bout["end_s"], **style)
     below.set_xlabel("time (s); shaded: bouts with\nan estimate, hatched: without")
-    reason = "" if answer.ok else "\n" + fill(answer.status.partition(" (")[0], 52)
+    reason = "" if answer.ok else "\n" + fill(answer.status.partition(" (")[0], 46)
     above.set_title(f"{answer.source}{reason}", fontsize="medium", loc="left", x=-0.2)
     return figure
+
+
+def _find_ways(track: np.ndarray, bouts, fps: float) -> np.ndarray:
+    """Find the way along the track, 1 or -1 at each moment; between bouts that of the bout before."""
+    ways = np.full(len(track), np.nan)
+    for bout in bouts:
+        own = track[int(bout["start_s"] * fps) : int(bout["end_s"] * fps)]
+        if bout["status"] == "ok" and len(own):
+            ways[int(bout["start_s"] * fps) :] = 1.0 if np.nan_to_num(own[-1] - own[0]) >= 0 else -1.0
+    known = ways[np.isfinite(ways)]
+    return np.nan_to_num(ways, nan=known[0] if len(known) else 1.0)

@@ -101,7 +101,7 @@ def check_gaits(table: pd.DataFrame, gaits: xr.Dataset, limits: LibraryLimits) -
     wanted = (table["speed_mps"] * table["stride_time_s"]).to_numpy(dtype=float)
     excess, worst = _find_range_excess(_scale_position(table, gaits), limits)
     checks = [
-        ("knee_hyperextension", _compute_hyperextension(gaits), limits.knee_extension_deg, "deg",
+        ("knee_hyperextension", _compute_hyperextension(gaits), limits.knee_extension_deg, "degrees",
          "the knee bends backwards"),
         ("sinking", -soles["lowest_m"].to_numpy(), 1.1 * -limits.sink_share * height + 0.002, "m",
          "the sole lies deeper in the floor than in solved gaits"),
@@ -111,9 +111,9 @@ def check_gaits(table: pd.DataFrame, gaits: xr.Dataset, limits: LibraryLimits) -
         ("pulling", -lowest_force, 0.01, "body weights", "the ground pulls the foot down"),
         ("peak_force", _compute_peak_force(table, gaits), 1.2 * limits.peak_force, "body weights",
          "the vertical force peak is higher than in solved gaits"),
-        ("travel", np.abs(compute_travel(gaits) / wanted - 1.0), MAX_TRAVEL_ERROR, "1",
+        ("travel", np.abs(compute_travel(gaits) / wanted - 1.0), MAX_TRAVEL_ERROR, "share of the way",
          "the pelvis does not travel speed x stride time"),
-        ("library_range", excess, RANGE_MARGIN, "share of range", "outside the range of the library"),
+        ("library_range", excess, RANGE_MARGIN, "share of the range", "outside the range of the library"),
     ]  # fmt: skip
     rows = []
     for name, value, limit, unit, reason in checks:

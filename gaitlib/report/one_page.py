@@ -9,6 +9,7 @@ import numpy as np
 
 from gaitlib.door.bouts import trace_legs
 from gaitlib.door.recording import LEG_POINTS, POINT
+from gaitlib.evaluate.inputs import format_number
 from gaitlib.outcomes import OUTCOMES
 from gaitlib.report.body_picture import MUSCLE_WORDS
 from gaitlib.report.visit import Measure, Visit
@@ -137,7 +138,7 @@ def _show(item: Measure, value: float | None = None, sign: str = "") -> str:
 
 def _show_range(low: float, high: float, unit: str) -> str:
     factor, _, decimals = _scale(unit)
-    return f"{low * factor:.{decimals}f} to {high * factor:.{decimals}f}"
+    return " to ".join(format_number(end * factor, decimals) for end in (low, high))
 
 
 def _write_values(visit: Visit) -> str:

@@ -162,10 +162,12 @@ def look_up_errors(
             f"--group: found '{group}', expected one of {', '.join(sorted(set(table.subgroup)))}."
         )
     method = "classical" if "classical" in answer.method else "synthetic"
-    table = table[(table["view"] == view) & (table["method"] == method) & (table["status"] == "ok")]
+    table = table[(table["view"] == view) & (table["method"] == method)]
     table = table[table["subgroup"] == group] if group else table
+    table = table[table["outcome"].isin(list(answer.values)) & table["reference"].notna()]
+    n_asked = len(table[["dataset", "person_id"]].drop_duplicates())
     percent = {name for name, item in answer.values.items() if item.unit == "%"}
-    found = compute_detectable(table[table["outcome"].isin(list(answer.values))], percent)
+    found = compute_detectable(table[table["status"] == "ok"], percent)
     if "cadence_spm" not in found and "step_time_s" in found and "cadence_spm" in answer.values:
         share = answer.values["cadence_spm"].value / answer.values["step_time_s"].value
         found["cadence_spm"] = {key: found["step_time_s"][key] * share for key in ("mae", "detectable")}
@@ -180,7 +182,8 @@ def look_up_errors(
         if answer.recording.kind == "inertial"
         else (f"seen from the {view} as key points of motion capture with the errors of a pose detector")
     )
-    return found, f"Tested on {people} real people ({', '.join(names)}), {kind}."
+    answered = f"; {people} of them got an answer" if people < n_asked else ""
+    return found, f"Tested on {n_asked} real people ({', '.join(names)}), {kind}{answered}."
 
 
 def _read_estimates(folder: Path) -> pd.DataFrame:
