@@ -189,6 +189,15 @@ def test_activation_timing_is_found():
     assert same["correlation"] == pytest.approx(1) and not same["poor"]
     late = compare_activation(_hump(60, 8)[None], emg)
     assert late["timing_percent"] == 20 and late["poor"] and "too late" in late["reason"]
+    little = compare_activation(_hump(46, 8)[None], emg)
+    assert (
+        little["timing_percent"] == 6
+        and not little["poor"]
+        and "6 % of the stride too late" in little["reason"]
+    )
+    tiny = compare_activation(_hump(41, 8)[None], emg)
+    assert tiny["reason"] == "it alternates alike"
+    assert compare_activation(_hump(70, 8)[None], emg)["reason"] == "a burst is missing"
 
 
 def test_speed_law():

@@ -48,6 +48,11 @@ def test_feet_on_the_ground_stay_where_they_are(page):
 
 def test_the_page_says_what_came_out(page):
     names, shown, answer = page
-    assert f"{len(SPATIAL_SIGNS) - len(NOT_FOUND)} of {len(SPATIAL_SIGNS)} known signs" in answer
+    n_asked = len(names["ASKED"])
+    assert {(dose, sign) for dose, sign, *_ in SPATIAL_SIGNS} > names["ASKED"]
+    n_own = len(SPATIAL_SIGNS) - n_asked
+    assert f"{n_own - len(NOT_FOUND)} of {n_own} known signs" in answer
+    assert f"{n_asked} of {n_asked} others emerge" in answer
+    assert "runs the mean curve of: hip, internal rotation" in answer
     assert all(words in answer for words in NOT_FOUND)
     assert any('class="lab" id="turning"' in cell for cell in shown)

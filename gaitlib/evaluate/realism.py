@@ -12,6 +12,9 @@ from scipy.signal import find_peaks
 POOR_SD, POOR_CORRELATION, POOR_TIMING = 2.0, 0.5, 10.0
 """A curve is poor beyond two standard deviations between people; an activation below a correlation of 0.5 or
 with a timing error of more than 10 % of the stride."""
+MISSING_TIMING, LARGE_GAIN = 20.0, 0.1
+"""Beyond a shift of 20 % of the stride an activation has another burst, not the same one at another time; a
+smaller shift is named where it raises the correlation by more than 0.1."""
 
 NORMAL_PATTERN: tuple[tuple[str, str, float, float], ...] = (
     ("Knee flexion, peak in loading response", "deg", 10.0, 25.0),
@@ -89,7 +92,9 @@ def compare_activation(simulated: np.ndarray, measured: np.ndarray) -> dict:
     best = _correlate(np.roll(own, -shift), real)
     if best < POOR_CORRELATION:
         reason = "its shape differs"
-    elif abs(shift) > POOR_TIMING:
+    elif abs(shift) > MISSING_TIMING:
+        reason = "a burst is missing"
+    elif abs(shift) > POOR_TIMING or best - correlation > LARGE_GAIN:
         reason = _describe_shift(shift)
     else:
         reason = "it alternates alike"
