@@ -30,7 +30,7 @@ from gaitlib.gait import COORDINATES, GRAVITY_MPS2, MUSCLE_GROUPS, N_PHASE
 from gaitlib.person import Person
 from gaitlib.sense.body_walk import GaitCurves, build_walk_motion, prepare_gaits
 from gaitlib.sense.camera import Camera, project_points
-from gaitlib.sense.inertial import EDGE_S, InertialErrors, measure_motion
+from gaitlib.sense.inertial import EDGE_S, InertialErrors, cut_edges, measure_motion
 from gaitlib.sense.insole import REGIONS, compute_region_load
 from gaitlib.sense.layouts import WALK_LAYOUT, combine_points, get_build_matrix, get_read_matrix
 from gaitlib.sense.noise import DetectorErrors, add_errors, apply_definition_bias
@@ -431,7 +431,7 @@ def _wear_sensors(
     points, pitch = walk.points[rows], walk.pitch_rad[rows]
     turning = draw_turning(len(points), rng, config)
     signals = measure_motion(points, pitch, _SENSED_FPS, walk.height_m, names, fps, rng, errors, turning)
-    signals = signals[int(EDGE_S * fps) : -int(EDGE_S * fps)]
+    signals = cut_edges(signals, fps)
     if rng.uniform() < config.accelerometer_share:
         signals[..., 3:] = np.nan
     stated = walk.height_m + config.walks.height_error_m * rng.standard_normal()

@@ -258,8 +258,7 @@ def sense_motion(
         errors,
     )
     time_s = float(walk["time"].values[0]) + np.arange(len(signals)) / fps
-    edge = round(EDGE_S * fps)
-    signals, time_s = signals[edge : len(signals) - edge], time_s[edge : len(signals) - edge]
+    signals, time_s = cut_edges(signals, fps), cut_edges(time_s, fps)
     dimensions = ("time", "sensor", "space")
     return xr.Dataset(
         {
@@ -269,6 +268,12 @@ def sense_motion(
         coords={"time": ("time", time_s, {"units": "s"}), "sensor": list(sites), "space": _SPACE},
         attrs={**walk.attrs, "fps": float(fps)},
     )
+
+
+def cut_edges(values: np.ndarray, fps: float) -> np.ndarray:
+    """Leave out the first and last `EDGE_S`."""
+    edge = int(EDGE_S * fps)
+    return values[edge : len(values) - edge]
 
 
 def measure_motion(
