@@ -60,12 +60,19 @@ def compare_with_margin(row: pd.Series, margin: float) -> str:
     return "above" if row["mae_lower"] > margin else "not told apart from"
 
 
+def join_words(words, last: str = "and") -> str:
+    """Join words to a list in prose."""
+    words = [str(word) for word in words]
+    if not words:
+        return "none"
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
+
+
 def say_side(side: str, names: list[str]) -> str:
     """Say on which side of their margins the errors of some outcomes lie."""
-    listed = " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
     if len(names) == 1:
-        return f"the error of {listed} is {side} its margin"
-    return f"the errors of {listed} are {side} their margins"
+        return f"the error of {names[0]} is {side} its margin"
+    return f"the errors of {join_words(names)} are {side} their margins"
 
 
 def name_group(title: str) -> str:

@@ -10,6 +10,7 @@ import re
 import pandas as pd
 
 from gaitlib.errors import InputError
+from gaitlib.evaluate.words import join_words as join_words
 
 _NO_BREAK = "\u00a0"
 _BROAD_PX = 500
@@ -162,14 +163,6 @@ def show_text(text: str):
 def show_all(*parts):
     """Show several things beneath each other; None is left out."""
     return _show("".join(part.data for part in parts if part is not None))
-
-
-def join_words(words, last: str = "and") -> str:
-    """Join words to a list in prose."""
-    words = [str(word) for word in words]
-    if not words:
-        return "none"
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
 
 
 def _mark_basis(basis: str, n_people, n_walks, unit: str) -> str:

@@ -18,7 +18,7 @@ from gaitlib.data.fetch import count_present
 from gaitlib.data.manifest import load_manifest
 from gaitlib.environment import ROOT, hash_file
 from gaitlib.errors import AbsentData, InputError
-from gaitlib.report.page import join_words
+from gaitlib.evaluate.words import join_words
 from gaitlib.workflow.results import Results
 
 FOLDER = ROOT / "data" / "earlier"
